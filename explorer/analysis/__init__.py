@@ -1,0 +1,1 @@
+"""Measures over plain arrays: Voronoi parts, locality, faithfulness."""

@@ -1,0 +1,1 @@
+"""Excitation backprop: where on the photo a neuron's evidence lies."""

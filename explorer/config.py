@@ -1,0 +1,43 @@
+"""Settings, paths and the few types that every layer shares (standard library only)."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+REPOSITORY_ROOT = Path(__file__).resolve().parents[1]
+PAGES_DIR = REPOSITORY_ROOT / "pages"
+ASSETS_DIR = REPOSITORY_ROOT / "assets"
+DEMO_WORKSPACE = ASSETS_DIR / "demo"
+
+WORKSPACE_VARIABLE = "SRAE_WORKSPACE"
+CUB_ROOT_VARIABLE = "CUB_ROOT"
+
+
+class ExplorerError(Exception):
+    """An expected failure whose message tells the user what is wrong and how to mend it."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One step of a long computation, the same for the command line and the page.
+
+    Attributes
+    ----------
+    stage : str
+        What is being done, in words for the user, such as ``"Painting birds"``.
+    done, total : int
+        Steps finished and steps in all; ``0 <= done <= total``.
+    values : Mapping[str, float]
+        Named measurements so far, such as ``{"loss": 0.12}``.
+    """
+
+    stage: str
+    done: int
+    total: int
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+def get_default_workspace() -> Path:
+    """Return the workspace named by ``SRAE_WORKSPACE``, or the demo that ships."""
+    return Path(os.environ.get(WORKSPACE_VARIABLE) or DEMO_WORKSPACE)

@@ -1,0 +1,1 @@
+"""Photos, boxes and parts: readers, the painted birds, and image transforms."""

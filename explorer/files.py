@@ -1,0 +1,54 @@
+"""Writes that are never seen half done: to a temporary name, synced, then renamed."""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextlib.contextmanager
+def open_atomic(path: Path) -> Iterator[BinaryIO]:
+    """Open a temporary file beside `path` that replaces it when the block ends well.
+
+    Parameters
+    ----------
+    path : Path
+        Final name. Its folder is made if it is missing.
+
+    Yields
+    ------
+    BinaryIO
+        The temporary file, open for writing.
+
+    Raises
+    ------
+    OSError
+        When the disk is full or read-only; `path` is then as it was before.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            # mkstemp gives 0600; a workspace is shared like any other folder of its owner.
+            temporary.chmod(0o644)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path` so that a reader finds the old file or the new one, whole."""
+    with open_atomic(path) as file:
+        file.write(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8 to `path`, whole or not at all."""
+    write_bytes(path, text.encode())

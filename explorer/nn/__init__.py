@@ -1,0 +1,1 @@
+"""Networks: the classifiers that are explained, the explanation modules, and their files."""

@@ -1,0 +1,1 @@
+"""Arrays to pictures and figures; nothing here computes an explanation."""

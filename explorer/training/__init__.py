@@ -1,0 +1,1 @@
+"""Fine-tuning of classifiers and training of explanation modules."""

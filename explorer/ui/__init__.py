@@ -1,0 +1,1 @@
+"""Streamlit widgets and caches that the pages share."""
