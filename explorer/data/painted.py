@@ -1,0 +1,247 @@
+"""Painted birds: a seeded data set in the folder layout of CUB-200-2011.
+
+Twelve invented categories, each a combination of field marks, on photos that a network can learn
+from and whose ground truth is exact: box, part points, visibility, and which parts tell a category
+from its nearest relatives. The same scene can be painted again with one mark changed.
+"""
+
+import io
+import itertools
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from explorer.config import ExplorerError, Progress
+from explorer.data.painted_photo import PaintedPhoto, paint_photo
+from explorer.data.painted_scene import Scene, draw_scene
+from explorer.data.painted_traits import (
+    CATEGORIES,
+    PART_NAMES,
+    TRAIT_PARTS,
+    find_nearest_relatives,
+)
+
+SCHEMA_VERSION = 1
+TRAITS_FILE = "traits.json"
+_MOST_ATTEMPTS = 200
+_SUBSAMPLING = 0  # 4:4:4: a field mark is often a few pixels of colour.
+
+
+@dataclass(frozen=True)
+class PaintedSettings:
+    """What to paint.
+
+    Attributes
+    ----------
+    seed : int
+        Non-negative; the same seed gives the same files.
+    photos_per_category, test_photos_per_category : int
+        Photos of each category, and how many of them are for testing.
+    size : int
+        Side of the square photos, pixels.
+    supersampling : int
+        Fineness of the edges.
+    quality : int
+        Of the JPEG, 1 to 95.
+    """
+
+    seed: int = 0
+    photos_per_category: int = 60
+    test_photos_per_category: int = 15
+    size: int = 128
+    supersampling: int = 4
+    quality: int = 83
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot be painted."""
+        if not 0 < self.test_photos_per_category < self.photos_per_category:
+            raise ExplorerError(
+                f"{self.test_photos_per_category} of {self.photos_per_category} photos cannot be "
+                "for testing: choose at least one for testing and one for training."
+            )
+        if self.size < 32 or self.supersampling < 1 or not 1 <= self.quality <= 95 or self.seed < 0:
+            raise ExplorerError(
+                "Painted photos need a size of at least 32, a supersampling of at least 1, "
+                "a quality from 1 to 95 and a seed that is not negative."
+            )
+
+
+def find_scene(name: str, settings: PaintedSettings, photo: int) -> tuple[Scene, PaintedPhoto]:
+    """Return the scene of one photo of a category, and the photo.
+
+    Scenes are drawn until the bird lies inside the picture and shows what tells it from each of
+    its nearest relatives, so that every photo can be recognised.
+    """
+    index = list(CATEGORIES).index(name)
+    relatives = find_nearest_relatives(name)
+    for attempt in range(_MOST_ATTEMPTS):
+        sequence = np.random.SeedSequence([settings.seed, index, photo, attempt])
+        scene = draw_scene(int(sequence.generate_state(1)[0]))
+        painted = paint_photo(CATEGORIES[name], scene, settings.size, settings.supersampling)
+        shown = {part for part, seen in zip(PART_NAMES, painted.visible, strict=True) if seen}
+        if all(shown & set(relative.telling_parts) for relative in relatives):
+            return scene, painted
+    raise ExplorerError(f"No scene shows what marks {name}. Choose another seed.")
+
+
+def choose_test_photos(settings: PaintedSettings, category: int) -> frozenset[int]:
+    """Return which photos (from 0) of a category are for testing: one, at random, in each run.
+
+    The photos are cut into as many runs as there are test photos, which spreads the test photos
+    evenly.
+    """
+    rng = np.random.default_rng([settings.seed, category, 1])
+    edges = np.linspace(
+        0, settings.photos_per_category, settings.test_photos_per_category + 1
+    ).astype(int)
+    return frozenset(int(rng.integers(start, end)) for start, end in itertools.pairwise(edges))
+
+
+def paint_dataset(root: Path, settings: PaintedSettings | None = None) -> Iterator[Progress]:
+    """Paint a data set in the layout of CUB-200-2011, with ``traits.json`` beside its files.
+
+    The folder appears whole when the last photo is done; a run that is cut short leaves nothing.
+
+    Parameters
+    ----------
+    root : Path
+        Folder to write. It is made if missing, and must be empty if it exists.
+    settings : PaintedSettings, optional
+
+    Yields
+    ------
+    Progress
+        After each photo.
+
+    Raises
+    ------
+    ExplorerError
+        When `root` is not an empty folder, or cannot be written.
+    """
+    settings = settings or PaintedSettings()
+    root = Path(root)
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise ExplorerError(
+            f"{root} is not an empty folder. Choose a new folder for the painted birds, or empty "
+            "this one first."
+        )
+    draft: Path | None = None
+    try:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{root.name}.", suffix=".tmp", dir=root.parent))
+        yield from _paint_into(draft, settings)
+        draft.chmod(0o755)
+        if root.exists():
+            root.rmdir()
+        draft.rename(root)
+    except OSError as error:
+        raise ExplorerError(
+            f"The painted birds cannot be written to {root}: {error}. Choose a folder that can be "
+            "written, with some 5 MB to spare."
+        ) from error
+    finally:
+        if draft is not None and draft.exists():
+            shutil.rmtree(draft, ignore_errors=True)
+
+
+def _paint_into(root: Path, settings: PaintedSettings) -> Iterator[Progress]:
+    tables = _Tables()
+    scene_seeds: dict[str, int] = {}
+    total = len(CATEGORIES) * settings.photos_per_category
+    for index, name in enumerate(CATEGORIES):
+        folder = f"{index + 1:03d}.{name}"
+        (root / "images" / folder).mkdir(parents=True)
+        tables.classes.append(f"{index + 1} {folder}")
+        test_photos = choose_test_photos(settings, index)
+        for photo in range(settings.photos_per_category):
+            image_id = len(scene_seeds) + 1
+            scene, painted = find_scene(name, settings, photo)
+            scene_seeds[str(image_id)] = scene.seed
+            path = f"{folder}/{name}_{photo + 1:04d}.jpg"
+            (root / "images" / path).write_bytes(_encode(painted.image, settings.quality))
+            tables.add(image_id, path, index + 1, photo not in test_photos, painted)
+            yield Progress("Painting birds", image_id, total)
+    tables.write(root)
+    truth = _describe(settings, scene_seeds)
+    (root / TRAITS_FILE).write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
+
+
+def _encode(image: npt.NDArray[np.uint8], quality: int) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(image).save(
+        file, "JPEG", quality=quality, optimize=True, subsampling=_SUBSAMPLING
+    )
+    return file.getvalue()
+
+
+class _Tables:
+    """The lines of the text files of the CUB layout."""
+
+    def __init__(self) -> None:
+        self.images: list[str] = []
+        self.classes: list[str] = []
+        self.labels: list[str] = []
+        self.boxes: list[str] = []
+        self.split: list[str] = []
+        self.locations: list[str] = []
+
+    def add(
+        self, image_id: int, path: str, class_id: int, for_training: bool, photo: PaintedPhoto
+    ) -> None:
+        """Add one photo's lines."""
+        self.images.append(f"{image_id} {path}")
+        self.labels.append(f"{image_id} {class_id}")
+        self.boxes.append(f"{image_id} " + " ".join(f"{value:.1f}" for value in photo.box))
+        self.split.append(f"{image_id} {int(for_training)}")
+        for part, ((x, y), seen) in enumerate(zip(photo.parts, photo.visible, strict=True), 1):
+            self.locations.append(f"{image_id} {part} {x:.1f} {y:.1f} {int(seen)}")
+
+    def write(self, root: Path) -> None:
+        """Write all the files under `root`."""
+        (root / "parts").mkdir()
+        parts = [f"{number} {name}" for number, name in enumerate(PART_NAMES, 1)]
+        for name, lines in {
+            "images.txt": self.images,
+            "classes.txt": self.classes,
+            "image_class_labels.txt": self.labels,
+            "bounding_boxes.txt": self.boxes,
+            "train_test_split.txt": self.split,
+            "parts/parts.txt": parts,
+            "parts/part_locs.txt": self.locations,
+        }.items():
+            (root / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _describe(settings: PaintedSettings, scene_seeds: dict[str, int]) -> dict[str, object]:
+    """Return the ground truth that ``traits.json`` holds."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "note": "All categories are invented; the photos are painted by a program.",
+        "seed": settings.seed,
+        "settings": asdict(settings),
+        "trait_parts": {trait: list(parts) for trait, parts in TRAIT_PARTS.items()},
+        "categories": [
+            {
+                "class_id": index,
+                "name": f"{index:03d}.{name}",
+                "traits": asdict(traits),
+                "nearest_relatives": [
+                    {
+                        "name": f"{list(CATEGORIES).index(item.name) + 1:03d}.{item.name}",
+                        "differing_traits": list(item.differing_traits),
+                        "telling_parts": list(item.telling_parts),
+                    }
+                    for item in find_nearest_relatives(name)
+                ],
+            }
+            for index, (name, traits) in enumerate(CATEGORIES.items(), 1)
+        ],
+        "scene_seeds": scene_seeds,
+    }

@@ -1,0 +1,217 @@
+"""Everything about a painted photo that is chance: pose, place, light, surroundings.
+
+A scene knows nothing of a bird's traits, so one scene can be painted with any bird in it.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+Backdrop: TypeAlias = Literal["foliage", "autumn", "sky", "dusk", "meadow", "water", "blossom"]
+Perch: TypeAlias = Literal["branch", "post", "rock", "ground", "none"]
+OccluderKind: TypeAlias = Literal["leaf", "twig", "blade"]
+
+PERCHES: dict[Backdrop, tuple[Perch, ...]] = {
+    "foliage": ("branch", "branch", "post"),
+    "autumn": ("branch", "branch", "post"),
+    "sky": ("branch", "post", "rock"),
+    "dusk": ("branch", "branch", "post"),
+    "meadow": ("post", "ground", "rock"),
+    "water": ("rock", "post", "branch"),
+    "blossom": ("branch",),
+}
+OCCLUDED_PARTS = ("belly", "breast", "near wing", "tail", "back", "legs", "throat", "crown")
+
+
+@dataclass(frozen=True)
+class Pose:
+    """How the bird holds itself. Angles in degrees, lengths in body lengths.
+
+    Attributes
+    ----------
+    facing : {-1, 1}
+        -1 looks to the viewer's left, and shows the bird's left side; 1 the right.
+    tilt : float
+        Of the body, positive with the breast up.
+    head_pitch, head_turn : float
+        Beak up; head turned towards the viewer (positive) or away.
+    head_height : float
+        How far the neck is stretched.
+    tail_angle : float
+        Tail against the body's axis, positive when cocked up.
+    wings_raised : bool
+        Both wings are lifted, so that the far one is seen too.
+    wing_angle : float
+        Swing of the near wing about its rest.
+    stride : float
+        Distance from the near foot to the far foot; 0 hides the far leg behind the near one.
+    plumpness : float
+        Depth of the body against the usual.
+    flying : bool
+        In the air, legs tucked into the plumage.
+    """
+
+    facing: int
+    tilt: float
+    head_pitch: float
+    head_turn: float
+    head_height: float
+    tail_angle: float
+    wings_raised: bool
+    wing_angle: float
+    stride: float
+    plumpness: float
+    flying: bool
+
+
+@dataclass(frozen=True)
+class Occluder:
+    """Something in front of the bird, laid across one of `OCCLUDED_PARTS`.
+
+    Attributes
+    ----------
+    kind : {"leaf", "twig", "blade"}
+    part : str
+        What it crosses.
+    angle : float
+        Degrees, of its long axis.
+    length, width : float
+        In body lengths.
+    tone : float
+        0 to 1, from dark to light.
+    """
+
+    kind: OccluderKind
+    part: str
+    angle: float
+    length: float
+    width: float
+    tone: float
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All the chance in one photo.
+
+    Attributes
+    ----------
+    seed : int
+        Seed of this scene; the smaller accidents (leaves, ripples, feathers) are drawn from it.
+    pose : Pose
+    extent : float
+        Longer side of the bird, as a fraction of the image's side.
+    place : (float, float)
+        0 to 1, where the bird stands in the room that `extent` leaves, x and y.
+    brightness, warmth, contrast : float
+        Exposure (1 is neutral), red against blue (0 is neutral), strength of the shading.
+    light_angle : float
+        Degrees; 90 is light from straight above, more is from the left.
+    gradient : float
+        How much the light falls off across the image.
+    backdrop, perch : str
+    perch_angle : float
+        Degrees.
+    occluder : Occluder or None
+    eye_tone, leg_tone : float
+        0 to 1.
+    tint : (float, float, float)
+        Factors near 1 on the bird's red, green and blue: no two birds of a kind are alike.
+    """
+
+    seed: int
+    pose: Pose
+    extent: float
+    place: tuple[float, float]
+    brightness: float
+    warmth: float
+    contrast: float
+    light_angle: float
+    gradient: float
+    backdrop: Backdrop
+    perch: Perch
+    perch_angle: float
+    occluder: Occluder | None
+    eye_tone: float
+    leg_tone: float
+    tint: tuple[float, float, float]
+
+    def make_generator(self, stream: int) -> np.random.Generator:
+        """Return this scene's own random numbers for one purpose, the same at every call."""
+        return np.random.default_rng([self.seed, stream])
+
+
+def _draw_pose(rng: np.random.Generator) -> Pose:
+    raised = bool(rng.random() < 0.16)
+    flying = raised and bool(rng.random() < 0.6)
+    return Pose(
+        facing=int(rng.choice([-1, 1])),
+        tilt=float(rng.uniform(-4, 22) if flying else rng.uniform(8, 48)),
+        head_pitch=float(rng.uniform(-14, 16)),
+        head_turn=float(rng.uniform(-14, 24)),
+        head_height=float(rng.uniform(-0.03, 0.09)),
+        tail_angle=float(rng.uniform(-14, 16)),
+        wings_raised=raised,
+        wing_angle=float(rng.uniform(-12, 14) if raised else rng.uniform(-5, 5)),
+        stride=0.0 if rng.random() < 0.5 else float(rng.uniform(0.12, 0.2)),
+        plumpness=float(rng.uniform(0.9, 1.1)),
+        flying=flying,
+    )
+
+
+def _draw_occluder(rng: np.random.Generator, flying: bool) -> Occluder:
+    kind: OccluderKind = ("leaf", "twig", "blade")[int(rng.integers(3))]
+    parts = [part for part in OCCLUDED_PARTS if not (flying and part == "legs")]
+    thickness = {"leaf": (0.2, 0.3), "twig": (0.05, 0.08), "blade": (0.07, 0.11)}[kind]
+    return Occluder(
+        kind=kind,
+        part=parts[int(rng.integers(len(parts)))],
+        angle=float(rng.uniform(0, 360) if kind == "leaf" else rng.uniform(60, 120)),
+        length=float(rng.uniform(0.45, 0.65)),
+        width=float(rng.uniform(*thickness)),
+        tone=float(rng.random()),
+    )
+
+
+def draw_scene(seed: int, occluder_share: float = 0.15) -> Scene:
+    """Draw one scene.
+
+    Parameters
+    ----------
+    seed : int
+        Non-negative. The same seed gives the same scene.
+    occluder_share : float
+        Probability, 0 to 1, that something is in front of the bird.
+
+    Returns
+    -------
+    Scene
+        Independent of any bird's traits.
+    """
+    rng = np.random.default_rng([seed, 0])
+    pose = _draw_pose(rng)
+    backdrop = list(PERCHES)[int(rng.integers(len(PERCHES)))]
+    perches = PERCHES[backdrop]
+    perch = perches[int(rng.integers(len(perches)))]
+    low, high = (0.62, 0.84) if pose.wings_raised else (0.5, 0.8)
+    occluder = _draw_occluder(rng, pose.flying)
+    occluded = rng.random() < occluder_share
+    tint = rng.uniform(0.95, 1.05, 3)
+    return Scene(
+        seed=seed,
+        pose=pose,
+        extent=float(rng.uniform(low, high)),
+        place=(float(rng.random()), float(rng.random())),
+        brightness=float(rng.uniform(0.86, 1.1)),
+        warmth=float(rng.uniform(-0.06, 0.09)),
+        contrast=float(rng.uniform(0.75, 1.15)),
+        light_angle=float(rng.uniform(50, 130)),
+        gradient=float(rng.uniform(0.0, 0.16)),
+        backdrop=backdrop,
+        perch="none" if pose.flying else perch,
+        perch_angle=float(rng.uniform(-14, 14)),
+        occluder=occluder if occluded else None,
+        eye_tone=float(rng.random()),
+        leg_tone=float(rng.random()),
+        tint=(float(tint[0]), float(tint[1]), float(tint[2])),
+    )

@@ -1,0 +1,301 @@
+"""Field marks of the painted birds: which categories there are and what tells them apart.
+
+Every category is invented. The names are made to sound like birds; no such bird lives, and the
+plumages follow no species.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+from explorer.config import ExplorerError
+
+PART_NAMES: tuple[str, ...] = (
+    "back",
+    "beak",
+    "belly",
+    "breast",
+    "crown",
+    "forehead",
+    "left eye",
+    "left leg",
+    "left wing",
+    "nape",
+    "right eye",
+    "right leg",
+    "right wing",
+    "tail",
+    "throat",
+)
+"""The 15 parts of CUB-200-2011 in the order of its ``parts/parts.txt``."""
+
+Rgb: TypeAlias = tuple[int, int, int]
+BeakShape: TypeAlias = Literal["cone", "thin", "hooked"]
+BreastPattern: TypeAlias = Literal["plain", "streaked", "spotted", "banded"]
+TailShape: TypeAlias = Literal["square", "forked", "rounded"]
+WingBar: TypeAlias = Literal["none", "single", "double"]
+
+PALETTE: Mapping[str, Rgb] = MappingProxyType(
+    {
+        "ash": (138, 142, 150),
+        "azure": (62, 140, 220),
+        "chestnut": (142, 76, 42),
+        "cobalt": (44, 76, 166),
+        "coral": (250, 108, 76),
+        "cream": (242, 226, 188),
+        "ember": (236, 88, 26),
+        "horn": (120, 108, 98),
+        "honey": (236, 164, 40),
+        "ink": (40, 40, 50),
+        "lemon": (248, 214, 58),
+        "moss": (116, 128, 56),
+        "plum": (112, 52, 112),
+        "poppy": (216, 36, 46),
+        "rose": (234, 156, 156),
+        "sand": (208, 180, 138),
+        "seafoam": (116, 220, 190),
+        "slate": (80, 96, 118),
+        "snow": (248, 246, 240),
+        "umber": (106, 80, 60),
+    }
+)
+"""Colours of plumage and beak, sRGB, 0 to 255."""
+
+
+@dataclass(frozen=True)
+class BirdTraits:
+    """The field marks that make a category; size, eyes and legs are chance, not traits.
+
+    Attributes
+    ----------
+    crown, forehead, face, throat, back, breast, belly, wing, tail, beak : str
+        Colours, each a key of `PALETTE`. The nape follows `back`; `face` is the side of the head,
+        around the eye.
+    breast_pattern : {"plain", "streaked", "spotted", "banded"}
+        Dark markings on the breast.
+    wing_bar : {"none", "single", "double"}
+        Pale bars across the wing.
+    tail_shape : {"square", "forked", "rounded"}
+        Outline of the tail's end.
+    beak_shape : {"cone", "thin", "hooked"}
+        Outline of the beak.
+    """
+
+    crown: str
+    forehead: str
+    face: str
+    throat: str
+    back: str
+    breast: str
+    breast_pattern: BreastPattern
+    belly: str
+    wing: str
+    wing_bar: WingBar
+    tail: str
+    tail_shape: TailShape
+    beak: str
+    beak_shape: BeakShape
+
+
+WINGS = ("left wing", "right wing")
+TRAIT_PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "crown": ("crown",),
+        "forehead": ("forehead",),
+        "face": ("left eye", "right eye"),
+        "throat": ("throat",),
+        "back": ("back", "nape"),
+        "breast": ("breast",),
+        "breast_pattern": ("breast",),
+        "belly": ("belly",),
+        "wing": WINGS,
+        "wing_bar": WINGS,
+        "tail": ("tail",),
+        "tail_shape": ("tail",),
+        "beak": ("beak",),
+        "beak_shape": ("beak",),
+    }
+)
+"""Each trait's parts: where on the bird the trait can be seen."""
+
+SHAPE_TRAITS = frozenset({"tail_shape", "beak_shape"})
+"""Traits that change the bird's outline, and so may change its bounding box."""
+
+_FINCH = BirdTraits(
+    crown="ember",
+    forehead="cream",
+    face="sand",
+    throat="cream",
+    back="umber",
+    breast="sand",
+    breast_pattern="plain",
+    belly="cream",
+    wing="umber",
+    wing_bar="none",
+    tail="umber",
+    tail_shape="square",
+    beak="horn",
+    beak_shape="cone",
+)
+_WARBLER = BirdTraits(
+    crown="moss",
+    forehead="lemon",
+    face="lemon",
+    throat="lemon",
+    back="moss",
+    breast="lemon",
+    breast_pattern="plain",
+    belly="snow",
+    wing="slate",
+    wing_bar="double",
+    tail="slate",
+    tail_shape="square",
+    beak="ink",
+    beak_shape="thin",
+)
+_THRUSH = BirdTraits(
+    crown="chestnut",
+    forehead="chestnut",
+    face="sand",
+    throat="snow",
+    back="chestnut",
+    breast="cream",
+    breast_pattern="spotted",
+    belly="snow",
+    wing="chestnut",
+    wing_bar="none",
+    tail="chestnut",
+    tail_shape="rounded",
+    beak="honey",
+    beak_shape="thin",
+)
+_BUNTING = BirdTraits(
+    crown="cobalt",
+    forehead="ink",
+    face="azure",
+    throat="poppy",
+    back="cobalt",
+    breast="azure",
+    breast_pattern="plain",
+    belly="sand",
+    wing="cobalt",
+    wing_bar="single",
+    tail="cobalt",
+    tail_shape="forked",
+    beak="horn",
+    beak_shape="cone",
+)
+_REDSTART = BirdTraits(
+    crown="snow",
+    forehead="ink",
+    face="ink",
+    throat="ink",
+    back="ash",
+    breast="ash",
+    breast_pattern="plain",
+    belly="sand",
+    wing="slate",
+    wing_bar="none",
+    tail="ember",
+    tail_shape="rounded",
+    beak="ink",
+    beak_shape="thin",
+)
+_SHRIKE = BirdTraits(
+    crown="plum",
+    forehead="snow",
+    face="snow",
+    throat="snow",
+    back="plum",
+    breast="cream",
+    breast_pattern="streaked",
+    belly="rose",
+    wing="ink",
+    wing_bar="single",
+    tail="ink",
+    tail_shape="forked",
+    beak="coral",
+    beak_shape="hooked",
+)
+
+
+def replace_traits(traits: BirdTraits, **changes: str) -> BirdTraits:
+    """Return `traits` with some of them changed, given by name.
+
+    Raises
+    ------
+    ExplorerError
+        When a name is not a trait.
+    """
+    values = asdict(traits)
+    unknown = sorted(set(changes) - set(values))
+    if unknown:
+        raise ExplorerError(
+            f"No such trait: {', '.join(unknown)}. Choose among {', '.join(values)}."
+        )
+    return BirdTraits(**(values | changes))
+
+
+CATEGORIES: Mapping[str, BirdTraits] = MappingProxyType(
+    {
+        "Ember_capped_Finch": _FINCH,
+        "Harebell_capped_Finch": replace_traits(_FINCH, crown="azure"),
+        "Moonbar_Warbler": _WARBLER,
+        "Plainsong_Warbler": replace_traits(_WARBLER, wing_bar="none"),
+        "Stipple_breasted_Thrush": _THRUSH,
+        "Sash_breasted_Thrush": replace_traits(_THRUSH, breast_pattern="banded"),
+        "Poppy_bibbed_Bunting": _BUNTING,
+        "Honey_bibbed_Bunting": replace_traits(_BUNTING, throat="lemon"),
+        "Fox_tailed_Redstart": _REDSTART,
+        "Seafoam_tailed_Redstart": replace_traits(_REDSTART, tail="seafoam"),
+        "Coral_billed_Shrike": _SHRIKE,
+        "Lantern_bellied_Shrike": replace_traits(_SHRIKE, belly="lemon", beak="ink"),
+    }
+)
+"""The twelve invented categories, in the order of their class numbers."""
+
+
+@dataclass(frozen=True)
+class Relative:
+    """A category's nearest relative and what tells the two apart.
+
+    Attributes
+    ----------
+    name : str
+        The relative, a key of `CATEGORIES`.
+    differing_traits : tuple of str
+        Traits in which the two differ, in the order of `BirdTraits`.
+    telling_parts : tuple of str
+        Parts on which those traits show, in the order of `PART_NAMES`.
+    """
+
+    name: str
+    differing_traits: tuple[str, ...]
+    telling_parts: tuple[str, ...]
+
+
+def find_differing_traits(one: BirdTraits, other: BirdTraits) -> tuple[str, ...]:
+    """Return the names of the traits in which two birds differ, in the order of `BirdTraits`."""
+    return tuple(
+        field.name
+        for field in fields(BirdTraits)
+        if getattr(one, field.name) != getattr(other, field.name)
+    )
+
+
+def find_telling_parts(differing_traits: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the parts on which the given traits show, in the order of `PART_NAMES`."""
+    telling = {part for trait in differing_traits for part in TRAIT_PARTS[trait]}
+    return tuple(part for part in PART_NAMES if part in telling)
+
+
+def find_nearest_relatives(name: str) -> tuple[Relative, ...]:
+    """Return the categories that differ from `name` in the fewest traits; ties all count."""
+    relatives = []
+    for other, traits in CATEGORIES.items():
+        if other != name:
+            differing = find_differing_traits(CATEGORIES[name], traits)
+            relatives.append(Relative(other, differing, find_telling_parts(differing)))
+    fewest = min(len(relative.differing_traits) for relative in relatives)
+    return tuple(item for item in relatives if len(item.differing_traits) == fewest)

@@ -1,0 +1,281 @@
+"""The classifiers that are explained: VGG19, VGG16 and a small VGG, behind one interface."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from explorer.config import ExplorerError
+from explorer.nn.torchvision_guard import import_torchvision
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+Z_LAYERS = ("fc6", "fc7")
+_VGG_SMALL_WIDTHS = (32, "P", 64, "P", 128, 128, "P", 256, 256, "P")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What is fixed before any weight is known.
+
+    Attributes
+    ----------
+    name : str
+        Name on the command line.
+    input_size : tuple of int
+        (height, width) to which the whole photo is squashed, in pixels.
+    mean, std : tuple of float
+        Per RGB channel, for pixels in [0, 1].
+    """
+
+    name: str
+    input_size: tuple[int, int]
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+
+
+ARCHITECTURES: Mapping[str, Architecture] = {
+    architecture.name: architecture
+    for architecture in (
+        Architecture("vgg19", (224, 224)),
+        Architecture("vgg16", (224, 224)),
+        Architecture("vgg_small", (128, 128)),
+    )
+}
+
+
+def get_architecture(name: str) -> Architecture:
+    """Return the architecture called `name`.
+
+    Raises
+    ------
+    ExplorerError
+        When there is none.
+    """
+    if name not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise ExplorerError(f"Unknown architecture {name!r}. Choose one of: {known}.")
+    return ARCHITECTURES[name]
+
+
+class VggSmall(nn.Module):
+    """A VGG for small data, with the parameter names of torchvision's VGG.
+
+    3x3 convolutions of widths 32-P-64-P-128-128-P-256-256-P (P: 2x2 max pooling), adaptive
+    average pooling to 4x4, then 4096-512-512-C.
+    """
+
+    def __init__(self, category_count: int, *, batch_norm: bool) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        channels = 3
+        for width in _VGG_SMALL_WIDTHS:
+            if isinstance(width, str):
+                layers.append(nn.MaxPool2d(2))
+                continue
+            layers.append(nn.Conv2d(channels, width, 3, padding=1))
+            if batch_norm:
+                layers.append(nn.BatchNorm2d(width))
+            layers.append(nn.ReLU())
+            channels = width
+        self.features = nn.Sequential(*layers)
+        self.avgpool = nn.AdaptiveAvgPool2d(4)
+        self.classifier = nn.Sequential(
+            nn.Linear(channels * 16, 512),
+            nn.ReLU(),
+            nn.Dropout(),
+            nn.Linear(512, 512),
+            nn.ReLU(),
+            nn.Dropout(),
+            nn.Linear(512, category_count),
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map normalised images (B, 3, H, W) to logits (B, C)."""
+        logits: Tensor = self.classifier(self.avgpool(self.features(images)).flatten(1))
+        return logits
+
+
+def build_network(architecture: str, category_count: int, *, batch_norm: bool) -> nn.Module:
+    """Build an untrained network with ``features``, ``avgpool`` and ``classifier``."""
+    if architecture == "vgg_small":
+        return VggSmall(category_count, batch_norm=batch_norm)
+    get_architecture(architecture)
+    builder = architecture + ("_bn" if batch_norm else "")
+    models = import_torchvision().models
+    network: nn.Module = models.get_model(builder, weights=None, num_classes=category_count)
+    return network
+
+
+def build_network_from_weights(architecture: str, weights: Mapping[str, Tensor]) -> nn.Module:
+    """Build the network that `weights` (named as in torchvision's VGG) belong to.
+
+    Raises
+    ------
+    ExplorerError
+        When a tensor is missing, unknown or of another shape; the message names it.
+    """
+    head = max((name for name in weights if name.startswith("classifier.")), default=None)
+    if head is None:
+        raise ExplorerError(
+            f"These weights hold no 'classifier.*' tensor, so they are not a {architecture}."
+        )
+    category_count = len(weights["classifier.6.bias"]) if "classifier.6.bias" in weights else 0
+    batch_norm = any(name.endswith("running_mean") for name in weights)
+    network = build_network(architecture, category_count, batch_norm=batch_norm)
+    _check_shapes(architecture, network.state_dict(), weights)
+    network.load_state_dict(dict(weights))
+    return network
+
+
+def _check_shapes(
+    architecture: str, expected: Mapping[str, Tensor], weights: Mapping[str, Tensor]
+) -> None:
+    for name, tensor in expected.items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        if name not in weights:
+            raise ExplorerError(f"The weights lack {name!r}, which {architecture} needs.")
+        if weights[name].shape != tensor.shape:
+            raise ExplorerError(
+                f"{name!r} has shape {tuple(weights[name].shape)}, but {architecture} needs "
+                f"{tuple(tensor.shape)}. Check that --arch names the network of these weights."
+            )
+        if not torch.isfinite(weights[name]).all():
+            raise ExplorerError(f"{name!r} holds NaN or infinite values; the file is damaged.")
+    unknown = sorted(set(weights) - set(expected))
+    if unknown:
+        raise ExplorerError(f"The weights hold {unknown[0]!r}, which {architecture} does not have.")
+
+
+def flatten_network(network: nn.Module) -> nn.Sequential:
+    """List the layers from pixels to logits in order, batch norm folded into its convolution.
+
+    Returns
+    -------
+    nn.Sequential
+        In evaluation mode, without gradients. Convolutions, ReLUs and pools, then a Flatten, then
+        the fully-connected layers. `network` itself is left as it was.
+    """
+    folded: list[nn.Module] = []
+    for layer in network.features:  # type: ignore[union-attr]
+        if isinstance(layer, nn.BatchNorm2d):
+            folded[-1] = fuse_conv_bn_eval(folded[-1].eval(), layer.eval())
+        else:
+            folded.append(layer)
+    layers = [*folded, network.avgpool, nn.Flatten(), *network.classifier]  # type: ignore[misc]
+    for index, layer in enumerate(layers):
+        if isinstance(layer, nn.ReLU):
+            layers[index] = nn.ReLU()  # torchvision's work in place, over maps we still need
+    return nn.Sequential(*layers).eval().requires_grad_(False)
+
+
+def compute_sha256(weights: Mapping[str, Tensor]) -> str:
+    """Hash names, shapes and float32 values, whatever file format or precision holds them."""
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        tensor = weights[name].detach().to("cpu", torch.float32).contiguous()
+        digest.update(f"{name}{tuple(tensor.shape)}".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class Backbone:
+    """A trained classifier, read-only: photo to Z, Z to logits.
+
+    Attributes
+    ----------
+    architecture : Architecture
+        Input size and normalisation.
+    layers : nn.Sequential
+        From pixels (B, 3, H, W) to logits (B, C), in order, batch norm folded, evaluation mode.
+    categories : tuple of str
+        Name of every logit, in order.
+    z_layer : {"fc6", "fc7"}
+        Which fully-connected layer is Z, taken after its ReLU.
+    """
+
+    architecture: Architecture
+    layers: nn.Sequential
+    categories: tuple[str, ...]
+    z_layer: str = "fc6"
+
+    def __post_init__(self) -> None:
+        if self.z_layer not in Z_LAYERS:
+            raise ExplorerError(f"Unknown layer {self.z_layer!r}. Choose one of: fc6, fc7.")
+        outputs = self._linear_positions[-1]
+        count = self.layers[outputs].out_features
+        if count != len(self.categories):
+            raise ExplorerError(
+                f"The network has {count} outputs, but there are {len(self.categories)} categories."
+            )
+
+    @property
+    def _linear_positions(self) -> list[int]:
+        return [i for i, layer in enumerate(self.layers) if isinstance(layer, nn.Linear)]
+
+    @property
+    def z_stop(self) -> int:
+        """Index of the first layer above Z."""
+        return self._linear_positions[Z_LAYERS.index(self.z_layer)] + 2
+
+    @property
+    def z_size(self) -> int:
+        """Number of dimensions of Z."""
+        return int(self.layers[self.z_stop - 2].out_features)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the weights; see `compute_sha256`."""
+        return compute_sha256(self.layers.state_dict())
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.layers.parameters()).device
+
+    @cached_property
+    def stops(self) -> Mapping[str, int]:
+        """Where a heatmap can be taken: name to index of the layer at whose input it is taken.
+
+        ``relu1`` is the output of the first ReLU, at full input resolution: excitation backprop
+        assumes non-negative activations, which normalised pixels are not.
+        """
+        stops = {"relu1": 2}
+        pools = [i for i, layer in enumerate(self.layers) if isinstance(layer, nn.MaxPool2d)]
+        stops |= {f"pool{n}": position + 1 for n, position in enumerate(pools, start=1)}
+        return stops
+
+    def get_stop(self, name: str) -> int:
+        """Return the layer index of the stop called `name`."""
+        if name not in self.stops:
+            raise ExplorerError(f"Unknown map layer {name!r}. Choose one of: {', '.join(self.stops)}.")
+        return self.stops[name]
+
+    @torch.inference_mode()
+    def compute_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute Z and the logits of a batch.
+
+        Parameters
+        ----------
+        images : Tensor
+            (B, 3, H, W) float32, normalised; see `explorer.data.transforms.prepare_image`.
+
+        Returns
+        -------
+        z : Tensor
+            (B, S_z) float32, >= 0.
+        logits : Tensor
+            (B, C) float32, signed: the scores before softmax.
+        """
+        z = self.layers[: self.z_stop](images)
+        return z, self.layers[self.z_stop :](z)
+
+    def get_layers_to(self, encoder: Sequence[nn.Module]) -> list[nn.Module]:
+        """List the layers from pixels through Z to the top of `encoder`, for excitation backprop."""
+        return [*self.layers[: self.z_stop], *encoder]

@@ -1,0 +1,316 @@
+"""Heatmaps to pictures. The only place where a heatmap is normalised or smoothed.
+
+Maps arrive as they were computed: non-negative, at their own grid, in their own unit. Everything
+done to them here serves the eye alone and feeds no measure.
+"""
+
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+# Perceptually ordered and readable without red-green vision, but for turbo, which trades that
+# for finer steps and is here for those who are used to rainbow maps.
+COLOUR_MAPS = MappingProxyType(
+    {
+        "inferno": cv2.COLORMAP_INFERNO,
+        "magma": cv2.COLORMAP_MAGMA,
+        "plasma": cv2.COLORMAP_PLASMA,
+        "viridis": cv2.COLORMAP_VIRIDIS,
+        "cividis": cv2.COLORMAP_CIVIDIS,
+        "turbo": cv2.COLORMAP_TURBO,
+    }
+)
+DEFAULT_COLOUR_MAP = "inferno"
+DEFAULT_OPACITY = 0.85
+DEFAULT_BLUR = 0.02
+# How far a photo fades to grey under an overlay, so that colour means heat and nothing else.
+GREYING = 0.6
+# Longer side at which maps are smoothed: a wide Gaussian on a camera's full photo takes seconds.
+_BLUR_SIDE = 512
+
+
+def normalise_map(
+    heat: ArrayLike, scale_max: float | None = None, *, percentile: float = 100.0
+) -> NDArray[np.float32]:
+    """Bring a map to [0, 1] for display.
+
+    Parameters
+    ----------
+    heat : array_like, shape (h, w), float
+        Non-negative, any unit.
+    scale_max : float, optional
+        Value drawn as 1, in the map's unit, to compare several maps; by default the map's own.
+        See `compute_shared_scale`.
+    percentile : float
+        Percentile of the map that is drawn as 1 where no `scale_max` is given, in (0, 100]; less
+        than 100 keeps one bright pixel from darkening the rest. Where it is zero the maximum
+        takes its place.
+
+    Returns
+    -------
+    ndarray, shape (h, w), float32
+        In [0, 1], what exceeds the scale at 1. All zero where the map or the scale is zero;
+        there is no division by zero and no shift, so zero heat stays 0.
+
+    Raises
+    ------
+    ValueError
+        When the map is not 2-D, is empty, negative or not finite, or an option is out of range.
+    """
+    values = _check_map(heat)
+    top = _compute_top(values, percentile) if scale_max is None else float(scale_max)
+    if not np.isfinite(top) or top < 0:
+        raise ValueError(f"scale_max must be finite and not negative, not {scale_max}")
+    if top == 0:
+        return np.zeros(values.shape, dtype=np.float32)
+    # Clipped before the division, which could overflow where the scale is tiny.
+    return (np.minimum(values, top) / top).astype(np.float32)
+
+
+def upsample_map(
+    heat: ArrayLike, size: tuple[int, int], smooth: bool = True
+) -> NDArray[np.float64]:
+    """Resize a map to a picture, keeping its unit.
+
+    Parameters
+    ----------
+    heat : array_like, shape (h, w), float
+        Non-negative, any unit.
+    size : tuple of int
+        ``(height, width)`` of the picture.
+    smooth : bool
+        True for bilinear values (averages where the picture is smaller than the map), False for
+        the nearest cell, which shows the map's own grid.
+
+    Returns
+    -------
+    ndarray, shape (height, width), float64
+        Non-negative, never above the map's maximum but for rounding.
+
+    Raises
+    ------
+    ValueError
+        When the map is not 2-D, is empty, negative or not finite, or the size is not positive.
+    """
+    values = _check_map(heat)
+    if min(size) < 1:
+        raise ValueError(f"a picture's size must be positive, not {size}")
+    if not smooth:
+        method = cv2.INTER_NEAREST_EXACT
+    elif size[0] < values.shape[0] and size[1] < values.shape[1]:
+        method = cv2.INTER_AREA
+    else:
+        method = cv2.INTER_LINEAR
+    return np.asarray(
+        cv2.resize(values, (size[1], size[0]), interpolation=method), dtype=np.float64
+    )
+
+
+def compute_display_map(
+    heat: ArrayLike,
+    size: tuple[int, int],
+    *,
+    smooth: bool = True,
+    blur_sigma: float = DEFAULT_BLUR,
+) -> NDArray[np.float64]:
+    """Resize a map to a picture and smooth it for the eye, keeping its unit.
+
+    Parameters
+    ----------
+    heat, size, smooth
+        As in `upsample_map`.
+    blur_sigma : float
+        Standard deviation of a Gaussian, as a fraction of the picture's longer side, in [0, 0.5];
+        0 for none. Only for display: a map at full resolution is spiky and looks like dust. Not
+        applied where `smooth` is False, which promises the map's own grid.
+
+    Returns
+    -------
+    ndarray, shape (height, width), float64
+        Non-negative, in the map's unit.
+
+    Raises
+    ------
+    ValueError
+        As in `upsample_map`, and when `blur_sigma` is out of range.
+    """
+    if not 0 <= blur_sigma <= 0.5:
+        raise ValueError(f"blur_sigma must lie in [0, 0.5], not {blur_sigma}")
+    if not smooth or blur_sigma == 0:
+        return upsample_map(heat, size, smooth)
+    # A blurred map holds no detail that needs a large picture's every pixel.
+    shrink = min(1.0, _BLUR_SIDE / max(size))
+    small = (max(1, round(size[0] * shrink)), max(1, round(size[1] * shrink)))
+    blurred = cv2.GaussianBlur(
+        upsample_map(heat, small),
+        (0, 0),
+        blur_sigma * max(small),
+        borderType=cv2.BORDER_REFLECT,
+    )
+    return upsample_map(blurred, size)
+
+
+def compute_shared_scale(
+    maps: ArrayLike,
+    size: tuple[int, int],
+    *,
+    smooth: bool = True,
+    blur_sigma: float = DEFAULT_BLUR,
+    percentile: float = 100.0,
+) -> float:
+    """Compute one `scale_max` for several maps, as they will be displayed.
+
+    Smoothing lowers peaks, so the scale must come from the smoothed maps.
+
+    Parameters
+    ----------
+    maps : array_like, shape (K, h, w), float
+        Non-negative, in one unit.
+    size, smooth, blur_sigma
+        As in `compute_display_map`.
+    percentile : float
+        As in `normalise_map`, of each map; the largest counts.
+
+    Returns
+    -------
+    float
+        In the maps' unit, at least 0; 0 where all maps are zero.
+
+    Raises
+    ------
+    ValueError
+        As in `compute_display_map`, and when there is no map.
+    """
+    stack = np.asarray(maps, dtype=np.float64)
+    if stack.ndim != 3 or len(stack) == 0:
+        raise ValueError(f"maps must have shape (K, h, w) with K ≥ 1, not {stack.shape}")
+    shown = (compute_display_map(one, size, smooth=smooth, blur_sigma=blur_sigma) for one in stack)
+    return max(_compute_top(one, percentile) for one in shown)
+
+
+def render_overlay(
+    photo: NDArray[np.uint8],
+    heat: ArrayLike,
+    *,
+    colour_map: str = DEFAULT_COLOUR_MAP,
+    opacity: float = DEFAULT_OPACITY,
+    scale_max: float | None = None,
+    smooth: bool = True,
+    blur_sigma: float = DEFAULT_BLUR,
+    percentile: float = 100.0,
+) -> NDArray[np.uint8]:
+    """Draw a heatmap over its photo.
+
+    Parameters
+    ----------
+    photo : ndarray, shape (H, W, 3), uint8
+        RGB in 0 … 255.
+    heat : array_like, shape (h, w), float
+        Non-negative, any unit, covering the whole photo at any grid.
+    colour_map : str
+        One of `COLOUR_MAPS`.
+    opacity : float
+        How much the hottest place hides the photo, in [0, 1]. It falls with the heat, so that a
+        cold place shows the bare photo, a little greyed. 0 returns the photo as it is.
+    scale_max : float, optional
+        Value drawn as hottest; by default the displayed map's own. See `compute_shared_scale`.
+    smooth, blur_sigma
+        As in `compute_display_map`. The smoothing is for the eye alone; say so beside the picture.
+    percentile : float
+        As in `normalise_map`.
+
+    Returns
+    -------
+    ndarray, shape (H, W, 3), uint8
+        RGB in 0 … 255.
+
+    Raises
+    ------
+    ValueError
+        When shapes or types do not fit, the map is negative or not finite, or an option is
+        unknown or out of range.
+    """
+    _check_picture(photo)
+    if not 0 <= opacity <= 1:
+        raise ValueError(f"opacity must lie in [0, 1], not {opacity}")
+    shown = compute_display_map(heat, photo.shape[:2], smooth=smooth, blur_sigma=blur_sigma)
+    level = normalise_map(shown, scale_max, percentile=percentile)
+    colours = _apply_colours(level, colour_map).astype(np.float32)
+
+    # Rises steeply from zero, so that mid heat already shows its colour and not a brown shadow.
+    alpha = (opacity * np.sqrt(level))[..., np.newaxis]
+    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)[..., np.newaxis].astype(np.float32)
+    backdrop = photo + (grey - photo) * np.float32(GREYING * opacity)
+    blended = backdrop + (colours - backdrop) * alpha
+    return np.clip(np.rint(blended), 0, 255).astype(np.uint8)
+
+
+def render_colour_bar(
+    colour_map: str = DEFAULT_COLOUR_MAP, size: tuple[int, int] = (12, 256)
+) -> NDArray[np.uint8]:
+    """Draw a colour map from cold, at the left, to hot.
+
+    Parameters
+    ----------
+    colour_map : str
+        One of `COLOUR_MAPS`.
+    size : tuple of int
+        ``(height, width)`` in pixels.
+
+    Returns
+    -------
+    ndarray, shape (height, width, 3), uint8
+        RGB in 0 … 255.
+
+    Raises
+    ------
+    ValueError
+        When the colour map is unknown or the size is not positive.
+    """
+    if min(size) < 1:
+        raise ValueError(f"a picture's size must be positive, not {size}")
+    ramp = np.linspace(0, 1, size[1], dtype=np.float32)
+    return _apply_colours(np.tile(ramp, (size[0], 1)), colour_map)
+
+
+def encode_png(picture: NDArray[np.uint8]) -> bytes:
+    """Encode an RGB picture (H, W, 3), uint8, as PNG, without loss.
+
+    Raises
+    ------
+    ValueError
+        When the shape or type does not fit.
+    """
+    _check_picture(picture)
+    _, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    return data.tobytes()
+
+
+def _apply_colours(level: NDArray[np.float32], colour_map: str) -> NDArray[np.uint8]:
+    if colour_map not in COLOUR_MAPS:
+        raise ValueError(f"unknown colour map {colour_map!r}; choose from {', '.join(COLOUR_MAPS)}")
+    steps = np.rint(level * 255).astype(np.uint8)
+    bgr = cv2.applyColorMap(steps, COLOUR_MAPS[colour_map])
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def _compute_top(values: NDArray[np.float64], percentile: float) -> float:
+    if not 0 < percentile <= 100:
+        raise ValueError(f"percentile must lie in (0, 100], not {percentile}")
+    return float(np.percentile(values, percentile)) or float(values.max())
+
+
+def _check_map(heat: ArrayLike) -> NDArray[np.float64]:
+    values = np.ascontiguousarray(heat, dtype=np.float64)
+    if values.ndim != 2 or values.size == 0:
+        raise ValueError(f"a map must have shape (h, w), not {values.shape}")
+    if not np.isfinite(values).all() or (values < 0).any():
+        raise ValueError("a map must be finite and non-negative")
+    return values
+
+
+def _check_picture(picture: NDArray[np.uint8]) -> None:
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
+        raise ValueError(f"a picture must be (H, W, 3) uint8, not {picture.shape} {picture.dtype}")

@@ -1,0 +1,95 @@
+"""Places for names beside crowded points, so that none covers another."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+LABEL_FONT_SIZE = 11
+_CHARACTER_WIDTH = 6.3
+_PADDING = 7.0
+_LABEL_HEIGHT = 18.0
+_MARKER_RADIUS = 6.0
+_DISTANCES = (14.0, 22.0, 32.0, 44.0, 58.0)
+_ANGLES = np.linspace(0, 2 * np.pi, 16, endpoint=False)
+
+
+@dataclass(frozen=True)
+class Label:
+    """Where one name stands.
+
+    Attributes
+    ----------
+    index : int
+        Row of the point it belongs to.
+    shift : tuple of float
+        From the point to the middle of the name ``(right, down)`` in pixels of the screen.
+    """
+
+    index: int
+    shift: tuple[float, float]
+
+
+def place_labels(points: ArrayLike, texts: Sequence[str], size: tuple[float, float]) -> list[Label]:
+    """Find a free place near each point for its name.
+
+    Parameters
+    ----------
+    points : array_like, shape (N, 2), float
+        ``(x, y)`` in pixels of the screen, y downwards.
+    texts : sequence of str
+        N names.
+    size : tuple of float
+        ``(height, width)`` of the picture in pixels of the screen; names stay within it.
+
+    Returns
+    -------
+    list of Label
+        At most one a point. No two names overlap, nor does a name cover a point; a name with no
+        free place near its point has no label.
+
+    Raises
+    ------
+    ValueError
+        When there are not as many names as points.
+    """
+    positions = np.asarray(points, dtype=np.float64).reshape(-1, 2)
+    if len(positions) != len(texts):
+        raise ValueError(f"{len(texts)} names do not fit {len(positions)} points")
+    if len(positions) == 0:
+        return []
+    markers = np.hstack([positions - _MARKER_RADIUS, positions + _MARKER_RADIUS])
+    bounds = np.array([0.0, 0.0, size[1], size[0]])
+    outward = positions - positions.mean(axis=0)
+    taken = markers
+    labels = []
+    for index in np.argsort(positions[:, 1], kind="stable"):
+        width = _CHARACTER_WIDTH * len(texts[index]) + _PADDING
+        for shift in _list_shifts(width, outward[index]):
+            centre = positions[index] + shift
+            half = np.array([width, _LABEL_HEIGHT]) / 2
+            place = np.concatenate([centre - half, centre + half])
+            if _is_within(place, bounds) and not _overlaps_any(place, taken):
+                taken = np.vstack([taken, place])
+                labels.append(Label(int(index), (float(shift[0]), float(shift[1]))))
+                break
+    return labels
+
+
+def _list_shifts(width: float, outward: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """List shifts near first; of equal distance, those that lead away from the crowd first."""
+    directions = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
+    directions = directions[np.argsort(-directions @ outward, kind="stable")]
+    # A name is wider than high, so it must stand farther off at the sides than above and below.
+    reach = np.array([width / 2, 0.0])
+    return [direction * (distance + reach) for distance in _DISTANCES for direction in directions]
+
+
+def _is_within(place: NDArray[np.float64], bounds: NDArray[np.float64]) -> bool:
+    return bool((place[:2] >= bounds[:2]).all() and (place[2:] <= bounds[2:]).all())
+
+
+def _overlaps_any(place: NDArray[np.float64], taken: NDArray[np.float64]) -> bool:
+    apart = (place[:2] >= taken[:, 2:]) | (place[2:] <= taken[:, :2])
+    return bool((~apart.any(axis=1)).any())

@@ -1,0 +1,85 @@
+"""Colours and layout that all figures share."""
+
+import colorsys
+from collections.abc import Sequence
+from types import MappingProxyType
+
+import plotly.graph_objects as go
+
+PLOTLY_CONFIG = MappingProxyType({"displayModeBar": False, "responsive": True})
+# Equally readable on white and on a dark page; a page that knows its theme passes its own.
+TEXT_COLOUR = "#7b7f87"
+RAISING_COLOUR = "#2f8fd0"
+LOWERING_COLOUR = "#e0752d"
+MODULE_COLOUR = "#8a8f98"
+NETWORK_COLOUR = "#b07cc6"
+
+# Left and right share a hue and differ in lightness; neighbours on the bird differ in both.
+PART_COLOURS = MappingProxyType(
+    {
+        "back": "#a5673f",
+        "beak": "#f08c00",
+        "belly": "#c9a90c",
+        "breast": "#e4577b",
+        "crown": "#d6451f",
+        "forehead": "#f2b84b",
+        "left eye": "#1c7fd0",
+        "left leg": "#2e8b57",
+        "left wing": "#6a51c7",
+        "nape": "#12a5a0",
+        "right eye": "#6fb9f2",
+        "right leg": "#74c69d",
+        "right wing": "#a796ea",
+        "tail": "#a83278",
+        "throat": "#e08fc7",
+    }
+)
+
+_GOLDEN_RATIO = 0.618034
+
+
+def get_part_colours(part_names: Sequence[str]) -> tuple[str, ...]:
+    """Return one ``#rrggbb`` a part: from `PART_COLOURS`, or a spaced hue for an unknown name."""
+    return tuple(
+        PART_COLOURS.get(name) or _compute_spare_colour(index)
+        for index, name in enumerate(part_names)
+    )
+
+
+def style_figure(figure: go.Figure, title: str, height: int, text_colour: str) -> None:
+    """Give a figure its heading and height, a transparent ground and no traps for fingers.
+
+    Parameters
+    ----------
+    figure : Figure
+        Changed in place.
+    title : str
+        Heading; empty for none.
+    height : int
+        In pixels of the screen. The width is left to the page.
+    text_colour : str
+        CSS colour of all words.
+    """
+    figure.update_layout(
+        title={"text": title, "font": {"size": 15}, "x": 0, "xanchor": "left", "pad": {"l": 8}},
+        height=height,
+        autosize=True,
+        showlegend=False,
+        dragmode=False,
+        font={"color": text_colour, "size": 13},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        margin={"l": 8, "r": 8, "t": 64, "b": 16},
+        hoverlabel={"font": {"size": 13}},
+    )
+    # With fixed ranges a finger that scrolls the page does not zoom the figure.
+    figure.update_xaxes(fixedrange=True, automargin=True)
+    figure.update_yaxes(fixedrange=True, automargin=True)
+
+
+def _compute_spare_colour(index: int) -> str:
+    # Steps of the golden ratio around the circle keep any number of hues apart.
+    hue = (0.58 + index * _GOLDEN_RATIO) % 1.0
+    lightness = (0.45, 0.62)[index % 2]
+    channels = colorsys.hls_to_rgb(hue, lightness, 0.6)
+    return "#" + "".join(f"{round(255 * channel):02x}" for channel in channels)

@@ -1,0 +1,338 @@
+import io
+import time
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+from explorer.config import ExplorerError
+from explorer.data.transforms import (
+    AugmentSettings,
+    PhotoError,
+    augment_image,
+    clip_box,
+    draw_crop,
+    load_user_image,
+    prepare_image,
+    scale_box,
+    scale_points,
+)
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+UNCHANGED = AugmentSettings(
+    min_zoom=1, max_stretch=1, flip_probability=0, brightness=0, contrast=0, colour=0
+)
+repeatable = settings(derandomize=True, deadline=None)
+sizes = st.tuples(st.integers(1, 5000), st.integers(1, 5000))
+
+
+def encode(image: Image.Image, kind: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def make_noise(height: int = 40, width: int = 60) -> np.ndarray:
+    return np.random.default_rng(3).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def test_constant_image_is_normalised_exactly() -> None:
+    image = np.full((37, 53, 3), (10, 128, 255), dtype=np.uint8)
+    ready = prepare_image(image, (16, 24), MEAN, STD)
+    assert (ready.shape, ready.dtype) == ((3, 16, 24), np.float32)
+    assert ready.flags.c_contiguous
+    wanted = (np.array([10, 128, 255]) / 255 - MEAN) / STD
+    np.testing.assert_allclose(
+        ready, np.broadcast_to(wanted[:, None, None], ready.shape), atol=1e-6
+    )
+
+
+def test_squashing_averages_areas_and_keeps_the_axes() -> None:
+    image = np.zeros((2, 4, 3), dtype=np.uint8)
+    image[:, :2, 0] = [[0, 100], [40, 60]]
+    image[:, 2:, 2] = 255
+    ready = prepare_image(image, (1, 2), (0, 0, 0), (1, 1, 1))
+    np.testing.assert_allclose(ready[:, 0] * 255, [[50, 0], [0, 0], [0, 255]], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4, 4, 3), np.float32),
+        np.zeros((0, 4, 3), np.uint8),
+    ],
+)
+def test_other_arrays_are_refused(image: np.ndarray) -> None:
+    with pytest.raises(ValueError, match=r"expected uint8 \(H, W, 3\)"):
+        prepare_image(image, (2, 2), MEAN, STD)
+
+
+def test_points_and_boxes_scale_by_one_factor_per_axis() -> None:
+    points = np.array([[10.0, 20.0], [np.nan, np.nan]])
+    scaled = scale_points(points, (100, 200), (50, 400))
+    np.testing.assert_array_equal(scaled, [[20, 10], [np.nan, np.nan]])
+    assert scale_box((10, 20, 30, 40), (100, 200), (50, 400)) == (20, 10, 60, 20)
+
+
+def test_map_pixel_centres_follow_the_same_convention() -> None:
+    # Pixel j of a map of width w is x = (j + 0.5) W / w in a photo of width W.
+    centres = np.array([[j + 0.5, 0.5] for j in range(4)])
+    in_photo = scale_points(centres, (1, 4), (10, 20))
+    np.testing.assert_allclose(in_photo, [[2.5, 5], [7.5, 5], [12.5, 5], [17.5, 5]])
+
+
+@repeatable
+@given(hnp.arrays(np.float64, (4, 2), elements=st.floats(0, 5000)), sizes, sizes)
+def test_scaling_there_and_back(
+    points: np.ndarray, size: tuple[int, int], other: tuple[int, int]
+) -> None:
+    back = scale_points(scale_points(points, size, other), other, size)
+    np.testing.assert_allclose(back, points, rtol=1e-12, atol=1e-12)
+    box = (*points[0], *points[1])
+    assert scale_box(scale_box(box, size, other), other, size) == pytest.approx(
+        box, rel=1e-12, abs=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    ("box", "clipped"),
+    [
+        ((1, 2, 3, 4), (1, 2, 3, 4)),
+        ((-1, -2, 5, 6), (0, 0, 4, 4)),
+        ((18, 8, 5, 6), (18, 8, 2, 2)),
+        ((30, 3, 5, 6), (20, 3, 0, 6)),
+    ],
+)
+def test_clip_box(box: tuple[float, ...], clipped: tuple[float, ...]) -> None:
+    assert clip_box(box, (10, 20)) == clipped
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
+def test_lossless_files_round_trip(kind: str) -> None:
+    noise = make_noise()
+    options = {"lossless": True} if kind == "WEBP" else {}
+    np.testing.assert_array_equal(
+        load_user_image(encode(Image.fromarray(noise), kind, **options)), noise
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "kind", "wanted"),
+    [
+        ("L", 90, "JPEG", (90, 90, 90)),
+        ("CMYK", (0, 0, 0, 165), "JPEG", (90, 90, 90)),
+        ("RGB", (200, 100, 50), "JPEG", (200, 100, 50)),
+        ("RGB", (200, 100, 50), "GIF", (200, 100, 50)),
+        ("1", 1, "PNG", (255, 255, 255)),
+        ("LA", (0, 0), "PNG", (255, 255, 255)),
+        ("RGBA", (255, 0, 0, 128), "PNG", (255, 127, 127)),
+        ("RGBA", (0, 0, 255, 255), "WEBP", (0, 0, 255)),
+    ],
+)
+def test_modes_become_rgb_over_white(
+    mode: str, colour: object, kind: str, wanted: tuple[int, ...]
+) -> None:
+    pixels = load_user_image(encode(Image.new(mode, (32, 24), colour), kind))
+    assert (pixels.shape, pixels.dtype) == ((24, 32, 3), np.uint8)
+    assert np.abs(pixels.astype(int) - wanted).max() <= 3
+
+
+def test_palette_with_transparency_lies_over_white() -> None:
+    image = Image.new("P", (8, 8), 0)
+    image.putpalette([10, 20, 30, 200, 0, 0])
+    image.putpixel((0, 0), 1)
+    pixels = load_user_image(encode(image, "PNG", transparency=0))
+    assert pixels[0, 0].tolist() == [200, 0, 0]
+    assert pixels[4, 4].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize(("value", "wanted"), [(0, 0), (32768, 128), (65535, 255), (257, 1)])
+def test_16_bit_grey_is_scaled(kind: str, value: int, wanted: int) -> None:
+    image = Image.fromarray(np.full((4, 5), value, np.uint16))
+    assert image.mode.startswith("I;16")
+    np.testing.assert_array_equal(load_user_image(encode(image, kind)), np.full((4, 5, 3), wanted))
+
+
+@pytest.mark.parametrize(
+    "pixels", [np.full((4, 5), 0.5, np.float32), np.full((4, 5), 70000, np.int32)]
+)
+def test_32_bit_pictures_are_refused(pixels: np.ndarray) -> None:
+    with pytest.raises(PhotoError, match=r"32-bit .*save it again as JPEG"):
+        load_user_image(encode(Image.fromarray(pixels), "TIFF"))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_exif_rotation_is_applied(kind: str) -> None:
+    stored = np.zeros((16, 48, 3), dtype=np.uint8)
+    stored[:, :16] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees clockwise to view
+    pixels = load_user_image(encode(Image.fromarray(stored), kind, exif=exif))
+    assert pixels.shape == (48, 16, 3)
+    assert pixels[:14].min() > 240
+    assert pixels[18:].max() < 15
+
+
+def test_broken_exif_does_not_cost_the_photo() -> None:
+    data = encode(Image.new("RGB", (9, 5)), "JPEG", exif=b"Exif\0\0nonsense that is no TIFF header")
+    assert load_user_image(data).shape == (5, 9, 3)
+
+
+def test_first_frame_of_an_animation() -> None:
+    frames = [Image.new("RGB", (6, 4), colour) for colour in ("red", "blue")]
+    data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert load_user_image(data)[0, 0].tolist() == [255, 0, 0]
+    data = encode(frames[0], "MPO", save_all=True, append_images=frames[1:])
+    assert load_user_image(data)[0, 0, 0] > 240
+
+
+def make_png_header(width: int, height: int) -> bytes:
+    data = bytearray(encode(Image.new("L", (1, 1)), "PNG"))
+    data[16:24] = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    return bytes(data)
+
+
+@pytest.mark.parametrize(("width", "height"), [(10_001, 6_000), (10_000, 12_000), (60_000, 60_000)])
+def test_huge_pictures_are_refused_by_their_header(
+    width: int, height: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Image.MAX_IMAGE_PIXELS
+    monkeypatch.setattr(Image.Image, "convert", lambda *_: pytest.fail("decoded"))
+    start = time.perf_counter()
+    with pytest.raises(PhotoError, match=r"more than the limit of 60 megapixels: make it smaller"):
+        load_user_image(make_png_header(width, height))
+    assert time.perf_counter() - start < 1
+    assert before == Image.MAX_IMAGE_PIXELS
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "The file is empty"),
+        (b"just some words", "not a whole JPEG, PNG, WebP, TIFF or GIF"),
+        (b"<?xml version='1.0'?>\n<svg xmlns='x'></svg>", "An SVG file is a drawing"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC, AVIF and video files"),
+        (encode(Image.new("RGB", (4, 4)), "BMP"), "not a whole JPEG"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a whole JPEG"),
+    ],
+)
+def test_foreign_files_are_refused(data: bytes, message: str) -> None:
+    with pytest.raises(PhotoError, match=message):
+        load_user_image(data)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "GIF"])
+@pytest.mark.parametrize("part", [0.02, 0.5, 0.9])
+def test_truncated_files_are_refused(kind: str, part: float) -> None:
+    data = encode(Image.fromarray(make_noise(64, 64)), kind)
+    with pytest.raises(PhotoError) as caught:
+        load_user_image(data[: int(len(data) * part)])
+    assert "\n" not in str(caught.value)
+
+
+# Pillow warns of odd metadata in passing; what counts is that nothing is raised.
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@repeatable
+@given(
+    st.binary(min_size=1, max_size=40),
+    st.sampled_from(["JPEG", "PNG", "WEBP", "TIFF", "GIF"]),
+    st.data(),
+)
+def test_damaged_bytes_never_escape_as_another_error(
+    junk: bytes, kind: str, data: st.DataObject
+) -> None:
+    good = encode(Image.fromarray(make_noise(12, 12)), kind)
+    place = data.draw(st.integers(0, len(good)))
+    try:
+        pixels = load_user_image(good[:place] + junk + good[place + len(junk) :])
+    except PhotoError:
+        return
+    assert pixels.dtype == np.uint8
+
+
+def test_augment_without_change_is_the_squashed_photo() -> None:
+    image = make_noise(64, 96)
+    variant = augment_image(image, (10, 10, 30, 30), np.random.default_rng(0), (64, 96), UNCHANGED)
+    np.testing.assert_array_equal(variant, image)
+
+
+def test_augment_flips_left_and_right() -> None:
+    image = make_noise(64, 96)
+    limits = AugmentSettings(
+        min_zoom=1, max_stretch=1, flip_probability=1, brightness=0, contrast=0, colour=0
+    )
+    variant = augment_image(image, (10, 10, 30, 30), np.random.default_rng(0), (64, 96), limits)
+    np.testing.assert_array_equal(variant, image[:, ::-1])
+
+
+def test_augment_is_seeded_varied_and_leaves_the_photo_alone() -> None:
+    image = make_noise(90, 70)
+    before = image.copy()
+    first, again = (
+        augment_image(image, (5, 5, 40, 60), np.random.default_rng(7), (32, 32)) for _ in range(2)
+    )
+    other = augment_image(image, (5, 5, 40, 60), np.random.default_rng(8), (32, 32))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    assert (first.shape, first.dtype) == ((32, 32, 3), np.uint8)
+    np.testing.assert_array_equal(image, before)
+
+
+def test_colour_changes_stay_within_their_limits() -> None:
+    image = np.full((32, 32, 3), 100, dtype=np.uint8)
+    limits = AugmentSettings(brightness=0.2, contrast=0, colour=0)
+    rng = np.random.default_rng(0)
+    values = [
+        augment_image(image, (0, 0, 32, 32), rng, (8, 8), limits)[0, 0, 0] for _ in range(200)
+    ]
+    assert 80 <= min(values) < 85
+    assert 115 < max(values) <= 120
+
+
+@repeatable
+@given(
+    st.tuples(st.integers(1, 600), st.integers(1, 600)),
+    st.tuples(*[st.floats(0, 1)] * 4),
+    st.floats(0, 1),
+    st.integers(0, 2**32),
+)
+def test_every_crop_keeps_the_wanted_part_of_the_box(
+    size: tuple[int, int], corner: tuple[float, ...], fraction: float, seed: int
+) -> None:
+    height, width = size
+    x, y = corner[0] * width, corner[1] * height
+    box = (x, y, corner[2] * (width - x), corner[3] * (height - y))
+    limits = AugmentSettings(min_zoom=0.2, max_stretch=2, min_box_fraction=fraction)
+    top, bottom, left, right = draw_crop(size, box, np.random.default_rng(seed), limits)
+    assert 0 <= top < bottom <= height
+    assert 0 <= left < right <= width
+    across = max(0, min(right, x + box[2]) - max(left, x))
+    down = max(0, min(bottom, y + box[3]) - max(top, y))
+    assert across * down >= fraction * box[2] * box[3] - 1e-6
+
+
+def test_crops_zoom_in() -> None:
+    rng = np.random.default_rng(0)
+    crops = [draw_crop((200, 200), (80, 80, 40, 40), rng) for _ in range(300)]
+    widths = [right - left for _, _, left, right in crops]
+    assert min(widths) < 110
+    assert max(widths) > 190
+    assert len({left for _, _, left, _ in crops}) > 20
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"min_zoom": 0}, {"max_stretch": 0.5}, {"colour": 1}, {"min_box_fraction": float("nan")}],
+)
+def test_settings_out_of_range_are_named(wrong: dict[str, float]) -> None:
+    with pytest.raises(ExplorerError, match=f"setting {next(iter(wrong))} = .* out of range"):
+        AugmentSettings(**wrong)
