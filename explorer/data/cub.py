@@ -6,46 +6,26 @@ spans [0, W]. No photo is opened before `load_photo`.
 
 import difflib
 import io
-import os
 import re
-from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from explorer.config import ExplorerError
+from explorer.data import cub_tables
+from explorer.data.cub_tables import CURE, TOLERATED_OVERHANG, DatasetError
 from explorer.data.transforms import DECODING_ERRORS, Box, Size, clip_box, convert_to_rgb
 
-LAYOUT = (
-    "images.txt",
-    "classes.txt",
-    "image_class_labels.txt",
-    "bounding_boxes.txt",
-    "train_test_split.txt",
-    "parts/parts.txt",
-    "parts/part_locs.txt",
-    "images",
-)
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP")
-
-TOLERATED_OVERHANG = 2.0
-"""Pixels by which annotations may leave the photo without a word: CUB is rounded in places."""
 
 MAX_OUTSIDE_FRACTION = 0.25
 """Part of a box's area that may lie outside its photo. CUB holds real boxes that overhang by far
 more than rounding explains (7 % of image 1218's); beyond a quarter, box and photo do not belong
 together."""
-
-_CURE = "Correct it, or unpack the data set again."
-
-
-class DatasetError(ExplorerError):
-    """The data set is incomplete or damaged; names the file, the line and the cure."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,38 +184,32 @@ def load_cub(root: Path) -> CubDataset:
     DatasetError
         When files or lines are missing, malformed or contradict each other.
     """
-    _check_layout(root)
-    categories = _read_names(root / "classes.txt")
-    _check_category_names(categories)
-    images = _read_names(root / "images.txt")
-    paths = _check_photo_files(root, images)
-    part_names = _read_names(root / "parts/parts.txt")
+    cub_tables.check_layout(root)
+    categories = cub_tables.read_categories(root)
+    images = cub_tables.read_names(root / "images.txt")
+    paths = cub_tables.find_photos(root / "images", images)
+    part_names = cub_tables.read_names(root / "parts/parts.txt")
     warnings: list[str] = []
-
-    category_rows = _read_category_rows(root, images, categories, warnings)
-    boxes = _read_boxes(root, images, warnings)
-    is_training = _read_split(root, images, warnings)
-    parts = _read_parts(root / "parts/part_locs.txt", images, part_names, warnings)
-
+    category_rows = cub_tables.read_category_rows(root, images, categories, warnings)
+    boxes = cub_tables.read_boxes(root, images, warnings)
+    is_training = cub_tables.read_split(root, images, warnings)
+    parts = cub_tables.read_parts(root, images, part_names, warnings)
+    warnings += cub_tables.describe_oddities(boxes, parts)
     visible = ~np.isnan(parts[:, :, 0])
     parts.setflags(write=False)
     visible.setflags(write=False)
-    warnings += _describe_oddities(boxes, parts, visible)
-    empty = len(categories.names) - len(set(category_rows))
-    if empty:
-        warnings.append(f"{empty} of {len(categories.names)} categories have no photo.")
     photos = tuple(
-        Photo(image_id, path, categories.names[row], row, tuple(box), points, seen, side)
-        for image_id, path, row, box, points, seen, side in zip(
-            images.ids.tolist(),
-            paths,
-            category_rows,
-            boxes.tolist(),
-            parts,
-            visible,
-            is_training.tolist(),
-            strict=True,
+        Photo(
+            image_id=int(images.ids[i]),
+            path=path,
+            category=categories.names[category_rows[i]],
+            category_index=int(category_rows[i]),
+            box=tuple(boxes[i].tolist()),
+            parts=parts[i],
+            visible=visible[i],
+            is_training=bool(is_training[i]),
         )
+        for i, path in enumerate(paths)
     )
     return CubDataset(root, categories.names, part_names.names, photos, tuple(warnings))
 
@@ -283,8 +257,7 @@ def check_geometry(photo: Photo, image_size: Size) -> PhotoGeometry:
         )
     edges = np.array([width, height], dtype=np.float64)
     clipped = np.clip(photo.parts, 0, edges)
-    with np.errstate(invalid="ignore"):
-        is_far = np.any(np.abs(photo.parts - clipped) > TOLERATED_OVERHANG, axis=1)
+    is_far = np.any(np.abs(photo.parts - clipped) > TOLERATED_OVERHANG, axis=1)
     parts = np.where(is_far[:, None], photo.parts, clipped)
     return PhotoGeometry(box, parts, overhang, int(is_far.sum()))
 
@@ -318,266 +291,6 @@ def load_photo(photo: Photo) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(data), formats=PHOTO_FORMATS) as image:
             pixels = convert_to_rgb(image)
     except DECODING_ERRORS as error:
-        raise DatasetError(f"{photo.path}: the photo cannot be read ({error}). {_CURE}") from error
+        raise DatasetError(f"{photo.path}: the photo cannot be read ({error}). {CURE}") from error
     check_geometry(photo, (pixels.shape[0], pixels.shape[1]))
     return pixels
-
-
-@dataclass(frozen=True, eq=False)
-class _Table:
-    """A text file of numbers with the line that each row came from."""
-
-    path: Path
-    values: NDArray[np.float64]
-    lines: NDArray[np.int64]
-
-    def refuse(self, is_bad: NDArray[np.bool_], problem: str) -> None:
-        if is_bad.any():
-            raise _make_line_error(self.path, int(self.lines[is_bad.argmax()]), problem)
-
-    def whole(self, column: int) -> NDArray[np.int64]:
-        values = self.values[:, column]
-        # Beyond 2**53 a float no longer tells neighbouring ids apart.
-        with np.errstate(invalid="ignore"):
-            is_whole = (values >= 0) & (values < 2**53) & (values == np.floor(values))
-        self.refuse(~is_whole, f"column {column + 1} must be a whole number")
-        return values.astype(np.int64)
-
-
-@dataclass(frozen=True, eq=False)
-class _Names:
-    """A text file of ids and names, such as images.txt."""
-
-    path: Path
-    ids: NDArray[np.int64]
-    names: tuple[str, ...]
-    lines: NDArray[np.int64]
-
-
-def _make_line_error(path: Path, line: int, problem: str) -> DatasetError:
-    return DatasetError(f"{path}, line {line}: {problem}. {_CURE}")
-
-
-def _check_layout(root: Path) -> None:
-    if not root.is_dir():
-        raise DatasetError(f"There is no folder {root}: name the folder that holds images.txt.")
-    missing = [name for name in LAYOUT if not (root / name).exists()]
-    if missing:
-        inner = root / "CUB_200_2011"
-        cure = f"Use {inner}." if inner.is_dir() else "Name the folder that holds images.txt."
-        raise DatasetError(f"{root} is no whole CUB folder, without {', '.join(missing)}. {cure}")
-
-
-def _read_lines(path: Path) -> tuple[list[str], NDArray[np.int64]]:
-    """Return the lines that hold anything, and their numbers from 1."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DatasetError(f"{path} cannot be read: {error.strerror}. {_CURE}") from error
-    try:
-        lines = data.decode("utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise _make_line_error(path, line, "the text is not UTF-8") from error
-    numbers = np.array([n for n, line in enumerate(lines, 1) if line.strip()], dtype=np.int64)
-    if not len(numbers):
-        raise DatasetError(f"{path} is empty. {_CURE}")
-    return [line for line in lines if line.strip()], numbers
-
-
-def _read_table(path: Path, columns: int) -> _Table:
-    texts, lines = _read_lines(path)
-    try:
-        values = np.loadtxt(texts, dtype=np.float64, comments=None, ndmin=2)
-    except ValueError:
-        values = np.empty((0, 0))
-    if values.shape != (len(texts), columns):
-        raise _explain_bad_table(path, texts, lines, columns)
-    return _Table(path, values, lines)
-
-
-def _explain_bad_table(
-    path: Path, texts: Sequence[str], lines: NDArray[np.int64], columns: int
-) -> DatasetError:
-    for text, line in zip(texts, lines.tolist(), strict=True):
-        found = len(text.split())
-        if found != columns:
-            return _make_line_error(path, line, f"expected {columns} numbers, found {found} fields")
-        try:
-            np.loadtxt([text], dtype=np.float64, comments=None)
-        except ValueError:
-            return _make_line_error(path, line, f"{text.strip()!r} is not made of numbers")
-    return DatasetError(f"{path} is not a table of {columns} numbers a line. {_CURE}")
-
-
-def _read_names(path: Path) -> _Names:
-    texts, lines = _read_lines(path)
-    ids, names = [], []
-    for text, line in zip(texts, lines.tolist(), strict=True):
-        number, _, name = text.strip().partition(" ")
-        if not name.strip() or not re.fullmatch("[0-9]{1,15}", number):
-            raise _make_line_error(path, line, f"{text.strip()!r} is not an id and a name")
-        ids.append(int(number))
-        names.append(name.strip())
-    table = _Names(path, np.array(ids, dtype=np.int64), tuple(names), lines)
-    _check_unique(path, table.ids, lines, "the id appears twice")
-    return table
-
-
-def _check_unique(
-    path: Path, keys: NDArray[np.int64], lines: NDArray[np.int64], problem: str
-) -> None:
-    order = np.argsort(keys, kind="stable")
-    repeats = order[1:][keys[order[1:]] == keys[order[:-1]]]
-    if len(repeats):
-        raise _make_line_error(path, int(lines[repeats.min()]), problem)
-
-
-def _find_rows(
-    ids: NDArray[np.int64], wanted: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the row in `ids` of each wanted id, and whether it is there at all."""
-    order = np.argsort(ids)
-    rows = order[np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)]
-    return rows, ids[rows] == wanted
-
-
-def _match_images(table: _Table, images: _Names, warnings: list[str]) -> NDArray[np.int64]:
-    """Return the table's row for each image of images.txt."""
-    ids = table.whole(0)
-    _check_unique(table.path, ids, table.lines, "the image id appears twice")
-    rows, is_there = _find_rows(ids, images.ids)
-    if not is_there.all():
-        first = int(np.argmin(is_there))
-        others = _count_others(int((~is_there).sum()) - 1)
-        raise _make_line_error(
-            images.path,
-            int(images.lines[first]),
-            f"image id {images.ids[first]}{others} has no line in {table.path.name}",
-        )
-    _warn_of_strangers(table, len(ids) - len(images.ids), warnings)
-    return rows
-
-
-def _count_others(count: int) -> str:
-    return f" (and {count} more)" if count else ""
-
-
-def _warn_of_strangers(table: _Table, count: int, warnings: list[str]) -> None:
-    if count:
-        warnings.append(
-            f"{count} lines of {table.path.name} are about images that images.txt does not list."
-        )
-
-
-def _check_category_names(categories: _Names) -> None:
-    seen: set[str] = set()
-    for name, line in zip(categories.names, categories.lines.tolist(), strict=True):
-        # A category also names a folder of the workspace.
-        if "/" in name or "\\" in name or name in (".", ".."):
-            raise _make_line_error(categories.path, line, f"{name!r} cannot name a folder")
-        if name in seen:
-            raise _make_line_error(categories.path, line, f"the category {name!r} appears twice")
-        seen.add(name)
-
-
-def _check_photo_files(root: Path, images: _Names) -> list[Path]:
-    """Return each photo's path; one listing per folder, as a look at each file is slow."""
-    rows_of_folder: dict[str, list[int]] = defaultdict(list)
-    for row, name in enumerate(images.names):
-        # Windows' rules cover both kinds of slash and drive letters.
-        pure = PureWindowsPath(name)
-        if pure.anchor or ".." in pure.parts:
-            raise _make_line_error(
-                images.path, int(images.lines[row]), f"{name!r} leads out of the images folder"
-            )
-        rows_of_folder[name.rpartition("/")[0]].append(row)
-    folder = root / "images"
-    missing: list[int] = []
-    for name, rows in rows_of_folder.items():
-        present = _list_files(folder / name)
-        missing += [row for row in rows if images.names[row].rpartition("/")[2] not in present]
-    if missing:
-        first = min(missing)
-        raise _make_line_error(
-            images.path,
-            int(images.lines[first]),
-            f"the photo {folder / images.names[first]}{_count_others(len(missing) - 1)} is missing",
-        )
-    return [folder / name for name in images.names]
-
-
-def _list_files(folder: Path) -> set[str]:
-    try:
-        with os.scandir(folder) as entries:
-            return {entry.name for entry in entries if entry.is_file()}
-    except OSError:
-        return set()
-
-
-def _read_category_rows(
-    root: Path, images: _Names, categories: _Names, warnings: list[str]
-) -> list[int]:
-    table = _read_table(root / "image_class_labels.txt", 2)
-    rows = _match_images(table, images, warnings)
-    category_rows, is_known = _find_rows(categories.ids, table.whole(1))
-    # Lines about images outside a subset may well name classes outside it.
-    is_wanted = np.isin(np.arange(len(is_known)), rows)
-    table.refuse(is_wanted & ~is_known, "the class is not in classes.txt")
-    return [int(row) for row in category_rows[rows]]
-
-
-def _read_boxes(root: Path, images: _Names, warnings: list[str]) -> NDArray[np.float64]:
-    """Return (N, 4), (x, y, width, height), in the order of images.txt."""
-    table = _read_table(root / "bounding_boxes.txt", 5)
-    rows = _match_images(table, images, warnings)
-    is_finite = np.all(np.isfinite(table.values), axis=1)
-    table.refuse(~is_finite, "the box is not made of finite numbers")
-    table.refuse(table.values[:, 3:].min(axis=1) <= 0, "the box has no area")
-    return table.values[rows, 1:]
-
-
-def _read_split(root: Path, images: _Names, warnings: list[str]) -> NDArray[np.bool_]:
-    table = _read_table(root / "train_test_split.txt", 2)
-    rows = _match_images(table, images, warnings)
-    table.refuse(~np.isin(table.values[:, 1], (0, 1)), "the split must be 0 or 1")
-    return np.isin(table.values[rows, 1], 1)
-
-
-def _read_parts(
-    path: Path, images: _Names, part_names: _Names, warnings: list[str]
-) -> NDArray[np.float64]:
-    """Return (N, P, 2), in the order of images.txt and parts.txt, NaN where not visible."""
-    table = _read_table(path, 5)
-    image_rows, is_listed = _find_rows(images.ids, table.whole(0))
-    part_rows, is_part = _find_rows(part_names.ids, table.whole(1))
-    table.refuse(~is_part, "the part is not in parts.txt")
-    is_visible = table.values[:, 4] == 1
-    table.refuse(~np.isin(table.values[:, 4], (0, 1)), "visible must be 0 or 1")
-    is_finite = np.all(np.isfinite(table.values[:, 2:4]), axis=1)
-    table.refuse(is_visible & ~is_finite, "the part's place is not finite")
-    count = len(part_names.names)
-    keys = image_rows * count + part_rows
-    _check_unique(path, keys[is_listed], table.lines[is_listed], "the image's part appears twice")
-    _warn_of_strangers(table, int((~is_listed).sum()), warnings)
-    absent = len(images.ids) * count - int(is_listed.sum())
-    if absent:
-        warnings.append(f"{absent} parts have no line in {path.name} and count as not visible.")
-    parts = np.full((len(images.ids) * count, 2), np.nan)
-    wanted = is_listed & is_visible
-    parts[keys[wanted]] = table.values[wanted, 2:4]
-    return parts.reshape(len(images.ids), count, 2)
-
-
-def _describe_oddities(
-    boxes: NDArray[np.float64], parts: NDArray[np.float64], visible: NDArray[np.bool_]
-) -> list[str]:
-    low = boxes[:, None, :2] - TOLERATED_OVERHANG
-    high = boxes[:, None, :2] + boxes[:, None, 2:] + TOLERATED_OVERHANG
-    counts = {
-        "photos have no visible part": int((~visible.any(axis=1)).sum()),
-        "visible parts lie more than 2 px outside their bird's box": int(
-            ((parts < low) | (parts > high)).any(axis=2).sum()
-        ),
-    }
-    return [f"{count} {what}." for what, count in counts.items() if count]

@@ -180,11 +180,13 @@ def _paint_mound(spot: Spot, rng: np.random.Generator, width: float, tone: Float
 
 def _paint_grass(spot: Spot, rng: np.random.Generator) -> None:
     ground = float(spot.point[1]) / spot.grid.size
-    for depth, reach in ((0.06, (0.03, 0.09)), (0.14, (0.04, 0.12))):
+    # Nearer grass is longer, and roots lower in the picture.
+    for depth in (0.06, 0.13, 0.21, 0.3, 0.4):
+        reach = (0.03 + 0.1 * depth, 0.08 + 0.25 * depth)
+        root = ground + depth
         scatter_blades(
-            spot.rgb, rng, spot.grid, count=13, colours=_GRASSES, reach=reach, blur=0.002,
-            base=ground + depth,
-        )  # fmt: skip
+            spot.rgb, rng, spot.grid, count=13, colours=_GRASSES, reach=reach, blur=0.002, base=root
+        )
 
 
 def paint_perch(spot: Spot) -> None:

@@ -1,5 +1,6 @@
 """The classifiers that are explained: VGG19, VGG16 and a small VGG, behind one interface."""
 
+import copy
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -62,56 +63,104 @@ def get_architecture(name: str) -> Architecture:
     return ARCHITECTURES[name]
 
 
-class VggSmall(nn.Module):
-    """A VGG for small data, with the parameter names of torchvision's VGG.
+class Vgg(nn.Module):
+    """A VGG in training form, with the parameter names of torchvision's.
 
-    3x3 convolutions of widths 32-P-64-P-128-128-P-256-256-P (P: 2x2 max pooling), adaptive
-    average pooling to 4x4, then 4096-512-512-C.
+    Attributes
+    ----------
+    features : nn.Sequential
+        Convolutions, batch norms, ReLUs and pools.
+    avgpool : nn.Module
+        Pooling to a fixed grid.
+    classifier : nn.Sequential
+        The fully-connected layers.
     """
 
-    def __init__(self, category_count: int, *, batch_norm: bool) -> None:
+    def __init__(
+        self, features: nn.Sequential, avgpool: nn.Module, classifier: nn.Sequential
+    ) -> None:
         super().__init__()
-        layers: list[nn.Module] = []
-        channels = 3
-        for width in _VGG_SMALL_WIDTHS:
-            if isinstance(width, str):
-                layers.append(nn.MaxPool2d(2))
-                continue
-            layers.append(nn.Conv2d(channels, width, 3, padding=1))
-            if batch_norm:
-                layers.append(nn.BatchNorm2d(width))
-            layers.append(nn.ReLU())
-            channels = width
-        self.features = nn.Sequential(*layers)
-        self.avgpool = nn.AdaptiveAvgPool2d(4)
-        self.classifier = nn.Sequential(
-            nn.Linear(channels * 16, 512),
-            nn.ReLU(),
-            nn.Dropout(),
-            nn.Linear(512, 512),
-            nn.ReLU(),
-            nn.Dropout(),
-            nn.Linear(512, category_count),
-        )
+        self.features = features
+        self.avgpool = avgpool
+        self.classifier = classifier
 
     def forward(self, images: Tensor) -> Tensor:
         """Map normalised images (B, 3, H, W) to logits (B, C)."""
         logits: Tensor = self.classifier(self.avgpool(self.features(images)).flatten(1))
         return logits
 
+    def replace_head(self, category_count: int) -> None:
+        """Put a fresh last layer with `category_count` outputs in place of the old one."""
+        self.classifier[-1] = nn.Linear(
+            _get_linear(self.classifier, -1).in_features, category_count
+        )
 
-def build_network(architecture: str, category_count: int, *, batch_norm: bool) -> nn.Module:
-    """Build an untrained network with ``features``, ``avgpool`` and ``classifier``."""
+
+def _get_linear(layers: nn.Sequential, index: int) -> nn.Linear:
+    layer = layers[index]
+    if not isinstance(layer, nn.Linear):
+        raise TypeError(f"Layer {index} is a {type(layer).__name__}, not a Linear.")
+    return layer
+
+
+def build_network(architecture: str, category_count: int, *, batch_norm: bool) -> Vgg:
+    """Build an untrained network; torchvision's own for its architectures."""
     if architecture == "vgg_small":
-        return VggSmall(category_count, batch_norm=batch_norm)
+        return _build_vgg_small(category_count, batch_norm=batch_norm)
     get_architecture(architecture)
     builder = architecture + ("_bn" if batch_norm else "")
     models = import_torchvision().models
-    network: nn.Module = models.get_model(builder, weights=None, num_classes=category_count)
-    return network
+    network = models.get_model(builder, weights=None, num_classes=category_count)
+    return Vgg(network.features, network.avgpool, network.classifier)
 
 
-def build_network_from_weights(architecture: str, weights: Mapping[str, Tensor]) -> nn.Module:
+def _build_vgg_small(category_count: int, *, batch_norm: bool) -> Vgg:
+    """3x3 convolutions 32-P-64-P-128-128-P-256-256-P, pooling to 4x4, then 4096-512-512-C."""
+    layers: list[nn.Module] = []
+    channels = 3
+    for width in _VGG_SMALL_WIDTHS:
+        if isinstance(width, str):
+            layers.append(nn.MaxPool2d(2))
+            continue
+        layers.append(nn.Conv2d(channels, width, 3, padding=1))
+        if batch_norm:
+            layers.append(nn.BatchNorm2d(width))
+        layers.append(nn.ReLU())
+        channels = width
+    classifier = nn.Sequential(
+        nn.Linear(channels * 16, 512),
+        nn.ReLU(),
+        nn.Dropout(),
+        nn.Linear(512, 512),
+        nn.ReLU(),
+        nn.Dropout(),
+        nn.Linear(512, category_count),
+    )
+    return Vgg(nn.Sequential(*layers), nn.AdaptiveAvgPool2d(4), classifier)
+
+
+def load_imagenet_weights(architecture: str) -> dict[str, Tensor]:
+    """Load torchvision's IMAGENET1K_V1 weights, downloading them the first time.
+
+    Raises
+    ------
+    ExplorerError
+        When there are none for `architecture`, or they cannot be downloaded.
+    """
+    if architecture == "vgg_small":
+        raise ExplorerError("vgg_small has no ImageNet weights. Start it from scratch.")
+    weights = import_torchvision().models.get_model_weights(architecture).IMAGENET1K_V1
+    try:
+        state: dict[str, Tensor] = weights.get_state_dict(progress=False, check_hash=True)
+    except (OSError, RuntimeError) as error:
+        raise ExplorerError(
+            f"The ImageNet weights of {architecture} could not be downloaded ({error}). Get "
+            f"{weights.url} on a machine with internet access and name the file with --initial."
+        ) from error
+    return state
+
+
+def build_network_from_weights(architecture: str, weights: Mapping[str, Tensor]) -> Vgg:
     """Build the network that `weights` (named as in torchvision's VGG) belong to.
 
     Raises
@@ -119,12 +168,11 @@ def build_network_from_weights(architecture: str, weights: Mapping[str, Tensor])
     ExplorerError
         When a tensor is missing, unknown or of another shape; the message names it.
     """
-    head = max((name for name in weights if name.startswith("classifier.")), default=None)
-    if head is None:
+    category_count = len(weights.get("classifier.6.bias", ()))
+    if not category_count:
         raise ExplorerError(
-            f"These weights hold no 'classifier.*' tensor, so they are not a {architecture}."
+            f"The weights hold no 'classifier.6.bias', so they are not those of a {architecture}."
         )
-    category_count = len(weights["classifier.6.bias"]) if "classifier.6.bias" in weights else 0
     batch_norm = any(name.endswith("running_mean") for name in weights)
     network = build_network(architecture, category_count, batch_norm=batch_norm)
     _check_shapes(architecture, network.state_dict(), weights)
@@ -152,7 +200,7 @@ def _check_shapes(
         raise ExplorerError(f"The weights hold {unknown[0]!r}, which {architecture} does not have.")
 
 
-def flatten_network(network: nn.Module) -> nn.Sequential:
+def flatten_network(network: Vgg) -> nn.Sequential:
     """List the layers from pixels to logits in order, batch norm folded into its convolution.
 
     Returns
@@ -162,16 +210,17 @@ def flatten_network(network: nn.Module) -> nn.Sequential:
         the fully-connected layers. `network` itself is left as it was.
     """
     folded: list[nn.Module] = []
-    for layer in network.features:  # type: ignore[union-attr]
-        if isinstance(layer, nn.BatchNorm2d):
-            folded[-1] = fuse_conv_bn_eval(folded[-1].eval(), layer.eval())
+    for layer in network.features:
+        convolution = folded[-1] if folded else None
+        if isinstance(layer, nn.BatchNorm2d) and isinstance(convolution, nn.Conv2d):
+            folded[-1] = fuse_conv_bn_eval(convolution.eval(), layer.eval())
         else:
             folded.append(layer)
-    layers = [*folded, network.avgpool, nn.Flatten(), *network.classifier]  # type: ignore[misc]
+    layers = [*folded, network.avgpool, nn.Flatten(), *network.classifier]
     for index, layer in enumerate(layers):
         if isinstance(layer, nn.ReLU):
             layers[index] = nn.ReLU()  # torchvision's work in place, over maps we still need
-    return nn.Sequential(*layers).eval().requires_grad_(False)
+    return copy.deepcopy(nn.Sequential(*layers)).eval().requires_grad_(False)
 
 
 def compute_sha256(weights: Mapping[str, Tensor]) -> str:
@@ -208,8 +257,7 @@ class Backbone:
     def __post_init__(self) -> None:
         if self.z_layer not in Z_LAYERS:
             raise ExplorerError(f"Unknown layer {self.z_layer!r}. Choose one of: fc6, fc7.")
-        outputs = self._linear_positions[-1]
-        count = self.layers[outputs].out_features
+        count = _get_linear(self.layers, self._linear_positions[-1]).out_features
         if count != len(self.categories):
             raise ExplorerError(
                 f"The network has {count} outputs, but there are {len(self.categories)} categories."
@@ -227,7 +275,7 @@ class Backbone:
     @property
     def z_size(self) -> int:
         """Number of dimensions of Z."""
-        return int(self.layers[self.z_stop - 2].out_features)
+        return _get_linear(self.layers, self.z_stop - 2).out_features
 
     @cached_property
     def sha256(self) -> str:
@@ -254,7 +302,9 @@ class Backbone:
     def get_stop(self, name: str) -> int:
         """Return the layer index of the stop called `name`."""
         if name not in self.stops:
-            raise ExplorerError(f"Unknown map layer {name!r}. Choose one of: {', '.join(self.stops)}.")
+            raise ExplorerError(
+                f"Unknown map layer {name!r}. Choose one of: {', '.join(self.stops)}."
+            )
         return self.stops[name]
 
     @torch.inference_mode()
@@ -277,5 +327,5 @@ class Backbone:
         return z, self.layers[self.z_stop :](z)
 
     def get_layers_to(self, encoder: Sequence[nn.Module]) -> list[nn.Module]:
-        """List the layers from pixels through Z to the top of `encoder`, for excitation backprop."""
-        return [*self.layers[: self.z_stop], *encoder]
+        """List the layers from pixels through Z to the top of `encoder`."""
+        return [*list(self.layers)[: self.z_stop], *encoder]

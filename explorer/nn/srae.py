@@ -5,6 +5,7 @@ Qi & Li, "Learning Explainable Embeddings for Deep Networks" (2017), eq. (1).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -72,6 +73,24 @@ def scale_widths(settings: ModuleSettings, z_size: int) -> ModuleSettings:
     return replace(settings, widths=(max(first, narrowest), max(second, narrowest)))
 
 
+class ModuleOutputs(NamedTuple):
+    """What a module makes of a batch of Z.
+
+    Attributes
+    ----------
+    x_features : Tensor
+        (M, K), >= 0.
+    y_bar : Tensor
+        (M,), signed, in units of the classifier's logit.
+    z_reconstructed : Tensor
+        (M, S_z), >= 0.
+    """
+
+    x_features: Tensor
+    y_bar: Tensor
+    z_reconstructed: Tensor
+
+
 class ExplanationModule(nn.Module):
     """Z to x-features E(Z), to ȳ = vᵀE and to a reconstruction of Z; ReLU everywhere.
 
@@ -97,25 +116,11 @@ class ExplanationModule(nn.Module):
         if generator is not None:
             _initialise(self, generator)
 
-    def forward(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Compute x-features, score and reconstruction.
-
-        Parameters
-        ----------
-        z : Tensor
-            (M, S_z), >= 0.
-
-        Returns
-        -------
-        x_features : Tensor
-            (M, K), >= 0.
-        y_bar : Tensor
-            (M,), signed, in units of the classifier's logit.
-        z_reconstructed : Tensor
-            (M, S_z), >= 0.
-        """
+    def forward(self, z: Tensor) -> ModuleOutputs:
+        """Compute x-features, score and reconstruction of `z`, (M, S_z) and >= 0."""
         x_features = self.encoder(z)
-        return x_features, self.v(x_features).squeeze(1), self.decoder(x_features)
+        y_bar = self.v(x_features).squeeze(1)
+        return ModuleOutputs(x_features, y_bar, self.decoder(x_features))
 
     def get_attribution_layers(self) -> list[nn.Module]:
         """List the encoder's layers up to its last Linear, whose outputs are the x-features."""
@@ -124,7 +129,7 @@ class ExplanationModule(nn.Module):
 
 def _stack_layers(sizes: Sequence[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
     return nn.Sequential(*layers)
 
@@ -196,30 +201,25 @@ def compute_pull_away(x_features: Tensor) -> Tensor:
 
 
 def compute_loss(
-    x_features: Tensor,
-    y_bar: Tensor,
-    z_reconstructed: Tensor,
-    z: Tensor,
-    y_hat: Tensor,
-    settings: ModuleSettings,
+    outputs: ModuleOutputs, z: Tensor, y_hat: Tensor, settings: ModuleSettings
 ) -> Loss:
     """Compute eq. (1) of the paper on a batch, plus the optional pull-away term.
 
     Parameters
     ----------
-    x_features, y_bar, z_reconstructed : Tensor
-        (M, K), (M,) and (M, S_z): what `ExplanationModule` returns.
+    outputs : ModuleOutputs
+        What the module makes of `z`.
     z, y_hat : Tensor
         (M, S_z) and (M,): what the classifier gave.
     settings : ModuleSettings
         β, q, the weight of pull-away, and the method (``nn`` leaves the reconstruction out).
     """
-    faithfulness = (y_bar - y_hat).square().mean()
+    faithfulness = (outputs.y_bar - y_hat).square().mean()
     zero = faithfulness.new_zeros(())
     reconstruction = pull_away = zero
     if settings.method == "srae":
-        penalty = compute_sparse_reconstruction(z_reconstructed, z, settings.q)
+        penalty = compute_sparse_reconstruction(outputs.z_reconstructed, z, settings.q)
         reconstruction = settings.beta * penalty
     if settings.pull_away:
-        pull_away = settings.pull_away * compute_pull_away(x_features)
+        pull_away = settings.pull_away * compute_pull_away(outputs.x_features)
     return Loss(faithfulness + reconstruction + pull_away, faithfulness, reconstruction, pull_away)

@@ -1,0 +1,113 @@
+"""Which photos train what: the classifier's held-out photos, and each module's split."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explorer.config import ExplorerError
+from explorer.data.cub import CubDataset, Photo
+
+_TEST_POSITIVES, _TEST_POSITIVE_SHARE = 10, 1 / 6
+_TEST_NEGATIVES, _TEST_NEGATIVE_SHARE = 2000, 1 / 5
+_TRAIN_NEGATIVES = 8000
+
+
+@dataclass(frozen=True)
+class Split:
+    """Image ids that a module learns from (`train`) and is measured on (`test`)."""
+
+    train: tuple[int, ...]
+    test: tuple[int, ...]
+
+
+def get_held_out(dataset: CubDataset, rule: str) -> tuple[Photo, ...]:
+    """List the photos that the classifier has not been trained on.
+
+    Parameters
+    ----------
+    dataset : CubDataset
+        The whole data set.
+    rule : str
+        ``official``: those that ``train_test_split.txt`` marks as test; ``last:N``: the last N
+        photos of every category in the order of ``images.txt``.
+
+    Raises
+    ------
+    ExplorerError
+        When the rule is of neither form, or leaves a category without training photos.
+    """
+    if rule == "official":
+        return tuple(photo for photo in dataset.photos if not photo.is_training)
+    match = re.fullmatch(r"last:([1-9]\d*)", rule)
+    if match is None:
+        raise ExplorerError(f"Unknown split {rule!r}. Use 'official' or 'last:N', such as last:10.")
+    count = int(match[1])
+    held_out: set[int] = set()
+    for category in dataset.categories:
+        photos = dataset.photos_of(category)
+        if len(photos) <= count:
+            raise ExplorerError(
+                f"'{rule}' leaves no training photo for {category}, which has {len(photos)}."
+            )
+        held_out |= {photo.image_id for photo in photos[-count:]}
+    return tuple(photo for photo in dataset.photos if photo.image_id in held_out)
+
+
+def draw_module_split(
+    dataset: CubDataset, category: str, held_out: Sequence[Photo], seed: int
+) -> Split:
+    """Draw the photos that one category's module is trained and tested on.
+
+    The paper trains on 50 positives and 8,000 negatives and tests on the other 8 to 10 positives
+    and 2,000 negatives. Smaller sets keep 10 positives, or one sixth where that is less, and one
+    fifth of the negatives for testing. Unlike the paper, whose classifier had seen some of the
+    test photos, every test photo here is one that the classifier was not trained on; where there
+    are fewer such photos than the rule asks for, the test set is smaller.
+
+    Parameters
+    ----------
+    dataset : CubDataset
+        The whole data set.
+    category : str
+        The module's category, as in ``classes.txt``.
+    held_out : sequence of Photo
+        Photos unknown to the classifier; see `get_held_out`.
+    seed : int
+        Seed of the draw. Each category draws for itself.
+
+    Raises
+    ------
+    ExplorerError
+        When the category has no held-out photo or no photo to train on.
+    """
+    digest = hashlib.sha256(f"{seed}/{category}".encode()).digest()
+    rng = np.random.default_rng(np.frombuffer(digest, dtype=np.uint32))
+    candidates = {photo.image_id for photo in held_out}
+    is_positive = np.array([photo.category == category for photo in dataset.photos])
+    ids = np.array([photo.image_id for photo in dataset.photos])
+    is_candidate = np.array([image_id in candidates for image_id in ids])
+
+    positives, negatives = ids[is_positive], ids[~is_positive]
+    positive_count = min(_TEST_POSITIVES, max(1, round(len(positives) * _TEST_POSITIVE_SHARE)))
+    negative_count = min(_TEST_NEGATIVES, round(len(negatives) * _TEST_NEGATIVE_SHARE))
+    test_positives = _draw(rng, ids[is_positive & is_candidate], positive_count)
+    test_negatives = _draw(rng, ids[~is_positive & is_candidate], negative_count)
+    train_positives = np.setdiff1d(positives, test_positives)
+    train_negatives = _draw(rng, np.setdiff1d(negatives, test_negatives), _TRAIN_NEGATIVES)
+    if not len(test_positives) or not len(train_positives):
+        raise ExplorerError(
+            f"{category} needs at least one photo that the classifier was not trained on and one "
+            "to train with. Choose another --held-out rule when making the workspace."
+        )
+    return Split(
+        train=tuple(map(int, np.union1d(train_positives, train_negatives))),
+        test=tuple(map(int, np.union1d(test_positives, test_negatives))),
+    )
+
+
+def _draw(rng: np.random.Generator, ids: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    return rng.choice(ids, size=min(count, len(ids)), replace=False)

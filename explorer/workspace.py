@@ -1,0 +1,478 @@
+"""The facade: one folder with its data set, classifier and modules; NumPy in and out."""
+
+import json
+import re
+from collections.abc import Generator, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from explorer.analysis.faithfulness import (
+    compute_contributions,
+    compute_faithfulness,
+    compute_live_mask,
+)
+from explorer.analysis.locality import (
+    LocalitySummary,
+    compute_locality_summary,
+    compute_part_histogram,
+)
+from explorer.analysis.voronoi import compute_partition
+from explorer.attribution.explain import DEFAULT_STOP, Explanation, compute_explanation
+from explorer.config import ExplorerError, Progress
+from explorer.data.cub import CubDataset, Photo, check_geometry, load_cub, load_photo
+from explorer.data.splits import Split, draw_module_split, get_held_out
+from explorer.data.transforms import prepare_image
+from explorer.files import write_text
+from explorer.nn.backbones import (
+    Backbone,
+    build_network_from_weights,
+    flatten_network,
+    get_architecture,
+)
+from explorer.nn.checkpoint import (
+    ModuleRecord,
+    load_backbone,
+    load_foreign_weights,
+    load_module,
+    load_module_record,
+    round_to_half,
+    save_backbone,
+    save_module,
+)
+from explorer.nn.srae import ExplanationModule, ModuleSettings
+from explorer.training.features import Features, load_or_compute_features
+from explorer.training.finetune import FinetuneSettings, finetune
+from explorer.training.trainer import TrainingData, TrainingSettings, train_module
+
+SCHEMA_VERSION = 1
+SETTINGS_FILE = "workspace.json"
+CLASSIFIER_FILE = "classifier.safetensors"
+MODULE_FILE = "module.safetensors"
+METRICS_FILE = "metrics.json"
+PAINTED_MARK = "traits.json"
+
+
+class WorkspaceError(ExplorerError):
+    """A workspace that cannot be opened or used; the message names the folder and the cure."""
+
+
+@dataclass(frozen=True)
+class WorkspaceSettings:
+    """Contents of ``workspace.json``.
+
+    Attributes
+    ----------
+    dataset : str
+        CUB folder; a relative path is taken from the workspace.
+    architecture : str
+        Name of the classifier's architecture.
+    z_layer : {"fc6", "fc7"}
+        Layer that the modules read.
+    held_out : str
+        Which photos the classifier is not trained on; see `explorer.data.splits.get_held_out`.
+    classifier_sha256 : str
+        Hash of the classifier's weights; empty before there is one.
+    half : bool
+        Weights are rounded to and stored in half precision.
+    schema_version : int
+        Version of this format.
+    """
+
+    dataset: str
+    architecture: str = "vgg_small"
+    z_layer: str = "fc6"
+    held_out: str = "official"
+    classifier_sha256: str = ""
+    half: bool = False
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True)
+class ModuleEntry:
+    """A module on disk.
+
+    Attributes
+    ----------
+    category : str
+        As in ``classes.txt``.
+    run : str
+        Name of its folder, told from its method and seed.
+    path : Path
+        Its weights' file.
+    """
+
+    category: str
+    run: str
+    path: Path
+
+    @property
+    def metrics_path(self) -> Path:
+        """Where `Workspace.evaluate_module` writes."""
+        return self.path.with_name(METRICS_FILE)
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoParts:
+    """A photo's annotations, in pixels of the photo.
+
+    Attributes
+    ----------
+    image : NDArray of uint8
+        (H, W, 3), RGB.
+    box : tuple of float
+        (x, y, width, height), clipped to the photo.
+    points : NDArray of float64
+        (P, 2), (x, y); NaN where a part is not visible.
+    visible : NDArray of bool
+        (P,).
+    """
+
+    image: NDArray[np.uint8]
+    box: tuple[float, float, float, float]
+    points: NDArray[np.float64]
+    visible: NDArray[np.bool_]
+
+
+class Workspace:
+    """A data set, the classifier trained on it, and the modules that explain it.
+
+    Safe to share between threads once it is open: everything that is loaded is read-only.
+
+    Parameters
+    ----------
+    path : Path
+        Folder with a ``workspace.json``; see `Workspace.create`.
+
+    Raises
+    ------
+    WorkspaceError
+        When the folder is not a workspace, or one from a newer version.
+    """
+
+    def __init__(self, path: Path, device: str = "cpu") -> None:
+        self.path = path.resolve()
+        self.device = torch.device(device)
+        self.settings = _load_settings(self.path)
+        self._lock = RLock()
+        self._modules: dict[tuple[Path, int], tuple[ExplanationModule, ModuleRecord]] = {}
+
+    @classmethod
+    def create(
+        cls, path: Path, settings: WorkspaceSettings, weights: Path | None = None
+    ) -> "Workspace":
+        """Make a new workspace, with the classifier in `weights` if there is one.
+
+        Parameters
+        ----------
+        path : Path
+            A folder that does not exist yet or is empty but for the data set.
+        settings : WorkspaceSettings
+            Checked against the data set before anything is written.
+        weights : Path, optional
+            The user's own VGG, safetensors or ``.pth`` of tensors; output k is the k-th category
+            of ``classes.txt``.
+        """
+        if (path / SETTINGS_FILE).exists():
+            raise WorkspaceError(f"{path} is a workspace already. Choose another folder.")
+        architecture = get_architecture(settings.architecture)
+        dataset = load_cub((path / settings.dataset).resolve())
+        get_held_out(dataset, settings.held_out)
+        backbone = None
+        if weights is not None:
+            network = build_network_from_weights(architecture.name, load_foreign_weights(weights))
+            layers = flatten_network(network)
+            if settings.half:
+                round_to_half(layers)
+            backbone = Backbone(architecture, layers, dataset.categories, settings.z_layer)
+        write_text(path / SETTINGS_FILE, _dump(asdict(settings)))
+        workspace = cls(path)
+        if weights is not None and backbone is not None:
+            workspace._save_classifier(backbone, {"imported_from": weights.name})
+        return workspace
+
+    @cached_property
+    def dataset(self) -> CubDataset:
+        """The annotations of all photos; no image is read."""
+        with self._lock:
+            return load_cub((self.path / self.settings.dataset).resolve())
+
+    @property
+    def is_painted(self) -> bool:
+        """Whether the birds are painted ones, not photographs."""
+        return (self.dataset.root / PAINTED_MARK).is_file()
+
+    @cached_property
+    def held_out(self) -> tuple[Photo, ...]:
+        """Photos that the classifier was not trained on."""
+        return get_held_out(self.dataset, self.settings.held_out)
+
+    @cached_property
+    def _classifier(self) -> tuple[Backbone, dict[str, Any]]:
+        with self._lock:
+            path = self.path / CLASSIFIER_FILE
+            if not path.is_file():
+                raise WorkspaceError(
+                    f"{self.path} has no classifier yet. Train one with "
+                    f"`python -m explorer finetune {self.path}`."
+                )
+            backbone, report = load_backbone(path, z_layer=self.settings.z_layer)
+            if backbone.sha256 != self.settings.classifier_sha256:
+                raise WorkspaceError(
+                    f"{path} is not the classifier that {SETTINGS_FILE} names. Put the right file "
+                    "back, or fine-tune again."
+                )
+            if backbone.categories != self.dataset.categories:
+                raise WorkspaceError(
+                    f"The classifier's categories are not those of {self.dataset.root}."
+                )
+            backbone.layers.to(self.device)
+            return backbone, report
+
+    @property
+    def backbone(self) -> Backbone:
+        """The classifier, loaded when it is first needed and then kept."""
+        return self._classifier[0]
+
+    @property
+    def classifier_report(self) -> Mapping[str, Any]:
+        """How the classifier was trained and what it reached."""
+        return self._classifier[1]
+
+    def _save_classifier(self, backbone: Backbone, report: Mapping[str, Any]) -> None:
+        save_backbone(self.path / CLASSIFIER_FILE, backbone, report, half=self.settings.half)
+        self.settings = replace(self.settings, classifier_sha256=backbone.sha256)
+        write_text(self.path / SETTINGS_FILE, _dump(asdict(self.settings)))
+        self.__dict__.pop("_classifier", None)
+
+    def finetune(self, settings: FinetuneSettings) -> Generator[Progress, None, Mapping[str, Any]]:
+        """Train the classifier and store it; return its report."""
+        settings = replace(settings, architecture=self.settings.architecture)
+        settings = replace(settings, half=self.settings.half)
+        backbone, report = yield from finetune(self.dataset, self.held_out, settings, self.device)
+        self._save_classifier(replace(backbone, z_layer=self.settings.z_layer), report)
+        return report
+
+    def compute_features(self) -> Generator[Progress, None, Features]:
+        """Read Z and the logits of every photo, computing and caching them the first time."""
+        return (
+            yield from load_or_compute_features(
+                self.path / "features", self.backbone, self.dataset.photos
+            )
+        )
+
+    def measure_classifier(self) -> Generator[Progress, None, dict[str, float]]:
+        """Measure top-1 accuracy in [0, 1] on the photos it was and was not trained on."""
+        features = yield from self.compute_features()
+        labels = np.array([photo.category_index for photo in self.dataset.photos])
+        is_right = features.logits.argmax(axis=1) == labels
+        held_out_ids = {photo.image_id for photo in self.held_out}
+        is_test = np.array([int(image_id) in held_out_ids for image_id in features.image_ids])
+        return {
+            "train_accuracy": float(is_right[~is_test].mean()),
+            "test_accuracy": float(is_right[is_test].mean()),
+            "test_photos": int(is_test.sum()),
+        }
+
+    def list_modules(self) -> tuple[ModuleEntry, ...]:
+        """List the modules on disk, by category, then run; their files are not opened."""
+        entries = []
+        for path in sorted((self.path / "modules").glob(f"*/*/{MODULE_FILE}")):
+            category, run = path.parent.parent.name, path.parent.name
+            if category in self.dataset.categories:
+                entries.append(ModuleEntry(category, run, path))
+        return tuple(entries)
+
+    def load_module(self, entry: ModuleEntry) -> tuple[ExplanationModule, ModuleRecord]:
+        """Load a module, or return it if it has been loaded and not been replaced since."""
+        try:
+            key = (entry.path, entry.path.stat().st_mtime_ns)
+        except OSError as error:
+            raise WorkspaceError(f"{entry.path} is gone. Train the module again.") from error
+        with self._lock:
+            if key not in self._modules:
+                module, record = load_module(entry.path, self.backbone)
+                self._modules[key] = (module.to(self.device), record)
+            return self._modules[key]
+
+    def train_module(
+        self, category: str, module_settings: ModuleSettings, settings: TrainingSettings
+    ) -> Generator[Progress, None, ModuleEntry]:
+        """Train and store a module for `category`; an earlier run of the same name is replaced."""
+        category = self.dataset.find_category(category)
+        features = yield from self.compute_features()
+        split = draw_module_split(self.dataset, category, self.held_out, settings.seed)
+        train, test = (
+            TrainingData.from_arrays(*self._select(features, category, ids), self.device)
+            for ids in (split.train, split.test)
+        )
+        module = yield from train_module(train, test, module_settings, settings)
+        if self.settings.half:
+            round_to_half(module)
+        record = ModuleRecord(
+            category=category,
+            z_layer=self.backbone.z_layer,
+            backbone_sha256=self.backbone.sha256,
+            settings=asdict(module.settings),
+            training=asdict(settings),
+            split={"train": list(split.train), "test": list(split.test)},
+        )
+        run = f"{module.settings.method}-k{module.settings.x_features}-s{settings.seed}"
+        path = self.path / "modules" / category / run / MODULE_FILE
+        path.with_name(METRICS_FILE).unlink(missing_ok=True)
+        save_module(path, module, record, half=self.settings.half)
+        return ModuleEntry(category, run, path)
+
+    def _select(
+        self, features: Features, category: str, image_ids: tuple[int, ...] | list[int]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+        """Return Z, ŷ of `category`, and which photos are positives."""
+        rows = features.get_rows(image_ids)
+        index = self.dataset.categories.index(category)
+        positives = {photo.image_id for photo in self.dataset.photos_of(category)}
+        is_positive = np.array([image_id in positives for image_id in image_ids])
+        return features.z[rows], features.logits[rows, index], is_positive
+
+    def load_parts(self, photo: Photo) -> PhotoParts:
+        """Load a photo with its box and parts, moved inside it where they overhang."""
+        image = load_photo(photo)
+        geometry = check_geometry(photo, (image.shape[0], image.shape[1]))
+        return PhotoParts(image, geometry.box, geometry.parts, photo.visible)
+
+    def explain(
+        self, entry: ModuleEntry, image: NDArray[np.uint8], stop: str = DEFAULT_STOP
+    ) -> Explanation:
+        """Explain the score of the module's category on an RGB image (H, W, 3)."""
+        module, record = self.load_module(entry)
+        architecture = self.backbone.architecture
+        pixels = prepare_image(image, architecture.input_size, architecture.mean, architecture.std)
+        return compute_explanation(self.backbone, module, record.category, pixels, stop)
+
+    def evaluate_module(self, entry: ModuleEntry) -> Generator[Progress, None, dict[str, Any]]:
+        """Measure a module and write ``metrics.json`` beside it.
+
+        Faithfulness is measured on the train and the test photos of the module's split; locality
+        on the category's own photos among them.
+        """
+        module, record = self.load_module(entry)
+        features = yield from self.compute_features()
+        metrics: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "stop": DEFAULT_STOP}
+        contributions = []
+        for part, image_ids in record.split.items():
+            z, y_hat, is_positive = self._select(features, record.category, image_ids)
+            x_features, y_bar = _apply_module(module, z, self.device)
+            contribution = compute_contributions(x_features, module.v.weight[0].cpu().numpy())
+            contributions.append(contribution)
+            metrics[part] = {
+                "faithfulness": asdict(compute_faithfulness(y_bar, y_hat)),
+                "positives": asdict(compute_faithfulness(y_bar[is_positive], y_hat[is_positive])),
+                "mean_contribution": contribution[is_positive].mean(axis=0).tolist(),
+            }
+        metrics["live"] = compute_live_mask(np.concatenate(contributions)).tolist()
+        localities = yield from self._compute_localities(
+            entry, Split(**{part: tuple(ids) for part, ids in record.split.items()})
+        )
+        metrics |= {"locality": localities}
+        write_text(entry.metrics_path, _dump(metrics))
+        return metrics
+
+    def _compute_localities(
+        self, entry: ModuleEntry, split: Split
+    ) -> Generator[Progress, None, dict[str, Any]]:
+        photos = self.dataset.photos_of(entry.category)
+        values, is_live = [], []
+        for done, photo in enumerate(photos, start=1):
+            histogram = self.compute_histogram(entry, photo)
+            values.append(histogram[0])
+            is_live.append(histogram[1])
+            yield Progress("Drawing heatmaps", done, len(photos))
+        groups = {"train": set(split.train), "test": set(split.test)}
+        groups["all"] = groups["train"] | groups["test"]
+        summaries = {}
+        for name, ids in groups.items():
+            rows = [i for i, photo in enumerate(photos) if photo.image_id in ids]
+            summaries[name] = compute_locality_summary(
+                np.stack([values[i] for i in rows]), np.stack([is_live[i] for i in rows])
+            )
+        return {name: _describe_locality(summary) for name, summary in summaries.items()}
+
+    def compute_histogram(
+        self, entry: ModuleEntry, photo: Photo, stop: str = DEFAULT_STOP
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Compute the part histogram (K, P) of a photo, and which maps are not all zero (K,)."""
+        parts = self.load_parts(photo)
+        maps = self.explain(entry, parts.image, stop).maps
+        size = (parts.image.shape[0], parts.image.shape[1])
+        labels = compute_partition(
+            parts.points, parts.visible, parts.box, size, (maps.shape[1], maps.shape[2])
+        )
+        histogram = compute_part_histogram(maps, labels, len(self.dataset.part_names))
+        return histogram.values, histogram.is_live
+
+    def load_metrics(self, entry: ModuleEntry) -> dict[str, Any] | None:
+        """Read what `evaluate_module` wrote; None where it has not run yet."""
+        try:
+            metrics = json.loads(entry.metrics_path.read_text())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise WorkspaceError(
+                f"{entry.metrics_path} cannot be read ({error}). Run `python -m explorer evaluate`."
+            ) from error
+        return metrics if isinstance(metrics, dict) else None
+
+    def load_record(self, entry: ModuleEntry) -> ModuleRecord:
+        """Read a module's own description without loading any network."""
+        return load_module_record(entry.path)
+
+
+@torch.inference_mode()
+def _apply_module(
+    module: ExplanationModule, z: NDArray[np.float32], device: torch.device
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    outputs = module(torch.from_numpy(np.array(z)).to(device))
+    return outputs.x_features.cpu().numpy(), outputs.y_bar.cpu().numpy()
+
+
+def _describe_locality(summary: LocalitySummary) -> dict[str, Any]:
+    described = {
+        name: value.tolist() if isinstance(value, np.ndarray) else value
+        for name, value in vars(summary).items()
+    }
+    return described | {"mean_locality": summary.mean_locality}
+
+
+def _dump(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _load_settings(path: Path) -> WorkspaceSettings:
+    file = path / SETTINGS_FILE
+    if not file.is_file():
+        raise WorkspaceError(
+            f"{path} is not a workspace: it has no {SETTINGS_FILE}. Make one with "
+            "`python -m explorer new`."
+        )
+    try:
+        content = json.loads(file.read_text())
+        version = int(content.get("schema_version", 0))
+        if version > SCHEMA_VERSION:
+            raise WorkspaceError(
+                f"{file} was written in format {version}; this version reads up to "
+                f"{SCHEMA_VERSION}. Update the explorer."
+            )
+        return WorkspaceSettings(**content)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise WorkspaceError(f"{file} is damaged: {error}") from error
+
+
+def format_run(run: str) -> str:
+    """Turn a run's folder name into words: ``srae-k5-s0`` to ``SRAE, 5 x-features, seed 0``."""
+    match = re.fullmatch(r"([a-z]+)-k(\d+)-s(\d+)", run)
+    return f"{match[1].upper()}, {match[2]} x-features, seed {match[3]}" if match else run
