@@ -251,7 +251,7 @@ def _train_epoch(
         loss.backward()
         optimiser.step()
         schedule.step()
-        loss_sum += float(loss)
+        loss_sum += float(loss.detach())
         if not math.isfinite(loss_sum):
             raise ExplorerError("The loss is no longer finite. Lower --learning-rate.")
         yield loss_sum / step

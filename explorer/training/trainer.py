@@ -174,7 +174,7 @@ class _Fit:
                 optimiser.step()
                 schedule.step()
                 for name, term in terms._asdict().items():
-                    sums[name] += float(term) / batches
+                    sums[name] += float(term.detach()) / batches
             yield sums
 
 

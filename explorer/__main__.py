@@ -1,0 +1,246 @@
+"""The command line: ``python -m explorer --help``."""
+
+import logging
+import shutil
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as ProgressBar
+from rich.table import Table
+
+from explorer.config import DEMO_WORKSPACE, ExplorerError, Progress
+from explorer.demo import build_demo
+from explorer.nn.srae import ModuleSettings
+from explorer.training.finetune import FinetuneSettings
+from explorer.training.trainer import TrainingSettings
+from explorer.workspace import Workspace, WorkspaceSettings
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+console = Console()
+T = TypeVar("T")
+
+WorkspacePath = Annotated[Path, typer.Argument(metavar="WORKSPACE", help="The workspace folder.")]
+Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1, mps.")]
+
+
+def follow(steps: Generator[Progress, None, T]) -> T:
+    """Run `steps` to its end under a progress bar and return its result."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[values]}"),
+    )
+    with ProgressBar(*columns, console=console) as bar:
+        stage, task = "", bar.add_task("Preparing", total=None, values="")
+        while True:
+            try:
+                progress = next(steps)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            if progress.stage != stage:
+                bar.remove_task(task)
+                stage, task = progress.stage, bar.add_task(progress.stage, values="")
+            values = "  ".join(f"{name} {value:.4g}" for name, value in progress.values.items())
+            bar.update(task, completed=progress.done, total=progress.total, values=values)
+
+
+@app.command()
+def new(
+    workspace: WorkspacePath,
+    cub: Annotated[Path, typer.Option(help="Folder in the layout of CUB-200-2011.")],
+    arch: Annotated[str, typer.Option(help="vgg19, vgg16 or vgg_small.")] = "vgg19",
+    weights: Annotated[
+        Path | None, typer.Option(help="Your own network: .safetensors, or .pth of tensors.")
+    ] = None,
+    layer: Annotated[str, typer.Option(help="The layer Z that is explained: fc6 or fc7.")] = "fc6",
+    held_out: Annotated[
+        str,
+        typer.Option(help="Photos the network is not trained on: official, or last:N."),
+    ] = "official",
+) -> None:
+    """Make a workspace for a CUB folder, with your own network if you have one."""
+    settings = WorkspaceSettings(
+        dataset=str(cub.resolve()), architecture=arch, z_layer=layer, held_out=held_out
+    )
+    made = Workspace.create(workspace, settings, weights)
+    dataset = made.dataset
+    console.print(
+        f"{workspace}: {len(dataset.photos):,} photos of {len(dataset.categories)} categories, "
+        f"{len(made.held_out):,} of them held out."
+    )
+    for warning in dataset.warnings:
+        console.print(f"Note: {warning}")
+    following = "train WORKSPACE --category NAME" if weights else "finetune WORKSPACE"
+    console.print(f"Next: python -m explorer {following.replace('WORKSPACE', str(workspace))}")
+
+
+@app.command()
+def finetune(
+    workspace: WorkspacePath,
+    epochs: Annotated[int, typer.Option(help="Passes over the training photos.")] = 30,
+    initial: Annotated[
+        str, typer.Option(help="imagenet, scratch, or a file of weights. [by architecture]")
+    ] = "",
+    batch_size: int = 32,
+    learning_rate: Annotated[float, typer.Option(help="Peak; 0 chooses by start.")] = 0.0,
+    workers: Annotated[int, typer.Option(help="Processes that load photos.")] = 0,
+    seed: int = 0,
+    device: Device = "cpu",
+) -> None:
+    """Train the workspace's classifier; its test accuracy is measured once, at the end."""
+    settings = FinetuneSettings(
+        initial=initial,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        workers=workers,
+        seed=seed,
+    )
+    report = follow(Workspace(workspace, device).finetune(settings))
+    console.print(
+        f"Accuracy: validation {report['validation_accuracy']:.3f}, "
+        f"test {report['test_accuracy']:.3f} on {report['photos']['test']} held-out photos."
+    )
+
+
+@app.command()
+def train(
+    workspace: WorkspacePath,
+    category: Annotated[
+        list[str] | None, typer.Option(help="Such as 'painted bunting'; can be repeated.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All categories.")] = False,
+    method: Annotated[str, typer.Option(help="srae, nn or sae.")] = ModuleSettings.method,
+    x_features: int = ModuleSettings.x_features,
+    widths: Annotated[
+        str, typer.Option(help="Hidden widths such as 800,100. [scaled with Z]")
+    ] = "",
+    beta: Annotated[float, typer.Option(help="Weight of reconstruction.")] = ModuleSettings.beta,
+    q: Annotated[float, typer.Option(help="Sparsity of the log penalty.")] = ModuleSettings.q,
+    pull_away: Annotated[
+        float, typer.Option(help="Weight of the pull-away term.")
+    ] = ModuleSettings.pull_away,
+    epochs: int = TrainingSettings.epochs,
+    pretrain_epochs: Annotated[
+        int, typer.Option(help="Per layer; 0 leaves pretraining out.")
+    ] = TrainingSettings.pretrain_epochs,
+    batch_size: int = TrainingSettings.batch_size,
+    learning_rate: float = TrainingSettings.learning_rate,
+    weight_decay: float = TrainingSettings.weight_decay,
+    seed: int = TrainingSettings.seed,
+    device: Device = "cpu",
+) -> None:
+    """Train explanation modules and measure them."""
+    opened = Workspace(workspace, device)
+    if every == bool(category):
+        raise ExplorerError("Name a category with --category NAME, or use --all.")
+    names = opened.dataset.categories if every else tuple(category or ())
+    module_settings = ModuleSettings(
+        method=method,
+        x_features=x_features,
+        widths=_parse_widths(widths),
+        beta=beta,
+        q=q,
+        pull_away=pull_away,
+    )
+    settings = TrainingSettings(
+        epochs=epochs,
+        pretrain_epochs=pretrain_epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        seed=seed,
+    )
+    for name in [opened.dataset.find_category(name) for name in names]:
+        console.print(name)
+        entry = follow(opened.train_module(name, module_settings, settings))
+        follow(opened.evaluate_module(entry))
+    _print_modules(opened)
+
+
+def _parse_widths(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(width) for width in text.split(",") if width.strip())
+    except ValueError as error:
+        raise ExplorerError(
+            f"--widths takes whole numbers such as 800,100, not {text!r}."
+        ) from error
+
+
+@app.command()
+def evaluate(workspace: WorkspacePath, device: Device = "cpu") -> None:
+    """Measure the classifier and every module on held-out photos."""
+    opened = Workspace(workspace, device)
+    accuracy = follow(opened.measure_classifier())
+    console.print(
+        f"Classifier: accuracy {accuracy['test_accuracy']:.4f} on {accuracy['test_photos']:.0f} "
+        f"held-out photos, {accuracy['train_accuracy']:.4f} on the others."
+    )
+    for entry in opened.list_modules():
+        follow(opened.evaluate_module(entry))
+    _print_modules(opened)
+
+
+def _print_modules(workspace: Workspace) -> None:
+    table = Table("category", "run", "F_reg train", "F_reg test", "of range", "locality", "live")
+    for entry in workspace.list_modules():
+        metrics = workspace.load_metrics(entry)
+        if metrics is None:
+            continue
+        train, test = (metrics[part]["faithfulness"] for part in ("train", "test"))
+        relative, locality = test["relative_f_reg"], metrics["locality"]["test"]["mean_locality"]
+        table.add_row(
+            entry.category,
+            entry.run,
+            f"{train['f_reg']:.4f}",
+            f"{test['f_reg']:.4f}",
+            "–" if relative is None else f"{relative:.2%}",
+            "–" if locality is None else f"{locality:.3f}",
+            f"{sum(metrics['live'])} of {len(metrics['live'])}",
+        )
+    console.print(table)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to build it.")] = DEMO_WORKSPACE,
+    force: Annotated[bool, typer.Option(help="Replace what is there.")] = False,
+) -> None:
+    """Rebuild the demo from nothing: paint, fine-tune, train all modules, measure."""
+    if folder.exists() and any(folder.iterdir()):
+        if not force:
+            raise ExplorerError(f"{folder} is not empty. Give another folder, or --force.")
+        shutil.rmtree(folder)
+    follow(build_demo(folder))
+    built = Workspace(folder)
+    _print_modules(built)
+    console.print(f"Test accuracy {built.classifier_report['test_accuracy']:.4f}.")
+
+
+def main() -> None:
+    """Run the command line; an expected failure ends with one sentence and status 1."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    try:
+        app()
+    except ExplorerError as error:
+        Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
