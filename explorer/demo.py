@@ -4,7 +4,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from explorer.config import Progress
-from explorer.data.painted import paint_dataset
+from explorer.data.painted.dataset import paint_dataset
 from explorer.nn.srae import ModuleSettings
 from explorer.training.finetune import FinetuneSettings
 from explorer.training.trainer import TrainingSettings

@@ -1,6 +1,5 @@
 """The facade: one folder with its data set, classifier and modules; NumPy in and out."""
 
-import json
 import re
 from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -13,23 +12,30 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from explorer.analysis.faithfulness import (
-    compute_contributions,
-    compute_faithfulness,
-    compute_live_mask,
-)
-from explorer.analysis.locality import (
-    LocalitySummary,
-    compute_locality_summary,
-    compute_part_histogram,
-)
+from explorer.analysis.faithfulness import compute_contributions, compute_live_mask
+from explorer.analysis.locality import compute_part_histogram
+from explorer.analysis.metrics import describe_faithfulness, describe_locality
 from explorer.analysis.voronoi import compute_partition
 from explorer.attribution.explain import DEFAULT_STOP, Explanation, compute_explanation
-from explorer.config import ExplorerError, Progress
+from explorer.config import Progress
 from explorer.data.cub import CubDataset, Photo, check_geometry, load_cub, load_photo
-from explorer.data.splits import Split, draw_module_split, get_held_out
+from explorer.data.splits import draw_module_split, get_held_out
 from explorer.data.transforms import prepare_image
-from explorer.files import write_text
+from explorer.layout import (
+    CLASSIFIER_FILE,
+    FEATURES_FOLDER,
+    SCHEMA_VERSION,
+    SETTINGS_FILE,
+    ModuleEntry,
+    WorkspaceError,
+    WorkspaceSettings,
+    get_module_entry,
+    list_module_entries,
+    load_settings,
+    read_json,
+    save_settings,
+    write_json,
+)
 from explorer.nn.backbones import (
     Backbone,
     build_network_from_weights,
@@ -51,71 +57,7 @@ from explorer.training.features import Features, load_or_compute_features
 from explorer.training.finetune import FinetuneSettings, finetune
 from explorer.training.trainer import TrainingData, TrainingSettings, train_module
 
-SCHEMA_VERSION = 1
-SETTINGS_FILE = "workspace.json"
-CLASSIFIER_FILE = "classifier.safetensors"
-MODULE_FILE = "module.safetensors"
-METRICS_FILE = "metrics.json"
 PAINTED_MARK = "traits.json"
-
-
-class WorkspaceError(ExplorerError):
-    """A workspace that cannot be opened or used; the message names the folder and the cure."""
-
-
-@dataclass(frozen=True)
-class WorkspaceSettings:
-    """Contents of ``workspace.json``.
-
-    Attributes
-    ----------
-    dataset : str
-        CUB folder; a relative path is taken from the workspace.
-    architecture : str
-        Name of the classifier's architecture.
-    z_layer : {"fc6", "fc7"}
-        Layer that the modules read.
-    held_out : str
-        Which photos the classifier is not trained on; see `explorer.data.splits.get_held_out`.
-    classifier_sha256 : str
-        Hash of the classifier's weights; empty before there is one.
-    half : bool
-        Weights are rounded to and stored in half precision.
-    schema_version : int
-        Version of this format.
-    """
-
-    dataset: str
-    architecture: str = "vgg_small"
-    z_layer: str = "fc6"
-    held_out: str = "official"
-    classifier_sha256: str = ""
-    half: bool = False
-    schema_version: int = SCHEMA_VERSION
-
-
-@dataclass(frozen=True)
-class ModuleEntry:
-    """A module on disk.
-
-    Attributes
-    ----------
-    category : str
-        As in ``classes.txt``.
-    run : str
-        Name of its folder, told from its method and seed.
-    path : Path
-        Its weights' file.
-    """
-
-    category: str
-    run: str
-    path: Path
-
-    @property
-    def metrics_path(self) -> Path:
-        """Where `Workspace.evaluate_module` writes."""
-        return self.path.with_name(METRICS_FILE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +101,7 @@ class Workspace:
     def __init__(self, path: Path, device: str = "cpu") -> None:
         self.path = path.resolve()
         self.device = torch.device(device)
-        self.settings = _load_settings(self.path)
+        self.settings = load_settings(self.path)
         self._lock = RLock()
         self._modules: dict[tuple[Path, int], tuple[ExplanationModule, ModuleRecord]] = {}
 
@@ -191,7 +133,7 @@ class Workspace:
             if settings.half:
                 round_to_half(layers)
             backbone = Backbone(architecture, layers, dataset.categories, settings.z_layer)
-        write_text(path / SETTINGS_FILE, _dump(asdict(settings)))
+        save_settings(path, settings)
         workspace = cls(path)
         if weights is not None and backbone is not None:
             workspace._save_classifier(backbone, {"imported_from": weights.name})
@@ -248,7 +190,7 @@ class Workspace:
     def _save_classifier(self, backbone: Backbone, report: Mapping[str, Any]) -> None:
         save_backbone(self.path / CLASSIFIER_FILE, backbone, report, half=self.settings.half)
         self.settings = replace(self.settings, classifier_sha256=backbone.sha256)
-        write_text(self.path / SETTINGS_FILE, _dump(asdict(self.settings)))
+        save_settings(self.path, self.settings)
         self.__dict__.pop("_classifier", None)
 
     def finetune(self, settings: FinetuneSettings) -> Generator[Progress, None, Mapping[str, Any]]:
@@ -263,7 +205,7 @@ class Workspace:
         """Read Z and the logits of every photo, computing and caching them the first time."""
         return (
             yield from load_or_compute_features(
-                self.path / "features", self.backbone, self.dataset.photos
+                self.path / FEATURES_FOLDER, self.backbone, self.dataset.photos
             )
         )
 
@@ -282,12 +224,8 @@ class Workspace:
 
     def list_modules(self) -> tuple[ModuleEntry, ...]:
         """List the modules on disk, by category, then run; their files are not opened."""
-        entries = []
-        for path in sorted((self.path / "modules").glob(f"*/*/{MODULE_FILE}")):
-            category, run = path.parent.parent.name, path.parent.name
-            if category in self.dataset.categories:
-                entries.append(ModuleEntry(category, run, path))
-        return tuple(entries)
+        known = set(self.dataset.categories)
+        return tuple(entry for entry in list_module_entries(self.path) if entry.category in known)
 
     def load_module(self, entry: ModuleEntry) -> tuple[ExplanationModule, ModuleRecord]:
         """Load a module, or return it if it has been loaded and not been replaced since."""
@@ -324,10 +262,10 @@ class Workspace:
             split={"train": list(split.train), "test": list(split.test)},
         )
         run = f"{module.settings.method}-k{module.settings.x_features}-s{settings.seed}"
-        path = self.path / "modules" / category / run / MODULE_FILE
-        path.with_name(METRICS_FILE).unlink(missing_ok=True)
-        save_module(path, module, record, half=self.settings.half)
-        return ModuleEntry(category, run, path)
+        entry = get_module_entry(self.path, category, run)
+        entry.metrics_path.unlink(missing_ok=True)
+        save_module(entry.path, module, record, half=self.settings.half)
+        return entry
 
     def _select(
         self, features: Features, category: str, image_ids: tuple[int, ...] | list[int]
@@ -367,40 +305,31 @@ class Workspace:
         for part, image_ids in record.split.items():
             z, y_hat, is_positive = self._select(features, record.category, image_ids)
             x_features, y_bar = _apply_module(module, z, self.device)
-            contribution = compute_contributions(x_features, module.v.weight[0].cpu().numpy())
-            contributions.append(contribution)
-            metrics[part] = {
-                "faithfulness": asdict(compute_faithfulness(y_bar, y_hat)),
-                "positives": asdict(compute_faithfulness(y_bar[is_positive], y_hat[is_positive])),
-                "mean_contribution": contribution[is_positive].mean(axis=0).tolist(),
-            }
+            contributions.append(
+                compute_contributions(x_features, module.v.weight[0].cpu().numpy())
+            )
+            metrics[part] = describe_faithfulness(y_bar, y_hat, contributions[-1], is_positive)
         metrics["live"] = compute_live_mask(np.concatenate(contributions)).tolist()
-        localities = yield from self._compute_localities(
-            entry, Split(**{part: tuple(ids) for part, ids in record.split.items()})
-        )
-        metrics |= {"locality": localities}
-        write_text(entry.metrics_path, _dump(metrics))
+        metrics["locality"] = yield from self._measure_locality(entry, record)
+        write_json(entry.metrics_path, metrics)
         return metrics
 
-    def _compute_localities(
-        self, entry: ModuleEntry, split: Split
+    def _measure_locality(
+        self, entry: ModuleEntry, record: ModuleRecord
     ) -> Generator[Progress, None, dict[str, Any]]:
+        rows: dict[str, list[int]] = {"all": [], **{part: [] for part in record.split}}
+        histograms: list[NDArray[np.float64]] = []
+        is_live: list[NDArray[np.bool_]] = []
         photos = self.dataset.photos_of(entry.category)
-        values, is_live = [], []
         for done, photo in enumerate(photos, start=1):
+            parts = [part for part, ids in record.split.items() if photo.image_id in ids]
+            for name in ("all", *parts):
+                rows[name].append(len(histograms))
             histogram = self.compute_histogram(entry, photo)
-            values.append(histogram[0])
+            histograms.append(histogram[0])
             is_live.append(histogram[1])
             yield Progress("Drawing heatmaps", done, len(photos))
-        groups = {"train": set(split.train), "test": set(split.test)}
-        groups["all"] = groups["train"] | groups["test"]
-        summaries = {}
-        for name, ids in groups.items():
-            rows = [i for i, photo in enumerate(photos) if photo.image_id in ids]
-            summaries[name] = compute_locality_summary(
-                np.stack([values[i] for i in rows]), np.stack([is_live[i] for i in rows])
-            )
-        return {name: _describe_locality(summary) for name, summary in summaries.items()}
+        return describe_locality(np.stack(histograms), np.stack(is_live), rows)
 
     def compute_histogram(
         self, entry: ModuleEntry, photo: Photo, stop: str = DEFAULT_STOP
@@ -417,15 +346,7 @@ class Workspace:
 
     def load_metrics(self, entry: ModuleEntry) -> dict[str, Any] | None:
         """Read what `evaluate_module` wrote; None where it has not run yet."""
-        try:
-            metrics = json.loads(entry.metrics_path.read_text())
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError) as error:
-            raise WorkspaceError(
-                f"{entry.metrics_path} cannot be read ({error}). Run `python -m explorer evaluate`."
-            ) from error
-        return metrics if isinstance(metrics, dict) else None
+        return read_json(entry.metrics_path) if entry.metrics_path.exists() else None
 
     def load_record(self, entry: ModuleEntry) -> ModuleRecord:
         """Read a module's own description without loading any network."""
@@ -438,38 +359,6 @@ def _apply_module(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     outputs = module(torch.from_numpy(np.array(z)).to(device))
     return outputs.x_features.cpu().numpy(), outputs.y_bar.cpu().numpy()
-
-
-def _describe_locality(summary: LocalitySummary) -> dict[str, Any]:
-    described = {
-        name: value.tolist() if isinstance(value, np.ndarray) else value
-        for name, value in vars(summary).items()
-    }
-    return described | {"mean_locality": summary.mean_locality}
-
-
-def _dump(content: Mapping[str, Any]) -> str:
-    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _load_settings(path: Path) -> WorkspaceSettings:
-    file = path / SETTINGS_FILE
-    if not file.is_file():
-        raise WorkspaceError(
-            f"{path} is not a workspace: it has no {SETTINGS_FILE}. Make one with "
-            "`python -m explorer new`."
-        )
-    try:
-        content = json.loads(file.read_text())
-        version = int(content.get("schema_version", 0))
-        if version > SCHEMA_VERSION:
-            raise WorkspaceError(
-                f"{file} was written in format {version}; this version reads up to "
-                f"{SCHEMA_VERSION}. Update the explorer."
-            )
-        return WorkspaceSettings(**content)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise WorkspaceError(f"{file} is damaged: {error}") from error
 
 
 def format_run(run: str) -> str:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from explorer.data.painted_canvas import Frame, Points, smooth_closed, smooth_open
-from explorer.data.painted_scene import Pose, Scene
-from explorer.data.painted_traits import PART_NAMES, BeakShape, TailShape
+from explorer.data.painted.canvas import Frame, Points, smooth_closed, smooth_open
+from explorer.data.painted.scene import Pose, Scene
+from explorer.data.painted.traits import PART_NAMES, BeakShape, TailShape
 
 HEAD_RADIUS = 0.27
 EYE = (0.34, 0.16)
@@ -199,7 +199,7 @@ def locate_parts(skeleton: Skeleton) -> tuple[Points, str, str]:
     eye = skeleton.turn_head([EYE])[0]
     legs = 0.35 * skeleton.hips + 0.65 * skeleton.feet
     shorten = np.cos(np.deg2rad(skeleton.pose.head_turn))
-    # Each point is the middle of what `painted_bird` and `painted_limbs` colour as that part.
+    # Each point is the middle of what `bird` and `limbs` colour as that part.
     points = {
         "back": skeleton.body.to_image((-0.14, 0.235 * depth)),
         "beak": skeleton.head.to_image((1.25 * shorten, 0.03)),

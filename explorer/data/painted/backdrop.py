@@ -6,7 +6,7 @@ from typing import TypeAlias
 import cv2
 import numpy as np
 
-from explorer.data.painted_canvas import (
+from explorer.data.painted.canvas import (
     FloatArray,
     Grid,
     blend,
@@ -14,8 +14,8 @@ from explorer.data.painted_canvas import (
     soften,
     to_colour,
 )
-from explorer.data.painted_scene import Backdrop, Scene
-from explorer.data.painted_traits import Rgb
+from explorer.data.painted.scene import Backdrop, Scene
+from explorer.data.painted.traits import Rgb
 
 Rng: TypeAlias = np.random.Generator
 _BACKDROP_STREAM = 1

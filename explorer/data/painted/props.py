@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from explorer.data.painted_backdrop import scatter_blades
-from explorer.data.painted_canvas import (
+from explorer.data.painted.backdrop import scatter_blades
+from explorer.data.painted.canvas import (
     FloatArray,
     Frame,
     Grid,
@@ -17,7 +17,7 @@ from explorer.data.painted_canvas import (
     smooth_open,
     to_colour,
 )
-from explorer.data.painted_scene import Occluder, Scene
+from explorer.data.painted.scene import Occluder, Scene
 
 _PERCH_STREAM, _OCCLUDER_STREAM = 2, 3
 _FROM_ABOVE, _FROM_THE_LEFT = (-0.26, -0.97), (-0.5, -0.87)

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from explorer.data.painted_anatomy import (
+from explorer.data.painted.anatomy import (
     Skeleton,
     outline_beak,
     outline_tail,
     outline_wing,
 )
-from explorer.data.painted_canvas import (
+from explorer.data.painted.canvas import (
     FloatArray,
     Frame,
     Grid,
@@ -20,8 +20,8 @@ from explorer.data.painted_canvas import (
     soften,
     to_colour,
 )
-from explorer.data.painted_scene import Scene
-from explorer.data.painted_traits import PALETTE, BirdTraits
+from explorer.data.painted.scene import Scene
+from explorer.data.painted.traits import PALETTE, BirdTraits
 
 _FEATHER_STREAM = 4
 _BAR_COLOUR = to_colour((250, 246, 232))

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from explorer.data.painted_anatomy import build_skeleton
-from explorer.data.painted_backdrop import paint_backdrop
-from explorer.data.painted_bird import paint_bird
-from explorer.data.painted_canvas import FloatArray, Grid, Points, sample
-from explorer.data.painted_props import Spot, paint_occluder, paint_perch
-from explorer.data.painted_scene import Scene
-from explorer.data.painted_traits import PART_NAMES, BirdTraits
+from explorer.data.painted.anatomy import build_skeleton
+from explorer.data.painted.backdrop import paint_backdrop
+from explorer.data.painted.bird import paint_bird
+from explorer.data.painted.canvas import FloatArray, Grid, Points, sample
+from explorer.data.painted.props import Spot, paint_occluder, paint_perch
+from explorer.data.painted.scene import Scene
+from explorer.data.painted.traits import PART_NAMES, BirdTraits
 
 _MASK_THRESHOLD = 0.25
 

@@ -19,9 +19,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from explorer.config import ExplorerError, Progress
-from explorer.data.painted_photo import PaintedPhoto, paint_photo
-from explorer.data.painted_scene import Scene, draw_scene
-from explorer.data.painted_traits import (
+from explorer.data.painted.photo import PaintedPhoto, paint_photo
+from explorer.data.painted.scene import Scene, draw_scene
+from explorer.data.painted.traits import (
     CATEGORIES,
     PART_NAMES,
     TRAIT_PARTS,

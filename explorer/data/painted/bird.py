@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from explorer.data.painted_anatomy import EYE, Skeleton, locate_parts, outline_body
-from explorer.data.painted_canvas import (
+from explorer.data.painted.anatomy import EYE, Skeleton, locate_parts, outline_body
+from explorer.data.painted.canvas import (
     FloatArray,
     Grid,
     Layer,
@@ -18,7 +18,7 @@ from explorer.data.painted_canvas import (
     smooth_open,
     to_colour,
 )
-from explorer.data.painted_limbs import (
+from explorer.data.painted.limbs import (
     Brush,
     cast_wing_shadow,
     paint_beak,
@@ -26,8 +26,8 @@ from explorer.data.painted_limbs import (
     paint_tail,
     paint_wing,
 )
-from explorer.data.painted_scene import Scene
-from explorer.data.painted_traits import PART_NAMES, BirdTraits
+from explorer.data.painted.scene import Scene
+from explorer.data.painted.traits import PART_NAMES, BirdTraits
 
 _MARKING = to_colour((58, 40, 34))
 

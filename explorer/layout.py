@@ -1,0 +1,148 @@
+"""What lies where in a workspace folder, and the settings file that makes a folder one."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from explorer.config import ExplorerError
+from explorer.files import write_text
+
+SCHEMA_VERSION = 1
+SETTINGS_FILE = "workspace.json"
+CLASSIFIER_FILE = "classifier.safetensors"
+FEATURES_FOLDER = "features"
+MODULES_FOLDER = "modules"
+MODULE_FILE = "module.safetensors"
+METRICS_FILE = "metrics.json"
+
+
+class WorkspaceError(ExplorerError):
+    """A workspace that cannot be opened or used; the message names the folder and the cure."""
+
+
+@dataclass(frozen=True)
+class WorkspaceSettings:
+    """Contents of ``workspace.json``.
+
+    Attributes
+    ----------
+    dataset : str
+        CUB folder; a relative path is taken from the workspace.
+    architecture : str
+        Name of the classifier's architecture.
+    z_layer : {"fc6", "fc7"}
+        Layer that the modules read.
+    held_out : str
+        Which photos the classifier is not trained on; see `explorer.data.splits.get_held_out`.
+    classifier_sha256 : str
+        Hash of the classifier's weights; empty before there is one.
+    half : bool
+        Weights are rounded to and stored in half precision.
+    schema_version : int
+        Version of this format.
+    """
+
+    dataset: str
+    architecture: str = "vgg_small"
+    z_layer: str = "fc6"
+    held_out: str = "official"
+    classifier_sha256: str = ""
+    half: bool = False
+    schema_version: int = SCHEMA_VERSION
+
+
+@dataclass(frozen=True)
+class ModuleEntry:
+    """A module on disk.
+
+    Attributes
+    ----------
+    category : str
+        As in ``classes.txt``.
+    run : str
+        Name of its folder, told from its method, size and seed.
+    path : Path
+        Its weights' file.
+    """
+
+    category: str
+    run: str
+    path: Path
+
+    @property
+    def metrics_path(self) -> Path:
+        """Where its measurements are kept."""
+        return self.path.with_name(METRICS_FILE)
+
+
+def get_module_entry(workspace: Path, category: str, run: str) -> ModuleEntry:
+    """Name the place of a module, whether or not it is there."""
+    return ModuleEntry(category, run, workspace / MODULES_FOLDER / category / run / MODULE_FILE)
+
+
+def list_module_entries(workspace: Path) -> tuple[ModuleEntry, ...]:
+    """List the modules on disk, by category, then run; their files are not opened."""
+    paths = sorted((workspace / MODULES_FOLDER).glob(f"*/*/{MODULE_FILE}"))
+    return tuple(ModuleEntry(path.parents[1].name, path.parent.name, path) for path in paths)
+
+
+def save_settings(workspace: Path, settings: WorkspaceSettings) -> None:
+    """Write ``workspace.json``."""
+    write_json(workspace / SETTINGS_FILE, asdict(settings))
+
+
+def load_settings(workspace: Path) -> WorkspaceSettings:
+    """Read ``workspace.json``.
+
+    Raises
+    ------
+    WorkspaceError
+        When the folder is not a workspace, is damaged, or comes from a newer version.
+    """
+    file = workspace / SETTINGS_FILE
+    if not file.is_file():
+        raise WorkspaceError(
+            f"{workspace} is not a workspace: it has no {SETTINGS_FILE}. Make one with "
+            "`python -m explorer new`."
+        )
+    content = read_json(file)
+    version = content.get("schema_version")
+    if not isinstance(version, int):
+        raise WorkspaceError(f"{file} is damaged: it names no schema_version.")
+    if version > SCHEMA_VERSION:
+        raise WorkspaceError(
+            f"{file} was written in format {version}; this version reads up to "
+            f"{SCHEMA_VERSION}. Update the explorer."
+        )
+    kinds = {name: type(value) for name, value in asdict(WorkspaceSettings("")).items()}
+    for name, value in content.items():
+        if type(value) is not kinds.get(name):
+            raise WorkspaceError(f"{file} is damaged: {name!r} is unknown or of the wrong type.")
+    if "dataset" not in content:
+        raise WorkspaceError(f"{file} is damaged: it names no dataset.")
+    return WorkspaceSettings(**content)
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises
+    ------
+    WorkspaceError
+        When the file cannot be read or does not hold a JSON object.
+    """
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WorkspaceError(f"{file} cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise WorkspaceError(f"{file} is damaged: it does not hold a JSON object.")
+    return content
+
+
+def write_json(file: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object for people and programs; NaN is refused."""
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+    write_text(file, text + "\n")
