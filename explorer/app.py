@@ -1,0 +1,23 @@
+"""Entry of ``streamlit run explorer/app.py``: a router over the scripts in ``pages/``."""
+
+import streamlit as st
+
+from explorer.config import ASSETS_DIR, PAGES_DIR
+from explorer.ui.components import error_boundary, load_style
+from explorer.ui.sidebar import show_network, show_sidebar
+
+st.set_page_config(
+    page_title="SRAE explorer", page_icon=str(ASSETS_DIR / "icon.svg"), layout="wide"
+)
+st.logo(str(ASSETS_DIR / "logo.svg"), size="large", icon_image=str(ASSETS_DIR / "icon.svg"))
+page = st.navigation(
+    [
+        st.Page(PAGES_DIR / "photo.py", title="Photo", icon=":material/photo:", default=True),
+        st.Page(PAGES_DIR / "about.py", title="About", icon=":material/info:"),
+    ]
+)
+load_style()
+show_sidebar()
+with error_boundary():
+    page.run()
+    show_network()

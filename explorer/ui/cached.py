@@ -1,0 +1,301 @@
+"""What the pages need of the workspace, each computed once and shared by all sessions.
+
+Every key holds what the result depends on: the module's file and its time of change, the hash of
+the classifier's weights, the photo's file and its time of change, and the map layer. Colours,
+opacity and the chosen x-feature are in none of the keys of what a network computes.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from explorer.analysis.locality import compute_locality, compute_part_histogram
+from explorer.analysis.voronoi import compute_partition
+from explorer.config import get_default_workspace
+from explorer.render.heatmap import (
+    compute_display_map,
+    compute_shared_scale,
+    encode_png,
+    render_overlay,
+)
+from explorer.ui import pictures
+from explorer.ui.state import MapStyle
+
+if TYPE_CHECKING:
+    # The facade brings torch along, which takes seconds to import: the page is drawn before.
+    from explorer.attribution.explain import Explanation
+    from explorer.data.cub import Photo
+    from explorer.workspace import ModuleEntry, PhotoParts, Workspace
+
+SETTINGS_FILE = "workspace.json"
+Key = tuple[str | int, ...]
+
+
+def open_workspace() -> "Workspace":
+    """Open the workspace that the environment names, or the demo.
+
+    Raises
+    ------
+    ExplorerError
+        When there is none at that place, or it cannot be read.
+    """
+    path = get_default_workspace().resolve()
+    return _open_workspace(str(path), _get_mtime(path / SETTINGS_FILE))
+
+
+# Two, so that a workspace whose classifier was replaced does not keep the old one in memory long.
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _open_workspace(path: str, mtime_ns: int) -> "Workspace":  # noqa: ARG001 (part of the key)
+    from explorer.workspace import Workspace  # noqa: PLC0415
+
+    workspace = Workspace(Path(path))
+    _ = workspace.dataset
+    return workspace
+
+
+@dataclass(frozen=True)
+class SplitSides:
+    """Which photos a module learnt from and which it was tested on, by image id."""
+
+    train: frozenset[int]
+    test: frozenset[int]
+
+    def name_side(self, image_id: int) -> str:
+        """Return ``"test"``, ``"train"``, or ``"unused"`` for a photo that is in neither."""
+        if image_id in self.test:
+            return "test"
+        return "train" if image_id in self.train else "unused"
+
+
+def load_split(workspace: "Workspace", entry: "ModuleEntry") -> SplitSides:
+    """Read a module's split from its file, without loading a network."""
+    return _load_split(workspace, entry, make_module_key(workspace, entry))
+
+
+@st.cache_data(show_spinner=False, max_entries=256)
+def _load_split(_workspace: "Workspace", _entry: "ModuleEntry", key: Key) -> SplitSides:  # noqa: ARG001
+    split = _workspace.load_record(_entry).split
+    return SplitSides(frozenset(split.get("train", ())), frozenset(split.get("test", ())))
+
+
+def load_parts(photo: "Photo", workspace: "Workspace") -> "PhotoParts":
+    """Load a photo with its box and parts."""
+    return _load_parts(workspace, photo, make_photo_key(photo))
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _load_parts(_workspace: "Workspace", _photo: "Photo", key: Key) -> "PhotoParts":  # noqa: ARG001
+    return _workspace.load_parts(_photo)
+
+
+def load_thumbnail(workspace: "Workspace", photo: "Photo") -> bytes:
+    """Load a small square JPEG of a photo."""
+    return _load_thumbnail(workspace, photo, make_photo_key(photo))
+
+
+@st.cache_data(show_spinner=False, max_entries=4096)
+def _load_thumbnail(_workspace: "Workspace", _photo: "Photo", key: Key) -> bytes:  # noqa: ARG001
+    image = _workspace.load_parts(_photo).image
+    return pictures.encode_jpeg(pictures.make_thumbnail(image))
+
+
+def load_boxed_photo(workspace: "Workspace", photo: "Photo") -> bytes:
+    """Load a JPEG of a photo with its box, at the size of the screen."""
+    return _load_boxed_photo(workspace, photo, make_photo_key(photo))
+
+
+@st.cache_data(show_spinner=False, max_entries=256)
+def _load_boxed_photo(_workspace: "Workspace", _photo: "Photo", key: Key) -> bytes:  # noqa: ARG001
+    parts = _workspace.load_parts(_photo)
+    shown = pictures.fit_for_display(parts.image)
+    return pictures.encode_jpeg(pictures.draw_box(shown, parts.box, parts.image.shape[1]))
+
+
+def explain(
+    workspace: "Workspace", entry: "ModuleEntry", photo: "Photo", layer: str
+) -> "Explanation":
+    """Explain a photo; the network runs only where it has not for the same key."""
+    return _explain(workspace, entry, photo, _make_map_key(workspace, entry, photo, layer), layer)
+
+
+@st.cache_data(show_spinner=False, max_entries=256)
+def _explain(
+    _workspace: "Workspace",
+    _entry: "ModuleEntry",
+    _photo: "Photo",
+    key: Key,  # noqa: ARG001
+    layer: str,
+) -> "Explanation":
+    return _workspace.explain(_entry, _workspace.load_parts(_photo).image, layer)
+
+
+@dataclass(frozen=True, eq=False)
+class PartMeasure:
+    """Where the maps of one photo lie on the bird.
+
+    Attributes
+    ----------
+    shares : NDArray of float64
+        (K, P), S_p in [0, 1]; zero where not live.
+    outside : NDArray of float64
+        (K,), share outside the bird's box, in [0, 1].
+    is_live : NDArray of bool
+        (K,), False where a map is zero everywhere.
+    locality : NDArray of float64
+        (K,), entropy of each row of `shares`, nats.
+    is_defined : NDArray of bool
+        (K,), False where a map has no mass on any part.
+    """
+
+    shares: NDArray[np.float64]
+    outside: NDArray[np.float64]
+    is_live: NDArray[np.bool_]
+    locality: NDArray[np.float64]
+    is_defined: NDArray[np.bool_]
+
+
+def measure_parts(
+    workspace: "Workspace", entry: "ModuleEntry", photo: "Photo", layer: str
+) -> PartMeasure:
+    """Measure a photo's maps, as computed and not as drawn, against its parts."""
+    return _measure_parts(
+        workspace, entry, photo, _make_map_key(workspace, entry, photo, layer), layer
+    )
+
+
+@st.cache_data(show_spinner=False, max_entries=1024)
+def _measure_parts(
+    _workspace: "Workspace",
+    _entry: "ModuleEntry",
+    _photo: "Photo",
+    key: Key,  # noqa: ARG001
+    layer: str,
+) -> PartMeasure:
+    parts = load_parts(_photo, _workspace)
+    maps = explain(_workspace, _entry, _photo, layer).maps
+    size = (parts.image.shape[0], parts.image.shape[1])
+    labels = compute_partition(
+        parts.points, parts.visible, parts.box, size, (maps.shape[1], maps.shape[2])
+    )
+    histogram = compute_part_histogram(maps, labels, len(_workspace.dataset.part_names))
+    locality, is_defined = compute_locality(histogram.values)
+    return PartMeasure(histogram.values, histogram.outside, histogram.is_live, locality, is_defined)
+
+
+@dataclass(frozen=True)
+class Overlays:
+    """Pictures of all maps of a photo.
+
+    Attributes
+    ----------
+    images : tuple of bytes
+        One JPEG (smoothed) or PNG (raw grid) an x-feature.
+    tops : tuple of float
+        Value drawn as hottest in each, in the map's unit; 0 where the map is zero everywhere.
+    """
+
+    images: tuple[bytes, ...]
+    tops: tuple[float, ...]
+
+
+def draw_overlays(
+    workspace: "Workspace", entry: "ModuleEntry", photo: "Photo", style: MapStyle
+) -> Overlays:
+    """Draw every map of a photo over it."""
+    key = _make_map_key(workspace, entry, photo, style.layer)
+    drawing = (style.colours, style.opacity, int(style.shared_scale), int(style.smooth))
+    return _draw_overlays(workspace, entry, photo, style, (*key, *drawing))
+
+
+@st.cache_data(show_spinner=False, max_entries=256)
+def _draw_overlays(
+    _workspace: "Workspace",
+    _entry: "ModuleEntry",
+    _photo: "Photo",
+    _style: MapStyle,
+    key: Key,  # noqa: ARG001
+) -> Overlays:
+    maps = explain(_workspace, _entry, _photo, _style.layer).maps
+    shown = pictures.fit_for_display(load_parts(_photo, _workspace).image)
+    size = (shown.shape[0], shown.shape[1])
+    if _style.shared_scale:
+        tops = [compute_shared_scale(maps, size, smooth=_style.smooth)] * len(maps)
+    else:
+        tops = [float(compute_display_map(m, size, smooth=_style.smooth).max()) for m in maps]
+    # A raw grid has sharp edges, which JPEG would blur into one another.
+    encode = pictures.encode_jpeg if _style.smooth else encode_png
+    images = tuple(
+        encode(_draw_one(shown, heat, _style, top)) for heat, top in zip(maps, tops, strict=True)
+    )
+    return Overlays(images, tuple(tops))
+
+
+def _draw_one(
+    shown: NDArray[np.uint8], heat: NDArray[np.float32], style: MapStyle, top: float
+) -> NDArray[np.uint8]:
+    return render_overlay(
+        shown,
+        heat,
+        colour_map=style.colours,
+        opacity=style.opacity / 100,
+        scale_max=top if math.isfinite(top) else None,
+        smooth=style.smooth,
+    )
+
+
+def draw_overlay_png(
+    workspace: "Workspace", entry: "ModuleEntry", photo: "Photo", style: MapStyle, feature: int
+) -> bytes:
+    """Draw one map (`feature` from 0) over its photo as a PNG without loss, for keeping."""
+    top = draw_overlays(workspace, entry, photo, style).tops[feature]
+    heat = explain(workspace, entry, photo, style.layer).maps[feature]
+    shown = pictures.fit_for_display(load_parts(photo, workspace).image)
+    return encode_png(_draw_one(shown, heat, style, top))
+
+
+def load_metrics(workspace: "Workspace", entry: "ModuleEntry") -> Mapping[str, Any] | None:
+    """Read a module's measures, or None where it has not been evaluated."""
+    return _load_metrics(workspace, entry, str(entry.metrics_path), _get_mtime(entry.metrics_path))
+
+
+@st.cache_data(show_spinner=False, max_entries=1024)
+def _load_metrics(
+    _workspace: "Workspace",
+    _entry: "ModuleEntry",
+    path: str,  # noqa: ARG001
+    mtime_ns: int,  # noqa: ARG001
+) -> Mapping[str, Any] | None:
+    return _workspace.load_metrics(_entry)
+
+
+def make_module_key(workspace: "Workspace", entry: "ModuleEntry") -> Key:
+    """Name a module as it is on disk now, with the classifier it stands on."""
+    return (
+        str(workspace.path),
+        workspace.settings.classifier_sha256,
+        str(entry.path),
+        _get_mtime(entry.path),
+    )
+
+
+def make_photo_key(photo: "Photo") -> Key:
+    """Name a photo as it is on disk now, with its annotations."""
+    return (str(photo.path), _get_mtime(photo.path), photo.image_id, str(photo.box))
+
+
+def _make_map_key(workspace: "Workspace", entry: "ModuleEntry", photo: "Photo", layer: str) -> Key:
+    return (*make_module_key(workspace, entry), *make_photo_key(photo), layer)
+
+
+def _get_mtime(path: Path) -> int:
+    """Return the time of a file's last change in nanoseconds, or 0 where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

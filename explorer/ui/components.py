@@ -1,0 +1,202 @@
+"""Small things that every page shows: errors in words, signed numbers, verdicts, measures."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+from numpy.typing import NDArray
+
+from explorer.config import ASSETS_DIR, ExplorerError
+from explorer.data.cub import format_category
+from explorer.render.figures import PLOTLY_CONFIG
+from explorer.ui import cached
+from explorer.ui.words import HELP
+
+if TYPE_CHECKING:
+    from explorer.data.cub import Photo
+    from explorer.workspace import Workspace
+
+_LOG = logging.getLogger(__name__)
+_MARKDOWN_SIGNS = r"\*_[]$~#<>:|"
+_SIDES = {
+    "test": ("test photo", "The module has not learnt from this photo."),
+    "train": ("training photo", "The module has learnt from this photo."),
+    "unused": ("unused photo", "Neither trained nor tested on: the module's draw left it out."),
+}
+
+
+@contextmanager
+def error_boundary(cure: str = "") -> Iterator[None]:
+    """Show what goes wrong inside as a message, and let the rest of the page go on.
+
+    Parameters
+    ----------
+    cure : str
+        What the user can do on this page, beyond what the error itself says.
+    """
+    try:
+        yield
+    except ExplorerError as error:
+        st.error(f"{escape_markdown(str(error))}\n\n{cure}", icon=":material/error:")
+    except Exception:
+        _LOG.exception("Unexpected error while the page was drawn")
+        st.error(
+            "This part of the page could not be drawn, for a reason nobody has foreseen. Choose "
+            "something else, or reload the page. The details are in the log of the program.",
+            icon=":material/error:",
+        )
+
+
+def escape_markdown(text: str) -> str:
+    """Make a message's paths and names safe to show; what stands in backticks stays code."""
+    pieces = text.split("`")
+    for index in range(0, len(pieces), 2):
+        pieces[index] = "".join(f"\\{c}" if c in _MARKDOWN_SIGNS else c for c in pieces[index])
+    return "`".join(pieces)
+
+
+def load_style() -> None:
+    """Put the app's few rules of CSS in effect."""
+    st.html(Path(ASSETS_DIR / "app.css"))
+
+
+def format_signed(value: float) -> str:
+    """Write a number with its sign and two decimals."""
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def format_contribution(contribution: float, x_feature: float) -> str:
+    """Write a contribution in coloured Markdown: blue raises, orange lowers, grey is inactive."""
+    if x_feature == 0:
+        return ":gray[inactive on this photo]"
+    colour = "blue" if contribution >= 0 else "orange"
+    return f":{colour}[**{format_signed(contribution)}**]"
+
+
+def format_share(value: float | None) -> str:
+    """Write a share in per cent, or a dash where it is not defined."""
+    return "–" if value is None else f"{value:.1%}"
+
+
+def show_figure(figure: go.Figure, alt: str, key: str) -> None:
+    """Show a figure that keeps to its column and does not trap fingers."""
+    st.plotly_chart(
+        figure, width="stretch", theme="streamlit", config=dict(PLOTLY_CONFIG), alt=alt, key=key
+    )
+
+
+def show_photo(workspace: "Workspace", photo: "Photo", side: str) -> None:
+    """Show a photo with the bird's box, what it is, and on which side of the split.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where it is from.
+    photo : Photo
+        The photo.
+    side : str
+        From `SplitSides.name_side`.
+    """
+    kind = "Painted bird" if workspace.is_painted else "Photo"
+    category = format_category(photo.category)
+    st.image(
+        cached.load_boxed_photo(workspace, photo),
+        width="stretch",
+        alt=f"{kind} {photo.image_id}, a {category}, with a box around the bird",
+    )
+    label, explanation = _SIDES[side]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.badge(label, color="green" if side == "test" else "gray", help=explanation)
+        st.caption(
+            escape_markdown(f"{kind} {photo.image_id}: {category}. The box is annotated."),
+            width="content",
+        )
+
+
+def show_scores(y_hat: float, y_bar: float) -> None:
+    """Show the network's score, the module's and their distance."""
+    show_measures(
+        [
+            ("Network ŷ", f"{y_hat:.2f}", "y_hat"),
+            ("Module ȳ", f"{y_bar:.2f}", "y_bar"),
+            ("|ȳ − ŷ|", f"{abs(y_bar - y_hat):.2f}", "error"),
+        ],
+        key="scores",
+    )
+
+
+def show_verdict(
+    logits: NDArray[np.float32], categories: Sequence[str], true_category: str, explained: str
+) -> None:
+    """Show the network's three highest scores, and whether the first is right.
+
+    Parameters
+    ----------
+    logits : NDArray of float32
+        (C,), signed, before softmax.
+    categories : sequence of str
+        C names, as in ``classes.txt``.
+    true_category, explained : str
+        What the photo shows, and the category whose score is explained.
+    """
+    top = np.argsort(-logits, kind="stable")[:3]
+    first = categories[int(top[0])]
+    said, truth = (escape_markdown(format_category(name)) for name in (first, true_category))
+    if first == true_category:
+        st.markdown(f":green[:material/check_circle:] The network says **{said}**, and is right.")
+    else:
+        st.markdown(
+            f":red[:material/cancel:] The network says **{said}**, and is **wrong**: the photo "
+            f"shows a **{truth}**."
+        )
+    rows = [
+        f"| {rank} | {_name_row(categories[int(index)], true_category, explained)} "
+        f"| {logits[index]:.2f} |"
+        for rank, index in enumerate(top, start=1)
+    ]
+    st.markdown("\n".join(["| | The network's highest scores | ŷ |", "|--:|:--|--:|", *rows]))
+
+
+def _name_row(category: str, true_category: str, explained: str) -> str:
+    name = escape_markdown(format_category(category))
+    notes = []
+    if category == true_category:
+        notes.append(":green[what the photo shows]")
+    if category == explained:
+        notes.append("explained here")
+    return f"**{name}**" + (f" — {', '.join(notes)}" if notes else "")
+
+
+def show_measures(measures: Sequence[tuple[str, str, str]], key: str) -> None:
+    """Show numbers in tiles that wrap: (label, value, name of the help text)."""
+    with st.container(horizontal=True, key=key, gap="small"):
+        for label, value, help_name in measures:
+            st.metric(label, value, help=HELP[help_name], border=True, width=168)
+
+
+def show_module_measures(metrics: Mapping[str, Any], part_count: int) -> None:
+    """Show how faithful and how local a module is, from what `evaluate` wrote."""
+    train, test = (metrics[side]["faithfulness"] for side in ("train", "test"))
+    locality = metrics["locality"]["test"]["mean_locality"]
+    live = metrics["live"]
+    show_measures(
+        [
+            ("F_reg, test photos", f"{test['f_reg']:.3f}", "f_reg"),
+            ("F_reg, training", f"{train['f_reg']:.3f}", "f_reg"),
+            ("of the range, test", format_share(test["relative_f_reg"]), "relative"),
+            ("ŷ followed (R²), test", format_share(test["r2"]), "r2"),
+            ("Mean locality, test", "–" if locality is None else f"{locality:.2f}", "locality"),
+            ("Live x-features", f"{sum(live)} of {len(live)}", "live"),
+        ],
+        key="module-measures",
+    )
+    st.caption(
+        f"Measured on {test['count']:,} test and {train['count']:,} training photos of all "
+        f"categories; locality on the category's own test photos, at most {np.log(part_count):.2f} "
+        f"with {part_count} parts. Scores ŷ on the test photos span {test['y_hat_range']:.2f}."
+    )

@@ -1,0 +1,58 @@
+"""What a page shows when there is nothing to show yet: what is missing, and the next command."""
+
+import shlex
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from explorer.config import WORKSPACE_VARIABLE, ExplorerError, get_default_workspace
+from explorer.data.cub import format_category
+from explorer.ui import cached
+from explorer.ui.components import escape_markdown
+
+if TYPE_CHECKING:
+    from explorer.workspace import Workspace
+
+
+def open_workspace_or_say_why() -> "Workspace | None":
+    """Open the workspace; where that fails, show the reason and what to do, and return None."""
+    try:
+        return cached.open_workspace()
+    except ExplorerError as error:
+        st.title("No workspace yet", anchor=False)
+        st.error(escape_markdown(str(error)), icon=":material/error:")
+    path = shlex.quote(str(get_default_workspace()))
+    st.markdown("Build the demo with painted birds (some minutes, nothing is downloaded):")
+    _show_command("python -m explorer demo")
+    st.markdown("Or make a workspace of your own copy of CUB-200-2011 and start the app on it:")
+    _show_command(
+        "python -m explorer new my-birds --cub CUB_200_2011\n"
+        f"{WORKSPACE_VARIABLE}=my-birds streamlit run explorer/app.py"
+    )
+    st.caption(f"Looked in `{path}`.")
+    return None
+
+
+def show_next_step(workspace: "Workspace") -> None:
+    """Say what a workspace without modules lacks, and the command that makes it."""
+    path = shlex.quote(str(workspace.path))
+    if not workspace.settings.classifier_sha256:
+        st.title("No network yet", anchor=False)
+        st.info("This workspace has birds but no classifier to explain. Train one:")
+        _show_command(f"python -m explorer finetune {path}")
+        return
+    st.title("No module yet", anchor=False)
+    st.info("The network is ready. An explanation needs a module for a category; train one:")
+    example = shlex.quote(format_category(workspace.dataset.categories[0]))
+    _show_command(f"python -m explorer train {path} --category {example}")
+    st.caption("Then reload this page. `--all` instead of `--category` trains one for each.")
+
+
+def show_no_metrics(workspace: "Workspace") -> None:
+    """Say that a module has not been measured, and the command that does."""
+    st.info("This module has not been measured yet. Measure all modules, then reload this page:")
+    _show_command(f"python -m explorer evaluate {shlex.quote(str(workspace.path))}")
+
+
+def _show_command(command: str) -> None:
+    st.code(command, language="bash", wrap_lines=True)

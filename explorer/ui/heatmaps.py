@@ -1,0 +1,225 @@
+"""The maps of a photo: one tile an x-feature, one of them large, and its parts in figures."""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from explorer.analysis.voronoi import compute_cell_polygons
+from explorer.render.figures import render_contributions, render_part_histogram, render_partition
+from explorer.render.heatmap import render_colour_bar
+from explorer.ui import components, state
+from explorer.ui.cached import Overlays, PartMeasure
+from explorer.ui.pictures import fit_for_display
+from explorer.ui.state import MapStyle
+from explorer.ui.words import HELP
+
+if TYPE_CHECKING:
+    from explorer.attribution.explain import Explanation
+    from explorer.workspace import PhotoParts
+
+
+def name_feature(feature: int) -> str:
+    """Name an x-feature, counted from 0 here and from 1 on the screen."""
+    return f"x-feature {feature + 1}"
+
+
+def choose_feature(explanation: "Explanation", metrics: Mapping[str, Any] | None) -> int:
+    """Let one x-feature be chosen, and return it, counted from 0.
+
+    At first it is the one that adds most to the category's test photos, or 1 if that is unknown.
+    """
+    features = list(range(len(explanation.x_features)))
+    usual = 0
+    if metrics is not None and len(metrics["test"]["mean_contribution"]) == len(features):
+        usual = int(np.argmax(metrics["test"]["mean_contribution"]))
+    state.check_param(state.FEATURE, map(name_feature, features), "x-feature")
+    chosen = st.segmented_control(
+        "x-feature to look at closely",
+        features,
+        default=usual,
+        required=True,
+        format_func=name_feature,
+        key=state.FEATURE,
+        bind=state.BIND,
+        help=HELP["x-feature"],
+    )
+    return usual if chosen is None else chosen
+
+
+def show_tiles(
+    explanation: "Explanation", overlays: Overlays, chosen: int, style: MapStyle
+) -> None:
+    """Show the maps of all x-features side by side, each with its contribution."""
+    with st.container(horizontal=True, key="tiles"):
+        for feature, picture in enumerate(overlays.images):
+            activation = float(explanation.x_features[feature])
+            looks = "selected" if feature == chosen else "other"
+            looks += "-inactive" if activation == 0 else ""
+            with st.container(key=f"tile-{looks}-{feature}"):
+                contribution = float(explanation.contributions[feature])
+                st.image(picture, width="stretch", alt=_describe_map(feature, explanation))
+                st.markdown(
+                    f"{name_feature(feature)}<br>"
+                    + components.format_contribution(contribution, activation)
+                    + (" · no heat" if overlays.tops[feature] == 0 else ""),
+                    unsafe_allow_html=True,
+                )
+    if style.shared_scale:
+        show_colour_bar(style.colours, max(overlays.tops), "colour-bar-tiles")
+
+
+def show_drawing_note(explanation: "Explanation", style: MapStyle) -> None:
+    """Say what the maps are and how they are drawn."""
+    rows, columns = explanation.maps.shape[1:]
+    layer = f"{explanation.stop}, a grid of {columns} × {rows}"
+    scale = "one scale for all maps" if style.shared_scale else "each map on its own scale"
+    drawing = (
+        "smoothed for the eye alone" if style.smooth else "drawn as the raw grid, not smoothed"
+    )
+    st.caption(f"c-MWP at {layer}; {scale}; {drawing}.", help=HELP["c-MWP"])
+
+
+def show_colour_bar(colours: str, top: float, key: str) -> None:
+    """Show the colours from cold to hot with the values at both ends."""
+    with st.container(key=key, gap="xxsmall"):
+        st.image(
+            render_colour_bar(colours, (12, 512)),
+            width="stretch",
+            alt=f"Colour bar of {colours}, from 0 at the left to {top:.2g} at the right",
+        )
+        with st.container(horizontal=True, horizontal_alignment="distribute"):
+            st.caption("0, cold", width="content")
+            st.caption(f"{top:.2g}, hottest", width="content")
+
+
+def _describe_map(feature: int, explanation: "Explanation") -> str:
+    return (
+        f"Heatmap of {name_feature(feature)} over the photo, contribution "
+        f"{components.format_signed(float(explanation.contributions[feature]))}"
+    )
+
+
+def show_large(
+    explanation: "Explanation", overlays: Overlays, feature: int, style: MapStyle
+) -> None:
+    """Show one map large, with its colour bar."""
+    st.image(
+        overlays.images[feature],
+        width="stretch",
+        alt=_describe_map(feature, explanation) + ", large",
+    )
+    if overlays.tops[feature] == 0:
+        st.caption("This map is zero everywhere: there is nothing to draw.")
+    else:
+        show_colour_bar(style.colours, overlays.tops[feature], "colour-bar")
+
+
+def show_contributions(explanation: "Explanation") -> None:
+    """Show how the contributions add up to ȳ, beside ŷ."""
+    names = [name_feature(feature) for feature in range(len(explanation.contributions))]
+    difference = abs(explanation.y_bar - explanation.y_hat)
+    figure = render_contributions(
+        explanation.contributions,
+        names,
+        explanation.y_bar,
+        explanation.y_hat,
+        text_colour=state.get_text_colour(),
+    )
+    components.show_figure(
+        figure,
+        f"Contributions of {len(names)} x-features adding up to {explanation.y_bar:.2f}, beside "
+        f"the network's score {explanation.y_hat:.2f}; they differ by {difference:.2f}",
+        key="figure-contributions",
+    )
+
+
+def show_partition(parts: "PhotoParts", part_names: tuple[str, ...]) -> None:
+    """Show the bird's box divided among its visible parts."""
+    size = (parts.image.shape[0], parts.image.shape[1])
+    polygons = compute_cell_polygons(parts.points, parts.visible, parts.box, size)
+    shown = fit_for_display(parts.image)
+    factor = shown.shape[1] / size[1]
+    x, y, width, height = (value * factor for value in parts.box)
+    points = np.where(parts.visible[:, np.newaxis], parts.points * factor, np.nan)
+    figure = render_partition(
+        shown,
+        [polygon * factor for polygon in polygons],
+        points,
+        part_names,
+        (x, y, width, height),
+        text_colour=state.get_text_colour(),
+    )
+    count = int(parts.visible.sum())
+    components.show_figure(
+        figure,
+        f"The photo's box divided among {count} visible parts",
+        key="figure-partition",
+    )
+    st.caption(
+        f"{count} of {len(part_names)} parts can be seen. Touch a cell for its name.",
+        help=HELP["partition"],
+    )
+
+
+def show_photo_histogram(measure: PartMeasure, feature: int, part_names: tuple[str, ...]) -> None:
+    """Show on which parts one map of this photo lies."""
+    if not measure.is_live[feature]:
+        st.info("The map is zero everywhere on this photo, so no part has a share of it.")
+        return
+    locality = float(measure.locality[feature]) if measure.is_defined[feature] else None
+    figure = render_part_histogram(
+        measure.shares[feature],
+        part_names,
+        locality=locality,
+        title="This photo",
+        text_colour=state.get_text_colour(),
+    )
+    components.show_figure(
+        figure,
+        _describe_histogram(measure.shares[feature].tolist(), part_names, "this photo"),
+        key="figure-photo-histogram",
+    )
+    st.caption(
+        f"{measure.outside[feature]:.0%} of the heat lies outside the bird's box.",
+        help=HELP["locality"],
+    )
+
+
+def show_module_histogram(
+    metrics: Mapping[str, Any], feature: int, part_names: tuple[str, ...]
+) -> None:
+    """Show on which parts one x-feature lies over the category's test photos."""
+    measured = metrics["locality"]["test"]
+    count, left_out = measured["photo_counts"][feature], measured["left_out"][feature]
+    if not measured["is_defined"][feature]:
+        st.info(f"{name_feature(feature)} has no heat on any of the {left_out} test photos.")
+        return
+    locality = float(measured["locality"][feature])
+    shares = [min(max(float(share), 0.0), 1.0) for share in measured["histogram"][feature]]
+    figure = render_part_histogram(
+        shares,
+        part_names,
+        locality=locality if math.isfinite(locality) else None,
+        title=f"All {count} test photos",
+        text_colour=state.get_text_colour(),
+    )
+    components.show_figure(
+        figure,
+        _describe_histogram(shares, part_names, f"{count} test photos"),
+        key="figure-module-histogram",
+    )
+    st.caption(
+        f"Maps at {metrics['stop']}. "
+        + (f"{left_out} photos left out: no heat on them. " if left_out else "No photo left out. ")
+        + f"{measured['outside'][feature]:.0%} of the heat lies outside the box.",
+        help=HELP["locality"],
+    )
+
+
+def _describe_histogram(shares: list[float], part_names: tuple[str, ...], what: str) -> str:
+    order = sorted(range(len(shares)), key=lambda part: -shares[part])[:3]
+    named = ", ".join(f"{part_names[part]} {shares[part]:.0%}" for part in order)
+    return f"Shares of the heat on each part over {what}; highest: {named}"

@@ -1,0 +1,184 @@
+"""The sidebar: whose birds, which network, which category and module, and how maps are drawn."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from explorer.config import DEMO_WORKSPACE, ExplorerError
+from explorer.data.cub import format_category
+from explorer.render.heatmap import COLOUR_MAPS, DEFAULT_COLOUR_MAP, DEFAULT_OPACITY
+from explorer.ui import cached, state
+from explorer.ui.components import error_boundary, escape_markdown
+from explorer.ui.state import MapStyle, Selection
+from explorer.ui.words import HELP
+
+if TYPE_CHECKING:
+    from explorer.workspace import ModuleEntry, Workspace
+
+
+def show_sidebar() -> None:
+    """Show the choices that all pages share, and keep what is chosen."""
+    state.keep_selection(None)
+    # What is wrong with the workspace is told by the page, which has room for the cure.
+    with st.sidebar, error_boundary():
+        try:
+            with st.spinner("Opening the workspace …"):
+                workspace = cached.open_workspace()
+                entries = workspace.list_modules()
+        except ExplorerError:
+            st.caption("No workspace is open.")
+            return
+        _show_workspace(workspace)
+        if entries:
+            state.keep_selection(_choose_module(workspace, entries))
+
+
+def _show_workspace(workspace: "Workspace") -> None:
+    dataset = workspace.dataset
+    name = "Demo" if workspace.path == DEMO_WORKSPACE.resolve() else workspace.path.name
+    photos = f"{len(dataset.photos):,} " + ("painted birds" if workspace.is_painted else "photos")
+    st.markdown(f"**{escape_markdown(name)}**", help=f"The workspace in `{workspace.path}`.")
+    st.caption(
+        f"{photos} of {len(dataset.categories)} "
+        + ("invented categories" if workspace.is_painted else "categories"),
+        help=(
+            "All birds and categories are invented, and the photos painted by a program."
+            if workspace.is_painted
+            else f"From `{dataset.root}`."
+        ),
+    )
+
+
+def _choose_module(workspace: "Workspace", entries: Sequence["ModuleEntry"]) -> Selection:
+    from explorer.workspace import format_run  # noqa: PLC0415 (brings torch along)
+
+    with_module = list(dict.fromkeys(entry.category for entry in entries))
+    names = name_categories(with_module)
+    state.check_param(state.CATEGORY, names.values(), "category")
+    category = st.selectbox(
+        "Category",
+        with_module,
+        format_func=lambda name: names.get(name, name),
+        key=state.CATEGORY,
+        bind=state.BIND,
+        help=HELP["category"],
+        on_change=_follow_category,
+    )
+    missing = len(workspace.dataset.categories) - len(with_module)
+    st.caption(
+        f"{len(with_module)} of {len(workspace.dataset.categories)} categories have a module."
+        if missing
+        else "Every category has a module."
+    )
+    runs = {entry.run: entry for entry in entries if entry.category == category}
+    run = next(iter(runs))
+    if len(runs) > 1:
+        state.check_param(state.RUN, map(format_run, runs), "module")
+        run = st.selectbox(
+            "Module",
+            list(runs),
+            format_func=format_run,
+            key=state.RUN,
+            bind=state.BIND,
+            help=HELP["run"],
+        )
+    else:
+        state.check_param(state.RUN, [format_run(run)], "module")
+        st.caption(f"Module: {format_run(run)}")
+    return Selection(workspace.path, runs[run], names[category])
+
+
+def _follow_category() -> None:
+    """Show photos of a newly chosen category, whatever was shown before."""
+    st.session_state[state.PHOTOS_OF] = st.session_state[state.CATEGORY]
+
+
+def name_categories(categories: Sequence[str]) -> dict[str, str]:
+    """Return the name under which each category is shown, no two alike."""
+    plain = [format_category(category) for category in categories]
+    return {
+        category: name if plain.count(name) == 1 else category
+        for category, name in zip(categories, plain, strict=True)
+    }
+
+
+def show_network() -> None:
+    """Say in the sidebar which network is explained; loads it, so call it after the page."""
+    with st.sidebar:
+        try:
+            workspace = cached.open_workspace()
+            report = workspace.classifier_report
+        except ExplorerError:
+            return
+        accuracy = report.get("test_accuracy")
+        measured = (
+            "test accuracy not recorded"
+            if accuracy is None
+            else f"test accuracy {float(accuracy):.1%}"
+        )
+        st.caption(
+            f"Network: {workspace.settings.architecture}, explained at "
+            f"{workspace.settings.z_layer}; {measured}.",
+            help=HELP["accuracy"],
+        )
+
+
+def show_map_controls(layers: Sequence[str]) -> MapStyle:
+    """Show how heatmaps are drawn, and return it.
+
+    Parameters
+    ----------
+    layers : sequence of str
+        Stops of the backbone, the default first.
+    """
+    state.check_param(state.LAYER, layers, "map layer")
+    state.check_param(state.COLOURS, COLOUR_MAPS, "colour map")
+    state.check_number_param(state.OPACITY, 0, 100, "opacity")
+    state.check_param(state.SCALE, (state.OWN_SCALE, state.SHARED_SCALE), "scale")
+    state.check_param(state.DRAWING, (state.SMOOTH, state.RAW_GRID), "drawing")
+    with st.sidebar:
+        st.subheader("Heatmaps", divider="gray")
+        opacity = st.slider(
+            "Opacity",
+            0,
+            100,
+            round(100 * DEFAULT_OPACITY),
+            step=5,
+            format="%d %%",
+            key=state.OPACITY,
+            bind=state.BIND,
+            help=HELP["opacity"],
+        )
+        colours = st.selectbox(
+            "Colour map",
+            list(COLOUR_MAPS),
+            index=list(COLOUR_MAPS).index(DEFAULT_COLOUR_MAP),
+            key=state.COLOURS,
+            bind=state.BIND,
+            help=HELP["colours"],
+        )
+        scale = st.segmented_control(
+            "Colour scale",
+            [state.OWN_SCALE, state.SHARED_SCALE],
+            default=state.OWN_SCALE,
+            required=True,
+            key=state.SCALE,
+            bind=state.BIND,
+            help=HELP["scale"],
+            width="stretch",
+        )
+        drawing = st.segmented_control(
+            "Drawing",
+            [state.SMOOTH, state.RAW_GRID],
+            default=state.SMOOTH,
+            required=True,
+            key=state.DRAWING,
+            bind=state.BIND,
+            help=HELP["drawing"],
+            width="stretch",
+        )
+        layer = st.selectbox(
+            "Map layer", list(layers), key=state.LAYER, bind=state.BIND, help=HELP["layer"]
+        )
+    return MapStyle(layer, colours, opacity, scale == state.SHARED_SCALE, drawing == state.SMOOTH)

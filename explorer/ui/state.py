@@ -1,0 +1,142 @@
+"""What the user has chosen, and how an address in the browser says it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from explorer.render.style import TEXT_COLOUR
+
+if TYPE_CHECKING:
+    from explorer.workspace import ModuleEntry
+
+CATEGORY = "category"
+RUN = "run"
+PHOTOS_OF = "photos_of"
+PHOTO = "photo"
+FEATURE = "feature"
+LAYER = "layer"
+COLOURS = "colours"
+OPACITY = "opacity"
+SCALE = "scale"
+DRAWING = "drawing"
+
+BIND = "query-params"
+OWN_SCALE, SHARED_SCALE = "own scale", "one for all"
+SMOOTH, RAW_GRID = "smoothed", "raw grid"
+
+_SELECTION = "chosen_module"
+_FIGURE_TEXT = {"light": "#3c424b", "dark": "#d5d2ca"}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The module that all pages speak of.
+
+    Attributes
+    ----------
+    workspace : Path
+        Folder of the workspace.
+    entry : ModuleEntry
+        The chosen module; its category is the explained one.
+    category_name : str
+        The category as it is shown and as addresses name it.
+    """
+
+    workspace: Path
+    entry: "ModuleEntry"
+    category_name: str
+
+
+@dataclass(frozen=True)
+class MapStyle:
+    """How heatmaps are drawn; no measure depends on it.
+
+    Attributes
+    ----------
+    layer : str
+        Stop of the backbone at which maps are taken.
+    colours : str
+        A name in `explorer.render.heatmap.COLOUR_MAPS`.
+    opacity : int
+        Per cent.
+    shared_scale : bool
+        One scale for all maps of a photo; else each its own.
+    smooth : bool
+        Smoothed for the eye; else the map's own grid.
+    """
+
+    layer: str
+    colours: str
+    opacity: int
+    shared_scale: bool
+    smooth: bool
+
+
+def keep_selection(selection: Selection | None) -> None:
+    """Remember for this run of the page what the sidebar chose."""
+    st.session_state[_SELECTION] = selection
+
+
+def get_selection() -> Selection | None:
+    """Return the module chosen in the sidebar, or None where there is none to choose."""
+    selection: Selection | None = st.session_state.get(_SELECTION)
+    return selection
+
+
+def check_param(key: str, labels: Iterable[str], what: str) -> None:
+    """Say so where the address asks for something that is not there.
+
+    Call it before the widget bound to `key`, which drops what it does not know without a word.
+
+    Parameters
+    ----------
+    key : str
+        Key of the widget and name of its parameter in the address.
+    labels : iterable of str
+        What the address may ask for.
+    what : str
+        Name of the thing, for the message.
+    """
+    asked = st.query_params.get(key)
+    if asked is None or key in st.session_state or asked in set(labels):
+        return
+    with st.sidebar:
+        st.warning(
+            f"The link asks for the {what} “{_shorten(asked)}”, which is not here. "
+            "You see the usual choice instead.",
+            icon=":material/link_off:",
+        )
+
+
+def check_number_param(key: str, low: int, high: int, what: str) -> None:
+    """Say so where the address asks for a number out of range, or for no number."""
+    asked = st.query_params.get(key, "")
+    try:
+        is_known = low <= float(asked) <= high
+    except ValueError:
+        is_known = False
+    check_param(key, [asked] if is_known else [], what)
+
+
+def _shorten(text: str) -> str:
+    """Make text from an address harmless and short enough for a message."""
+    plain = "".join(c if c.isalnum() or c in " .-_,'" else "·" for c in text).replace("_", r"\_")
+    return plain if len(plain) <= 60 else plain[:60] + "…"
+
+
+def build_link(params: Mapping[str, str | int]) -> str:
+    """Write the address of this page with every choice in it, defaults included.
+
+    Defaults may change when modules are trained; a link that is passed on must not.
+    """
+    return f"{st.context.url or ''}?{urlencode(params)}"
+
+
+def get_text_colour() -> str:
+    """Return the colour of words in figures that fits the browser's theme."""
+    theme = st.context.theme.type
+    return _FIGURE_TEXT.get(theme, TEXT_COLOUR) if theme else TEXT_COLOUR

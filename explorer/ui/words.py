@@ -1,0 +1,63 @@
+"""One plain sentence for every word and symbol that a newcomer meets."""
+
+from types import MappingProxyType
+
+HELP = MappingProxyType(
+    {
+        "x-feature": (
+            "One of the few concepts into which the module squeezes what the network saw; "
+            "together they rebuild the network's score."
+        ),
+        "contribution": (
+            "vₙEₙ: how strongly the x-feature fired on this photo times its weight. A plus raises "
+            "the score, a minus lowers it, and all of them add up to ȳ."
+        ),
+        "y_hat": (
+            "ŷ, say y-hat: the network's own score for this category, before softmax. The higher, "
+            "the surer the network is."
+        ),
+        "y_bar": "ȳ, say y-bar: the same score rebuilt by the module from its x-features alone.",
+        "error": "|ȳ − ŷ|: how far the module is off on this photo. 0 is a perfect copy.",
+        "f_reg": (
+            "F_reg: the mean of |ȳ − ŷ| over many photos. Low means that the module says what the "
+            "network says, so that its explanation is one of the network."
+        ),
+        "relative": "F_reg as a share of the distance between the lowest and the highest ŷ.",
+        "r2": "How much of the ups and downs of ŷ the module follows; 100 % is all of them.",
+        "locality": (
+            "The entropy of a part histogram: 0 where all heat lies on one part of the bird, "
+            "highest where it is spread evenly. Low is local."
+        ),
+        "live": "An x-feature that adds nothing to the score on any photo is dead; the others live.",
+        "c-MWP": (
+            "Contrastive excitation backprop: it walks from an x-feature back to the pixels and "
+            "keeps what speaks more for it than against it."
+        ),
+        "layer": (
+            "Where the walk back from the x-feature stops. relu1 has the finest grid; pool1 to "
+            "pool4 are coarser each time and show larger shapes."
+        ),
+        "scale": (
+            "Each map on its own scale shows where each x-feature looks; one scale for all also "
+            "shows which of them lights up more."
+        ),
+        "drawing": (
+            "Smoothing is for the eye alone: no number on this page is computed from it. The raw "
+            "grid shows every value of the map as it is."
+        ),
+        "opacity": "How much the hottest place of a map hides the photo.",
+        "colours": "All but turbo go from dark to bright and can be read without red-green vision.",
+        "category": "The bird whose score is explained. Each category has a module of its own.",
+        "run": "A category may have several modules: other methods, sizes or seeds.",
+        "photos_of": (
+            "Photos of another bird can be shown as well, to see what speaks for and against the "
+            "explained category there."
+        ),
+        "photo": "Test photos come first: the module has not learnt from them.",
+        "partition": (
+            "The box around the bird is divided among the parts that can be seen: every pixel goes "
+            "to the part nearest to it. Heat is counted part by part."
+        ),
+        "accuracy": "Share of held-out photos for which the network's highest score is right.",
+    }
+)

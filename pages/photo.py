@@ -1,0 +1,75 @@
+"""One photo explained: what the network says, and why, in x-features."""
+
+import streamlit as st
+
+from explorer.ui import cached, components, downloads, empty, heatmaps, picker, sidebar, state
+from explorer.ui.words import HELP
+
+
+def show_page() -> None:
+    """Show the photo at once, then what a network has to compute."""
+    workspace = empty.open_workspace_or_say_why()
+    if workspace is None:
+        return
+    selection = state.get_selection()
+    if selection is None:
+        empty.show_next_step(workspace)
+        return
+    entry, category = selection.entry, components.escape_markdown(selection.category_name)
+
+    st.title(f"Why “{category}”?", anchor=False)
+    split = cached.load_split(workspace, entry)
+    photo = picker.show_photo_picker(workspace, entry, split)
+    left, right = st.columns([5, 6], gap="large")
+    with left:
+        components.show_photo(workspace, photo, split.name_side(photo.image_id))
+    with right:
+        with st.spinner("Loading the network …"):
+            layers = list(workspace.backbone.stops)
+        style = sidebar.show_map_controls(layers)
+        with st.spinner("Tracing the x-features back to the photo's pixels …"):
+            explanation = cached.explain(workspace, entry, photo, style.layer)
+        components.show_verdict(
+            explanation.logits, workspace.dataset.categories, photo.category, entry.category
+        )
+        st.markdown(f"##### What adds up to the score of {category}", help=HELP["contribution"])
+        heatmaps.show_contributions(explanation)
+        components.show_scores(explanation.y_hat, explanation.y_bar)
+
+    metrics = cached.load_metrics(workspace, entry)
+    part_names = workspace.dataset.part_names
+    st.header("What each x-feature looks at", anchor=False)
+    feature = heatmaps.choose_feature(explanation, metrics)
+    overlays = cached.draw_overlays(workspace, entry, photo, style)
+    heatmaps.show_tiles(explanation, overlays, feature, style)
+    heatmaps.show_drawing_note(explanation, style)
+
+    st.header(f"{heatmaps.name_feature(feature)} up close", anchor=False)
+    left, right = st.columns(2, gap="large")
+    with left:
+        heatmaps.show_large(explanation, overlays, feature, style)
+    with right:
+        heatmaps.show_partition(cached.load_parts(photo, workspace), part_names)
+    left, right = st.columns(2, gap="large")
+    with left, st.spinner("Counting heat part by part …"):
+        measure = cached.measure_parts(workspace, entry, photo, style.layer)
+        heatmaps.show_photo_histogram(measure, feature, part_names)
+    with right:
+        if metrics is None:
+            empty.show_no_metrics(workspace)
+        else:
+            heatmaps.show_module_histogram(metrics, feature, part_names)
+
+    st.header("How far to trust this module", anchor=False)
+    if metrics is None:
+        empty.show_no_metrics(workspace)
+    else:
+        components.show_module_measures(metrics, len(part_names))
+
+    st.header("Take it along", anchor=False)
+    downloads.show_downloads(workspace, entry, photo, style, feature)
+    downloads.show_link(selection, photo, workspace, style, feature)
+
+
+with components.error_boundary("Choose another photo, category or module, or mend it and reload."):
+    show_page()
