@@ -1,5 +1,6 @@
 """Excitation backprop: where on the photo a neuron's evidence lies."""
 
-from explorer.attribution.excitation import AttributionError, contrastive_mwp, mwp
+from explorer.attribution.excitation import contrastive_mwp, mwp
+from explorer.attribution.rules import AttributionError
 
 __all__ = ["AttributionError", "contrastive_mwp", "mwp"]

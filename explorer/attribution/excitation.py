@@ -13,21 +13,22 @@ after mean subtraction) takes part as max(a, 0), so that no normaliser can turn 
 normalisers too small to be divided by safely (1e-31 in float32) count as zero.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
-from torch.nn.grad import conv2d_input
 
-from explorer.config import ExplorerError
-
-
-class AttributionError(ExplorerError, ValueError):
-    """The layers, the images or the settings do not allow a map to be computed."""
+from explorer.attribution.rules import (
+    AttributionError,
+    LinearRule,
+    PassRule,
+    ReluRule,
+    fold_batch_norm,
+    invert,
+    read_layer,
+)
 
 
 def contrastive_mwp(
@@ -86,7 +87,7 @@ def mwp(
     steps = []
     for i, operation in enumerate(below):
         # What only passes P on needs no memory of its input.
-        if i >= stop and type(operation) not in (_Pass, _Relu):
+        if i >= stop and type(operation) not in (PassRule, ReluRule):
             steps.append((operation, x))
         x = _apply(operation, x, i)
     if not _apply(top, x, len(below)).isfinite().all():
@@ -99,12 +100,6 @@ def mwp(
     return P.sum(dim=2).clamp_(min=0)
 
 
-def _invert(normaliser: Tensor) -> Tensor:
-    """Return 1 ⊘ (W⁺a), and 0 where W⁺a is 0 or so small that its inverse might overflow."""
-    limits = torch.finfo(normaliser.dtype)
-    return torch.where(normaliser > limits.tiny / limits.eps, 1 / normaliser, 0)
-
-
 def _start_from_top(x: Tensor, weight: Tensor, contrastive: bool) -> Tensor:
     """Return P at the last layer's input, (B, K, F), each of its K neurons having P = 1.
 
@@ -113,197 +108,31 @@ def _start_from_top(x: Tensor, weight: Tensor, contrastive: bool) -> Tensor:
     a = x.clamp(min=0)
 
     def share(positive: Tensor) -> Tensor:
-        return a[:, None] * positive * _invert(a @ positive.T)[..., None]
+        return a[:, None] * positive * invert(a @ positive.T)[..., None]
 
     P = share(weight.clamp(min=0))
     return P - share((-weight).clamp(min=0)) if contrastive else P
 
 
-# The rules. P is (B, K, ...), activations are (B, ...): [:, None] serves an image's K neurons.
-
-
-@dataclass(frozen=True, eq=False)
-class _Pass:
-    """P_in = P_out: identity, dropout, a folded batch norm. The base of the other rules."""
-
-    layer: Any
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x
-
-    def backward(self, P: Tensor, x: Tensor) -> Tensor:  # noqa: ARG002
-        return P
-
-
-class _Relu(_Pass):
-    """P_in = P_out."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x)  # never in place, whatever the layer says: x may be the caller's
-
-
-class _Flatten(_Pass):
-    """P_in = P_out in the shape of x."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        if (self.layer.start_dim, self.layer.end_dim) != (1, -1):
-            raise AttributionError("only start_dim=1, end_dim=-1 is supported")
-        return x.flatten(1)
-
-    def backward(self, P: Tensor, x: Tensor) -> Tensor:
-        return P.reshape(*P.shape[:2], *x.shape[1:])
-
-
-class _Linear(_Pass):
-    """P_in = a ⊙ W⁺ᵀ(P_out ⊘ (W⁺a)), with W (out, in)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.ndim != 2:
-            raise AttributionError("a Flatten must come first")
-        return F.linear(x, self.layer.weight, self.layer.bias)
-
-    def backward(self, P: Tensor, x: Tensor) -> Tensor:
-        a = x.clamp(min=0)
-        positive: Tensor = self.layer.weight.clamp(min=0)
-        return a[:, None] * ((P * _invert(a @ positive.T)[:, None]) @ positive)
-
-
-@dataclass(frozen=True, eq=False)
-class _Conv(_Pass):
-    """P_in = a ⊙ W⁺ᵀ(P_out ⊘ (W⁺ ∗ a)), where W⁺ᵀ is the transposed convolution."""
-
-    weight: Tensor  # (out, in / groups, kernel height, kernel width)
-    bias: Tensor | None
-    options: dict[str, Any]  # stride, padding, dilation, groups
-    extra: tuple[int, int]  # zeros that "same" adds below and on the right for even kernels
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(self._pad(x), self.weight, self.bias, **self.options)
-
-    def backward(self, P: Tensor, x: Tensor) -> Tensor:
-        a, positive = self._pad(x.clamp(min=0)), self.weight.clamp(min=0)
-        Q = (P * _invert(F.conv2d(a, positive, **self.options))[:, None]).flatten(0, 1)
-        Q = conv2d_input((len(Q), *a.shape[1:]), positive, Q, **self.options)
-        P_in: Tensor = a[:, None] * Q.reshape(*P.shape[:2], *a.shape[1:])
-        return P_in[..., : x.shape[2], : x.shape[3]]
-
-    def _pad(self, x: Tensor) -> Tensor:
-        return F.pad(x, (0, self.extra[1], 0, self.extra[0])) if any(self.extra) else x
-
-
-class _MaxPool(_Pass):
-    """P_in = the sum of P_out over the windows that the neuron wins; the first of equals wins."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        pooled: Tensor = F.max_pool2d(x, **self._options())
-        return pooled
-
-    def backward(self, P: Tensor, x: Tensor) -> Tensor:
-        winners = F.max_pool2d_with_indices(x, **self._options())[1].flatten(2)
-        P = P.flatten(3)
-        # Overlapping windows may choose the same winner, whose shares add up.
-        P_in = P.new_zeros(*P.shape[:3], x.shape[2] * x.shape[3])
-        P_in.scatter_add_(-1, winners[:, None].expand_as(P), P)
-        return P_in.reshape(*P.shape[:3], *x.shape[2:])
-
-    def _options(self) -> dict[str, Any]:
-        names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
-        return {name: getattr(self.layer, name) for name in names}
-
-
-class _AveragePool(_Pass):
-    """P_in = a ⊙ Wᵀ(P_out ⊘ (Wa)), where W averages along the rows, then along the columns.
-
-    A window's divisor is in both W and Wᵀ and cancels out, however padding is counted.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        pooled: Tensor = self.layer.forward(x)
-        return pooled
-
-    def backward(self, P: Tensor, x: Tensor) -> Tensor:
-        a = x.clamp(min=0)
-        rows, columns = (self._pool_axis(x, P, axis) for axis in (0, 1))
-        Q = P * _invert(rows.T @ a @ columns)[:, None]
-        return a[:, None] * (rows @ Q @ columns.T)
-
-    def _pool_axis(self, x: Tensor, P: Tensor, axis: int) -> Tensor:
-        """Return the weights of one axis, (inputs, outputs): the unit vectors, pooled."""
-        units = torch.eye(x.shape[2 + axis], dtype=x.dtype, device=x.device)[None]
-        if isinstance(self.layer, nn.AdaptiveAvgPool2d):
-            return F.adaptive_avg_pool1d(units, P.shape[3 + axis])[0]
-        settings = (self.layer.kernel_size, self.layer.stride, self.layer.padding)
-        kernel, stride, padding = (s if isinstance(s, int) else s[axis] for s in settings)
-        return F.avg_pool1d(units, kernel, stride, padding, self.layer.ceil_mode)[0]
-
-
-def _read_conv(layer: nn.Conv2d) -> _Conv:
-    if layer.padding_mode != "zeros":
-        raise AttributionError(f"padding_mode={layer.padding_mode!r} is not supported, only zeros")
-    extra, options = (0, 0), {name: getattr(layer, name) for name in ("stride", "padding")}
-    if layer.padding == "same":
-        spread = [d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True)]
-        extra, options["padding"] = (spread[0] % 2, spread[1] % 2), [s // 2 for s in spread]
-    elif layer.padding == "valid":
-        options["padding"] = 0
-    options |= {"dilation": layer.dilation, "groups": layer.groups}
-    return _Conv(layer, layer.weight, layer.bias, options, extra)
-
-
-def _fold_batch_norm(conv: _Pass | None, norm: nn.BatchNorm2d) -> _Conv:
-    """Return the convolution that does what `conv` followed by `norm` does in evaluation."""
-    if not isinstance(conv, _Conv):
-        raise AttributionError("there is no Conv2d right before it to fold it into")
-    if norm.running_mean is None or norm.running_var is None:
-        raise AttributionError("it has no running statistics to fold into its convolution")
-    if norm.num_features != len(conv.weight):
-        raise AttributionError(f"its convolution has {len(conv.weight)} channels")
-    scale = (norm.running_var + norm.eps).rsqrt() * (1 if norm.weight is None else norm.weight)
-    shift = (0 if conv.bias is None else conv.bias) - norm.running_mean
-    bias = shift * scale + (0 if norm.bias is None else norm.bias)
-    return replace(conv, weight=conv.weight * scale[:, None, None, None], bias=bias)
-
-
-_RULES: dict[type[nn.Module], Callable[[Any], _Pass]] = {
-    nn.Conv2d: _read_conv,
-    nn.Linear: _Linear,
-    nn.ReLU: _Relu,
-    nn.MaxPool2d: _MaxPool,
-    nn.AvgPool2d: _AveragePool,
-    nn.AdaptiveAvgPool2d: _AveragePool,
-    nn.Flatten: _Flatten,
-    **dict.fromkeys((nn.Dropout, nn.Dropout2d, nn.Identity), _Pass),
-}
-
-
-def _read_layer(layer: nn.Module) -> _Pass:
-    for kind, rule in _RULES.items():
-        # A subclass with a forward of its own computes something that no rule here knows.
-        if isinstance(layer, kind) and type(layer).forward is kind.forward:
-            return rule(layer)
-    names = ", ".join(kind.__name__ for kind in _RULES)
-    raise AttributionError(f"not supported; use {names}, or BatchNorm2d after a Conv2d")
-
-
-def _read_layers(layers: list[nn.Module], x: Tensor) -> list[_Pass]:
+def _read_layers(layers: list[nn.Module], x: Tensor) -> list[PassRule]:
     """Return what each layer does, with batch norms folded into the convolutions before them."""
-    operations: list[_Pass] = []
+    operations: list[PassRule] = []
     for i, layer in enumerate(layers):
         try:
             _check_parameters(layer, x)
             if isinstance(layer, nn.BatchNorm2d):
-                folded = _fold_batch_norm(operations[-1] if operations else None, layer)
-                operations[-1:] = [folded, _Pass(layer)]
+                folded = fold_batch_norm(operations[-1] if operations else None, layer)
+                operations[-1:] = [folded, PassRule(layer)]
             else:
-                operations.append(_read_layer(layer))
+                operations.append(read_layer(layer))
         except AttributionError as error:
             raise AttributionError(f"Layer {i}, {layer}: {error}.") from None
-    if not operations or not isinstance(operations[-1], _Linear):
+    if not operations or not isinstance(operations[-1], LinearRule):
         raise AttributionError("The last layer must be a Linear: its outputs are the neurons.")
     return operations
 
 
-def _apply(operation: _Pass, x: Tensor, i: int) -> Tensor:
+def _apply(operation: PassRule, x: Tensor, i: int) -> Tensor:
     try:
         return operation.forward(x)
     except torch.OutOfMemoryError:
