@@ -3,6 +3,7 @@
 import logging
 import shutil
 import sys
+import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -29,13 +30,19 @@ from explorer.workspace import Workspace, WorkspaceSettings
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 console = Console()
 T = TypeVar("T")
+_SECONDS_BETWEEN_LINES = 15.0
 
 WorkspacePath = Annotated[Path, typer.Argument(metavar="WORKSPACE", help="The workspace folder.")]
-Device = Annotated[str, typer.Option(help="Where to compute: cpu, cuda, cuda:1, mps.")]
+Device = Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda, cuda:1, mps.")]
 
 
 def follow(steps: Generator[Progress, None, T]) -> T:
-    """Run `steps` to its end under a progress bar and return its result."""
+    """Run `steps` to its end, showing how far it is, and return its result."""
+    report = _report_as_bar if console.is_terminal else _report_as_lines
+    return report(steps)
+
+
+def _report_as_bar(steps: Generator[Progress, None, T]) -> T:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -55,8 +62,31 @@ def follow(steps: Generator[Progress, None, T]) -> T:
             if progress.stage != stage:
                 bar.remove_task(task)
                 stage, task = progress.stage, bar.add_task(progress.stage, values="")
-            values = "  ".join(f"{name} {value:.4g}" for name, value in progress.values.items())
+            values = _format_values(progress)
             bar.update(task, completed=progress.done, total=progress.total, values=values)
+
+
+def _report_as_lines(steps: Generator[Progress, None, T]) -> T:
+    """For logs: a line when a stage begins and ends, and now and then between."""
+    stage, last_time = "", 0.0
+    while True:
+        try:
+            progress = next(steps)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        is_due = time.monotonic() - last_time > _SECONDS_BETWEEN_LINES
+        if progress.stage != stage or progress.done == progress.total or is_due:
+            stage, last_time = progress.stage, time.monotonic()
+            console.print(
+                f"{stage}: {progress.done}/{progress.total}  {_format_values(progress)}",
+                soft_wrap=True,
+                highlight=False,
+            )
+
+
+def _format_values(progress: Progress) -> str:
+    return "  ".join(f"{name} {value:.4g}" for name, value in progress.values.items())
 
 
 @app.command()
@@ -100,7 +130,7 @@ def finetune(
     learning_rate: Annotated[float, typer.Option(help="Peak; 0 chooses by start.")] = 0.0,
     workers: Annotated[int, typer.Option(help="Processes that load photos.")] = 0,
     seed: int = 0,
-    device: Device = "cpu",
+    device: Device = "auto",
 ) -> None:
     """Train the workspace's classifier; its test accuracy is measured once, at the end."""
     settings = FinetuneSettings(
@@ -143,7 +173,7 @@ def train(
     learning_rate: float = TrainingSettings.learning_rate,
     weight_decay: float = TrainingSettings.weight_decay,
     seed: int = TrainingSettings.seed,
-    device: Device = "cpu",
+    device: Device = "auto",
 ) -> None:
     """Train explanation modules and measure them."""
     opened = Workspace(workspace, device)
@@ -183,7 +213,7 @@ def _parse_widths(text: str) -> tuple[int, ...]:
 
 
 @app.command()
-def evaluate(workspace: WorkspacePath, device: Device = "cpu") -> None:
+def evaluate(workspace: WorkspacePath, device: Device = "auto") -> None:
     """Measure the classifier and every module on held-out photos."""
     opened = Workspace(workspace, device)
     accuracy = follow(opened.measure_classifier())

@@ -17,7 +17,7 @@ page = st.navigation(
     ]
 )
 load_style()
-show_sidebar()
+place_of_network = show_sidebar()
 with error_boundary():
     page.run()
-    show_network()
+    show_network(place_of_network)

@@ -1,8 +1,9 @@
 """What lies where in a workspace folder, and the settings file that makes a folder one."""
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,38 @@ class ModuleEntry:
     def metrics_path(self) -> Path:
         """Where its measurements are kept."""
         return self.path.with_name(METRICS_FILE)
+
+
+def name_run(*settings: Any) -> str:
+    """Name a run by its method, size and seed, and by every setting that is not the default.
+
+    Parameters
+    ----------
+    *settings : frozen dataclasses
+        Together they have the fields ``method``, ``x_features`` and ``seed``.
+
+    Examples
+    --------
+    ``srae-k5-s0``, ``nn-k5-s3``, ``srae-k5-s0-beta3.0-widths800x100``.
+    """
+    values = {name: value for part in settings for name, value in asdict(part).items()}
+    defaults = {field.name: field.default for part in settings for field in fields(part)}
+    words = [values["method"], f"k{values['x_features']}", f"s{values['seed']}"]
+    for name, value in values.items():
+        if name not in ("method", "x_features", "seed") and value != defaults[name]:
+            text = "x".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            words.append(f"{name}{text}")
+    return "-".join(words)
+
+
+def format_run(run: str) -> str:
+    """Turn a run's name into words: ``srae-k5-s0`` to ``SRAE, 5 x-features, seed 0``."""
+    match = re.fullmatch(r"([a-z]+)-k(\d+)-s(\d+)((?:-[a-z_]+[\dx.e+-]*)*)", run)
+    if match is None:
+        return run
+    others = re.findall(r"-([a-z_]+?)_?(\d[\dx.e+-]*)(?=-|$)", match[4])
+    extra = "".join(f", {name.replace('_', ' ')} {value}" for name, value in others)
+    return f"{match[1].upper()}, {match[2]} x-features, seed {match[3]}{extra}"
 
 
 def get_module_entry(workspace: Path, category: str, run: str) -> ModuleEntry:

@@ -1,6 +1,5 @@
 """The facade: one folder with its data set, classifier and modules; NumPy in and out."""
 
-import re
 from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -32,6 +31,7 @@ from explorer.layout import (
     get_module_entry,
     list_module_entries,
     load_settings,
+    name_run,
     read_json,
     save_settings,
     write_json,
@@ -52,6 +52,7 @@ from explorer.nn.checkpoint import (
     save_backbone,
     save_module,
 )
+from explorer.nn.devices import choose_device
 from explorer.nn.srae import ExplanationModule, ModuleSettings
 from explorer.training.features import Features, load_or_compute_features
 from explorer.training.finetune import FinetuneSettings, finetune
@@ -100,7 +101,7 @@ class Workspace:
 
     def __init__(self, path: Path, device: str = "cpu") -> None:
         self.path = path.resolve()
-        self.device = torch.device(device)
+        self.device = choose_device(device)
         self.settings = load_settings(self.path)
         self._lock = RLock()
         self._modules: dict[tuple[Path, int], tuple[ExplanationModule, ModuleRecord]] = {}
@@ -261,8 +262,7 @@ class Workspace:
             training=asdict(settings),
             split={"train": list(split.train), "test": list(split.test)},
         )
-        run = f"{module.settings.method}-k{module.settings.x_features}-s{settings.seed}"
-        entry = get_module_entry(self.path, category, run)
+        entry = get_module_entry(self.path, category, name_run(module_settings, settings))
         entry.metrics_path.unlink(missing_ok=True)
         save_module(entry.path, module, record, half=self.settings.half)
         return entry
@@ -359,9 +359,3 @@ def _apply_module(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     outputs = module(torch.from_numpy(np.array(z)).to(device))
     return outputs.x_features.cpu().numpy(), outputs.y_bar.cpu().numpy()
-
-
-def format_run(run: str) -> str:
-    """Turn a run's folder name into words: ``srae-k5-s0`` to ``SRAE, 5 x-features, seed 0``."""
-    match = re.fullmatch(r"([a-z]+)-k(\d+)-s(\d+)", run)
-    return f"{match[1].upper()}, {match[2]} x-features, seed {match[3]}" if match else run

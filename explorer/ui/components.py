@@ -176,7 +176,7 @@ def show_measures(measures: Sequence[tuple[str, str, str]], key: str) -> None:
     """Show numbers in tiles that wrap: (label, value, name of the help text)."""
     with st.container(horizontal=True, key=key, gap="small"):
         for label, value, help_name in measures:
-            st.metric(label, value, help=HELP[help_name], border=True, width=168)
+            st.metric(label, value, help=HELP[help_name], border=True)
 
 
 def show_module_measures(metrics: Mapping[str, Any], part_count: int) -> None:
@@ -186,12 +186,12 @@ def show_module_measures(metrics: Mapping[str, Any], part_count: int) -> None:
     live = metrics["live"]
     show_measures(
         [
-            ("F_reg, test photos", f"{test['f_reg']:.3f}", "f_reg"),
-            ("F_reg, training", f"{train['f_reg']:.3f}", "f_reg"),
-            ("of the range, test", format_share(test["relative_f_reg"]), "relative"),
-            ("ŷ followed (R²), test", format_share(test["r2"]), "r2"),
-            ("Mean locality, test", "–" if locality is None else f"{locality:.2f}", "locality"),
-            ("Live x-features", f"{sum(live)} of {len(live)}", "live"),
+            ("F_reg, test", f"{test['f_reg']:.3f}", "f_reg"),
+            ("F_reg, train", f"{train['f_reg']:.3f}", "f_reg"),
+            ("of range, test", format_share(test["relative_f_reg"]), "relative"),
+            ("R², test", format_share(test["r2"]), "r2"),
+            ("Locality, test", "–" if locality is None else f"{locality:.2f}", "locality"),
+            ("x-features live", f"{sum(live)} of {len(live)}", "live"),
         ],
         key="module-measures",
     )

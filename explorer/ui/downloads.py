@@ -26,7 +26,7 @@ def show_link(
     selection: Selection, photo: "Photo", workspace: "Workspace", style: MapStyle, feature: int
 ) -> None:
     """Show an address that opens this page with all that is chosen on it."""
-    from explorer.workspace import format_run  # noqa: PLC0415 (brings torch along)
+    from explorer.layout import format_run  # noqa: PLC0415
 
     names = name_categories(workspace.dataset.categories)
     photos = name_photos(workspace.dataset.photos_of(photo.category))

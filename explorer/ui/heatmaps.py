@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from explorer.workspace import PhotoParts
 
 
+_COLUMN_WIDTH = 456
+
+
 def name_feature(feature: int) -> str:
     """Name an x-feature, counted from 0 here and from 1 on the screen."""
     return f"x-feature {feature + 1}"
@@ -122,7 +125,7 @@ def show_contributions(explanation: "Explanation") -> None:
     names = [name_feature(feature) for feature in range(len(explanation.contributions))]
     difference = abs(explanation.y_bar - explanation.y_hat)
     figure = render_contributions(
-        explanation.contributions,
+        explanation.contributions + 0.0,  # an inactive x-feature may have a zero with a minus
         names,
         explanation.y_bar,
         explanation.y_hat,
@@ -150,6 +153,8 @@ def show_partition(parts: "PhotoParts", part_names: tuple[str, ...]) -> None:
         points,
         part_names,
         (x, y, width, height),
+        # As high as the photo is in half of a common screen, so that it stands beside the map.
+        height=round(np.clip(_COLUMN_WIDTH * size[0] / size[1], 240, 560)),
         text_colour=state.get_text_colour(),
     )
     count = int(parts.visible.sum())

@@ -14,24 +14,32 @@ from explorer.ui.state import MapStyle, Selection
 from explorer.ui.words import HELP
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
     from explorer.workspace import ModuleEntry, Workspace
 
 
-def show_sidebar() -> None:
-    """Show the choices that all pages share, and keep what is chosen."""
+def show_sidebar() -> "DeltaGenerator":
+    """Show the choices of all pages, keep what is chosen, and return a place for `show_network`.
+
+    The network is named last, because it has to be loaded first.
+    """
     state.keep_selection(None)
+    top = st.sidebar.container()
+    place = st.sidebar.empty()
     # What is wrong with the workspace is told by the page, which has room for the cure.
-    with st.sidebar, error_boundary():
+    with top, error_boundary():
         try:
             with st.spinner("Opening the workspace …"):
                 workspace = cached.open_workspace()
                 entries = workspace.list_modules()
         except ExplorerError:
             st.caption("No workspace is open.")
-            return
+            return place
         _show_workspace(workspace)
         if entries:
             state.keep_selection(_choose_module(workspace, entries))
+    return place
 
 
 def _show_workspace(workspace: "Workspace") -> None:
@@ -51,7 +59,7 @@ def _show_workspace(workspace: "Workspace") -> None:
 
 
 def _choose_module(workspace: "Workspace", entries: Sequence["ModuleEntry"]) -> Selection:
-    from explorer.workspace import format_run  # noqa: PLC0415 (brings torch along)
+    from explorer.layout import format_run  # noqa: PLC0415
 
     with_module = list(dict.fromkeys(entry.category for entry in entries))
     names = name_categories(with_module)
@@ -103,9 +111,9 @@ def name_categories(categories: Sequence[str]) -> dict[str, str]:
     }
 
 
-def show_network() -> None:
+def show_network(place: "DeltaGenerator") -> None:
     """Say in the sidebar which network is explained; loads it, so call it after the page."""
-    with st.sidebar:
+    with place:
         try:
             workspace = cached.open_workspace()
             report = workspace.classifier_report

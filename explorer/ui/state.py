@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -24,7 +24,7 @@ OPACITY = "opacity"
 SCALE = "scale"
 DRAWING = "drawing"
 
-BIND = "query-params"
+BIND: Final = "query-params"
 OWN_SCALE, SHARED_SCALE = "own scale", "one for all"
 SMOOTH, RAW_GRID = "smoothed", "raw grid"
 

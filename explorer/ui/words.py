@@ -28,7 +28,7 @@ HELP = MappingProxyType(
             "The entropy of a part histogram: 0 where all heat lies on one part of the bird, "
             "highest where it is spread evenly. Low is local."
         ),
-        "live": "An x-feature that adds nothing to the score on any photo is dead; the others live.",
+        "live": "An x-feature that never adds anything to the score is dead; the others live.",
         "c-MWP": (
             "Contrastive excitation backprop: it walks from an x-feature back to the pixels and "
             "keeps what speaks more for it than against it."

@@ -1,0 +1,27 @@
+"""Where to compute."""
+
+import torch
+
+from explorer.config import ExplorerError
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device called `name`; ``auto`` is CUDA, then MPS, then the CPU.
+
+    Raises
+    ------
+    ExplorerError
+        When there is no such device on this machine.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ExplorerError(
+            f"Cannot compute on {name!r} here. Use auto, cpu, cuda, cuda:1 or mps."
+        ) from error
+    return device
