@@ -6,10 +6,11 @@ import sys
 import time
 from collections.abc import Generator
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -21,7 +22,8 @@ from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
 from explorer.config import DEMO_WORKSPACE, ExplorerError, Progress
-from explorer.demo import build_demo
+from explorer.demo import BIRDS_FOLDER, build_demo
+from explorer.layout import SETTINGS_FILE
 from explorer.nn.srae import ModuleSettings
 from explorer.training.finetune import FinetuneSettings
 from explorer.training.trainer import TrainingSettings
@@ -114,7 +116,7 @@ def new(
         f"{len(made.held_out):,} of them held out."
     )
     for warning in dataset.warnings:
-        console.print(f"Note: {warning}")
+        console.print(f"Note: {warning}", markup=False)
     following = "train WORKSPACE --category NAME" if weights else "finetune WORKSPACE"
     console.print(f"Next: python -m explorer {following.replace('WORKSPACE', str(workspace))}")
 
@@ -197,7 +199,7 @@ def train(
         seed=seed,
     )
     for name in [opened.dataset.find_category(name) for name in names]:
-        console.print(name)
+        console.print(name, markup=False)
         entry = follow(opened.train_module(name, module_settings, settings))
         follow(opened.evaluate_module(entry))
     _print_modules(opened)
@@ -218,12 +220,17 @@ def evaluate(workspace: WorkspacePath, device: Device = "auto") -> None:
     opened = Workspace(workspace, device)
     accuracy = follow(opened.measure_classifier())
     console.print(
-        f"Classifier: accuracy {accuracy['test_accuracy']:.4f} on {accuracy['test_photos']:.0f} "
-        f"held-out photos, {accuracy['train_accuracy']:.4f} on the others."
+        f"Classifier: accuracy {_format_share(accuracy['test_accuracy'])} on "
+        f"{accuracy['test_photos']} held-out photos, "
+        f"{_format_share(accuracy['train_accuracy'])} on the others."
     )
     for entry in opened.list_modules():
         follow(opened.evaluate_module(entry))
     _print_modules(opened)
+
+
+def _format_share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
 
 
 def _print_modules(workspace: Workspace) -> None:
@@ -235,8 +242,8 @@ def _print_modules(workspace: Workspace) -> None:
         train, test = (metrics[part]["faithfulness"] for part in ("train", "test"))
         relative, locality = test["relative_f_reg"], metrics["locality"]["test"]["mean_locality"]
         table.add_row(
-            entry.category,
-            entry.run,
+            escape(entry.category),
+            escape(entry.run),
             f"{train['f_reg']:.4f}",
             f"{test['f_reg']:.4f}",
             "–" if relative is None else f"{relative:.2%}",
@@ -252,9 +259,13 @@ def demo(
     force: Annotated[bool, typer.Option(help="Replace what is there.")] = False,
 ) -> None:
     """Rebuild the demo from nothing: paint, fine-tune, train all modules, measure."""
+    if folder.exists() and not folder.is_dir():
+        raise ExplorerError(f"{folder} is a file. Name a folder.")
     if folder.exists() and any(folder.iterdir()):
         if not force:
             raise ExplorerError(f"{folder} is not empty. Give another folder, or --force.")
+        if not (folder / SETTINGS_FILE).is_file() or not (folder / BIRDS_FOLDER).is_dir():
+            raise ExplorerError(f"{folder} is not a demo, so --force will not delete it.")
         shutil.rmtree(folder)
     follow(build_demo(folder))
     built = Workspace(folder)
@@ -268,8 +279,14 @@ def main() -> None:
     try:
         app()
     except ExplorerError as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False)
-        sys.exit(1)
+        _exit_with(str(error))
+    except OSError as error:
+        _exit_with(f"{error}. What was there before is untouched; mend this and run it again.")
+
+
+def _exit_with(message: str) -> NoReturn:
+    Console(stderr=True).print("[bold red]Error:[/]", escape(message), highlight=False)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from explorer.analysis.faithfulness import compute_contributions, compute_live_mask
-from explorer.analysis.locality import compute_part_histogram
+from explorer.analysis.locality import PartHistogram, compute_part_histogram
 from explorer.analysis.metrics import describe_faithfulness, describe_locality
 from explorer.analysis.voronoi import compute_partition
 from explorer.attribution.explain import DEFAULT_STOP, Explanation, compute_explanation
@@ -23,6 +23,7 @@ from explorer.data.transforms import prepare_image
 from explorer.layout import (
     CLASSIFIER_FILE,
     FEATURES_FOLDER,
+    METRICS_FILE,
     SCHEMA_VERSION,
     SETTINGS_FILE,
     ModuleEntry,
@@ -39,6 +40,7 @@ from explorer.layout import (
 from explorer.nn.backbones import (
     Backbone,
     build_network_from_weights,
+    check_z_layer,
     flatten_network,
     get_architecture,
 )
@@ -125,6 +127,7 @@ class Workspace:
         if (path / SETTINGS_FILE).exists():
             raise WorkspaceError(f"{path} is a workspace already. Choose another folder.")
         architecture = get_architecture(settings.architecture)
+        check_z_layer(settings.z_layer)
         dataset = load_cub((path / settings.dataset).resolve())
         get_held_out(dataset, settings.held_out)
         backbone = None
@@ -210,18 +213,28 @@ class Workspace:
             )
         )
 
-    def measure_classifier(self) -> Generator[Progress, None, dict[str, float]]:
-        """Measure top-1 accuracy in [0, 1] on the photos it was and was not trained on."""
+    def measure_classifier(self) -> Generator[Progress, None, dict[str, Any]]:
+        """Measure and store top-1 accuracy on the photos it was and was not trained on."""
         features = yield from self.compute_features()
         labels = np.array([photo.category_index for photo in self.dataset.photos])
         is_right = features.logits.argmax(axis=1) == labels
         held_out_ids = {photo.image_id for photo in self.held_out}
         is_test = np.array([int(image_id) in held_out_ids for image_id in features.image_ids])
-        return {
-            "train_accuracy": float(is_right[~is_test].mean()),
-            "test_accuracy": float(is_right[is_test].mean()),
+        measured = {
+            "classifier_sha256": self.backbone.sha256,
+            "train_accuracy": _compute_mean(is_right[~is_test]),
+            "test_accuracy": _compute_mean(is_right[is_test]),
             "test_photos": int(is_test.sum()),
         }
+        write_json(self.path / METRICS_FILE, measured)
+        return measured
+
+    def load_classifier_metrics(self) -> dict[str, Any] | None:
+        """Read what `measure_classifier` stored; None where it has not run on this classifier."""
+        file = self.path / METRICS_FILE
+        measured = read_json(file) if file.exists() else {}
+        is_current = measured.get("classifier_sha256") == self.settings.classifier_sha256
+        return measured if is_current and measured else None
 
     def list_modules(self) -> tuple[ModuleEntry, ...]:
         """List the modules on disk, by category, then run; their files are not opened."""
@@ -237,6 +250,12 @@ class Workspace:
         with self._lock:
             if key not in self._modules:
                 module, record = load_module(entry.path, self.backbone)
+                if record.category != entry.category:
+                    raise WorkspaceError(
+                        f"{entry.path} explains {record.category}, but lies in the folder of "
+                        f"{entry.category}. Move it back, or train the module again."
+                    )
+                self._modules = {k: v for k, v in self._modules.items() if k[0] != entry.path}
                 self._modules[key] = (module.to(self.device), record)
             return self._modules[key]
 
@@ -263,8 +282,8 @@ class Workspace:
             split={"train": list(split.train), "test": list(split.test)},
         )
         entry = get_module_entry(self.path, category, name_run(module_settings, settings))
-        entry.metrics_path.unlink(missing_ok=True)
         save_module(entry.path, module, record, half=self.settings.half)
+        entry.metrics_path.unlink(missing_ok=True)
         return entry
 
     def _select(
@@ -325,24 +344,19 @@ class Workspace:
             parts = [part for part, ids in record.split.items() if photo.image_id in ids]
             for name in ("all", *parts):
                 rows[name].append(len(histograms))
-            histogram = self.compute_histogram(entry, photo)
-            histograms.append(histogram[0])
-            is_live.append(histogram[1])
+            annotated = self.load_parts(photo)
+            histogram = self.measure_parts(annotated, self.explain(entry, annotated.image))
+            histograms.append(histogram.values)
+            is_live.append(histogram.is_live)
             yield Progress("Drawing heatmaps", done, len(photos))
         return describe_locality(np.stack(histograms), np.stack(is_live), rows)
 
-    def compute_histogram(
-        self, entry: ModuleEntry, photo: Photo, stop: str = DEFAULT_STOP
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Compute the part histogram (K, P) of a photo, and which maps are not all zero (K,)."""
-        parts = self.load_parts(photo)
-        maps = self.explain(entry, parts.image, stop).maps
+    def measure_parts(self, parts: PhotoParts, explanation: Explanation) -> PartHistogram:
+        """Measure where the maps of a photo lie on the bird's parts."""
         size = (parts.image.shape[0], parts.image.shape[1])
-        labels = compute_partition(
-            parts.points, parts.visible, parts.box, size, (maps.shape[1], maps.shape[2])
-        )
-        histogram = compute_part_histogram(maps, labels, len(self.dataset.part_names))
-        return histogram.values, histogram.is_live
+        grid = (explanation.maps.shape[1], explanation.maps.shape[2])
+        labels = compute_partition(parts.points, parts.visible, parts.box, size, grid)
+        return compute_part_histogram(explanation.maps, labels, len(self.dataset.part_names))
 
     def load_metrics(self, entry: ModuleEntry) -> dict[str, Any] | None:
         """Read what `evaluate_module` wrote; None where it has not run yet."""
@@ -359,3 +373,7 @@ def _apply_module(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     outputs = module(torch.from_numpy(np.array(z)).to(device))
     return outputs.x_features.cpu().numpy(), outputs.y_bar.cpu().numpy()
+
+
+def _compute_mean(values: NDArray[np.bool_]) -> float | None:
+    return float(values.mean()) if values.size else None

@@ -1,9 +1,17 @@
 """One photo explained: what the network says, and why, in x-features."""
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from explorer.ui import cached, components, downloads, empty, heatmaps, picker, sidebar, state
+from explorer.ui.state import MapStyle, Selection
 from explorer.ui.words import HELP
+
+if TYPE_CHECKING:
+    from explorer.attribution.explain import Explanation
+    from explorer.data.cub import Photo
+    from explorer.workspace import Workspace
 
 
 def show_page() -> None:
@@ -18,24 +26,38 @@ def show_page() -> None:
     entry, category = selection.entry, components.escape_markdown(selection.category_name)
 
     st.title(f"Why “{category}”?", anchor=False)
+    categories = workspace.dataset.categories
     split = cached.load_split(workspace, entry)
     photo = picker.show_photo_picker(workspace, entry, split)
     left, right = st.columns([5, 6], gap="large")
     with left:
         components.show_photo(workspace, photo, split.name_side(photo.image_id))
+        verdict = st.container()
     with right:
         with st.spinner("Loading the network …"):
             layers = list(workspace.backbone.stops)
         style = sidebar.show_map_controls(layers)
         with st.spinner("Tracing the x-features back to the photo's pixels …"):
             explanation = cached.explain(workspace, entry, photo, style.layer)
-        components.show_verdict(
-            explanation.logits, workspace.dataset.categories, photo.category, entry.category
-        )
         st.markdown(f"##### What adds up to the score of {category}", help=HELP["contribution"])
         heatmaps.show_contributions(explanation)
         components.show_scores(explanation.y_hat, explanation.y_bar)
+        components.show_top_scores(explanation.logits, categories, photo.category, entry.category)
 
+    with verdict:
+        components.show_verdict(explanation.logits, categories, photo.category)
+    show_x_features(workspace, selection, photo, explanation, style)
+
+
+def show_x_features(
+    workspace: "Workspace",
+    selection: Selection,
+    photo: "Photo",
+    explanation: "Explanation",
+    style: MapStyle,
+) -> None:
+    """Show every x-feature on the photo, one of them closely, and how good the module is."""
+    entry = selection.entry
     metrics = cached.load_metrics(workspace, entry)
     part_names = workspace.dataset.part_names
     st.header("What each x-feature looks at", anchor=False)

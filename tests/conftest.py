@@ -1,11 +1,24 @@
 import os
+import shutil
+from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
+import torch
 from PIL import Image
 
-from explorer.config import CUB_ROOT_VARIABLE, REPOSITORY_ROOT
+from explorer.config import CUB_ROOT_VARIABLE, REPOSITORY_ROOT, Progress
 from explorer.data.cub import CubDataset, load_cub
+from explorer.data.painted.dataset import PaintedSettings, paint_dataset
+from explorer.layout import WorkspaceSettings
+from explorer.nn.backbones import Backbone, build_network, flatten_network, get_architecture
+from explorer.nn.srae import ModuleSettings
+from explorer.training.finetune import FinetuneSettings
+from explorer.training.trainer import TrainingSettings
+from explorer.workspace import Workspace
+
+T = TypeVar("T")
 
 # Ids with gaps and out of order, as a subset of CUB may have them.
 CUB_FILES = {
@@ -19,6 +32,22 @@ CUB_FILES = {
         "5 2 3.5 4.0 1\n5 9 0.0 0.0 0\n12 2 1.0 1.0 1\n12 9 2.0 2.0 1\n30 2 5.0 4.0 1\n30 9 6 6 1\n"
     ),
 }
+
+
+def run_steps(steps: Generator[Progress, None, T]) -> T:
+    """Run a generator of progress records to its end and return its result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+
+@pytest.fixture
+def run() -> Callable[[Generator[Progress, None, Any]], Any]:
+    """Return `run_steps`, for tests, which cannot import it from here."""
+    return run_steps
 
 
 @pytest.fixture
@@ -48,3 +77,55 @@ def cub40_root() -> Path:
 @pytest.fixture(scope="session")
 def real_cub(cub40_root: Path) -> CubDataset:
     return load_cub(cub40_root)
+
+
+@pytest.fixture(scope="session")
+def painted_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return painted birds: 12 categories of 6 photos, one of them for testing. Read only."""
+    root = tmp_path_factory.mktemp("painted") / "birds"
+    settings = PaintedSettings(photos_per_category=6, test_photos_per_category=1, supersampling=1)
+    for _ in paint_dataset(root, settings):
+        pass
+    return root
+
+
+@pytest.fixture(scope="session")
+def painted_dataset(painted_root: Path) -> CubDataset:
+    return load_cub(painted_root)
+
+
+@pytest.fixture(scope="session")
+def small_backbone(painted_dataset: CubDataset) -> Backbone:
+    """Return an untrained vgg_small for the painted birds, seeded. Read only."""
+    with torch.random.fork_rng():
+        torch.manual_seed(7)
+        network = build_network("vgg_small", len(painted_dataset.categories), batch_norm=False)
+    layers = flatten_network(network)
+    return Backbone(get_architecture("vgg_small"), layers, painted_dataset.categories)
+
+
+@pytest.fixture(scope="session")
+def tiny_workspace(tmp_path_factory: pytest.TempPathFactory, painted_root: Path) -> Path:
+    """Return a workspace with a briefly trained classifier and one measured module. Read only.
+
+    To change one, take `own_workspace`, a copy of it.
+    """
+    folder = tmp_path_factory.mktemp("workspace") / "tiny"
+    shutil.copytree(painted_root, folder / "birds")
+    workspace = Workspace.create(folder, WorkspaceSettings(dataset="birds", half=True))
+    run_steps(workspace.finetune(FinetuneSettings(epochs=2, batch_size=20)))
+    entry = run_steps(
+        workspace.train_module(
+            workspace.dataset.categories[0],
+            ModuleSettings(),
+            TrainingSettings(epochs=8, pretrain_epochs=4, batch_size=16),
+        )
+    )
+    run_steps(workspace.evaluate_module(entry))
+    return folder
+
+
+@pytest.fixture
+def own_workspace(tiny_workspace: Path, tmp_path: Path) -> Path:
+    """Return a copy of `tiny_workspace` that the test may change."""
+    return Path(shutil.copytree(tiny_workspace, tmp_path / "workspace"))

@@ -38,10 +38,16 @@ def get_held_out(dataset: CubDataset, rule: str) -> tuple[Photo, ...]:
     Raises
     ------
     ExplorerError
-        When the rule is of neither form, or leaves a category without training photos.
+        When the rule is of neither form, holds out nothing, or ``last:N`` leaves a category
+        without training photos.
     """
     if rule == "official":
-        return tuple(photo for photo in dataset.photos if not photo.is_training)
+        chosen = tuple(photo for photo in dataset.photos if not photo.is_training)
+        if not chosen:
+            raise ExplorerError(
+                "train_test_split.txt marks no photo as test. Hold some out with 'last:N'."
+            )
+        return chosen
     match = re.fullmatch(r"last:([1-9]\d*)", rule)
     if match is None:
         raise ExplorerError(f"Unknown split {rule!r}. Use 'official' or 'last:N', such as last:10.")

@@ -63,6 +63,12 @@ def get_architecture(name: str) -> Architecture:
     return ARCHITECTURES[name]
 
 
+def check_z_layer(name: str) -> None:
+    """Raise `ExplorerError` where `name` is not a layer that can be Z."""
+    if name not in Z_LAYERS:
+        raise ExplorerError(f"Unknown layer {name!r}. Choose one of: {', '.join(Z_LAYERS)}.")
+
+
 class Vgg(nn.Module):
     """A VGG in training form, with the parameter names of torchvision's.
 
@@ -136,7 +142,12 @@ def _build_vgg_small(category_count: int, *, batch_norm: bool) -> Vgg:
         nn.Dropout(),
         nn.Linear(512, category_count),
     )
-    return Vgg(nn.Sequential(*layers), nn.AdaptiveAvgPool2d(4), classifier)
+    network = Vgg(nn.Sequential(*layers), nn.AdaptiveAvgPool2d(4), classifier)
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    nn.init.normal_(_get_linear(classifier, -1).weight, std=0.01)
+    return network
 
 
 def load_imagenet_weights(architecture: str) -> dict[str, Tensor]:
@@ -168,15 +179,17 @@ def build_network_from_weights(architecture: str, weights: Mapping[str, Tensor])
     ExplorerError
         When a tensor is missing, unknown or of another shape; the message names it.
     """
-    category_count = len(weights.get("classifier.6.bias", ()))
+    bias = weights.get("classifier.6.bias")
+    category_count = 0 if bias is None else bias.numel()
     if not category_count:
         raise ExplorerError(
             f"The weights hold no 'classifier.6.bias', so they are not those of a {architecture}."
         )
     batch_norm = any(name.endswith("running_mean") for name in weights)
-    network = build_network(architecture, category_count, batch_norm=batch_norm)
+    with torch.device("meta"):  # random weights that are replaced at once need not be drawn
+        network = build_network(architecture, category_count, batch_norm=batch_norm)
     _check_shapes(architecture, network.state_dict(), weights)
-    network.load_state_dict(dict(weights))
+    network.to_empty(device="cpu").load_state_dict(dict(weights))
     return network
 
 
@@ -209,18 +222,19 @@ def flatten_network(network: Vgg) -> nn.Sequential:
         In evaluation mode, without gradients. Convolutions, ReLUs and pools, then a Flatten, then
         the fully-connected layers. `network` itself is left as it was.
     """
+    network = copy.deepcopy(network).eval()
     folded: list[nn.Module] = []
     for layer in network.features:
         convolution = folded[-1] if folded else None
         if isinstance(layer, nn.BatchNorm2d) and isinstance(convolution, nn.Conv2d):
-            folded[-1] = fuse_conv_bn_eval(convolution.eval(), layer.eval())
+            folded[-1] = fuse_conv_bn_eval(convolution, layer)
         else:
             folded.append(layer)
     layers = [*folded, network.avgpool, nn.Flatten(), *network.classifier]
     for index, layer in enumerate(layers):
         if isinstance(layer, nn.ReLU):
             layers[index] = nn.ReLU()  # torchvision's work in place, over maps we still need
-    return copy.deepcopy(nn.Sequential(*layers)).eval().requires_grad_(False)
+    return nn.Sequential(*layers).eval().requires_grad_(False)
 
 
 def compute_sha256(weights: Mapping[str, Tensor]) -> str:
@@ -255,8 +269,7 @@ class Backbone:
     z_layer: str = "fc6"
 
     def __post_init__(self) -> None:
-        if self.z_layer not in Z_LAYERS:
-            raise ExplorerError(f"Unknown layer {self.z_layer!r}. Choose one of: fc6, fc7.")
+        check_z_layer(self.z_layer)
         count = _get_linear(self.layers, self._linear_positions[-1]).out_features
         if count != len(self.categories):
             raise ExplorerError(

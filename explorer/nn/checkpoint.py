@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -103,16 +102,20 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise CheckpointError(f"{path} has a damaged header: {error}.") from error
     if not isinstance(header, dict):
         raise CheckpointError(f"{path} has a damaged header.")
+    _check_schema(path, header)
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise CheckpointError(f"{path}: {name!r} holds NaN or infinite values.")
+    return tensors, header
+
+
+def _check_schema(path: Path, header: Mapping[str, Any]) -> None:
     found = header.get("schema_version", SCHEMA_VERSION)
     if not isinstance(found, int) or found > SCHEMA_VERSION:
         raise CheckpointError(
             f"{path} was written in format {found}; this version reads up to {SCHEMA_VERSION}. "
             "Update the explorer."
         )
-    for name, tensor in tensors.items():
-        if not torch.isfinite(tensor).all():
-            raise CheckpointError(f"{path}: {name!r} holds NaN or infinite values.")
-    return tensors, header
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -156,7 +159,7 @@ def load_foreign_weights(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"There is no file {path}.")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # a damaged pickle raises nearly any kind
         raise CheckpointError(
             f"{path} cannot be read as a file of tensors. Save it anew with "
             "torch.save(model.state_dict(), …) or as safetensors."
@@ -212,11 +215,10 @@ def load_backbone(path: Path, *, z_layer: str = "fc6") -> tuple[Backbone, dict[s
         network = build_network_from_weights(architecture.name, tensors)
         categories = tuple(map(str, header.get("categories", ())))
         backbone = Backbone(architecture, flatten_network(network), categories, z_layer)
-    except CheckpointError:
-        raise
-    except ExplorerError as error:
+        training = dict(header.get("training", {}))
+    except (ExplorerError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: {error}") from error
-    return backbone, dict(header.get("training", {}))
+    return backbone, training
 
 
 def save_module(
@@ -242,6 +244,7 @@ def load_module_record(path: Path) -> ModuleRecord:
 def _parse_module_record(path: Path, header: Any) -> ModuleRecord:
     if not isinstance(header, dict) or header.get("kind") != "module":
         raise CheckpointError(f"{path} is not an explanation module written by the explorer.")
+    _check_schema(path, header)
     fields = ModuleRecord.__dataclass_fields__
     missing = [name for name in fields if name not in header]
     if missing:

@@ -3,6 +3,7 @@
 Qi & Li, "Learning Explainable Embeddings for Deep Networks" (2017), eq. (1).
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -56,7 +57,8 @@ class ModuleSettings:
             raise ExplorerError(f"Unknown method {self.method!r}. Choose one of: srae, nn, sae.")
         if self.x_features < 1 or any(width < 1 for width in self.widths):
             raise ExplorerError("The number of x-features and every width must be at least 1.")
-        if self.beta < 0 or self.q <= 0 or self.pull_away < 0:
+        # Written so that NaN is refused as well.
+        if not (self.beta >= 0 and self.q > 0 and self.pull_away >= 0):
             raise ExplorerError("β and the pull-away weight must be at least 0, and q above 0.")
 
 
@@ -110,11 +112,13 @@ class ExplanationModule(nn.Module):
         super().__init__()
         self.settings = scale_widths(settings, z_size)
         sizes = [z_size, *self.settings.widths, self.settings.x_features]
-        self.encoder = _stack_layers(sizes)
-        self.v = nn.Linear(self.settings.x_features, 1, bias=False)
-        self.decoder = _stack_layers(sizes[::-1])
+        # Layers draw weights of their own from the global generator, except on the meta device.
+        with contextlib.nullcontext() if generator is None else torch.device("meta"):
+            self.encoder = _stack_layers(sizes)
+            self.v = nn.Linear(self.settings.x_features, 1, bias=False)
+            self.decoder = _stack_layers(sizes[::-1])
         if generator is not None:
-            _initialise(self, generator)
+            _initialise(self.to_empty(device="cpu"), generator)
 
     def forward(self, z: Tensor) -> ModuleOutputs:
         """Compute x-features, score and reconstruction of `z`, (M, S_z) and >= 0."""

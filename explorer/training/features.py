@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from explorer.config import Progress
+from explorer.config import ExplorerError, Progress
 from explorer.data.cub import Photo, load_photo
 from explorer.data.transforms import prepare_image
 from explorer.files import write_text
@@ -44,9 +44,15 @@ class Features:
     logits: NDArray[np.float32]
 
     def get_rows(self, image_ids: Sequence[int]) -> NDArray[np.int64]:
-        """Return the row of each image id."""
+        """Return the row of each image id; raises `ExplorerError` where there is none."""
+        wanted = np.asarray(image_ids, dtype=np.int64)
+        unknown = np.setdiff1d(wanted, self.image_ids)
+        if len(unknown):
+            raise ExplorerError(
+                f"The data set has no photo with id {unknown[0]}. Train the module again."
+            )
         order = np.argsort(self.image_ids)
-        rows: NDArray[np.int64] = order[np.searchsorted(self.image_ids, image_ids, sorter=order)]
+        rows: NDArray[np.int64] = order[np.searchsorted(self.image_ids, wanted, sorter=order)]
         return rows
 
 
@@ -63,7 +69,8 @@ def load_or_compute_features(
     """Read the cached features of `photos`, computing and storing them first where needed.
 
     The cache's name is a hash of the weights, the layer and the list of photos, so that a change
-    of any of them makes a new cache. A computation that is killed leaves no cache behind.
+    of any of them makes a new cache. A computation that is killed leaves no cache behind, and a
+    cache that cannot be read is computed anew.
 
     Parameters
     ----------
@@ -85,18 +92,35 @@ def load_or_compute_features(
         Memory-mapped, read-only.
     """
     cache = folder / _compute_key(backbone, photos)
-    if not (cache / "done.json").is_file():
+    image_ids = np.array([photo.image_id for photo in photos], dtype=np.int64)
+    arrays = _load_arrays(cache, len(photos))
+    if arrays is None:
+        shutil.rmtree(cache, ignore_errors=True)
         yield from _write_features(cache, backbone, photos)
-    return Features(
-        image_ids=np.array([photo.image_id for photo in photos], dtype=np.int64),
-        z=np.load(cache / "z.npy", mmap_mode="r"),
-        logits=np.load(cache / "logits.npy", mmap_mode="r"),
-    )
+        arrays = _load_arrays(cache, len(photos))
+    if arrays is None:
+        raise ExplorerError(f"{cache} was damaged while it was written. Try again.")
+    return Features(image_ids, *arrays)
+
+
+def _load_arrays(cache: Path, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    """Map Z and logits into memory; None where they are not there whole."""
+    if not (cache / "done.json").is_file():
+        return None
+    try:
+        z, logits = (np.load(cache / f"{name}.npy", mmap_mode="r") for name in ("z", "logits"))
+    except (OSError, ValueError):
+        return None
+    return (z, logits) if len(z) == len(logits) == count else None
 
 
 def _compute_key(backbone: Backbone, photos: Sequence[Photo]) -> str:
     parts = [str(_FORMAT), backbone.sha256, backbone.z_layer, str(backbone.architecture)]
-    parts += [f"{photo.image_id} {photo.category}/{photo.path.name}" for photo in photos]
+    for photo in photos:
+        # The size tells a photo that was replaced without reading it. One that is gone is
+        # reported when it is read.
+        size = photo.path.stat().st_size if photo.path.is_file() else 0
+        parts.append(f"{photo.image_id} {photo.category}/{photo.path.name} {size}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 

@@ -1,5 +1,6 @@
 """Fine-tuning of a classifier on a CUB folder, as a generator of progress records."""
 
+import contextlib
 import copy
 import math
 from collections.abc import Generator, Iterator, Sequence
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from explorer.config import ExplorerError, Progress
-from explorer.data.augment import AugmentSettings, augment_image
+from explorer.data.augment import DEFAULT_AUGMENT, AugmentSettings, augment_image
 from explorer.data.cub import CubDataset, Photo, load_photo
 from explorer.data.transforms import prepare_image
 from explorer.nn.backbones import (
@@ -45,13 +46,15 @@ class FinetuneSettings:
     epochs, batch_size, seed : int
         Passes over the training photos, photos per step, and the seed of everything random.
     learning_rate : float
-        Peak of a one-cycle schedule of AdamW; 0 chooses 2e-3 from scratch and 1e-4 otherwise.
+        Peak of a one-cycle schedule of AdamW; 0 chooses 1e-3 from scratch and 1e-4 otherwise.
     weight_decay : float
         Decoupled weight decay.
     label_smoothing : float
         Share of the target spread over all categories.
     validation_share : float
         Share of each category's training photos on which the best epoch is chosen.
+    augment : AugmentSettings
+        How far training photos are varied.
     half : bool
         Round the final weights to half precision, for half the file; measured after rounding.
     workers : int
@@ -67,6 +70,7 @@ class FinetuneSettings:
     weight_decay: float = 0.02
     label_smoothing: float = 0.1
     validation_share: float = 0.1
+    augment: AugmentSettings = DEFAULT_AUGMENT
     half: bool = False
     workers: int = 0
 
@@ -75,15 +79,24 @@ class FinetuneSettings:
             raise ExplorerError("Fine-tuning needs at least 1 epoch and batches of at least 2.")
         if not 0 < self.validation_share < 1:
             raise ExplorerError("The validation share must lie between 0 and 1.")
+        # Written so that NaN is refused as well.
+        if not (self.learning_rate >= 0 and self.weight_decay >= 0):
+            raise ExplorerError("The learning rate and weight decay must be at least 0.")
+        if not 0 <= self.label_smoothing < 1:
+            raise ExplorerError("Label smoothing must be at least 0 and below 1.")
+        if self.seed < 0 or self.workers < 0:
+            raise ExplorerError("The seed and the number of workers must be at least 0.")
 
 
 class _TrainingPhotos(Dataset[tuple[Tensor, int]]):
     """Augmented photos; every epoch and photo has a random state of its own."""
 
-    def __init__(self, photos: Sequence[Photo], architecture: Architecture, seed: int) -> None:
+    def __init__(
+        self, photos: Sequence[Photo], architecture: Architecture, settings: FinetuneSettings
+    ) -> None:
         self.photos = photos
         self.architecture = architecture
-        self.seed = seed
+        self.settings = settings
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -91,8 +104,10 @@ class _TrainingPhotos(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         photo, arch = self.photos[index], self.architecture
-        rng = np.random.default_rng((self.seed, self.epoch, photo.image_id))
-        image = augment_image(load_photo(photo), photo.box, rng, arch.input_size, AugmentSettings())
+        rng = np.random.default_rng((self.settings.seed, self.epoch, photo.image_id))
+        image = augment_image(
+            load_photo(photo), photo.box, rng, arch.input_size, self.settings.augment
+        )
         pixels = prepare_image(image, arch.input_size, arch.mean, arch.std)
         return torch.from_numpy(pixels), photo.category_index
 
@@ -138,9 +153,12 @@ def finetune(
     """
     held_out_ids = {photo.image_id for photo in held_out}
     known = [photo for photo in dataset.photos if photo.image_id not in held_out_ids]
+    unknown = sorted(set(dataset.categories) - {photo.category for photo in known})
+    if unknown:
+        raise ExplorerError(f"{unknown[0]} has no photo to train with. Hold fewer photos out.")
     training, validation = split_validation(known, settings.validation_share, settings.seed)
     architecture = get_architecture(settings.architecture)
-    train = _TrainingPhotos(training, architecture, settings.seed)
+    train = _TrainingPhotos(training, architecture, settings)
     network = build_initial_network(settings, len(dataset.categories)).to(device)
     loader = DataLoader(
         train,
@@ -151,13 +169,17 @@ def finetune(
         generator=torch.Generator().manual_seed(settings.seed),
     )
     optimiser, schedule = _build_optimiser(network, settings, len(loader))
+    dropout = torch.Generator().manual_seed(settings.seed)
+    smoothing = settings.label_smoothing
     total = settings.epochs * len(loader)
     best_state, best_key = network.state_dict(), (-1.0, -float("inf"))
     history: list[dict[str, float]] = []
     for epoch in range(settings.epochs):
         train.epoch = epoch
         mean_loss = 0.0
-        steps = _train_epoch(network, loader, optimiser, schedule, settings.label_smoothing)
+        steps = _train_epoch(
+            network, loader, optimiser, schedule, dropout=dropout, smoothing=smoothing
+        )
         for step, mean_loss in enumerate(steps, start=1):
             values = {"loss": mean_loss} | ({} if not history else history[-1])
             yield Progress("Fine-tuning", epoch * len(loader) + step, total, values)
@@ -204,9 +226,7 @@ def build_initial_network(settings: FinetuneSettings, category_count: int) -> Vg
         "scratch" if settings.architecture == "vgg_small" else "imagenet"
     )
     if initial == "scratch":
-        # A network has no generator of its own to draw from: fork the global one and put it back.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(settings.seed)
+        with _fork_random_state(torch.device("cpu"), settings.seed):
             return build_network(settings.architecture, category_count, batch_norm=True)
     if initial == "imagenet":
         weights = load_imagenet_weights(settings.architecture)
@@ -214,8 +234,7 @@ def build_initial_network(settings: FinetuneSettings, category_count: int) -> Vg
         weights = load_foreign_weights(Path(initial))
     network = build_network_from_weights(settings.architecture, weights)
     if len(weights["classifier.6.bias"]) != category_count:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(settings.seed)
+        with _fork_random_state(torch.device("cpu"), settings.seed):
             network.replace_head(category_count)
     return network
 
@@ -224,7 +243,7 @@ def _build_optimiser(
     network: nn.Module, settings: FinetuneSettings, steps_per_epoch: int
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
     from_scratch = settings.architecture == "vgg_small" and settings.initial in ("", "scratch")
-    peak = settings.learning_rate or (2e-3 if from_scratch else 1e-4)
+    peak = settings.learning_rate or (1e-3 if from_scratch else 1e-4)
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=settings.weight_decay)
     total = settings.epochs * steps_per_epoch
     return optimiser, torch.optim.lr_scheduler.OneCycleLR(optimiser, peak, total_steps=total)
@@ -235,17 +254,23 @@ def _train_epoch(
     loader: "DataLoader[tuple[Tensor, int]]",
     optimiser: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
-    label_smoothing: float,
+    *,
+    dropout: torch.Generator,
+    smoothing: float,
 ) -> Iterator[float]:
-    """Run one epoch; yield the mean loss so far after every step."""
+    """Run one epoch, its dropout seeded; yield the mean loss so far after every step."""
     device = next(network.parameters()).device
     network.train()
     loss_sum = 0.0
     for step, (images, labels) in enumerate(loader, start=1):
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+        seed = int(torch.randint(2**62, (), generator=dropout))
+        with (
+            _fork_random_state(device, seed),
+            torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"),
+        ):
             logits = network(images.to(device))
             loss = nn.functional.cross_entropy(
-                logits.float(), labels.to(device), label_smoothing=label_smoothing
+                logits.float(), labels.to(device), label_smoothing=smoothing
             )
         optimiser.zero_grad()
         loss.backward()
@@ -257,6 +282,14 @@ def _train_epoch(
         yield loss_sum / step
 
 
+@contextlib.contextmanager
+def _fork_random_state(device: torch.device, seed: int) -> Iterator[None]:
+    """Set the global random state for a moment: layers have no generator of their own."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
 @torch.inference_mode()
 def measure_accuracy(
     network: nn.Module, photos: Sequence[Photo], architecture: Architecture
@@ -265,7 +298,9 @@ def measure_accuracy(
     device = next(network.parameters()).device
     network.eval()
     correct, loss = 0, 0.0
-    for images, labels in DataLoader(_WholePhotos(photos, architecture), batch_size=64):
+    # A loader without a generator would draw from the global one, shuffling or not.
+    whole = _WholePhotos(photos, architecture)
+    for images, labels in DataLoader(whole, batch_size=64, generator=torch.Generator()):
         logits, target = network(images.to(device)), labels.to(device)
         correct += int((logits.argmax(1) == target).sum())
         loss += float(nn.functional.cross_entropy(logits, target, reduction="sum"))

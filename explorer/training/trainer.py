@@ -46,7 +46,8 @@ class TrainingSettings:
             raise ExplorerError(
                 "Epochs and batch size must be at least 1, pretraining epochs at least 0."
             )
-        if self.learning_rate <= 0 or self.weight_decay < 0:
+        # Written so that NaN is refused as well.
+        if not (self.learning_rate > 0 and self.weight_decay >= 0):
             raise ExplorerError("The learning rate must be above 0, weight decay at least 0.")
 
 

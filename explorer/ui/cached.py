@@ -15,9 +15,9 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from explorer.analysis.locality import compute_locality, compute_part_histogram
-from explorer.analysis.voronoi import compute_partition
+from explorer.analysis.locality import PartHistogram
 from explorer.config import get_default_workspace
+from explorer.layout import SETTINGS_FILE, ModuleEntry
 from explorer.render.heatmap import (
     compute_display_map,
     compute_shared_scale,
@@ -31,9 +31,8 @@ if TYPE_CHECKING:
     # The facade brings torch along, which takes seconds to import: the page is drawn before.
     from explorer.attribution.explain import Explanation
     from explorer.data.cub import Photo
-    from explorer.workspace import ModuleEntry, PhotoParts, Workspace
+    from explorer.workspace import PhotoParts, Workspace
 
-SETTINGS_FILE = "workspace.json"
 Key = tuple[str | int, ...]
 
 
@@ -73,13 +72,13 @@ class SplitSides:
         return "train" if image_id in self.train else "unused"
 
 
-def load_split(workspace: "Workspace", entry: "ModuleEntry") -> SplitSides:
+def load_split(workspace: "Workspace", entry: ModuleEntry) -> SplitSides:
     """Read a module's split from its file, without loading a network."""
     return _load_split(workspace, entry, make_module_key(workspace, entry))
 
 
 @st.cache_data(show_spinner=False, max_entries=256)
-def _load_split(_workspace: "Workspace", _entry: "ModuleEntry", key: Key) -> SplitSides:  # noqa: ARG001
+def _load_split(_workspace: "Workspace", _entry: ModuleEntry, key: Key) -> SplitSides:  # noqa: ARG001
     split = _workspace.load_record(_entry).split
     return SplitSides(frozenset(split.get("train", ())), frozenset(split.get("test", ())))
 
@@ -118,7 +117,7 @@ def _load_boxed_photo(_workspace: "Workspace", _photo: "Photo", key: Key) -> byt
 
 
 def explain(
-    workspace: "Workspace", entry: "ModuleEntry", photo: "Photo", layer: str
+    workspace: "Workspace", entry: ModuleEntry, photo: "Photo", layer: str
 ) -> "Explanation":
     """Explain a photo; the network runs only where it has not for the same key."""
     return _explain(workspace, entry, photo, _make_map_key(workspace, entry, photo, layer), layer)
@@ -127,7 +126,7 @@ def explain(
 @st.cache_data(show_spinner=False, max_entries=256)
 def _explain(
     _workspace: "Workspace",
-    _entry: "ModuleEntry",
+    _entry: ModuleEntry,
     _photo: "Photo",
     key: Key,  # noqa: ARG001
     layer: str,
@@ -135,57 +134,24 @@ def _explain(
     return _workspace.explain(_entry, _workspace.load_parts(_photo).image, layer)
 
 
-@dataclass(frozen=True, eq=False)
-class PartMeasure:
-    """Where the maps of one photo lie on the bird.
-
-    Attributes
-    ----------
-    shares : NDArray of float64
-        (K, P), S_p in [0, 1]; zero where not live.
-    outside : NDArray of float64
-        (K,), share outside the bird's box, in [0, 1].
-    is_live : NDArray of bool
-        (K,), False where a map is zero everywhere.
-    locality : NDArray of float64
-        (K,), entropy of each row of `shares`, nats.
-    is_defined : NDArray of bool
-        (K,), False where a map has no mass on any part.
-    """
-
-    shares: NDArray[np.float64]
-    outside: NDArray[np.float64]
-    is_live: NDArray[np.bool_]
-    locality: NDArray[np.float64]
-    is_defined: NDArray[np.bool_]
-
-
 def measure_parts(
-    workspace: "Workspace", entry: "ModuleEntry", photo: "Photo", layer: str
-) -> PartMeasure:
+    workspace: "Workspace", entry: ModuleEntry, photo: "Photo", layer: str
+) -> PartHistogram:
     """Measure a photo's maps, as computed and not as drawn, against its parts."""
-    return _measure_parts(
-        workspace, entry, photo, _make_map_key(workspace, entry, photo, layer), layer
-    )
+    key = _make_map_key(workspace, entry, photo, layer)
+    return _measure_parts(workspace, entry, photo, key, layer)
 
 
 @st.cache_data(show_spinner=False, max_entries=1024)
 def _measure_parts(
     _workspace: "Workspace",
-    _entry: "ModuleEntry",
+    _entry: ModuleEntry,
     _photo: "Photo",
     key: Key,  # noqa: ARG001
     layer: str,
-) -> PartMeasure:
+) -> PartHistogram:
     parts = load_parts(_photo, _workspace)
-    maps = explain(_workspace, _entry, _photo, layer).maps
-    size = (parts.image.shape[0], parts.image.shape[1])
-    labels = compute_partition(
-        parts.points, parts.visible, parts.box, size, (maps.shape[1], maps.shape[2])
-    )
-    histogram = compute_part_histogram(maps, labels, len(_workspace.dataset.part_names))
-    locality, is_defined = compute_locality(histogram.values)
-    return PartMeasure(histogram.values, histogram.outside, histogram.is_live, locality, is_defined)
+    return _workspace.measure_parts(parts, explain(_workspace, _entry, _photo, layer))
 
 
 @dataclass(frozen=True)
@@ -205,7 +171,7 @@ class Overlays:
 
 
 def draw_overlays(
-    workspace: "Workspace", entry: "ModuleEntry", photo: "Photo", style: MapStyle
+    workspace: "Workspace", entry: ModuleEntry, photo: "Photo", style: MapStyle
 ) -> Overlays:
     """Draw every map of a photo over it."""
     key = _make_map_key(workspace, entry, photo, style.layer)
@@ -216,7 +182,7 @@ def draw_overlays(
 @st.cache_data(show_spinner=False, max_entries=256)
 def _draw_overlays(
     _workspace: "Workspace",
-    _entry: "ModuleEntry",
+    _entry: ModuleEntry,
     _photo: "Photo",
     _style: MapStyle,
     key: Key,  # noqa: ARG001
@@ -250,7 +216,7 @@ def _draw_one(
 
 
 def draw_overlay_png(
-    workspace: "Workspace", entry: "ModuleEntry", photo: "Photo", style: MapStyle, feature: int
+    workspace: "Workspace", entry: ModuleEntry, photo: "Photo", style: MapStyle, feature: int
 ) -> bytes:
     """Draw one map (`feature` from 0) over its photo as a PNG without loss, for keeping."""
     top = draw_overlays(workspace, entry, photo, style).tops[feature]
@@ -259,7 +225,7 @@ def draw_overlay_png(
     return encode_png(_draw_one(shown, heat, style, top))
 
 
-def load_metrics(workspace: "Workspace", entry: "ModuleEntry") -> Mapping[str, Any] | None:
+def load_metrics(workspace: "Workspace", entry: ModuleEntry) -> Mapping[str, Any] | None:
     """Read a module's measures, or None where it has not been evaluated."""
     return _load_metrics(workspace, entry, str(entry.metrics_path), _get_mtime(entry.metrics_path))
 
@@ -267,14 +233,14 @@ def load_metrics(workspace: "Workspace", entry: "ModuleEntry") -> Mapping[str, A
 @st.cache_data(show_spinner=False, max_entries=1024)
 def _load_metrics(
     _workspace: "Workspace",
-    _entry: "ModuleEntry",
+    _entry: ModuleEntry,
     path: str,  # noqa: ARG001
     mtime_ns: int,  # noqa: ARG001
 ) -> Mapping[str, Any] | None:
     return _workspace.load_metrics(_entry)
 
 
-def make_module_key(workspace: "Workspace", entry: "ModuleEntry") -> Key:
+def make_module_key(workspace: "Workspace", entry: ModuleEntry) -> Key:
     """Name a module as it is on disk now, with the classifier it stands on."""
     return (
         str(workspace.path),
@@ -289,7 +255,7 @@ def make_photo_key(photo: "Photo") -> Key:
     return (str(photo.path), _get_mtime(photo.path), photo.image_id, str(photo.box))
 
 
-def _make_map_key(workspace: "Workspace", entry: "ModuleEntry", photo: "Photo", layer: str) -> Key:
+def _make_map_key(workspace: "Workspace", entry: ModuleEntry, photo: "Photo", layer: str) -> Key:
     return (*make_module_key(workspace, entry), *make_photo_key(photo), layer)
 
 

@@ -15,6 +15,7 @@ from explorer.config import ASSETS_DIR, ExplorerError
 from explorer.data.cub import format_category
 from explorer.render.figures import PLOTLY_CONFIG
 from explorer.ui import cached
+from explorer.ui.state import get_text_colour
 from explorer.ui.words import HELP
 
 if TYPE_CHECKING:
@@ -85,6 +86,9 @@ def format_share(value: float | None) -> str:
 
 def show_figure(figure: go.Figure, alt: str, key: str) -> None:
     """Show a figure that keeps to its column and does not trap fingers."""
+    # Streamlit paints names on axes in a pale grey of its own.
+    figure.update_xaxes(tickfont={"color": get_text_colour()})
+    figure.update_yaxes(tickfont={"color": get_text_colour()})
     st.plotly_chart(
         figure, width="stretch", theme="streamlit", config=dict(PLOTLY_CONFIG), alt=alt, key=key
     )
@@ -113,27 +117,23 @@ def show_photo(workspace: "Workspace", photo: "Photo", side: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(label, color="green" if side == "test" else "gray", help=explanation)
         st.caption(
-            escape_markdown(f"{kind} {photo.image_id}: {category}. The box is annotated."),
+            escape_markdown(f"{kind} {photo.image_id}: {category}"),
             width="content",
         )
 
 
 def show_scores(y_hat: float, y_bar: float) -> None:
-    """Show the network's score, the module's and their distance."""
-    show_measures(
-        [
-            ("Network ŷ", f"{y_hat:.2f}", "y_hat"),
-            ("Module ȳ", f"{y_bar:.2f}", "y_bar"),
-            ("|ȳ − ŷ|", f"{abs(y_bar - y_hat):.2f}", "error"),
-        ],
-        key="scores",
+    """Say the network's score, the module's and their distance."""
+    st.caption(
+        f"Network ŷ = {y_hat:.2f} · module ȳ = {y_bar:.2f} · |ȳ − ŷ| = {abs(y_bar - y_hat):.2f}",
+        help=f"{HELP['y_hat']}\n\n{HELP['y_bar']}\n\n{HELP['error']}",
     )
 
 
 def show_verdict(
-    logits: NDArray[np.float32], categories: Sequence[str], true_category: str, explained: str
+    logits: NDArray[np.float32], categories: Sequence[str], true_category: str
 ) -> None:
-    """Show the network's three highest scores, and whether the first is right.
+    """Say what the network takes a photo for, and whether it is right.
 
     Parameters
     ----------
@@ -141,11 +141,10 @@ def show_verdict(
         (C,), signed, before softmax.
     categories : sequence of str
         C names, as in ``classes.txt``.
-    true_category, explained : str
-        What the photo shows, and the category whose score is explained.
+    true_category : str
+        What the photo shows.
     """
-    top = np.argsort(-logits, kind="stable")[:3]
-    first = categories[int(top[0])]
+    first = categories[int(np.argmax(logits))]
     said, truth = (escape_markdown(format_category(name)) for name in (first, true_category))
     if first == true_category:
         st.markdown(f":green[:material/check_circle:] The network says **{said}**, and is right.")
@@ -154,6 +153,21 @@ def show_verdict(
             f":red[:material/cancel:] The network says **{said}**, and is **wrong**: the photo "
             f"shows a **{truth}**."
         )
+
+
+def show_top_scores(
+    logits: NDArray[np.float32], categories: Sequence[str], true_category: str, explained: str
+) -> None:
+    """Show the network's three highest scores in a table.
+
+    Parameters
+    ----------
+    logits, categories, true_category
+        As in `show_verdict`.
+    explained : str
+        The category whose score is explained.
+    """
+    top = np.argsort(-logits, kind="stable")[:3]
     rows = [
         f"| {rank} | {_name_row(categories[int(index)], true_category, explained)} "
         f"| {logits[index]:.2f} |"

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from explorer.analysis.locality import PartHistogram, compute_locality
 from explorer.data.cub import format_category
+from explorer.layout import ModuleEntry, format_run
 from explorer.ui import cached, state
-from explorer.ui.cached import PartMeasure
 from explorer.ui.heatmaps import name_feature
 from explorer.ui.picker import name_photos
 from explorer.ui.sidebar import name_categories
@@ -19,15 +20,13 @@ from explorer.ui.state import MapStyle, Selection
 if TYPE_CHECKING:
     from explorer.attribution.explain import Explanation
     from explorer.data.cub import Photo
-    from explorer.workspace import ModuleEntry, Workspace
+    from explorer.workspace import Workspace
 
 
 def show_link(
     selection: Selection, photo: "Photo", workspace: "Workspace", style: MapStyle, feature: int
 ) -> None:
     """Show an address that opens this page with all that is chosen on it."""
-    from explorer.layout import format_run  # noqa: PLC0415
-
     names = name_categories(workspace.dataset.categories)
     photos = name_photos(workspace.dataset.photos_of(photo.category))
     link = state.build_link(
@@ -49,7 +48,7 @@ def show_link(
 
 
 def show_downloads(
-    workspace: "Workspace", entry: "ModuleEntry", photo: "Photo", style: MapStyle, feature: int
+    workspace: "Workspace", entry: ModuleEntry, photo: "Photo", style: MapStyle, feature: int
 ) -> None:
     """Show the buttons for the overlay and for the numbers; files are made when asked for."""
     name = make_file_name(entry, photo)
@@ -75,13 +74,13 @@ def show_downloads(
     )
 
 
-def make_file_name(entry: "ModuleEntry", photo: "Photo") -> str:
+def make_file_name(entry: ModuleEntry, photo: "Photo") -> str:
     """Name a file after category, module and photo, in letters that every system takes."""
     pieces = (format_category(entry.category), entry.run, f"{photo.name}-id{photo.image_id}")
     return "_".join(re.sub(r"[^A-Za-z0-9]+", "-", piece).strip("-").lower() for piece in pieces)
 
 
-def make_arrays(workspace: "Workspace", entry: "ModuleEntry", photo: "Photo", layer: str) -> bytes:
+def make_arrays(workspace: "Workspace", entry: ModuleEntry, photo: "Photo", layer: str) -> bytes:
     """Pack what was computed for a photo; see `pack_arrays`."""
     return pack_arrays(
         workspace,
@@ -94,10 +93,10 @@ def make_arrays(workspace: "Workspace", entry: "ModuleEntry", photo: "Photo", la
 
 def pack_arrays(
     workspace: "Workspace",
-    entry: "ModuleEntry",
+    entry: ModuleEntry,
     photo: "Photo",
     explanation: "Explanation",
-    measure: PartMeasure,
+    measure: PartHistogram,
 ) -> bytes:
     """Pack an explanation with what is needed to know what it is of, as NPZ without pickles.
 
@@ -110,6 +109,7 @@ def pack_arrays(
         ``share_outside_box``, ``locality`` and ``locality_is_defined`` (K,); and ``category``,
         ``module_run``, ``image_id``, ``photo_name``, ``photo_category``, ``classifier_sha256``.
     """
+    locality, is_defined = compute_locality(measure.values)
     file = io.BytesIO()
     np.savez_compressed(
         file,
@@ -121,11 +121,11 @@ def pack_arrays(
         y_hat=np.array(explanation.y_hat),
         logits=explanation.logits,
         categories=np.array(workspace.dataset.categories),
-        part_histogram=measure.shares,
+        part_histogram=measure.values,
         part_names=np.array(workspace.dataset.part_names),
         share_outside_box=measure.outside,
-        locality=measure.locality,
-        locality_is_defined=measure.is_defined,
+        locality=locality,
+        locality_is_defined=is_defined,
         category=np.array(entry.category),
         module_run=np.array(entry.run),
         image_id=np.array(photo.image_id),

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
+from explorer.analysis.locality import PartHistogram, compute_locality
 from explorer.analysis.voronoi import compute_cell_polygons
 from explorer.render.figures import render_contributions, render_part_histogram, render_partition
 from explorer.render.heatmap import render_colour_bar
 from explorer.ui import components, state
-from explorer.ui.cached import Overlays, PartMeasure
+from explorer.ui.cached import Overlays
 from explorer.ui.pictures import fit_for_display
 from explorer.ui.state import MapStyle
 from explorer.ui.words import HELP
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from explorer.workspace import PhotoParts
 
 
-_COLUMN_WIDTH = 456
+_COLUMN_WIDTH = 430
 
 
 def name_feature(feature: int) -> str:
@@ -157,6 +158,8 @@ def show_partition(parts: "PhotoParts", part_names: tuple[str, ...]) -> None:
         height=round(np.clip(_COLUMN_WIDTH * size[0] / size[1], 240, 560)),
         text_colour=state.get_text_colour(),
     )
+    figure.update_xaxes(constraintoward="left")
+    figure.update_yaxes(constraintoward="top")
     count = int(parts.visible.sum())
     components.show_figure(
         figure,
@@ -169,22 +172,22 @@ def show_partition(parts: "PhotoParts", part_names: tuple[str, ...]) -> None:
     )
 
 
-def show_photo_histogram(measure: PartMeasure, feature: int, part_names: tuple[str, ...]) -> None:
+def show_photo_histogram(measure: PartHistogram, feature: int, part_names: tuple[str, ...]) -> None:
     """Show on which parts one map of this photo lies."""
     if not measure.is_live[feature]:
         st.info("The map is zero everywhere on this photo, so no part has a share of it.")
         return
-    locality = float(measure.locality[feature]) if measure.is_defined[feature] else None
+    (locality,), (is_defined,) = compute_locality(measure.values[feature : feature + 1])
     figure = render_part_histogram(
-        measure.shares[feature],
+        measure.values[feature],
         part_names,
-        locality=locality,
+        locality=float(locality) if is_defined else None,
         title="This photo",
         text_colour=state.get_text_colour(),
     )
     components.show_figure(
         figure,
-        _describe_histogram(measure.shares[feature].tolist(), part_names, "this photo"),
+        _describe_histogram(measure.values[feature].tolist(), part_names, "this photo"),
         key="figure-photo-histogram",
     )
     st.caption(

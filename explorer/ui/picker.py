@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from explorer.layout import ModuleEntry
 from explorer.ui import cached, state
 from explorer.ui.cached import SplitSides
 from explorer.ui.components import error_boundary
@@ -14,8 +15,9 @@ from explorer.ui.words import HELP
 
 if TYPE_CHECKING:
     from explorer.data.cub import Photo
-    from explorer.workspace import ModuleEntry, Workspace
+    from explorer.workspace import Workspace
 
+_NEXT = "next_photo"
 _SIDES = {
     "test": "Test photos: the module has not learnt from them",
     "train": "Training photos: the module has learnt from them",
@@ -23,7 +25,7 @@ _SIDES = {
 }
 
 
-def show_photo_picker(workspace: "Workspace", entry: "ModuleEntry", split: SplitSides) -> "Photo":
+def show_photo_picker(workspace: "Workspace", entry: ModuleEntry, split: SplitSides) -> "Photo":
     """Show the choice of a photo, of the explained category or another, and return it."""
     row = st.container(horizontal=True, vertical_alignment="bottom", key="picker")
     with row:
@@ -32,6 +34,7 @@ def show_photo_picker(workspace: "Workspace", entry: "ModuleEntry", split: Split
         names = name_photos(photos)
         ids = list(names)
         state.check_param(state.PHOTO, names.values(), "photo")
+        _keep_choice_among(ids)
         image_id = st.selectbox(
             "Photo",
             ids,
@@ -60,14 +63,13 @@ def show_photo_picker(workspace: "Workspace", entry: "ModuleEntry", split: Split
     return workspace.dataset.get_photo(image_id)
 
 
-def _choose_category(workspace: "Workspace", entry: "ModuleEntry") -> str:
-    categories = list(workspace.dataset.categories)
-    names = name_categories(categories)
+def _choose_category(workspace: "Workspace", entry: ModuleEntry) -> str:
+    names = name_categories(workspace.dataset.categories)
+    others = [name for name in workspace.dataset.categories if name != entry.category]
     state.check_param(state.PHOTOS_OF, names.values(), "category of photos")
     return st.selectbox(
         "Photos of",
-        categories,
-        index=categories.index(entry.category),
+        [entry.category, *others],
         format_func=lambda name: names.get(name, name),
         key=state.PHOTOS_OF,
         bind=state.BIND,
@@ -76,12 +78,20 @@ def _choose_category(workspace: "Workspace", entry: "ModuleEntry") -> str:
     )
 
 
+def _keep_choice_among(ids: Sequence[int]) -> None:
+    """Take over what a button chose, and drop a photo of another category."""
+    chosen = st.session_state.pop(_NEXT, st.session_state.get(state.PHOTO))
+    if chosen is not None:
+        st.session_state[state.PHOTO] = chosen if chosen in ids else ids[0]
+
+
 def _step(ids: Sequence[int], image_id: int, step: int) -> None:
     _choose(ids[(ids.index(image_id) + step) % len(ids)])
 
 
 def _choose(image_id: int) -> None:
-    st.session_state[state.PHOTO] = image_id
+    # Not the widget's own key: a run of the dialog alone would lose it to the browser's old value.
+    st.session_state[_NEXT] = image_id
 
 
 def sort_photos(photos: Sequence["Photo"], split: SplitSides) -> list["Photo"]:
@@ -108,7 +118,7 @@ def _show_gallery(
         if not group:
             continue
         st.caption(f"{heading} ({len(group)})")
-        with st.container(horizontal=True, gap="small"):
+        with st.container(horizontal=True, gap="xsmall"):
             for photo in group:
                 _show_thumbnail(workspace, photo, photo.image_id == current)
 

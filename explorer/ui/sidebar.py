@@ -7,6 +7,7 @@ import streamlit as st
 
 from explorer.config import DEMO_WORKSPACE, ExplorerError
 from explorer.data.cub import format_category
+from explorer.layout import ModuleEntry, format_run
 from explorer.render.heatmap import COLOUR_MAPS, DEFAULT_COLOUR_MAP, DEFAULT_OPACITY
 from explorer.ui import cached, state
 from explorer.ui.components import error_boundary, escape_markdown
@@ -16,7 +17,7 @@ from explorer.ui.words import HELP
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-    from explorer.workspace import ModuleEntry, Workspace
+    from explorer.workspace import Workspace
 
 
 def show_sidebar() -> "DeltaGenerator":
@@ -58,8 +59,7 @@ def _show_workspace(workspace: "Workspace") -> None:
     )
 
 
-def _choose_module(workspace: "Workspace", entries: Sequence["ModuleEntry"]) -> Selection:
-    from explorer.layout import format_run  # noqa: PLC0415
+def _choose_module(workspace: "Workspace", entries: Sequence[ModuleEntry]) -> Selection:
 
     with_module = list(dict.fromkeys(entry.category for entry in entries))
     names = name_categories(with_module)
@@ -93,6 +93,7 @@ def _choose_module(workspace: "Workspace", entries: Sequence["ModuleEntry"]) -> 
         )
     else:
         state.check_param(state.RUN, [format_run(run)], "module")
+        state.drop_param(state.RUN)
         st.caption(f"Module: {format_run(run)}")
     return Selection(workspace.path, runs[run], names[category])
 
@@ -116,12 +117,12 @@ def show_network(place: "DeltaGenerator") -> None:
     with place:
         try:
             workspace = cached.open_workspace()
-            report = workspace.classifier_report
+            report = workspace.load_classifier_metrics() or workspace.classifier_report
         except ExplorerError:
             return
         accuracy = report.get("test_accuracy")
         measured = (
-            "test accuracy not recorded"
+            "test accuracy not measured yet"
             if accuracy is None
             else f"test accuracy {float(accuracy):.1%}"
         )

@@ -1,17 +1,17 @@
 """What the user has chosen, and how an address in the browser says it."""
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlencode
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
+from explorer.layout import ModuleEntry
 from explorer.render.style import TEXT_COLOUR
-
-if TYPE_CHECKING:
-    from explorer.workspace import ModuleEntry
 
 CATEGORY = "category"
 RUN = "run"
@@ -29,6 +29,7 @@ OWN_SCALE, SHARED_SCALE = "own scale", "one for all"
 SMOOTH, RAW_GRID = "smoothed", "raw grid"
 
 _SELECTION = "chosen_module"
+_NOTES = "notes_on_link"
 _FIGURE_TEXT = {"light": "#3c424b", "dark": "#d5d2ca"}
 
 
@@ -47,7 +48,7 @@ class Selection:
     """
 
     workspace: Path
-    entry: "ModuleEntry"
+    entry: ModuleEntry
     category_name: str
 
 
@@ -74,6 +75,11 @@ class MapStyle:
     opacity: int
     shared_scale: bool
     smooth: bool
+
+
+def open_notes() -> None:
+    """Make room at the top of the page for what is wrong with its address."""
+    st.session_state[_NOTES] = st.container()
 
 
 def keep_selection(selection: Selection | None) -> None:
@@ -104,12 +110,17 @@ def check_param(key: str, labels: Iterable[str], what: str) -> None:
     asked = st.query_params.get(key)
     if asked is None or key in st.session_state or asked in set(labels):
         return
-    with st.sidebar:
-        st.warning(
-            f"The link asks for the {what} “{_shorten(asked)}”, which is not here. "
-            "You see the usual choice instead.",
-            icon=":material/link_off:",
-        )
+    st.session_state[_NOTES].warning(
+        f"The link asks for the {what} “{_shorten(asked)}”, which is not here. "
+        "You see the usual choice instead.",
+        icon=":material/link_off:",
+    )
+
+
+def drop_param(key: str) -> None:
+    """Take a parameter out of the address while no widget is there to bind it."""
+    with contextlib.suppress(KeyError, StreamlitAPIException):
+        del st.query_params[key]
 
 
 def check_number_param(key: str, low: int, high: int, what: str) -> None:

@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from explorer.config import ExplorerError, Progress
+from explorer.data.painted.anatomy import build_skeleton, locate_parts
 from explorer.data.painted.dataset import (
     PaintedSettings,
     choose_test_photos,
     find_scene,
     paint_dataset,
 )
-from explorer.data.painted.anatomy import build_skeleton, locate_parts
 from explorer.data.painted.photo import PaintedPhoto, paint_photo
 from explorer.data.painted.scene import Occluder, Scene, draw_scene
 from explorer.data.painted.traits import (

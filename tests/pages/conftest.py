@@ -1,0 +1,82 @@
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+import torch
+from safetensors.torch import save_file
+from streamlit.testing.v1 import AppTest
+
+from explorer.config import REPOSITORY_ROOT, WORKSPACE_VARIABLE
+from explorer.data.painted import PaintedSettings, paint_dataset
+from explorer.nn.backbones import build_network
+from explorer.nn.srae import ModuleSettings
+from explorer.training.trainer import TrainingSettings
+from explorer.workspace import Workspace, WorkspaceSettings
+
+MEASURED, UNMEASURED = "Ember capped Finch", "Harebell capped Finch"
+
+
+def make_tiny_workspace(path: Path) -> Path:
+    """Painted birds, an untrained network and two hardly trained modules, one of them measured."""
+    torch.manual_seed(0)
+    settings = PaintedSettings(
+        photos_per_category=4, test_photos_per_category=1, size=64, supersampling=1
+    )
+    for _ in paint_dataset(path / "birds", settings):
+        pass
+    weights = path / "weights.safetensors"
+    save_file(build_network("vgg_small", 12, batch_norm=False).state_dict(), weights)
+    workspace = Workspace.create(path, WorkspaceSettings(dataset="birds"), weights)
+    weights.unlink()
+    for category in (MEASURED, UNMEASURED):
+        training = TrainingSettings(epochs=2, pretrain_epochs=0)
+        steps = workspace.train_module(category, ModuleSettings(widths=(16, 8)), training)
+        entry = exhaust(steps)
+        if category == MEASURED:
+            exhaust(workspace.evaluate_module(entry))
+    return path
+
+
+def exhaust(steps: Iterator) -> object:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return stop.value
+
+
+@pytest.fixture(scope="session")
+def tiny_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a small workspace that tests read and do not change."""
+    return make_tiny_workspace(tmp_path_factory.mktemp("workspace") / "tiny")
+
+
+@pytest.fixture
+def own_workspace(tiny_workspace: Path, tmp_path: Path) -> Path:
+    """Return a copy of the small workspace, to be damaged at will."""
+    return Path(shutil.copytree(tiny_workspace, tmp_path / "copy"))
+
+
+@pytest.fixture(autouse=True)
+def _no_cache() -> Iterator[None]:
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    yield
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def open_app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """Return a function that runs the app on a workspace, with what the address asks for."""
+
+    def run(workspace: Path, **params: str) -> AppTest:
+        monkeypatch.setenv(WORKSPACE_VARIABLE, str(workspace))
+        app = AppTest.from_file(REPOSITORY_ROOT / "explorer" / "app.py", default_timeout=60)
+        for name, value in params.items():
+            app.query_params[name] = value
+        return app.run()
+
+    return run

@@ -1,0 +1,230 @@
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explorer import workspace as facade
+from explorer.config import REPOSITORY_ROOT
+from explorer.ui import cached
+from explorer.ui.downloads import make_arrays, make_file_name
+from explorer.workspace import Workspace
+
+OpenApp = Callable[..., AppTest]
+CATEGORY, OTHER = "001.Ember_capped_Finch", "002.Harebell_capped_Finch"
+
+
+def read_texts(app: AppTest) -> str:
+    """Join all words on the page and in the sidebar."""
+    kinds = (app.title, app.header, app.markdown, app.caption, app.info, app.warning, app.error)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def select(app: AppTest, label: str) -> object:
+    return next(box for box in app.selectbox if box.label == label)
+
+
+def segments(app: AppTest, label: str) -> object:
+    return next(box for box in app.segmented_control if box.label == label)
+
+
+@pytest.fixture
+def explanations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list that grows by the map layer of every explanation that is computed."""
+    calls: list[str] = []
+    compute = facade.compute_explanation
+
+    def count(*args: object) -> object:
+        calls.append(str(args[-1]))
+        return compute(*args)
+
+    monkeypatch.setattr(facade, "compute_explanation", count)
+    return calls
+
+
+def test_shows_the_whole_page_without_a_complaint(tiny_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(tiny_workspace)
+    assert not app.exception
+    assert not app.error
+    assert not app.warning
+    assert [title.value for title in app.title] == ["Why “Ember capped Finch”?"]
+    texts = read_texts(app)
+    assert "48 painted birds of 12 invented categories" in texts
+    assert "2 of 12 categories have a module." in texts
+    assert "test accuracy not measured yet" in texts
+    assert "smoothed for the eye alone" in texts
+    assert [metric.label for metric in app.metric][:2] == ["F_reg, test", "F_reg, train"]
+    # The bird, five tiles, one large map, and its colour bar where it is not all zero.
+    assert len(app.image) in (7, 8)
+
+
+def test_contributions_are_those_of_the_facade(tiny_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(tiny_workspace)
+    workspace = Workspace(tiny_workspace)
+    photo = workspace.dataset.get_photo(select(app, "Photo").value)
+    explanation = workspace.explain(workspace.list_modules()[0], workspace.load_parts(photo).image)
+    texts = read_texts(app)
+    for value, activation in zip(explanation.contributions, explanation.x_features, strict=True):
+        shown = f"{value:+.2f}".replace("-", "−") if activation else "inactive on this photo"
+        assert shown in texts
+    difference = abs(explanation.y_bar - explanation.y_hat)
+    assert f"|ȳ − ŷ| = {difference:.2f}" in texts
+
+
+def test_nothing_but_photo_module_and_layer_runs_the_network_again(
+    tiny_workspace: Path, open_app: OpenApp, explanations: list[str]
+) -> None:
+    app = open_app(tiny_workspace)
+    assert explanations == ["relu1"]
+    feature = segments(app, "x-feature to look at closely")
+    feature.set_value(3 if feature.value != 3 else 4).run()
+    select(app, "Colour map").set_value("viridis").run()
+    app.slider[0].set_value(40).run()
+    segments(app, "Colour scale").set_value("one for all").run()
+    segments(app, "Drawing").set_value("raw grid").run()
+    assert explanations == ["relu1"]
+    assert not app.error
+    assert "one scale for all maps; drawn as the raw grid" in read_texts(app)
+
+    select(app, "Map layer").set_value("pool3").run()
+    assert explanations == ["relu1", "pool3"]
+    assert "c-MWP at pool3, a grid of 16 × 16" in read_texts(app)
+    next(button for button in app.button if button.label == "Next").click().run()
+    assert explanations == ["relu1", "pool3", "pool3"]
+
+
+def test_steps_through_photos_and_around(tiny_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(tiny_workspace)
+    ids = [select(app, "Photo").value]
+    for _ in range(4):
+        next(button for button in app.button if button.label == "Next").click().run()
+        ids.append(select(app, "Photo").value)
+    assert ids[0] == ids[4]
+    assert sorted(ids[:4]) == [1, 2, 3, 4]
+    next(button for button in app.button if button.label == "Previous").click().run()
+    assert select(app, "Photo").value == ids[3]
+
+
+def test_a_new_category_brings_its_own_photos(tiny_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(tiny_workspace)
+    next(button for button in app.button if button.label == "Next").click().run()
+    select(app, "Category").set_value(OTHER).run()
+    assert app.title[0].value == "Why “Harebell capped Finch”?"
+    assert select(app, "Photos of").value == OTHER
+    assert select(app, "Photo").value in (5, 6, 7, 8)
+    assert not app.error
+
+
+def test_explains_a_photo_of_another_bird(tiny_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(tiny_workspace)
+    select(app, "Photos of").set_value("012.Lantern_bellied_Shrike").run()
+    assert app.title[0].value == "Why “Ember capped Finch”?"
+    assert select(app, "Photo").value in (45, 46, 47, 48)
+    assert "Lantern bellied Shrike" in read_texts(app)
+    assert not app.error
+
+
+def test_gallery_offers_every_photo_and_takes_the_choice(
+    tiny_workspace: Path, open_app: OpenApp
+) -> None:
+    app = open_app(tiny_workspace)
+    next(button for button in app.button if button.label == "All photos").click().run()
+    assert {"1", "2", "3", "4"} <= {button.label for button in app.button}
+    app.button(key="choose-2").click().run()
+    assert select(app, "Photo").value == 2
+
+
+def test_link_opens_the_same_view(tiny_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(tiny_workspace)
+    next(button for button in app.button if button.label == "Next").click().run()
+    select(app, "Category").set_value(OTHER).run()
+    next(button for button in app.button if button.label == "Next").click().run()
+    segments(app, "x-feature to look at closely").set_value(4).run()
+    select(app, "Map layer").set_value("pool2").run()
+    app.slider[0].set_value(35).run()
+    segments(app, "Drawing").set_value("raw grid").run()
+
+    link = app.code[-1].value
+    params = {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
+    other = open_app(tiny_workspace, **params)
+    assert not other.warning
+    assert other.code[-1].value == link
+    for label in ("Category", "Photos of", "Photo", "Map layer", "Colour map"):
+        assert select(other, label).value == select(app, label).value
+    assert segments(other, "x-feature to look at closely").value == 4
+    assert segments(other, "Drawing").value == "raw grid"
+    assert other.slider[0].value == 35
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("category", "Dodo"),
+        ("run", "NN, 9 x-features, seed 3"),
+        ("photos_of", "Dodo"),
+        ("photo", "<script>alert(1)</script>"),
+        ("feature", "x-feature 99"),
+        ("layer", "pool9"),
+        ("colours", "jet"),
+        ("opacity", "900"),
+        ("opacity", "much"),
+        ("scale", ""),
+        ("drawing", "crayon"),
+    ],
+)
+def test_what_a_link_asks_for_in_vain_is_told(
+    tiny_workspace: Path, open_app: OpenApp, name: str, value: str
+) -> None:
+    app = open_app(tiny_workspace, **{name: value})
+    assert not app.exception
+    assert not app.error
+    assert len(app.warning) == 1
+    assert "The link asks for the" in app.warning[0].value
+    assert "<" not in app.warning[0].value
+    assert app.title[0].value == "Why “Ember capped Finch”?"
+    app.run()
+    assert not app.warning
+
+
+def test_arrays_for_download_say_what_they_are(tiny_workspace: Path, tmp_path: Path) -> None:
+    workspace = Workspace(tiny_workspace)
+    entry, photo = workspace.list_modules()[0], workspace.dataset.get_photo(2)
+    assert make_file_name(entry, photo).startswith("ember-capped-finch_srae-k5-s0")
+    file = tmp_path / "arrays.npz"
+    file.write_bytes(make_arrays(workspace, entry, photo, "pool3"))
+    with np.load(file, allow_pickle=False) as arrays:
+        explanation = workspace.explain(entry, workspace.load_parts(photo).image, "pool3")
+        np.testing.assert_array_equal(arrays["raw_maps"], explanation.maps)
+        assert arrays["contributions"].sum() == pytest.approx(float(arrays["y_bar"]), abs=1e-5)
+        assert str(arrays["map_layer"]) == "pool3"
+        assert int(arrays["image_id"]) == 2
+        histogram = workspace.measure_parts(workspace.load_parts(photo), explanation).values
+        np.testing.assert_allclose(arrays["part_histogram"], histogram)
+        shares = arrays["part_histogram"].sum(axis=1) + arrays["share_outside_box"]
+        assert set(np.round(shares, 6)) <= {0.0, 1.0}
+
+
+def test_a_retrained_module_is_explained_anew(own_workspace: Path, open_app: OpenApp) -> None:
+    workspace = Workspace(own_workspace)
+    entry, photo = workspace.list_modules()[0], workspace.dataset.get_photo(2)
+    before = cached.make_module_key(workspace, entry)
+    entry.path.write_bytes(entry.path.read_bytes() + b"")
+    assert cached.make_module_key(workspace, entry) != before
+    key = cached.make_photo_key(photo)
+    photo.path.write_bytes(photo.path.read_bytes())
+    assert cached.make_photo_key(photo) != key
+
+
+def test_about_page_names_paper_and_data(tiny_workspace: Path) -> None:
+    app = AppTest.from_file(REPOSITORY_ROOT / "pages" / "about.py", default_timeout=30).run()
+    assert not app.exception
+    texts = read_texts(app)
+    for words in (
+        "Sparse Reconstruction Autoencoder",
+        "1608.00507",
+        "CUB-200-2011",
+        "Painted birds",
+    ):
+        assert words in texts

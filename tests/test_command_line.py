@@ -1,0 +1,293 @@
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+
+from explorer import __main__ as command_line
+from explorer.config import REPOSITORY_ROOT
+from explorer.nn.backbones import build_network
+from explorer.workspace import Workspace
+
+TINY = ["--epochs", "1", "--pretrain-epochs", "0", "--widths", "8"]
+
+
+class Result(NamedTuple):
+    """What a command left: its exit status, and its texts with line breaks taken out."""
+
+    status: int
+    out: str
+    err: str
+
+
+Call = Callable[..., Result]
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Return a function that runs the command line in this process, as `main` does."""
+
+    def run(*arguments: object) -> Result:
+        monkeypatch.setattr(sys, "argv", ["explorer", *map(str, arguments)])
+        status = 0
+        try:
+            command_line.main()
+        except SystemExit as stop:
+            status = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return Result(status, *(" ".join(text.split()) for text in captured))
+
+    return run
+
+
+def check_refusal(result: Result, *words: str) -> None:
+    """Check for status 1 and a message, without a traceback, that holds `words`."""
+    assert result.status == 1
+    assert result.err.startswith("Error: ")
+    assert "Traceback" not in result.out + result.err
+    # Long paths are broken anywhere when they are printed.
+    squeezed = result.err.replace(" ", "")
+    for word in words:
+        assert word.replace(" ", "") in squeezed
+
+
+# What works
+
+
+def test_new_says_what_comes_next(call: Call, tmp_path: Path, painted_root: Path) -> None:
+    folder = tmp_path / "w"
+    result = call("new", folder, "--cub", painted_root, "--arch", "vgg_small")
+    assert result.status == 0
+    assert "72 photos of 12 categories, 12 of them held out" in result.out
+    assert "python -m explorer finetune" in result.out
+    assert Workspace(folder).settings.architecture == "vgg_small"
+
+
+def test_new_takes_weights_layer_and_split(call: Call, tmp_path: Path, painted_root: Path) -> None:
+    torch.save(build_network("vgg_small", 12, batch_norm=False).state_dict(), tmp_path / "a.pth")
+    options = ["--arch", "vgg_small", "--weights", tmp_path / "a.pth", "--layer", "fc7"]
+    result = call("new", tmp_path / "w", "--cub", painted_root, *options, "--held-out", "last:2")
+    assert result.status == 0
+    assert "24 of them held out" in result.out
+    assert "--category NAME" in result.out
+    assert Workspace(tmp_path / "w").backbone.z_layer == "fc7"
+
+
+def test_new_accepts_a_relative_folder(
+    call: Call, tmp_path: Path, painted_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(painted_root.parent)
+    assert call("new", tmp_path / "w", "--cub", "birds", "--arch", "vgg_small").status == 0
+    monkeypatch.chdir(tmp_path)
+    assert len(Workspace(tmp_path / "w").dataset.photos) == 72
+
+
+def test_finetune_reports_accuracy(call: Call, own_workspace: Path) -> None:
+    result = call("finetune", own_workspace, "--epochs", 1, "--batch-size", 60, "--device", "cpu")
+    assert result.status == 0
+    assert "on 12 held-out photos" in result.out
+    report = Workspace(own_workspace).classifier_report
+    assert f"test {report['test_accuracy']:.3f}" in result.out
+    assert report["settings"]["epochs"] == 1
+
+
+def test_train_measures_what_it_trains(call: Call, own_workspace: Path) -> None:
+    opened = Workspace(own_workspace)
+    names = [category[4:].replace("_", " ").lower() for category in opened.dataset.categories]
+    result = call(
+        "train", own_workspace, "--category", names[3], "--category", names[5],
+        "--method", "nn", "--x-features", 3, "--seed", 2, *TINY,
+    )  # fmt: skip
+    assert result.status == 0
+    new = [entry for entry in opened.list_modules() if entry.run.startswith("nn-k3-s2")]
+    assert [entry.category for entry in new] == [opened.dataset.categories[i] for i in (3, 5)]
+    assert all(opened.load_metrics(entry) is not None for entry in new)
+    assert opened.load_module(new[0])[0].settings.widths == (8,)
+    assert "locality" in result.out
+
+
+def test_train_all_trains_every_category(
+    call: Call, own_workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Workspace, "evaluate_module", lambda *_: iter(()))
+    assert call("train", own_workspace, "--all", *TINY).status == 0
+    opened = Workspace(own_workspace)
+    assert {entry.category for entry in opened.list_modules()} == set(opened.dataset.categories)
+
+
+def test_evaluate_measures_classifier_and_modules(call: Call, own_workspace: Path) -> None:
+    opened = Workspace(own_workspace)
+    (entry,) = opened.list_modules()
+    before = json.loads(entry.metrics_path.read_text())
+    entry.metrics_path.unlink()
+    result = call("evaluate", own_workspace)
+    assert result.status == 0
+    assert "Classifier: accuracy" in result.out
+    assert "on 12 held-out photos" in result.out
+    assert json.loads(entry.metrics_path.read_text()) == before
+
+
+def test_help_lists_the_commands() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "explorer", "--help"],
+        capture_output=True, text=True, check=False, cwd=REPOSITORY_ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0
+    for name in ("new", "finetune", "train", "evaluate", "demo"):
+        assert name in done.stdout
+
+
+def test_an_expected_failure_in_a_real_process(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "explorer", "evaluate", str(tmp_path)],
+        capture_output=True, text=True, check=False, cwd=REPOSITORY_ROOT,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert "not a workspace" in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--arch", "resnet50"], ["'resnet50'", "vgg19, vgg16, vgg_small"]),
+        (["--arch", "vgg_small", "--held-out", "half"], ["'half'", "last:N"]),
+        (["--arch", "vgg_small", "--held-out", "last:6"], ["no training photo"]),
+        (["--arch", "vgg_small", "--layer", "fc8"], ["'fc8'", "fc6, fc7"]),
+        (["--arch", "vgg_small", "--weights", "gone.pth"], ["no file gone.pth"]),
+    ],
+)
+def test_new_refuses_what_it_does_not_know(
+    call: Call, tmp_path: Path, painted_root: Path, options: list[str], words: list[str]
+) -> None:
+    check_refusal(call("new", tmp_path / "w", "--cub", painted_root, *options), *words)
+    assert not (tmp_path / "w" / "workspace.json").exists()
+
+
+def test_new_refuses_a_folder_that_is_no_cub(call: Call, tmp_path: Path) -> None:
+    check_refusal(call("new", tmp_path / "w", "--cub", tmp_path), "images.txt")
+
+
+def test_new_refuses_a_workspace_that_exists(
+    call: Call, own_workspace: Path, painted_root: Path
+) -> None:
+    check_refusal(
+        call("new", own_workspace, "--cub", painted_root, "--arch", "vgg_small"),
+        "is a workspace already",
+    )
+
+
+def test_train_suggests_the_category_that_was_meant(call: Call, own_workspace: Path) -> None:
+    name = Workspace(own_workspace).dataset.categories[0]
+    result = call("train", own_workspace, "--category", name[4:-1].replace("_", " ") + "q")
+    check_refusal(result, "did you mean", name)
+
+
+@pytest.mark.parametrize("options", [[], ["--all", "--category", "x"]])
+def test_train_wants_either_categories_or_all(
+    call: Call, own_workspace: Path, options: list[str]
+) -> None:
+    check_refusal(call("train", own_workspace, *options), "--category NAME", "--all")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--widths", "800;100"], ["whole numbers such as 800,100", "'800;100'"]),
+        (["--widths", "8,0"], ["at least 1"]),
+        (["--widths", "8,-2"], ["at least 1"]),
+        (["--method", "pca"], ["'pca'", "srae, nn, sae"]),
+        (["--x-features", "0"], ["at least 1"]),
+        (["--q", "0"], ["q above 0"]),
+        (["--beta", "-1"], ["at least 0"]),
+        (["--beta", "nan"], ["at least 0"]),
+        (["--epochs", "0"], ["at least 1"]),
+        (["--learning-rate", "nan"], ["above 0"]),
+        (["--device", "banana"], ["'banana'"]),
+    ],
+)
+def test_train_refuses_impossible_settings(
+    call: Call, own_workspace: Path, options: list[str], words: list[str]
+) -> None:
+    name = Workspace(own_workspace).dataset.categories[0]
+    check_refusal(call("train", own_workspace, "--category", name, *options), *words)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--epochs", "0"], ["at least 1 epoch"]),
+        (["--batch-size", "1"], ["batches of at least 2"]),
+        (["--initial", "gone.pth"], ["no file gone.pth"]),
+        (["--initial", "imagenet"], ["from scratch"]),
+        (["--seed", "-1"], ["seed"]),
+        (["--workers", "-1"], ["workers"]),
+        (["--learning-rate", "nan"], ["learning rate"]),
+    ],
+)
+def test_finetune_refuses_impossible_settings(
+    call: Call, own_workspace: Path, options: list[str], words: list[str]
+) -> None:
+    before = Workspace(own_workspace).backbone.sha256
+    check_refusal(call("finetune", own_workspace, *options), *words)
+    assert Workspace(own_workspace).backbone.sha256 == before
+
+
+@pytest.mark.parametrize("command", ["finetune", "evaluate"])
+def test_a_folder_that_is_no_workspace_is_refused(call: Call, tmp_path: Path, command: str) -> None:
+    check_refusal(call(command, tmp_path), "is not a workspace", "python -m explorer new")
+
+
+def test_workspace_without_a_classifier_says_how_to_get_one(
+    call: Call, tmp_path: Path, painted_root: Path
+) -> None:
+    call("new", tmp_path / "w", "--cub", painted_root, "--arch", "vgg_small")
+    for command in (["evaluate"], ["train", "--all"]):
+        check_refusal(
+            call(command[0], tmp_path / "w", *command[1:]), "no classifier yet", "finetune"
+        )
+
+
+def test_demo_does_not_write_into_a_folder_with_something_in_it(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "precious.txt").write_text("mine")
+    check_refusal(call("demo", tmp_path), "is not empty", "--force")
+    assert (tmp_path / "precious.txt").read_text() == "mine"
+
+
+def test_demo_forced_spares_a_folder_that_is_no_workspace(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "precious.txt").write_text("mine")
+    monkeypatch.setattr(command_line, "build_demo", lambda *_: iter(()))
+    check_refusal(call("demo", tmp_path, "--force"))
+    assert (tmp_path / "precious.txt").read_text() == "mine"
+
+
+def test_demo_refuses_a_file(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    check_refusal(call("demo", tmp_path / "file"))
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["[/]", "[bold]", "[/x] bird"])
+def test_square_brackets_are_printed_as_they_are(
+    call: Call, own_workspace: Path, name: str
+) -> None:
+    check_refusal(call("train", own_workspace, "--category", name), f"'{name}'")
+
+
+def test_a_disk_that_cannot_be_written_is_told_in_a_sentence(
+    call: Call, own_workspace: Path
+) -> None:
+    shutil.rmtree(own_workspace / "features", ignore_errors=True)
+    (own_workspace / "features").write_text("a file where a folder should be")
+    check_refusal(call("evaluate", own_workspace), "features")

@@ -1,0 +1,149 @@
+"""The workspace that ships keeps what it promises."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from explorer.config import DEMO_WORKSPACE
+from explorer.data.transforms import prepare_image
+from explorer.workspace import Workspace
+
+Run = Callable[[Any], Any]
+CACHES = {"features", "maps"}
+MOST_BYTES = 15_000_000
+
+
+@pytest.fixture(scope="module")
+def demo() -> Workspace:
+    return Workspace(DEMO_WORKSPACE)
+
+
+@pytest.fixture(scope="module")
+def metrics(demo: Workspace) -> list[dict[str, Any]]:
+    found = [demo.load_metrics(entry) for entry in demo.list_modules()]
+    return [item for item in found if item is not None]
+
+
+def list_shipped_files() -> list[Path]:
+    return [
+        path
+        for path in DEMO_WORKSPACE.rglob("*")
+        if path.is_file() and not CACHES & set(path.relative_to(DEMO_WORKSPACE).parts)
+    ]
+
+
+def test_it_is_small_enough_to_ship() -> None:
+    files = list_shipped_files()
+    assert files
+    assert sum(path.stat().st_size for path in files) <= MOST_BYTES
+
+
+def test_it_holds_what_belongs_there_and_nothing_else() -> None:
+    names = {path.suffix for path in list_shipped_files()}
+    assert names == {".jpg", ".txt", ".json", ".safetensors"}
+    assert not [path for path in list_shipped_files() if path.name.startswith(".")]
+
+
+def test_it_does_not_depend_on_where_it_lies(demo: Workspace) -> None:
+    assert not Path(demo.settings.dataset).is_absolute()
+    assert demo.dataset.root.is_relative_to(demo.path)
+
+
+def test_its_birds_are_painted(demo: Workspace) -> None:
+    assert demo.is_painted
+    assert len(demo.dataset.photos) == 720
+    assert len(demo.dataset.categories) == 12
+    assert {len(demo.dataset.photos_of(c)) for c in demo.dataset.categories} == {60}
+    assert demo.dataset.warnings == ()
+
+
+def test_every_category_has_a_module_that_fits_the_classifier(demo: Workspace) -> None:
+    entries = demo.list_modules()
+    assert tuple(entry.category for entry in entries) == demo.dataset.categories
+    for entry in entries:
+        module, record = demo.load_module(entry)
+        assert record.category == entry.category
+        assert record.settings["method"] == "srae"
+        assert module.settings.x_features == 5
+        held_out = {photo.image_id for photo in demo.held_out}
+        assert set(record.split["test"]) <= held_out
+        assert not set(record.split["test"]) & set(record.split["train"])
+
+
+def test_recorded_accuracy_is_high(demo: Workspace) -> None:
+    assert demo.classifier_report["test_accuracy"] >= 0.95
+    assert demo.classifier_report["photos"]["test"] == len(demo.held_out) == 180
+
+
+def test_accuracy_holds_when_it_is_measured_from_the_files(demo: Workspace) -> None:
+    architecture = demo.backbone.architecture
+    right = 0
+    for start in range(0, len(demo.held_out), 30):
+        photos = demo.held_out[start : start + 30]
+        pixels = np.stack(
+            [
+                prepare_image(
+                    demo.load_parts(photo).image,
+                    architecture.input_size,
+                    architecture.mean,
+                    architecture.std,
+                )
+                for photo in photos
+            ]
+        )
+        _, logits = demo.backbone.compute_features(torch.from_numpy(pixels))
+        found = logits.argmax(1).tolist()
+        right += sum(a == b.category_index for a, b in zip(found, photos, strict=True))
+    accuracy = right / len(demo.held_out)
+    assert accuracy >= 0.95
+    # A photo on the edge may fall to the other side with another library of linear algebra.
+    assert accuracy == pytest.approx(demo.classifier_report["test_accuracy"], abs=1.01 / 180)
+
+
+def test_modules_are_faithful(metrics: list[dict[str, Any]]) -> None:
+    assert len(metrics) == 12
+    relative = [item["test"]["faithfulness"]["relative_f_reg"] for item in metrics]
+    assert np.mean(relative) <= 0.03, relative
+
+
+def test_x_features_are_alive(metrics: list[dict[str, Any]]) -> None:
+    assert min(sum(item["live"]) for item in metrics) >= 3
+
+
+def test_maps_lie_on_parts(metrics: list[dict[str, Any]]) -> None:
+    for item in metrics:
+        assert item["locality"]["test"]["mean_locality"] < np.log(15)
+
+
+@pytest.mark.slow
+def test_measurements_can_be_repeated(demo: Workspace, run: Run, tmp_path: Path) -> None:
+    """On a copy of one module: nothing that ships is written by a test."""
+    ignore = shutil.ignore_patterns("features", "maps")
+    copied = Workspace(Path(shutil.copytree(demo.path, tmp_path / "demo", ignore=ignore)))
+    entry = copied.list_modules()[6]
+    stored = copied.load_metrics(entry)
+    assert stored is not None
+    measured = json.loads(json.dumps(run(copied.evaluate_module(entry))))
+    compare(measured, stored, entry.category)
+
+
+def compare(found: Any, stored: Any, where: str) -> None:
+    """Compare nested measurements; numbers may differ in their last digits."""
+    if isinstance(stored, dict):
+        assert found.keys() == stored.keys(), where
+        for name in stored:
+            compare(found[name], stored[name], f"{where}.{name}")
+    elif isinstance(stored, list):
+        assert len(found) == len(stored), where
+        for index, value in enumerate(stored):
+            compare(found[index], value, f"{where}[{index}]")
+    elif isinstance(stored, float):
+        assert found == pytest.approx(stored, rel=1e-3, abs=1e-4), where
+    else:
+        assert found == stored, where
