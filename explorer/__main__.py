@@ -22,8 +22,7 @@ from rich.progress import Progress as ProgressBar
 from rich.table import Table
 
 from explorer.config import DEMO_WORKSPACE, ExplorerError, Progress
-from explorer.demo import BIRDS_FOLDER, build_demo
-from explorer.layout import SETTINGS_FILE
+from explorer.demo import build_demo, is_demo
 from explorer.nn.srae import ModuleSettings
 from explorer.training.finetune import FinetuneSettings
 from explorer.training.trainer import TrainingSettings
@@ -256,17 +255,16 @@ def _print_modules(workspace: Workspace) -> None:
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where to build it.")] = DEMO_WORKSPACE,
-    force: Annotated[bool, typer.Option(help="Replace what is there.")] = False,
+    force: Annotated[bool, typer.Option(help="Start from nothing.")] = False,
 ) -> None:
-    """Rebuild the demo from nothing: paint, fine-tune, train all modules, measure."""
+    """Build the demo: paint, fine-tune, train all modules, measure; goes on where it stopped."""
     if folder.exists() and not folder.is_dir():
         raise ExplorerError(f"{folder} is a file. Name a folder.")
     if folder.exists() and any(folder.iterdir()):
-        if not force:
-            raise ExplorerError(f"{folder} is not empty. Give another folder, or --force.")
-        if not (folder / SETTINGS_FILE).is_file() or not (folder / BIRDS_FOLDER).is_dir():
-            raise ExplorerError(f"{folder} is not a demo, so --force will not delete it.")
-        shutil.rmtree(folder)
+        if not is_demo(folder):
+            raise ExplorerError(f"{folder} is neither empty nor a demo. Name another folder.")
+        if force:
+            shutil.rmtree(folder)
     follow(build_demo(folder))
     built = Workspace(folder)
     _print_modules(built)

@@ -6,6 +6,13 @@ from pathlib import Path
 from explorer.config import Progress
 from explorer.data.augment import AugmentSettings
 from explorer.data.painted.dataset import paint_dataset
+from explorer.layout import (
+    CLASSIFIER_FILE,
+    FEATURES_FOLDER,
+    METRICS_FILE,
+    MODULES_FOLDER,
+    SETTINGS_FILE,
+)
 from explorer.nn.srae import ModuleSettings
 from explorer.training.finetune import FinetuneSettings
 from explorer.training.trainer import TrainingSettings
@@ -20,12 +27,39 @@ _FINETUNE = FinetuneSettings(epochs=40, augment=AugmentSettings(min_zoom=0.6, mi
 def build_demo(folder: Path) -> Generator[Progress, None, Workspace]:
     """Paint the birds, fine-tune the network and train and measure all modules, seeded.
 
-    Weights are kept in half precision so that the whole demo stays small enough to ship.
+    Weights are kept in half precision so that the whole demo stays small enough to ship. What an
+    earlier, interrupted build has finished is kept.
     """
-    yield from paint_dataset(folder / BIRDS_FOLDER)
-    workspace = Workspace.create(folder, WorkspaceSettings(dataset=BIRDS_FOLDER, half=True))
-    yield from workspace.finetune(_FINETUNE)
+    if not (folder / BIRDS_FOLDER).exists():
+        yield from paint_dataset(folder / BIRDS_FOLDER)
+    if not (folder / SETTINGS_FILE).exists():
+        Workspace.create(folder, WorkspaceSettings(dataset=BIRDS_FOLDER, half=True))
+    workspace = Workspace(folder)
+    if not workspace.settings.classifier_sha256:
+        yield from workspace.finetune(_FINETUNE)
+    if workspace.load_classifier_metrics() is None:
+        yield from workspace.measure_classifier()
+    measured = {
+        entry.category
+        for entry in workspace.list_modules()
+        if workspace.load_metrics(entry) is not None
+    }
     for category in workspace.dataset.categories:
-        entry = yield from workspace.train_module(category, ModuleSettings(), TrainingSettings())
-        yield from workspace.evaluate_module(entry)
+        if category not in measured:
+            settings = ModuleSettings(), TrainingSettings()
+            entry = yield from workspace.train_module(category, *settings)
+            yield from workspace.evaluate_module(entry)
     return workspace
+
+
+def is_demo(folder: Path) -> bool:
+    """Tell whether `folder` is a demo, finished or not, and nothing else."""
+    names = {path.name for path in folder.iterdir()}
+    return BIRDS_FOLDER in names and names <= {
+        BIRDS_FOLDER,
+        SETTINGS_FILE,
+        CLASSIFIER_FILE,
+        METRICS_FILE,
+        FEATURES_FOLDER,
+        MODULES_FOLDER,
+    }

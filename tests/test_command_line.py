@@ -259,7 +259,7 @@ def test_workspace_without_a_classifier_says_how_to_get_one(
 
 def test_demo_does_not_write_into_a_folder_with_something_in_it(call: Call, tmp_path: Path) -> None:
     (tmp_path / "precious.txt").write_text("mine")
-    check_refusal(call("demo", tmp_path), "is not empty", "--force")
+    check_refusal(call("demo", tmp_path), "neither empty nor a demo")
     assert (tmp_path / "precious.txt").read_text() == "mine"
 
 

@@ -12,6 +12,7 @@ import torch
 
 from explorer.config import DEMO_WORKSPACE
 from explorer.data.transforms import prepare_image
+from explorer.demo import build_demo, is_demo
 from explorer.workspace import Workspace
 
 Run = Callable[[Any], Any]
@@ -147,3 +148,12 @@ def compare(found: Any, stored: Any, where: str) -> None:
         assert found == pytest.approx(stored, rel=1e-3, abs=1e-4), where
     else:
         assert found == stored, where
+
+
+def test_building_it_again_keeps_what_is_finished(demo: Workspace, tmp_path: Path) -> None:
+    copy = tmp_path / "demo"
+    shutil.copytree(demo.path, copy, ignore=shutil.ignore_patterns(*CACHES))
+    assert is_demo(copy)
+    assert list(build_demo(copy)) == []
+    (copy / "diary.txt").write_text("mine")
+    assert not is_demo(copy)

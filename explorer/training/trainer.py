@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from explorer.config import ExplorerError, Progress
 from explorer.nn.srae import ExplanationModule, Loss, ModuleSettings, compute_loss
-
-_INITIAL_V_SCALE = 0.1
+from explorer.training.initialisation import centre_biases, initialise_v, revive_x_features
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,8 @@ def train_module(
     Notes
     -----
     The same seed on the same machine gives the same weights. The global random state is left
-    alone.
+    alone. X-features that die in the first half of the joint training are revived (see
+    `revive_x_features`); later ones are left to what the loss makes of them.
     """
     generator = torch.Generator().manual_seed(settings.seed)
     module = ExplanationModule(train.z.shape[1], module_settings, generator).to(train.z.device)
@@ -118,12 +118,13 @@ def train_module(
     stages = _get_stages(module, train)
     pretrain_total = settings.pretrain_epochs * len(_get_linears(module.encoder))
     total = pretrain_total + settings.epochs * len(stages)
+    is_joint = module_settings.method != "sae"
     done = 0
     for error in _pretrain_layers(module, train.z, fit):
         done += 1
         yield Progress("Pretraining layer by layer", done, total, {"reconstruction": error})
     if pretrain_total:
-        _initialise_v(module, train)
+        initialise_v(module, train.z, train.y_hat, train.is_positive)
     for stage, parameters, compute_terms in stages:
         for loss in fit.run(parameters, compute_terms, settings.epochs):
             done += 1
@@ -136,6 +137,8 @@ def train_module(
                     "The loss is no longer finite. Lower the learning rate, β or q and try again."
                 )
             yield Progress(stage, done, total, values)
+            if is_joint and done < pretrain_total + settings.epochs // 2:
+                revive_x_features(module, train.z, train.y_hat)
     return module.cpu().eval().requires_grad_(False)
 
 
@@ -194,7 +197,7 @@ def _pretrain_layers(module: ExplanationModule, z: Tensor, fit: _Fit) -> Iterato
     inputs = z
     pairs = zip(_get_linears(module.encoder), _get_linears(module.decoder)[::-1], strict=True)
     for encode, decode in pairs:
-        _centre_biases(encode, inputs)
+        centre_biases(encode, inputs)
 
         def compute_terms(
             rows: Tensor,
@@ -210,32 +213,6 @@ def _pretrain_layers(module: ExplanationModule, z: Tensor, fit: _Fit) -> Iterato
             yield terms["total"]
         with torch.no_grad():
             inputs = encode(inputs).relu()
-
-
-@torch.no_grad()
-def _centre_biases(layer: nn.Linear, inputs: Tensor) -> None:
-    """Shift biases so that every unit fires on most photos, and none starts out dead."""
-    layer.bias.sub_(layer(inputs).quantile(0.3, dim=0))
-
-
-@torch.no_grad()
-def _initialise_v(module: ExplanationModule, train: TrainingData) -> None:
-    """Start v as a faint ridge regression of ŷ on E in which positives weigh as much as negatives.
-
-    Positives are few. With a random v it happens that no x-feature speaks *for* the category, and
-    the first steps, which fit the many negatives, switch off for good the units that could have.
-    """
-    x_features = module.encoder(train.z)
-    weights = torch.where(
-        train.is_positive,
-        0.5 / train.is_positive.sum().clamp(min=1),
-        0.5 / (~train.is_positive).sum().clamp(min=1),
-    )
-    gram = x_features.T @ (weights[:, None] * x_features)
-    ridge = 1e-3 * gram.diagonal().mean() + 1e-8
-    gram += ridge * torch.eye(len(gram), device=gram.device)
-    solution = torch.linalg.solve(gram, x_features.T @ (weights * train.y_hat))
-    module.v.weight.copy_(_INITIAL_V_SCALE * solution[None])
 
 
 _Stage = tuple[str, list[nn.Parameter], Callable[[Tensor], Loss]]
