@@ -31,10 +31,10 @@ def test_v_speaks_for_the_category_and_against_the_others(
     is_positive = torch.arange(200) < 10
     y_hat = torch.where(is_positive, 8.0, -2.0)
     z[is_positive, 0] += 3
+    hidden = z
     for layer in (module.encoder[0], module.encoder[2], module.encoder[4]):
-        inputs = z if layer is module.encoder[0] else hidden
-        centre_biases(layer, inputs)
-        hidden = layer(inputs).relu().detach()
+        centre_biases(layer, hidden)
+        hidden = layer(hidden).relu().detach()
     initialise_v(module, z, y_hat, is_positive)
     y_bar = module(z).y_bar.detach()
     assert module.v.weight.max() > 0 > module.v.weight.min()
