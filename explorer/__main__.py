@@ -23,6 +23,8 @@ from rich.table import Table
 
 from explorer.config import DEMO_WORKSPACE, ExplorerError, Progress
 from explorer.demo import build_demo, is_demo
+from explorer.evaluation import EvaluationSettings, compare_methods, write_results
+from explorer.methods import get_methods
 from explorer.nn.srae import ModuleSettings
 from explorer.training.finetune import FinetuneSettings
 from explorer.training.trainer import TrainingSettings
@@ -184,7 +186,7 @@ def train(
     module_settings = ModuleSettings(
         method=method,
         x_features=x_features,
-        widths=_parse_widths(widths),
+        widths=_parse_numbers(widths, "--widths", "800,100"),
         beta=beta,
         q=q,
         pull_away=pull_away,
@@ -204,18 +206,30 @@ def train(
     _print_modules(opened)
 
 
-def _parse_widths(text: str) -> tuple[int, ...]:
+def _parse_numbers(text: str, option: str, example: str) -> tuple[int, ...]:
     try:
-        return tuple(int(width) for width in text.split(",") if width.strip())
+        return tuple(int(number) for number in text.split(",") if number.strip())
     except ValueError as error:
         raise ExplorerError(
-            f"--widths takes whole numbers such as 800,100, not {text!r}."
+            f"{option} takes whole numbers such as {example}, not {text!r}."
         ) from error
 
 
 @app.command()
-def evaluate(workspace: WorkspacePath, device: Device = "auto") -> None:
-    """Measure the classifier and every module on held-out photos."""
+def evaluate(
+    workspace: WorkspacePath,
+    methods: Annotated[
+        str,
+        typer.Option(help="Compare methods as the paper's Table 1: 'all', or srae,nn,z,…"),
+    ] = "",
+    categories: Annotated[
+        int, typer.Option(help="Compare on so many random categories; 0 for all.")
+    ] = 0,
+    seeds: Annotated[str, typer.Option(help="Seeds of modules and splits, such as 0,1,2.")] = "0",
+    draw_seed: Annotated[int, typer.Option(help="Seed of the draw of categories.")] = 0,
+    device: Device = "auto",
+) -> None:
+    """Measure the classifier and every module on held-out photos, or compare methods."""
     opened = Workspace(workspace, device)
     accuracy = follow(opened.measure_classifier())
     console.print(
@@ -223,6 +237,17 @@ def evaluate(workspace: WorkspacePath, device: Device = "auto") -> None:
         f"{accuracy['test_photos']} held-out photos, "
         f"{_format_share(accuracy['train_accuracy'])} on the others."
     )
+    if methods:
+        settings = EvaluationSettings(
+            methods=tuple(method.name for method in get_methods(methods)),
+            categories=categories,
+            seeds=_parse_numbers(seeds, "--seeds", "0,1,2"),
+            draw_seed=draw_seed,
+        )
+        tidy, table = write_results(opened.path, follow(compare_methods(opened, settings)))
+        console.print(table.read_text(encoding="utf-8"), markup=False, soft_wrap=True)
+        console.print(f"Every number: {tidy}", markup=False, soft_wrap=True)
+        return
     for entry in opened.list_modules():
         follow(opened.evaluate_module(entry))
     _print_modules(opened)

@@ -8,7 +8,6 @@ from threading import RLock
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from explorer.analysis.faithfulness import compute_contributions, compute_live_mask
@@ -55,7 +54,7 @@ from explorer.nn.checkpoint import (
     save_module,
 )
 from explorer.nn.devices import choose_device
-from explorer.nn.srae import ExplanationModule, ModuleSettings
+from explorer.nn.srae import ExplanationModule, ModuleSettings, apply_module
 from explorer.training.features import Features, load_or_compute_features
 from explorer.training.finetune import FinetuneSettings, finetune
 from explorer.training.trainer import TrainingData, TrainingSettings, train_module
@@ -267,7 +266,7 @@ class Workspace:
         features = yield from self.compute_features()
         split = draw_module_split(self.dataset, category, self.held_out, settings.seed)
         train, test = (
-            TrainingData.from_arrays(*self._select(features, category, ids), self.device)
+            TrainingData.from_arrays(*self.select_scores(features, category, ids), self.device)
             for ids in (split.train, split.test)
         )
         module = yield from train_module(train, test, module_settings, settings)
@@ -286,10 +285,10 @@ class Workspace:
         entry.metrics_path.unlink(missing_ok=True)
         return entry
 
-    def _select(
+    def select_scores(
         self, features: Features, category: str, image_ids: tuple[int, ...] | list[int]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
-        """Return Z, ŷ of `category`, and which photos are positives."""
+        """Return Z (M, S_z), ŷ of `category` (M,), and which photos are of it (M,)."""
         rows = features.get_rows(image_ids)
         index = self.dataset.categories.index(category)
         positives = {photo.image_id for photo in self.dataset.photos_of(category)}
@@ -307,9 +306,13 @@ class Workspace:
     ) -> Explanation:
         """Explain the score of the module's category on an RGB image (H, W, 3)."""
         module, record = self.load_module(entry)
-        architecture = self.backbone.architecture
-        pixels = prepare_image(image, architecture.input_size, architecture.mean, architecture.std)
+        pixels = self.prepare_image(image)
         return compute_explanation(self.backbone, module, record.category, pixels, stop)
+
+    def prepare_image(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Squash an RGB image (H, W, 3) to the classifier's input (3, h, w), normalised."""
+        architecture = self.backbone.architecture
+        return prepare_image(image, architecture.input_size, architecture.mean, architecture.std)
 
     def evaluate_module(self, entry: ModuleEntry) -> Generator[Progress, None, dict[str, Any]]:
         """Measure a module and write ``metrics.json`` beside it.
@@ -322,8 +325,8 @@ class Workspace:
         metrics: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "stop": DEFAULT_STOP}
         contributions = []
         for part, image_ids in record.split.items():
-            z, y_hat, is_positive = self._select(features, record.category, image_ids)
-            x_features, y_bar = _apply_module(module, z, self.device)
+            z, y_hat, is_positive = self.select_scores(features, record.category, image_ids)
+            x_features, y_bar = apply_module(module, z)
             contributions.append(
                 compute_contributions(x_features, module.v.weight[0].cpu().numpy())
             )
@@ -345,18 +348,18 @@ class Workspace:
             for name in ("all", *parts):
                 rows[name].append(len(histograms))
             annotated = self.load_parts(photo)
-            histogram = self.measure_parts(annotated, self.explain(entry, annotated.image))
+            histogram = self.measure_parts(annotated, self.explain(entry, annotated.image).maps)
             histograms.append(histogram.values)
             is_live.append(histogram.is_live)
             yield Progress("Drawing heatmaps", done, len(photos))
         return describe_locality(np.stack(histograms), np.stack(is_live), rows)
 
-    def measure_parts(self, parts: PhotoParts, explanation: Explanation) -> PartHistogram:
-        """Measure where the maps of a photo lie on the bird's parts."""
+    def measure_parts(self, parts: PhotoParts, maps: NDArray[np.float32]) -> PartHistogram:
+        """Measure where maps (K, h, w), >= 0, of a photo lie on the bird's parts."""
         size = (parts.image.shape[0], parts.image.shape[1])
-        grid = (explanation.maps.shape[1], explanation.maps.shape[2])
+        grid = (maps.shape[1], maps.shape[2])
         labels = compute_partition(parts.points, parts.visible, parts.box, size, grid)
-        return compute_part_histogram(explanation.maps, labels, len(self.dataset.part_names))
+        return compute_part_histogram(maps, labels, len(self.dataset.part_names))
 
     def load_metrics(self, entry: ModuleEntry) -> dict[str, Any] | None:
         """Read what `evaluate_module` wrote; None where it has not run yet."""
@@ -365,14 +368,6 @@ class Workspace:
     def load_record(self, entry: ModuleEntry) -> ModuleRecord:
         """Read a module's own description without loading any network."""
         return load_module_record(entry.path)
-
-
-@torch.inference_mode()
-def _apply_module(
-    module: ExplanationModule, z: NDArray[np.float32], device: torch.device
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    outputs = module(torch.from_numpy(np.array(z)).to(device))
-    return outputs.x_features.cpu().numpy(), outputs.y_bar.cpu().numpy()
 
 
 def _compute_mean(values: NDArray[np.bool_]) -> float | None:

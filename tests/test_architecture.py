@@ -31,7 +31,11 @@ ALLOWED: dict[str, set[str]] = {
     "render": {"config"},
     "workspace": BASE | ARRAYS | {"data", "nn", "attribution", "training"},
     "demo": BASE | ARRAYS | {"data", "nn", "attribution", "training", "workspace"},
-    "__main__": BASE | ARRAYS | {"data", "nn", "attribution", "training", "workspace", "demo"},
+    "methods": {"config", "nn"},
+    "evaluation": BASE | ARRAYS | {"data", "nn", "attribution", "training", "workspace", "methods"},
+    "__main__": BASE
+    | ARRAYS
+    | {"data", "nn", "attribution", "training", "workspace", "demo", "methods", "evaluation"},
     "ui": BASE | ARRAYS | {"data", "nn", "attribution", "training", "workspace"},
     "app": {"config", "ui"},
     "pages": BASE | ARRAYS | {"data", "attribution", "workspace", "ui"},

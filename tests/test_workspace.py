@@ -361,7 +361,7 @@ def test_photos_of_any_size_can_be_explained(workspace: Workspace, entry: Module
 def test_histogram_adds_up_to_at_most_one(workspace: Workspace, entry: ModuleEntry) -> None:
     photo = workspace.dataset.photos_of(entry.category)[1]
     parts = workspace.load_parts(photo)
-    histogram = workspace.measure_parts(parts, workspace.explain(entry, parts.image))
+    histogram = workspace.measure_parts(parts, workspace.explain(entry, parts.image).maps)
     values, is_live = histogram.values, histogram.is_live
     assert values.shape == (5, len(workspace.dataset.part_names))
     assert (values[:, ~photo.visible] == 0).all()

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from explorer.config import ExplorerError
@@ -227,3 +229,13 @@ def compute_loss(
     if settings.pull_away:
         pull_away = settings.pull_away * compute_pull_away(outputs.x_features)
     return Loss(faithfulness + reconstruction + pull_away, faithfulness, reconstruction, pull_away)
+
+
+@torch.inference_mode()
+def apply_module(
+    module: nn.Module, z: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Compute x-features (M, K) and ȳ (M,) from Z (M, S_z), arrays in and out."""
+    device = next(module.parameters()).device
+    outputs: ModuleOutputs = module(torch.from_numpy(np.array(z)).to(device))
+    return outputs.x_features.cpu().numpy(), outputs.y_bar.cpu().numpy()

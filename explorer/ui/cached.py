@@ -151,7 +151,7 @@ def _measure_parts(
     layer: str,
 ) -> PartHistogram:
     parts = load_parts(_photo, _workspace)
-    return _workspace.measure_parts(parts, explain(_workspace, _entry, _photo, layer))
+    return _workspace.measure_parts(parts, explain(_workspace, _entry, _photo, layer).maps)
 
 
 @dataclass(frozen=True)

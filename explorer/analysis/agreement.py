@@ -1,0 +1,132 @@
+"""How far a module's score can stand in for the classifier's, and how x-features differ."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linear_sum_assignment
+from scipy.stats import spearmanr
+
+
+def compute_rank_agreement(y_bar: ArrayLike, y_hat: ArrayLike) -> float | None:
+    """Compute Spearman's rank correlation of ȳ with ŷ.
+
+    Parameters
+    ----------
+    y_bar, y_hat : array_like, shape (M,), float
+        Scores of the module and of the classifier, in units of the logit.
+
+    Returns
+    -------
+    float or None
+        In [-1, 1]; None where one of them is the same on all photos.
+    """
+    y_bar, y_hat = np.asarray(y_bar, float), np.asarray(y_hat, float)
+    if len(y_bar) < 2 or np.ptp(y_bar) == 0 or np.ptp(y_hat) == 0:
+        return None
+    return float(spearmanr(y_bar, y_hat).statistic)
+
+
+def compute_one_against_all_accuracy(
+    score: ArrayLike, rival_logits: ArrayLike, is_positive: ArrayLike
+) -> float:
+    """Compute how often a score decides rightly whether a photo is of the category.
+
+    Parameters
+    ----------
+    score : array_like, shape (M,), float
+        ŷ or ȳ of the category.
+    rival_logits : array_like, shape (M, C - 1), float
+        The classifier's logits of all other categories.
+    is_positive : array_like, shape (M,), bool
+        Photos of the category.
+
+    Returns
+    -------
+    float
+        In [0, 1], the mean of the accuracy on positives and on negatives, so that the few
+        positives count. A photo is taken for the category when its score beats every rival.
+    """
+    is_taken = np.asarray(score) > np.asarray(rival_logits).max(axis=1)
+    is_positive = np.asarray(is_positive, bool)
+    return float((is_taken[is_positive].mean() + (~is_taken[~is_positive]).mean()) / 2)
+
+
+def compute_mean_squared_cosine(x_features: ArrayLike) -> float | None:
+    """Compute the orthogonality of x-features: mean squared cosine over all pairs.
+
+    Parameters
+    ----------
+    x_features : array_like, shape (M, K), float
+        Activations over photos. Columns that are zero everywhere (dead) are left out.
+
+    Returns
+    -------
+    float or None
+        In [0, 1], 0 for orthogonal x-features; None with fewer than two live ones.
+    """
+    columns = np.asarray(x_features, float)
+    columns = columns[:, np.any(columns != 0, axis=0)]
+    count = columns.shape[1]
+    if count < 2:
+        return None
+    unit = columns / np.linalg.norm(columns, axis=0)
+    cosines = unit.T @ unit
+    squares = cosines[~np.eye(count, dtype=bool)] ** 2
+    return float(squares.mean())
+
+
+@dataclass(frozen=True, eq=False)
+class Matching:
+    """X-features of one run paired with those of another.
+
+    Attributes
+    ----------
+    pairs : NDArray of int64
+        (N, 2): indices in the first and in the second run.
+    similarity : NDArray of float64
+        (N,), of each pair.
+    """
+
+    pairs: NDArray[np.int64]
+    similarity: NDArray[np.float64]
+
+    @property
+    def mean(self) -> float | None:
+        """Mean similarity of the pairs; None where there is none."""
+        return float(self.similarity.mean()) if len(self.similarity) else None
+
+
+def match_x_features(similarity: ArrayLike) -> Matching:
+    """Pair x-features one to one so that the sum of their similarities is greatest.
+
+    Parameters
+    ----------
+    similarity : array_like, shape (K, L), float
+        Of each x-feature of one run to each of another; finite.
+    """
+    matrix = np.asarray(similarity, float)
+    rows, columns = linear_sum_assignment(matrix, maximize=True)
+    return Matching(np.stack([rows, columns], axis=1), matrix[rows, columns])
+
+
+def compute_correlations(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
+    """Correlate every column of one array with every column of another.
+
+    Parameters
+    ----------
+    first, second : array_like, shapes (M, K) and (M, L), float
+        Such as activations of two runs on the same photos.
+
+    Returns
+    -------
+    ndarray, shape (K, L), float64
+        In [-1, 1]; 0 for a column without variance.
+    """
+    scaled = []
+    for array in (np.asarray(first, float), np.asarray(second, float)):
+        centred = array - array.mean(axis=0)
+        norm = np.linalg.norm(centred, axis=0)
+        scaled.append(np.divide(centred, norm, out=np.zeros_like(centred), where=norm > 0))
+    correlations: NDArray[np.float64] = scaled[0].T @ scaled[1]
+    return correlations

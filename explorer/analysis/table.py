@@ -1,0 +1,205 @@
+"""The comparison of methods as a table: means over categories, with bootstrap intervals."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+Record = Mapping[str, Any]
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over categories with its 95 % interval.
+
+    Attributes
+    ----------
+    mean, low, high : float
+        The mean, and the 2.5th and 97.5th percentile of means of resampled categories.
+    count : int
+        Categories that have a value.
+    """
+
+    mean: float
+    low: float
+    high: float
+    count: int
+
+
+def compute_estimate(values: ArrayLike, seed: int = 0) -> Estimate | None:
+    """Compute a mean and its percentile bootstrap interval.
+
+    Parameters
+    ----------
+    values : array_like, shape (N,), float
+        One value a category; finite.
+    seed : int
+        Of the resampling.
+
+    Returns
+    -------
+    Estimate or None
+        None where there are no values.
+
+    Notes
+    -----
+    Efron & Tibshirani, "An Introduction to the Bootstrap" (1993), section 13.3.
+    """
+    sample = np.asarray(values, float)
+    if not sample.size:
+        return None
+    rng = np.random.default_rng(seed)
+    means = rng.choice(sample, size=(_RESAMPLES, sample.size)).mean(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return Estimate(float(sample.mean()), float(low), float(high), sample.size)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number of one record: what the tidy file holds.
+
+    Attributes
+    ----------
+    method, category, measure : str
+        What was measured on what.
+    seed : int
+        Of module and split.
+    value : float
+        In the measure's unit.
+    """
+
+    method: str
+    category: str
+    seed: int
+    measure: str
+    value: float
+
+
+def list_rows(records: Iterable[Record]) -> list[Row]:
+    """Flatten records to one row a number; what is not defined has no row."""
+    rows = []
+    for record in records:
+        for measure, value in _list_values(record):
+            if value is not None:
+                rows.append(
+                    Row(record["method"], record["category"], record["seed"], measure, float(value))
+                )
+    return rows
+
+
+def _list_values(record: Record) -> Iterable[tuple[str, float | None]]:
+    for part in ("train", "test") if record["faithfulness"] else ():
+        for name, value in record["faithfulness"][part].items():
+            yield f"{name}_{part}", value
+    yield "live_x_features", sum(record["live"])
+    for name in ("locality", "outside", "telling_share"):
+        yield name, _mean_of_defined(record.get(name, ()))
+    yield "telling_area", record.get("telling_area")
+
+
+def _mean_of_defined(values: Iterable[float | None]) -> float | None:
+    defined = [value for value in values if value is not None]
+    return sum(defined) / len(defined) if defined else None
+
+
+def summarise(rows: Iterable[Row]) -> dict[tuple[str, str], Estimate]:
+    """Average rows over seeds, then estimate over categories.
+
+    Returns
+    -------
+    dict
+        (method, measure) to estimate.
+    """
+    by_category: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for row in rows:
+        cell = by_category.setdefault((row.method, row.measure), {})
+        cell.setdefault(row.category, []).append(row.value)
+    estimates = {}
+    for key, categories in by_category.items():
+        estimate = compute_estimate([float(np.mean(values)) for values in categories.values()])
+        if estimate is not None:
+            estimates[key] = estimate
+    return estimates
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the printed table.
+
+    Attributes
+    ----------
+    measure : str
+        Name in the rows.
+    title : str
+        Heading.
+    form : str
+        Format specification of a number.
+    """
+
+    measure: str
+    title: str
+    form: str = ".3f"
+
+
+COLUMNS = (
+    Column("f_reg_train", "F_reg train"),
+    Column("f_reg_test", "F_reg test"),
+    Column("relative_f_reg_test", "of range", ".1%"),
+    Column("r2_test", "R²"),
+    Column("rank_agreement_test", "rank ρ"),
+    Column("accuracy_test", "one-vs-all"),
+    Column("locality", "locality"),
+    Column("outside", "outside box", ".0%"),
+    Column("mean_squared_cosine_test", "cos²"),
+    Column("live_x_features", "live", ".1f"),
+    Column("telling_share", "on telling parts", ".0%"),
+)
+
+
+def format_markdown(
+    rows: Sequence[Row],
+    titles: Mapping[str, str],
+    paper: Mapping[tuple[str, str], float],
+) -> str:
+    """Format the table in Markdown, a method a line, the paper's figures in brackets.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        From `list_rows`.
+    titles : Mapping
+        Methods in the order of the table, to their titles; those without rows are left out.
+    paper : Mapping
+        (method, measure) to the figure in the paper's Table 1.
+    """
+    estimates = summarise(rows)
+    measured = {method for method, _ in estimates}
+    columns = [c for c in COLUMNS if any(measure == c.measure for _, measure in estimates)]
+    lines = [
+        "| method | " + " | ".join(column.title for column in columns) + " |",
+        "|:--|" + "--:|" * len(columns),
+    ]
+    for method, title in titles.items():
+        if method in measured:
+            cells = [_format_cell(method, column, estimates, paper) for column in columns]
+            lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _format_cell(
+    method: str,
+    column: Column,
+    estimates: Mapping[tuple[str, str], Estimate],
+    paper: Mapping[tuple[str, str], float],
+) -> str:
+    estimate = estimates.get((method, column.measure))
+    if estimate is None:
+        return "–"
+    text = format(estimate.mean, column.form)
+    if column.measure == "locality" and estimate.count > 1:
+        text += f" ({estimate.low:{column.form}}–{estimate.high:{column.form}})"
+    published = paper.get((method, column.measure))
+    return text if published is None else f"{text} [{published:.4f}]"

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from explorer.analysis.agreement import (
+    compute_correlations,
+    compute_mean_squared_cosine,
+    compute_one_against_all_accuracy,
+    compute_rank_agreement,
+    match_x_features,
+)
+
+
+def test_rank_agreement_looks_at_order_alone() -> None:
+    assert compute_rank_agreement([1, 2, 30], [0.1, 0.2, 0.3]) == pytest.approx(1)
+    assert compute_rank_agreement([3, 2, 1], [0.1, 0.2, 0.3]) == pytest.approx(-1)
+    # Ranks 1 2 3 4 against 2 1 4 3: ρ = 1 − 6·4 / (4·15) = 0.6.
+    assert compute_rank_agreement([1, 2, 3, 4], [2, 1, 4, 3]) == pytest.approx(0.6)
+
+
+def test_rank_agreement_is_not_defined_without_differences() -> None:
+    assert compute_rank_agreement([1, 1, 1], [1, 2, 3]) is None
+    assert compute_rank_agreement([1], [2]) is None
+
+
+def test_one_against_all_accuracy_weighs_positives_like_negatives() -> None:
+    rivals = [[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 2.0]]
+    is_positive = [True, False, False, False]
+    # The positive is taken; of three negatives one is taken wrongly: (1 + 2/3) / 2.
+    score = [1.5, 1.5, 0.5, 1.5]
+    found = compute_one_against_all_accuracy(score, rivals, is_positive)
+    assert found == pytest.approx((1 + 2 / 3) / 2)
+
+
+def test_mean_squared_cosine_of_known_columns() -> None:
+    # Columns (1, 0), (1, 1): cos 45° squared is 1/2. A dead column changes nothing.
+    assert compute_mean_squared_cosine([[1, 1], [0, 1]]) == pytest.approx(0.5)
+    assert compute_mean_squared_cosine([[1, 1, 0], [0, 1, 0]]) == pytest.approx(0.5)
+    assert compute_mean_squared_cosine([[1, 0], [0, 1]]) == pytest.approx(0)
+    assert compute_mean_squared_cosine([[1, 0], [2, 0]]) is None
+
+
+def test_matching_finds_a_permutation_again() -> None:
+    rng = np.random.default_rng(0)
+    first = rng.random((50, 4))
+    order = [2, 0, 3, 1]
+    matching = match_x_features(compute_correlations(first, first[:, order]))
+    assert [order[column] for _, column in matching.pairs] == [0, 1, 2, 3]
+    assert matching.mean == pytest.approx(1)
+
+
+def test_matching_prefers_the_best_sum_to_the_best_pair() -> None:
+    # Greedy would take 0.9 and be left with 0.0; the best sum is 0.8 + 0.8.
+    matching = match_x_features([[0.9, 0.8], [0.8, 0.0]])
+    assert matching.pairs.tolist() == [[0, 1], [1, 0]]
+    assert matching.mean == pytest.approx(0.8)
+
+
+def test_correlation_with_a_constant_is_zero() -> None:
+    correlations = compute_correlations([[1, 5], [2, 5], [3, 5]], [[-1], [-2], [-3]])
+    np.testing.assert_allclose(correlations, [[-1], [0]], atol=1e-12)

@@ -1,0 +1,30 @@
+import numpy as np
+import torch
+
+from explorer.nn.pca import PcaProbe
+from explorer.nn.srae import apply_module
+
+
+def test_probe_is_exact_where_scores_lie_on_the_components() -> None:
+    rng = np.random.default_rng(0)
+    hidden = rng.normal(size=(200, 2)) * [5.0, 2.0]
+    directions = np.linalg.qr(rng.normal(size=(6, 2)))[0].T
+    z = (hidden @ directions + 3).astype(np.float32)
+    y_hat = (hidden @ [1.0, -2.0] + 7).astype(np.float32)
+    probe = PcaProbe(z, y_hat, 2)
+    components, y_bar = apply_module(probe, z)
+    np.testing.assert_allclose(y_bar, y_hat, atol=1e-3)
+    np.testing.assert_allclose(components.mean(axis=0), 0, atol=1e-3)
+    assert components[:, 0].std() > components[:, 1].std()
+    rebuilt = probe(torch.from_numpy(z)).z_reconstructed
+    np.testing.assert_allclose(rebuilt.numpy(), z, atol=1e-3)
+
+
+def test_scores_are_contributions_and_an_intercept() -> None:
+    rng = np.random.default_rng(1)
+    z = rng.random((30, 8)).astype(np.float32)
+    probe = PcaProbe(z, rng.random(30).astype(np.float32), 3)
+    components, y_bar = apply_module(probe, z)
+    contributions = components * probe.v.weight[0].numpy()
+    intercept = float(probe.v.bias[0])
+    np.testing.assert_allclose(contributions.sum(axis=1) + intercept, y_bar, atol=1e-5)
