@@ -14,6 +14,7 @@ st.logo(str(ASSETS_DIR / "logo.svg"), size="large", icon_image=str(ASSETS_DIR / 
 page = st.navigation(
     [
         st.Page(PAGES_DIR / "photo.py", title="Photo", icon=":material/photo:", default=True),
+        st.Page(PAGES_DIR / "results.py", title="Results", icon=":material/leaderboard:"),
         st.Page(PAGES_DIR / "about.py", title="About", icon=":material/info:"),
     ]
 )

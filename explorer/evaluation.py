@@ -47,6 +47,7 @@ from explorer.training.trainer import TrainingSettings
 from explorer.workspace import PhotoParts, Workspace
 
 RESULTS_FOLDER = "results"
+TIDY_FILE = "results.csv"
 _RECORD_FORMAT = 1
 
 
@@ -294,6 +295,41 @@ def _none_where_not(mask: NDArray[np.bool_], values: NDArray[np.float64]) -> lis
     return [float(value) if flag else None for flag, value in zip(mask, values, strict=True)]
 
 
+@dataclass(frozen=True)
+class Results:
+    """A finished comparison, as it is kept.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+        Every number.
+    tidy, table : str
+        The same as CSV, and their means in Markdown beside the paper's figures.
+    titles : dict
+        Methods in the order of tables, to their titles.
+    paper : dict
+        (method, measure) to the paper's figure.
+    """
+
+    rows: tuple[Row, ...]
+    tidy: str
+    table: str
+    titles: dict[str, str]
+    paper: dict[tuple[str, str], float]
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[Row]) -> "Results":
+        """Format `rows`."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, [f.name for f in fields(Row)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)
+        titles = {method.name: method.title for method in METHODS.values()}
+        paper = list_paper_figures()
+        table = format_markdown(rows, titles, paper)
+        return cls(tuple(rows), text.getvalue(), table, titles, paper)
+
+
 def write_results(workspace: Path, records: Sequence[dict[str, Any]]) -> tuple[Path, Path]:
     """Write records as one tidy CSV, a number a row, and as a table in Markdown.
 
@@ -302,15 +338,30 @@ def write_results(workspace: Path, records: Sequence[dict[str, Any]]) -> tuple[P
     tuple of Path
         ``results/results.csv`` and ``results/results.md`` of the workspace.
     """
-    rows = list_rows(records)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(Row)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
+    results = Results.from_rows(list_rows(records))
     folder = workspace / RESULTS_FOLDER
-    table = format_markdown(
-        rows, {method.name: method.title for method in METHODS.values()}, list_paper_figures()
-    )
-    write_text(folder / "results.csv", text.getvalue())
-    write_text(folder / "results.md", table)
-    return folder / "results.csv", folder / "results.md"
+    write_text(folder / TIDY_FILE, results.tidy)
+    write_text(folder / "results.md", results.table)
+    return folder / TIDY_FILE, folder / "results.md"
+
+
+def load_results(workspace: Path) -> Results | None:
+    """Read what `write_results` wrote; None where no comparison has been finished.
+
+    Raises
+    ------
+    ExplorerError
+        When the file is damaged.
+    """
+    file = workspace / RESULTS_FOLDER / TIDY_FILE
+    if not file.is_file():
+        return None
+    try:
+        with file.open(encoding="utf-8", newline="") as lines:
+            rows = [
+                Row(r["method"], r["category"], int(r["seed"]), r["measure"], float(r["value"]))
+                for r in csv.DictReader(lines)
+            ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ExplorerError(f"{file} is damaged ({error!r}). Run the comparison again.") from error
+    return Results.from_rows(rows)

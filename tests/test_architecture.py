@@ -36,7 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "__main__": BASE
     | ARRAYS
     | {"data", "nn", "attribution", "training", "workspace", "demo", "methods", "evaluation"},
-    "ui": BASE | ARRAYS | {"data", "nn", "attribution", "training", "workspace"},
+    "ui": BASE | ARRAYS | {"data", "nn", "attribution", "training", "workspace", "evaluation"},
     "app": {"config", "ui"},
     "pages": BASE | ARRAYS | {"data", "attribution", "workspace", "ui"},
     "__init__": set(),

@@ -105,7 +105,16 @@ def _mean_of_defined(values: Iterable[float | None]) -> float | None:
     return sum(defined) / len(defined) if defined else None
 
 
-def summarise(rows: Iterable[Row]) -> dict[tuple[str, str], Estimate]:
+def average_seeds(rows: Iterable[Row], method: str, measure: str) -> dict[str, float]:
+    """Average a method's measure over seeds: category to value, in the order of the rows."""
+    values: dict[str, list[float]] = {}
+    for row in rows:
+        if (row.method, row.measure) == (method, measure):
+            values.setdefault(row.category, []).append(row.value)
+    return {category: float(np.mean(found)) for category, found in values.items()}
+
+
+def summarise(rows: Sequence[Row]) -> dict[tuple[str, str], Estimate]:
     """Average rows over seeds, then estimate over categories.
 
     Returns
@@ -113,15 +122,11 @@ def summarise(rows: Iterable[Row]) -> dict[tuple[str, str], Estimate]:
     dict
         (method, measure) to estimate.
     """
-    by_category: dict[tuple[str, str], dict[str, list[float]]] = {}
-    for row in rows:
-        cell = by_category.setdefault((row.method, row.measure), {})
-        cell.setdefault(row.category, []).append(row.value)
     estimates = {}
-    for key, categories in by_category.items():
-        estimate = compute_estimate([float(np.mean(values)) for values in categories.values()])
+    for method, measure in dict.fromkeys((row.method, row.measure) for row in rows):
+        estimate = compute_estimate(list(average_seeds(rows, method, measure).values()))
         if estimate is not None:
-            estimates[key] = estimate
+            estimates[method, measure] = estimate
     return estimates
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     # The facade brings torch along, which takes seconds to import: the page is drawn before.
     from explorer.attribution.explain import Explanation
     from explorer.data.cub import Photo
+    from explorer.evaluation import Results
     from explorer.workspace import PhotoParts, Workspace
 
 Key = tuple[str | int, ...]
@@ -238,6 +239,21 @@ def _load_metrics(
     mtime_ns: int,  # noqa: ARG001
 ) -> Mapping[str, Any] | None:
     return _workspace.load_metrics(_entry)
+
+
+def load_results(workspace: "Workspace") -> "Results | None":
+    """Read the comparison of methods, or None where there is none."""
+    from explorer.evaluation import RESULTS_FOLDER, TIDY_FILE  # noqa: PLC0415
+
+    file = workspace.path / RESULTS_FOLDER / TIDY_FILE
+    return _load_results(str(workspace.path), _get_mtime(file))
+
+
+@st.cache_data(show_spinner=False, max_entries=4)
+def _load_results(path: str, mtime_ns: int) -> "Results | None":  # noqa: ARG001
+    from explorer.evaluation import load_results  # noqa: PLC0415
+
+    return load_results(Path(path))
 
 
 def make_module_key(workspace: "Workspace", entry: ModuleEntry) -> Key:

@@ -79,7 +79,9 @@ def _choose_module(workspace: "Workspace", entries: Sequence[ModuleEntry]) -> Se
         if missing
         else "Every category has a module."
     )
-    runs = {entry.run: entry for entry in entries if entry.category == category}
+    # The paper's own method is the usual choice where others have been trained beside it.
+    own = sorted(entries, key=lambda entry: not entry.run.startswith("srae-"))
+    runs = {entry.run: entry for entry in own if entry.category == category}
     run = next(iter(runs))
     if len(runs) > 1:
         state.check_param(state.RUN, map(format_run, runs), "module")

@@ -1,0 +1,132 @@
+"""The comparison of methods: its table, each measure's spread, and one category's numbers."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from explorer.analysis.table import COLUMNS, Column, Row, average_seeds
+from explorer.config import PAGES_DIR
+from explorer.data.cub import format_category
+from explorer.render.distribution import render_distribution
+from explorer.ui import components, state
+from explorer.ui.components import escape_markdown
+from explorer.ui.words import HELP
+
+if TYPE_CHECKING:
+    from explorer.evaluation import Results
+    from explorer.workspace import Workspace
+
+MEASURE = "measure"
+RESULT_CATEGORY = "result_category"
+
+
+def show_no_results(workspace: "Workspace") -> None:
+    """Say that methods have not been compared, and the command that does."""
+    st.info(
+        "Methods have not been compared in this workspace yet. This trains what is missing and "
+        "measures all methods; it can be stopped and goes on where it was. Then reload this page."
+    )
+    path = shlex.quote(str(workspace.path))
+    st.code(f"python -m explorer evaluate {path} --methods all", language="bash", wrap_lines=True)
+
+
+def show_table(results: "Results") -> None:
+    """Show the means over categories, beside the paper's figures."""
+    categories = {row.category for row in results.rows}
+    seeds = {row.seed for row in results.rows}
+    st.markdown(results.table)
+    st.caption(
+        f"Means over {len(categories)} categories and {len(seeds)} "
+        f"seed{'' if len(seeds) == 1 else 's'}; for locality with the 95 % bootstrap interval over "
+        "categories. In square brackets the paper's figures, on 30 categories of CUB with VGG19. "
+        "Scores are compared on test photos unless said otherwise, maps drawn on the category's "
+        "own test photos.",
+        help=HELP["locality"],
+    )
+
+
+def show_measure(results: "Results") -> None:
+    """Let the user choose a measure, and show its value for every category and method."""
+    measured = {row.measure for row in results.rows}
+    columns = {column.title: column for column in COLUMNS if column.measure in measured}
+    state.check_param(MEASURE, columns, "measure")
+    default = list(columns).index("locality") if "locality" in columns else 0
+    title = st.selectbox(
+        "Measure", list(columns), index=default, key=MEASURE, bind=state.BIND, width=280
+    )
+    measure = columns[title].measure
+    values = {
+        name: {format_category(category): value for category, value in points.items()}
+        for method, name in results.titles.items()
+        if (points := average_seeds(results.rows, method, measure))
+    }
+    paper = {
+        results.titles[method]: figure
+        for (method, name), figure in results.paper.items()
+        if name == measure and method in results.titles
+    }
+    figure = render_distribution(values, title, paper=paper, text_colour=state.get_text_colour())
+    means = ", ".join(f"{n} {sum(p.values()) / len(p):.3f}" for n, p in values.items())
+    components.show_figure(figure, f"{title} by method: mean {means}", key="figure-distribution")
+    st.caption(
+        "A point is a category; the box spans the middle half, its dashed line is the mean."
+        + (" Diamonds are the paper's figures." if paper else "")
+    )
+
+
+def show_category(results: "Results", with_module: Sequence[str]) -> None:
+    """Show all numbers of one category, and the way to its photos."""
+    names = {format_category(row.category): row.category for row in results.rows}
+    state.check_param(RESULT_CATEGORY, names, "category")
+    name = st.selectbox("Category", sorted(names), key=RESULT_CATEGORY, bind=state.BIND, width=280)
+    category = names[name]
+    st.markdown(_format_category_table(results, category))
+    if category in with_module:
+        st.page_link(
+            PAGES_DIR / "photo.py",
+            label=f"See photos of {escape_markdown(name)} explained",
+            icon=":material/photo:",
+            query_params={state.CATEGORY: name},
+        )
+
+
+def _format_category_table(results: "Results", category: str) -> str:
+    rows = [row for row in results.rows if row.category == category]
+    columns = [c for c in COLUMNS if any(row.measure == c.measure for row in rows)]
+    lines = [
+        "| method | " + " | ".join(column.title for column in columns) + " |",
+        "|:--|" + "--:|" * len(columns),
+    ]
+    for method, title in results.titles.items():
+        cells = [_format_value(rows, method, column) for column in columns]
+        if any(cell != "–" for cell in cells):
+            lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _format_value(rows: Sequence[Row], method: str, column: Column) -> str:
+    values: Mapping[str, float] = average_seeds(rows, method, column.measure)
+    return format(next(iter(values.values())), column.form) if values else "–"
+
+
+def show_downloads(results: "Results") -> None:
+    """Offer the file that the page was made from, and the table."""
+    with st.container(horizontal=True):
+        st.download_button(
+            "Every number (CSV)",
+            results.tidy,
+            "srae-comparison.csv",
+            "text/csv",
+            icon=":material/table:",
+            on_click="ignore",
+        )
+        st.download_button(
+            "The table (Markdown)",
+            results.table,
+            "srae-comparison.md",
+            "text/markdown",
+            icon=":material/description:",
+            on_click="ignore",
+        )

@@ -1,0 +1,76 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explorer.evaluation import EvaluationSettings, Results, compare_methods, write_results
+from explorer.workspace import Workspace
+
+OpenApp = Callable[..., AppTest]
+
+
+def exhaust(steps: Iterator) -> object:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return stop.value
+
+
+@pytest.fixture
+def compared(own_workspace: Path) -> Path:
+    settings = EvaluationSettings(
+        methods=("pca", "excitation-bp"), categories=3, stop="pool3", z_dimensions=2
+    )
+    records = exhaust(compare_methods(Workspace(own_workspace), settings))
+    write_results(own_workspace, records)
+    return own_workspace
+
+
+def open_results(open_app: OpenApp, workspace: Path) -> AppTest:
+    app = open_app(workspace)
+    return app.switch_page("../pages/results.py").run()
+
+
+def read_texts(app: AppTest) -> str:
+    return "\n".join(str(element.value) for element in (*app.markdown, *app.info, *app.error))
+
+
+def test_without_a_comparison_it_says_how_to_make_one(
+    open_app: OpenApp, tiny_workspace: Path
+) -> None:
+    app = open_results(open_app, tiny_workspace)
+    assert "have not been compared" in read_texts(app)
+    assert "--methods all" in app.code[0].value
+    assert not app.exception
+
+
+def test_page_and_file_show_the_same_numbers(open_app: OpenApp, compared: Path) -> None:
+    app = open_results(open_app, compared)
+    texts = read_texts(app)
+    assert not app.exception
+    assert not app.error
+    assert (compared / "results" / "results.md").read_text().strip() in texts
+    assert [box.value for box in app.selectbox if box.label == "Measure"] == ["locality"]
+    category = next(box for box in app.selectbox if box.key == "result_category")
+    assert len(category.options) == 3
+    category.select(category.options[1]).run()
+    assert not app.exception
+
+
+def test_damaged_results_are_named(open_app: OpenApp, compared: Path) -> None:
+    file = compared / "results" / "results.csv"
+    file.write_text(file.read_text().replace("locality,", "locality,x", 1))
+    app = open_results(open_app, compared)
+    assert "results.csv is damaged" in read_texts(app).replace("\\", "")
+    assert not app.exception
+
+
+def test_results_survive_the_way_through_the_file(compared: Path) -> None:
+    from explorer.evaluation import load_results  # noqa: PLC0415
+
+    loaded = load_results(compared)
+    assert isinstance(loaded, Results)
+    assert loaded.tidy == (compared / "results" / "results.csv").read_text()
+    assert loaded.table == (compared / "results" / "results.md").read_text()
