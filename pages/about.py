@@ -56,6 +56,10 @@ def show_differences() -> None:
     st.markdown(
         "- The paper prints neither the widths of the module nor β and q. Widths are scaled from "
         "4096–800–100–5 with the size of Z, q is 100 and β is 1; all are settings.\n"
+        "- The paper says nothing of how training starts. Here biases are centred, layers are "
+        "pretrained one by one, v starts from a faint ridge fit in which the few photos of the "
+        "category weigh as much as all others, and x-features that fall silent in the first half "
+        "of training are revived.\n"
         "- Every test photo is one that the network was not trained on either.\n"
         "- Maps are taken at the output of the first ReLU, not at the pixels: excitation backprop "
         "needs inputs that are not negative.\n"
