@@ -11,6 +11,7 @@ from explorer.layout import (
     FEATURES_FOLDER,
     METRICS_FILE,
     MODULES_FOLDER,
+    RESULTS_FOLDER,
     SETTINGS_FILE,
 )
 from explorer.nn.srae import ModuleSettings
@@ -62,4 +63,5 @@ def is_demo(folder: Path) -> bool:
         METRICS_FILE,
         FEATURES_FOLDER,
         MODULES_FOLDER,
+        RESULTS_FOLDER,
     }

@@ -38,7 +38,14 @@ from explorer.data.cub import Photo
 from explorer.data.painted.truth import load_telling_parts
 from explorer.data.splits import Split, draw_module_split
 from explorer.files import write_text
-from explorer.layout import get_module_entry, name_run, read_json, write_json
+from explorer.layout import (
+    RESULTS_FOLDER,
+    TIDY_FILE,
+    get_module_entry,
+    name_run,
+    read_json,
+    write_json,
+)
 from explorer.methods import METHODS, Method, list_paper_figures
 from explorer.nn.pca import PcaProbe
 from explorer.nn.srae import ExplanationModule, ModuleSettings, apply_module
@@ -46,8 +53,6 @@ from explorer.training.features import Features
 from explorer.training.trainer import TrainingSettings
 from explorer.workspace import PhotoParts, Workspace
 
-RESULTS_FOLDER = "results"
-TIDY_FILE = "results.csv"
 _RECORD_FORMAT = 1
 
 

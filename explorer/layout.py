@@ -17,6 +17,8 @@ FEATURES_FOLDER = "features"
 MODULES_FOLDER = "modules"
 MODULE_FILE = "module.safetensors"
 METRICS_FILE = "metrics.json"
+RESULTS_FOLDER = "results"
+TIDY_FILE = "results.csv"
 
 
 class WorkspaceError(ExplorerError):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from explorer.analysis.locality import PartHistogram
 from explorer.config import get_default_workspace
-from explorer.layout import SETTINGS_FILE, ModuleEntry
+from explorer.layout import RESULTS_FOLDER, SETTINGS_FILE, TIDY_FILE, ModuleEntry
 from explorer.render.heatmap import (
     compute_display_map,
     compute_shared_scale,
@@ -243,8 +243,6 @@ def _load_metrics(
 
 def load_results(workspace: "Workspace") -> "Results | None":
     """Read the comparison of methods, or None where there is none."""
-    from explorer.evaluation import RESULTS_FOLDER, TIDY_FILE  # noqa: PLC0415
-
     file = workspace.path / RESULTS_FOLDER / TIDY_FILE
     return _load_results(str(workspace.path), _get_mtime(file))
 
