@@ -36,13 +36,7 @@ from explorer.layout import (
     save_settings,
     write_json,
 )
-from explorer.nn.backbones import (
-    Backbone,
-    build_network_from_weights,
-    check_z_layer,
-    flatten_network,
-    get_architecture,
-)
+from explorer.nn.backbones import Backbone, check_z_layer
 from explorer.nn.checkpoint import (
     ModuleRecord,
     load_backbone,
@@ -55,6 +49,7 @@ from explorer.nn.checkpoint import (
 )
 from explorer.nn.devices import choose_device
 from explorer.nn.srae import ExplanationModule, ModuleSettings, apply_module
+from explorer.nn.vgg import build_network_from_weights, flatten_network, get_architecture
 from explorer.training.features import Features, load_or_compute_features
 from explorer.training.finetune import FinetuneSettings, finetune
 from explorer.training.trainer import TrainingData, TrainingSettings, train_module

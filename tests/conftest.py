@@ -13,8 +13,9 @@ from explorer.config import CUB_ROOT_VARIABLE, REPOSITORY_ROOT, Progress
 from explorer.data.cub import CubDataset, load_cub
 from explorer.data.painted.dataset import PaintedSettings, paint_dataset
 from explorer.layout import WorkspaceSettings
-from explorer.nn.backbones import Backbone, build_network, flatten_network, get_architecture
+from explorer.nn.backbones import Backbone
 from explorer.nn.srae import ModuleSettings
+from explorer.nn.vgg import build_network, flatten_network, get_architecture
 from explorer.training.finetune import FinetuneSettings
 from explorer.training.trainer import TrainingSettings
 from explorer.workspace import Workspace

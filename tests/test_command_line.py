@@ -11,7 +11,7 @@ import torch
 
 from explorer import __main__ as command_line
 from explorer.config import REPOSITORY_ROOT
-from explorer.nn.backbones import build_network
+from explorer.nn.vgg import build_network
 from explorer.workspace import Workspace
 
 TINY = ["--epochs", "1", "--pretrain-epochs", "0", "--widths", "8"]

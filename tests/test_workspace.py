@@ -14,8 +14,8 @@ import torch
 from explorer.config import ExplorerError
 from explorer.data.cub import load_photo
 from explorer.layout import ModuleEntry, WorkspaceError, WorkspaceSettings, get_module_entry
-from explorer.nn.backbones import build_network
 from explorer.nn.srae import ModuleSettings
+from explorer.nn.vgg import build_network
 from explorer.training import features
 from explorer.training.finetune import FinetuneSettings
 from explorer.training.trainer import TrainingSettings

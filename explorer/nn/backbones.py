@@ -1,6 +1,5 @@
-"""The classifiers that are explained: VGG19, VGG16 and a small VGG, behind one interface."""
+"""The classifiers that are explained, behind one interface: photo to Z, Z to logits."""
 
-import copy
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,233 +7,17 @@ from functools import cached_property
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from explorer.config import ExplorerError
-from explorer.nn.torchvision_guard import import_torchvision
+from explorer.nn.vgg import Architecture, get_linear
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 Z_LAYERS = ("fc6", "fc7")
-_VGG_SMALL_WIDTHS = (32, "P", 64, "P", 128, 128, "P", 256, 256, "P")
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """What is fixed before any weight is known.
-
-    Attributes
-    ----------
-    name : str
-        Name on the command line.
-    input_size : tuple of int
-        (height, width) to which the whole photo is squashed, in pixels.
-    mean, std : tuple of float
-        Per RGB channel, for pixels in [0, 1].
-    """
-
-    name: str
-    input_size: tuple[int, int]
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
-
-
-ARCHITECTURES: Mapping[str, Architecture] = {
-    architecture.name: architecture
-    for architecture in (
-        Architecture("vgg19", (224, 224)),
-        Architecture("vgg16", (224, 224)),
-        Architecture("vgg_small", (128, 128)),
-    )
-}
-
-
-def get_architecture(name: str) -> Architecture:
-    """Return the architecture called `name`.
-
-    Raises
-    ------
-    ExplorerError
-        When there is none.
-    """
-    if name not in ARCHITECTURES:
-        known = ", ".join(ARCHITECTURES)
-        raise ExplorerError(f"Unknown architecture {name!r}. Choose one of: {known}.")
-    return ARCHITECTURES[name]
 
 
 def check_z_layer(name: str) -> None:
     """Raise `ExplorerError` where `name` is not a layer that can be Z."""
     if name not in Z_LAYERS:
         raise ExplorerError(f"Unknown layer {name!r}. Choose one of: {', '.join(Z_LAYERS)}.")
-
-
-class Vgg(nn.Module):
-    """A VGG in training form, with the parameter names of torchvision's.
-
-    Attributes
-    ----------
-    features : nn.Sequential
-        Convolutions, batch norms, ReLUs and pools.
-    avgpool : nn.Module
-        Pooling to a fixed grid.
-    classifier : nn.Sequential
-        The fully-connected layers.
-    """
-
-    def __init__(
-        self, features: nn.Sequential, avgpool: nn.Module, classifier: nn.Sequential
-    ) -> None:
-        super().__init__()
-        self.features = features
-        self.avgpool = avgpool
-        self.classifier = classifier
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Map normalised images (B, 3, H, W) to logits (B, C)."""
-        logits: Tensor = self.classifier(self.avgpool(self.features(images)).flatten(1))
-        return logits
-
-    def replace_head(self, category_count: int) -> None:
-        """Put a fresh last layer with `category_count` outputs in place of the old one."""
-        self.classifier[-1] = nn.Linear(
-            _get_linear(self.classifier, -1).in_features, category_count
-        )
-
-
-def _get_linear(layers: nn.Sequential, index: int) -> nn.Linear:
-    layer = layers[index]
-    if not isinstance(layer, nn.Linear):
-        raise TypeError(f"Layer {index} is a {type(layer).__name__}, not a Linear.")
-    return layer
-
-
-def build_network(architecture: str, category_count: int, *, batch_norm: bool) -> Vgg:
-    """Build an untrained network; torchvision's own for its architectures."""
-    if architecture == "vgg_small":
-        return _build_vgg_small(category_count, batch_norm=batch_norm)
-    get_architecture(architecture)
-    builder = architecture + ("_bn" if batch_norm else "")
-    models = import_torchvision().models
-    network = models.get_model(builder, weights=None, num_classes=category_count)
-    return Vgg(network.features, network.avgpool, network.classifier)
-
-
-def _build_vgg_small(category_count: int, *, batch_norm: bool) -> Vgg:
-    """3x3 convolutions 32-P-64-P-128-128-P-256-256-P, pooling to 4x4, then 4096-512-512-C."""
-    layers: list[nn.Module] = []
-    channels = 3
-    for width in _VGG_SMALL_WIDTHS:
-        if isinstance(width, str):
-            layers.append(nn.MaxPool2d(2))
-            continue
-        layers.append(nn.Conv2d(channels, width, 3, padding=1))
-        if batch_norm:
-            layers.append(nn.BatchNorm2d(width))
-        layers.append(nn.ReLU())
-        channels = width
-    classifier = nn.Sequential(
-        nn.Linear(channels * 16, 512),
-        nn.ReLU(),
-        nn.Dropout(),
-        nn.Linear(512, 512),
-        nn.ReLU(),
-        nn.Dropout(),
-        nn.Linear(512, category_count),
-    )
-    network = Vgg(nn.Sequential(*layers), nn.AdaptiveAvgPool2d(4), classifier)
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-    nn.init.normal_(_get_linear(classifier, -1).weight, std=0.01)
-    return network
-
-
-def load_imagenet_weights(architecture: str) -> dict[str, Tensor]:
-    """Load torchvision's IMAGENET1K_V1 weights, downloading them the first time.
-
-    Raises
-    ------
-    ExplorerError
-        When there are none for `architecture`, or they cannot be downloaded.
-    """
-    if architecture == "vgg_small":
-        raise ExplorerError("vgg_small has no ImageNet weights. Start it from scratch.")
-    weights = import_torchvision().models.get_model_weights(architecture).IMAGENET1K_V1
-    try:
-        state: dict[str, Tensor] = weights.get_state_dict(progress=False, check_hash=True)
-    except (OSError, RuntimeError) as error:
-        raise ExplorerError(
-            f"The ImageNet weights of {architecture} could not be downloaded ({error}). Get "
-            f"{weights.url} on a machine with internet access and name the file with --initial."
-        ) from error
-    return state
-
-
-def build_network_from_weights(architecture: str, weights: Mapping[str, Tensor]) -> Vgg:
-    """Build the network that `weights` (named as in torchvision's VGG) belong to.
-
-    Raises
-    ------
-    ExplorerError
-        When a tensor is missing, unknown or of another shape; the message names it.
-    """
-    bias = weights.get("classifier.6.bias")
-    category_count = 0 if bias is None else bias.numel()
-    if not category_count:
-        raise ExplorerError(
-            f"The weights hold no 'classifier.6.bias', so they are not those of a {architecture}."
-        )
-    batch_norm = any(name.endswith("running_mean") for name in weights)
-    with torch.device("meta"):  # random weights that are replaced at once need not be drawn
-        network = build_network(architecture, category_count, batch_norm=batch_norm)
-    _check_shapes(architecture, network.state_dict(), weights)
-    network.to_empty(device="cpu").load_state_dict(dict(weights))
-    return network
-
-
-def _check_shapes(
-    architecture: str, expected: Mapping[str, Tensor], weights: Mapping[str, Tensor]
-) -> None:
-    for name, tensor in expected.items():
-        if name.endswith("num_batches_tracked"):
-            continue
-        if name not in weights:
-            raise ExplorerError(f"The weights lack {name!r}, which {architecture} needs.")
-        if weights[name].shape != tensor.shape:
-            raise ExplorerError(
-                f"{name!r} has shape {tuple(weights[name].shape)}, but {architecture} needs "
-                f"{tuple(tensor.shape)}. Check that --arch names the network of these weights."
-            )
-        if not torch.isfinite(weights[name]).all():
-            raise ExplorerError(f"{name!r} holds NaN or infinite values; the file is damaged.")
-    unknown = sorted(set(weights) - set(expected))
-    if unknown:
-        raise ExplorerError(f"The weights hold {unknown[0]!r}, which {architecture} does not have.")
-
-
-def flatten_network(network: Vgg) -> nn.Sequential:
-    """List the layers from pixels to logits in order, batch norm folded into its convolution.
-
-    Returns
-    -------
-    nn.Sequential
-        In evaluation mode, without gradients. Convolutions, ReLUs and pools, then a Flatten, then
-        the fully-connected layers. `network` itself is left as it was.
-    """
-    network = copy.deepcopy(network).eval()
-    folded: list[nn.Module] = []
-    for layer in network.features:
-        convolution = folded[-1] if folded else None
-        if isinstance(layer, nn.BatchNorm2d) and isinstance(convolution, nn.Conv2d):
-            folded[-1] = fuse_conv_bn_eval(convolution, layer)
-        else:
-            folded.append(layer)
-    layers = [*folded, network.avgpool, nn.Flatten(), *network.classifier]
-    for index, layer in enumerate(layers):
-        if isinstance(layer, nn.ReLU):
-            layers[index] = nn.ReLU()  # torchvision's work in place, over maps we still need
-    return nn.Sequential(*layers).eval().requires_grad_(False)
 
 
 def compute_sha256(weights: Mapping[str, Tensor]) -> str:
@@ -270,7 +53,7 @@ class Backbone:
 
     def __post_init__(self) -> None:
         check_z_layer(self.z_layer)
-        count = _get_linear(self.layers, self._linear_positions[-1]).out_features
+        count = get_linear(self.layers, self._linear_positions[-1]).out_features
         if count != len(self.categories):
             raise ExplorerError(
                 f"The network has {count} outputs, but there are {len(self.categories)} categories."
@@ -288,7 +71,7 @@ class Backbone:
     @property
     def z_size(self) -> int:
         """Number of dimensions of Z."""
-        return _get_linear(self.layers, self.z_stop - 2).out_features
+        return get_linear(self.layers, self.z_stop - 2).out_features
 
     @cached_property
     def sha256(self) -> str:

@@ -14,13 +14,9 @@ from torch import Tensor
 
 from explorer.config import ExplorerError
 from explorer.files import write_bytes
-from explorer.nn.backbones import (
-    Backbone,
-    build_network_from_weights,
-    flatten_network,
-    get_architecture,
-)
+from explorer.nn.backbones import Backbone
 from explorer.nn.srae import ExplanationModule, ModuleSettings
+from explorer.nn.vgg import build_network_from_weights, flatten_network, get_architecture
 
 SCHEMA_VERSION = 1
 _HEADER_KEY = "srae_explorer"

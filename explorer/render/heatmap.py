@@ -4,25 +4,12 @@ Maps arrive as they were computed: non-negative, at their own grid, in their own
 done to them here serves the eye alone and feeds no measure.
 """
 
-from types import MappingProxyType
-
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# Perceptually ordered and readable without red-green vision, but for turbo, which trades that
-# for finer steps and is here for those who are used to rainbow maps.
-COLOUR_MAPS = MappingProxyType(
-    {
-        "inferno": cv2.COLORMAP_INFERNO,
-        "magma": cv2.COLORMAP_MAGMA,
-        "plasma": cv2.COLORMAP_PLASMA,
-        "viridis": cv2.COLORMAP_VIRIDIS,
-        "cividis": cv2.COLORMAP_CIVIDIS,
-        "turbo": cv2.COLORMAP_TURBO,
-    }
-)
-DEFAULT_COLOUR_MAP = "inferno"
+from explorer.render.colour_maps import DEFAULT_COLOUR_MAP, apply_colours, check_picture
+
 DEFAULT_OPACITY = 0.85
 DEFAULT_BLUR = 0.02
 # How far a photo fades to grey under an overlay, so that colour means heat and nothing else.
@@ -210,7 +197,7 @@ def render_overlay(
     heat : array_like, shape (h, w), float
         Non-negative, any unit, covering the whole photo at any grid.
     colour_map : str
-        One of `COLOUR_MAPS`.
+        One of `explorer.render.colour_maps.COLOUR_MAPS`.
     opacity : float
         How much the hottest place hides the photo, in [0, 1]. It falls with the heat, so that a
         cold place shows the bare photo, a little greyed. 0 returns the photo as it is.
@@ -232,12 +219,12 @@ def render_overlay(
         When shapes or types do not fit, the map is negative or not finite, or an option is
         unknown or out of range.
     """
-    _check_picture(photo)
+    check_picture(photo)
     if not 0 <= opacity <= 1:
         raise ValueError(f"opacity must lie in [0, 1], not {opacity}")
     shown = compute_display_map(heat, photo.shape[:2], smooth=smooth, blur_sigma=blur_sigma)
     level = normalise_map(shown, scale_max, percentile=percentile)
-    colours = _apply_colours(level, colour_map).astype(np.float32)
+    colours = apply_colours(level, colour_map).astype(np.float32)
 
     # Rises steeply from zero, so that mid heat already shows its colour and not a brown shadow.
     alpha = (opacity * np.sqrt(level))[..., np.newaxis]
@@ -245,55 +232,6 @@ def render_overlay(
     backdrop = photo + (grey - photo) * np.float32(GREYING * opacity)
     blended = backdrop + (colours - backdrop) * alpha
     return np.clip(np.rint(blended), 0, 255).astype(np.uint8)
-
-
-def render_colour_bar(
-    colour_map: str = DEFAULT_COLOUR_MAP, size: tuple[int, int] = (12, 256)
-) -> NDArray[np.uint8]:
-    """Draw a colour map from cold, at the left, to hot.
-
-    Parameters
-    ----------
-    colour_map : str
-        One of `COLOUR_MAPS`.
-    size : tuple of int
-        ``(height, width)`` in pixels.
-
-    Returns
-    -------
-    ndarray, shape (height, width, 3), uint8
-        RGB in 0 … 255.
-
-    Raises
-    ------
-    ValueError
-        When the colour map is unknown or the size is not positive.
-    """
-    if min(size) < 1:
-        raise ValueError(f"a picture's size must be positive, not {size}")
-    ramp = np.linspace(0, 1, size[1], dtype=np.float32)
-    return _apply_colours(np.tile(ramp, (size[0], 1)), colour_map)
-
-
-def encode_png(picture: NDArray[np.uint8]) -> bytes:
-    """Encode an RGB picture (H, W, 3), uint8, as PNG, without loss.
-
-    Raises
-    ------
-    ValueError
-        When the shape or type does not fit.
-    """
-    _check_picture(picture)
-    _, data = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    return data.tobytes()
-
-
-def _apply_colours(level: NDArray[np.float32], colour_map: str) -> NDArray[np.uint8]:
-    if colour_map not in COLOUR_MAPS:
-        raise ValueError(f"unknown colour map {colour_map!r}; choose from {', '.join(COLOUR_MAPS)}")
-    steps = np.rint(level * 255).astype(np.uint8)
-    bgr = cv2.applyColorMap(steps, COLOUR_MAPS[colour_map])
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
 def _compute_top(values: NDArray[np.float64], percentile: float) -> float:
@@ -309,8 +247,3 @@ def _check_map(heat: ArrayLike) -> NDArray[np.float64]:
     if not np.isfinite(values).all() or (values < 0).any():
         raise ValueError("a map must be finite and non-negative")
     return values
-
-
-def _check_picture(picture: NDArray[np.uint8]) -> None:
-    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
-        raise ValueError(f"a picture must be (H, W, 3) uint8, not {picture.shape} {picture.dtype}")

@@ -19,7 +19,8 @@ from explorer.config import ExplorerError, Progress
 from explorer.data.cub import Photo, load_photo
 from explorer.data.transforms import prepare_image
 from explorer.files import write_text
-from explorer.nn.backbones import Architecture, Backbone
+from explorer.nn.backbones import Backbone
+from explorer.nn.vgg import Architecture
 
 _BATCH_SIZE = 32
 _FORMAT = 1

@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from explorer.config import ExplorerError, Progress
-from explorer.data.augment import DEFAULT_AUGMENT, AugmentSettings, augment_image
-from explorer.data.cub import CubDataset, Photo, load_photo
-from explorer.data.transforms import prepare_image
-from explorer.nn.backbones import (
-    Architecture,
-    Backbone,
+from explorer.data.augment import DEFAULT_AUGMENT, AugmentSettings
+from explorer.data.cub import CubDataset, Photo
+from explorer.nn.backbones import Backbone
+from explorer.nn.checkpoint import load_foreign_weights, round_to_half
+from explorer.nn.vgg import (
     Vgg,
     build_network,
     build_network_from_weights,
@@ -27,7 +26,7 @@ from explorer.nn.backbones import (
     get_architecture,
     load_imagenet_weights,
 )
-from explorer.nn.checkpoint import load_foreign_weights, round_to_half
+from explorer.training.photos import TrainingPhotos, measure_accuracy
 
 _MIN_VALIDATION_PHOTOS = 1
 
@@ -39,7 +38,7 @@ class FinetuneSettings:
     Attributes
     ----------
     architecture : str
-        A name in `explorer.nn.backbones.ARCHITECTURES`.
+        A name in `explorer.nn.vgg.ARCHITECTURES`.
     initial : str
         ``imagenet`` (torchvision's IMAGENET1K_V1 weights), ``scratch``, or the path of a file of
         weights. Empty: ``scratch`` for vgg_small, ``imagenet`` for the others.
@@ -88,46 +87,6 @@ class FinetuneSettings:
             raise ExplorerError("The seed and the number of workers must be at least 0.")
 
 
-class _TrainingPhotos(Dataset[tuple[Tensor, int]]):
-    """Augmented photos; every epoch and photo has a random state of its own."""
-
-    def __init__(
-        self, photos: Sequence[Photo], architecture: Architecture, settings: FinetuneSettings
-    ) -> None:
-        self.photos = photos
-        self.architecture = architecture
-        self.settings = settings
-        self.epoch = 0
-
-    def __len__(self) -> int:
-        return len(self.photos)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        photo, arch = self.photos[index], self.architecture
-        rng = np.random.default_rng((self.settings.seed, self.epoch, photo.image_id))
-        image = augment_image(
-            load_photo(photo), photo.box, rng, arch.input_size, self.settings.augment
-        )
-        pixels = prepare_image(image, arch.input_size, arch.mean, arch.std)
-        return torch.from_numpy(pixels), photo.category_index
-
-
-class _WholePhotos(Dataset[tuple[Tensor, int]]):
-    """Photos as the explorer shows them to the network: whole, squashed to its input."""
-
-    def __init__(self, photos: Sequence[Photo], architecture: Architecture) -> None:
-        self.photos = photos
-        self.architecture = architecture
-
-    def __len__(self) -> int:
-        return len(self.photos)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        photo, arch = self.photos[index], self.architecture
-        pixels = prepare_image(load_photo(photo), arch.input_size, arch.mean, arch.std)
-        return torch.from_numpy(pixels), photo.category_index
-
-
 def finetune(
     dataset: CubDataset,
     held_out: Sequence[Photo],
@@ -158,7 +117,7 @@ def finetune(
         raise ExplorerError(f"{unknown[0]} has no photo to train with. Hold fewer photos out.")
     training, validation = split_validation(known, settings.validation_share, settings.seed)
     architecture = get_architecture(settings.architecture)
-    train = _TrainingPhotos(training, architecture, settings)
+    train = TrainingPhotos(training, architecture, settings.augment, settings.seed)
     network = build_initial_network(settings, len(dataset.categories)).to(device)
     loader = DataLoader(
         train,
@@ -288,21 +247,3 @@ def _fork_random_state(device: torch.device, seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
-
-
-@torch.inference_mode()
-def measure_accuracy(
-    network: nn.Module, photos: Sequence[Photo], architecture: Architecture
-) -> tuple[float, float]:
-    """Measure top-1 accuracy in [0, 1] and mean cross-entropy on whole photos."""
-    device = next(network.parameters()).device
-    network.eval()
-    correct, loss = 0, 0.0
-    # A loader without a generator would draw from the global one, shuffling or not.
-    whole = _WholePhotos(photos, architecture)
-    for images, labels in DataLoader(whole, batch_size=64, generator=torch.Generator()):
-        logits, target = network(images.to(device)), labels.to(device)
-        correct += int((logits.argmax(1) == target).sum())
-        loss += float(nn.functional.cross_entropy(logits, target, reduction="sum"))
-    count = max(1, len(photos))
-    return correct / count, loss / count

@@ -18,12 +18,8 @@ from numpy.typing import NDArray
 from explorer.analysis.locality import PartHistogram
 from explorer.config import get_default_workspace
 from explorer.layout import RESULTS_FOLDER, SETTINGS_FILE, TIDY_FILE, ModuleEntry
-from explorer.render.heatmap import (
-    compute_display_map,
-    compute_shared_scale,
-    encode_png,
-    render_overlay,
-)
+from explorer.render.colour_maps import encode_png
+from explorer.render.heatmap import compute_display_map, compute_shared_scale, render_overlay
 from explorer.ui import pictures
 from explorer.ui.state import MapStyle
 

@@ -9,8 +9,8 @@ import streamlit as st
 
 from explorer.analysis.locality import PartHistogram, compute_locality
 from explorer.analysis.voronoi import compute_cell_polygons
+from explorer.render.colour_maps import render_colour_bar
 from explorer.render.figures import render_contributions, render_part_histogram, render_partition
-from explorer.render.heatmap import render_colour_bar
 from explorer.ui import components, state
 from explorer.ui.cached import Overlays
 from explorer.ui.pictures import fit_for_display

@@ -8,7 +8,8 @@ import streamlit as st
 from explorer.config import DEMO_WORKSPACE, ExplorerError
 from explorer.data.cub import format_category
 from explorer.layout import ModuleEntry, format_run
-from explorer.render.heatmap import COLOUR_MAPS, DEFAULT_COLOUR_MAP, DEFAULT_OPACITY
+from explorer.render.colour_maps import COLOUR_MAPS, DEFAULT_COLOUR_MAP
+from explorer.render.heatmap import DEFAULT_OPACITY
 from explorer.ui import cached, state
 from explorer.ui.components import error_boundary, escape_markdown
 from explorer.ui.state import MapStyle, Selection

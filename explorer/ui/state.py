@@ -61,7 +61,7 @@ class MapStyle:
     layer : str
         Stop of the backbone at which maps are taken.
     colours : str
-        A name in `explorer.render.heatmap.COLOUR_MAPS`.
+        A name in `explorer.render.colour_maps.COLOUR_MAPS`.
     opacity : int
         Per cent.
     shared_scale : bool

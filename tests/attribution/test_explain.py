@@ -8,8 +8,9 @@ from torch import nn
 from explorer.attribution.excitation import contrastive_mwp
 from explorer.attribution.explain import DEFAULT_STOP, Explanation, compute_explanation
 from explorer.config import ExplorerError
-from explorer.nn.backbones import Architecture, Backbone
+from explorer.nn.backbones import Backbone
 from explorer.nn.srae import ExplanationModule, ModuleSettings
+from explorer.nn.vgg import Architecture
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.config import REPOSITORY_ROOT, WORKSPACE_VARIABLE
 from explorer.data.painted import PaintedSettings, paint_dataset
-from explorer.nn.backbones import build_network
 from explorer.nn.srae import ModuleSettings
+from explorer.nn.vgg import build_network
 from explorer.training.trainer import TrainingSettings
 from explorer.workspace import Workspace, WorkspaceSettings
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from explorer.config import ExplorerError, Progress
 from explorer.data.cub import CubDataset, Photo, load_photo
-from explorer.nn.backbones import Architecture, Backbone
+from explorer.nn.backbones import Backbone
+from explorer.nn.vgg import Architecture
 from explorer.training import features
 from explorer.training.features import Features, load_input, load_or_compute_features
 

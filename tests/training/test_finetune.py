@@ -12,15 +12,15 @@ from torch import nn
 from explorer.config import ExplorerError, Progress
 from explorer.data.cub import CubDataset, Photo, load_photo
 from explorer.data.splits import get_held_out
-from explorer.nn.backbones import Backbone, build_network
-from explorer.training import finetune as module
+from explorer.nn.vgg import build_network
+from explorer.training import photos as photos_module
 from explorer.training.finetune import (
     FinetuneSettings,
     build_initial_network,
     finetune,
-    measure_accuracy,
     split_validation,
 )
+from explorer.training.photos import measure_accuracy
 
 Run = Callable[[Any], Any]
 CPU = torch.device("cpu")
@@ -49,7 +49,7 @@ class Outcome:
         self.progress: list[Progress] = []
         self.state_before = torch.random.get_rng_state()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(module, "load_photo", self._load)
+            patch.setattr(photos_module, "load_photo", self._load)
             steps = finetune(dataset, held_out, replace(SHORT, **changes), CPU)
             while True:
                 try:
@@ -224,23 +224,3 @@ def test_diverging_training_ends_with_advice(
 def test_impossible_settings_are_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ExplorerError):
         FinetuneSettings(**change)
-
-
-def test_accuracy_of_a_known_network(small_backbone: Backbone, painted_dataset: CubDataset) -> None:
-    class Constant(nn.Module):
-        """A network that always says category 2."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.bias = nn.Parameter(torch.zeros(1))
-
-        def forward(self, images: torch.Tensor) -> torch.Tensor:
-            logits = torch.zeros(len(images), 12)
-            logits[:, 2] = math.log(11)
-            return logits + self.bias
-
-    photos = (*painted_dataset.photos[:6], *painted_dataset.photos[12:15])
-    accuracy, loss = measure_accuracy(Constant(), photos, small_backbone.architecture)
-    assert accuracy == pytest.approx(3 / 9)
-    # Softmax gives category 2 one half and each of the others 1/22.
-    assert loss == pytest.approx((3 * math.log(2) + 6 * math.log(22)) / 9, rel=1e-5)
