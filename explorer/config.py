@@ -13,6 +13,8 @@ DEMO_WORKSPACE = ASSETS_DIR / "demo"
 WORKSPACE_VARIABLE = "SRAE_WORKSPACE"
 CUB_ROOT_VARIABLE = "CUB_ROOT"
 
+_MAX_SEED = 2**63 - 1  # the largest that every random generator in use takes
+
 
 class ExplorerError(Exception):
     """An expected failure whose message tells the user what is wrong and how to mend it."""
@@ -36,6 +38,12 @@ class Progress:
     done: int
     total: int
     values: Mapping[str, float] = field(default_factory=dict)
+
+
+def check_seed(seed: int) -> None:
+    """Raise `ExplorerError` where a random generator would refuse `seed`."""
+    if not 0 <= seed <= _MAX_SEED:
+        raise ExplorerError(f"A seed must lie between 0 and {_MAX_SEED}, unlike {seed}.")
 
 
 def get_default_workspace() -> Path:

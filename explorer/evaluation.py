@@ -33,7 +33,7 @@ from explorer.attribution.rivals import (
     make_module_draw,
     make_z_draw,
 )
-from explorer.config import ExplorerError, Progress
+from explorer.config import ExplorerError, Progress, check_seed
 from explorer.data.cub import Photo
 from explorer.data.painted.truth import load_telling_parts
 from explorer.data.splits import Split, draw_module_split
@@ -41,6 +41,7 @@ from explorer.files import write_text
 from explorer.layout import (
     RESULTS_FOLDER,
     TIDY_FILE,
+    ModuleEntry,
     get_module_entry,
     name_run,
     read_json,
@@ -84,6 +85,8 @@ class EvaluationSettings:
     stop: str = DEFAULT_STOP
 
     def __post_init__(self) -> None:
+        for seed in (*self.seeds, self.draw_seed):
+            check_seed(seed)
         if not self.methods or not self.seeds or self.z_dimensions < 1 or self.categories < 0:
             raise ExplorerError(
                 "Name at least one method, one seed and one dimension of Z, and no negative "
@@ -151,7 +154,8 @@ def _make_key(workspace: Workspace, method: Method, settings: EvaluationSettings
         "format": _RECORD_FORMAT,
         "classifier": workspace.backbone.sha256,
         "layer": workspace.backbone.z_layer,
-        "held_out": workspace.settings.held_out,
+        "photos": [photo.image_id for photo in workspace.dataset.photos],
+        "held_out": [photo.image_id for photo in workspace.held_out],
         "module": method.settings and asdict(method.settings),
         "training": asdict(TrainingSettings()),
         "stop": settings.stop,
@@ -188,7 +192,7 @@ def _prepare(
     if method.settings is not None:
         training = TrainingSettings(seed=seed)
         entry = get_module_entry(workspace.path, category, name_run(method.settings, training))
-        if not entry.path.exists():
+        if not _is_usable(workspace, entry, split):
             entry = yield from workspace.train_module(category, method.settings, training)
         module, _ = workspace.load_module(entry)
         draw = make_module_draw(backbone, module.get_attribution_layers(), stop)
@@ -208,6 +212,19 @@ def _prepare(
     count = min(settings.z_dimensions, len(firing))
     dimensions = sorted(map(int, rng.choice(firing, size=count, replace=False)))
     return _Source(make_z_draw(backbone, dimensions, stop), split)
+
+
+def _is_usable(workspace: Workspace, entry: ModuleEntry, split: Split) -> bool:
+    """Tell whether a module on disk is of this network and has not seen the test photos."""
+    if not entry.path.exists():
+        return False
+    record = workspace.load_record(entry)
+    backbone = workspace.backbone
+    return (
+        (record.backbone_sha256, record.z_layer) == (backbone.sha256, backbone.z_layer)
+        and set(record.split.get("train", ())) == set(split.train)
+        and set(record.split.get("test", ())) == set(split.test)
+    )
 
 
 def _measure(case: _Case, source: _Source) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from explorer.evaluation import (
     draw_categories,
     write_results,
 )
+from explorer.layout import save_settings
 from explorer.methods import METHODS, get_methods
 from explorer.workspace import Workspace
 
@@ -110,6 +112,24 @@ def test_modules_are_trained_where_they_are_missing(own_workspace: Path, run: Ru
     assert len(record["live"]) == 5
 
 
+def test_a_module_that_has_seen_the_test_photos_is_trained_anew(
+    own_workspace: Path, run: Run
+) -> None:
+    settings = EvaluationSettings(methods=("nn",), categories=1, stop="pool4")
+    workspace = Workspace(own_workspace)
+    (record,) = run(compare_methods(workspace, settings))
+    entry = next(e for e in workspace.list_modules() if e.run == "nn-k5-s0")
+    before = workspace.load_record(entry).split
+    save_settings(own_workspace, replace(workspace.settings, held_out="last:2"))
+    other = Workspace(own_workspace)
+    (again,) = run(compare_methods(other, settings))
+    after = other.load_record(entry).split
+    assert record["key"] != again["key"]
+    assert before != after
+    assert not set(after["train"]) & set(after["test"])
+    assert set(after["test"]) <= {photo.image_id for photo in other.held_out}
+
+
 def test_file_and_table_hold_the_same_numbers(own_workspace: Path, run: Run) -> None:
     workspace = Workspace(own_workspace)
     records = run(compare_methods(workspace, QUICK))
@@ -136,4 +156,10 @@ def test_file_and_table_hold_the_same_numbers(own_workspace: Path, run: Run) -> 
 )
 def test_settings_that_compare_nothing_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ExplorerError, match="at least one method"):
+        EvaluationSettings(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"seeds": (0, -1)}, {"draw_seed": -1}, {"seeds": (2**64,)}])
+def test_impossible_seeds_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ExplorerError, match="A seed must lie"):
         EvaluationSettings(**wrong)

@@ -31,9 +31,10 @@ class ModuleSettings:
     Attributes
     ----------
     method : {"srae", "nn", "sae"}
-        ``srae`` is the paper's method. ``nn`` has no reconstruction term. ``sae`` is a
-        conventional stacked autoencoder: first a plain mean squared reconstruction of all of Z,
-        then v on top of the frozen encoder.
+        ``srae`` is the paper's method. ``nn`` has no reconstruction term in its loss; where
+        layers are pretrained, it starts from the same pretrained layers as the others. ``sae`` is
+        a conventional stacked autoencoder: a plain mean squared reconstruction of all of Z, then
+        the least-squares v on top of the finished encoder.
     x_features : int
         Number of x-features.
     widths : tuple of int

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from explorer.config import ExplorerError, Progress
+from explorer.config import ExplorerError, Progress, check_seed
 from explorer.data.augment import DEFAULT_AUGMENT, AugmentSettings
 from explorer.data.cub import CubDataset, Photo
 from explorer.nn.backbones import Backbone
@@ -83,8 +83,9 @@ class FinetuneSettings:
             raise ExplorerError("The learning rate and weight decay must be at least 0.")
         if not 0 <= self.label_smoothing < 1:
             raise ExplorerError("Label smoothing must be at least 0 and below 1.")
-        if self.seed < 0 or self.workers < 0:
-            raise ExplorerError("The seed and the number of workers must be at least 0.")
+        if self.workers < 0:
+            raise ExplorerError("The number of workers must be at least 0.")
+        check_seed(self.seed)
 
 
 def finetune(

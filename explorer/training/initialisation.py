@@ -44,6 +44,23 @@ def initialise_v(module: ExplanationModule, z: Tensor, y_hat: Tensor, is_positiv
 
 
 @torch.no_grad()
+def fit_v(module: ExplanationModule, z: Tensor, y_hat: Tensor) -> None:
+    """Set v to the least-squares fit of ŷ on the x-features of a finished encoder.
+
+    Parameters
+    ----------
+    module : ExplanationModule
+        Its v is overwritten.
+    z, y_hat : Tensor
+        (M, S_z) and (M,): the training photos.
+    """
+    x_features = module.encoder(z).cpu().double()  # not every device knows double precision
+    # The pseudo-inverse bears x-features that are dead or alike.
+    solution = torch.linalg.pinv(x_features) @ y_hat.cpu().double()
+    module.v.weight.copy_(solution[None])
+
+
+@torch.no_grad()
 def revive_x_features(module: ExplanationModule, z: Tensor, y_hat: Tensor) -> int:
     """Point x-features that are silent on all photos at what the module gets wrong.
 

@@ -8,9 +8,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from explorer.config import ExplorerError, Progress
+from explorer.config import ExplorerError, Progress, check_seed
 from explorer.nn.srae import ExplanationModule, Loss, ModuleSettings, compute_loss
-from explorer.training.initialisation import centre_biases, initialise_v, revive_x_features
+from explorer.training.initialisation import (
+    centre_biases,
+    fit_v,
+    initialise_v,
+    revive_x_features,
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class TrainingSettings:
         # Written so that NaN is refused as well.
         if not (self.learning_rate > 0 and self.weight_decay >= 0):
             raise ExplorerError("The learning rate must be above 0, weight decay at least 0.")
+        check_seed(self.seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,9 +121,9 @@ def train_module(
     generator = torch.Generator().manual_seed(settings.seed)
     module = ExplanationModule(train.z.shape[1], module_settings, generator).to(train.z.device)
     fit = _Fit(settings, generator, len(train.z))
-    stages = _get_stages(module, train)
+    stage, parameters, compute_terms = _get_stage(module, train)
     pretrain_total = settings.pretrain_epochs * len(_get_linears(module.encoder))
-    total = pretrain_total + settings.epochs * len(stages)
+    total = pretrain_total + settings.epochs
     is_joint = module_settings.method != "sae"
     done = 0
     for error in _pretrain_layers(module, train.z, fit):
@@ -125,20 +131,21 @@ def train_module(
         yield Progress("Pretraining layer by layer", done, total, {"reconstruction": error})
     if pretrain_total:
         initialise_v(module, train.z, train.y_hat, train.is_positive)
-    for stage, parameters, compute_terms in stages:
-        for loss in fit.run(parameters, compute_terms, settings.epochs):
-            done += 1
-            values = loss | {
-                "f_reg_train": compute_f_reg(module, train),
-                "f_reg_test": compute_f_reg(module, test),
-            }
-            if not np.isfinite(loss["total"]):
-                raise ExplorerError(
-                    "The loss is no longer finite. Lower the learning rate, β or q and try again."
-                )
-            yield Progress(stage, done, total, values)
-            if is_joint and done < pretrain_total + settings.epochs // 2:
-                revive_x_features(module, train.z, train.y_hat)
+    for loss in fit.run(parameters, compute_terms, settings.epochs):
+        done += 1
+        if not np.isfinite(loss["total"]):
+            raise ExplorerError(
+                "The loss is no longer finite. Lower the learning rate, β or q and try again."
+            )
+        if not is_joint:
+            fit_v(module, train.z, train.y_hat)
+        values = loss | {
+            "f_reg_train": compute_f_reg(module, train),
+            "f_reg_test": compute_f_reg(module, test),
+        }
+        yield Progress(stage, done, total, values)
+        if is_joint and done < pretrain_total + settings.epochs // 2:
+            revive_x_features(module, train.z, train.y_hat)
     return module.cpu().eval().requires_grad_(False)
 
 
@@ -218,8 +225,8 @@ def _pretrain_layers(module: ExplanationModule, z: Tensor, fit: _Fit) -> Iterato
 _Stage = tuple[str, list[nn.Parameter], Callable[[Tensor], Loss]]
 
 
-def _get_stages(module: ExplanationModule, train: TrainingData) -> list[_Stage]:
-    """List what is trained after pretraining: all at once, or for SAE one thing after the other."""
+def _get_stage(module: ExplanationModule, train: TrainingData) -> _Stage:
+    """Return what is trained after pretraining: everything, or for SAE the autoencoder alone."""
 
     def compute_joint(rows: Tensor) -> Loss:
         z = train.z[rows]
@@ -230,12 +237,9 @@ def _get_stages(module: ExplanationModule, train: TrainingData) -> list[_Stage]:
         return _as_loss((module.decoder(module.encoder(z)) - z).square().mean())
 
     if module.settings.method != "sae":
-        return [("Training", list(module.parameters()), compute_joint)]
+        return "Training", list(module.parameters()), compute_joint
     encoder_decoder = [*module.encoder.parameters(), *module.decoder.parameters()]
-    return [
-        ("Training the autoencoder", encoder_decoder, compute_autoencoder),
-        ("Training v", list(module.v.parameters()), compute_joint),
-    ]
+    return "Training the autoencoder", encoder_decoder, compute_autoencoder
 
 
 def _as_loss(error: Tensor) -> Loss:
