@@ -1,6 +1,7 @@
 """The command line: ``python -m explorer --help``."""
 
 import logging
+import shlex
 import shutil
 import sys
 import time
@@ -19,7 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Progress as ProgressBar
-from rich.table import Table
+from rich.table import Column, Table
 
 from explorer.config import DEMO_WORKSPACE, ExplorerError, Progress
 from explorer.demo import build_demo, is_demo
@@ -114,12 +115,14 @@ def new(
     dataset = made.dataset
     console.print(
         f"{workspace}: {len(dataset.photos):,} photos of {len(dataset.categories)} categories, "
-        f"{len(made.held_out):,} of them held out."
+        f"{len(made.held_out):,} of them held out.",
+        markup=False,
     )
     for warning in dataset.warnings:
         console.print(f"Note: {warning}", markup=False)
     following = "train WORKSPACE --category NAME" if weights else "finetune WORKSPACE"
-    console.print(f"Next: python -m explorer {following.replace('WORKSPACE', str(workspace))}")
+    command = following.replace("WORKSPACE", shlex.quote(str(workspace)))
+    console.print(f"Next: python -m explorer {command}", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -133,6 +136,7 @@ def finetune(
     learning_rate: Annotated[float, typer.Option(help="Peak; 0 chooses by start.")] = 0.0,
     workers: Annotated[int, typer.Option(help="Processes that load photos.")] = 0,
     seed: int = 0,
+    force: Annotated[bool, typer.Option(help="Replace the classifier that is there.")] = False,
     device: Device = "auto",
 ) -> None:
     """Train the workspace's classifier; its test accuracy is measured once, at the end."""
@@ -144,7 +148,7 @@ def finetune(
         workers=workers,
         seed=seed,
     )
-    report = follow(Workspace(workspace, device).finetune(settings))
+    report = follow(Workspace(workspace, device).finetune(settings, force=force))
     console.print(
         f"Accuracy: validation {report['validation_accuracy']:.3f}, "
         f"test {report['test_accuracy']:.3f} on {report['photos']['test']} held-out photos."
@@ -182,7 +186,9 @@ def train(
     opened = Workspace(workspace, device)
     if every == bool(category):
         raise ExplorerError("Name a category with --category NAME, or use --all.")
-    names = opened.dataset.categories if every else tuple(category or ())
+    with_photos = {photo.category for photo in opened.held_out}
+    every_name = [name for name in opened.dataset.categories if name in with_photos]
+    names = every_name if every else tuple(category or ())
     module_settings = ModuleSettings(
         method=method,
         x_features=x_features,
@@ -248,9 +254,15 @@ def evaluate(
         console.print(table.read_text(encoding="utf-8"), markup=False, soft_wrap=True)
         console.print(f"Every number: {tidy}", markup=False, soft_wrap=True)
         return
+    failures = []
     for entry in opened.list_modules():
-        follow(opened.evaluate_module(entry))
+        try:
+            follow(opened.evaluate_module(entry))
+        except ExplorerError as error:  # one bad module does not hide the good ones
+            failures.append(str(error))
     _print_modules(opened)
+    if failures:
+        raise ExplorerError("Not measured:\n" + "\n".join(failures))
 
 
 def _format_share(value: float | None) -> str:
@@ -258,7 +270,10 @@ def _format_share(value: float | None) -> str:
 
 
 def _print_modules(workspace: Workspace) -> None:
-    table = Table("category", "run", "F_reg train", "F_reg test", "of range", "locality", "live")
+    table = Table(
+        *(Column(name, overflow="fold") for name in ("category", "run")),
+        *("F_reg train", "F_reg test", "of range", "locality", "live"),
+    )
     for entry in workspace.list_modules():
         metrics = workspace.load_metrics(entry)
         if metrics is None:
@@ -303,6 +318,10 @@ def main() -> None:
         app()
     except ExplorerError as error:
         _exit_with(str(error))
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "out of memory" not in str(error):
+            raise
+        _exit_with("The memory is not enough. Choose a smaller --batch-size or --device cpu.")
     except OSError as error:
         _exit_with(f"{error}. What was there before is untouched; mend this and run it again.")
 

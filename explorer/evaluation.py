@@ -24,7 +24,6 @@ from explorer.analysis.faithfulness import (
 )
 from explorer.analysis.locality import compute_locality_summary
 from explorer.analysis.table import Row, format_markdown, list_rows
-from explorer.analysis.voronoi import compute_partition
 from explorer.attribution.explain import DEFAULT_STOP
 from explorer.attribution.rivals import (
     Draw,
@@ -52,7 +51,7 @@ from explorer.nn.pca import PcaProbe
 from explorer.nn.srae import ExplanationModule, ModuleSettings, apply_module
 from explorer.training.features import Features
 from explorer.training.trainer import TrainingSettings
-from explorer.workspace import PhotoParts, Workspace
+from explorer.workspace import Workspace
 
 _RECORD_FORMAT = 1
 
@@ -282,11 +281,11 @@ def _measure_maps(
     histograms, outside, has_map, areas = [], [], [], []
     for photo in photos:
         parts = workspace.load_parts(photo)
-        histogram = workspace.measure_parts(parts, draw(workspace.prepare_image(parts.image)))
+        histogram = parts.measure(draw(workspace.prepare_image(parts.image)))
         histograms.append(histogram.values)
         outside.append(histogram.outside)
         has_map.append(histogram.is_live)
-        areas.append(_measure_areas(parts, len(names)))
+        areas.append(parts.compute_areas())
     summary = compute_locality_summary(np.stack(histograms), np.stack(has_map))
     is_measured = summary.is_defined if live is None else summary.is_defined & live
     measured: dict[str, Any] = {
@@ -302,15 +301,6 @@ def _measure_maps(
         measured["telling_share"] = _none_where_not(is_measured, shares)
         measured["telling_area"] = float(np.mean([area[telling].sum() for area in areas]))
     return measured
-
-
-def _measure_areas(parts: PhotoParts, count: int) -> NDArray[np.float64]:
-    """Compute each part's share of the box, (P,)."""
-    size = (parts.image.shape[0], parts.image.shape[1])
-    labels = compute_partition(parts.points, parts.visible, parts.box, size)
-    cells = np.bincount(labels[labels >= 0], minlength=count)
-    areas: NDArray[np.float64] = cells / max(1, cells.sum())
-    return areas
 
 
 def _none_where_not(mask: NDArray[np.bool_], values: NDArray[np.float64]) -> list[float | None]:

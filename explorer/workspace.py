@@ -1,8 +1,8 @@
 """The facade: one folder with its data set, classifier and modules; NumPy in and out."""
 
+from collections import OrderedDict
 from collections.abc import Generator, Mapping
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from dataclasses import asdict, replace
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -11,12 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.analysis.faithfulness import compute_contributions, compute_live_mask
-from explorer.analysis.locality import PartHistogram, compute_part_histogram
 from explorer.analysis.metrics import describe_faithfulness, describe_locality
-from explorer.analysis.voronoi import compute_partition
 from explorer.attribution.explain import DEFAULT_STOP, Explanation, compute_explanation
 from explorer.config import Progress
-from explorer.data.cub import CubDataset, Photo, check_geometry, load_cub, load_photo
+from explorer.data.cub import CubDataset, Photo, load_cub
 from explorer.data.splits import draw_module_split, get_held_out
 from explorer.data.transforms import prepare_image
 from explorer.layout import (
@@ -50,33 +48,14 @@ from explorer.nn.checkpoint import (
 from explorer.nn.devices import choose_device
 from explorer.nn.srae import ExplanationModule, ModuleSettings, apply_module
 from explorer.nn.vgg import build_network_from_weights, flatten_network, get_architecture
+from explorer.parts import PhotoParts, load_parts
 from explorer.training.features import Features, load_or_compute_features
 from explorer.training.finetune import FinetuneSettings, finetune
 from explorer.training.trainer import TrainingData, TrainingSettings, train_module
 
 PAINTED_MARK = "traits.json"
-
-
-@dataclass(frozen=True, eq=False)
-class PhotoParts:
-    """A photo's annotations, in pixels of the photo.
-
-    Attributes
-    ----------
-    image : NDArray of uint8
-        (H, W, 3), RGB.
-    box : tuple of float
-        (x, y, width, height), clipped to the photo.
-    points : NDArray of float64
-        (P, 2), (x, y); NaN where a part is not visible.
-    visible : NDArray of bool
-        (P,).
-    """
-
-    image: NDArray[np.uint8]
-    box: tuple[float, float, float, float]
-    points: NDArray[np.float64]
-    visible: NDArray[np.bool_]
+_MODULES_IN_MEMORY = 16
+_MEASURED = ("train", "test", "live", "locality")
 
 
 class Workspace:
@@ -100,7 +79,12 @@ class Workspace:
         self.device = choose_device(device)
         self.settings = load_settings(self.path)
         self._lock = RLock()
-        self._modules: dict[tuple[Path, int], tuple[ExplanationModule, ModuleRecord]] = {}
+        # One lock for all that is loaded when it is first needed: two could wait for each other.
+        self._dataset: CubDataset | None = None
+        self._held_out: tuple[Photo, ...] | None = None
+        self._classifier: tuple[Backbone, dict[str, Any]] | None = None
+        self._modules: OrderedDict[tuple[Path, int], tuple[ExplanationModule, ModuleRecord]]
+        self._modules = OrderedDict()
 
     @classmethod
     def create(
@@ -137,62 +121,87 @@ class Workspace:
             workspace._save_classifier(backbone, {"imported_from": weights.name})
         return workspace
 
-    @cached_property
+    @property
     def dataset(self) -> CubDataset:
         """The annotations of all photos; no image is read."""
         with self._lock:
-            return load_cub((self.path / self.settings.dataset).resolve())
+            if self._dataset is None:
+                self._dataset = load_cub((self.path / self.settings.dataset).resolve())
+            return self._dataset
 
     @property
     def is_painted(self) -> bool:
         """Whether the birds are painted ones, not photographs."""
         return (self.dataset.root / PAINTED_MARK).is_file()
 
-    @cached_property
+    @property
     def held_out(self) -> tuple[Photo, ...]:
         """Photos that the classifier was not trained on."""
-        return get_held_out(self.dataset, self.settings.held_out)
-
-    @cached_property
-    def _classifier(self) -> tuple[Backbone, dict[str, Any]]:
         with self._lock:
-            path = self.path / CLASSIFIER_FILE
-            if not path.is_file():
-                raise WorkspaceError(
-                    f"{self.path} has no classifier yet. Train one with "
-                    f"`python -m explorer finetune {self.path}`."
-                )
-            backbone, report = load_backbone(path, z_layer=self.settings.z_layer)
-            if backbone.sha256 != self.settings.classifier_sha256:
-                raise WorkspaceError(
-                    f"{path} is not the classifier that {SETTINGS_FILE} names. Put the right file "
-                    "back, or fine-tune again."
-                )
-            if backbone.categories != self.dataset.categories:
-                raise WorkspaceError(
-                    f"The classifier's categories are not those of {self.dataset.root}."
-                )
-            backbone.layers.to(self.device)
-            return backbone, report
+            if self._held_out is None:
+                self._held_out = get_held_out(self.dataset, self.settings.held_out)
+            return self._held_out
+
+    def _get_classifier(self) -> tuple[Backbone, dict[str, Any]]:
+        with self._lock:
+            if self._classifier is None:
+                self._classifier = self._load_classifier()
+            return self._classifier
+
+    def _load_classifier(self) -> tuple[Backbone, dict[str, Any]]:
+        path = self.path / CLASSIFIER_FILE
+        if not path.is_file():
+            raise WorkspaceError(
+                f"{self.path} has no classifier yet. Train one with "
+                f"`python -m explorer finetune {self.path}`."
+            )
+        backbone, report = load_backbone(path, z_layer=self.settings.z_layer)
+        if backbone.sha256 != self.settings.classifier_sha256:
+            raise WorkspaceError(
+                f"{path} is not the classifier that {SETTINGS_FILE} names. Put the right file "
+                "back, or fine-tune again with --force."
+            )
+        if backbone.categories != self.dataset.categories:
+            raise WorkspaceError(
+                f"The classifier's categories are not those of {self.dataset.root}."
+            )
+        backbone.layers.to(self.device)
+        return backbone, report
 
     @property
     def backbone(self) -> Backbone:
         """The classifier, loaded when it is first needed and then kept."""
-        return self._classifier[0]
+        return self._get_classifier()[0]
 
     @property
     def classifier_report(self) -> Mapping[str, Any]:
         """How the classifier was trained and what it reached."""
-        return self._classifier[1]
+        return self._get_classifier()[1]
 
     def _save_classifier(self, backbone: Backbone, report: Mapping[str, Any]) -> None:
         save_backbone(self.path / CLASSIFIER_FILE, backbone, report, half=self.settings.half)
         self.settings = replace(self.settings, classifier_sha256=backbone.sha256)
         save_settings(self.path, self.settings)
-        self.__dict__.pop("_classifier", None)
+        with self._lock:
+            self._classifier = None
+            self._modules.clear()
 
-    def finetune(self, settings: FinetuneSettings) -> Generator[Progress, None, Mapping[str, Any]]:
-        """Train the classifier and store it; return its report."""
+    def finetune(
+        self, settings: FinetuneSettings, *, force: bool = False
+    ) -> Generator[Progress, None, Mapping[str, Any]]:
+        """Train the classifier and store it; return its report.
+
+        Raises
+        ------
+        WorkspaceError
+            When there is a classifier already, whose modules would be worthless without it, and
+            `force` does not say to replace it.
+        """
+        if self.settings.classifier_sha256 and not force:
+            raise WorkspaceError(
+                f"{self.path} has a classifier already, and modules that explain it would no "
+                "longer fit another. Make a new workspace, or replace it with --force."
+            )
         settings = replace(settings, architecture=self.settings.architecture)
         settings = replace(settings, half=self.settings.half)
         backbone, report = yield from finetune(self.dataset, self.held_out, settings, self.device)
@@ -249,8 +258,10 @@ class Workspace:
                         f"{entry.path} explains {record.category}, but lies in the folder of "
                         f"{entry.category}. Move it back, or train the module again."
                     )
-                self._modules = {k: v for k, v in self._modules.items() if k[0] != entry.path}
                 self._modules[key] = (module.to(self.device), record)
+                while len(self._modules) > _MODULES_IN_MEMORY:
+                    self._modules.popitem(last=False)
+            self._modules.move_to_end(key)
             return self._modules[key]
 
     def train_module(
@@ -292,9 +303,7 @@ class Workspace:
 
     def load_parts(self, photo: Photo) -> PhotoParts:
         """Load a photo with its box and parts, moved inside it where they overhang."""
-        image = load_photo(photo)
-        geometry = check_geometry(photo, (image.shape[0], image.shape[1]))
-        return PhotoParts(image, geometry.box, geometry.parts, photo.visible)
+        return load_parts(photo)
 
     def explain(
         self, entry: ModuleEntry, image: NDArray[np.uint8], stop: str = DEFAULT_STOP
@@ -317,7 +326,11 @@ class Workspace:
         """
         module, record = self.load_module(entry)
         features = yield from self.compute_features()
-        metrics: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "stop": DEFAULT_STOP}
+        metrics: dict[str, Any] = {
+            "schema_version": SCHEMA_VERSION,
+            "classifier_sha256": self.backbone.sha256,
+            "stop": DEFAULT_STOP,
+        }
         contributions = []
         for part, image_ids in record.split.items():
             z, y_hat, is_positive = self.select_scores(features, record.category, image_ids)
@@ -326,39 +339,50 @@ class Workspace:
                 compute_contributions(x_features, module.v.weight[0].cpu().numpy())
             )
             metrics[part] = describe_faithfulness(y_bar, y_hat, contributions[-1], is_positive)
-        metrics["live"] = compute_live_mask(np.concatenate(contributions)).tolist()
-        metrics["locality"] = yield from self._measure_locality(entry, record)
+        live = compute_live_mask(np.concatenate(contributions))
+        metrics["live"] = live.tolist()
+        metrics["locality"] = yield from self._measure_locality(entry, record, live)
         write_json(entry.metrics_path, metrics)
         return metrics
 
     def _measure_locality(
-        self, entry: ModuleEntry, record: ModuleRecord
+        self, entry: ModuleEntry, record: ModuleRecord, live: NDArray[np.bool_]
     ) -> Generator[Progress, None, dict[str, Any]]:
         rows: dict[str, list[int]] = {"all": [], **{part: [] for part in record.split}}
         histograms: list[NDArray[np.float64]] = []
-        is_live: list[NDArray[np.bool_]] = []
+        has_map: list[NDArray[np.bool_]] = []
         photos = self.dataset.photos_of(entry.category)
         for done, photo in enumerate(photos, start=1):
             parts = [part for part, ids in record.split.items() if photo.image_id in ids]
             for name in ("all", *parts):
                 rows[name].append(len(histograms))
             annotated = self.load_parts(photo)
-            histogram = self.measure_parts(annotated, self.explain(entry, annotated.image).maps)
+            histogram = annotated.measure(self.explain(entry, annotated.image).maps)
             histograms.append(histogram.values)
-            is_live.append(histogram.is_live)
+            has_map.append(histogram.is_live)
             yield Progress("Drawing heatmaps", done, len(photos))
-        return describe_locality(np.stack(histograms), np.stack(is_live), rows)
-
-    def measure_parts(self, parts: PhotoParts, maps: NDArray[np.float32]) -> PartHistogram:
-        """Measure where maps (K, h, w), >= 0, of a photo lie on the bird's parts."""
-        size = (parts.image.shape[0], parts.image.shape[1])
-        grid = (maps.shape[1], maps.shape[2])
-        labels = compute_partition(parts.points, parts.visible, parts.box, size, grid)
-        return compute_part_histogram(maps, labels, len(self.dataset.part_names))
+        return describe_locality(np.stack(histograms), np.stack(has_map), live, rows)
 
     def load_metrics(self, entry: ModuleEntry) -> dict[str, Any] | None:
-        """Read what `evaluate_module` wrote; None where it has not run yet."""
-        return read_json(entry.metrics_path) if entry.metrics_path.exists() else None
+        """Read what `evaluate_module` wrote; None where it has not run on this classifier.
+
+        Raises
+        ------
+        WorkspaceError
+            When the file is damaged.
+        """
+        if not entry.metrics_path.exists():
+            return None
+        metrics = read_json(entry.metrics_path)
+        if metrics.get("classifier_sha256") != self.settings.classifier_sha256:
+            return None
+        missing = [name for name in _MEASURED if name not in metrics]
+        if missing:
+            raise WorkspaceError(
+                f"{entry.metrics_path} is damaged: it lacks {missing[0]!r}. Measure the module "
+                f"again with `python -m explorer evaluate {self.path}`."
+            )
+        return metrics
 
     def load_record(self, entry: ModuleEntry) -> ModuleRecord:
         """Read a module's own description without loading any network."""

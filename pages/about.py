@@ -60,6 +60,8 @@ def show_differences() -> None:
         "pretrained one by one, v starts from a faint ridge fit in which the few photos of the "
         "category weigh as much as all others, and x-features that fall silent in the first half "
         "of training are revived.\n"
+        "- NN starts from the same pretrained layers as SRAE; its loss has no reconstruction. "
+        "SAE learns to rebuild all of Z, and v is then the least-squares fit on its x-features.\n"
         "- Every test photo is one that the network was not trained on either.\n"
         "- Maps are taken at the output of the first ReLU, not at the pixels: excitation backprop "
         "needs inputs that are not negative.\n"

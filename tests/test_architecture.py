@@ -29,14 +29,19 @@ ALLOWED: dict[str, set[str]] = {
     "training": BASE | {"data", "nn"},
     "analysis": {"config"},
     "render": {"config"},
-    "workspace": BASE | ARRAYS | {"data", "nn", "attribution", "training"},
+    "parts": {"analysis", "data"},
+    "workspace": BASE | ARRAYS | {"data", "nn", "attribution", "training", "parts"},
     "demo": BASE | ARRAYS | {"data", "nn", "attribution", "training", "workspace"},
     "methods": {"config", "nn"},
-    "evaluation": BASE | ARRAYS | {"data", "nn", "attribution", "training", "workspace", "methods"},
+    "evaluation": BASE
+    | ARRAYS
+    | {"data", "nn", "attribution", "training", "parts", "workspace", "methods"},
     "__main__": BASE
     | ARRAYS
     | {"data", "nn", "attribution", "training", "workspace", "demo", "methods", "evaluation"},
-    "ui": BASE | ARRAYS | {"data", "nn", "attribution", "training", "workspace", "evaluation"},
+    "ui": BASE
+    | ARRAYS
+    | {"data", "nn", "attribution", "training", "parts", "workspace", "evaluation"},
     "app": {"config", "ui"},
     "pages": BASE | ARRAYS | {"data", "attribution", "workspace", "ui"},
     "__init__": set(),

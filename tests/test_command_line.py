@@ -88,7 +88,9 @@ def test_new_accepts_a_relative_folder(
 
 
 def test_finetune_reports_accuracy(call: Call, own_workspace: Path) -> None:
-    result = call("finetune", own_workspace, "--epochs", 1, "--batch-size", 60, "--device", "cpu")
+    result = call(
+        "finetune", own_workspace, "--force", "--epochs", 1, "--batch-size", 60, "--device", "cpu"
+    )
     assert result.status == 0
     assert "on 12 held-out photos" in result.out
     report = Workspace(own_workspace).classifier_report
@@ -238,7 +240,7 @@ def test_finetune_refuses_impossible_settings(
     call: Call, own_workspace: Path, options: list[str], words: list[str]
 ) -> None:
     before = Workspace(own_workspace).backbone.sha256
-    check_refusal(call("finetune", own_workspace, *options), *words)
+    check_refusal(call("finetune", own_workspace, "--force", *options), *words)
     assert Workspace(own_workspace).backbone.sha256 == before
 
 
@@ -291,3 +293,55 @@ def test_a_disk_that_cannot_be_written_is_told_in_a_sentence(
     shutil.rmtree(own_workspace / "features", ignore_errors=True)
     (own_workspace / "features").write_text("a file where a folder should be")
     check_refusal(call("evaluate", own_workspace), "features")
+
+
+def test_finetune_does_not_replace_a_classifier_unasked(call: Call, own_workspace: Path) -> None:
+    before = Workspace(own_workspace).backbone.sha256
+    check_refusal(call("finetune", own_workspace), "has a classifier already", "--force")
+    assert Workspace(own_workspace).backbone.sha256 == before
+
+
+def test_one_bad_module_does_not_hide_the_good_ones(call: Call, own_workspace: Path) -> None:
+    (good,) = Workspace(own_workspace).list_modules()
+    bad = good.path.parent.with_name("a-bad-one") / good.path.name
+    bad.parent.mkdir()
+    bad.write_bytes(b"no module")
+    good.metrics_path.unlink()
+    result = call("evaluate", own_workspace, "--device", "cpu")
+    check_refusal(result, "Not measured", "a-bad-one")
+    assert Workspace(own_workspace).load_metrics(good) is not None
+    assert good.category[:8] in result.out
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("evaluate", "--methods", "z", "--seeds", "-1"),
+        ("evaluate", "--methods", "z", "--draw-seed", "-1"),
+        ("train", "--all", "--seed", "99999999999999999999"),
+        ("train", "--all", "--seed", "-1"),
+    ],
+)
+def test_impossible_seeds_are_refused(
+    call: Call, own_workspace: Path, options: tuple[str, ...]
+) -> None:
+    command, *rest = options
+    check_refusal(call(command, own_workspace, *rest), "A seed must lie between")
+
+
+def test_names_that_look_like_markup_are_printed_as_they_are(
+    call: Call, tmp_path: Path, painted_root: Path
+) -> None:
+    result = call("new", tmp_path / "q[red]x", "--cub", painted_root, "--arch", "vgg_small")
+    assert result.status == 0
+    assert "q[red]x" in result.out
+
+
+def test_out_of_memory_is_told_in_one_sentence(
+    call: Call, own_workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB.")
+
+    monkeypatch.setattr(command_line, "Workspace", fail)
+    check_refusal(call("evaluate", own_workspace), "memory is not enough", "--batch-size")

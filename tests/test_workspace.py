@@ -1,8 +1,9 @@
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from explorer import workspace as workspace_module
 from explorer.config import ExplorerError
 from explorer.data.cub import load_photo
 from explorer.layout import ModuleEntry, WorkspaceError, WorkspaceSettings, get_module_entry
@@ -237,7 +239,12 @@ def test_fine_tuning_again_makes_old_modules_strangers(own_workspace: Path, run:
     opened = Workspace(own_workspace)
     (entry,) = opened.list_modules()
     before = opened.backbone.sha256
-    report = run(opened.finetune(FinetuneSettings(epochs=1, batch_size=60, seed=5)))
+    settings = FinetuneSettings(epochs=1, batch_size=60, seed=5)
+    with pytest.raises(WorkspaceError, match="has a classifier already"):
+        run(opened.finetune(settings))
+    assert opened.load_metrics(entry) is not None
+    report = run(opened.finetune(settings, force=True))
+    assert opened.load_metrics(entry) is None, "measures of another network are not shown"
     assert opened.backbone.sha256 == opened.settings.classifier_sha256 != before
     assert opened.classifier_report == json.loads(json.dumps(report))
     assert Workspace(own_workspace).backbone.sha256 == opened.backbone.sha256
@@ -361,7 +368,7 @@ def test_photos_of_any_size_can_be_explained(workspace: Workspace, entry: Module
 def test_histogram_adds_up_to_at_most_one(workspace: Workspace, entry: ModuleEntry) -> None:
     photo = workspace.dataset.photos_of(entry.category)[1]
     parts = workspace.load_parts(photo)
-    histogram = workspace.measure_parts(parts, workspace.explain(entry, parts.image).maps)
+    histogram = parts.measure(workspace.explain(entry, parts.image).maps)
     values, is_live = histogram.values, histogram.is_live
     assert values.shape == (5, len(workspace.dataset.part_names))
     assert (values[:, ~photo.visible] == 0).all()
@@ -380,6 +387,56 @@ def test_photo_parts_lie_inside_the_photo(workspace: Workspace) -> None:
     assert min(x, y) >= 0
     assert x + box_width <= width
     assert y + box_height <= height
+
+
+def test_loading_in_two_threads_never_waits_for_itself(
+    tiny_workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One asks for the network, one for a module, which needs the network: each holds a lock."""
+    shared = Workspace(tiny_workspace)
+    (entry,) = shared.list_modules()
+    load = shared._load_classifier
+
+    def load_slowly() -> Any:
+        time.sleep(0.2)
+        return load()
+
+    monkeypatch.setattr(shared, "_load_classifier", load_slowly)
+    pool = ThreadPoolExecutor(2)
+    tasks = [pool.submit(lambda: shared.backbone), pool.submit(shared.load_module, entry)]
+    done, _ = wait(tasks, timeout=20)
+    pool.shutdown(wait=False)
+    assert len(done) == 2
+    assert tasks[0].result() is shared.backbone
+
+
+def test_memory_holds_a_bounded_number_of_modules(
+    own_workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspace_module, "_MODULES_IN_MEMORY", 2)
+    shared = Workspace(own_workspace)
+    (entry,) = shared.list_modules()
+    entries = [entry]
+    for name in ("a", "b"):
+        copied = get_module_entry(own_workspace, entry.category, name)
+        shutil.copytree(entry.path.parent, copied.path.parent)
+        entries.append(copied)
+    first = shared.load_module(entries[0])[0]
+    shared.load_module(entries[1])
+    assert shared.load_module(entries[0])[0] is first, "what was asked for last is kept"
+    shared.load_module(entries[2])
+    assert shared.load_module(entries[0])[0] is first
+    assert len(shared._modules) == 2
+
+
+def test_damaged_metrics_are_named(own_workspace: Path) -> None:
+    opened = Workspace(own_workspace)
+    (entry,) = opened.list_modules()
+    metrics = json.loads(entry.metrics_path.read_text())
+    del metrics["train"]
+    entry.metrics_path.write_text(json.dumps(metrics))
+    with pytest.raises(WorkspaceError, match=r"metrics\.json is damaged.*'train'.*evaluate"):
+        opened.load_metrics(entry)
 
 
 def test_threads_give_what_one_after_the_other_gives(tiny_workspace: Path) -> None:

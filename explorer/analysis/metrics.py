@@ -42,7 +42,10 @@ def describe_faithfulness(
 
 
 def describe_locality(
-    histograms: NDArray[np.floating], is_live: NDArray[np.bool_], groups: Mapping[str, list[int]]
+    histograms: NDArray[np.floating],
+    has_map: NDArray[np.bool_],
+    live: NDArray[np.bool_],
+    groups: Mapping[str, list[int]],
 ) -> dict[str, Any]:
     """Measure locality over groups of photos.
 
@@ -50,20 +53,26 @@ def describe_locality(
     ----------
     histograms : ndarray, shape (M, K, P), float
         Part histograms of every photo.
-    is_live : ndarray, shape (M, K), bool
+    has_map : ndarray, shape (M, K), bool
         Maps that are not zero everywhere.
+    live : ndarray, shape (K,), bool
+        X-features with a contribution on at least one photo. A dead one may have maps, for they
+        start before its ReLU, but explains nothing.
     groups : Mapping
         Name of each group to its rows; none is empty.
 
     Returns
     -------
     dict
-        Per group the fields of `LocalitySummary` as lists, and ``mean_locality`` (None where no
-        x-feature has a map).
+        Per group the fields of `LocalitySummary` as lists, and ``mean_locality`` over live
+        x-features (None where no live one has a map).
     """
     described = {}
     for name, rows in groups.items():
-        summary = compute_locality_summary(histograms[rows], is_live[rows])
+        summary = compute_locality_summary(histograms[rows], has_map[rows])
         fields = {field: value.tolist() for field, value in asdict(summary).items()}
-        described[name] = fields | {"mean_locality": summary.mean_locality}
+        counted = summary.locality[summary.is_defined & live]
+        described[name] = fields | {
+            "mean_locality": float(counted.mean()) if counted.size else None
+        }
     return described

@@ -55,7 +55,7 @@ def get_held_out(dataset: CubDataset, rule: str) -> tuple[Photo, ...]:
     held_out: set[int] = set()
     for category in dataset.categories:
         photos = dataset.photos_of(category)
-        if len(photos) <= count:
+        if 0 < len(photos) <= count:
             raise ExplorerError(
                 f"'{rule}' leaves no training photo for {category}, which has {len(photos)}."
             )

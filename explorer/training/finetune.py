@@ -113,7 +113,8 @@ def finetune(
     """
     held_out_ids = {photo.image_id for photo in held_out}
     known = [photo for photo in dataset.photos if photo.image_id not in held_out_ids]
-    unknown = sorted(set(dataset.categories) - {photo.category for photo in known})
+    # A subset may keep the whole classes.txt: a category without any photo is simply not learnt.
+    unknown = sorted({photo.category for photo in held_out} - {photo.category for photo in known})
     if unknown:
         raise ExplorerError(f"{unknown[0]} has no photo to train with. Hold fewer photos out.")
     training, validation = split_validation(known, settings.validation_share, settings.seed)

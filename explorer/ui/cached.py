@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from explorer.attribution.explain import Explanation
     from explorer.data.cub import Photo
     from explorer.evaluation import Results
-    from explorer.workspace import PhotoParts, Workspace
+    from explorer.parts import PhotoParts
+    from explorer.workspace import Workspace
 
 Key = tuple[str | int, ...]
 
@@ -148,7 +149,7 @@ def _measure_parts(
     layer: str,
 ) -> PartHistogram:
     parts = load_parts(_photo, _workspace)
-    return _workspace.measure_parts(parts, explain(_workspace, _entry, _photo, layer).maps)
+    return parts.measure(explain(_workspace, _entry, _photo, layer).maps)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from explorer.ui.words import HELP
 
 if TYPE_CHECKING:
     from explorer.attribution.explain import Explanation
-    from explorer.workspace import PhotoParts
+    from explorer.parts import PhotoParts
 
 
 _COLUMN_WIDTH = 430

@@ -14,7 +14,7 @@ HELP = MappingProxyType(
         ),
         "y_hat": (
             "ŷ, say y-hat: the network's own score for this category, before softmax. The higher, "
-            "the surer the network is."
+            "the more the network sees of it; it decides for the category with the highest score."
         ),
         "y_bar": "ȳ, say y-bar: the same score rebuilt by the module from its x-features alone.",
         "error": "|ȳ − ŷ|: how far the module is off on this photo. 0 is a perfect copy.",
@@ -34,8 +34,8 @@ HELP = MappingProxyType(
             "keeps what speaks more for it than against it."
         ),
         "layer": (
-            "Where the walk back from the x-feature stops. relu1 has the finest grid; pool1 to "
-            "pool4 are coarser each time and show larger shapes."
+            "Where the walk back from the x-feature stops. relu1 has the finest grid; from "
+            "pool to pool it gets coarser and shows larger shapes."
         ),
         "scale": (
             "Each map on its own scale shows where each x-feature looks; one scale for all also "

@@ -44,7 +44,8 @@ def test_locality_by_hand() -> None:
     histograms[2, 0] = [0.5, 0.5, 0, 0]
     histograms[:, 1] = [0, 0, 0.25, 0.25]
     is_live = np.array([[True, True], [True, True], [True, False]])
-    found = describe_locality(histograms, is_live, {"all": [0, 1, 2], "train": [0, 1], "test": [0]})
+    groups = {"all": [0, 1, 2], "train": [0, 1], "test": [0]}
+    found = describe_locality(histograms, is_live, np.array([True, True]), groups)
     assert found["all"]["locality"] == pytest.approx([math.log(2), math.log(2)])
     assert found["all"]["mean_locality"] == pytest.approx(math.log(2))
     assert found["all"]["photo_counts"] == [3, 2]
@@ -54,10 +55,15 @@ def test_locality_by_hand() -> None:
     assert found["test"]["locality"] == pytest.approx([0, math.log(2)])
     assert found["test"]["mean_locality"] == pytest.approx(math.log(2) / 2)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
+    one_dead = describe_locality(histograms, is_live, np.array([True, False]), groups)
+    assert one_dead["test"]["mean_locality"] == pytest.approx(0), "a dead x-feature does not count"
+    assert one_dead["test"]["locality"] == found["test"]["locality"]
 
 
 def test_maps_that_are_all_zero_have_no_locality() -> None:
-    found = describe_locality(np.zeros((2, 1, 4)), np.zeros((2, 1), bool), {"all": [0, 1]})
+    found = describe_locality(
+        np.zeros((2, 1, 4)), np.zeros((2, 1), bool), np.array([True]), {"all": [0, 1]}
+    )
     assert found["all"]["mean_locality"] is None
     assert found["all"]["is_defined"] == [False]
     assert found["all"]["left_out"] == [2]

@@ -164,3 +164,9 @@ def test_split_only_depends_on_ids_and_categories() -> None:
     assert draw_module_split(
         dataset, "001.Bird_1", get_held_out(dataset, "last:2"), 5
     ) == draw_module_split(moved, "001.Bird_1", get_held_out(moved, "last:2"), 5)
+
+
+def test_a_category_without_photos_hinders_nobody() -> None:
+    """A subset may keep the whole classes.txt."""
+    dataset = make_dataset([6, 0, 6])
+    assert len(get_held_out(dataset, "last:2")) == 4

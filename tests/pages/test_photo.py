@@ -200,7 +200,7 @@ def test_arrays_for_download_say_what_they_are(tiny_workspace: Path, tmp_path: P
         assert arrays["contributions"].sum() == pytest.approx(float(arrays["y_bar"]), abs=1e-5)
         assert str(arrays["map_layer"]) == "pool3"
         assert int(arrays["image_id"]) == 2
-        histogram = workspace.measure_parts(workspace.load_parts(photo), explanation.maps).values
+        histogram = workspace.load_parts(photo).measure(explanation.maps).values
         np.testing.assert_allclose(arrays["part_histogram"], histogram)
         shares = arrays["part_histogram"].sum(axis=1) + arrays["share_outside_box"]
         assert set(np.round(shares, 6)) <= {0.0, 1.0}
