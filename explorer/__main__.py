@@ -24,7 +24,10 @@ from rich.table import Column, Table
 
 from explorer.config import DEMO_WORKSPACE, ExplorerError, Progress
 from explorer.demo import build_demo, is_demo
-from explorer.evaluation import EvaluationSettings, compare_methods, write_results
+from explorer.evaluation.compare import compare_methods
+from explorer.evaluation.results import write_results
+from explorer.evaluation.settings import EvaluationSettings
+from explorer.layout import RESULTS_NAME
 from explorer.methods import get_methods
 from explorer.nn.srae import ModuleSettings
 from explorer.training.finetune import FinetuneSettings
@@ -226,13 +229,17 @@ def evaluate(
     workspace: WorkspacePath,
     methods: Annotated[
         str,
-        typer.Option(help="Compare methods as the paper's Table 1: 'all', or srae,nn,z,…"),
+        typer.Option(help="Compare methods: 'all', or srae,nn,z,… or srae:beta=10,srae:q=1000,…"),
     ] = "",
     categories: Annotated[
         int, typer.Option(help="Compare on so many random categories; 0 for all.")
     ] = 0,
     seeds: Annotated[str, typer.Option(help="Seeds of modules and splits, such as 0,1,2.")] = "0",
     draw_seed: Annotated[int, typer.Option(help="Seed of the draw of categories.")] = 0,
+    rest: Annotated[
+        bool, typer.Option("--rest", help="Take the categories that were not drawn instead.")
+    ] = False,
+    name: Annotated[str, typer.Option(help="Name of the comparison's files.")] = RESULTS_NAME,
     device: Device = "auto",
 ) -> None:
     """Measure the classifier and every module on held-out photos, or compare methods."""
@@ -245,12 +252,13 @@ def evaluate(
     )
     if methods:
         settings = EvaluationSettings(
-            methods=tuple(method.name for method in get_methods(methods)),
+            methods=get_methods(methods),
             categories=categories,
+            rest=rest,
             seeds=_parse_numbers(seeds, "--seeds", "0,1,2"),
             draw_seed=draw_seed,
         )
-        tidy, table = write_results(opened.path, follow(compare_methods(opened, settings)))
+        tidy, table = write_results(opened.path, follow(compare_methods(opened, settings)), name)
         console.print(table.read_text(encoding="utf-8"), markup=False, soft_wrap=True)
         console.print(f"Every number: {tidy}", markup=False, soft_wrap=True)
         return

@@ -18,7 +18,7 @@ MODULES_FOLDER = "modules"
 MODULE_FILE = "module.safetensors"
 METRICS_FILE = "metrics.json"
 RESULTS_FOLDER = "results"
-TIDY_FILE = "results.csv"
+RESULTS_NAME = "results"
 
 
 class WorkspaceError(ExplorerError):

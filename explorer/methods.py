@@ -1,10 +1,14 @@
 """The methods that are compared, and what the paper reports for them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from explorer.config import ExplorerError
 from explorer.nn.srae import ModuleSettings
+from explorer.training.trainer import TrainingSettings
+
+DEFAULT_TRAINING = TrainingSettings()
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,15 @@ class Method:
         Of the module that is trained; None for a method without one.
     paper : PaperFigures or None
         What the paper reports for it.
+    training : TrainingSettings
+        Of that module; its seed is replaced by that of the comparison.
     """
 
     name: str
     title: str
     settings: ModuleSettings | None = None
     paper: PaperFigures | None = None
+    training: TrainingSettings = DEFAULT_TRAINING
 
 
 METHODS: Mapping[str, Method] = {
@@ -64,17 +71,67 @@ METHODS: Mapping[str, Method] = {
 def get_methods(names: str) -> tuple[Method, ...]:
     """Return the methods in a comma-separated list; ``all`` for all of them.
 
+    A setting of a method that trains a module can be changed behind a colon: ``srae:beta=10``,
+    ``srae:widths=160x20:epochs=120``.
+
     Raises
     ------
     ExplorerError
-        For a name that there is not.
+        For a name or a setting that there is not.
     """
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     wanted = list(METHODS) if wanted == ["all"] else wanted
-    for name in wanted:
-        if name not in METHODS:
-            raise ExplorerError(f"Unknown method {name!r}. Choose among: {', '.join(METHODS)}.")
-    return tuple(METHODS[name] for name in dict.fromkeys(wanted))
+    return tuple(get_method(name) for name in dict.fromkeys(wanted))
+
+
+def get_method(text: str) -> Method:
+    """Return one method, with its changes where there are any; see `get_methods`."""
+    name, *changes = text.split(":")
+    if name not in METHODS:
+        raise ExplorerError(f"Unknown method {name!r}. Choose among: {', '.join(METHODS)}.")
+    method = METHODS[name]
+    return _vary(method, [change.partition("=") for change in changes]) if changes else method
+
+
+def _vary(method: Method, changes: list[tuple[str, str, str]]) -> Method:
+    if method.settings is None:
+        raise ExplorerError(f"{method.title} trains no module, so it has no settings to change.")
+    defaults = _list_changeable(method.settings) | _list_changeable(method.training)
+    values: dict[str, Any] = {}
+    for name, _, text in changes:
+        if name not in defaults:
+            raise ExplorerError(f"No such setting: {name!r}. Choose among: {', '.join(defaults)}.")
+        values[name] = _parse_value(name, text, defaults[name])
+    words = [f"{name}={text}" for name, _, text in changes]
+    return replace(
+        method,
+        name="-".join([method.name, *(word.replace("=", "") for word in words)]),
+        title=f"{method.title}, {', '.join(words).replace('=', ' ')}",
+        settings=replace(method.settings, **_pick(values, method.settings)),
+        training=replace(method.training, **_pick(values, method.training)),
+        paper=None,
+    )
+
+
+def _list_changeable(settings: Any) -> dict[str, Any]:
+    return {
+        field.name: getattr(settings, field.name)
+        for field in fields(settings)
+        if field.name not in ("method", "seed")
+    }
+
+
+def _pick(values: Mapping[str, Any], settings: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if hasattr(settings, name)}
+
+
+def _parse_value(name: str, text: str, default: object) -> Any:
+    try:
+        if isinstance(default, tuple):
+            return tuple(int(number) for number in text.split("x"))
+        return float(text) if isinstance(default, float) else int(text)
+    except (ValueError, TypeError) as error:
+        raise ExplorerError(f"{name} cannot be {text!r}.") from error
 
 
 def list_paper_figures() -> dict[tuple[str, str], float]:

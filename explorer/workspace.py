@@ -8,6 +8,7 @@ from threading import RLock
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from explorer.analysis.faithfulness import compute_contributions, compute_live_mask
@@ -312,6 +313,14 @@ class Workspace:
         module, record = self.load_module(entry)
         pixels = self.prepare_image(image)
         return compute_explanation(self.backbone, module, record.category, pixels, stop)
+
+    def compute_scores(
+        self, pixels: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Compute Z (M, S_z) and the logits (M, C) of prepared images (M, 3, h, w)."""
+        images = torch.from_numpy(pixels).to(self.backbone.device)
+        z, logits = self.backbone.compute_features(images)
+        return z.cpu().numpy(), logits.cpu().numpy()
 
     def prepare_image(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Squash an RGB image (H, W, 3) to the classifier's input (3, h, w), normalised."""

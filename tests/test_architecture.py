@@ -32,7 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "parts": {"analysis", "data"},
     "workspace": BASE | ARRAYS | {"data", "nn", "attribution", "training", "parts"},
     "demo": BASE | ARRAYS | {"data", "nn", "attribution", "training", "workspace"},
-    "methods": {"config", "nn"},
+    "methods": {"config", "nn", "training"},
     "evaluation": BASE
     | ARRAYS
     | {"data", "nn", "attribution", "training", "parts", "workspace", "methods"},

@@ -130,3 +130,33 @@ def compute_correlations(first: ArrayLike, second: ArrayLike) -> NDArray[np.floa
         scaled.append(np.divide(centred, norm, out=np.zeros_like(centred), where=norm > 0))
     correlations: NDArray[np.float64] = scaled[0].T @ scaled[1]
     return correlations
+
+
+def compute_overlaps(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
+    """Compute how far every map of one run covers the same pixels as every map of another.
+
+    Parameters
+    ----------
+    first, second : array_like, shapes (M, K, h, w) and (M, L, h, w), float
+        Maps on the same M photos, >= 0.
+
+    Returns
+    -------
+    ndarray, shape (K, L), float64
+        Mean over photos of Σ min(P, Q), P and Q the maps as shares of their mass: 1 for the same
+        map, 0 for maps that share no pixel, and 0 on a photo where one of them is zero everywhere.
+    """
+    one, other = (_normalise_mass(maps) for maps in (first, second))
+    overlaps = [
+        [np.minimum(one[:, k], other[:, j]).sum(axis=-1).mean() for j in range(other.shape[1])]
+        for k in range(one.shape[1])
+    ]
+    return np.array(overlaps, float).reshape(one.shape[1], other.shape[1])
+
+
+def _normalise_mass(maps: ArrayLike) -> NDArray[np.float64]:
+    flat = np.asarray(maps, float)
+    flat = flat.reshape(*flat.shape[:2], -1)
+    mass = flat.sum(axis=-1, keepdims=True)
+    shares: NDArray[np.float64] = np.divide(flat, mass, out=np.zeros_like(flat), where=mass > 0)
+    return shares

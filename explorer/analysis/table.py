@@ -80,29 +80,12 @@ class Row:
 
 def list_rows(records: Iterable[Record]) -> list[Row]:
     """Flatten records to one row a number; what is not defined has no row."""
-    rows = []
-    for record in records:
-        for measure, value in _list_values(record):
-            if value is not None:
-                rows.append(
-                    Row(record["method"], record["category"], record["seed"], measure, float(value))
-                )
-    return rows
-
-
-def _list_values(record: Record) -> Iterable[tuple[str, float | None]]:
-    for part in ("train", "test") if record["faithfulness"] else ():
-        for name, value in record["faithfulness"][part].items():
-            yield f"{name}_{part}", value
-    yield "live_x_features", sum(record["live"])
-    for name in ("locality", "outside", "telling_share"):
-        yield name, _mean_of_defined(record.get(name, ()))
-    yield "telling_area", record.get("telling_area")
-
-
-def _mean_of_defined(values: Iterable[float | None]) -> float | None:
-    defined = [value for value in values if value is not None]
-    return sum(defined) / len(defined) if defined else None
+    return [
+        Row(record["method"], record["category"], record["seed"], measure, float(value))
+        for record in records
+        for measure, value in record["measures"].items()
+        if value is not None
+    ]
 
 
 def average_seeds(rows: Iterable[Row], method: str, measure: str) -> dict[str, float]:
@@ -149,19 +132,81 @@ class Column:
     form: str = ".3f"
 
 
-COLUMNS = (
-    Column("f_reg_train", "F_reg train"),
-    Column("f_reg_test", "F_reg test"),
-    Column("relative_f_reg_test", "of range", ".1%"),
-    Column("r2_test", "R²"),
-    Column("rank_agreement_test", "rank ρ"),
-    Column("accuracy_test", "one-vs-all"),
-    Column("locality", "locality"),
-    Column("outside", "outside box", ".0%"),
-    Column("mean_squared_cosine_test", "cos²"),
-    Column("live_x_features", "live", ".1f"),
-    Column("telling_share", "on telling parts", ".0%"),
+@dataclass(frozen=True)
+class Section:
+    """Columns that belong together.
+
+    Attributes
+    ----------
+    title : str
+        Heading.
+    columns : tuple of Column
+        In order.
+    """
+
+    title: str
+    columns: tuple[Column, ...]
+
+
+SECTIONS = (
+    Section(
+        "Faithfulness and locality",
+        (
+            Column("f_reg_train", "F_reg train"),
+            Column("f_reg_test", "F_reg test"),
+            Column("relative_f_reg_test", "of range", ".1%"),
+            Column("r2_test", "R²"),
+            Column("rank_agreement_test", "rank ρ"),
+            Column("accuracy_test", "one-vs-all"),
+            Column("locality", "locality"),
+            Column("outside", "outside box", ".0%"),
+            Column("mean_squared_cosine_test", "cos²"),
+            Column("live_x_features", "live", ".1f"),
+        ),
+    ),
+    Section(
+        "Maps against scores, and over seeds",
+        (
+            Column("deletion_own", "deletion, own"),
+            Column("insertion_own", "insertion, own"),
+            Column("gap_own", "gap, own"),
+            Column("deletion_score", "deletion, ŷ"),
+            Column("insertion_score", "insertion, ŷ"),
+            Column("gap_score", "gap, ŷ"),
+            Column("pointing_box", "pointing at bird", ".0%"),
+            Column("repeat_activation", "repeat, activation"),
+            Column("repeat_map", "repeat, map"),
+        ),
+    ),
+    Section(
+        "Known parts of painted birds",
+        (
+            Column("telling_share", "heat on telling parts", ".0%"),
+            Column("pointing_telling", "pointing at telling parts", ".0%"),
+            Column("telling_area", "their area", ".0%"),
+            Column("edit_score", "edit: fall of ŷ", ".2f"),
+            Column("edit_error", "edit: error of ȳ", ".0%"),
+            Column("edit_pointer", "edit: pointer's share", ".0%"),
+            Column("edit_uniform", "even share", ".0%"),
+            Column("edit_rank", "edit: rank ρ", ".2f"),
+        ),
+    ),
+    Section(
+        "FunnyBirds protocols, adapted",
+        (
+            Column("single_deletion", "single deletion", ".2f"),
+            Column("preservation_check", "preservation", ".2f"),
+            Column("deletion_check", "deletion", ".2f"),
+            Column("important_parts", "parts kept", ".1f"),
+            Column("distractibility", "distractibility", ".2f"),
+            Column("target_sensitivity", "target sensitivity", ".2f"),
+            Column("background_independence", "background independence", ".2f"),
+        ),
+    ),
 )
+"""Tables, in order. Measures without a column are in the file alone."""
+
+COLUMNS = tuple(column for section in SECTIONS for column in section.columns)
 
 
 def format_markdown(
@@ -169,29 +214,45 @@ def format_markdown(
     titles: Mapping[str, str],
     paper: Mapping[tuple[str, str], float],
 ) -> str:
-    """Format the table in Markdown, a method a line, the paper's figures in brackets.
+    """Format the tables in Markdown, a method a line, the paper's figures in brackets.
 
     Parameters
     ----------
     rows : sequence of Row
         From `list_rows`.
     titles : Mapping
-        Methods in the order of the table, to their titles; those without rows are left out.
+        Methods in the order of the tables, to their titles; those without rows are left out.
     paper : Mapping
         (method, measure) to the figure in the paper's Table 1.
     """
     estimates = summarise(rows)
-    measured = {method for method, _ in estimates}
-    columns = [c for c in COLUMNS if any(measure == c.measure for _, measure in estimates)]
+    tables = []
+    for section in SECTIONS:
+        lines = _format_section(section, estimates, titles, paper)
+        if lines:
+            tables.append("\n".join([f"**{section.title}**", "", *lines, ""]))
+    return "\n".join(tables)
+
+
+def _format_section(
+    section: Section,
+    estimates: Mapping[tuple[str, str], Estimate],
+    titles: Mapping[str, str],
+    paper: Mapping[tuple[str, str], float],
+) -> list[str]:
+    """Return the lines of one table; none where nothing of it was measured."""
+    columns = [c for c in section.columns if any(measure == c.measure for _, measure in estimates)]
+    if not columns:
+        return []
     lines = [
         "| method | " + " | ".join(column.title for column in columns) + " |",
         "|:--|" + "--:|" * len(columns),
     ]
     for method, title in titles.items():
-        if method in measured:
+        if any((method, column.measure) in estimates for column in columns):
             cells = [_format_cell(method, column, estimates, paper) for column in columns]
             lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _format_cell(

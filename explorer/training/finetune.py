@@ -4,7 +4,7 @@ import contextlib
 import copy
 import math
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,10 @@ class FinetuneSettings:
         Round the final weights to half precision, for half the file; measured after rounding.
     workers : int
         Processes that load and augment photos; 0 loads in this one.
+    random_labels : bool
+        Shuffle the labels of the training photos and keep the last epoch: the data randomisation
+        test of Adebayo et al., "Sanity Checks for Saliency Maps" (2018), section 4. What such a
+        network knows by heart has nothing to do with birds.
     """
 
     architecture: str = "vgg_small"
@@ -72,6 +76,7 @@ class FinetuneSettings:
     augment: AugmentSettings = DEFAULT_AUGMENT
     half: bool = False
     workers: int = 0
+    random_labels: bool = False
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 2:
@@ -117,6 +122,8 @@ def finetune(
     unknown = sorted({photo.category for photo in held_out} - {photo.category for photo in known})
     if unknown:
         raise ExplorerError(f"{unknown[0]} has no photo to train with. Hold fewer photos out.")
+    if settings.random_labels:
+        known = shuffle_labels(known, settings.seed)
     training, validation = split_validation(known, settings.validation_share, settings.seed)
     architecture = get_architecture(settings.architecture)
     train = TrainingPhotos(training, architecture, settings.augment, settings.seed)
@@ -146,7 +153,7 @@ def finetune(
             yield Progress("Fine-tuning", epoch * len(loader) + step, total, values)
         accuracy, loss = measure_accuracy(network, validation, architecture)
         history.append({"train_loss": mean_loss, "validation_accuracy": accuracy})
-        if (accuracy, -loss) > best_key:
+        if settings.random_labels or (accuracy, -loss) > best_key:
             best_key = (accuracy, -loss)
             best_state = copy.deepcopy(network.state_dict())
     network.load_state_dict(best_state)
@@ -162,6 +169,19 @@ def finetune(
         "test_accuracy": test_accuracy,
     }
     return Backbone(architecture, layers.cpu(), dataset.categories), report
+
+
+def shuffle_labels(photos: Sequence[Photo], seed: int) -> list[Photo]:
+    """Deal the photos' labels out to them anew, so that none means anything."""
+    order = np.random.default_rng(seed).permutation(len(photos))
+    return [
+        replace(
+            photo,
+            category=photos[other].category,
+            category_index=photos[other].category_index,
+        )
+        for photo, other in zip(photos, order, strict=True)
+    ]
 
 
 def split_validation(

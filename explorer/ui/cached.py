@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from explorer.analysis.locality import PartHistogram
 from explorer.config import get_default_workspace
-from explorer.layout import RESULTS_FOLDER, SETTINGS_FILE, TIDY_FILE, ModuleEntry
+from explorer.layout import RESULTS_FOLDER, RESULTS_NAME, SETTINGS_FILE, ModuleEntry
 from explorer.render.colour_maps import encode_png
 from explorer.render.heatmap import compute_display_map, compute_shared_scale, render_overlay
 from explorer.ui import pictures
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     # The facade brings torch along, which takes seconds to import: the page is drawn before.
     from explorer.attribution.explain import Explanation
     from explorer.data.cub import Photo
-    from explorer.evaluation import Results
+    from explorer.evaluation.results import Results
     from explorer.parts import PhotoParts
     from explorer.workspace import Workspace
 
@@ -240,13 +240,13 @@ def _load_metrics(
 
 def load_results(workspace: "Workspace") -> "Results | None":
     """Read the comparison of methods, or None where there is none."""
-    file = workspace.path / RESULTS_FOLDER / TIDY_FILE
+    file = workspace.path / RESULTS_FOLDER / f"{RESULTS_NAME}.csv"
     return _load_results(str(workspace.path), _get_mtime(file))
 
 
 @st.cache_data(show_spinner=False, max_entries=4)
 def _load_results(path: str, mtime_ns: int) -> "Results | None":  # noqa: ARG001
-    from explorer.evaluation import load_results  # noqa: PLC0415
+    from explorer.evaluation.results import load_results  # noqa: PLC0415
 
     return load_results(Path(path))
 

@@ -15,7 +15,7 @@ from explorer.ui.components import escape_markdown
 from explorer.ui.words import HELP
 
 if TYPE_CHECKING:
-    from explorer.evaluation import Results
+    from explorer.evaluation.results import Results
     from explorer.workspace import Workspace
 
 MEASURE = "measure"

@@ -13,11 +13,13 @@ from explorer.config import ExplorerError, Progress
 from explorer.data.cub import CubDataset, Photo, load_photo
 from explorer.data.splits import get_held_out
 from explorer.nn.vgg import build_network
+from explorer.training import finetune as finetune_module
 from explorer.training import photos as photos_module
 from explorer.training.finetune import (
     FinetuneSettings,
     build_initial_network,
     finetune,
+    shuffle_labels,
     split_validation,
 )
 from explorer.training.photos import measure_accuracy
@@ -224,3 +226,31 @@ def test_diverging_training_ends_with_advice(
 def test_impossible_settings_are_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ExplorerError):
         FinetuneSettings(**change)
+
+
+def test_shuffled_labels_keep_their_counts_and_mean_nothing(dataset: CubDataset) -> None:
+    shuffled = shuffle_labels(dataset.photos, seed=0)
+    assert [photo.image_id for photo in shuffled] == [photo.image_id for photo in dataset.photos]
+    pairs = [
+        [(photo.category, photo.category_index) for photo in photos]
+        for photos in (shuffled, dataset.photos)
+    ]
+    assert sorted(pairs[0]) == sorted(pairs[1])
+    assert pairs[0] != pairs[1]
+    assert shuffle_labels(dataset.photos, seed=1) != shuffled
+
+
+def test_random_labels_are_learnt_to_the_last_epoch(
+    dataset: CubDataset, held_out: tuple[Photo, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No epoch is better than another when labels mean nothing: what is learnt by heart stays."""
+    original = finetune_module.measure_accuracy
+    accuracies = iter([1.0, 0.0, 0.0])
+
+    def pretend(network: nn.Module, photos: Any, architecture: Any) -> tuple[float, float]:
+        return next(accuracies), original(network, photos, architecture)[1]
+
+    monkeypatch.setattr(finetune_module, "measure_accuracy", pretend)
+    outcome = Outcome(dataset, held_out, epochs=2, random_labels=True)
+    assert outcome.report["settings"]["random_labels"]
+    assert outcome.report["validation_accuracy"] == 0.0, "the last epoch's, though it is worse"

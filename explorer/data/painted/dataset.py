@@ -165,7 +165,7 @@ def _paint_into(root: Path, settings: PaintedSettings) -> Iterator[Progress]:
             scene, painted = find_scene(name, settings, photo)
             scene_seeds[str(image_id)] = scene.seed
             path = f"{folder}/{name}_{photo + 1:04d}.jpg"
-            (root / "images" / path).write_bytes(_encode(painted.image, settings.quality))
+            (root / "images" / path).write_bytes(encode_photo(painted.image, settings.quality))
             tables.add(image_id, path, index + 1, photo not in test_photos, painted)
             yield Progress("Painting birds", image_id, total)
     tables.write(root)
@@ -173,7 +173,8 @@ def _paint_into(root: Path, settings: PaintedSettings) -> Iterator[Progress]:
     (root / TRAITS_FILE).write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
 
 
-def _encode(image: npt.NDArray[np.uint8], quality: int) -> bytes:
+def encode_photo(image: npt.NDArray[np.uint8], quality: int) -> bytes:
+    """Compress a photo as every photo of the data set is."""
     file = io.BytesIO()
     Image.fromarray(image).save(
         file, "JPEG", quality=quality, optimize=True, subsampling=_SUBSAMPLING

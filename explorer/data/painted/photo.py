@@ -66,6 +66,9 @@ def paint_photo(
     skeleton = build_skeleton(scene, size)
     rgb = paint_backdrop(scene, grid)
     paint_perch(Spot(rgb, grid, scene, skeleton.feet[0], skeleton.unit))
+    if scene.distractor is not None:
+        corner = _find_corner(scene.distractor.part, size)
+        paint_occluder(Spot(rgb, grid, scene, corner, skeleton.unit), scene.distractor)
     bird = paint_bird(traits, scene, skeleton, grid)
     bird.layer.lay_over(rgb)
     visible = bird.visible.copy()
@@ -90,6 +93,14 @@ def _find_target(part: str, parts: Points, scene: Scene) -> Points:
     name = {"near wing": f"{side} wing", "legs": f"{side} leg"}.get(part, part)
     target: Points = parts[PART_NAMES.index(name)]
     return target
+
+
+def _find_corner(name: str, size: int) -> Points:
+    vertical, horizontal = name.split()
+    margin = 0.13 * size
+    x = margin if horizontal == "left" else size - margin
+    y = margin if vertical == "top" else size - margin
+    return np.array([x, y])
 
 
 def _measure_box(mask: npt.NDArray[np.bool_]) -> Points:

@@ -113,6 +113,11 @@ class Scene:
     perch_angle : float
         Degrees.
     occluder : Occluder or None
+        In front of the bird.
+    distractor : Occluder or None
+        An object that has nothing to do with the bird, behind it; `Occluder.part` names a corner
+        of the picture: "top left", "top right", "bottom left" or "bottom right". No scene is drawn
+        with one.
     eye_tone, leg_tone : float
         0 to 1.
     tint : (float, float, float)
@@ -135,6 +140,7 @@ class Scene:
     eye_tone: float
     leg_tone: float
     tint: tuple[float, float, float]
+    distractor: Occluder | None = None
 
     def make_generator(self, stream: int) -> np.random.Generator:
         """Return this scene's own random numbers for one purpose, the same at every call."""

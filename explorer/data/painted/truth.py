@@ -1,44 +1,159 @@
-"""The known truth about painted birds: which parts tell a category from its relatives."""
+"""The known truth about painted birds, and the power to paint a photo again with a change."""
 
+import io
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
 
 from explorer.config import ExplorerError
+from explorer.data.cub import Photo
+from explorer.data.painted.dataset import TRAITS_FILE, PaintedSettings, encode_photo
+from explorer.data.painted.photo import PaintedPhoto, paint_photo
+from explorer.data.painted.scene import PERCHES, Backdrop, Occluder, Scene, draw_scene
+from explorer.data.painted.traits import TRAIT_PARTS, BirdTraits, Relative, replace_traits
 
-TRUTH_FILE = "traits.json"
+Image8 = npt.NDArray[np.uint8]
+
+_GREY = "ash"
+NEUTRAL_PARTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "beak": {"beak": _GREY},
+        "forehead": {"forehead": _GREY},
+        "crown": {"crown": _GREY},
+        "face": {"face": _GREY},
+        "throat": {"throat": _GREY},
+        "breast": {"breast": _GREY, "breast_pattern": "plain"},
+        "belly": {"belly": _GREY},
+        "back": {"back": _GREY},
+        "wing": {"wing": _GREY, "wing_bar": "none"},
+        "tail": {"tail": _GREY},
+    }
+)
+"""Regions of a bird, to the changes of traits that take their marks away: plain grey plumage."""
 
 
-def load_telling_parts(root: Path) -> Mapping[str, frozenset[str]] | None:
-    """Load, for every category, the parts that tell it from its nearest relatives.
+def get_region_parts(region: str) -> frozenset[str]:
+    """Return the annotated parts on which a region of `NEUTRAL_PARTS` shows."""
+    return frozenset(part for trait in NEUTRAL_PARTS[region] for part in TRAIT_PARTS[trait])
 
-    Parameters
+
+@dataclass(frozen=True)
+class PaintedTruth:
+    """What is known of painted photos because they were painted.
+
+    Attributes
     ----------
-    root : Path
-        A CUB folder.
+    settings : PaintedSettings
+        How they were painted.
+    scene_seeds : Mapping
+        Image id to the seed of its scene.
+    traits : Mapping
+        Category, as in ``classes.txt``, to its field marks.
+    relatives : Mapping
+        Category to its nearest relatives, named as in ``classes.txt``.
+    """
+
+    settings: PaintedSettings
+    scene_seeds: Mapping[int, int]
+    traits: Mapping[str, BirdTraits]
+    relatives: Mapping[str, tuple[Relative, ...]]
+
+    def get_telling_parts(self, category: str) -> frozenset[str]:
+        """Return the parts that tell a category from its nearest relatives."""
+        relatives = self.relatives[category]
+        return frozenset(part for relative in relatives for part in relative.telling_parts)
+
+    def repaint(self, photo: Photo, **changes: str) -> Image8:
+        """Paint a photo again with some of the bird's traits changed, and compress it alike."""
+        return self._compress(self._paint(photo, self.get_scene(photo), changes).image)
+
+    def get_scene(self, photo: Photo) -> Scene:
+        """Return the scene of a photo."""
+        return draw_scene(self.scene_seeds[photo.image_id])
+
+    def repaint_as(self, photo: Photo, relative: Relative) -> Image8:
+        """Paint a photo again with the marks that tell the bird's relative from it, and no more."""
+        other = self.traits[relative.name]
+        marks = {name: getattr(other, name) for name in relative.differing_traits}
+        return self.repaint(photo, **marks)
+
+    def repaint_backdrop(self, photo: Photo, step: int) -> Image8:
+        """Paint a photo again before another of the seven backdrops, `step` further on, 1 to 6."""
+        scene = self.get_scene(photo)
+        backdrops: list[Backdrop] = list(PERCHES)
+        backdrop = backdrops[(backdrops.index(scene.backdrop) + step) % len(backdrops)]
+        return self._compress(self._paint(photo, replace(scene, backdrop=backdrop), {}).image)
+
+    def repaint_with_distractor(self, photo: Photo) -> tuple[Image8, npt.NDArray[np.bool_]]:
+        """Paint a photo again with a large leaf in the corner that is farthest from the bird.
+
+        Returns
+        -------
+        image : (H, W, 3) uint8
+        mask : (H, W) bool
+            The pixels of the leaf that can be seen.
+        """
+        scene = self.get_scene(photo)
+        x, y, width, height = photo.box
+        middle = self.settings.size / 2
+        vertical = "top" if y + height / 2 > middle else "bottom"
+        horizontal = "left" if x + width / 2 > middle else "right"
+        corner = f"{vertical} {horizontal}"
+        leaf = Occluder(kind="leaf", part=corner, angle=35.0, length=0.6, width=0.34, tone=0.9)
+        before = self._paint(photo, scene, {}).image
+        after = self._paint(photo, replace(scene, distractor=leaf), {}).image
+        return self._compress(after), (before != after).any(axis=2)
+
+    def _paint(self, photo: Photo, scene: Scene, changes: Mapping[str, str]) -> PaintedPhoto:
+        traits = replace_traits(self.traits[photo.category], **changes)
+        return paint_photo(traits, scene, self.settings.size, self.settings.supersampling)
+
+    def _compress(self, image: Image8) -> Image8:
+        """Send a picture through JPEG, so that it differs from its photo by the change alone."""
+        with Image.open(io.BytesIO(encode_photo(image, self.settings.quality))) as file:
+            return np.asarray(file.convert("RGB"))
+
+
+def load_truth(root: Path) -> PaintedTruth | None:
+    """Load what is known of the painted birds in `root`, a CUB folder.
 
     Returns
     -------
-    Mapping or None
-        Category, as in ``classes.txt``, to names of parts; None where the birds are not painted.
+    PaintedTruth or None
+        None where the birds are not painted.
 
     Raises
     ------
     ExplorerError
         When the file is damaged.
     """
-    file = root / TRUTH_FILE
+    file = root / TRAITS_FILE
     if not file.is_file():
         return None
     try:
-        categories = json.loads(file.read_text(encoding="utf-8"))["categories"]
-        return {
-            category["name"]: frozenset(
-                part
-                for relative in category["nearest_relatives"]
-                for part in relative["telling_parts"]
-            )
-            for category in categories
-        }
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        categories = found["categories"]
+        return PaintedTruth(
+            settings=PaintedSettings(**found["settings"]),
+            scene_seeds={int(key): int(seed) for key, seed in found["scene_seeds"].items()},
+            traits={category["name"]: BirdTraits(**category["traits"]) for category in categories},
+            relatives={
+                category["name"]: tuple(
+                    Relative(
+                        relative["name"],
+                        tuple(relative["differing_traits"]),
+                        tuple(relative["telling_parts"]),
+                    )
+                    for relative in category["nearest_relatives"]
+                )
+                for category in categories
+            },
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ExplorerError(f"{file} is damaged ({error!r}). Paint the birds again.") from error

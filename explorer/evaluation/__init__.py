@@ -1,0 +1,1 @@
+"""The comparison of methods: faithfulness, maps, interventions, and what is made of them."""

@@ -1,0 +1,190 @@
+"""The checks of FunnyBirds that carry over to x-features on painted birds.
+
+Hesse et al., "FunnyBirds: A Synthetic Vision Dataset for a Part-Based Analysis of Explainable AI
+Methods" (ICCV 2023), section 4. Where they remove a part, the bird here gets plain grey plumage in
+its place, since a painted bird without a part is no bird that the network could have met; and
+every check has one fixed threshold instead of an average over many.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explorer.analysis.agreement import compute_rank_agreement
+from explorer.analysis.parts import compute_importance, select_important
+from explorer.data.painted.truth import NEUTRAL_PARTS, get_region_parts
+from explorer.evaluation.interventions import (
+    Interventions,
+    Repainted,
+    Scores,
+    compute_contributions,
+)
+from explorer.evaluation.maps import PhotoHeat, draw_heat
+from explorer.evaluation.scores import Measures, mean_of_defined
+from explorer.evaluation.sources import Case, Source
+
+Array = NDArray[np.float32]
+
+_SMALL_CHANGE = 0.05
+
+
+def measure_funny_birds(
+    case: Case,
+    source: Source,
+    rivals: Mapping[str, Source],
+    heats: Sequence[PhotoHeat],
+    interventions: Interventions,
+) -> Measures:
+    """Measure the checks of FunnyBirds that carry over; all in [0, 1] but the count of parts.
+
+    Parameters
+    ----------
+    case, source
+        What is measured; the source's activations make up a score.
+    rivals : Mapping
+        Nearest relative to what the method says for it.
+    heats : sequence of PhotoHeat
+        The method's maps on ``case.test_photos``, in this order.
+    interventions : Interventions
+        Of the same category.
+
+    Returns
+    -------
+    dict
+        The importance of a region is Σ vₙEₙ times the share of x-feature n's heat on it.
+
+        - ``single_deletion``: (1 + ρ) / 2, ρ the rank correlation of importance with the fall of
+          ŷ when this region alone is greyed; 0.5 by chance.
+        - ``preservation_check``: share of photos on which the network still decides alike when
+          all but the important regions are greyed; important are the fewest that hold half of the
+          positive importance, ``important_parts`` their mean number.
+        - ``deletion_check``: share on which it decides otherwise when the important are greyed.
+        - ``distractibility``: share on which a leaf, added far from the bird, that moves ŷ by
+          less than 5 %, gets less of the heat than its share of the picture's area.
+        - ``target_sensitivity``: share on which the telling parts are more important in the
+          explanation of the bird's category than in that of its relative.
+        - ``background_independence``: share of other backdrops before which ŷ falls by less than
+          5 %; it says something of the network alone.
+    """
+    repainted = [interventions.repaint(photo) for photo in case.test_photos]
+    importance = [
+        _measure_importance(case, source, heat, one.photo)
+        for heat, one in zip(heats, repainted, strict=True)
+    ]
+    drops = [_get_score(case, one.photo) - _get_score(case, one.backdrops) for one in repainted]
+    limits = [_SMALL_CHANGE * abs(_get_score(case, one.photo)[0]) for one in repainted]
+    independent = [drop < limit for drop, limit in zip(drops, limits, strict=True)]
+    return {
+        "single_deletion": mean_of_defined(
+            _check_single_deletion(case, regions, one)
+            for regions, one in zip(importance, repainted, strict=True)
+        ),
+        **_check_important(case, importance, repainted, interventions),
+        "distractibility": mean_of_defined(
+            _check_distraction(case, source, one) for one in repainted
+        ),
+        "target_sensitivity": _check_target(case, rivals, importance, repainted, interventions),
+        "background_independence": float(np.mean(independent)),
+    }
+
+
+def _measure_importance(
+    case: Case, source: Source, heat: PhotoHeat, photo: Scores
+) -> dict[str, float]:
+    """Return every region's importance on one photo, in units of the logit."""
+    contributions = compute_contributions(source, photo)[0]
+    by_part = compute_importance(heat.histogram.values, contributions)
+    names = case.workspace.dataset.part_names
+    return {
+        region: float(sum(by_part[names.index(part)] for part in get_region_parts(region)))
+        for region in NEUTRAL_PARTS
+    }
+
+
+def _check_single_deletion(
+    case: Case, importance: Mapping[str, float], one: Repainted
+) -> float | None:
+    falls = [
+        float(_get_score(case, one.photo)[0] - _get_score(case, scores)[0])
+        for scores in one.greyed.values()
+    ]
+    rank = compute_rank_agreement([importance[region] for region in one.greyed], falls)
+    return None if rank is None else (1 + rank) / 2
+
+
+def _check_important(
+    case: Case,
+    importance: Sequence[Mapping[str, float]],
+    repainted: Sequence[Repainted],
+    interventions: Interventions,
+) -> Measures:
+    kept, removed, counts = [], [], []
+    for photo, regions, one in zip(case.test_photos, importance, repainted, strict=True):
+        important = select_important(regions)
+        others = [region for region in NEUTRAL_PARTS if region not in important]
+        images = [interventions.grey_out(photo, names) for names in (others, important)]
+        decisions = interventions.score(images).logits.argmax(axis=1)
+        before = one.photo.logits[0].argmax()
+        kept.append(bool(decisions[0] == before))
+        removed.append(bool(decisions[1] != before))
+        counts.append(len(important))
+    return {
+        "preservation_check": float(np.mean(kept)),
+        "deletion_check": float(np.mean(removed)),
+        "important_parts": float(np.mean(counts)),
+    }
+
+
+def _check_distraction(case: Case, source: Source, one: Repainted) -> float | None:
+    """Tell whether heat keeps off an object that does not matter; None where it does matter."""
+    before, after = (_get_score(case, scores)[0] for scores in (one.photo, one.distracted_scores))
+    if abs(before - after) >= _SMALL_CHANGE * abs(before):
+        return None
+    maps = source.draw(one.distracted)
+    weights = np.maximum(compute_contributions(source, one.distracted_scores)[0], 0)
+    covered = _cover(one.distractor, (maps.shape[1], maps.shape[2]))
+    mass = maps.sum(axis=(1, 2))
+    weights = np.where(mass > 0, weights, 0)
+    if weights.sum() == 0:
+        return None
+    shares = (maps * covered).sum(axis=(1, 2)) / np.where(mass > 0, mass, 1)
+    return float(shares @ weights / weights.sum() < covered.mean())
+
+
+def _cover(mask: NDArray[np.bool_], grid: tuple[int, int]) -> Array:
+    """Return the share of each cell of a grid (h, w) that a mask (H, W) covers."""
+    height, width = mask.shape
+    rows, columns = (
+        np.arange(n) * cells // n for n, cells in ((height, grid[0]), (width, grid[1]))
+    )
+    covered = np.zeros(grid, np.float32)
+    np.add.at(covered, np.ix_(rows, columns), mask.astype(np.float32))
+    counts = np.outer(np.bincount(rows, minlength=grid[0]), np.bincount(columns, minlength=grid[1]))
+    return np.divide(covered, np.maximum(counts, 1), dtype=np.float32)
+
+
+def _check_target(
+    case: Case,
+    rivals: Mapping[str, Source],
+    importance: Sequence[Mapping[str, float]],
+    repainted: Sequence[Repainted],
+    interventions: Interventions,
+) -> float | None:
+    is_higher = []
+    for relative in interventions.relatives:
+        rival = rivals[relative.name]
+        telling = [
+            region
+            for region in NEUTRAL_PARTS
+            if get_region_parts(region) & set(relative.telling_parts)
+        ]
+        for photo, regions, one in zip(case.test_photos, importance, repainted, strict=True):
+            heat = draw_heat(case.workspace, rival.draw, photo)
+            others = _measure_importance(case, rival, heat, one.photo)
+            is_higher.append(sum(regions[r] for r in telling) > sum(others[r] for r in telling))
+    return float(np.mean(is_higher)) if is_higher else None
+
+
+def _get_score(case: Case, scores: Scores) -> Array:
+    return scores.logits[:, case.index]

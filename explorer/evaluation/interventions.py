@@ -1,0 +1,155 @@
+"""Painted birds painted again with a change, as the classifier sees them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explorer.data.cub import Photo
+from explorer.data.painted.traits import Relative
+from explorer.data.painted.truth import NEUTRAL_PARTS, Image8, PaintedTruth
+from explorer.evaluation.sources import Source
+from explorer.workspace import Workspace
+
+Array = NDArray[np.float32]
+
+_BACKDROPS = (2, 4)
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Z (M, S_z) and logits (M, C) of some pictures."""
+
+    z: Array
+    logits: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Repainted:
+    """One photo and its changed versions, as the classifier sees them.
+
+    Attributes
+    ----------
+    photo : Scores
+        Of the photo itself, M = 1.
+    relatives : Mapping
+        Relative to the scores of the photo with the relative's telling marks, M = 1.
+    greyed : Mapping
+        Region to the scores of the photo without its marks, M = 1; regions that were grey anyhow,
+        or cannot be seen, are left out.
+    backdrops : Scores
+        Before other backdrops.
+    distracted : Array
+        (3, h, w), prepared picture with an added object.
+    distractor : NDArray of bool
+        (H, W), its pixels.
+    distracted_scores : Scores
+        Of it, M = 1.
+    """
+
+    photo: Scores
+    relatives: Mapping[str, Scores]
+    greyed: Mapping[str, Scores]
+    backdrops: Scores
+    distracted: Array
+    distractor: NDArray[np.bool_]
+    distracted_scores: Scores
+
+
+class Interventions:
+    """The repainted test photos of one category, each painted when it is first asked for.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        With painted birds.
+    category : str
+        Whose photos.
+    truth : PaintedTruth
+        How they were painted.
+    """
+
+    def __init__(self, workspace: Workspace, category: str, truth: PaintedTruth) -> None:
+        self.workspace = workspace
+        self.category = category
+        self.truth = truth
+        self._repainted: dict[int, Repainted] = {}
+
+    @property
+    def relatives(self) -> tuple[Relative, ...]:
+        """The category's nearest relatives."""
+        return self.truth.relatives[self.category]
+
+    def repaint(self, photo: Photo) -> Repainted:
+        """Return all changed versions of a photo."""
+        if photo.image_id not in self._repainted:
+            self._repainted[photo.image_id] = self._repaint(photo)
+        return self._repainted[photo.image_id]
+
+    def _repaint(self, photo: Photo) -> Repainted:
+        truth = self.truth
+        original = truth.repaint(photo)
+        greyed = {
+            region: image
+            for region, changes in NEUTRAL_PARTS.items()
+            if not np.array_equal(image := truth.repaint(photo, **changes), original)
+        }
+        distracted, mask = truth.repaint_with_distractor(photo)
+        images = [
+            original,
+            *(truth.repaint_as(photo, relative) for relative in self.relatives),
+            *greyed.values(),
+            *(truth.repaint_backdrop(photo, step) for step in _BACKDROPS),
+            distracted,
+        ]
+        scores = self.score(images)
+        first_grey = 1 + len(self.relatives)
+        first_backdrop = first_grey + len(greyed)
+        return Repainted(
+            photo=_select(scores, [0]),
+            relatives={
+                relative.name: _select(scores, [row])
+                for row, relative in enumerate(self.relatives, start=1)
+            },
+            greyed={
+                region: _select(scores, [row])
+                for row, region in enumerate(greyed, start=first_grey)
+            },
+            backdrops=_select(scores, range(first_backdrop, first_backdrop + len(_BACKDROPS))),
+            distracted=self.workspace.prepare_image(distracted),
+            distractor=mask,
+            distracted_scores=_select(scores, [-1]),
+        )
+
+    def score(self, images: Sequence[Image8]) -> Scores:
+        """Send pictures through the classifier."""
+        pixels = np.stack([self.workspace.prepare_image(image) for image in images])
+        return Scores(*self.workspace.compute_scores(pixels))
+
+    def grey_out(self, photo: Photo, regions: Iterable[str]) -> Image8:
+        """Paint a photo with plain grey plumage in some regions."""
+        changes = {
+            trait: value for region in regions for trait, value in NEUTRAL_PARTS[region].items()
+        }
+        return self.truth.repaint(photo, **changes)
+
+
+def _select(scores: Scores, rows: Iterable[int]) -> Scores:
+    chosen = list(rows)
+    return Scores(scores.z[chosen], scores.logits[chosen])
+
+
+def compute_contributions(source: Source, scores: Scores) -> NDArray[np.float64]:
+    """Return vₙEₙ, (M, K)."""
+    if source.v is None:
+        raise TypeError("These activations do not make up a score.")
+    contributions: NDArray[np.float64] = source.activate(scores.z, scores.logits) * source.v
+    return contributions
+
+
+def join_scores(scores: Sequence[Scores]) -> Scores:
+    """Put the scores of several pictures together."""
+    return Scores(
+        np.concatenate([one.z for one in scores]), np.concatenate([one.logits for one in scores])
+    )

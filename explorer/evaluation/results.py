@@ -1,0 +1,92 @@
+"""What a comparison found, as files and as tables."""
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from explorer.analysis.table import Record, Row, format_markdown, list_rows
+from explorer.config import ExplorerError
+from explorer.files import write_text
+from explorer.layout import RESULTS_FOLDER, RESULTS_NAME
+from explorer.methods import METHODS, list_paper_figures
+
+
+@dataclass(frozen=True)
+class Results:
+    """A finished comparison, as it is kept.
+
+    Attributes
+    ----------
+    rows : tuple of Row
+        Every number.
+    tidy, table : str
+        The same as CSV, and their means as tables in Markdown beside the paper's figures.
+    titles : dict
+        Methods in the order of tables, to their titles.
+    paper : dict
+        (method, measure) to the paper's figure.
+    """
+
+    rows: tuple[Row, ...]
+    tidy: str
+    table: str
+    titles: dict[str, str]
+    paper: dict[tuple[str, str], float]
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[Row]) -> "Results":
+        """Format `rows`."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, [f.name for f in fields(Row)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)
+        titles = {method.name: method.title for method in METHODS.values()}
+        titles |= {row.method: row.method for row in rows if row.method not in titles}
+        paper = list_paper_figures()
+        table = format_markdown(rows, titles, paper)
+        return cls(tuple(rows), text.getvalue(), table, titles, paper)
+
+
+def write_results(
+    workspace: Path, records: Sequence[Record], name: str = RESULTS_NAME
+) -> tuple[Path, Path]:
+    """Write records as one tidy CSV, a number a row, and as tables in Markdown.
+
+    Returns
+    -------
+    tuple of Path
+        ``results/<name>.csv`` and ``results/<name>.md`` of the workspace.
+    """
+    if not re.fullmatch(r"[\w-]+", name):
+        raise ExplorerError(f"{name!r} cannot name results. Use letters, digits, - and _.")
+    results = Results.from_rows(list_rows(records))
+    folder = workspace / RESULTS_FOLDER
+    tidy, table = folder / f"{name}.csv", folder / f"{name}.md"
+    write_text(tidy, results.tidy)
+    write_text(table, results.table)
+    return tidy, table
+
+
+def load_results(workspace: Path) -> Results | None:
+    """Read what `write_results` wrote; None where no comparison has been finished.
+
+    Raises
+    ------
+    ExplorerError
+        When the file is damaged.
+    """
+    file = workspace / RESULTS_FOLDER / f"{RESULTS_NAME}.csv"
+    if not file.is_file():
+        return None
+    try:
+        with file.open(encoding="utf-8", newline="") as lines:
+            rows = [
+                Row(r["method"], r["category"], int(r["seed"]), r["measure"], float(r["value"]))
+                for r in csv.DictReader(lines)
+            ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ExplorerError(f"{file} is damaged ({error!r}). Run the comparison again.") from error
+    return Results.from_rows(rows)

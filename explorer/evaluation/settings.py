@@ -1,0 +1,66 @@
+"""What is compared: methods, categories, seeds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from explorer.attribution.explain import DEFAULT_STOP
+from explorer.config import ExplorerError, check_seed
+from explorer.methods import METHODS, Method
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """What is compared.
+
+    Attributes
+    ----------
+    methods : tuple of Method
+        From `explorer.methods.get_methods`.
+    categories : int
+        How many, drawn at random; 0 for all.
+    rest : bool
+        Take those that were *not* drawn: settings are to be chosen on other categories than
+        results are reported on.
+    seeds : tuple of int
+        Of modules and splits; everything is repeated for each.
+    draw_seed : int
+        Of the draw of categories.
+    z_dimensions : int
+        Size of the sample of dimensions of Z, drawn anew for every category and seed.
+    stop : str
+        Where the maps are taken.
+    """
+
+    methods: tuple[Method, ...] = tuple(METHODS.values())
+    categories: int = 0
+    rest: bool = False
+    seeds: tuple[int, ...] = (0,)
+    draw_seed: int = 0
+    z_dimensions: int = 16
+    stop: str = DEFAULT_STOP
+
+    def __post_init__(self) -> None:
+        for seed in (*self.seeds, self.draw_seed):
+            check_seed(seed)
+        if not self.methods or not self.seeds or self.z_dimensions < 1 or self.categories < 0:
+            raise ExplorerError(
+                "Name at least one method, one seed and one dimension of Z, and no negative "
+                "number of categories."
+            )
+        if self.rest and not self.categories:
+            raise ExplorerError("Of a draw of all categories nothing is left over.")
+
+
+def draw_categories(
+    categories: Sequence[str], count: int, seed: int, *, rest: bool = False
+) -> tuple[str, ...]:
+    """Draw `count` categories (0: all), or take the `rest`, in the order of the data set."""
+    if count > len(categories):
+        raise ExplorerError(f"There are only {len(categories)} categories, not {count}.")
+    if not count:
+        return tuple(categories)
+    chosen = np.random.default_rng(seed).choice(len(categories), size=count, replace=False)
+    drawn = {int(index) for index in chosen}
+    return tuple(name for index, name in enumerate(categories) if (index in drawn) != rest)
