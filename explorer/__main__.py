@@ -26,6 +26,7 @@ from explorer.config import DEMO_WORKSPACE, ExplorerError, Progress
 from explorer.demo import build_demo, is_demo
 from explorer.evaluation.compare import compare_methods
 from explorer.evaluation.results import write_results
+from explorer.evaluation.sanity import check_sanity, write_sanity
 from explorer.evaluation.settings import EvaluationSettings
 from explorer.layout import RESULTS_NAME
 from explorer.methods import get_methods
@@ -259,8 +260,7 @@ def evaluate(
             draw_seed=draw_seed,
         )
         tidy, table = write_results(opened.path, follow(compare_methods(opened, settings)), name)
-        console.print(table.read_text(encoding="utf-8"), markup=False, soft_wrap=True)
-        console.print(f"Every number: {tidy}", markup=False, soft_wrap=True)
+        _print_results(tidy, table)
         return
     failures = []
     for entry in opened.list_modules():
@@ -271,6 +271,11 @@ def evaluate(
     _print_modules(opened)
     if failures:
         raise ExplorerError("Not measured:\n" + "\n".join(failures))
+
+
+def _print_results(tidy: Path, table: Path) -> None:
+    console.print(table.read_text(encoding="utf-8"), markup=False, soft_wrap=True)
+    console.print(f"Every number: {tidy}", markup=False, soft_wrap=True)
 
 
 def _format_share(value: float | None) -> str:
@@ -298,6 +303,26 @@ def _print_modules(workspace: Workspace) -> None:
             f"{sum(metrics['live'])} of {len(metrics['live'])}",
         )
     console.print(table)
+
+
+@app.command()
+def sanity(
+    workspace: WorkspacePath,
+    methods: Annotated[str, typer.Option(help="As for evaluate.")] = "srae,nn,excitation-bp",
+    categories: Annotated[int, typer.Option(help="So many random categories; 0 for all.")] = 0,
+    seeds: Annotated[str, typer.Option(help="Seeds of modules and splits.")] = "0",
+    epochs: Annotated[int, typer.Option(help="For learning random labels by heart.")] = 40,
+    device: Device = "auto",
+) -> None:
+    """Compare methods again on a network with random weights and on one with random labels."""
+    opened = Workspace(workspace, device)
+    settings = EvaluationSettings(
+        methods=get_methods(methods),
+        categories=categories,
+        seeds=_parse_numbers(seeds, "--seeds", "0,1,2"),
+    )
+    records = follow(check_sanity(opened, settings, epochs))
+    _print_results(*write_sanity(opened.path, records))
 
 
 @app.command()

@@ -12,6 +12,7 @@ from explorer.layout import (
     METRICS_FILE,
     MODULES_FOLDER,
     RESULTS_FOLDER,
+    SANITY_FOLDER,
     SETTINGS_FILE,
 )
 from explorer.nn.srae import ModuleSettings
@@ -64,4 +65,5 @@ def is_demo(folder: Path) -> bool:
         FEATURES_FOLDER,
         MODULES_FOLDER,
         RESULTS_FOLDER,
+        SANITY_FOLDER,
     }

@@ -19,6 +19,7 @@ MODULE_FILE = "module.safetensors"
 METRICS_FILE = "metrics.json"
 RESULTS_FOLDER = "results"
 RESULTS_NAME = "results"
+SANITY_FOLDER = "sanity"
 
 
 class WorkspaceError(ExplorerError):

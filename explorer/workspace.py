@@ -119,7 +119,7 @@ class Workspace:
         save_settings(path, settings)
         workspace = cls(path)
         if weights is not None and backbone is not None:
-            workspace._save_classifier(backbone, {"imported_from": weights.name})
+            workspace.install_classifier(backbone, {"imported_from": weights.name})
         return workspace
 
     @property
@@ -179,7 +179,8 @@ class Workspace:
         """How the classifier was trained and what it reached."""
         return self._get_classifier()[1]
 
-    def _save_classifier(self, backbone: Backbone, report: Mapping[str, Any]) -> None:
+    def install_classifier(self, backbone: Backbone, report: Mapping[str, Any]) -> None:
+        """Store a classifier, with what is to be known of it, in the place of what was there."""
         save_backbone(self.path / CLASSIFIER_FILE, backbone, report, half=self.settings.half)
         self.settings = replace(self.settings, classifier_sha256=backbone.sha256)
         save_settings(self.path, self.settings)
@@ -203,19 +204,16 @@ class Workspace:
                 f"{self.path} has a classifier already, and modules that explain it would no "
                 "longer fit another. Make a new workspace, or replace it with --force."
             )
-        settings = replace(settings, architecture=self.settings.architecture)
-        settings = replace(settings, half=self.settings.half)
+        own = self.settings
+        settings = replace(settings, architecture=own.architecture, half=own.half)
         backbone, report = yield from finetune(self.dataset, self.held_out, settings, self.device)
-        self._save_classifier(replace(backbone, z_layer=self.settings.z_layer), report)
+        self.install_classifier(replace(backbone, z_layer=self.settings.z_layer), report)
         return report
 
     def compute_features(self) -> Generator[Progress, None, Features]:
         """Read Z and the logits of every photo, computing and caching them the first time."""
-        return (
-            yield from load_or_compute_features(
-                self.path / FEATURES_FOLDER, self.backbone, self.dataset.photos
-            )
-        )
+        folder, photos = self.path / FEATURES_FOLDER, self.dataset.photos
+        return (yield from load_or_compute_features(folder, self.backbone, photos))
 
     def measure_classifier(self) -> Generator[Progress, None, dict[str, Any]]:
         """Measure and store top-1 accuracy on the photos it was and was not trained on."""

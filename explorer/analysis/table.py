@@ -206,6 +206,27 @@ SECTIONS = (
 )
 """Tables, in order. Measures without a column are in the file alone."""
 
+SANITY_SECTION = Section(
+    "Sanity checks: what is left on randomised networks",
+    (
+        Column("classifier_accuracy_test", "ŷ one-vs-all"),
+        Column("accuracy_test", "ȳ one-vs-all"),
+        Column("relative_f_reg_test", "F_reg of range", ".1%"),
+        Column("telling_share", "heat on telling parts", ".0%"),
+        Column("pointing_telling", "pointing at telling parts", ".0%"),
+        Column("telling_area", "their area", ".0%"),
+        Column("edit_score", "edit: fall of ŷ", ".2f"),
+        Column("edit_pointer", "edit: pointer's share", ".0%"),
+        Column("edit_uniform", "even share", ".0%"),
+        Column("single_deletion", "single deletion", ".2f"),
+        Column("target_sensitivity", "target sensitivity", ".2f"),
+        Column("gap_own", "gap, own"),
+        Column("gap_score", "gap, ŷ"),
+        Column("similar_activation", "activation like trained"),
+        Column("similar_map", "map like trained"),
+    ),
+)
+
 COLUMNS = tuple(column for section in SECTIONS for column in section.columns)
 
 
@@ -213,6 +234,7 @@ def format_markdown(
     rows: Sequence[Row],
     titles: Mapping[str, str],
     paper: Mapping[tuple[str, str], float],
+    sections: Sequence[Section] = SECTIONS,
 ) -> str:
     """Format the tables in Markdown, a method a line, the paper's figures in brackets.
 
@@ -224,10 +246,12 @@ def format_markdown(
         Methods in the order of the tables, to their titles; those without rows are left out.
     paper : Mapping
         (method, measure) to the figure in the paper's Table 1.
+    sections : sequence of Section
+        One table each.
     """
     estimates = summarise(rows)
     tables = []
-    for section in SECTIONS:
+    for section in sections:
         lines = _format_section(section, estimates, titles, paper)
         if lines:
             tables.append("\n".join([f"**{section.title}**", "", *lines, ""]))

@@ -4,6 +4,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -69,9 +70,9 @@ def save_trace(file: Path, trace: Trace) -> None:
 def load_trace(file: Path) -> Trace:
     """Read what `save_trace` wrote."""
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
             return Trace(arrays["activations"], arrays["maps"], arrays["live"])
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise ExplorerError(f"{file} is damaged. Delete it and try again.") from error
 
 

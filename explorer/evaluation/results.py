@@ -3,11 +3,11 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from explorer.analysis.table import Record, Row, format_markdown, list_rows
+from explorer.analysis.table import SECTIONS, Record, Row, Section, format_markdown, list_rows
 from explorer.config import ExplorerError
 from explorer.files import write_text
 from explorer.layout import RESULTS_FOLDER, RESULTS_NAME
@@ -37,17 +37,23 @@ class Results:
     paper: dict[tuple[str, str], float]
 
     @classmethod
-    def from_rows(cls, rows: Sequence[Row]) -> "Results":
-        """Format `rows`."""
+    def from_rows(
+        cls,
+        rows: Sequence[Row],
+        sections: Sequence[Section] = SECTIONS,
+        titles: Mapping[str, str] | None = None,
+    ) -> "Results":
+        """Format `rows`; without `titles`, methods are named as in `METHODS`."""
         text = io.StringIO()
         writer = csv.DictWriter(text, [f.name for f in fields(Row)], lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(row) for row in rows)
-        titles = {method.name: method.title for method in METHODS.values()}
-        titles |= {row.method: row.method for row in rows if row.method not in titles}
+        if titles is None:
+            titles = {method.name: method.title for method in METHODS.values()}
+            titles |= {row.method: row.method for row in rows if row.method not in titles}
         paper = list_paper_figures()
-        table = format_markdown(rows, titles, paper)
-        return cls(tuple(rows), text.getvalue(), table, titles, paper)
+        table = format_markdown(rows, titles, paper, sections)
+        return cls(tuple(rows), text.getvalue(), table, dict(titles), paper)
 
 
 def write_results(
@@ -60,9 +66,13 @@ def write_results(
     tuple of Path
         ``results/<name>.csv`` and ``results/<name>.md`` of the workspace.
     """
+    return write_files(workspace, Results.from_rows(list_rows(records)), name)
+
+
+def write_files(workspace: Path, results: Results, name: str) -> tuple[Path, Path]:
+    """Write results under a name; return the two files."""
     if not re.fullmatch(r"[\w-]+", name):
         raise ExplorerError(f"{name!r} cannot name results. Use letters, digits, - and _.")
-    results = Results.from_rows(list_rows(records))
     folder = workspace / RESULTS_FOLDER
     tidy, table = folder / f"{name}.csv", folder / f"{name}.md"
     write_text(tidy, results.tidy)

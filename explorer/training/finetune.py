@@ -201,6 +201,13 @@ def split_validation(
     return train, [photo for photo in photos if photo.image_id in chosen]
 
 
+def build_random_backbone(architecture: str, categories: tuple[str, ...], seed: int) -> Backbone:
+    """Build a classifier with random weights, as training from scratch begins with one."""
+    settings = FinetuneSettings(architecture, initial="scratch", seed=seed)
+    layers = flatten_network(build_initial_network(settings, len(categories)))
+    return Backbone(get_architecture(architecture), layers, categories)
+
+
 def build_initial_network(settings: FinetuneSettings, category_count: int) -> Vgg:
     """Build the network to start from; a head of another size is replaced by a fresh one."""
     initial = settings.initial or (

@@ -5,6 +5,7 @@ from explorer.analysis.agreement import (
     compute_correlations,
     compute_mean_squared_cosine,
     compute_one_against_all_accuracy,
+    compute_overlaps,
     compute_rank_agreement,
     match_x_features,
 )
@@ -58,3 +59,15 @@ def test_matching_prefers_the_best_sum_to_the_best_pair() -> None:
 def test_correlation_with_a_constant_is_zero() -> None:
     correlations = compute_correlations([[1, 5], [2, 5], [3, 5]], [[-1], [-2], [-3]])
     np.testing.assert_allclose(correlations, [[-1], [0]], atol=1e-12)
+
+
+def test_overlap_of_maps() -> None:
+    one = np.zeros((2, 3, 1, 4))
+    one[:, 0, 0] = [1, 1, 0, 0]
+    one[:, 1, 0] = [0, 0, 0, 7]
+    other = np.zeros((2, 2, 1, 4))
+    other[:, 0, 0] = [0, 3, 3, 0]
+    other[0, 1, 0] = [0, 0, 0, 1]
+    expected = [[0.5, 0.0], [0.0, 0.5], [0.0, 0.0]]
+    assert compute_overlaps(one, other).tolist() == expected
+    assert np.diag(compute_overlaps(one[:, :2], one[:, :2])).tolist() == [1, 1]

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from explorer.analysis.table import (
+    COLUMNS,
     Row,
     compute_estimate,
     format_markdown,
@@ -12,15 +13,12 @@ from explorer.analysis.table import (
 
 
 def make_record(**changes: Any) -> dict[str, Any]:
-    faithfulness = {"f_reg": 0.5, "r2": None}
+    measures = {"f_reg_train": 0.5, "f_reg_test": 1.5, "r2_test": None, "live_x_features": 2}
     record = {
         "method": "srae",
         "category": "a",
         "seed": 0,
-        "faithfulness": {"train": faithfulness, "test": {**faithfulness, "f_reg": 1.5}},
-        "live": [True, True, False],
-        "locality": [1.0, 2.0, None],
-        "outside": [0.1, 0.3, None],
+        "measures": measures | {"locality": 1.5, "outside": 0.2, "gap_own": 0.25},
     }
     return record | changes
 
@@ -32,17 +30,8 @@ def test_records_become_one_row_a_number_and_undefined_ones_none() -> None:
         "f_reg_test": 1.5,
         "live_x_features": 2,
         "locality": 1.5,
-        "outside": pytest.approx(0.2),
-    }
-
-
-def test_a_method_without_a_module_has_no_faithfulness() -> None:
-    rows = list_rows([make_record(method="z", faithfulness=None, telling_share=[0.5, 0.7, None])])
-    assert {row.measure for row in rows} == {
-        "live_x_features",
-        "locality",
-        "outside",
-        "telling_share",
+        "outside": 0.2,
+        "gap_own": 0.25,
     }
 
 
@@ -69,10 +58,28 @@ def test_interval_of_a_bootstrap() -> None:
 
 
 def test_table_sets_the_paper_beside_what_was_measured() -> None:
-    rows = list_rows([make_record(), make_record(method="z", faithfulness=None)])
+    z = {"locality": 1.5, "outside": 0.2, "live_x_features": 2}
+    rows = list_rows([make_record(), make_record(method="z", measures=z)])
     titles = {"srae": "SRAE", "nn": "NN", "z": "Z"}
-    table = format_markdown(rows, titles, {("srae", "locality"): 1.9694})
-    head, _, srae, z = table.splitlines()
-    assert head == "| method | F_reg train | F_reg test | locality | outside box | live |"
-    assert srae == "| SRAE | 0.500 | 1.500 | 1.500 [1.9694] | 20% | 2.0 |"
-    assert z == "| Z | – | – | 1.500 | 20% | 2.0 |"
+    lines = format_markdown(rows, titles, {("srae", "locality"): 1.9694}).splitlines()
+    assert lines == [
+        "**Faithfulness and locality**",
+        "",
+        "| method | F_reg train | F_reg test | locality | outside box | live |",
+        "|:--|--:|--:|--:|--:|--:|",
+        "| SRAE | 0.500 | 1.500 | 1.500 [1.9694] | 20% | 2.0 |",
+        "| Z | – | – | 1.500 | 20% | 2.0 |",
+        "",
+        "**Maps against scores, and over seeds**",
+        "",
+        "| method | gap, own |",
+        "|:--|--:|",
+        "| SRAE | 0.250 |",
+    ]
+
+
+def test_no_measure_stands_in_two_columns_and_no_title_means_two_things() -> None:
+    measures = [column.measure for column in COLUMNS]
+    titles = [column.title for column in COLUMNS]
+    assert len(set(measures)) == len(measures)
+    assert len(set(titles)) == len(titles)

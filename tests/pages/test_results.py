@@ -4,7 +4,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explorer.evaluation import EvaluationSettings, Results, compare_methods, write_results
+from explorer.evaluation.compare import compare_methods
+from explorer.evaluation.results import Results, load_results, write_results
+from explorer.evaluation.settings import EvaluationSettings
+from explorer.methods import get_methods
 from explorer.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
@@ -21,7 +24,7 @@ def exhaust(steps: Iterator) -> object:
 @pytest.fixture
 def compared(own_workspace: Path) -> Path:
     settings = EvaluationSettings(
-        methods=("pca", "excitation-bp"), categories=3, stop="pool3", z_dimensions=2
+        methods=get_methods("pca,excitation-bp"), categories=3, stop="pool3", z_dimensions=2
     )
     records = exhaust(compare_methods(Workspace(own_workspace), settings))
     write_results(own_workspace, records)
@@ -68,8 +71,6 @@ def test_damaged_results_are_named(open_app: OpenApp, compared: Path) -> None:
 
 
 def test_results_survive_the_way_through_the_file(compared: Path) -> None:
-    from explorer.evaluation import load_results  # noqa: PLC0415
-
     loaded = load_results(compared)
     assert isinstance(loaded, Results)
     assert loaded.tidy == (compared / "results" / "results.csv").read_text()

@@ -1,0 +1,137 @@
+"""The sanity checks of Adebayo et al., "Sanity Checks for Saliency Maps" (NeurIPS 2018).
+
+An explanation of a network must depend on what the network has learnt. The same comparison is run
+on a network with random weights (their section 3) and on one that has learnt random labels by
+heart (section 4): what a method still scores there, it owes to the picture and not to the network.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from explorer.analysis.table import SANITY_SECTION, list_rows
+from explorer.config import ExplorerError, Progress
+from explorer.data.augment import AugmentSettings
+from explorer.evaluation.compare import Record, compare_methods, get_record_file
+from explorer.evaluation.repeatability import load_trace, measure_repeatability
+from explorer.evaluation.results import Results, write_files
+from explorer.evaluation.settings import EvaluationSettings
+from explorer.layout import SANITY_FOLDER, SETTINGS_FILE
+from explorer.methods import get_method
+from explorer.training.finetune import FinetuneSettings, build_random_backbone
+from explorer.workspace import Workspace
+
+TRAINED = "trained"
+CONDITIONS = {
+    TRAINED: "",
+    "random-weights": ", random weights",
+    "random-labels": ", random labels",
+}
+"""Networks, to what is put behind a method's title."""
+
+# To be learnt by heart a photo must look the same every time.
+_BY_HEART = FinetuneSettings(
+    epochs=40,
+    random_labels=True,
+    label_smoothing=0.0,
+    augment=AugmentSettings(
+        min_zoom=1.0,
+        max_stretch=1.0,
+        min_box_fraction=1.0,
+        flip_probability=0.0,
+        brightness=0.0,
+        contrast=0.0,
+        colour=0.0,
+    ),
+)
+
+
+def check_sanity(
+    workspace: Workspace, settings: EvaluationSettings, epochs: int = _BY_HEART.epochs
+) -> Generator[Progress, None, list[Record]]:
+    """Run the comparison on the classifier and on both randomised ones.
+
+    The randomised networks are kept in the workspace, each in a workspace of its own, and made
+    once. Like the comparison, a run that was cut short goes on where it stopped.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        With a trained classifier.
+    settings : EvaluationSettings
+        What is compared.
+    epochs : int
+        For learning random labels by heart.
+
+    Returns
+    -------
+    list of dict
+        Records as of `compare_methods`, with ``condition``, a key of `CONDITIONS`, and for the
+        randomised networks ``similar_activation`` and ``similar_map``: what
+        `measure_repeatability` finds between them and the trained one.
+    """
+    found: list[Record] = []
+    for condition in CONDITIONS:
+        other = workspace
+        if condition != TRAINED:
+            other = yield from _open_randomised(workspace, condition, epochs)
+        records = yield from compare_methods(other, settings)
+        for record in records:
+            similar = _compare_traces(workspace, other, record) if condition != TRAINED else {}
+            measures = record["measures"] | similar
+            found.append(record | {"condition": condition, "measures": measures})
+    return found
+
+
+def _open_randomised(
+    workspace: Workspace, condition: str, epochs: int
+) -> Generator[Progress, None, Workspace]:
+    folder = workspace.path / SANITY_FOLDER / condition
+    if not (folder / SETTINGS_FILE).exists():
+        dataset = str(workspace.dataset.root.resolve())
+        settings = replace(workspace.settings, dataset=dataset, classifier_sha256="", half=False)
+        Workspace.create(folder, settings)
+    randomised = Workspace(folder, str(workspace.device))
+    if not randomised.settings.classifier_sha256:
+        if condition == "random-weights":
+            plain = build_random_backbone(
+                randomised.settings.architecture, randomised.dataset.categories, seed=0
+            )
+            backbone = replace(plain, z_layer=randomised.settings.z_layer)
+            randomised.install_classifier(backbone, {"random_weights": True})
+        else:
+            yield from randomised.finetune(replace(_BY_HEART, epochs=epochs))
+    return randomised
+
+
+def _compare_traces(workspace: Workspace, other: Workspace, record: Record) -> dict[str, float]:
+    method = get_method(record["method"])
+    files = [
+        get_record_file(path, method, record["category"], record["seed"], "npz")
+        for path in (workspace.path, other.path)
+    ]
+    if not all(file.is_file() for file in files):
+        return {}
+    similar = measure_repeatability([load_trace(file) for file in files])[0]
+    return {
+        name.replace("repeat", "similar"): value
+        for name, value in similar.items()
+        if value is not None
+    }
+
+
+def write_sanity(workspace: Path, records: Sequence[Record]) -> tuple[Path, Path]:
+    """Write the records as ``results/sanity.csv`` and, as a table, ``results/sanity.md``."""
+    if not records:
+        raise ExplorerError("Nothing was compared.")
+    rows = list_rows(
+        record | {"method": f"{record['method']}@{record['condition']}"} for record in records
+    )
+    methods = dict.fromkeys(record["method"] for record in records)
+    titles = {
+        f"{name}@{condition}": get_method(name).title + words
+        for name in methods
+        for condition, words in CONDITIONS.items()
+    }
+    results = Results.from_rows(rows, (SANITY_SECTION,), titles)
+    return write_files(workspace, results, "sanity")

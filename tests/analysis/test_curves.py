@@ -1,0 +1,76 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from explorer.analysis.curves import (
+    FRACTIONS,
+    blur_image,
+    compute_curve_areas,
+    make_curve_images,
+    select_hottest,
+)
+
+STEPS = np.array(FRACTIONS)
+
+
+def test_the_hottest_patches_are_marked() -> None:
+    heat = np.zeros((64, 64))
+    heat[8:12, 40:44] = 1
+    heat[0, 0] = 0.5
+    mask = select_hottest(heat, (64, 64), 1 / 256)
+    assert mask.sum() == 16
+    assert mask[8:12, 40:44].all()
+    two = select_hottest(heat, (64, 64), 2 / 256)
+    assert two[:4, :4].all()
+    assert two.sum() == 32
+
+
+@pytest.mark.parametrize("shape", [(7, 7), (16, 16), (64, 64), (100, 60)])
+def test_each_fraction_marks_as_much_and_holds_the_smaller_ones(shape: tuple[int, int]) -> None:
+    heat = np.random.default_rng(0).random(shape)
+    masks = [select_hottest(heat, (64, 64), fraction) for fraction in FRACTIONS]
+    for fraction, mask in zip(FRACTIONS, masks, strict=True):
+        assert mask.mean() == pytest.approx(fraction, abs=1 / 256)
+    for smaller, larger in pairwise(masks):
+        assert not (smaller & ~larger).any()
+
+
+def test_deleting_and_inserting_change_the_same_pixels() -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.normal(size=(3, 64, 64)).astype(np.float32)
+    blurred = blur_image(pixels)
+    deleted, inserted = make_curve_images(pixels, rng.random((16, 16)))
+    assert deleted.shape == inserted.shape == (len(FRACTIONS) - 2, 3, 64, 64)
+    np.testing.assert_allclose(deleted + inserted, np.broadcast_to(pixels + blurred, deleted.shape))
+    changed = (deleted[0] != pixels).any(axis=0).mean()
+    assert changed == pytest.approx(FRACTIONS[1], abs=1 / 256)
+
+
+def test_a_blurred_photo_shows_next_to_nothing() -> None:
+    pixels = np.zeros((3, 64, 64), np.float32)
+    pixels[:, ::2] = 1
+    blurred = blur_image(pixels)
+    assert np.ptp(blurred) < 0.05
+    assert blurred.mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_areas_of_straight_lines() -> None:
+    down, up = compute_curve_areas(10 - 10 * STEPS, 10 * STEPS) or (0, 0)
+    assert (down, up) == (pytest.approx(0.5), pytest.approx(0.5))
+
+
+def test_scores_are_scaled_between_blur_and_photo() -> None:
+    """The first patch carries everything: 1 at once when inserted, 0 at once when deleted."""
+    first = FRACTIONS[1]
+    deletion, insertion = np.full(len(STEPS), -2.0), np.full(len(STEPS), 8.0)
+    deletion[0], insertion[0] = 8.0, -2.0
+    down, up = compute_curve_areas(deletion, insertion) or (0, 0)
+    assert down == pytest.approx(first / 2)
+    assert up == pytest.approx(1 - first / 2)
+
+
+@pytest.mark.parametrize("blur", [3.0, 4.0, 5.0, 2.0])
+def test_a_score_that_hardly_falls_has_no_curve(blur: float) -> None:
+    curve = np.linspace(4, blur, len(STEPS))
+    assert compute_curve_areas(curve, curve[::-1]) is None

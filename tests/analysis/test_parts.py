@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+
+from explorer.analysis.parts import (
+    compute_importance,
+    compute_pointer_share,
+    select_important,
+)
+
+
+def test_contributions_are_shared_out_to_parts() -> None:
+    histogram = [[0.5, 0.25, 0.0], [0.0, 0.5, 0.5]]
+    assert compute_importance(histogram, [4.0, -2.0]).tolist() == [2.0, 0.0, -1.0]
+
+
+def test_importance_and_what_lies_outside_add_up_to_the_score() -> None:
+    rng = np.random.default_rng(0)
+    shares = rng.dirichlet(np.ones(7), size=5)
+    contributions = rng.normal(size=5)
+    inside, outside = shares[:, :6], shares[:, 6]
+    total = compute_importance(inside, contributions).sum() + outside @ contributions
+    assert total == pytest.approx(contributions.sum())
+
+
+def test_the_pointer_is_the_x_feature_with_the_most_heat_on_the_part() -> None:
+    assert compute_pointer_share([0.1, 0.6, 0.3], [1.0, 2.0, -1.0]) == pytest.approx(0.5)
+    assert compute_pointer_share([0.1, 0.2, 0.3], [1.0, 2.0, -1.0]) == 0, "it rose"
+    assert compute_pointer_share([0.1, 0.2, 0.3], [0.0, 0.0, 0.0]) is None
+
+
+def test_important_are_the_fewest_that_hold_half() -> None:
+    assert select_important({"a": 1.0, "b": 3.0, "c": 2.0, "d": -9.0}) == ("b",)
+    assert select_important({"a": 1.0, "b": 2.0, "c": 2.0}) == ("b", "c")
+    assert select_important({"a": -1.0, "b": 0.0}) == ()
