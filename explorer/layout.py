@@ -20,6 +20,7 @@ METRICS_FILE = "metrics.json"
 RESULTS_FOLDER = "results"
 RESULTS_NAME = "results"
 SANITY_FOLDER = "sanity"
+SANITY_NAME = "sanity"
 
 
 class WorkspaceError(ExplorerError):

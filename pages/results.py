@@ -20,7 +20,7 @@ def show_page() -> None:
     if found is None:
         results.show_no_results(workspace)
         return
-    results.show_table(found)
+    results.show_tables(found, cached.load_sanity(workspace), workspace)
     st.header("Category by category", anchor=False)
     results.show_measure(found)
     results.show_category(found, [entry.category for entry in workspace.list_modules()])

@@ -142,10 +142,13 @@ class Section:
         Heading.
     columns : tuple of Column
         In order.
+    caption : str
+        What the columns mean, and what chance would give, in Markdown.
     """
 
     title: str
     columns: tuple[Column, ...]
+    caption: str
 
 
 SECTIONS = (
@@ -163,6 +166,11 @@ SECTIONS = (
             Column("mean_squared_cosine_test", "cos²"),
             Column("live_x_features", "live", ".1f"),
         ),
+        "F_reg is the mean of |ȳ − ŷ|, *of range* the same over the range of ŷ; *one-vs-all* is "
+        "how often ȳ in the place of ŷ tells the category from all others. Locality is in nats "
+        "over the category's own test photos, low is local, with a 95 % bootstrap interval over "
+        "categories. *cos²* is the mean squared cosine between x-features. In square brackets: "
+        "the paper's figures, for 30 categories of CUB-200-2011 with VGG19.",
     ),
     Section(
         "Maps against scores, and over seeds",
@@ -177,6 +185,12 @@ SECTIONS = (
             Column("repeat_activation", "repeat, activation"),
             Column("repeat_map", "repeat, map"),
         ),
+        "*Deletion* and *insertion* are areas under curves: the hottest patches of a photo are "
+        "blurred away (low is good), or put back into the blurred photo (high is good); the photo "
+        "scores 1, its blur 0, and by chance the *gap* between them is 0. *Own* follows the "
+        "activation that a map explains, *ŷ* the classifier's score under all maps together. "
+        "*Pointing* counts maps that are highest inside the bird's box. *Repeat* compares seeds: "
+        "correlation of matched x-features' activations, overlap of matched maps (1 is the same).",
     ),
     Section(
         "Known parts of painted birds",
@@ -190,6 +204,11 @@ SECTIONS = (
             Column("edit_uniform", "even share", ".0%"),
             Column("edit_rank", "edit: rank ρ", ".2f"),
         ),
+        "Known are the parts that tell a category from its nearest relatives. Heat and maxima are "
+        "counted inside the box, where the parts' area is what chance would give. *Edit*: this "
+        "mark alone is repainted as the relative's. The *pointer* is the x-feature with the most "
+        "heat on it, its share that of all changes in contributions; *rank ρ* correlates heat "
+        "there with the fall.",
     ),
     Section(
         "FunnyBirds protocols, adapted",
@@ -202,6 +221,13 @@ SECTIONS = (
             Column("target_sensitivity", "target sensitivity", ".2f"),
             Column("background_independence", "background independence", ".2f"),
         ),
+        "After Hesse et al., *FunnyBirds* (ICCV 2023), but parts turn grey instead of vanishing "
+        "and there is one threshold. *Single deletion*: does the order of the parts' importance "
+        "agree with the fall of ŷ when each is greyed (0.5 is chance)? *Preservation* and "
+        "*deletion*: does the decision stay, or change, when all but the important parts, or just "
+        "these, are greyed? *Distractibility*: does heat keep off an irrelevant leaf? *Target "
+        "sensitivity*: do telling parts matter more to the category than to its relative? "
+        "*Background independence* is the network's own. All are shares; 1 is best.",
     ),
 )
 """Tables, in order. Measures without a column are in the file alone."""
@@ -225,18 +251,38 @@ SANITY_SECTION = Section(
         Column("similar_activation", "activation like trained"),
         Column("similar_map", "map like trained"),
     ),
+    "After Adebayo et al., *Sanity Checks for Saliency Maps* (2018): the same methods on a network "
+    "with random weights and on one that learnt random labels by heart. What still scores there "
+    "comes from the picture, not from what the network learnt. *Like trained*: correlation of "
+    "activations and overlap of maps with those on the trained network.",
 )
 
 COLUMNS = tuple(column for section in SECTIONS for column in section.columns)
 
 
-def format_markdown(
+@dataclass(frozen=True)
+class Table:
+    """One printed table.
+
+    Attributes
+    ----------
+    section : Section
+        What it shows.
+    text : str
+        Markdown, a method a line, the paper's figures in brackets.
+    """
+
+    section: Section
+    text: str
+
+
+def format_tables(
     rows: Sequence[Row],
     titles: Mapping[str, str],
     paper: Mapping[tuple[str, str], float],
     sections: Sequence[Section] = SECTIONS,
-) -> str:
-    """Format the tables in Markdown, a method a line, the paper's figures in brackets.
+) -> tuple[Table, ...]:
+    """Format a table for each section of which anything was measured.
 
     Parameters
     ----------
@@ -247,15 +293,19 @@ def format_markdown(
     paper : Mapping
         (method, measure) to the figure in the paper's Table 1.
     sections : sequence of Section
-        One table each.
+        In order.
     """
     estimates = summarise(rows)
-    tables = []
-    for section in sections:
-        lines = _format_section(section, estimates, titles, paper)
-        if lines:
-            tables.append("\n".join([f"**{section.title}**", "", *lines, ""]))
-    return "\n".join(tables)
+    formatted = [(part, _format_section(part, estimates, titles, paper)) for part in sections]
+    return tuple(Table(part, "\n".join(lines)) for part, lines in formatted if lines)
+
+
+def format_markdown(tables: Iterable[Table]) -> str:
+    """Put tables under each other, each with its heading and its caption."""
+    return "\n".join(
+        f"**{table.section.title}**\n\n{table.text}\n\n{table.section.caption}\n"
+        for table in tables
+    )
 
 
 def _format_section(

@@ -101,7 +101,9 @@ def _measure(
     if source.module is not None:
         measures, live = measure_scores(case, source.module)
         trace = make_trace(case, source, live)
-        save_trace(get_record_file(workspace.path, method, case.category, case.seed, "npz"), trace)
+        save_trace(
+            get_record_file(workspace.path, method.name, case.category, case.seed, "npz"), trace
+        )
     telling = interventions.truth.get_telling_parts(case.category) if interventions else frozenset()
     measures |= measure_maps(heats, live, workspace.dataset.part_names, telling)
     measures |= measure_curves(case, source, heats, live)
@@ -112,15 +114,15 @@ def _measure(
 
 
 def get_record_file(
-    workspace: Path, method: Method, category: str, seed: int, ending: str = "json"
+    workspace: Path, method: str, category: str, seed: int, ending: str = "json"
 ) -> Path:
     """Name the file of a record, or with ``npz`` that of its trace."""
-    return workspace / RESULTS_FOLDER / method.name / f"{category}-s{seed}.{ending}"
+    return workspace / RESULTS_FOLDER / method / f"{category}-s{seed}.{ending}"
 
 
 def _load_record(case: Case, method: Method, settings: EvaluationSettings) -> Record | None:
     """Return the record of an earlier run; None where it is of something else."""
-    file = get_record_file(case.workspace.path, method, case.category, case.seed)
+    file = get_record_file(case.workspace.path, method.name, case.category, case.seed)
     record: Record = read_json(file) if file.exists() else {}
     return record if record.get("key") == _make_key(case.workspace, method, settings) else None
 
@@ -135,7 +137,7 @@ def _save_record(
         "seed": case.seed,
         "measures": measures,
     }
-    write_json(get_record_file(case.workspace.path, method, case.category, case.seed), record)
+    write_json(get_record_file(case.workspace.path, method.name, case.category, case.seed), record)
     return record
 
 
@@ -164,12 +166,8 @@ def _add_repeatability(
     by_case: dict[tuple[str, str], list[Record]] = {}
     for record in records:
         by_case.setdefault((record["method"], record["category"]), []).append(record)
-    methods = {method.name: method for method in settings.methods}
     for (name, category), group in by_case.items():
-        files = [
-            get_record_file(workspace.path, methods[name], category, r["seed"], "npz")
-            for r in group
-        ]
+        files = [get_record_file(workspace.path, name, category, r["seed"], "npz") for r in group]
         if not all(file.is_file() for file in files):
             continue
         repeated = measure_repeatability([load_trace(file) for file in files])

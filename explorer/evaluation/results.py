@@ -7,7 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from explorer.analysis.table import SECTIONS, Record, Row, Section, format_markdown, list_rows
+from explorer.analysis.table import (
+    SECTIONS,
+    Record,
+    Row,
+    Section,
+    Table,
+    format_markdown,
+    format_tables,
+    list_rows,
+)
 from explorer.config import ExplorerError
 from explorer.files import write_text
 from explorer.layout import RESULTS_FOLDER, RESULTS_NAME
@@ -22,8 +31,10 @@ class Results:
     ----------
     rows : tuple of Row
         Every number.
-    tidy, table : str
-        The same as CSV, and their means as tables in Markdown beside the paper's figures.
+    tidy : str
+        The same as CSV.
+    tables : tuple of Table
+        Their means, beside the paper's figures.
     titles : dict
         Methods in the order of tables, to their titles.
     paper : dict
@@ -32,7 +43,7 @@ class Results:
 
     rows: tuple[Row, ...]
     tidy: str
-    table: str
+    tables: tuple[Table, ...]
     titles: dict[str, str]
     paper: dict[tuple[str, str], float]
 
@@ -52,8 +63,13 @@ class Results:
             titles = {method.name: method.title for method in METHODS.values()}
             titles |= {row.method: row.method for row in rows if row.method not in titles}
         paper = list_paper_figures()
-        table = format_markdown(rows, titles, paper, sections)
-        return cls(tuple(rows), text.getvalue(), table, dict(titles), paper)
+        tables = format_tables(rows, titles, paper, sections)
+        return cls(tuple(rows), text.getvalue(), tables, dict(titles), paper)
+
+    @property
+    def markdown(self) -> str:
+        """All tables, as they are written to a file."""
+        return format_markdown(self.tables)
 
 
 def write_results(
@@ -76,7 +92,7 @@ def write_files(workspace: Path, results: Results, name: str) -> tuple[Path, Pat
     folder = workspace / RESULTS_FOLDER
     tidy, table = folder / f"{name}.csv", folder / f"{name}.md"
     write_text(tidy, results.tidy)
-    write_text(table, results.table)
+    write_text(table, results.markdown)
     return tidy, table
 
 
@@ -88,15 +104,20 @@ def load_results(workspace: Path) -> Results | None:
     ExplorerError
         When the file is damaged.
     """
-    file = workspace / RESULTS_FOLDER / f"{RESULTS_NAME}.csv"
+    rows = load_rows(workspace, RESULTS_NAME)
+    return None if rows is None else Results.from_rows(rows)
+
+
+def load_rows(workspace: Path, name: str) -> list[Row] | None:
+    """Read ``results/<name>.csv``; None where it is not there."""
+    file = workspace / RESULTS_FOLDER / f"{name}.csv"
     if not file.is_file():
         return None
     try:
         with file.open(encoding="utf-8", newline="") as lines:
-            rows = [
+            return [
                 Row(r["method"], r["category"], int(r["seed"]), r["measure"], float(r["value"]))
                 for r in csv.DictReader(lines)
             ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ExplorerError(f"{file} is damaged ({error!r}). Run the comparison again.") from error
-    return Results.from_rows(rows)

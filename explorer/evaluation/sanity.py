@@ -9,15 +9,15 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from explorer.analysis.table import SANITY_SECTION, list_rows
+from explorer.analysis.table import SANITY_SECTION, Row, list_rows
 from explorer.config import ExplorerError, Progress
 from explorer.data.augment import AugmentSettings
 from explorer.evaluation.compare import Record, compare_methods, get_record_file
 from explorer.evaluation.repeatability import load_trace, measure_repeatability
-from explorer.evaluation.results import Results, write_files
+from explorer.evaluation.results import Results, load_rows, write_files
 from explorer.evaluation.settings import EvaluationSettings
-from explorer.layout import SANITY_FOLDER, SETTINGS_FILE
-from explorer.methods import get_method
+from explorer.layout import SANITY_FOLDER, SANITY_NAME, SETTINGS_FILE
+from explorer.methods import METHODS
 from explorer.training.finetune import FinetuneSettings, build_random_backbone
 from explorer.workspace import Workspace
 
@@ -105,9 +105,8 @@ def _open_randomised(
 
 
 def _compare_traces(workspace: Workspace, other: Workspace, record: Record) -> dict[str, float]:
-    method = get_method(record["method"])
     files = [
-        get_record_file(path, method, record["category"], record["seed"], "npz")
+        get_record_file(path, record["method"], record["category"], record["seed"], "npz")
         for path in (workspace.path, other.path)
     ]
     if not all(file.is_file() for file in files):
@@ -124,14 +123,21 @@ def write_sanity(workspace: Path, records: Sequence[Record]) -> tuple[Path, Path
     """Write the records as ``results/sanity.csv`` and, as a table, ``results/sanity.md``."""
     if not records:
         raise ExplorerError("Nothing was compared.")
-    rows = list_rows(
-        record | {"method": f"{record['method']}@{record['condition']}"} for record in records
-    )
-    methods = dict.fromkeys(record["method"] for record in records)
+    named = (record | {"method": f"{record['method']}@{record['condition']}"} for record in records)
+    return write_files(workspace, _format(list_rows(named)), SANITY_NAME)
+
+
+def load_sanity(workspace: Path) -> Results | None:
+    """Read what `write_sanity` wrote; None where the checks have not been run."""
+    rows = load_rows(workspace, SANITY_NAME)
+    return None if rows is None else _format(rows)
+
+
+def _format(rows: Sequence[Row]) -> Results:
+    methods = dict.fromkeys(row.method.partition("@")[0] for row in rows)
     titles = {
-        f"{name}@{condition}": get_method(name).title + words
+        f"{name}@{condition}": METHODS[name].title + words if name in METHODS else name + words
         for name in methods
         for condition, words in CONDITIONS.items()
     }
-    results = Results.from_rows(rows, (SANITY_SECTION,), titles)
-    return write_files(workspace, results, "sanity")
+    return Results.from_rows(rows, (SANITY_SECTION,), titles)

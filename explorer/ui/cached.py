@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from explorer.analysis.locality import PartHistogram
 from explorer.config import get_default_workspace
-from explorer.layout import RESULTS_FOLDER, RESULTS_NAME, SETTINGS_FILE, ModuleEntry
+from explorer.layout import RESULTS_FOLDER, RESULTS_NAME, SANITY_NAME, SETTINGS_FILE, ModuleEntry
 from explorer.render.colour_maps import encode_png
 from explorer.render.heatmap import compute_display_map, compute_shared_scale, render_overlay
 from explorer.ui import pictures
@@ -249,6 +249,19 @@ def _load_results(path: str, mtime_ns: int) -> "Results | None":  # noqa: ARG001
     from explorer.evaluation.results import load_results  # noqa: PLC0415
 
     return load_results(Path(path))
+
+
+def load_sanity(workspace: "Workspace") -> "Results | None":
+    """Read the sanity checks, or None where they have not been run."""
+    file = workspace.path / RESULTS_FOLDER / f"{SANITY_NAME}.csv"
+    return _load_sanity(str(workspace.path), _get_mtime(file))
+
+
+@st.cache_data(show_spinner=False, max_entries=4)
+def _load_sanity(path: str, mtime_ns: int) -> "Results | None":  # noqa: ARG001
+    from explorer.evaluation.sanity import load_sanity  # noqa: PLC0415
+
+    return load_sanity(Path(path))
 
 
 def make_module_key(workspace: "Workspace", entry: ModuleEntry) -> Key:

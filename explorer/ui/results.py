@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from explorer.analysis.table import COLUMNS, Column, Row, average_seeds
+from explorer.analysis.table import COLUMNS, SECTIONS, Column, Row, Section, average_seeds
 from explorer.config import PAGES_DIR
 from explorer.data.cub import format_category
 from explorer.render.distribution import render_distribution
@@ -28,23 +28,32 @@ def show_no_results(workspace: "Workspace") -> None:
         "Methods have not been compared in this workspace yet. This trains what is missing and "
         "measures all methods; it can be stopped and goes on where it was. Then reload this page."
     )
+    _show_command("evaluate", workspace, " --methods all")
+
+
+def _show_command(command: str, workspace: "Workspace", options: str = "") -> None:
     path = shlex.quote(str(workspace.path))
-    st.code(f"python -m explorer evaluate {path} --methods all", language="bash", wrap_lines=True)
+    st.code(f"python -m explorer {command} {path}{options}", language="bash", wrap_lines=True)
 
 
-def show_table(results: "Results") -> None:
-    """Show the means over categories, beside the paper's figures."""
+def show_tables(results: "Results", sanity: "Results | None", workspace: "Workspace") -> None:
+    """Show the means over categories, beside the paper's figures, a tab for each subject."""
     categories = {row.category for row in results.rows}
     seeds = {row.seed for row in results.rows}
-    st.markdown(results.table)
     st.caption(
         f"Means over {len(categories)} categories and {len(seeds)} "
-        f"seed{'' if len(seeds) == 1 else 's'}; for locality with the 95 % bootstrap interval over "
-        "categories. In square brackets the paper's figures, on 30 categories of CUB with VGG19. "
-        "Scores are compared on test photos unless said otherwise, maps drawn on the category's "
-        "own test photos.",
+        f"seed{'' if len(seeds) == 1 else 's'}. Scores are compared on test photos unless said "
+        "otherwise; maps are drawn on the category's own test photos.",
         help=HELP["locality"],
     )
+    tables = (*results.tables, *(sanity.tables if sanity else ()))
+    for tab, table in zip(st.tabs([t.section.title for t in tables]), tables, strict=True):
+        with tab:
+            st.markdown(table.text)
+            st.caption(table.section.caption)
+    if sanity is None:
+        st.caption("Not run yet: the sanity checks on randomised networks.")
+        _show_command("sanity", workspace)
 
 
 def show_measure(results: "Results") -> None:
@@ -82,7 +91,10 @@ def show_category(results: "Results", with_module: Sequence[str]) -> None:
     state.check_param(RESULT_CATEGORY, names, "category")
     name = st.selectbox("Category", sorted(names), key=RESULT_CATEGORY, bind=state.BIND, width=280)
     category = names[name]
-    st.markdown(_format_category_table(results, category))
+    for section in SECTIONS:
+        table = _format_category_table(results, category, section)
+        if table:
+            st.markdown(f"**{section.title}**\n\n{table}")
     if category in with_module:
         st.page_link(
             PAGES_DIR / "photo.py",
@@ -92,9 +104,11 @@ def show_category(results: "Results", with_module: Sequence[str]) -> None:
         )
 
 
-def _format_category_table(results: "Results", category: str) -> str:
+def _format_category_table(results: "Results", category: str, section: Section) -> str:
     rows = [row for row in results.rows if row.category == category]
-    columns = [c for c in COLUMNS if any(row.measure == c.measure for row in rows)]
+    columns = [c for c in section.columns if any(row.measure == c.measure for row in rows)]
+    if not columns:
+        return ""
     lines = [
         "| method | " + " | ".join(column.title for column in columns) + " |",
         "|:--|" + "--:|" * len(columns),
@@ -123,8 +137,8 @@ def show_downloads(results: "Results") -> None:
             on_click="ignore",
         )
         st.download_button(
-            "The table (Markdown)",
-            results.table,
+            "The tables (Markdown)",
+            results.markdown,
             "srae-comparison.md",
             "text/markdown",
             icon=":material/description:",

@@ -7,6 +7,7 @@ from explorer.analysis.table import (
     Row,
     compute_estimate,
     format_markdown,
+    format_tables,
     list_rows,
     summarise,
 )
@@ -61,7 +62,9 @@ def test_table_sets_the_paper_beside_what_was_measured() -> None:
     z = {"locality": 1.5, "outside": 0.2, "live_x_features": 2}
     rows = list_rows([make_record(), make_record(method="z", measures=z)])
     titles = {"srae": "SRAE", "nn": "NN", "z": "Z"}
-    lines = format_markdown(rows, titles, {("srae", "locality"): 1.9694}).splitlines()
+    tables = format_tables(rows, titles, {("srae", "locality"): 1.9694})
+    captions = [table.section.caption for table in tables]
+    lines = [line for line in format_markdown(tables).splitlines() if line not in captions]
     assert lines == [
         "**Faithfulness and locality**",
         "",
@@ -70,11 +73,13 @@ def test_table_sets_the_paper_beside_what_was_measured() -> None:
         "| SRAE | 0.500 | 1.500 | 1.500 [1.9694] | 20% | 2.0 |",
         "| Z | – | – | 1.500 | 20% | 2.0 |",
         "",
+        "",
         "**Maps against scores, and over seeds**",
         "",
         "| method | gap, own |",
         "|:--|--:|",
         "| SRAE | 0.250 |",
+        "",
     ]
 
 
