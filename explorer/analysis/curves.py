@@ -71,8 +71,8 @@ def make_curve_images(
     return deleted, inserted
 
 
-def compute_curve_areas(deletion: ArrayLike, insertion: ArrayLike) -> tuple[float, float] | None:
-    """Compute the areas under both curves, scaled so that the photo has 1 and its blur 0.
+def scale_curves(deletion: ArrayLike, insertion: ArrayLike) -> NDArray[np.float64] | None:
+    """Scale both curves so that the photo has 1 and its blur 0.
 
     Parameters
     ----------
@@ -82,19 +82,36 @@ def compute_curve_areas(deletion: ArrayLike, insertion: ArrayLike) -> tuple[floa
 
     Returns
     -------
-    tuple of float or None
-        Deletion (low is good) and insertion (high is good). Pixels in random order give the same
-        area to both, so that their difference is 0 by chance. None where the score falls by less
-        than half from the photo to its blur, so that the pixels explain little of it.
+    ndarray, shape (2, len(FRACTIONS)), float64, or None
+        None where the score falls by less than half from the photo to its blur, so that the
+        pixels explain little of it.
+    """
+    curves = np.stack([np.asarray(deletion, float), np.asarray(insertion, float)])
+    photo, blur = curves[0, 0], curves[0, -1]
+    if photo - blur <= _LEAST_FALL * abs(photo):
+        return None
+    scaled: NDArray[np.float64] = (curves - blur) / (photo - blur)
+    return scaled
+
+
+def compute_curve_areas(curves: ArrayLike) -> tuple[float, float]:
+    """Compute the areas under both curves.
+
+    Parameters
+    ----------
+    curves : array_like, shape (2, len(FRACTIONS)), float
+        From `scale_curves`.
+
+    Returns
+    -------
+    tuple of float
+        Deletion (low is good) and insertion (high is good). Patches in random order give the same
+        area to both, so that their difference is 0 by chance.
 
     Notes
     -----
     Petsiuk et al., "RISE: Randomized Input Sampling for Explanation" (2018), section 4.3, with
     one baseline for both curves, and with scores scaled as above instead of class probabilities.
     """
-    down, up = np.asarray(deletion, float), np.asarray(insertion, float)
-    photo, blur = down[0], down[-1]
-    if photo - blur <= _LEAST_FALL * abs(photo):
-        return None
-    fall, rise = ((curve - blur) / (photo - blur) for curve in (down, up))
-    return float(np.trapezoid(fall, FRACTIONS)), float(np.trapezoid(rise, FRACTIONS))
+    deletion, insertion = np.trapezoid(np.asarray(curves, float), FRACTIONS, axis=1)
+    return float(deletion), float(insertion)

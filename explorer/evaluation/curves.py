@@ -10,6 +10,7 @@ from explorer.analysis.curves import (
     blur_image,
     compute_curve_areas,
     make_curve_images,
+    scale_curves,
 )
 from explorer.evaluation.maps import PhotoHeat
 from explorer.evaluation.scores import Measures
@@ -40,27 +41,39 @@ def measure_curves(
         ``deletion_own``, ``insertion_own`` and their difference ``gap_own``: each map's pixels
         against the very activation that it explains, means over maps. ``deletion_score``,
         ``insertion_score``, ``gap_score``: the pixels of all maps together, each weighted by its
-        positive contribution, against ŷ; None for a method that has no contributions.
+        positive contribution, against ŷ; None for a method that has no contributions. The curves
+        themselves are named by `name_point`.
     """
     chosen = [int(index) for index in np.flatnonzero(live)[:_MOST_MAPS]]
     curves: dict[int | str, _Pairs] = {}
     for heat in heats[:CURVE_PHOTOS]:
         for name, values in _follow_photo(case, source, heat, chosen).items():
             curves[name] = curves.get(name, 0) + values
-    own = [areas for index in chosen if (areas := compute_curve_areas(*curves[index]))]
-    score = compute_curve_areas(*curves["score"]) if "score" in curves else None
-    return _name_areas("own", np.mean(own, axis=0) if own else None) | _name_areas("score", score)
+    own = [found for index in chosen if (found := scale_curves(*curves[index])) is not None]
+    score = scale_curves(*curves["score"]) if "score" in curves else None
+    return _name_numbers("own", np.mean(own, axis=0) if own else None) | (
+        _name_numbers("score", score)
+    )
 
 
-def _name_areas(name: str, areas: Sequence[float] | NDArray[np.float64] | None) -> Measures:
-    if areas is None:
+def _name_numbers(name: str, curves: _Pairs | None) -> Measures:
+    if curves is None:
         return dict.fromkeys((f"deletion_{name}", f"insertion_{name}", f"gap_{name}"))
-    deletion, insertion = map(float, areas)
-    return {
+    deletion, insertion = compute_curve_areas(curves)
+    measures: Measures = {
         f"deletion_{name}": deletion,
         f"insertion_{name}": insertion,
         f"gap_{name}": insertion - deletion,
     }
+    for way, curve in zip(("deletion", "insertion"), curves, strict=True):
+        for fraction, value in zip(FRACTIONS, curve, strict=True):
+            measures[name_point(way, name, fraction)] = float(value)
+    return measures
+
+
+def name_point(way: str, name: str, fraction: float) -> str:
+    """Name the measure that is one point of a curve, such as ``deletion_score_at_5``."""
+    return f"{way}_{name}_at_{fraction:.0%}".rstrip("%")
 
 
 def _follow_photo(

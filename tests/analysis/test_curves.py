@@ -8,6 +8,7 @@ from explorer.analysis.curves import (
     blur_image,
     compute_curve_areas,
     make_curve_images,
+    scale_curves,
     select_hottest,
 )
 
@@ -56,8 +57,10 @@ def test_a_blurred_photo_shows_next_to_nothing() -> None:
 
 
 def test_areas_of_straight_lines() -> None:
-    down, up = compute_curve_areas(10 - 10 * STEPS, 10 * STEPS) or (0, 0)
-    assert (down, up) == (pytest.approx(0.5), pytest.approx(0.5))
+    curves = scale_curves(10 - 10 * STEPS, 10 * STEPS)
+    assert curves is not None
+    np.testing.assert_allclose(curves, [1 - STEPS, STEPS])
+    assert compute_curve_areas(curves) == (pytest.approx(0.5), pytest.approx(0.5))
 
 
 def test_scores_are_scaled_between_blur_and_photo() -> None:
@@ -65,7 +68,9 @@ def test_scores_are_scaled_between_blur_and_photo() -> None:
     first = FRACTIONS[1]
     deletion, insertion = np.full(len(STEPS), -2.0), np.full(len(STEPS), 8.0)
     deletion[0], insertion[0] = 8.0, -2.0
-    down, up = compute_curve_areas(deletion, insertion) or (0, 0)
+    curves = scale_curves(deletion, insertion)
+    assert curves is not None
+    down, up = compute_curve_areas(curves)
     assert down == pytest.approx(first / 2)
     assert up == pytest.approx(1 - first / 2)
 
@@ -73,4 +78,4 @@ def test_scores_are_scaled_between_blur_and_photo() -> None:
 @pytest.mark.parametrize("blur", [3.0, 4.0, 5.0, 2.0])
 def test_a_score_that_hardly_falls_has_no_curve(blur: float) -> None:
     curve = np.linspace(4, blur, len(STEPS))
-    assert compute_curve_areas(curve, curve[::-1]) is None
+    assert scale_curves(curve, curve[::-1]) is None

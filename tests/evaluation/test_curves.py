@@ -1,0 +1,63 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from explorer.evaluation.curves import measure_curves, name_point
+from explorer.evaluation.maps import draw_heat
+from explorer.evaluation.sources import Case, Source
+from explorer.workspace import Workspace
+
+Run = Callable[[Any], Any]
+
+
+class MiddleCounts(Workspace):
+    """A workspace whose classifier looks at the brightness of the middle and nothing else."""
+
+    def compute_scores(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        side = pixels.shape[-1]
+        middle = pixels[:, 0, side // 4 : 3 * side // 4, side // 4 : 3 * side // 4]
+        spread = middle.std(axis=(1, 2))[:, None].astype(np.float32)
+        return spread, np.repeat(spread, len(self.dataset.categories), axis=1)
+
+
+def make_source(heat: np.ndarray) -> Source:
+    return Source(lambda _: heat[None], lambda _, logits: logits[:, :1], np.ones(1))
+
+
+@pytest.fixture
+def case(tiny_workspace: Path, run: Run) -> Case:
+    features = run(Workspace(tiny_workspace).compute_features())
+    workspace = MiddleCounts(tiny_workspace)
+    return Case(workspace, features, workspace.dataset.categories[0], seed=0)
+
+
+def measure(case: Case, heat: np.ndarray) -> dict[str, float | None]:
+    source = make_source(heat)
+    heats = [draw_heat(case.workspace, source.draw, photo) for photo in case.test_photos]
+    return measure_curves(case, source, heats, np.array([True]))
+
+
+def test_a_map_of_what_counts_beats_one_of_what_does_not(case: Case) -> None:
+    middle = np.zeros((16, 16), np.float32)
+    middle[4:12, 4:12] = 1
+    right, wrong = measure(case, middle), measure(case, 1 - middle)
+    assert right["gap_own"] == right["gap_score"], "one map, whose activation is the score"
+    assert right["gap_own"] is not None
+    assert wrong["gap_own"] is not None
+    assert right["gap_own"] > 0.3 > -0.3 > wrong["gap_own"]
+    assert right[name_point("insertion", "own", 0.4)] == pytest.approx(1, abs=0.2)
+    assert right[name_point("deletion", "own", 0.4)] == pytest.approx(0, abs=0.2)
+    assert right["deletion_own_at_0"] == right["insertion_own_at_100"] == 1
+    assert right["deletion_own_at_100"] == right["insertion_own_at_0"] == 0
+
+
+def test_what_does_not_make_up_a_score_has_no_curve_of_it(case: Case) -> None:
+    source = replace(make_source(np.eye(16, dtype=np.float32)), v=None)
+    heats = [draw_heat(case.workspace, source.draw, photo) for photo in case.test_photos]
+    found = measure_curves(case, source, heats, np.array([True]))
+    assert found["gap_score"] is None
+    assert found["gap_own"] is not None
