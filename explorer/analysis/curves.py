@@ -7,6 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 FRACTIONS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 """Shares of the photo that are changed."""
 
+WAYS = ("deletion", "insertion")
+
 _BLUR = 0.1
 _PATCHES = 16
 _LEAST_FALL = 0.5
@@ -115,3 +117,17 @@ def compute_curve_areas(curves: ArrayLike) -> tuple[float, float]:
     """
     deletion, insertion = np.trapezoid(np.asarray(curves, float), FRACTIONS, axis=1)
     return float(deletion), float(insertion)
+
+
+def name_point(way: str, name: str, fraction: float) -> str:
+    """Name the measure that is one point of a curve, such as ``deletion_score_at_5``.
+
+    Parameters
+    ----------
+    way : {"deletion", "insertion"}
+    name : {"own", "score"}
+        What is followed: the activation that a map explains, or ŷ.
+    fraction : float
+        In `FRACTIONS`.
+    """
+    return f"{way}_{name}_at_{fraction:.0%}".rstrip("%")

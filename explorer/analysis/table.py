@@ -151,6 +151,27 @@ class Section:
     caption: str
 
 
+CURVES_SECTION = Section(
+    "Maps against scores, and over seeds",
+    (
+        Column("deletion_own", "deletion, own"),
+        Column("insertion_own", "insertion, own"),
+        Column("gap_own", "gap, own"),
+        Column("deletion_score", "deletion, ŷ"),
+        Column("insertion_score", "insertion, ŷ"),
+        Column("gap_score", "gap, ŷ"),
+        Column("pointing_box", "pointing at bird", ".0%"),
+        Column("repeat_activation", "repeat, activation"),
+        Column("repeat_map", "repeat, map"),
+    ),
+    "*Deletion* and *insertion* are areas under curves: the hottest patches of a photo are "
+    "blurred away (low is good), or put back into the blurred photo (high is good); the photo "
+    "scores 1, its blur 0, and by chance the *gap* between them is 0. *Own* follows the "
+    "activation that a map explains, *ŷ* the classifier's score under all maps together. "
+    "*Pointing* counts maps that are highest inside the bird's box. *Repeat* compares seeds: "
+    "correlation of matched x-features' activations, overlap of matched maps (1 is the same).",
+)
+
 SECTIONS = (
     Section(
         "Faithfulness and locality",
@@ -172,26 +193,7 @@ SECTIONS = (
         "categories. *cos²* is the mean squared cosine between x-features. In square brackets: "
         "the paper's figures, for 30 categories of CUB-200-2011 with VGG19.",
     ),
-    Section(
-        "Maps against scores, and over seeds",
-        (
-            Column("deletion_own", "deletion, own"),
-            Column("insertion_own", "insertion, own"),
-            Column("gap_own", "gap, own"),
-            Column("deletion_score", "deletion, ŷ"),
-            Column("insertion_score", "insertion, ŷ"),
-            Column("gap_score", "gap, ŷ"),
-            Column("pointing_box", "pointing at bird", ".0%"),
-            Column("repeat_activation", "repeat, activation"),
-            Column("repeat_map", "repeat, map"),
-        ),
-        "*Deletion* and *insertion* are areas under curves: the hottest patches of a photo are "
-        "blurred away (low is good), or put back into the blurred photo (high is good); the photo "
-        "scores 1, its blur 0, and by chance the *gap* between them is 0. *Own* follows the "
-        "activation that a map explains, *ŷ* the classifier's score under all maps together. "
-        "*Pointing* counts maps that are highest inside the bird's box. *Repeat* compares seeds: "
-        "correlation of matched x-features' activations, overlap of matched maps (1 is the same).",
-    ),
+    CURVES_SECTION,
     Section(
         "Known parts of painted birds",
         (

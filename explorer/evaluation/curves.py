@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 
 from explorer.analysis.curves import (
     FRACTIONS,
+    WAYS,
     blur_image,
     compute_curve_areas,
     make_curve_images,
+    name_point,
     scale_curves,
 )
 from explorer.evaluation.maps import PhotoHeat
@@ -42,7 +44,7 @@ def measure_curves(
         against the very activation that it explains, means over maps. ``deletion_score``,
         ``insertion_score``, ``gap_score``: the pixels of all maps together, each weighted by its
         positive contribution, against ŷ; None for a method that has no contributions. The curves
-        themselves are named by `name_point`.
+        themselves are there too, point by point: see `name_point`.
     """
     chosen = [int(index) for index in np.flatnonzero(live)[:_MOST_MAPS]]
     curves: dict[int | str, _Pairs] = {}
@@ -65,15 +67,10 @@ def _name_numbers(name: str, curves: _Pairs | None) -> Measures:
         f"insertion_{name}": insertion,
         f"gap_{name}": insertion - deletion,
     }
-    for way, curve in zip(("deletion", "insertion"), curves, strict=True):
+    for way, curve in zip(WAYS, curves, strict=True):
         for fraction, value in zip(FRACTIONS, curve, strict=True):
             measures[name_point(way, name, fraction)] = float(value)
     return measures
-
-
-def name_point(way: str, name: str, fraction: float) -> str:
-    """Name the measure that is one point of a curve, such as ``deletion_score_at_5``."""
-    return f"{way}_{name}_at_{fraction:.0%}".rstrip("%")
 
 
 def _follow_photo(

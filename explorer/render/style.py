@@ -14,6 +14,18 @@ LOWERING_COLOUR = "#e0752d"
 MODULE_COLOUR = "#8a8f98"
 NETWORK_COLOUR = "#b07cc6"
 
+# Okabe & Ito (2008), told apart by colour-blind readers; black gives way to grey for dark pages.
+METHOD_COLOURS = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+    "#8a8f98",
+    "#b8a800",
+)
+
 # Left and right share a hue and differ in lightness; neighbours on the bird differ in both.
 PART_COLOURS = MappingProxyType(
     {

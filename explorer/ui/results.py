@@ -6,9 +6,19 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from explorer.analysis.table import COLUMNS, SECTIONS, Column, Row, Section, average_seeds
+from explorer.analysis.curves import FRACTIONS, WAYS, name_point
+from explorer.analysis.table import (
+    COLUMNS,
+    CURVES_SECTION,
+    SECTIONS,
+    Column,
+    Row,
+    Section,
+    average_seeds,
+)
 from explorer.config import PAGES_DIR
 from explorer.data.cub import format_category
+from explorer.render.curves import render_curves
 from explorer.render.distribution import render_distribution
 from explorer.ui import components, state
 from explorer.ui.components import escape_markdown
@@ -20,6 +30,7 @@ if TYPE_CHECKING:
 
 MEASURE = "measure"
 RESULT_CATEGORY = "result_category"
+_CURVES = {"score": "the classifier's score ŷ", "own": "the activation that a map explains"}
 
 
 def show_no_results(workspace: "Workspace") -> None:
@@ -51,9 +62,43 @@ def show_tables(results: "Results", sanity: "Results | None", workspace: "Worksp
         with tab:
             st.markdown(table.text)
             st.caption(table.section.caption)
+            if table.section is CURVES_SECTION:
+                _show_curves(results)
     if sanity is None:
         st.caption("Not run yet: the sanity checks on randomised networks.")
         _show_command("sanity", workspace)
+
+
+def _show_curves(results: "Results") -> None:
+    """Show deletion and insertion curves, of each map's own activation or of ŷ."""
+    name = st.segmented_control(
+        "Curves of",
+        list(_CURVES),
+        default="score",
+        required=True,
+        format_func=_CURVES.__getitem__,
+        key="curves",
+    )
+    curves: dict[str, dict[str, list[float]]] = {}
+    for method, title in results.titles.items():
+        ways = {way: _list_points(results, method, way, str(name)) for way in WAYS}
+        if all(ways.values()):
+            curves[title] = ways
+    if curves:
+        heading = f"Deletion (solid) and insertion (dotted): {_CURVES[str(name)]}"
+        figure = render_curves(curves, FRACTIONS, heading, text_colour=state.get_text_colour())
+        components.show_figure(figure, heading, key="figure-curves")
+
+
+def _list_points(results: "Results", method: str, way: str, name: str) -> list[float]:
+    """Return a curve at all `FRACTIONS`, mean over categories; empty where it is not defined."""
+    points = []
+    for fraction in FRACTIONS:
+        values = average_seeds(results.rows, method, name_point(way, name, fraction)).values()
+        if not values:
+            return []
+        points.append(sum(values) / len(values))
+    return points
 
 
 def show_measure(results: "Results") -> None:

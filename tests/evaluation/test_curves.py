@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from explorer.evaluation.curves import measure_curves, name_point
+from explorer.analysis.curves import name_point
+from explorer.evaluation.curves import measure_curves
 from explorer.evaluation.maps import draw_heat
 from explorer.evaluation.sources import Case, Source
 from explorer.workspace import Workspace

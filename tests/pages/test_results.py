@@ -59,6 +59,10 @@ def test_page_and_file_show_the_same_numbers(open_app: OpenApp, compared: Path) 
     assert len(table) > 8
     assert all(line in texts for line in table)
     assert [box.value for box in app.selectbox if box.label == "Measure"] == ["locality"]
+    curves = next(group for group in app.button_group if group.key == "curves")
+    assert curves.value == "score"
+    curves.set_value("own").run()
+    assert not app.exception
     category = next(box for box in app.selectbox if box.key == "result_category")
     assert len(category.options) == 3
     category.select(category.options[1]).run()
