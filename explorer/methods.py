@@ -60,6 +60,7 @@ METHODS: Mapping[str, Method] = {
         Method("srae-pull-away", "SRAE with pull-away", ModuleSettings(pull_away=1.0)),
         Method("nn", "NN", ModuleSettings(method="nn"), PaperFigures(0.0657, 0.1170, 2.3078)),
         Method("sae", "SAE", ModuleSettings(method="sae"), PaperFigures(0.0987, 0.1928, 2.1492)),
+        Method("joint-sae", "SAE, trained jointly", ModuleSettings(method="jointsae")),
         Method("pca", "PCA probe"),
         Method("z", "Z", paper=PaperFigures(None, None, 1.9623)),
         Method("excitation-bp", "ExcitationBP", paper=PaperFigures(None, None, 2.4934)),

@@ -345,3 +345,25 @@ def test_out_of_memory_is_told_in_one_sentence(
 
     monkeypatch.setattr(command_line, "Workspace", fail)
     check_refusal(call("evaluate", own_workspace), "memory is not enough", "--batch-size")
+
+
+def test_settings_are_tried_on_the_categories_that_were_not_drawn(
+    call: Call, own_workspace: Path
+) -> None:
+    options = ["--methods", "grad-cam,pca", "--categories", 11, "--name", "trial"]
+    result = call("evaluate", own_workspace, *options, "--rest", "--device", "cpu")
+    assert result.status == 0
+    assert "Grad-CAM" in result.out
+    rows = (own_workspace / "results" / "trial.csv").read_text().splitlines()[1:]
+    assert len({row.split(",")[1] for row in rows}) == 1, "12 categories, 11 of them drawn"
+    assert not (own_workspace / "results" / "results.csv").exists()
+    check_refusal(call("evaluate", own_workspace, *options[:4], "--name", "../x"), "cannot name")
+
+
+def test_sanity_prints_a_line_for_every_network(call: Call, own_workspace: Path) -> None:
+    options = ["--methods", "grad-cam", "--categories", 1, "--epochs", 1, "--device", "cpu"]
+    result = call("sanity", own_workspace, *options)
+    assert result.status == 0
+    for words in ("| Grad-CAM |", "| Grad-CAM, random weights |", "| Grad-CAM, random labels |"):
+        assert words in result.out
+    assert (own_workspace / "results" / "sanity.csv").is_file()

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from explorer.config import ExplorerError
 
-METHODS = ("srae", "nn", "sae")
+METHODS = ("srae", "nn", "sae", "jointsae")
 _PUBLIC_Z_SIZE = 4096
 _PUBLIC_WIDTHS = (800, 100)
 
@@ -30,11 +30,12 @@ class ModuleSettings:
 
     Attributes
     ----------
-    method : {"srae", "nn", "sae"}
+    method : {"srae", "nn", "sae", "jointsae"}
         ``srae`` is the paper's method. ``nn`` has no reconstruction term in its loss; where
         layers are pretrained, it starts from the same pretrained layers as the others. ``sae`` is
         a conventional stacked autoencoder: a plain mean squared reconstruction of all of Z, then
-        the least-squares v on top of the finished encoder.
+        the least-squares v on top of the finished encoder. ``jointsae`` is SRAE without the log:
+        plain mean squared reconstruction of all of Z, trained together with ȳ.
     x_features : int
         Number of x-features.
     widths : tuple of int
@@ -57,7 +58,9 @@ class ModuleSettings:
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
-            raise ExplorerError(f"Unknown method {self.method!r}. Choose one of: srae, nn, sae.")
+            raise ExplorerError(
+                f"Unknown method {self.method!r}. Choose one of: {', '.join(METHODS)}."
+            )
         if self.x_features < 1 or any(width < 1 for width in self.widths):
             raise ExplorerError("The number of x-features and every width must be at least 1.")
         # Written so that NaN is refused as well.
@@ -219,7 +222,8 @@ def compute_loss(
     z, y_hat : Tensor
         (M, S_z) and (M,): what the classifier gave.
     settings : ModuleSettings
-        β, q, the weight of pull-away, and the method (``nn`` leaves the reconstruction out).
+        β, q, the weight of pull-away, and the method (``nn`` leaves the reconstruction out,
+        ``jointsae`` the log).
     """
     faithfulness = (outputs.y_bar - y_hat).square().mean()
     zero = faithfulness.new_zeros(())
@@ -227,6 +231,8 @@ def compute_loss(
     if settings.method == "srae":
         penalty = compute_sparse_reconstruction(outputs.z_reconstructed, z, settings.q)
         reconstruction = settings.beta * penalty
+    elif settings.method == "jointsae":
+        reconstruction = settings.beta * (outputs.z_reconstructed - z).square().mean()
     if settings.pull_away:
         pull_away = settings.pull_away * compute_pull_away(outputs.x_features)
     return Loss(faithfulness + reconstruction + pull_away, faithfulness, reconstruction, pull_away)
