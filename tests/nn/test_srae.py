@@ -74,6 +74,13 @@ def test_only_srae_has_the_sparse_term(method: str) -> None:
     assert float(loss.reconstruction) == float(loss.pull_away) == 0
 
 
+def test_the_joint_autoencoder_has_a_plain_mean_in_the_place_of_the_log() -> None:
+    settings = ModuleSettings(method="jointsae", beta=3.0)
+    loss = compute_loss(OUTPUTS, Z, Y_HAT, settings)
+    assert float(loss.reconstruction) == pytest.approx(3 * (1 + 9) / 4)
+    assert float(loss.total) == pytest.approx(FAITHFULNESS + 3 * (1 + 9) / 4)
+
+
 def test_beta_of_zero_leaves_the_sparse_term_out() -> None:
     loss = compute_loss(OUTPUTS, Z, Y_HAT, ModuleSettings(beta=0.0))
     assert float(loss.total) == pytest.approx(FAITHFULNESS)

@@ -43,7 +43,7 @@ def equal(one: ExplanationModule, other: ExplanationModule, part: str = "") -> b
     return all(torch.equal(a, b) for (name, a), b in pairs if name.startswith(part))
 
 
-@pytest.mark.parametrize("method", ["srae", "nn", "sae"])
+@pytest.mark.parametrize("method", ["srae", "nn", "sae", "jointsae"])
 def test_same_seed_gives_the_same_bytes(
     train: TrainingData, test: TrainingData, run: Run, method: str
 ) -> None:
