@@ -49,7 +49,7 @@ def render_curves(
             )
     style_figure(figure, title, _HEIGHT, text_colour)
     figure.update_layout(
-        showlegend=True, legend={"orientation": "h", "y": -0.22, "font": {"color": text_colour}}
+        showlegend=True, legend={"orientation": "h", "y": -0.3, "font": {"color": text_colour}}
     )
     grid = "rgba(128,128,128,0.25)"
     figure.update_xaxes(title="share of the photo changed", tickformat=".0%", gridcolor=grid)

@@ -62,7 +62,7 @@ def show_tables(results: "Results", sanity: "Results | None", workspace: "Worksp
         with tab:
             st.markdown(table.text)
             st.caption(table.section.caption)
-            if table.section is CURVES_SECTION:
+            if table.section == CURVES_SECTION:  # a copy, where it comes from the cache
                 _show_curves(results)
     if sanity is None:
         st.caption("Not run yet: the sanity checks on randomised networks.")

@@ -63,6 +63,7 @@ def test_page_and_file_show_the_same_numbers(open_app: OpenApp, compared: Path) 
     assert curves.value == "score"
     curves.set_value("own").run()
     assert not app.exception
+    assert any(group.key == "curves" for group in app.button_group), "from the cache as well"
     category = next(box for box in app.selectbox if box.key == "result_category")
     assert len(category.options) == 3
     category.select(category.options[1]).run()
