@@ -79,9 +79,9 @@ class Row:
 
 
 def list_rows(records: Iterable[Record]) -> list[Row]:
-    """Flatten records to one row a number; what is not defined has no row."""
+    """Flatten records to one row a number, six digits of it; what is not defined has no row."""
     return [
-        Row(record["method"], record["category"], record["seed"], measure, float(value))
+        Row(record["method"], record["category"], record["seed"], measure, float(f"{value:.6g}"))
         for record in records
         for measure, value in record["measures"].items()
         if value is not None
