@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.config import DEMO_WORKSPACE
+from explorer.config import DEMO_WORKSPACE, REPOSITORY_ROOT
 from explorer.data.transforms import prepare_image
 from explorer.demo import build_demo, is_demo
+from explorer.evaluation.results import load_results
+from explorer.evaluation.sanity import load_sanity
 from explorer.workspace import Workspace
 
 Run = Callable[[Any], Any]
@@ -47,7 +49,7 @@ def test_it_is_small_enough_to_ship() -> None:
 
 def test_it_holds_what_belongs_there_and_nothing_else() -> None:
     names = {path.suffix for path in list_shipped_files()}
-    assert names == {".jpg", ".txt", ".json", ".safetensors"}
+    assert names == {".jpg", ".txt", ".json", ".safetensors", ".csv"}
     assert not [path for path in list_shipped_files() if path.name.startswith(".")]
 
 
@@ -157,3 +159,14 @@ def test_building_it_again_keeps_what_is_finished(demo: Workspace, tmp_path: Pat
     assert list(build_demo(copy)) == []
     (copy / "diary.txt").write_text("mine")
     assert not is_demo(copy)
+
+
+def test_its_comparison_of_methods_is_the_one_that_is_reported(demo: Workspace) -> None:
+    results, sanity = load_results(demo.path), load_sanity(demo.path)
+    assert results is not None
+    assert sanity is not None
+    assert {row.category for row in results.rows} == set(demo.dataset.categories)
+    assert {row.seed for row in results.rows} == {0, 1, 2}
+    reported = (REPOSITORY_ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    for table in (*results.tables, *sanity.tables):
+        assert table.text in reported, table.section.title

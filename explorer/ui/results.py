@@ -85,9 +85,10 @@ def _show_curves(results: "Results") -> None:
         if all(ways.values()):
             curves[title] = ways
     if curves:
-        heading = f"Deletion (solid) and insertion (dotted): {_CURVES[str(name)]}"
+        heading = "Deletion solid, insertion dotted"
         figure = render_curves(curves, FRACTIONS, heading, text_colour=state.get_text_colour())
-        components.show_figure(figure, heading, key="figure-curves")
+        alt = f"Curves of {_CURVES[str(name)]} for {len(curves)} methods. {heading}"
+        components.show_figure(figure, alt, key="figure-curves")
 
 
 def _list_points(results: "Results", method: str, way: str, name: str) -> list[float]:
