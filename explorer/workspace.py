@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from explorer.analysis.faithfulness import compute_contributions, compute_live_mask
-from explorer.analysis.metrics import describe_faithfulness, describe_locality
 from explorer.attribution.explain import DEFAULT_STOP, Explanation, compute_explanation
+from explorer.attribution.rivals import make_grad_cam_draw, make_logit_draw
 from explorer.config import Progress
 from explorer.data.cub import CubDataset, Photo, load_cub
 from explorer.data.splits import draw_module_split, get_held_out
@@ -22,7 +21,6 @@ from explorer.layout import (
     CLASSIFIER_FILE,
     FEATURES_FOLDER,
     METRICS_FILE,
-    SCHEMA_VERSION,
     SETTINGS_FILE,
     ModuleEntry,
     WorkspaceError,
@@ -35,6 +33,7 @@ from explorer.layout import (
     save_settings,
     write_json,
 )
+from explorer.measures import MEASURED, measure_module
 from explorer.nn.backbones import Backbone, check_z_layer
 from explorer.nn.checkpoint import (
     ModuleRecord,
@@ -47,7 +46,7 @@ from explorer.nn.checkpoint import (
     save_module,
 )
 from explorer.nn.devices import choose_device
-from explorer.nn.srae import ExplanationModule, ModuleSettings, apply_module
+from explorer.nn.srae import ExplanationModule, ModuleSettings
 from explorer.nn.vgg import build_network_from_weights, flatten_network, get_architecture
 from explorer.parts import PhotoParts, load_parts
 from explorer.training.features import Features, load_or_compute_features
@@ -56,7 +55,6 @@ from explorer.training.trainer import TrainingData, TrainingSettings, train_modu
 
 PAINTED_MARK = "traits.json"
 _MODULES_IN_MEMORY = 16
-_MEASURED = ("train", "test", "live", "locality")
 
 
 class Workspace:
@@ -312,6 +310,20 @@ class Workspace:
         pixels = self.prepare_image(image)
         return compute_explanation(self.backbone, module, record.category, pixels, stop)
 
+    def explain_score(
+        self, category: str, image: NDArray[np.uint8], stop: str = DEFAULT_STOP
+    ) -> NDArray[np.float32]:
+        """Draw c-MWP of the classifier's own score (ExcitationBP) on an image: (h, w), >= 0."""
+        draw = make_logit_draw(self.backbone, category, stop)
+        heat: NDArray[np.float32] = draw(self.prepare_image(image))[0]
+        return heat
+
+    def explain_by_gradient(self, category: str, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Draw Grad-CAM of the classifier's own score on an image: (h, w), >= 0."""
+        draw = make_grad_cam_draw(self.backbone, category)
+        heat: NDArray[np.float32] = draw(self.prepare_image(image))[0]
+        return heat
+
     def compute_scores(
         self, pixels: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -326,49 +338,10 @@ class Workspace:
         return prepare_image(image, architecture.input_size, architecture.mean, architecture.std)
 
     def evaluate_module(self, entry: ModuleEntry) -> Generator[Progress, None, dict[str, Any]]:
-        """Measure a module and write ``metrics.json`` beside it.
-
-        Faithfulness is measured on the train and the test photos of the module's split; locality
-        on the category's own photos among them.
-        """
-        module, record = self.load_module(entry)
-        features = yield from self.compute_features()
-        metrics: dict[str, Any] = {
-            "schema_version": SCHEMA_VERSION,
-            "classifier_sha256": self.backbone.sha256,
-            "stop": DEFAULT_STOP,
-        }
-        contributions = []
-        for part, image_ids in record.split.items():
-            z, y_hat, is_positive = self.select_scores(features, record.category, image_ids)
-            x_features, y_bar = apply_module(module, z)
-            contributions.append(
-                compute_contributions(x_features, module.v.weight[0].cpu().numpy())
-            )
-            metrics[part] = describe_faithfulness(y_bar, y_hat, contributions[-1], is_positive)
-        live = compute_live_mask(np.concatenate(contributions))
-        metrics["live"] = live.tolist()
-        metrics["locality"] = yield from self._measure_locality(entry, record, live)
+        """Measure a module and write ``metrics.json`` beside it; see `measure_module`."""
+        metrics = yield from measure_module(self, entry)
         write_json(entry.metrics_path, metrics)
         return metrics
-
-    def _measure_locality(
-        self, entry: ModuleEntry, record: ModuleRecord, live: NDArray[np.bool_]
-    ) -> Generator[Progress, None, dict[str, Any]]:
-        rows: dict[str, list[int]] = {"all": [], **{part: [] for part in record.split}}
-        histograms: list[NDArray[np.float64]] = []
-        has_map: list[NDArray[np.bool_]] = []
-        photos = self.dataset.photos_of(entry.category)
-        for done, photo in enumerate(photos, start=1):
-            parts = [part for part, ids in record.split.items() if photo.image_id in ids]
-            for name in ("all", *parts):
-                rows[name].append(len(histograms))
-            annotated = self.load_parts(photo)
-            histogram = annotated.measure(self.explain(entry, annotated.image).maps)
-            histograms.append(histogram.values)
-            has_map.append(histogram.is_live)
-            yield Progress("Drawing heatmaps", done, len(photos))
-        return describe_locality(np.stack(histograms), np.stack(has_map), live, rows)
 
     def load_metrics(self, entry: ModuleEntry) -> dict[str, Any] | None:
         """Read what `evaluate_module` wrote; None where it has not run on this classifier.
@@ -383,7 +356,7 @@ class Workspace:
         metrics = read_json(entry.metrics_path)
         if metrics.get("classifier_sha256") != self.settings.classifier_sha256:
             return None
-        missing = [name for name in _MEASURED if name not in metrics]
+        missing = [name for name in MEASURED if name not in metrics]
         if missing:
             raise WorkspaceError(
                 f"{entry.metrics_path} is damaged: it lacks {missing[0]!r}. Measure the module "

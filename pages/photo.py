@@ -4,7 +4,17 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from explorer.ui import cached, components, downloads, empty, heatmaps, picker, sidebar, state
+from explorer.ui import (
+    cached,
+    components,
+    downloads,
+    empty,
+    heatmaps,
+    links,
+    picker,
+    sidebar,
+    state,
+)
 from explorer.ui.state import MapStyle, Selection
 from explorer.ui.words import HELP
 
@@ -16,13 +26,10 @@ if TYPE_CHECKING:
 
 def show_page() -> None:
     """Show the photo at once, then what a network has to compute."""
-    workspace = empty.open_workspace_or_say_why()
-    if workspace is None:
+    opened = empty.open_selection_or_say_why()
+    if opened is None:
         return
-    selection = state.get_selection()
-    if selection is None:
-        empty.show_next_step(workspace)
-        return
+    workspace, selection = opened
     entry, category = selection.entry, components.escape_markdown(selection.category_name)
 
     st.title(f"Why “{category}”?", anchor=False)
@@ -90,7 +97,11 @@ def show_x_features(
 
     st.header("Take it along", anchor=False)
     downloads.show_downloads(workspace, entry, photo, style, feature)
-    downloads.show_link(selection, photo, workspace, style, feature)
+    links.show_link(
+        links.make_photo_params(workspace, entry, photo)
+        | {state.FEATURE: heatmaps.name_feature(feature)}
+        | links.make_style_params(style)
+    )
 
 
 with components.error_boundary("Choose another photo, category or module, or mend it and reload."):

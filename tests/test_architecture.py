@@ -30,7 +30,10 @@ ALLOWED: dict[str, set[str]] = {
     "analysis": {"config"},
     "render": {"config"},
     "parts": {"analysis", "data"},
-    "workspace": BASE | ARRAYS | {"data", "nn", "attribution", "training", "parts"},
+    "workspace": BASE | ARRAYS | {"data", "nn", "attribution", "training", "parts", "measures"},
+    "measures": BASE | ARRAYS | {"data", "nn", "attribution", "workspace"},
+    "scores": BASE | ARRAYS | {"data", "nn", "training", "workspace"},
+    "notes": BASE,
     "demo": BASE | ARRAYS | {"data", "nn", "attribution", "training", "workspace"},
     "methods": {"config", "nn", "training"},
     "evaluation": BASE
@@ -41,7 +44,8 @@ ALLOWED: dict[str, set[str]] = {
     | {"data", "nn", "attribution", "training", "workspace", "demo", "methods", "evaluation"},
     "ui": BASE
     | ARRAYS
-    | {"data", "nn", "attribution", "training", "parts", "workspace", "evaluation"},
+    | {"data", "nn", "attribution", "training", "parts", "workspace", "evaluation"}
+    | {"scores", "notes"},
     "app": {"config", "ui"},
     "pages": BASE | ARRAYS | {"data", "attribution", "workspace", "ui"},
     "__init__": set(),

@@ -6,7 +6,15 @@ from types import MappingProxyType
 
 import plotly.graph_objects as go
 
-PLOTLY_CONFIG = MappingProxyType({"displayModeBar": False, "responsive": True})
+# A camera appears beside the pointer or finger; nothing else of Plotly's own tools is needed.
+PLOTLY_CONFIG = MappingProxyType(
+    {
+        "displayModeBar": "hover",
+        "modeBarButtons": [["toImage"]],
+        "displaylogo": False,
+        "responsive": True,
+    }
+)
 # Equally readable on white and on a dark page; a page that knows its theme passes its own.
 TEXT_COLOUR = "#7b7f87"
 RAISING_COLOUR = "#2f8fd0"

@@ -132,6 +132,43 @@ def _explain(
     return _workspace.explain(_entry, _workspace.load_parts(_photo).image, layer)
 
 
+def explain_score(
+    workspace: "Workspace", category: str, photo: "Photo", layer: str
+) -> NDArray[np.float32]:
+    """Draw ExcitationBP of the classifier's own score of a category on a photo, (h, w), >= 0."""
+    key = (*make_classifier_key(workspace), *make_photo_key(photo), category, layer)
+    return _explain_score(workspace, category, photo, key, layer)
+
+
+@st.cache_data(show_spinner=False, max_entries=256)
+def _explain_score(
+    _workspace: "Workspace",
+    _category: str,
+    _photo: "Photo",
+    key: Key,  # noqa: ARG001
+    layer: str,
+) -> NDArray[np.float32]:
+    return _workspace.explain_score(_category, _workspace.load_parts(_photo).image, layer)
+
+
+def explain_by_gradient(
+    workspace: "Workspace", category: str, photo: "Photo"
+) -> NDArray[np.float32]:
+    """Draw Grad-CAM of the classifier's own score of a category on a photo, (h, w), >= 0."""
+    key = (*make_classifier_key(workspace), *make_photo_key(photo), category)
+    return _explain_by_gradient(workspace, category, photo, key)
+
+
+@st.cache_data(show_spinner=False, max_entries=256)
+def _explain_by_gradient(
+    _workspace: "Workspace",
+    _category: str,
+    _photo: "Photo",
+    key: Key,  # noqa: ARG001
+) -> NDArray[np.float32]:
+    return _workspace.explain_by_gradient(_category, _workspace.load_parts(_photo).image)
+
+
 def measure_parts(
     workspace: "Workspace", entry: ModuleEntry, photo: "Photo", layer: str
 ) -> PartHistogram:
@@ -172,9 +209,8 @@ def draw_overlays(
     workspace: "Workspace", entry: ModuleEntry, photo: "Photo", style: MapStyle
 ) -> Overlays:
     """Draw every map of a photo over it."""
-    key = _make_map_key(workspace, entry, photo, style.layer)
-    drawing = (style.colours, style.opacity, int(style.shared_scale), int(style.smooth))
-    return _draw_overlays(workspace, entry, photo, style, (*key, *drawing))
+    key = (*_make_map_key(workspace, entry, photo, style.layer), *_make_drawing_key(style))
+    return _draw_overlays(workspace, entry, photo, style, key)
 
 
 @st.cache_data(show_spinner=False, max_entries=256)
@@ -186,16 +222,48 @@ def _draw_overlays(
     key: Key,  # noqa: ARG001
 ) -> Overlays:
     maps = explain(_workspace, _entry, _photo, _style.layer).maps
-    shown = pictures.fit_for_display(load_parts(_photo, _workspace).image)
+    return draw_maps(load_parts(_photo, _workspace).image, maps, _style)
+
+
+def draw_score_overlay(
+    workspace: "Workspace", category: str, photo: "Photo", style: MapStyle
+) -> Overlays:
+    """Draw ExcitationBP of the classifier's own score over a photo, on its own scale."""
+    key = (*make_classifier_key(workspace), *make_photo_key(photo), category, style.layer)
+    return _draw_score_overlay(workspace, category, photo, style, (*key, *_make_drawing_key(style)))
+
+
+@st.cache_data(show_spinner=False, max_entries=256)
+def _draw_score_overlay(
+    _workspace: "Workspace",
+    _category: str,
+    _photo: "Photo",
+    _style: MapStyle,
+    key: Key,  # noqa: ARG001
+) -> Overlays:
+    heat = explain_score(_workspace, _category, _photo, _style.layer)
+    return draw_maps(load_parts(_photo, _workspace).image, heat[np.newaxis], _style)
+
+
+def _make_drawing_key(style: MapStyle) -> Key:
+    return (style.colours, style.opacity, int(style.shared_scale), int(style.smooth))
+
+
+def draw_maps(image: NDArray[np.uint8], maps: NDArray[np.float32], style: MapStyle) -> Overlays:
+    """Draw maps (K, h, w), >= 0, over an RGB image (H, W, 3), at the size of the screen.
+
+    For a photo of the data set take `draw_overlays`, which remembers; nothing is kept of this.
+    """
+    shown = pictures.fit_for_display(image)
     size = (shown.shape[0], shown.shape[1])
-    if _style.shared_scale:
-        tops = [compute_shared_scale(maps, size, smooth=_style.smooth)] * len(maps)
+    if style.shared_scale:
+        tops = [compute_shared_scale(maps, size, smooth=style.smooth)] * len(maps)
     else:
-        tops = [float(compute_display_map(m, size, smooth=_style.smooth).max()) for m in maps]
+        tops = [float(compute_display_map(m, size, smooth=style.smooth).max()) for m in maps]
     # A raw grid has sharp edges, which JPEG would blur into one another.
-    encode = pictures.encode_jpeg if _style.smooth else encode_png
+    encode = pictures.encode_jpeg if style.smooth else encode_png
     images = tuple(
-        encode(_draw_one(shown, heat, _style, top)) for heat, top in zip(maps, tops, strict=True)
+        encode(_draw_one(shown, heat, style, top)) for heat, top in zip(maps, tops, strict=True)
     )
     return Overlays(images, tuple(tops))
 
@@ -213,14 +281,20 @@ def _draw_one(
     )
 
 
+def draw_map_png(
+    image: NDArray[np.uint8], heat: NDArray[np.float32], style: MapStyle, top: float
+) -> bytes:
+    """Draw one map (h, w) over an image as a PNG without loss; `top` is drawn as hottest."""
+    return encode_png(_draw_one(pictures.fit_for_display(image), heat, style, top))
+
+
 def draw_overlay_png(
     workspace: "Workspace", entry: ModuleEntry, photo: "Photo", style: MapStyle, feature: int
 ) -> bytes:
     """Draw one map (`feature` from 0) over its photo as a PNG without loss, for keeping."""
     top = draw_overlays(workspace, entry, photo, style).tops[feature]
     heat = explain(workspace, entry, photo, style.layer).maps[feature]
-    shown = pictures.fit_for_display(load_parts(photo, workspace).image)
-    return encode_png(_draw_one(shown, heat, style, top))
+    return draw_map_png(load_parts(photo, workspace).image, heat, style, top)
 
 
 def load_metrics(workspace: "Workspace", entry: ModuleEntry) -> Mapping[str, Any] | None:
@@ -266,12 +340,12 @@ def _load_sanity(path: str, mtime_ns: int) -> "Results | None":  # noqa: ARG001
 
 def make_module_key(workspace: "Workspace", entry: ModuleEntry) -> Key:
     """Name a module as it is on disk now, with the classifier it stands on."""
-    return (
-        str(workspace.path),
-        workspace.settings.classifier_sha256,
-        str(entry.path),
-        _get_mtime(entry.path),
-    )
+    return (*make_classifier_key(workspace), str(entry.path), _get_mtime(entry.path))
+
+
+def make_classifier_key(workspace: "Workspace") -> Key:
+    """Name a workspace and the classifier in it."""
+    return (str(workspace.path), workspace.settings.classifier_sha256)
 
 
 def make_photo_key(photo: "Photo") -> Key:

@@ -1,10 +1,10 @@
 """Small things that every page shows: errors in words, signed numbers, verdicts, measures."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import plotly.graph_objects as go
@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from explorer.config import ASSETS_DIR, ExplorerError
 from explorer.data.cub import format_category
 from explorer.render.figures import PLOTLY_CONFIG
-from explorer.ui import cached
+from explorer.ui import cached, exports
 from explorer.ui.state import get_text_colour
 from explorer.ui.words import HELP
 
 if TYPE_CHECKING:
     from explorer.data.cub import Photo
     from explorer.workspace import Workspace
+
+T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 _MARKDOWN_SIGNS = r"\*_[]$~#<>:|"
@@ -66,6 +68,11 @@ def load_style() -> None:
     st.html(Path(ASSETS_DIR / "app.css"))
 
 
+def load_page_style(page: str) -> None:
+    """Put the rules of CSS of one page in effect: ``assets/pages/<page>.css``."""
+    st.html(Path(ASSETS_DIR / "pages" / f"{page}.css"))
+
+
 def format_signed(value: float) -> str:
     """Write a number with its sign and two decimals."""
     return f"{value:+.2f}".replace("-", "−")
@@ -84,14 +91,47 @@ def format_share(value: float | None) -> str:
     return "–" if value is None else f"{value:.1%}"
 
 
-def show_figure(figure: go.Figure, alt: str, key: str) -> None:
-    """Show a figure that keeps to its column and does not trap fingers."""
+def show_figure(
+    figure: go.Figure, alt: str, key: str, numbers: Mapping[str, Sequence[object]] | None = None
+) -> None:
+    """Show a figure that keeps to its column and does not trap fingers.
+
+    Parameters
+    ----------
+    figure : Figure
+        Its words on axes are coloured to fit the theme.
+    alt : str
+        What it shows, for whoever cannot see it.
+    key : str
+        Key of the element, no two alike on a page; also names what is downloaded.
+    numbers : Mapping, optional
+        Column to values: what the figure was drawn from, offered as CSV below it.
+    """
     # Streamlit paints names on axes in a pale grey of its own.
     figure.update_xaxes(tickfont={"color": get_text_colour()})
     figure.update_yaxes(tickfont={"color": get_text_colour()})
-    st.plotly_chart(
-        figure, width="stretch", theme="streamlit", config=dict(PLOTLY_CONFIG), alt=alt, key=key
-    )
+    stem = f"srae-{key.removeprefix('figure-')}"
+    config = {**PLOTLY_CONFIG, "toImageButtonOptions": {"format": "svg", "filename": stem}}
+    st.plotly_chart(figure, width="stretch", theme="streamlit", config=config, alt=alt, key=key)
+    if numbers is not None:
+        exports.show_numbers(numbers, stem)
+
+
+def track(items: Collection[T], label: str) -> Iterator[T]:
+    """Yield items and show how far they are, in a bar that is gone in the end.
+
+    Parameters
+    ----------
+    items : collection
+        Each of which takes its time.
+    label : str
+        What is being done, in words for the user.
+    """
+    place = st.empty()
+    for done, item in enumerate(items):
+        place.progress(done / len(items), f"{label} {done + 1} of {len(items)} …")
+        yield item
+    place.empty()
 
 
 def show_photo(workspace: "Workspace", photo: "Photo", side: str) -> None:

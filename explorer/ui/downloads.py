@@ -1,7 +1,6 @@
 """Files to take along: the picture as drawn, and the numbers as computed."""
 
 import io
-import re
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,41 +9,14 @@ import streamlit as st
 
 from explorer.analysis.locality import PartHistogram, compute_locality
 from explorer.data.cub import format_category
-from explorer.layout import ModuleEntry, format_run
-from explorer.ui import cached, state
-from explorer.ui.heatmaps import name_feature
-from explorer.ui.picker import name_photos
-from explorer.ui.sidebar import name_categories
-from explorer.ui.state import MapStyle, Selection
+from explorer.layout import ModuleEntry
+from explorer.ui import cached, exports
+from explorer.ui.state import MapStyle
 
 if TYPE_CHECKING:
     from explorer.attribution.explain import Explanation
     from explorer.data.cub import Photo
     from explorer.workspace import Workspace
-
-
-def show_link(
-    selection: Selection, photo: "Photo", workspace: "Workspace", style: MapStyle, feature: int
-) -> None:
-    """Show an address that opens this page with all that is chosen on it."""
-    names = name_categories(workspace.dataset.categories)
-    photos = name_photos(workspace.dataset.photos_of(photo.category))
-    link = state.build_link(
-        {
-            state.CATEGORY: selection.category_name,
-            state.RUN: format_run(selection.entry.run),
-            state.PHOTOS_OF: names[photo.category],
-            state.PHOTO: photos[photo.image_id],
-            state.FEATURE: name_feature(feature),
-            state.LAYER: style.layer,
-            state.COLOURS: style.colours,
-            state.OPACITY: style.opacity,
-            state.SCALE: state.SHARED_SCALE if style.shared_scale else state.OWN_SCALE,
-            state.DRAWING: state.SMOOTH if style.smooth else state.RAW_GRID,
-        }
-    )
-    st.markdown("A link to exactly this view, for whoever can reach this address:")
-    st.code(link, language=None, wrap_lines=True)
 
 
 def show_downloads(
@@ -76,8 +48,8 @@ def show_downloads(
 
 def make_file_name(entry: ModuleEntry, photo: "Photo") -> str:
     """Name a file after category, module and photo, in letters that every system takes."""
-    pieces = (format_category(entry.category), entry.run, f"{photo.name}-id{photo.image_id}")
-    return "_".join(re.sub(r"[^A-Za-z0-9]+", "-", piece).strip("-").lower() for piece in pieces)
+    photo_name = f"{photo.name}-id{photo.image_id}"
+    return exports.make_stem(format_category(entry.category), entry.run, photo_name)
 
 
 def make_arrays(workspace: "Workspace", entry: ModuleEntry, photo: "Photo", layer: str) -> bytes:

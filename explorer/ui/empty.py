@@ -7,8 +7,9 @@ import streamlit as st
 
 from explorer.config import WORKSPACE_VARIABLE, ExplorerError, get_default_workspace
 from explorer.data.cub import format_category
-from explorer.ui import cached
+from explorer.ui import cached, state
 from explorer.ui.components import escape_markdown
+from explorer.ui.state import Selection
 
 if TYPE_CHECKING:
     from explorer.workspace import Workspace
@@ -31,6 +32,18 @@ def open_workspace_or_say_why() -> "Workspace | None":
     )
     st.caption(f"Looked in `{path}`.")
     return None
+
+
+def open_selection_or_say_why() -> "tuple[Workspace, Selection] | None":
+    """Open the workspace and the chosen module; where one is missing, show what to do."""
+    workspace = open_workspace_or_say_why()
+    if workspace is None:
+        return None
+    selection = state.get_selection()
+    if selection is None:
+        show_next_step(workspace)
+        return None
+    return workspace, selection
 
 
 def show_next_step(workspace: "Workspace") -> None:

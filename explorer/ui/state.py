@@ -1,11 +1,10 @@
 """What the user has chosen, and how an address in the browser says it."""
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
@@ -137,14 +136,6 @@ def _shorten(text: str) -> str:
     """Make text from an address harmless and short enough for a message."""
     plain = "".join(c if c.isalnum() or c in " .-_,'" else "·" for c in text).replace("_", r"\_")
     return plain if len(plain) <= 60 else plain[:60] + "…"
-
-
-def build_link(params: Mapping[str, str | int]) -> str:
-    """Write the address of this page with every choice in it, defaults included.
-
-    Defaults may change when modules are trained; a link that is passed on must not.
-    """
-    return f"{st.context.url or ''}?{urlencode(params)}"
 
 
 def get_text_colour() -> str:

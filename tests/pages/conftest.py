@@ -70,11 +70,15 @@ def _no_cache() -> Iterator[None]:
 
 @pytest.fixture
 def open_app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
-    """Return a function that runs the app on a workspace, with what the address asks for."""
+    """Return a function that runs one page on a workspace, with what the address asks for.
 
-    def run(workspace: Path, **params: str) -> AppTest:
+    The page is named as its script in ``pages/``; parameters of the address go by keyword.
+    """
+
+    def run(workspace: Path, page: str = "photo", **params: str) -> AppTest:
         monkeypatch.setenv(WORKSPACE_VARIABLE, str(workspace))
         app = AppTest.from_file(REPOSITORY_ROOT / "explorer" / "app.py", default_timeout=60)
+        app.switch_page(f"../pages/{page}.py")
         for name, value in params.items():
             app.query_params[name] = value
         return app.run()

@@ -32,8 +32,7 @@ def compared(own_workspace: Path) -> Path:
 
 
 def open_results(open_app: OpenApp, workspace: Path) -> AppTest:
-    app = open_app(workspace)
-    return app.switch_page("../pages/results.py").run()
+    return open_app(workspace, "results")
 
 
 def read_texts(app: AppTest) -> str:

@@ -1,0 +1,66 @@
+"""What is measured of a module: how faithful it is, and how local."""
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explorer.analysis.faithfulness import compute_contributions, compute_live_mask
+from explorer.analysis.metrics import describe_faithfulness, describe_locality
+from explorer.attribution.explain import DEFAULT_STOP
+from explorer.config import Progress
+from explorer.layout import SCHEMA_VERSION, ModuleEntry
+from explorer.nn.checkpoint import ModuleRecord
+from explorer.nn.srae import apply_module
+
+if TYPE_CHECKING:
+    from explorer.workspace import Workspace
+
+MEASURED = ("train", "test", "live", "locality")
+
+
+def measure_module(
+    workspace: "Workspace", entry: ModuleEntry
+) -> Generator[Progress, None, dict[str, Any]]:
+    """Measure how faithful and how local a module is.
+
+    Faithfulness is measured on the train and the test photos of the module's split; locality
+    on the category's own photos among them.
+    """
+    module, record = workspace.load_module(entry)
+    features = yield from workspace.compute_features()
+    metrics: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "classifier_sha256": workspace.backbone.sha256,
+        "stop": DEFAULT_STOP,
+    }
+    contributions = []
+    for part, image_ids in record.split.items():
+        z, y_hat, is_positive = workspace.select_scores(features, record.category, image_ids)
+        x_features, y_bar = apply_module(module, z)
+        contributions.append(compute_contributions(x_features, module.v.weight[0].cpu().numpy()))
+        metrics[part] = describe_faithfulness(y_bar, y_hat, contributions[-1], is_positive)
+    live = compute_live_mask(np.concatenate(contributions))
+    metrics["live"] = live.tolist()
+    metrics["locality"] = yield from _measure_locality(workspace, entry, record, live)
+    return metrics
+
+
+def _measure_locality(
+    workspace: "Workspace", entry: ModuleEntry, record: ModuleRecord, live: NDArray[np.bool_]
+) -> Generator[Progress, None, dict[str, Any]]:
+    rows: dict[str, list[int]] = {"all": [], **{part: [] for part in record.split}}
+    histograms: list[NDArray[np.float64]] = []
+    has_map: list[NDArray[np.bool_]] = []
+    photos = workspace.dataset.photos_of(entry.category)
+    for done, photo in enumerate(photos, start=1):
+        parts = [part for part, ids in record.split.items() if photo.image_id in ids]
+        for name in ("all", *parts):
+            rows[name].append(len(histograms))
+        annotated = workspace.load_parts(photo)
+        histogram = annotated.measure(workspace.explain(entry, annotated.image).maps)
+        histograms.append(histogram.values)
+        has_map.append(histogram.is_live)
+        yield Progress("Drawing heatmaps", done, len(photos))
+    return describe_locality(np.stack(histograms), np.stack(has_map), live, rows)

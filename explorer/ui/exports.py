@@ -1,0 +1,55 @@
+"""Files to take along: how they are named and packed, and the buttons that offer them."""
+
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import streamlit as st
+
+
+def make_stem(*pieces: str) -> str:
+    """Join words to the name of a file, without its ending, in letters that every system takes."""
+    return "_".join(re.sub(r"[^A-Za-z0-9]+", "-", piece).strip("-").lower() for piece in pieces)
+
+
+def make_csv(columns: Mapping[str, Sequence[object]]) -> bytes:
+    """Write columns of equal length as CSV in UTF-8, with a line of headings.
+
+    Raises
+    ------
+    ValueError
+        When the columns differ in length.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return text.getvalue().encode()
+
+
+def make_zip(files: Mapping[str, bytes]) -> bytes:
+    """Pack files, by name, into a ZIP."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+def show_numbers(
+    columns: Mapping[str, Sequence[object]], stem: str, label: str = "Numbers (CSV)"
+) -> None:
+    """Offer a table as CSV, with a small button; `stem` names the file and the button's key."""
+    st.download_button(
+        label,
+        data=partial(make_csv, columns),
+        file_name=f"{stem}.csv",
+        mime="text/csv",
+        icon=":material/table:",
+        on_click="ignore",
+        key=f"csv-{stem}",
+        type="tertiary",
+    )

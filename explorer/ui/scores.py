@@ -1,0 +1,69 @@
+"""What modules say of all photos, read once from cached Z and shared by all sessions."""
+
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from explorer.layout import ModuleEntry
+from explorer.ui.cached import Key, make_module_key
+
+if TYPE_CHECKING:
+    from explorer.scores import ModuleScores
+    from explorer.training.features import Features
+    from explorer.workspace import Workspace
+
+
+class _FeatureHolder:
+    """The features of one workspace, computed by the first session that asks; others wait."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.features: Features | None = None
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _get_feature_holder(path: str, classifier: str) -> _FeatureHolder:  # noqa: ARG001
+    return _FeatureHolder()
+
+
+def load_features(workspace: "Workspace") -> "Features":
+    """Load Z and the logits of all photos, with a progress bar where they must be computed.
+
+    They are kept on disk, so that this takes time only once for a workspace and its classifier.
+    """
+    holder = _get_feature_holder(str(workspace.path), workspace.settings.classifier_sha256)
+    place = st.empty()
+    if holder.lock.locked():
+        place.caption("Another visitor's page is reading the photos. This one waits for it …")
+    with holder.lock:
+        if holder.features is None:
+            steps = workspace.compute_features()
+            while True:
+                try:
+                    step = next(steps)
+                except StopIteration as stop:
+                    holder.features = stop.value
+                    break
+                label = f"Reading {step.total:,} photos through the network, this once …"
+                place.progress(step.done / step.total, label)
+        place.empty()
+        return holder.features
+
+
+def score_module(workspace: "Workspace", entry: ModuleEntry) -> "ModuleScores":
+    """Compute what a module says of every photo of the data set; quick once features are there."""
+    features = load_features(workspace)
+    return _score_module(workspace, entry, features, make_module_key(workspace, entry))
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _score_module(
+    _workspace: "Workspace",
+    _entry: ModuleEntry,
+    _features: "Features",
+    key: Key,  # noqa: ARG001
+) -> "ModuleScores":
+    from explorer.scores import score_photos  # noqa: PLC0415
+
+    return score_photos(_workspace, _entry, _features)
