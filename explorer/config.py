@@ -46,6 +46,11 @@ def check_seed(seed: int) -> None:
         raise ExplorerError(f"A seed must lie between 0 and {_MAX_SEED}, unlike {seed}.")
 
 
-def get_default_workspace() -> Path:
-    """Return the workspace named by ``SRAE_WORKSPACE``, or the demo that ships."""
-    return Path(os.environ.get(WORKSPACE_VARIABLE) or DEMO_WORKSPACE)
+def list_workspaces() -> tuple[Path, ...]:
+    """Return the workspaces named by ``SRAE_WORKSPACE``, or the demo that ships.
+
+    Several are written like folders in ``PATH``: with ``:`` between them, on Windows with ``;``.
+    """
+    named = os.environ.get(WORKSPACE_VARIABLE, "").split(os.pathsep)
+    paths = [Path(path).resolve() for path in named if path]
+    return tuple(dict.fromkeys(paths)) or (DEMO_WORKSPACE.resolve(),)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -123,6 +123,16 @@ def list_module_entries(workspace: Path) -> tuple[ModuleEntry, ...]:
     """List the modules on disk, by category, then run; their files are not opened."""
     paths = sorted((workspace / MODULES_FOLDER).glob(f"*/*/{MODULE_FILE}"))
     return tuple(ModuleEntry(path.parents[1].name, path.parent.name, path) for path in paths)
+
+
+def sort_modules(entries: Iterable[ModuleEntry]) -> list[ModuleEntry]:
+    """Put the paper's own method first, which is the usual choice; else keep the order."""
+    return sorted(entries, key=lambda entry: not entry.run.startswith("srae-"))
+
+
+def get_usual_module(entries: Iterable[ModuleEntry], category: str) -> ModuleEntry | None:
+    """Return the module of `category` that is shown where none is asked for, if there is one."""
+    return next((e for e in sort_modules(entries) if e.category == category), None)
 
 
 def save_settings(workspace: Path, settings: WorkspaceSettings) -> None:

@@ -47,13 +47,15 @@ def show_page() -> None:
         with st.spinner("Tracing the x-features back to the photo's pixels …"):
             explanation = cached.explain(workspace, entry, photo, style.layer)
         st.markdown(f"##### What adds up to the score of {category}", help=HELP["contribution"])
-        heatmaps.show_contributions(explanation)
+        off = heatmaps.choose_off(explanation)
+        heatmaps.show_contributions(explanation, off)
         components.show_scores(explanation.y_hat, explanation.y_bar)
         components.show_top_scores(explanation.logits, categories, photo.category, entry.category)
+        links.show_other_categories(workspace, entry, photo, explanation.logits)
 
     with verdict:
         components.show_verdict(explanation.logits, categories, photo.category)
-    show_x_features(workspace, selection, photo, explanation, style)
+    show_x_features(workspace, selection, photo, explanation, style, off=off)
 
 
 def show_x_features(
@@ -62,6 +64,8 @@ def show_x_features(
     photo: "Photo",
     explanation: "Explanation",
     style: MapStyle,
+    *,
+    off: frozenset[int],
 ) -> None:
     """Show every x-feature on the photo, one of them closely, and how good the module is."""
     entry = selection.entry
@@ -70,15 +74,23 @@ def show_x_features(
     st.header("What each x-feature looks at", anchor=False)
     feature = heatmaps.choose_feature(explanation, metrics)
     overlays = cached.draw_overlays(workspace, entry, photo, style)
-    heatmaps.show_tiles(explanation, overlays, feature, style)
+    score = cached.draw_score_overlay(workspace, entry.category, photo, style)
+    heatmaps.show_tiles(explanation, overlays, feature, style, score=score, off=off)
     heatmaps.show_drawing_note(explanation, style)
 
     st.header(f"{heatmaps.name_feature(feature)} up close", anchor=False)
+    look = heatmaps.choose_look()
+    parts = cached.load_parts(photo, workspace)
     left, right = st.columns(2, gap="large")
     with left:
-        heatmaps.show_large(explanation, overlays, feature, style)
+        if look == state.PIXELS:
+            heatmaps.show_pixels(
+                explanation, overlays, feature, style, parts=parts, part_names=part_names
+            )
+        else:
+            heatmaps.show_large(explanation, overlays, feature, style)
     with right:
-        heatmaps.show_partition(cached.load_parts(photo, workspace), part_names)
+        heatmaps.show_partition(parts, part_names)
     left, right = st.columns(2, gap="large")
     with left, st.spinner("Counting heat part by part …"):
         measure = cached.measure_parts(workspace, entry, photo, style.layer)
@@ -98,9 +110,13 @@ def show_x_features(
     st.header("Take it along", anchor=False)
     downloads.show_downloads(workspace, entry, photo, style, feature)
     links.show_link(
-        links.make_photo_params(workspace, entry, photo)
-        | {state.FEATURE: heatmaps.name_feature(feature)}
-        | links.make_style_params(style)
+        {
+            **links.make_photo_params(workspace, entry, photo),
+            state.FEATURE: heatmaps.name_feature(feature),
+            state.OFF: [heatmaps.name_feature(n) for n in sorted(off)],
+            state.LOOK: look,
+            **links.make_style_params(style),
+        }
     )
 
 

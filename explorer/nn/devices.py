@@ -25,3 +25,13 @@ def choose_device(name: str) -> torch.device:
             f"Cannot compute on {name!r} here. Use auto, cpu, cuda, cuda:1 or mps."
         ) from error
     return device
+
+
+def list_devices() -> dict[str, str]:
+    """List the devices of this machine, the fastest first: name for `choose_device` to words."""
+    cuda = {
+        f"cuda:{index}": torch.cuda.get_device_name(index)
+        for index in range(torch.cuda.device_count())
+    }
+    mps = {"mps": "Apple GPU"} if torch.backends.mps.is_available() else {}
+    return {**cuda, **mps, "cpu": "CPU"}

@@ -16,11 +16,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from explorer.analysis.locality import PartHistogram
-from explorer.config import get_default_workspace
 from explorer.layout import RESULTS_FOLDER, RESULTS_NAME, SANITY_NAME, SETTINGS_FILE, ModuleEntry
 from explorer.render.colour_maps import encode_png
 from explorer.render.heatmap import compute_display_map, compute_shared_scale, render_overlay
-from explorer.ui import pictures
+from explorer.ui import pictures, state
 from explorer.ui.state import MapStyle
 
 if TYPE_CHECKING:
@@ -35,23 +34,23 @@ Key = tuple[str | int, ...]
 
 
 def open_workspace() -> "Workspace":
-    """Open the workspace that the environment names, or the demo.
+    """Open the workspace that was chosen in the sidebar, on the device that was chosen there.
 
     Raises
     ------
     ExplorerError
         When there is none at that place, or it cannot be read.
     """
-    path = get_default_workspace().resolve()
-    return _open_workspace(str(path), _get_mtime(path / SETTINGS_FILE))
+    path = state.get_workspace_path()
+    return _open_workspace(str(path), _get_mtime(path / SETTINGS_FILE), state.get_device())
 
 
-# Two, so that a workspace whose classifier was replaced does not keep the old one in memory long.
-@st.cache_resource(show_spinner=False, max_entries=2)
-def _open_workspace(path: str, mtime_ns: int) -> "Workspace":  # noqa: ARG001 (part of the key)
+# Few, so that a workspace whose classifier was replaced does not keep the old one in memory long.
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _open_workspace(path: str, mtime_ns: int, device: str) -> "Workspace":  # noqa: ARG001
     from explorer.workspace import Workspace  # noqa: PLC0415
 
-    workspace = Workspace(Path(path))
+    workspace = Workspace(Path(path), device)
     _ = workspace.dataset
     return workspace
 

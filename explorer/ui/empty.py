@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from explorer.config import WORKSPACE_VARIABLE, ExplorerError, get_default_workspace
+from explorer.config import WORKSPACE_VARIABLE, ExplorerError
 from explorer.data.cub import format_category
 from explorer.ui import cached, state
 from explorer.ui.components import escape_markdown
@@ -22,7 +22,7 @@ def open_workspace_or_say_why() -> "Workspace | None":
     except ExplorerError as error:
         st.title("No workspace yet", anchor=False)
         st.error(escape_markdown(str(error)), icon=":material/error:")
-    path = shlex.quote(str(get_default_workspace()))
+    path = shlex.quote(str(state.get_workspace_path()))
     st.markdown("Build the demo with painted birds (some minutes, nothing is downloaded):")
     _show_command("python -m explorer demo")
     st.markdown("Or make a workspace of your own copy of CUB-200-2011 and start the app on it:")

@@ -1,7 +1,7 @@
 """The maps of a photo: one tile an x-feature, one of them large, and its parts in figures."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from explorer.analysis.locality import PartHistogram, compute_locality
 from explorer.analysis.voronoi import compute_cell_polygons
 from explorer.render.colour_maps import render_colour_bar
 from explorer.render.figures import render_contributions, render_part_histogram, render_partition
+from explorer.render.pixels import render_pixels
 from explorer.ui import components, state
 from explorer.ui.cached import Overlays
 from explorer.ui.pictures import fit_for_display
@@ -53,26 +54,73 @@ def choose_feature(explanation: "Explanation", metrics: Mapping[str, Any] | None
     return usual if chosen is None else chosen
 
 
+def choose_off(explanation: "Explanation") -> frozenset[int]:
+    """Let x-features be switched off, and return those that are, counted from 0."""
+    features = list(range(len(explanation.x_features)))
+    state.check_param(state.OFF, map(name_feature, features), "x-feature")
+    chosen = st.pills(
+        "Switch off",
+        features,
+        selection_mode="multi",
+        format_func=name_feature,
+        key=state.OFF,
+        bind=state.BIND,
+        help=HELP["off"],
+    )
+    return frozenset(chosen)
+
+
 def show_tiles(
-    explanation: "Explanation", overlays: Overlays, chosen: int, style: MapStyle
+    explanation: "Explanation",
+    overlays: Overlays,
+    chosen: int,
+    style: MapStyle,
+    *,
+    score: Overlays | None = None,
+    off: frozenset[int] = frozenset(),
 ) -> None:
-    """Show the maps of all x-features side by side, each with its contribution."""
+    """Show the maps of all x-features side by side, each with its contribution.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        What the module says of the photo.
+    overlays : Overlays
+        Pictures of its maps.
+    chosen : int
+        The x-feature that is looked at closely, counted from 0.
+    style : MapStyle
+        How they were drawn.
+    score : Overlays, optional
+        One picture of the map of ŷ itself (ExcitationBP), to stand beside them.
+    off : frozenset of int
+        X-features that are switched off.
+    """
     with st.container(horizontal=True, key="tiles"):
         for feature, picture in enumerate(overlays.images):
             activation = float(explanation.x_features[feature])
             looks = "selected" if feature == chosen else "other"
-            looks += "-inactive" if activation == 0 else ""
-            with st.container(key=f"tile-{looks}-{feature}"):
-                contribution = float(explanation.contributions[feature])
-                st.image(picture, width="stretch", alt=_describe_map(feature, explanation))
-                st.markdown(
-                    f"{name_feature(feature)}<br>"
-                    + components.format_contribution(contribution, activation)
-                    + (" · no heat" if overlays.tops[feature] == 0 else ""),
-                    unsafe_allow_html=True,
-                )
+            looks += "-inactive" if activation == 0 or feature in off else ""
+            contribution = float(explanation.contributions[feature])
+            words = components.format_contribution(contribution, activation)
+            words = ":gray[switched off]" if feature in off else words
+            words += " · no heat" if overlays.tops[feature] == 0 else ""
+            alt = _describe_map(feature, explanation)
+            _show_tile(f"tile-{looks}-{feature}", picture, alt, name_feature(feature), words)
+        if score is not None:
+            words = f"the whole of ŷ = **{explanation.y_hat:.2f}**"
+            alt = "Heatmap of the network's own score over the photo, by ExcitationBP"
+            _show_tile("tile-other-score", score.images[0], alt, "ExcitationBP", words)
     if style.shared_scale:
         show_colour_bar(style.colours, max(overlays.tops), "colour-bar-tiles")
+        if score is not None:
+            st.caption("ExcitationBP is drawn on a scale of its own.")
+
+
+def _show_tile(key: str, picture: bytes, alt: str, name: str, words: str) -> None:
+    with st.container(key=key):
+        st.image(picture, width="stretch", alt=alt)
+        st.markdown(f"{name}<br>{words}", unsafe_allow_html=True)
 
 
 def show_drawing_note(explanation: "Explanation", style: MapStyle) -> None:
@@ -106,6 +154,22 @@ def _describe_map(feature: int, explanation: "Explanation") -> str:
     )
 
 
+def choose_look() -> str:
+    """Let one map be seen as a picture or asked pixel by pixel, and return which."""
+    looks = [state.PICTURE, state.PIXELS]
+    state.check_param(state.LOOK, looks, "look")
+    chosen = st.segmented_control(
+        "Look at it as",
+        looks,
+        default=state.PICTURE,
+        required=True,
+        key=state.LOOK,
+        bind=state.BIND,
+        help=HELP["pixels"],
+    )
+    return str(chosen)
+
+
 def show_large(
     explanation: "Explanation", overlays: Overlays, feature: int, style: MapStyle
 ) -> None:
@@ -115,29 +179,80 @@ def show_large(
         width="stretch",
         alt=_describe_map(feature, explanation) + ", large",
     )
+    _show_scale(overlays, feature, style)
+
+
+def show_pixels(
+    explanation: "Explanation",
+    overlays: Overlays,
+    feature: int,
+    style: MapStyle,
+    *,
+    parts: "PhotoParts",
+    part_names: tuple[str, ...],
+) -> None:
+    """Show one map large; the pointer tells part, P(pixel | n) and value of every cell."""
+    heat = explanation.maps[feature]
+    size = (parts.image.shape[0], parts.image.shape[1])
+    figure = render_pixels(
+        overlays.images[feature],
+        heat,
+        parts.label((heat.shape[0], heat.shape[1])),
+        part_names,
+        size,
+        height=_fit_height(size),
+        text_colour=state.get_text_colour(),
+    )
+    alt = _describe_map(feature, explanation) + ", with the numbers of every cell"
+    components.show_figure(figure, alt, key="figure-pixels")
+    _show_scale(overlays, feature, style)
+
+
+def _show_scale(overlays: Overlays, feature: int, style: MapStyle) -> None:
     if overlays.tops[feature] == 0:
         st.caption("This map is zero everywhere: there is nothing to draw.")
     else:
         show_colour_bar(style.colours, overlays.tops[feature], "colour-bar")
 
 
-def show_contributions(explanation: "Explanation") -> None:
-    """Show how the contributions add up to ȳ, beside ŷ."""
-    names = [name_feature(feature) for feature in range(len(explanation.contributions))]
-    difference = abs(explanation.y_bar - explanation.y_hat)
+def show_contributions(explanation: "Explanation", off: frozenset[int] = frozenset()) -> None:
+    """Show how the contributions add up to ȳ, beside ŷ, without those switched off."""
+    contributions = explanation.contributions + 0.0  # an inactive one may have a zero with a minus
+    names = [name_feature(feature) for feature in range(len(contributions))]
+    labels = [f"{name} (off)" if n in off else name for n, name in enumerate(names)]
+    if off:
+        contributions[sorted(off)] = 0
+    y_bar = float(contributions.sum()) if off else explanation.y_bar
+    difference = abs(y_bar - explanation.y_hat)
     figure = render_contributions(
-        explanation.contributions + 0.0,  # an inactive x-feature may have a zero with a minus
-        names,
-        explanation.y_bar,
-        explanation.y_hat,
-        text_colour=state.get_text_colour(),
+        contributions, labels, y_bar, explanation.y_hat, text_colour=state.get_text_colour()
     )
     components.show_figure(
         figure,
-        f"Contributions of {len(names)} x-features adding up to {explanation.y_bar:.2f}, beside "
+        f"Contributions of {len(names)} x-features adding up to {y_bar:.2f}, beside "
         f"the network's score {explanation.y_hat:.2f}; they differ by {difference:.2f}",
         key="figure-contributions",
+        numbers={
+            "x-feature": [*names, "y_bar", "y_hat"],
+            "activation": [*explanation.x_features.tolist(), "", ""],
+            "contribution": [*contributions.tolist(), y_bar, explanation.y_hat],
+        },
     )
+    if off:
+        st.markdown(
+            f"Without {_join(names[n] for n in sorted(off))}, ȳ is **{y_bar:.2f}** in the place "
+            f"of {explanation.y_bar:.2f}. The network's own score ŷ stays as it is."
+        )
+
+
+def _join(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _fit_height(size: tuple[int, int]) -> int:
+    """Return a height for a photo (height, width) in half of a common screen, in its pixels."""
+    return round(float(np.clip(_COLUMN_WIDTH * size[0] / size[1], 240, 560)))
 
 
 def show_partition(parts: "PhotoParts", part_names: tuple[str, ...]) -> None:
@@ -154,8 +269,7 @@ def show_partition(parts: "PhotoParts", part_names: tuple[str, ...]) -> None:
         points,
         part_names,
         (x, y, width, height),
-        # As high as the photo is in half of a common screen, so that it stands beside the map.
-        height=round(np.clip(_COLUMN_WIDTH * size[0] / size[1], 240, 560)),
+        height=_fit_height(size),  # so that it stands beside the map
         text_colour=state.get_text_colour(),
     )
     figure.update_xaxes(constraintoward="left")
@@ -189,6 +303,7 @@ def show_photo_histogram(measure: PartHistogram, feature: int, part_names: tuple
         figure,
         _describe_histogram(measure.values[feature].tolist(), part_names, "this photo"),
         key="figure-photo-histogram",
+        numbers={"part": part_names, "share of heat": measure.values[feature].tolist()},
     )
     st.caption(
         f"{measure.outside[feature]:.0%} of the heat lies outside the bird's box.",
@@ -218,6 +333,7 @@ def show_module_histogram(
         figure,
         _describe_histogram(shares, part_names, f"{count} test photos"),
         key="figure-module-histogram",
+        numbers={"part": part_names, "mean share of heat": shares},
     )
     st.caption(
         f"Maps at {metrics['stop']}. "

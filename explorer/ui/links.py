@@ -1,27 +1,45 @@
 """Ways from one page to another, with what is to be seen there in the address."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from explorer.config import PAGES_DIR
-from explorer.layout import ModuleEntry, format_run
+from explorer.data.cub import format_category
+from explorer.layout import ModuleEntry, format_run, get_usual_module
 from explorer.ui import state
+from explorer.ui.components import escape_markdown
 from explorer.ui.picker import name_photos
 from explorer.ui.sidebar import name_categories
 from explorer.ui.state import MapStyle
+from explorer.ui.words import HELP
 
 if TYPE_CHECKING:
     from explorer.data.cub import Photo
     from explorer.workspace import Workspace
 
+_OTHERS_SHOWN = 3
+
 
 def make_module_params(workspace: "Workspace", entry: ModuleEntry) -> dict[str, str]:
-    """Return what chooses a module in any page's address."""
+    """Return what chooses a module in any page's address, for a link within the app."""
     names = name_categories(workspace.dataset.categories)
-    return {state.CATEGORY: names[entry.category], state.RUN: format_run(entry.run)}
+    return {
+        state.FOLLOW: "1",
+        **name_workspace(),
+        state.CATEGORY: names[entry.category],
+        state.RUN: format_run(entry.run),
+    }
+
+
+def name_workspace() -> dict[str, str]:
+    """Return what chooses the workspace in any page's address, if there is a choice."""
+    is_choice = len(state.name_workspaces()) > 1
+    return {state.WORKSPACE: state.get_workspace_name()} if is_choice else {}
 
 
 def make_photo_params(workspace: "Workspace", entry: ModuleEntry, photo: "Photo") -> dict[str, str]:
@@ -47,6 +65,39 @@ def show_photo_link(
     )
 
 
+def show_other_categories(
+    workspace: "Workspace", entry: ModuleEntry, photo: "Photo", logits: NDArray[np.float32]
+) -> None:
+    """Lead to the same photo under the modules of the other categories that score highest.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where they are from.
+    entry : ModuleEntry
+        The module that explains the photo now.
+    photo : Photo
+        The photo.
+    logits : NDArray of float32
+        (C,), signed: the classifier's scores of it.
+    """
+    entries = workspace.list_modules()
+    others = [
+        usual
+        for index in np.argsort(-logits, kind="stable")
+        if (category := workspace.dataset.categories[int(index)]) != entry.category
+        and (usual := get_usual_module(entries, category)) is not None
+    ]
+    if others:
+        st.caption("The same photo, explained for another category:", help=HELP["other"])
+    with st.container(horizontal=True, gap="small"):
+        for other in others[:_OTHERS_SHOWN]:
+            name = escape_markdown(format_category(other.category))
+            params = make_photo_params(workspace, other, photo)
+            label = f"Why not {'an' if name[0] in 'AEIOU' else 'a'} {name}?"
+            st.page_link(PAGES_DIR / "photo.py", label=label, query_params=params)
+
+
 def make_style_params(style: MapStyle) -> dict[str, str | int]:
     """Return what says in any page's address how heatmaps are drawn."""
     return {
@@ -58,14 +109,17 @@ def make_style_params(style: MapStyle) -> dict[str, str | int]:
     }
 
 
-def show_link(params: Mapping[str, str | int]) -> None:
+def show_link(params: Mapping[str, str | int | Sequence[str]]) -> None:
     """Show an address that opens this page with all that is chosen on it.
 
     Parameters
     ----------
     params : Mapping
         Every choice on the page, those left at their defaults included: defaults may change when
-        modules are trained, and a link that is passed on must not.
+        modules are trained, and a link that is passed on must not. A sequence has a place for
+        each of its items.
     """
     st.markdown("A link to exactly this view, for whoever can reach this address:")
-    st.code(f"{st.context.url or ''}?{urlencode(params)}", language=None, wrap_lines=True)
+    st.code(
+        f"{st.context.url or ''}?{urlencode(params, doseq=True)}", language=None, wrap_lines=True
+    )

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from explorer.config import DEMO_WORKSPACE, ExplorerError
+from explorer.config import ExplorerError
 from explorer.data.cub import format_category
-from explorer.layout import ModuleEntry, format_run
+from explorer.layout import ModuleEntry, format_run, sort_modules
 from explorer.render.colour_maps import COLOUR_MAPS, DEFAULT_COLOUR_MAP
 from explorer.render.heatmap import DEFAULT_OPACITY
 from explorer.ui import cached, state
@@ -31,6 +31,7 @@ def show_sidebar() -> "DeltaGenerator":
     place = st.sidebar.empty()
     # What is wrong with the workspace is told by the page, which has room for the cure.
     with top, error_boundary():
+        _choose_workspace()
         try:
             with st.spinner("Opening the workspace …"):
                 workspace = cached.open_workspace()
@@ -44,11 +45,28 @@ def show_sidebar() -> "DeltaGenerator":
     return place
 
 
+def _choose_workspace() -> None:
+    names = list(state.name_workspaces())
+    state.check_param(state.WORKSPACE, names, "workspace")
+    if len(names) == 1:
+        state.drop_param(state.WORKSPACE)
+        return
+    st.selectbox(
+        "Workspace",
+        names,
+        key=state.WORKSPACE,
+        bind=state.BIND,
+        help=HELP["workspace"],
+        on_change=state.forget_choices,
+    )
+
+
 def _show_workspace(workspace: "Workspace") -> None:
     dataset = workspace.dataset
-    name = "Demo" if workspace.path == DEMO_WORKSPACE.resolve() else workspace.path.name
     photos = f"{len(dataset.photos):,} " + ("painted birds" if workspace.is_painted else "photos")
-    st.markdown(f"**{escape_markdown(name)}**", help=f"The workspace in `{workspace.path}`.")
+    if len(state.name_workspaces()) == 1:
+        name = escape_markdown(state.get_workspace_name())
+        st.markdown(f"**{name}**", help=f"The workspace in `{workspace.path}`.")
     st.caption(
         f"{photos} of {len(dataset.categories)} "
         + ("invented categories" if workspace.is_painted else "categories"),
@@ -80,9 +98,7 @@ def _choose_module(workspace: "Workspace", entries: Sequence[ModuleEntry]) -> Se
         if missing
         else "Every category has a module."
     )
-    # The paper's own method is the usual choice where others have been trained beside it.
-    own = sorted(entries, key=lambda entry: not entry.run.startswith("srae-"))
-    runs = {entry.run: entry for entry in own if entry.category == category}
+    runs = {entry.run: entry for entry in sort_modules(entries) if entry.category == category}
     run = next(iter(runs))
     if len(runs) > 1:
         state.check_param(state.RUN, map(format_run, runs), "module")
@@ -102,8 +118,9 @@ def _choose_module(workspace: "Workspace", entries: Sequence[ModuleEntry]) -> Se
 
 
 def _follow_category() -> None:
-    """Show photos of a newly chosen category, whatever was shown before."""
+    """Show photos of a newly chosen category, whatever was shown before, with nothing off."""
     st.session_state[state.PHOTOS_OF] = st.session_state[state.CATEGORY]
+    st.session_state[state.OFF] = []
 
 
 def name_categories(categories: Sequence[str]) -> dict[str, str]:
@@ -129,11 +146,29 @@ def show_network(place: "DeltaGenerator") -> None:
             if accuracy is None
             else f"test accuracy {float(accuracy):.1%}"
         )
+        _show_network(workspace, measured)
+
+
+def _show_network(workspace: "Workspace", measured: str) -> None:
+    from explorer.nn.devices import list_devices  # noqa: PLC0415 (brings torch along)
+
+    devices = list_devices()
+    name = str(workspace.device)
+    place = devices.get(name) or devices.get(f"{name}:0", name)
+    with st.container():
         st.caption(
             f"Network: {workspace.settings.architecture}, explained at "
-            f"{workspace.settings.z_layer}; {measured}.",
+            f"{workspace.settings.z_layer}; {measured}. It runs on the {place}.",
             help=HELP["accuracy"],
         )
+        if len(devices) > 1:
+            st.selectbox(
+                "Device",
+                ["auto", *devices],
+                format_func=lambda name: "the fastest" if name == "auto" else devices[name],
+                key=state.DEVICE,
+                help=HELP["device"],
+            )
 
 
 def show_map_controls(layers: Sequence[str]) -> MapStyle:

@@ -9,9 +9,12 @@ from typing import Final
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
+from explorer.config import DEMO_WORKSPACE, list_workspaces
 from explorer.layout import ModuleEntry
 from explorer.render.style import TEXT_COLOUR
 
+WORKSPACE = "workspace"
+DEVICE = "device"
 CATEGORY = "category"
 RUN = "run"
 PHOTOS_OF = "photos_of"
@@ -22,13 +25,19 @@ COLOURS = "colours"
 OPACITY = "opacity"
 SCALE = "scale"
 DRAWING = "drawing"
+OFF = "off"
+LOOK = "look"
+FOLLOW = "follow"
 
 BIND: Final = "query-params"
 OWN_SCALE, SHARED_SCALE = "own scale", "one for all"
 SMOOTH, RAW_GRID = "smoothed", "raw grid"
+PICTURE, PIXELS = "picture", "pixel by pixel"
 
 _SELECTION = "chosen_module"
+_OF_WORKSPACE = (CATEGORY, RUN, PHOTOS_OF, PHOTO, FEATURE, OFF)
 _NOTES = "notes_on_link"
+_HUSH = "no_notes_on_link"
 _FIGURE_TEXT = {"light": "#3c424b", "dark": "#d5d2ca"}
 
 
@@ -76,9 +85,60 @@ class MapStyle:
     smooth: bool
 
 
+def follow_link() -> None:
+    """Let an address that one of the app's own links leads to overrule what was chosen before.
+
+    A widget bound to the address reads it only once in a session; links within the app carry
+    `FOLLOW`, which makes widgets read it again. Call it before the first widget.
+    """
+    if FOLLOW not in st.query_params:
+        return
+    stale = {*st.query_params} - {FOLLOW}
+    if CATEGORY in stale:
+        stale |= {RUN, PHOTOS_OF, PHOTO, OFF}
+    for key in stale:
+        st.session_state.pop(key, None)
+    drop_param(FOLLOW)
+
+
+def forget_choices() -> None:
+    """Drop all that was chosen in a workspace, for another one has other categories and photos."""
+    for key in _OF_WORKSPACE:
+        st.session_state.pop(key, None)
+    # What the address still asks for is of the old workspace, and no fault of a link.
+    st.session_state[_HUSH] = True
+
+
+def name_workspaces() -> dict[str, Path]:
+    """Return the workspaces that can be chosen, by the name each is shown under."""
+    paths = list_workspaces()
+    plain = ["Demo" if path == DEMO_WORKSPACE.resolve() else path.name for path in paths]
+    return {
+        name if plain.count(name) == 1 else str(path): path
+        for name, path in zip(plain, paths, strict=True)
+    }
+
+
+def get_workspace_name() -> str:
+    """Return the name of the workspace that is open, or is to be opened."""
+    names = list(name_workspaces())
+    chosen = st.session_state.get(WORKSPACE, names[0])
+    return chosen if chosen in names else names[0]
+
+
+def get_workspace_path() -> Path:
+    """Return the folder of the workspace that is open, or is to be opened."""
+    return name_workspaces()[get_workspace_name()]
+
+
+def get_device() -> str:
+    """Return where networks run: what was chosen, or ``auto``."""
+    return str(st.session_state.get(DEVICE, "auto"))
+
+
 def open_notes() -> None:
     """Make room at the top of the page for what is wrong with its address."""
-    st.session_state[_NOTES] = st.container()
+    st.session_state[_NOTES] = None if st.session_state.pop(_HUSH, False) else st.container()
 
 
 def keep_selection(selection: Selection | None) -> None:
@@ -106,14 +166,17 @@ def check_param(key: str, labels: Iterable[str], what: str) -> None:
     what : str
         Name of the thing, for the message.
     """
-    asked = st.query_params.get(key)
-    if asked is None or key in st.session_state or asked in set(labels):
+    place = st.session_state[_NOTES]
+    if key in st.session_state or place is None:
         return
-    st.session_state[_NOTES].warning(
-        f"The link asks for the {what} “{_shorten(asked)}”, which is not here. "
-        "You see the usual choice instead.",
-        icon=":material/link_off:",
-    )
+    known = set(labels)
+    for asked in st.query_params.get_all(key):
+        if asked not in known:
+            place.warning(
+                f"The link asks for the {what} “{_shorten(asked)}”, which is not here. "
+                "You see the usual choice instead.",
+                icon=":material/link_off:",
+            )
 
 
 def drop_param(key: str) -> None:

@@ -45,8 +45,22 @@ HELP = MappingProxyType(
             "Smoothing is for the eye alone: no number on this page is computed from it. The raw "
             "grid shows every value of the map as it is."
         ),
+        "off": (
+            "Takes an x-feature's contribution out of the sum: ȳ shows what the module would say "
+            "without it. The photo and the network stay as they are."
+        ),
+        "pixels": (
+            "Pixel by pixel, the pointer or a finger tells for every cell of the map the part it "
+            "belongs to, P(pixel | n), its share of all the map's heat, and its value."
+        ),
+        "other": (
+            "Each category has a module of its own: it tells what speaks for and against that "
+            "category on this very photo."
+        ),
         "opacity": "How much the hottest place of a map hides the photo.",
         "colours": "All but turbo go from dark to bright and can be read without red-green vision.",
+        "workspace": "A folder with its birds, the network trained on them, and its modules.",
+        "device": "Where the network runs. A graphics card is many times faster than the CPU.",
         "category": "The bird whose score is explained. Each category has a module of its own.",
         "run": "A category may have several modules: other methods, sizes or seeds.",
         "photos_of": (

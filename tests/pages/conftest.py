@@ -75,7 +75,7 @@ def open_app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
     The page is named as its script in ``pages/``; parameters of the address go by keyword.
     """
 
-    def run(workspace: Path, page: str = "photo", **params: str) -> AppTest:
+    def run(workspace: Path, page: str = "photo", /, **params: str) -> AppTest:
         monkeypatch.setenv(WORKSPACE_VARIABLE, str(workspace))
         app = AppTest.from_file(REPOSITORY_ROOT / "explorer" / "app.py", default_timeout=60)
         app.switch_page(f"../pages/{page}.py")

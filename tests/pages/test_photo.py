@@ -44,6 +44,20 @@ def explanations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return calls
 
 
+@pytest.fixture
+def scores(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list that grows by the map layer of every map of ŷ that is computed."""
+    calls: list[str] = []
+    draw = Workspace.explain_score
+
+    def count(self: Workspace, category: str, image: object, stop: str) -> object:
+        calls.append(stop)
+        return draw(self, category, image, stop)
+
+    monkeypatch.setattr(Workspace, "explain_score", count)
+    return calls
+
+
 def test_shows_the_whole_page_without_a_complaint(tiny_workspace: Path, open_app: OpenApp) -> None:
     app = open_app(tiny_workspace)
     assert not app.exception
@@ -56,8 +70,8 @@ def test_shows_the_whole_page_without_a_complaint(tiny_workspace: Path, open_app
     assert "test accuracy not measured yet" in texts
     assert "smoothed for the eye alone" in texts
     assert [metric.label for metric in app.metric][:2] == ["F_reg, test", "F_reg, train"]
-    # The bird, five tiles, one large map, and its colour bar where it is not all zero.
-    assert len(app.image) in (7, 8)
+    # The bird, five tiles and that of ŷ, one large map, its colour bar where it is not all zero.
+    assert len(app.image) in (8, 9)
 
 
 def test_contributions_are_those_of_the_facade(tiny_workspace: Path, open_app: OpenApp) -> None:
@@ -74,7 +88,7 @@ def test_contributions_are_those_of_the_facade(tiny_workspace: Path, open_app: O
 
 
 def test_nothing_but_photo_module_and_layer_runs_the_network_again(
-    tiny_workspace: Path, open_app: OpenApp, explanations: list[str]
+    tiny_workspace: Path, open_app: OpenApp, explanations: list[str], scores: list[str]
 ) -> None:
     app = open_app(tiny_workspace)
     assert explanations == ["relu1"]
@@ -84,7 +98,10 @@ def test_nothing_but_photo_module_and_layer_runs_the_network_again(
     app.slider[0].set_value(40).run()
     segments(app, "Colour scale").set_value("one for all").run()
     segments(app, "Drawing").set_value("raw grid").run()
+    segments(app, "Look at it as").set_value("pixel by pixel").run()
+    next(box for box in app.pills if box.label == "Switch off").set_value([0, 2]).run()
     assert explanations == ["relu1"]
+    assert scores == ["relu1"]
     assert not app.error
     assert "one scale for all maps; drawn as the raw grid" in read_texts(app)
 
@@ -92,7 +109,42 @@ def test_nothing_but_photo_module_and_layer_runs_the_network_again(
     assert explanations == ["relu1", "pool3"]
     assert "c-MWP at pool3, a grid of 16 × 16" in read_texts(app)
     next(button for button in app.button if button.label == "Next").click().run()
-    assert explanations == ["relu1", "pool3", "pool3"]
+    assert explanations == ["relu1", "pool3", "pool3"] == scores
+
+
+def test_switching_off_takes_the_contribution_out_of_the_sum(
+    tiny_workspace: Path, open_app: OpenApp
+) -> None:
+    app = open_app(tiny_workspace, off="x-feature 2")
+    workspace = Workspace(tiny_workspace)
+    photo = workspace.dataset.get_photo(select(app, "Photo").value)
+    explanation = workspace.explain(workspace.list_modules()[0], workspace.load_parts(photo).image)
+    rest = explanation.y_bar - explanation.contributions[1]
+    texts = read_texts(app)
+    assert "switched off" in texts
+    assert f"Without x-feature 2, ȳ is **{rest:.2f}**" in texts
+    assert f"in the place of {explanation.y_bar:.2f}" in texts
+    assert "off=x-feature+2" in app.code[-1].value
+
+    off = next(box for box in app.pills if box.label == "Switch off")
+    off.set_value(list(range(5))).run()
+    assert "ȳ is **0.00**" in read_texts(app)
+    assert not app.error
+    select(app, "Category").set_value(OTHER).run()
+    assert "Without x-feature" not in read_texts(app)
+
+
+def test_leads_to_the_same_photo_under_another_category(
+    tiny_workspace: Path, open_app: OpenApp
+) -> None:
+    app = open_app(tiny_workspace, photos_of="Lantern bellied Shrike")
+    (link,) = (item for item in app.get("page_link") if "Why not" in item.proto.label)
+    assert link.proto.label == "Why not a Harebell capped Finch?"
+    params = {k: v[0] for k, v in parse_qs(link.proto.query_string).items()}
+    other = open_app(tiny_workspace, **params)
+    assert not other.warning
+    assert other.title[0].value == "Why “Harebell capped Finch”?"
+    assert select(other, "Photo").value == select(app, "Photo").value
 
 
 def test_steps_through_photos_and_around(tiny_workspace: Path, open_app: OpenApp) -> None:
@@ -172,6 +224,8 @@ def test_link_opens_the_same_view(tiny_workspace: Path, open_app: OpenApp) -> No
         ("opacity", "much"),
         ("scale", ""),
         ("drawing", "crayon"),
+        ("off", "x-feature 0"),
+        ("look", "squint"),
     ],
 )
 def test_what_a_link_asks_for_in_vain_is_told(
