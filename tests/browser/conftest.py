@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -7,6 +8,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +24,7 @@ CHROMIUM_OPTIONS = [
     "--disable-sync",
 ]
 ARTEFACTS = REPOSITORY_ROOT / "test-artefacts"
+TIMEOUT = 45_000
 
 
 def skip_or_fail(reason: str) -> None:
@@ -86,3 +89,77 @@ def wait_for(url: str, process: subprocess.Popen) -> None:
 def artefacts() -> Path:
     ARTEFACTS.mkdir(exist_ok=True)
     return ARTEFACTS
+
+
+class Visit:
+    """A page in a browser of its own, with everything it complains of."""
+
+    def __init__(self, browser: Any, url: str, width: int = 1440, scheme: str = "light") -> None:
+        self.context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, accept_downloads=True
+        )
+        self.complaints: list[str] = []
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(TIMEOUT)
+        self.page.on("console", self._note)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.goto(url)
+
+    def _note(self, message: Any) -> None:
+        # On a page other than the first, Streamlit looks for its server below that page's address
+        # before it finds it at the root; the browser notes each miss.
+        is_search = re.search(r"/\w+/_stcore/", message.location["url"])
+        if message.type == "error" and not is_search:
+            self.complaints.append(message.text)
+
+    def wait_until_done(self) -> None:
+        """Wait for the last thing on the page, then for the script and the pictures."""
+        self.page.get_by_role("button", name="Raw maps and numbers").wait_for()
+        self.wait_until_idle()
+
+    def wait_until_idle(self) -> None:
+        self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+        self.page.wait_for_function(
+            "[...document.images].every(image => image.complete && image.naturalWidth > 0)"
+        )
+
+    def get_link(self) -> str:
+        text: str = self.page.get_by_test_id("stCode").last.inner_text()
+        return text.replace("\n", "").strip()
+
+    def save_screenshot(self, path: Path) -> None:
+        """Take the whole page, not only what is above the fold."""
+        height = self.page.evaluate(
+            "Math.max(...[...document.querySelectorAll('[data-testid=stMain], "
+            "[data-testid=stSidebarContent]')].map(e => e.scrollHeight))"
+        )
+        size = self.page.viewport_size
+        self.page.set_viewport_size({"width": size["width"], "height": min(int(height), 8000)})
+        self.page.wait_for_timeout(600)
+        self.page.screenshot(path=path)
+        self.page.set_viewport_size(size)
+
+    def check(self) -> None:
+        """No complaint, no error on the page, and nothing to scroll to at the right."""
+        assert self.complaints == []
+        assert self.page.get_by_text("Traceback").count() == 0
+        assert self.page.get_by_test_id("stException").count() == 0
+        overflow = self.page.evaluate(
+            "[document.scrollingElement, document.querySelector('[data-testid=stMain]')]"
+            ".map(e => e.scrollWidth - e.clientWidth)"
+        )
+        assert max(overflow) <= 0
+
+
+@pytest.fixture
+def visit(browser: Any, app_url: str) -> Iterator[Any]:
+    visits: list[Visit] = []
+
+    def open_page(path: str = "/photo", **options: Any) -> Visit:
+        url = path if path.startswith("http") else app_url + path
+        visits.append(Visit(browser, url, **options))
+        return visits[-1]
+
+    yield open_page
+    for opened in visits:
+        opened.context.close()

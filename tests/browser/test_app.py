@@ -1,6 +1,4 @@
-import re
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,82 +9,7 @@ from explorer.config import REPOSITORY_ROOT
 
 pytestmark = pytest.mark.browser
 
-TIMEOUT = 45_000
 WIDTHS = (1440, 390)
-
-
-class Visit:
-    """A page in a browser of its own, with everything it complains of."""
-
-    def __init__(self, browser: Any, url: str, width: int = 1440, scheme: str = "light") -> None:
-        self.context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, accept_downloads=True
-        )
-        self.complaints: list[str] = []
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(TIMEOUT)
-        self.page.on("console", self._note)
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.goto(url)
-
-    def _note(self, message: Any) -> None:
-        # On a page other than the first, Streamlit looks for its server below that page's address
-        # before it finds it at the root; the browser notes each miss.
-        is_search = re.search(r"/\w+/_stcore/", message.location["url"])
-        if message.type == "error" and not is_search:
-            self.complaints.append(message.text)
-
-    def wait_until_done(self) -> None:
-        """Wait for the last thing on the page, then for the script and the pictures."""
-        self.page.get_by_role("button", name="Raw maps and numbers").wait_for()
-        self.wait_until_idle()
-
-    def wait_until_idle(self) -> None:
-        self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
-        self.page.wait_for_function(
-            "[...document.images].every(image => image.complete && image.naturalWidth > 0)"
-        )
-
-    def get_link(self) -> str:
-        text: str = self.page.get_by_test_id("stCode").last.inner_text()
-        return text.replace("\n", "").strip()
-
-    def save_screenshot(self, path: Path) -> None:
-        """Take the whole page, not only what is above the fold."""
-        height = self.page.evaluate(
-            "Math.max(...[...document.querySelectorAll('[data-testid=stMain], "
-            "[data-testid=stSidebarContent]')].map(e => e.scrollHeight))"
-        )
-        size = self.page.viewport_size
-        self.page.set_viewport_size({"width": size["width"], "height": min(int(height), 8000)})
-        self.page.wait_for_timeout(600)
-        self.page.screenshot(path=path)
-        self.page.set_viewport_size(size)
-
-    def check(self) -> None:
-        """No complaint, no error on the page, and nothing to scroll to at the right."""
-        assert self.complaints == []
-        assert self.page.get_by_text("Traceback").count() == 0
-        assert self.page.get_by_test_id("stException").count() == 0
-        overflow = self.page.evaluate(
-            "[document.scrollingElement, document.querySelector('[data-testid=stMain]')]"
-            ".map(e => e.scrollWidth - e.clientWidth)"
-        )
-        assert max(overflow) <= 0
-
-
-@pytest.fixture
-def visit(browser: Any, app_url: str) -> Iterator[Any]:
-    visits: list[Visit] = []
-
-    def open_page(path: str = "/photo", **options: Any) -> Visit:
-        url = path if path.startswith("http") else app_url + path
-        visits.append(Visit(browser, url, **options))
-        return visits[-1]
-
-    yield open_page
-    for opened in visits:
-        opened.context.close()
 
 
 def read_theme(scheme: str) -> dict[str, Any]:
@@ -161,12 +84,16 @@ def test_link_opens_the_same_view_elsewhere(visit: Any, artefacts: Path) -> None
     page = first.page
     page.get_by_role("button", name="Next").click()
     page.wait_for_url("**photo=**")
-    page.get_by_test_id("stButtonGroup").get_by_text("x-feature 4", exact=True).click()
+    page.get_by_role("radio", name="x-feature 4").click()
     page.get_by_role("heading", name="x-feature 4 up close").wait_for()
     page.get_by_text("one for all", exact=True).click()
     page.get_by_text("one scale for all maps").wait_for()
     page.get_by_role("slider").press("Home")
     page.wait_for_url("**opacity=0**")
+    page.get_by_role("button", name="x-feature 2", exact=True).click()
+    page.get_by_text("Without x-feature 2, ȳ is").wait_for()
+    page.get_by_role("radio", name="pixel by pixel").click()
+    page.wait_for_url("**look=pixel**")
     first.wait_until_done()
     link = first.get_link()
     assert "opacity=0" in link
@@ -177,6 +104,7 @@ def test_link_opens_the_same_view_elsewhere(visit: Any, artefacts: Path) -> None
         assert second.page.get_by_role("heading", name="x-feature 4 up close").is_visible()
         assert second.page.get_by_text("one scale for all maps").is_visible()
         assert second.page.get_by_role("slider").input_value() == "0"
+        assert second.page.get_by_text("Without x-feature 2, ȳ is").is_visible()
         assert second.get_link() == link
         second.check()
     first.check()
@@ -217,4 +145,31 @@ def test_vain_link_is_told_on_a_phone_too(visit: Any, artefacts: Path) -> None:
     opened.wait_until_done()
     assert opened.page.get_by_text("The link asks for the category “Dodo”").is_visible()
     opened.page.screenshot(path=artefacts / "vain-link-390.png")
+    opened.check()
+
+
+def test_the_pointer_tells_the_numbers_of_a_pixel(visit: Any) -> None:
+    opened = visit("/photo?look=pixel+by+pixel")
+    opened.wait_until_done()
+    figure = opened.page.locator(".st-key-figure-pixels .js-plotly-plot")
+    figure.scroll_into_view_if_needed()
+    box = figure.bounding_box()
+    opened.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    told = opened.page.locator(".st-key-figure-pixels .hovertext")
+    told.wait_for()
+    for words in ("P(pixel | n) =", "c-MWP =", "x "):
+        assert words in told.text_content()
+    opened.check()
+
+
+def test_why_not_another_bird(visit: Any) -> None:
+    opened = visit()
+    opened.wait_until_done()
+    picture = opened.page.get_by_text("Painted bird", exact=False).first.inner_text()
+    link = opened.page.get_by_role("link", name="Why not").first
+    other = link.inner_text().removeprefix("Why not a ").removesuffix("?")
+    link.click()
+    opened.page.get_by_role("heading", name=f"Why “{other}”?").wait_for()
+    opened.wait_until_done()
+    assert opened.page.get_by_text("Painted bird", exact=False).first.inner_text() == picture
     opened.check()
