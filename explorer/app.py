@@ -5,7 +5,7 @@ import streamlit as st
 from explorer.config import ASSETS_DIR, PAGES_DIR
 from explorer.ui.components import error_boundary, load_style
 from explorer.ui.sidebar import show_network, show_sidebar
-from explorer.ui.state import follow_link, open_notes
+from explorer.ui.state import follow_address, open_notes, remember_address
 
 st.set_page_config(
     page_title="SRAE explorer", page_icon=str(ASSETS_DIR / "icon.svg"), layout="wide"
@@ -19,9 +19,12 @@ page = st.navigation(
     ]
 )
 load_style()
-follow_link()
+follow_address()
 open_notes()
-place_of_network = show_sidebar()
-with error_boundary():
-    page.run()
-    show_network(place_of_network)
+try:
+    place_of_network = show_sidebar()
+    with error_boundary():
+        page.run()
+        show_network(place_of_network)
+finally:  # also where a click cuts the run short
+    remember_address()

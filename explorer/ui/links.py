@@ -26,10 +26,9 @@ _OTHERS_SHOWN = 3
 
 
 def make_module_params(workspace: "Workspace", entry: ModuleEntry) -> dict[str, str]:
-    """Return what chooses a module in any page's address, for a link within the app."""
+    """Return what chooses a module in any page's address."""
     names = name_categories(workspace.dataset.categories)
     return {
-        state.FOLLOW: "1",
         **name_workspace(),
         state.CATEGORY: names[entry.category],
         state.RUN: format_run(entry.run),

@@ -146,7 +146,7 @@ def show_category(results: "Results", with_module: Sequence[str]) -> None:
             PAGES_DIR / "photo.py",
             label=f"See photos of {escape_markdown(name)} explained",
             icon=":material/photo:",
-            query_params={state.FOLLOW: "1", state.CATEGORY: name},
+            query_params={state.CATEGORY: name},
         )
 
 

@@ -27,7 +27,6 @@ SCALE = "scale"
 DRAWING = "drawing"
 OFF = "off"
 LOOK = "look"
-FOLLOW = "follow"
 
 BIND: Final = "query-params"
 OWN_SCALE, SHARED_SCALE = "own scale", "one for all"
@@ -36,6 +35,7 @@ PICTURE, PIXELS = "picture", "pixel by pixel"
 
 _SELECTION = "chosen_module"
 _OF_WORKSPACE = (CATEGORY, RUN, PHOTOS_OF, PHOTO, FEATURE, OFF)
+_ADDRESS = "address_of_last_run"
 _NOTES = "notes_on_link"
 _HUSH = "no_notes_on_link"
 _FIGURE_TEXT = {"light": "#3c424b", "dark": "#d5d2ca"}
@@ -85,20 +85,36 @@ class MapStyle:
     smooth: bool
 
 
-def follow_link() -> None:
-    """Let an address that one of the app's own links leads to overrule what was chosen before.
+def follow_address() -> None:
+    """Let an address that was gone to overrule what was chosen before.
 
-    A widget bound to the address reads it only once in a session; links within the app carry
-    `FOLLOW`, which makes widgets read it again. Call it before the first widget.
+    A widget bound to the address reads it only once in a session. Where a link within the app, or
+    the browser's Back or Forward, has changed the address, while no widget has, widgets are made
+    to read it again. Call it before the first widget, and `remember_address` at the end.
     """
-    if FOLLOW not in st.query_params:
+    asked = _read_address()
+    before, chosen = st.session_state.get(_ADDRESS, (asked, {}))
+    if asked == before or any(st.session_state.get(key) != was for key, was in chosen.items()):
         return
-    stale = {*st.query_params} - {FOLLOW}
+    stale = {key for key in {*asked, *before} if asked.get(key) != before.get(key)}
     if CATEGORY in stale:
         stale |= {RUN, PHOTOS_OF, PHOTO, OFF}
     for key in stale:
         st.session_state.pop(key, None)
-    drop_param(FOLLOW)
+
+
+def remember_address() -> None:
+    """Note the address and what is chosen, at the end of a run or where it is cut short."""
+    chosen = {
+        key: value
+        for key, value in st.session_state.items()
+        if isinstance(value, str | int | float | list | None)
+    }
+    st.session_state[_ADDRESS] = (_read_address(), chosen)
+
+
+def _read_address() -> dict[str, list[str]]:
+    return {key: st.query_params.get_all(key) for key in st.query_params}
 
 
 def forget_choices() -> None:
