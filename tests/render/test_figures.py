@@ -239,7 +239,7 @@ def test_figures_fit_any_theme_and_width():
         assert figure.layout.paper_bgcolor == figure.layout.plot_bgcolor == "rgba(0,0,0,0)"
         assert figure.layout.xaxis.fixedrange
         assert figure.layout.yaxis.fixedrange
-    assert PLOTLY_CONFIG["displayModeBar"] is False
+    assert PLOTLY_CONFIG["modeBarButtons"] == [["toImage"]], "nothing that traps a finger"
 
 
 def test_default_words_are_readable_on_white_and_on_dark():
