@@ -155,7 +155,7 @@ class Visit:
 def visit(browser: Any, app_url: str) -> Iterator[Any]:
     visits: list[Visit] = []
 
-    def open_page(path: str = "/photo", **options: Any) -> Visit:
+    def open_page(path: str = "/", **options: Any) -> Visit:
         url = path if path.startswith("http") else app_url + path
         visits.append(Visit(browser, url, **options))
         return visits[-1]

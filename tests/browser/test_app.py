@@ -133,7 +133,7 @@ def test_numbers_can_be_taken_along(visit: Any, tmp_path: Path) -> None:
 
 
 def test_raw_grid_and_deep_layer_look_right(visit: Any, artefacts: Path) -> None:
-    opened = visit("/photo?drawing=raw+grid&layer=pool4&colours=viridis&scale=one+for+all")
+    opened = visit("/?drawing=raw+grid&layer=pool4&colours=viridis&scale=one+for+all")
     opened.wait_until_done()
     assert opened.page.get_by_text("a grid of 8 × 8").is_visible()
     opened.save_screenshot(artefacts / "raw-grid-pool4.png")
@@ -141,7 +141,7 @@ def test_raw_grid_and_deep_layer_look_right(visit: Any, artefacts: Path) -> None
 
 
 def test_vain_link_is_told_on_a_phone_too(visit: Any, artefacts: Path) -> None:
-    opened = visit("/photo?category=Dodo&layer=pool9", width=390)
+    opened = visit("/?category=Dodo&layer=pool9", width=390)
     opened.wait_until_done()
     assert opened.page.get_by_text("The link asks for the category “Dodo”").is_visible()
     opened.page.screenshot(path=artefacts / "vain-link-390.png")
@@ -149,7 +149,7 @@ def test_vain_link_is_told_on_a_phone_too(visit: Any, artefacts: Path) -> None:
 
 
 def test_the_pointer_tells_the_numbers_of_a_pixel(visit: Any) -> None:
-    opened = visit("/photo?look=pixel+by+pixel")
+    opened = visit("/?look=pixel+by+pixel")
     opened.wait_until_done()
     figure = opened.page.locator(".st-key-figure-pixels .js-plotly-plot")
     figure.scroll_into_view_if_needed()
