@@ -12,11 +12,18 @@ st.set_page_config(
 )
 st.logo(str(ASSETS_DIR / "logo.svg"), size="large", icon_image=str(ASSETS_DIR / "icon.svg"))
 page = st.navigation(
-    [
-        st.Page(PAGES_DIR / "photo.py", title="Photo", icon=":material/photo:", default=True),
-        st.Page(PAGES_DIR / "results.py", title="Results", icon=":material/leaderboard:"),
-        st.Page(PAGES_DIR / "about.py", title="About", icon=":material/info:"),
-    ]
+    {
+        "Explore": [
+            st.Page(PAGES_DIR / "photo.py", title="Photo", icon=":material/photo:", default=True),
+            st.Page(PAGES_DIR / "x_feature.py", title="X-feature", icon=":material/search:"),
+        ],
+        "Judge": [
+            st.Page(PAGES_DIR / "results.py", title="Results", icon=":material/leaderboard:"),
+        ],
+        "Help": [
+            st.Page(PAGES_DIR / "about.py", title="About", icon=":material/info:"),
+        ],
+    }
 )
 load_style()
 follow_address()

@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from explorer.analysis.rebuilding import compute_rebuilding
+
+# Dimensions: rebuilt perfectly, half, not at all, worse than the mean, and never alive.
+Z = np.array([[0.0, 0, 0, 0, 7], [2, 2, 2, 2, 7]])
+REBUILT = np.array([[0.0, 1, 1, 3, 7], [2, 2, 1, 1, 7]])
+HELD = np.array([[1.0, 1, 0, 9, 1], [1, 1, 2, 9, 1]])
+
+
+def test_r2_by_hand() -> None:
+    # Σ (Z − mean)² is 2 in every live dimension.
+    found = compute_rebuilding(Z, REBUILT, HELD)
+    assert found.is_live.tolist() == [True, True, True, True, False]
+    np.testing.assert_allclose(found.r2, [1, 0.5, 0, -4, np.nan])
+    np.testing.assert_allclose(found.r2_held, [0, 0, 1, -64, np.nan])
+    np.testing.assert_allclose(found.loss, [1, 0.5, -1, 0, np.nan])
+    assert found.is_rebuilt.tolist() == [True, True, False, False, False]
+    assert found.rank(10).tolist() == [0, 1]
+    assert found.rank(1).tolist() == [0]
+
+
+def test_a_dimension_that_is_not_rebuilt_loses_nothing_however_wrong_it_gets() -> None:
+    found = compute_rebuilding([[0.0], [1]], [[0.4], [0.6]], [[50.0], [-50]])
+    assert found.r2[0] == pytest.approx(0.36)
+    assert found.loss[0] == pytest.approx(0.36)
+
+
+def test_equal_values_are_dead_whatever_their_rounded_mean() -> None:
+    z = np.full((3, 1), 0.1)
+    assert compute_rebuilding(z, z, z).rank(5).tolist() == []
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        (Z, REBUILT, HELD[:1]),
+        (Z, REBUILT[:, :2], HELD),
+        (Z[:0], Z[:0], Z[:0]),
+        (Z[0], Z[0], Z[0]),
+        (Z, REBUILT, np.full_like(Z, np.nan)),
+    ],
+)
+def test_what_cannot_be_compared(arrays: tuple[np.ndarray, ...]) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        compute_rebuilding(*arrays)

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+import torch
+
+from explorer.nn.rebuilding import has_trained_decoder, read_weights, rebuild_z
+from explorer.nn.srae import ExplanationModule, ModuleSettings, apply_module
+
+
+@pytest.fixture
+def module() -> ExplanationModule:
+    generator = torch.Generator().manual_seed(3)
+    settings = ModuleSettings(x_features=3, widths=(6,))
+    return ExplanationModule(4, settings, generator).eval().requires_grad_(False)
+
+
+@pytest.fixture
+def z() -> np.ndarray:
+    return np.random.default_rng(5).uniform(0, 2, (7, 4)).astype(np.float32)
+
+
+def run_layers(layers: torch.nn.Sequential, values: np.ndarray) -> np.ndarray:
+    """Compute Linear and ReLU in NumPy alone."""
+    for layer in layers:
+        if isinstance(layer, torch.nn.Linear):
+            values = values @ layer.weight.numpy().T + layer.bias.numpy()
+        else:
+            values = np.maximum(values, 0)
+    return values
+
+
+def test_rebuilds_as_the_module_does(module: ExplanationModule, z: np.ndarray) -> None:
+    with torch.inference_mode():
+        expected = module(torch.from_numpy(z)).z_reconstructed.numpy()
+    np.testing.assert_array_equal(rebuild_z(module, z), expected)
+    np.testing.assert_allclose(
+        expected, run_layers(module.decoder, run_layers(module.encoder, z)), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_holds_one_x_feature_at_its_mean(module: ExplanationModule, z: np.ndarray) -> None:
+    x_features, _ = apply_module(module, z)
+    assert (np.ptp(x_features, axis=0) > 0).any()
+    for held in range(3):
+        changed = x_features.copy()
+        changed[:, held] = x_features[:, held].mean()
+        np.testing.assert_allclose(
+            rebuild_z(module, z, held), run_layers(module.decoder, changed), rtol=1e-5, atol=1e-6
+        )
+    np.testing.assert_array_equal(apply_module(module, z)[0], x_features)
+
+
+def test_reads_v(module: ExplanationModule) -> None:
+    assert read_weights(module).tolist() == module.v.weight[0].tolist()
+    assert read_weights(module).dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (ModuleSettings(), True),
+        (ModuleSettings(method="sae", beta=0), True),
+        (ModuleSettings(method="jointsae"), True),
+        (ModuleSettings(method="nn"), False),
+        (ModuleSettings(beta=0), False),
+    ],
+)
+def test_tells_whether_the_decoder_learnt(settings: ModuleSettings, expected: bool) -> None:
+    assert has_trained_decoder(ExplanationModule(16, settings)) is expected

@@ -1,0 +1,545 @@
+import csv
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from explorer import workspace as facade
+from explorer.layout import ModuleEntry
+from explorer.notes import Note, get_notes_path, load_names, load_notes, save_note
+from explorer.scores import ModuleScores, score_photos
+from explorer.ui import cached, x_feature, x_feature_photos
+from explorer.ui.state import MapStyle
+from explorer.ui.x_feature import Subject, escape_words, make_numbers, name_in_figure
+from explorer.ui.x_feature_photos import Choice, make_pack
+from explorer.workspace import Workspace
+
+OpenApp = Callable[..., AppTest]
+OTHER = "Harebell capped Finch"
+TEST_PHOTOS = 10
+
+
+@pytest.fixture
+def open_page(open_app: OpenApp) -> OpenApp:
+    """Return a function that opens the x-feature page on a workspace."""
+    return lambda workspace, **params: open_app(workspace, "x_feature", **params)
+
+
+def read_texts(app: AppTest) -> str:
+    """Join all words on the page and in the sidebar."""
+    kinds = (app.title, app.header, app.markdown, app.caption, app.info, app.warning, app.error)
+    texts = [str(element.value) for kind in kinds for element in kind]
+    return "\n".join([*texts, *(str(element.value) for element in app.text)])
+
+
+def segments(app: AppTest, key: str) -> object:
+    return next(box for box in app.segmented_control if box.key == key)
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    return next(button for button in app.button if button.label == label).click().run()
+
+
+def read_metric(app: AppTest, label: str) -> str:
+    return next(metric.value for metric in app.metric if metric.label == label)
+
+
+def list_shown(app: AppTest) -> list[int]:
+    """Return the image ids of the gallery, in their order on the page."""
+    labels = [link.proto.label for link in app.get("page_link")]
+    prefix = "Painted bird "
+    return [int(label.removeprefix(prefix)) for label in labels if label.startswith(prefix)]
+
+
+def load_scores(path: Path, number: int = 0) -> tuple[Workspace, ModuleEntry, ModuleScores]:
+    workspace = Workspace(path)
+    entry = workspace.list_modules()[number]
+    steps = workspace.compute_features()
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return workspace, entry, score_photos(workspace, entry, stop.value)
+
+
+def make_subject(path: Path, feature: int, names: dict[int, str] | None = None) -> Subject:
+    workspace, entry, scores = load_scores(path)
+    split = cached.load_split(workspace, entry)
+    sides = np.array([split.name_side(int(image_id)) for image_id in scores.image_ids])
+    return Subject(workspace, entry, scores, sides, names or {}, feature)
+
+
+def write_note(path: Path, feature: int, note: Note) -> ModuleEntry:
+    entry = Workspace(path).list_modules()[0]
+    found = load_notes(entry)
+    base = found.get(feature)
+    save_note(entry, feature, note, base=base, module_sha256=found.module_sha256)
+    return entry
+
+
+def test_shows_the_whole_page_without_a_complaint(tiny_workspace: Path, open_page: OpenApp) -> None:
+    app = open_page(tiny_workspace)
+    assert not app.exception
+    assert not app.error
+    assert not app.warning
+    headers = [header.value for header in app.header]
+    assert headers == [
+        "What it fires on",
+        "How well it tells the category",
+        "Where on the bird it looks",
+        "What it rebuilds of Z",
+        "Take it along",
+    ]
+    assert len(list_shown(app)) == TEST_PHOTOS
+    assert len(app.image) == TEST_PHOTOS
+    labels = {button.proto.label for button in app.get("download_button")}
+    assert {"Every photo's numbers (CSV)", "These 10 pictures (ZIP)", "Numbers (CSV)"} <= labels
+    assert "painted test birds of all categories, highest activation first" in read_texts(app)
+
+
+def test_starts_with_the_x_feature_of_the_photo_page(
+    tiny_workspace: Path, open_page: OpenApp, open_app: OpenApp
+) -> None:
+    on_photo = open_app(tiny_workspace, "photo")
+    app = open_page(tiny_workspace)
+    chosen = segments(app, "feature")
+    assert chosen.value == segments(on_photo, "feature").value
+    assert chosen.options == segments(on_photo, "feature").options
+    assert app.title[0].value == f"x-feature {chosen.value + 1}"
+
+
+@pytest.mark.parametrize("feature", range(5))
+def test_heading_says_what_the_module_holds(
+    tiny_workspace: Path, open_page: OpenApp, feature: int
+) -> None:
+    app = open_page(tiny_workspace, feature=f"x-feature {feature + 1}")
+    workspace, entry, scores = load_scores(tiny_workspace)
+    weight = float(workspace.load_module(entry)[0].v.weight[0, feature])
+    assert read_metric(app, "Weight vₙ") == f"{weight:+.3f}".replace("-", "−")
+    metrics = workspace.load_metrics(entry)
+    assert metrics is not None
+    mean = metrics["test"]["mean_contribution"][feature]
+    assert read_metric(app, "Mean contribution, test") == f"{mean:+.2f}".replace("-", "−")
+    assert read_metric(app, "State") == ("live" if metrics["live"][feature] else "dead")
+    own, others = (scores.x_features[scores.is_positive == kind, feature] for kind in (True, False))
+    assert read_metric(app, "Inactive, own") == f"{np.mean(own == 0):.1%}"
+    assert read_metric(app, "Inactive, others") == f"{np.mean(others == 0):.1%}"
+    for label, side in (("AUC, test", "test"), ("AUC, train", "train")):
+        ids = workspace.load_record(entry).split[side]
+        pairs = [
+            (one > other) + (one == other) / 2
+            for one in _pick(scores, ids, feature, True)
+            for other in _pick(scores, ids, feature, False)
+        ]
+        assert read_metric(app, label) == f"{sum(pairs) / len(pairs):.1%}"
+
+
+def _pick(scores: ModuleScores, ids: list[int], feature: int, kind: bool) -> list[float]:
+    is_asked = np.isin(scores.image_ids, ids) & (scores.is_positive == kind)
+    return scores.x_features[is_asked, feature].tolist()
+
+
+@pytest.mark.parametrize(
+    "order", ["highest activation", "highest contribution", "lowest activation"]
+)
+@pytest.mark.parametrize("among", ["all birds", "its own category"])
+@pytest.mark.parametrize("side", ["test", "training", "both"])
+def test_gallery_is_in_the_order_that_is_asked_for(
+    tiny_workspace: Path, open_page: OpenApp, order: str, among: str, side: str
+) -> None:
+    app = open_page(
+        tiny_workspace,
+        feature="x-feature 3",
+        photos_by=order,
+        photos_among=among,
+        photos_side=side,
+    )
+    assert not app.warning
+    assert not app.error
+    workspace, entry, scores = load_scores(tiny_workspace)
+    split = workspace.load_record(entry).split
+    allowed = {"test": split["test"], "training": split["train"]}.get(
+        side, [*split["test"], *split["train"]]
+    )
+    if among == "its own category":
+        own = {photo.image_id for photo in workspace.dataset.photos_of(entry.category)}
+        allowed = [image_id for image_id in allowed if image_id in own]
+    column = scores.contributions if "contribution" in order else scores.x_features
+    values = dict(zip(scores.image_ids.tolist(), column[:, 2].tolist(), strict=True))
+    expected = sorted((values[n] for n in allowed), reverse="highest" in order)[:12]
+    shown = list_shown(app)
+    assert set(shown) <= set(allowed)
+    assert len(set(shown)) == len(shown)
+    assert [values[image_id] for image_id in shown] == expected
+
+
+def test_largest_share_is_of_all_that_contributes(tiny_workspace: Path, open_page: OpenApp) -> None:
+    app = open_page(tiny_workspace, photos_by="largest share", photos_side="both")
+    _, _, scores = load_scores(tiny_workspace)
+    feature = segments(app, "feature").value
+    shares = {
+        int(image_id): abs(row[feature]) / (np.abs(row).sum() or 1)
+        for image_id, row in zip(scores.image_ids, scores.contributions, strict=True)
+    }
+    shown = [shares[image_id] for image_id in list_shown(app)]
+    used = Workspace(tiny_workspace).load_record(Workspace(tiny_workspace).list_modules()[0]).split
+    expected = sorted((shares[n] for n in (*used["train"], *used["test"])), reverse=True)[:12]
+    assert shown == pytest.approx(expected)
+
+
+def test_another_draw_shows_others_and_is_in_the_address(
+    tiny_workspace: Path, open_page: OpenApp
+) -> None:
+    app = open_page(tiny_workspace, photos_by="random", photos_side="both")
+    first = list_shown(app)
+    app.run()
+    assert list_shown(app) == first
+    press(app, "Draw again")
+    second = list_shown(app)
+    assert second != first
+    assert app.number_input[0].value == 2
+    assert "photos_draw=2" in app.code[-1].value
+    again = open_page(tiny_workspace, photos_by="random", photos_side="both", photos_draw="2")
+    assert list_shown(again) == second
+    press(again, "Draw again")
+    segments(again, "photos_by").set_value("highest activation").run()
+    assert not again.error
+    assert "photos_draw" not in again.code[-1].value or "chance decides" in read_texts(again)
+
+
+def test_what_ties_is_told(tiny_workspace: Path) -> None:
+    subject = make_subject(tiny_workspace, 0)
+    silent = Subject(
+        subject.workspace,
+        subject.entry,
+        ModuleScores(
+            **{
+                **vars(subject.scores),
+                "x_features": np.zeros_like(subject.scores.x_features),
+                "contributions": np.zeros_like(subject.scores.contributions),
+            }
+        ),
+        subject.sides,
+        {},
+        0,
+    )
+    rows = x_feature_photos.find_rows(silent, "all birds", "both")
+    choice = Choice("lowest activation", "all birds", "both", 1, tuple(rows[:12]), True, len(rows))
+    said = x_feature_photos.describe_choice(silent, choice)
+    assert f"{len(rows)} have the same value 0.00; among them chance decides." in said
+
+
+def test_says_how_contribution_and_activation_agree(
+    tiny_workspace: Path, open_page: OpenApp
+) -> None:
+    workspace, entry, _ = load_scores(tiny_workspace)
+    weights = workspace.load_module(entry)[0].v.weight[0].tolist()
+    for feature, weight in enumerate(weights):
+        app = open_page(
+            tiny_workspace, feature=f"x-feature {feature + 1}", photos_by="highest contribution"
+        )
+        word = "positive" if weight > 0 else "negative"
+        assert f"The weight is {word}, so" in read_texts(app)
+
+
+def test_only_what_is_seen_runs_the_network(
+    tiny_workspace: Path, open_page: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    compute = facade.compute_explanation
+
+    def count(*args: object) -> object:
+        calls.append(str(args[-1]))
+        return compute(*args)
+
+    monkeypatch.setattr(facade, "compute_explanation", count)
+    app = open_page(tiny_workspace, photos_among="its own category", photos_side="both")
+    count_of_own = len(list_shown(app))
+    assert len(calls) == count_of_own == 4
+    feature = segments(app, "feature")
+    feature.set_value(3 if feature.value != 3 else 4).run()
+    app.slider[0].set_value(40).run()
+    next(b for b in app.selectbox if b.label == "Colour map").set_value("viridis").run()
+    segments(app, "drawing").set_value("raw grid").run()
+    assert len(calls) == count_of_own
+    assert not app.error
+
+
+def test_link_opens_the_same_view(tiny_workspace: Path, open_page: OpenApp) -> None:
+    app = open_page(tiny_workspace)
+    segments(app, "feature").set_value(3).run()
+    segments(app, "photos_by").set_value("random").run()
+    segments(app, "photos_side").set_value("both").run()
+    press(app, "Draw again")
+    press(app, "Draw again")
+    app.slider[0].set_value(35).run()
+    link = app.code[-1].value
+    params = {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
+    other = open_page(tiny_workspace, **params)
+    assert not other.warning
+    assert other.code[-1].value == link
+    assert list_shown(other) == list_shown(app)
+    assert segments(other, "feature").value == 3
+    assert other.number_input[0].value == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("feature", "x-feature 99"),
+        ("photos_by", "beauty"),
+        ("photos_among", "dodos"),
+        ("photos_side", "<script>alert(1)</script>"),
+        ("photos_draw", "0"),
+        ("photos_draw", "1.5"),
+        ("photos_draw", "10000"),
+        ("photos_draw", "99999999999999999999999"),
+        ("photos_draw", "two"),
+        ("layer", "pool9"),
+    ],
+)
+def test_what_a_link_asks_for_in_vain_is_told(
+    tiny_workspace: Path, open_page: OpenApp, name: str, value: str
+) -> None:
+    usual = {"photos_by": "random", "photos_side": "both"}
+    app = open_page(tiny_workspace, **{**usual, name: value})
+    assert not app.exception
+    assert not app.error
+    assert len(app.warning) == 1
+    assert "The link asks for the" in app.warning[0].value
+    assert "<" not in app.warning[0].value
+    assert len(list_shown(app)) == (10 if name == "photos_side" else 12)  # 10 are for testing
+    app.run()
+    assert not app.warning
+
+
+def test_a_name_is_given_and_seen_everywhere(own_workspace: Path, open_page: OpenApp) -> None:
+    app = open_page(own_workspace, feature="x-feature 2")
+    press(app, "Give it a name")
+    next(box for box in app.text_input if box.label == "Name").set_value("red  cap")
+    app.text_area[0].set_value("Fires on *caps*.\n# not on tails")
+    app.button(key="note-save").click().run()
+    assert not app.error
+    entry = Workspace(own_workspace).list_modules()[0]
+    assert load_notes(entry).current == {1: Note("red cap", "Fires on *caps*.\n# not on tails")}
+    app.run()
+    assert app.title[0].value == "x-feature 2 “red cap”"
+    assert [text.value for text in app.text] == ["Fires on *caps*.\n# not on tails"]
+    assert "Maps of x-feature 2 “red cap”" in read_texts(app)
+    # The address goes by the number, so that links outlive names.
+    assert "feature=x-feature+2" in app.code[-1].value
+    segments(app, "feature").set_value(0).run()
+    assert app.title[0].value == "x-feature 1"
+    assert "Also named: x-feature 2 “red cap”" in read_texts(app)
+    press(open_page(own_workspace, feature="x-feature 2"), "Edit name and note")
+
+
+def test_two_who_write_the_same_name_are_told(own_workspace: Path, open_page: OpenApp) -> None:
+    app = open_page(own_workspace, feature="x-feature 1")
+    press(app, "Give it a name")
+    entry = write_note(own_workspace, 0, Note("`theirs` *x*"))
+    next(box for box in app.text_input if box.label == "Name").set_value("mine")
+    app.button(key="note-save").click().run()
+    assert r"\`theirs\` \*x\*" in app.warning[0].value
+    assert load_names(entry) == {0: "`theirs` *x*"}
+    app.button(key="note-save").click().run()
+    assert load_names(entry) == {0: "mine"}
+
+
+def test_notes_of_an_earlier_module_name_nothing(own_workspace: Path, open_page: OpenApp) -> None:
+    entry = write_note(own_workspace, 1, Note("red cap", "old words"))
+    workspace = Workspace(own_workspace)
+    module, record = workspace.load_module(entry)
+    with torch.no_grad():
+        module.v.weight.mul_(0.5)
+    facade.save_module(entry.path, module, record)
+    app = open_page(own_workspace, feature="x-feature 2")
+    assert not app.error
+    assert app.title[0].value == "x-feature 2"
+    assert app.expander[0].label == "1 note written for an earlier module"
+    assert "x-feature 2 “red cap”" in read_texts(app)
+    assert "old words" in read_texts(app)
+
+
+def test_damaged_notes_leave_the_page_and_can_be_set_aside(
+    own_workspace: Path, open_page: OpenApp
+) -> None:
+    entry = write_note(own_workspace, 1, Note("red cap"))
+    get_notes_path(entry).write_text("{")
+    app = open_page(own_workspace)
+    assert "notes.json are damaged" in app.warning[0].value
+    assert len(list_shown(app)) == TEST_PHOTOS
+    press(app, "Set the damaged file aside")
+    assert not app.warning
+    assert get_notes_path(entry).with_name("notes-damaged-1.json").read_text() == "{"
+    assert not get_notes_path(entry).exists()
+    assert "Give it a name" in [button.label for button in app.button]
+
+
+def test_notes_that_cannot_be_stored(
+    own_workspace: Path, open_page: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("explorer.notes.write_json", refuse)
+    app = open_page(own_workspace)
+    press(app, "Give it a name")
+    next(box for box in app.text_input if box.label == "Name").set_value("cap")
+    app.button(key="note-save").click().run()
+    assert "Read-only file system" in app.error[0].value
+    assert next(box for box in app.text_input if box.label == "Name").value == "cap"
+
+
+def test_names_with_markup_are_shown_as_they_are() -> None:
+    assert escape_words("`*a*` [b](c) <i> :red[x] $y$") == (
+        r"\`\*a\*\` \[b\](c) \<i\> \:red\[x\] \$y\$"
+    )
+    assert name_in_figure(0, {0: "<b>&cap"}) == "&lt;b&gt;&amp;cap"
+    assert name_in_figure(0, {0: "n" * 60}) == "n" * 23 + "…"
+    assert name_in_figure(1, {0: "cap"}) == "x-feature 2"
+
+
+def test_numbers_of_every_photo(tiny_workspace: Path) -> None:
+    subject = make_subject(tiny_workspace, 2)
+    rows = list(csv.DictReader(io.StringIO(make_numbers(subject).decode())))
+    assert len(rows) == 48
+    split = subject.workspace.load_record(subject.entry).split
+    for row in (rows[0], rows[20], rows[47]):
+        image_id = int(row["image_id"])
+        photo = subject.workspace.dataset.get_photo(image_id)
+        image = subject.workspace.load_parts(photo).image
+        explanation = subject.workspace.explain(subject.entry, image)
+        assert row["category"] == photo.category
+        side = next((name for name, ids in split.items() if image_id in ids), "unused")
+        assert row["side"] == side
+        assert float(row["activation"]) == pytest.approx(explanation.x_features[2], abs=1e-4)
+        assert float(row["contribution"]) == pytest.approx(explanation.contributions[2], abs=1e-4)
+
+
+def test_pack_holds_pictures_and_their_numbers(own_workspace: Path) -> None:
+    subject = make_subject(own_workspace, 1)
+    style = MapStyle("pool3", "viridis", 60, shared_scale=False, smooth=True)
+    choice = Choice("random", "all birds", "both", 1, (5, 0, 30), True, 48)
+    gone = int(subject.scores.image_ids[0])
+    subject.workspace.dataset.get_photo(gone).path.unlink()
+    with zipfile.ZipFile(io.BytesIO(make_pack(subject, choice, style))) as pack:
+        rows = list(csv.DictReader(io.StringIO(pack.read("numbers.csv").decode())))
+        assert [int(row["image_id"]) for row in rows] == subject.scores.image_ids[
+            [5, 0, 30]
+        ].tolist()
+        assert [row["file"] == "" for row in rows] == [False, True, False]
+        assert set(pack.namelist()) == {"numbers.csv", rows[0]["file"], rows[2]["file"]}
+        for row, index in ((rows[0], 5), (rows[2], 30)):
+            assert float(row["activation"]) == float(subject.scores.x_features[index, 1])
+            photo = subject.workspace.dataset.get_photo(int(row["image_id"]))
+            drawn = cached.draw_overlay_png(subject.workspace, subject.entry, photo, style, 1)
+            assert pack.read(row["file"]) == drawn
+            assert Image.open(io.BytesIO(drawn)).format == "PNG"
+
+
+def test_a_module_without_measures_says_how_to_get_them(
+    tiny_workspace: Path, open_page: OpenApp
+) -> None:
+    app = open_page(tiny_workspace, category=OTHER)
+    assert not app.error
+    assert app.title[0].value == "x-feature 1"
+    assert any("python -m explorer evaluate" in block.value for block in app.code)
+    assert list_shown(app)
+
+
+def test_a_module_without_decoder_says_so(own_workspace: Path, open_page: OpenApp) -> None:
+    workspace = Workspace(own_workspace)
+    entry = workspace.list_modules()[0]
+    module, record = workspace.load_module(entry)
+    record.settings["method"] = "nn"
+    facade.save_module(entry.path, module, record)
+    app = open_page(own_workspace)
+    assert not app.error
+    assert "trained without rebuilding Z" in read_texts(app)
+    assert "test photos" not in [caption.value for caption in app.caption][-1]
+
+
+def test_a_dead_x_feature_is_told(own_workspace: Path, open_page: OpenApp) -> None:
+    workspace = Workspace(own_workspace)
+    entry = workspace.list_modules()[0]
+    module, record = workspace.load_module(entry)
+    with torch.no_grad():
+        last = [layer for layer in module.encoder if isinstance(layer, torch.nn.Linear)][-1]
+        last.weight[1], last.bias[1] = 0, -1
+    facade.save_module(entry.path, module, record)
+    app = open_page(own_workspace, feature="x-feature 2")
+    assert not app.error
+    assert read_metric(app, "State") == "dead"
+    assert read_metric(app, "Inactive, own") == "100.0%"
+    assert read_metric(app, "AUC, test") == "50.0%"
+    assert "adds nothing to the score of any photo" in read_texts(app)
+    assert "No dimension of Z is rebuilt worse without it" in read_texts(app)
+
+
+def test_one_module_alone(own_workspace: Path, open_page: OpenApp) -> None:
+    for path in Workspace(own_workspace).list_modules()[1].path.parent.iterdir():
+        path.unlink()
+    app = open_page(own_workspace)
+    assert not app.error
+    assert len(list_shown(app)) == TEST_PHOTOS
+
+
+def test_no_workspace_and_no_modules(
+    own_workspace: Path, tmp_path: Path, open_page: OpenApp
+) -> None:
+    app = open_page(tmp_path / "nowhere")
+    assert not app.exception
+    assert app.title[0].value == "No workspace yet"
+    for path in (own_workspace / "modules").glob("*/*/*"):
+        path.unlink()
+    app = open_page(own_workspace)
+    assert not app.error
+    assert app.title[0].value == "No module yet"
+
+
+def test_a_damaged_module_leaves_the_others(own_workspace: Path, open_page: OpenApp) -> None:
+    Workspace(own_workspace).list_modules()[0].path.write_bytes(b"garbage")
+    app = open_page(own_workspace)
+    assert not app.exception
+    assert "module.safetensors" in app.error[0].value
+    box = next(box for box in app.selectbox if box.label == "Category")
+    app = box.set_value("002.Harebell_capped_Finch").run()
+    assert not app.error
+    assert list_shown(app)
+
+
+def test_damaged_measures_leave_the_rest(own_workspace: Path, open_page: OpenApp) -> None:
+    next((own_workspace / "modules").glob("*/*/metrics.json")).write_text("{")
+    app = open_page(own_workspace)
+    assert not app.exception
+    assert len(app.error) == 1
+    assert "metrics.json" in app.error[0].value
+    assert len(list_shown(app)) == TEST_PHOTOS
+    assert app.header[-1].value == "Take it along"
+
+
+def test_a_photo_that_is_gone_leaves_the_others(own_workspace: Path, open_page: OpenApp) -> None:
+    app = open_page(own_workspace)
+    shown = list_shown(app)
+    Workspace(own_workspace).dataset.get_photo(shown[3]).path.unlink()
+    app.run()
+    assert not app.exception
+    assert len(app.error) == 1
+    assert "cannot be read" in app.error[0].value
+    assert list_shown(app) == shown[:3] + shown[4:]
+
+
+def test_unknown_numbers_stay_out_of_sight(tiny_workspace: Path) -> None:
+    subject = make_subject(tiny_workspace, 0, {0: "cap"})
+    assert subject.title == "x-feature 1 “cap”"
+    assert x_feature.make_stem(subject) == (
+        "ember-capped-finch_srae-k5-s0-widths16x8-epochs2-pretrain-epochs0_x-feature-1"
+    )
