@@ -18,6 +18,7 @@ page = st.navigation(
             st.Page(PAGES_DIR / "x_feature.py", title="X-feature", icon=":material/search:"),
         ],
         "Judge": [
+            st.Page(PAGES_DIR / "compare.py", title="Compare", icon=":material/compare:"),
             st.Page(PAGES_DIR / "results.py", title="Results", icon=":material/leaderboard:"),
         ],
         "Help": [

@@ -1,0 +1,399 @@
+import csv
+import io
+import re
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from explorer.analysis.pairing import Pair
+from explorer.nn.srae import ModuleSettings, apply_module
+from explorer.training.trainer import TrainingSettings
+from explorer.ui import compare
+from explorer.ui.compare import LEFT, RIGHT, Side
+from explorer.ui.compare_files import make_columns, make_pictures
+from explorer.ui.compare_measures import list_unpaired
+from explorer.ui.exports import make_csv
+from explorer.ui.state import MapStyle
+from explorer.workspace import Workspace
+
+OpenApp = Callable[..., AppTest]
+CATEGORY, OTHER = "001.Ember_capped_Finch", "002.Harebell_capped_Finch"
+BIRD = "Ember capped Finch"
+STYLE = MapStyle("pool3", "viridis", 80, False, True)
+
+
+def exhaust(steps: Iterator) -> object:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return stop.value
+
+
+@pytest.fixture(scope="module")
+def two_modules(tiny_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a workspace where the first category has a second module, of another seed and size."""
+    path = Path(shutil.copytree(tiny_workspace, tmp_path_factory.mktemp("compare") / "two"))
+    workspace = Workspace(path)
+    training = TrainingSettings(epochs=2, pretrain_epochs=0, seed=4)
+    module = ModuleSettings(method="nn", widths=(16, 8), x_features=3)
+    entry = exhaust(workspace.train_module(CATEGORY, module, training))
+    exhaust(workspace.evaluate_module(entry))
+    return path
+
+
+def read_texts(app: AppTest) -> str:
+    kinds = (app.title, app.header, app.markdown, app.caption, app.info, app.warning, app.error)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def select(app: AppTest, label: str) -> object:
+    return next(box for box in app.selectbox if box.label == label)
+
+
+def read_choices(app: AppTest) -> list[str]:
+    return [
+        select(app, f"{place}: {what}").value
+        for place in ("Left", "Right")
+        for what in ("score of", "explained by")
+    ]
+
+
+def test_one_module_stands_against_excitation_backprop(
+    tiny_workspace: Path, open_app: OpenApp
+) -> None:
+    app = open_app(tiny_workspace, "compare")
+    assert not app.exception
+    assert not app.error
+    assert not app.warning
+    run = Workspace(tiny_workspace).list_modules()[0].run
+    assert read_choices(app) == [CATEGORY, run, CATEGORY, "excitation-bp"]
+    texts = read_texts(app)
+    assert "ExcitationBP on the right draws it as a whole, in one map" in texts
+    assert "Left: |ȳ − ŷ| is **" in texts
+    assert "Right: |ȳ − ŷ|" not in texts
+    # Four photos, each with a box, five maps left and one right.
+    assert len(app.image) == 4 * (1 + 5 + 1)
+    assert len(app.get("plotly_chart")) == 2
+    assert len(app.get("download_button")) == 4
+
+
+def test_numbers_are_those_of_the_facade(two_modules: Path, open_app: OpenApp) -> None:
+    app = open_app(two_modules, "compare")
+    assert not app.error
+    workspace = Workspace(two_modules)
+    first, second = (entry for entry in workspace.list_modules() if entry.category == CATEGORY)
+    left, right = (second, first) if second.run.startswith("srae") else (first, second)
+    assert read_choices(app) == [CATEGORY, left.run, CATEGORY, right.run]
+    texts = read_texts(app)
+    assert "They differ in method (SRAE and NN), x-features (5 and 3), seed (0 and 4)" in texts
+
+    features = exhaust(workspace.compute_features())
+    rows = features.get_rows([photo.image_id for photo in workspace.dataset.photos_of(CATEGORY)])
+    y_hat = features.logits[:, 0]
+    activations, y_bars = zip(
+        *(apply_module(workspace.load_module(e)[0], features.z) for e in (left, right)), strict=True
+    )
+    for place, y_bar in zip(("Left", "Right"), y_bars, strict=True):
+        error = np.abs(y_bar - y_hat)[rows].mean()
+        assert f"{place}: |ȳ − ŷ| is **{error:.3f}** on average" in texts
+    distance = np.abs(y_bars[0] - y_bars[1])[rows].mean()
+    assert f"The two ȳ are **{distance:.3f}** apart" in texts
+    for entry, column in ((left, 0), (right, 1)):
+        metrics = workspace.load_metrics(entry)
+        assert metrics is not None
+        f_reg = metrics["test"]["faithfulness"]["f_reg"]
+        line = next(line for line in texts.splitlines() if line.startswith("| F_reg, test"))
+        assert line.split("|")[2 + column].strip() == f"{f_reg:.3f}"
+
+    found = re.findall(r"\| \*\*([A-Z])\*\* \| (\S+(?: \d)?) \| (\S+(?: \d)?) \| (.+) \|", texts)
+    assert [letter for letter, *_ in found] == ["A", "B", "C", "D", "E"]
+    assert sum(match == "no partner" for *_, match in found) == 2
+    for _, one, other, match in found:
+        if other == "–":
+            continue
+        k, m = (int(name.removeprefix("x-feature ")) - 1 for name in (one, other))
+        a, b = activations[0][:, k], activations[1][:, m]
+        expected = np.corrcoef(a, b)[0, 1] if a.std() > 0 and b.std() > 0 else 0.0
+        assert float(match.split("= ")[1].replace("−", "-")) == pytest.approx(expected, abs=0.006)
+
+
+def test_paired_maps_stand_at_the_same_place(two_modules: Path, open_app: OpenApp) -> None:
+    app = open_app(two_modules, "compare")
+    texts = read_texts(app)
+    table = re.findall(r"\| \*\*([A-Z])\*\* \| (\S+(?: \d)?) \| (\S+(?: \d)?) \|", texts)
+    labels = [m.value.split("  \n")[0] for m in app.markdown if m.value.startswith("**A** x-f")]
+    (one,) = [row for row in table if row[0] == "A"]
+    assert set(labels) <= {f"**A** {one[1]}", f"**A** {one[2]}"}
+    missing = [row[0] for row in table if row[2] == "–"]
+    assert sum(c.value.endswith("no partner") for c in app.caption) == 4 * len(missing)
+
+
+def test_contributions_and_scores_stand_under_the_maps(
+    two_modules: Path, open_app: OpenApp
+) -> None:
+    app = open_app(two_modules, "compare")
+    workspace = Workspace(two_modules)
+    texts = read_texts(app)
+    ids = {int(word) for word in re.findall(r"Painted bird (\d+) with", _read_alts(app))}
+    assert ids == {1, 2, 3, 4}
+    for image_id in ids:
+        image = workspace.load_parts(workspace.dataset.get_photo(image_id)).image
+        for entry in (e for e in workspace.list_modules() if e.category == CATEGORY):
+            explanation = workspace.explain(entry, image)
+            error = abs(explanation.y_bar - explanation.y_hat)
+            assert (
+                f"ŷ = {explanation.y_hat:.2f} · module ȳ = {explanation.y_bar:.2f} · "
+                f"|ȳ − ŷ| = {error:.2f}" in texts
+            )
+            for value, active in zip(
+                explanation.contributions, explanation.x_features, strict=True
+            ):
+                shown = f"{value:+.2f}".replace("-", "−") if active else "inactive"
+                assert shown in texts
+
+
+def _read_alts(app: AppTest) -> str:
+    return "\n".join(str(image.proto) for image in app.image)
+
+
+def test_swap_puts_left_to_right(two_modules: Path, open_app: OpenApp) -> None:
+    app = open_app(two_modules, "compare")
+    select(app, "Right: score of").set_value(OTHER).run()
+    select(app, "Right: explained by").set_value("grad-cam").run()
+    before = read_choices(app)
+    assert before[2:] == [OTHER, "grad-cam"]
+    app.button(key="compare-swap").click().run()
+    assert read_choices(app) == [*before[2:], *before[:2]]
+    assert not app.error
+    assert "Grad-CAM on the left draws it as a whole" in read_texts(app)
+    assert "They explain two scores of the same network" in read_texts(app)
+
+
+def test_two_categories_on_the_same_photos(tiny_workspace: Path, open_app: OpenApp) -> None:
+    workspace = Workspace(tiny_workspace)
+    run = workspace.list_modules()[1].run
+    app = open_app(tiny_workspace, "compare")
+    select(app, "Right: score of").set_value(OTHER).run()
+    select(app, "Right: explained by").set_value(run).run()
+    assert not app.error
+    texts = read_texts(app)
+    assert "**Ember capped Finch** left, **Harebell capped Finch** right" in texts
+    assert "Method, settings and seed are the same." in texts
+    assert select(app, "Photos of").value == CATEGORY
+    # The right module has not been measured: what is missing is said where it is missed.
+    assert "has not been measured yet" in texts
+    assert "The two ȳ" not in texts
+
+
+def test_scores_as_a_whole_on_both_sides(tiny_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(
+        tiny_workspace, "compare", left_category="Coral billed Shrike", left_by="Grad-CAM"
+    )
+    assert not app.error
+    assert not app.warning
+    assert read_choices(app) == [
+        "011.Coral_billed_Shrike",
+        "grad-cam",
+        "011.Coral_billed_Shrike",
+        "excitation-bp",
+    ]
+    assert len(app.image) == 4 * 3
+    workspace = Workspace(tiny_workspace)
+    photo = workspace.held_out[10]
+    assert photo.category == "011.Coral_billed_Shrike"
+    pixels = workspace.prepare_image(workspace.load_parts(photo).image)
+    _, logits = workspace.compute_scores(pixels[np.newaxis])
+    assert f"Network ŷ = {logits[0, 10]:.2f}" in read_texts(app)
+
+
+def test_locality_of_a_whole_score_is_measured_on_the_module_s_test_photos(
+    tiny_workspace: Path, open_app: OpenApp
+) -> None:
+    app = open_app(tiny_workspace, "compare")
+    workspace = Workspace(tiny_workspace)
+    test = set(workspace.load_record(workspace.list_modules()[0]).split["test"])
+    (photo,) = (p for p in workspace.dataset.photos_of(CATEGORY) if p.image_id in test)
+    parts = workspace.load_parts(photo)
+    heat = workspace.explain_score(CATEGORY, parts.image)
+    shares = parts.measure(heat[np.newaxis]).values[0]
+    shares = shares[shares > 0] / shares.sum()
+    entropy = float(-(shares * np.log(shares)).sum())
+    line = next(x for x in read_texts(app).splitlines() if x.startswith("| Locality, test"))
+    assert line.split("|")[3].strip() == f"{entropy:.2f}"
+
+
+def test_what_has_not_been_measured_is_said_once(own_workspace: Path, open_app: OpenApp) -> None:
+    for entry in Workspace(own_workspace).list_modules():
+        entry.metrics_path.unlink(missing_ok=True)
+    bird = "Harebell capped Finch"
+    by = Workspace(own_workspace).list_modules()[0].run
+    app = open_app(own_workspace, "compare", right_category=bird)
+    select(app, "Right: explained by").set_value(by).run()
+    assert not app.error
+    assert read_texts(app).count("has not been measured yet") == 1
+    assert "F_reg" not in read_texts(app)
+    assert not app.get("plotly_chart")
+    assert "on average" in read_texts(app)
+
+
+def test_pages_of_photos(own_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(own_workspace, "compare")
+    assert app.get("pagination")[0].value == 1
+    assert "Test photo" in read_texts(app)
+    select(app, "Photos of").set_value("012.Lantern_bellied_Shrike").run()
+    assert not app.error
+    assert "Painted bird 45 with" in _read_alts(app)
+
+
+def test_the_sidebar_begins_anew(two_modules: Path, open_app: OpenApp) -> None:
+    app = open_app(two_modules, "compare")
+    select(app, "Left: explained by").set_value("grad-cam").run()
+    select(app, "Category").set_value(OTHER).run()
+    run = next(e.run for e in Workspace(two_modules).list_modules() if e.category == OTHER)
+    assert read_choices(app) == [OTHER, run, OTHER, "excitation-bp"]
+    assert select(app, "Photos of").value == OTHER
+    assert not app.error
+
+
+def test_the_same_twice_is_told(tiny_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(tiny_workspace, "compare", left_by="ExcitationBP", right_by="ExcitationBP")
+    assert "Left and right are the same" in read_texts(app)
+    assert not app.error
+
+
+def test_link_opens_the_same_view(two_modules: Path, open_app: OpenApp) -> None:
+    app = open_app(two_modules, "compare")
+    select(app, "Right: score of").set_value(OTHER).run()
+    select(app, "Photos of").set_value("005.Stipple_breasted_Thrush").run()
+    select(app, "Map layer").set_value("pool2").run()
+    link = app.code[-1].value
+    params = {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
+    other = open_app(two_modules, "compare", **params)
+    assert not other.warning
+    assert other.code[-1].value == link
+    assert read_choices(other) == read_choices(app)
+    assert select(other, "Photos of").value == "005.Stipple_breasted_Thrush"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("left_category", "Dodo"),
+        ("right_category", "<script>"),
+        ("left_by", "Grad-DOG"),
+        ("right_by", "NN, 9 x-features, seed 3"),
+        ("photos_of", "Dodo"),
+        ("compare_page", "99"),
+        ("pair", "Z"),
+    ],
+)
+def test_what_a_link_asks_for_in_vain_is_told(
+    tiny_workspace: Path, open_app: OpenApp, name: str, value: str
+) -> None:
+    app = open_app(tiny_workspace, "compare", **{name: value})
+    assert not app.exception
+    assert not app.error
+    assert len(app.warning) == 1
+    assert "The link asks for the" in app.warning[0].value
+    assert "<" not in app.warning[0].value
+    assert read_choices(app)[0] == CATEGORY
+    app.run()
+    assert not app.warning
+
+
+def test_a_damaged_module_is_named_once(own_workspace: Path, open_app: OpenApp) -> None:
+    Workspace(own_workspace).list_modules()[0].path.write_bytes(b"garbage")
+    app = open_app(own_workspace, "compare")
+    assert not app.exception
+    assert len(app.error) == 1
+    assert "On the left" in app.error[0].value
+    assert "module.safetensors" in app.error[0].value
+    app = select(app, "Left: explained by").set_value("grad-cam").run()
+    assert not app.exception
+    assert not app.error
+    assert len(app.image) == 4 * 3
+
+
+def test_a_photo_that_vanishes_leaves_the_others(own_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(own_workspace, "compare")
+    Workspace(own_workspace).dataset.get_photo(2).path.unlink()
+    app.run()
+    assert not app.exception
+    assert any("cannot be read" in error.value for error in app.error)
+    assert len(app.image) == 3 * 7
+
+
+def test_states_without_workspace_or_modules(
+    tmp_path: Path, own_workspace: Path, open_app: OpenApp
+) -> None:
+    app = open_app(tmp_path / "nowhere", "compare")
+    assert app.title[0].value == "No workspace yet"
+    shutil.rmtree(own_workspace / "modules")
+    app = open_app(own_workspace, "compare")
+    assert app.title[0].value == "No module yet"
+    assert not app.error
+
+
+def make_sides(workspace: Workspace) -> tuple[Side, Side]:
+    entry = workspace.list_modules()[0]
+    return (
+        Side(LEFT, CATEGORY, BIRD, entry.run, entry),
+        Side(RIGHT, CATEGORY, BIRD, "excitation-bp", None),
+    )
+
+
+def test_csv_has_every_number(tiny_workspace: Path) -> None:
+    workspace = Workspace(tiny_workspace)
+    sides = make_sides(workspace)
+    numbers = (compare.load_numbers(workspace, sides[0]), compare.load_numbers(workspace, sides[1]))
+    pairs = tuple(Pair(feature, None, None) for feature in (2, 0, 1, 3, 4))
+    photos = workspace.dataset.photos_of(CATEGORY)
+    text = make_csv(make_columns(workspace, sides, numbers, pairs, photos)).decode()
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert len(rows) == 4 * (5 + 1)
+    mine = [row for row in rows if row["image_id"] == "3" and row["side"] == "left"]
+    explanation = workspace.explain(
+        workspace.list_modules()[0], workspace.load_parts(photos[2]).image
+    )
+    assert [float(row["contribution"]) for row in mine] == pytest.approx(
+        explanation.contributions.tolist(), abs=1e-4
+    )
+    assert float(mine[0]["y_bar"]) == pytest.approx(explanation.y_bar, abs=1e-4)
+    (whole,) = [row for row in rows if row["image_id"] == "3" and row["side"] == "right"]
+    assert float(whole["y_hat"]) == pytest.approx(explanation.y_hat, abs=1e-4)
+    assert (whole["y_bar"], whole["contribution"], whole["explained_by"]) == (
+        "",
+        "",
+        "excitation-bp",
+    )
+    assert sorted(row["split"] for row in rows if row["side"] == "right") == ["test"] + 3 * [
+        "train"
+    ]
+
+
+def test_zip_has_every_map(tiny_workspace: Path) -> None:
+    workspace = Workspace(tiny_workspace)
+    sides = make_sides(workspace)
+    cam = replace(sides[1], method="grad-cam")
+    photos = workspace.dataset.photos_of(CATEGORY)[:2]
+    packed = make_pictures(workspace, (sides[0], cam), photos, STYLE)
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        names = archive.namelist()
+        assert len(names) == 2 * (5 + 1)
+        assert "id1_1-left_x-feature-5.png" in names
+        with Image.open(archive.open("id2_2-right_grad-cam.png")) as picture:
+            assert picture.size == (512, 512)
+
+
+def test_x_features_that_cannot_be_matched_stand_by_their_numbers() -> None:
+    assert list_unpaired(2, 3) == (Pair(0, 0, None), Pair(1, 1, None), Pair(None, 2, None))
+    assert list_unpaired(0, 0) == ()
