@@ -20,6 +20,7 @@ page = st.navigation(
         "Judge": [
             st.Page(PAGES_DIR / "compare.py", title="Compare", icon=":material/compare:"),
             st.Page(PAGES_DIR / "results.py", title="Results", icon=":material/leaderboard:"),
+            st.Page(PAGES_DIR / "quiz.py", title="Quiz", icon=":material/quiz:"),
         ],
         "Help": [
             st.Page(PAGES_DIR / "about.py", title="About", icon=":material/info:"),

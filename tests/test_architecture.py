@@ -34,6 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "measures": BASE | ARRAYS | {"data", "nn", "attribution", "workspace"},
     "scores": BASE | ARRAYS | {"data", "nn", "training", "workspace"},
     "notes": BASE,
+    "quiz": set(),
     "demo": BASE | ARRAYS | {"data", "nn", "attribution", "training", "workspace"},
     "methods": {"config", "nn", "training"},
     "evaluation": BASE
@@ -45,7 +46,7 @@ ALLOWED: dict[str, set[str]] = {
     "ui": BASE
     | ARRAYS
     | {"data", "nn", "attribution", "training", "parts", "workspace", "evaluation"}
-    | {"scores", "notes"},
+    | {"scores", "notes", "quiz"},
     "app": {"config", "ui"},
     "pages": BASE | ARRAYS | {"data", "attribution", "workspace", "ui"},
     "__init__": set(),

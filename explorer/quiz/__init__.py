@@ -1,0 +1,1 @@
+"""A quiz that shows whether explanations help people: pure logic, without a page."""
