@@ -16,6 +16,7 @@ page = st.navigation(
         "Explore": [
             st.Page(PAGES_DIR / "photo.py", title="Photo", icon=":material/photo:", default=True),
             st.Page(PAGES_DIR / "x_feature.py", title="X-feature", icon=":material/search:"),
+            st.Page(PAGES_DIR / "your_photo.py", title="Your photo", icon=":material/upload:"),
         ],
         "Judge": [
             st.Page(PAGES_DIR / "compare.py", title="Compare", icon=":material/compare:"),

@@ -1,25 +1,19 @@
-"""From a photo to the network's input: decoding, squashing and scaling.
+"""From a photo to the network's input: decoded pixels, squashing and scaling.
 
 Coordinates are continuous: pixel ``i`` covers ``[i, i + 1)`` and its centre is ``i + 0.5``, so an
 image of width ``W`` spans ``[0, W]``. Points and boxes therefore scale by one plain factor per
 axis, and pixel ``j`` of a map of width ``w`` stands for ``x = (j + 0.5) * W / w`` in the photo.
 """
 
-import io
 import struct
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
-
-from explorer.config import ExplorerError
+from PIL import Image
 
 Box = tuple[float, float, float, float]
 Size = tuple[int, int]
-
-MAX_MEGAPIXELS = 60
-USER_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF")
 
 DECODING_ERRORS = (
     OSError,
@@ -36,10 +30,6 @@ DECODING_ERRORS = (
     Image.DecompressionBombError,
 )
 """What Pillow raises, from one format to another, for data that is damaged or hostile."""
-
-
-class PhotoError(ExplorerError):
-    """A picture that a visitor gave cannot be used; the message is one sentence for them."""
 
 
 def convert_to_rgb(image: Image.Image) -> NDArray[np.uint8]:
@@ -76,72 +66,6 @@ def convert_to_rgb(image: Image.Image) -> NDArray[np.uint8]:
         white = Image.new("RGBA", coloured.size, "white")
         return np.array(Image.alpha_composite(white, coloured).convert("RGB"))
     return np.array(image.convert("RGB"))
-
-
-def load_user_image(data: bytes) -> NDArray[np.uint8]:
-    """Decode a visitor's file: JPEG, PNG, WebP, TIFF or GIF (first frame).
-
-    The rotation in EXIF is applied, since no annotation depends on the stored orientation.
-    The size is checked in the header, before any pixel is decoded.
-
-    Parameters
-    ----------
-    data : bytes
-        The file as uploaded; its name and declared type are not trusted.
-
-    Returns
-    -------
-    NDArray[np.uint8]
-        Shape (H, W, 3), RGB, 0 to 255.
-
-    Raises
-    ------
-    PhotoError
-        When the file is empty, no picture of these formats, damaged, or above 60 megapixels.
-    """
-    if not data:
-        raise PhotoError("The file is empty: choose another photo.")
-    try:
-        with Image.open(io.BytesIO(data), formats=USER_FORMATS) as image:
-            width, height = image.size
-            if width * height > MAX_MEGAPIXELS * 1_000_000:
-                raise _make_size_error(f"{width} × {height} pixels")
-            image.load()
-            return convert_to_rgb(_apply_rotation(image))
-    # Pillow warns of or refuses sizes by itself; which of the two depends on the warning filters.
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _make_size_error("far too many pixels") from error
-    except UnidentifiedImageError as error:
-        raise PhotoError(_explain_foreign_file(data)) from error
-    except DECODING_ERRORS as error:
-        reason = str(error).rstrip(".") or type(error).__name__
-        raise PhotoError(
-            f"The photo is damaged or unusual ({reason}): save it again as JPEG or PNG."
-        ) from error
-
-
-def _make_size_error(found: str) -> PhotoError:
-    return PhotoError(
-        f"The photo has {found}, more than the limit of {MAX_MEGAPIXELS} megapixels: "
-        "make it smaller first."
-    )
-
-
-def _apply_rotation(image: Image.Image) -> Image.Image:
-    # A photo with broken EXIF data is still a photo; it is then shown as stored.
-    try:
-        return ImageOps.exif_transpose(image)
-    except (*DECODING_ERRORS, ZeroDivisionError, Warning):
-        return image
-
-
-def _explain_foreign_file(data: bytes) -> str:
-    start = data[:1024].lower()
-    if b"<svg" in start:
-        return "An SVG file is a drawing: export it as PNG first."
-    if start[4:8] == b"ftyp":
-        return "HEIC, AVIF and video files cannot be read: export the photo as JPEG first."
-    return "The file is not a whole JPEG, PNG, WebP, TIFF or GIF picture: choose another photo."
 
 
 def prepare_image(

@@ -1,0 +1,120 @@
+// The photo with its box and parts: a click places the chosen part, corners of the box are dragged.
+const SVG = "http://www.w3.org/2000/svg";
+const CORNERS = [[0, 0], [1, 0], [1, 1], [0, 1]];
+
+function draw(parent, tag, attributes, text) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  if (text) node.textContent = text;
+  parent.appendChild(node);
+  return node;
+}
+
+export default function (component) {
+  const { data, parentElement, setTriggerValue } = component;
+  const { width, height, parts } = data;
+  const svg = parentElement.querySelector("svg");
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  svg.setAttribute("aria-label", data.alt);
+  svg.style.aspectRatio = `${width} / ${height}`;
+  svg.style.maxHeight = "70vh";
+
+  let [left, top, right, bottom] = data.box;
+  // One pixel of the screen, in pixels of the photo.
+  const unit = () => width / (svg.getBoundingClientRect().width || 600);
+  const find = (event) => {
+    const place = svg.getBoundingClientRect();
+    return [
+      ((event.clientX - place.left) * width) / place.width,
+      ((event.clientY - place.top) * height) / place.height,
+    ];
+  };
+
+  const paint = () => {
+    const scale = unit();
+    svg.replaceChildren();
+    draw(svg, "image", { href: data.photo, width, height, preserveAspectRatio: "none" });
+    const shade = draw(svg, "path", { class: "shade", "fill-rule": "evenodd" });
+    const frame = draw(svg, "rect", {
+      class: "frame",
+      "stroke-width": 2 * scale,
+      "stroke-dasharray": `${8 * scale} ${5 * scale}`,
+    });
+    const handles = CORNERS.map(() =>
+      draw(svg, "rect", {
+        class: "handle",
+        width: 16 * scale,
+        height: 16 * scale,
+        rx: 3 * scale,
+        "stroke-width": 2 * scale,
+      })
+    );
+    const showBox = () => {
+      shade.setAttribute(
+        "d",
+        `M0 0H${width}V${height}H0Z M${left} ${top}H${right}V${bottom}H${left}Z`
+      );
+      for (const [name, value] of Object.entries({
+        x: left, y: top, width: Math.max(0, right - left), height: Math.max(0, bottom - top),
+      })) frame.setAttribute(name, value);
+      handles.forEach((handle, index) => {
+        const [across, down] = CORNERS[index];
+        const clamp = (value, most) => Math.min(Math.max(value, 0), most - 16 * scale);
+        handle.setAttribute("x", clamp((across ? right : left) - 8 * scale, width));
+        handle.setAttribute("y", clamp((down ? bottom : top) - 8 * scale, height));
+        handle.style.cursor = across === down ? "nwse-resize" : "nesw-resize";
+      });
+    };
+    showBox();
+
+    handles.forEach((handle, index) => {
+      const [across, down] = CORNERS[index];
+      handle.onpointerdown = (event) => {
+        event.preventDefault();
+        handle.setPointerCapture(event.pointerId);
+        handle.onpointermove = (move) => {
+          const [x, y] = find(move);
+          const least = 8 * scale;
+          if (across) right = Math.min(width, Math.max(left + least, x));
+          else left = Math.max(0, Math.min(right - least, x));
+          if (down) bottom = Math.min(height, Math.max(top + least, y));
+          else top = Math.max(0, Math.min(bottom - least, y));
+          showBox();
+        };
+      };
+      handle.onpointerup = handle.onpointercancel = () => {
+        if (handle.onpointermove) setTriggerValue("box", [left, top, right, bottom]);
+        handle.onpointermove = null;
+      };
+      handle.onclick = (event) => event.stopPropagation();
+    });
+
+    for (const part of parts) {
+      const group = draw(svg, "g", { class: "part" });
+      draw(group, "circle", {
+        cx: part.x,
+        cy: part.y,
+        r: (part.name === data.chosen ? 8 : 6) * scale,
+        fill: part.colour,
+        "stroke-width": 2 * scale,
+      });
+      if (part.dx === undefined) continue;
+      draw(
+        group,
+        "text",
+        {
+          x: part.x + part.dx * scale,
+          y: part.y + (part.dy + 4) * scale,
+          "text-anchor": "middle",
+          "font-size": 11 * scale,
+          "stroke-width": 3 * scale,
+        },
+        part.name
+      );
+    }
+  };
+  svg.onclick = (event) => setTriggerValue("click", find(event));
+  const observer = new ResizeObserver(paint);
+  observer.observe(svg);
+  return () => observer.disconnect();
+}

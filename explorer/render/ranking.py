@@ -1,0 +1,85 @@
+"""The figure of a classifier's highest scores."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike
+
+from explorer.render.style import NETWORK_COLOUR, TEXT_COLOUR, style_figure
+
+_ROW_HEIGHT = 46
+_PALE = 0.45
+
+
+def render_ranking(
+    scores: ArrayLike,
+    shares: ArrayLike,
+    names: Sequence[str],
+    *,
+    text_colour: str = TEXT_COLOUR,
+) -> go.Figure:
+    """Draw categories with their scores as horizontal bars, in the given order from the top.
+
+    Parameters
+    ----------
+    scores : array_like, shape (C,), float
+        ŷ, before softmax; signed. A bar is as long as its score is above or below zero.
+    shares : array_like, shape (C,), float
+        Softmax over all categories, in [0, 1]; written beside the scores.
+    names : sequence of str
+        C names, written above their bars so that a phone has room for both.
+    text_colour : str
+        CSS colour of all words.
+
+    Returns
+    -------
+    Figure
+        The first bar in full colour, the others pale.
+
+    Raises
+    ------
+    ValueError
+        When lengths differ, there is no category, a score is not finite, or a share is not in
+        [0, 1].
+    """
+    lengths, parts = (np.asarray(values, dtype=np.float64) for values in (scores, shares))
+    if not lengths.shape == parts.shape == (len(names),) or not len(names):
+        raise ValueError(f"{len(names)} names, scores {lengths.shape}, shares {parts.shape}")
+    if not np.isfinite(lengths).all() or not ((parts >= 0) & (parts <= 1)).all():
+        raise ValueError("scores must be finite and shares lie in [0, 1]")
+    rows = list(range(len(names)))
+    figure = go.Figure(
+        go.Bar(
+            x=lengths,
+            y=rows,
+            width=0.3,
+            orientation="h",
+            marker={
+                "color": NETWORK_COLOUR,
+                "opacity": [1.0, *[_PALE] * (len(names) - 1)],
+                "line": {"width": 0},
+                "cornerradius": 3,
+            },
+            text=list(names),
+            textposition="none",
+            customdata=100 * parts,
+            hovertemplate="%{text}: ŷ = %{x:.4f}, %{customdata:.2f} %<extra></extra>",
+        )
+    )
+    for row in rows:
+        place = {"xref": "paper", "y": row - 0.42, "showarrow": False, "yanchor": "middle"}
+        name = f"<b>{names[row]}</b>" if row == 0 else names[row]
+        figure.add_annotation(x=0, xanchor="left", text=name, **place)
+        number = f"{lengths[row]:.2f} · {_format_share(parts[row])}".replace("-", "−")
+        figure.add_annotation(x=1, xanchor="right", text=number, **place)
+    style_figure(figure, "", 8 + _ROW_HEIGHT * len(names), text_colour)
+    figure.update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 4}, hovermode="closest")
+    low, high = min(0.0, lengths.min()), max(0.0, lengths.max())
+    figure.update_xaxes(range=[low, high if high > low else 1.0], visible=False)
+    figure.update_yaxes(range=[len(names) - 0.75, -0.8], visible=False)
+    return figure
+
+
+def _format_share(share: float) -> str:
+    return "< 1 %" if share < 0.01 else f"{share:.0%}".replace("%", " %")

@@ -1,0 +1,172 @@
+"""Why the network says what it says of a visitor's photo: a module's x-features and the score."""
+
+import shlex
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from explorer.data.cub import format_category
+from explorer.layout import ModuleEntry, format_run
+from explorer.ui import cached, heatmaps, sidebar, state
+from explorer.ui.cached import Key, Overlays
+from explorer.ui.components import escape_markdown
+from explorer.ui.sidebar import name_categories
+from explorer.ui.state import MapStyle
+from explorer.ui.words import HELP
+from explorer.ui.your_photo_state import OwnPhoto
+from explorer.ui.your_photo_verdict import ask
+
+if TYPE_CHECKING:
+    from explorer.attribution.explain import Explanation
+    from explorer.workspace import Workspace
+
+EXPLAINED = "explained"
+EXPLAINED_RUN = "explained_run"
+
+_LAST_SHOWN = "your_photo_last_shown"
+
+
+def choose_module(
+    workspace: "Workspace", photo: OwnPhoto, entries: tuple[ModuleEntry, ...]
+) -> ModuleEntry:
+    """Let one of the categories that have a module be chosen, the highest score first."""
+    categories = workspace.dataset.categories
+    with_module = {entry.category for entry in entries}
+    order = [categories[index] for index in ask(workspace, photo).order]
+    options = [category for category in order if category in with_module]
+    names = name_categories(options)
+    if st.session_state.get(_LAST_SHOWN, photo.digest) != photo.digest:
+        st.session_state[EXPLAINED] = options[0]
+    st.session_state[_LAST_SHOWN] = photo.digest
+    state.check_param(EXPLAINED, names.values(), "explained category")
+    chosen = state.get_selection()
+    with st.container(horizontal=True, vertical_alignment="bottom", key="picker"):
+        category = st.selectbox(
+            "Explain the score of",
+            options,
+            format_func=lambda name: names.get(name, name),
+            key=EXPLAINED,
+            bind=state.BIND,
+            width=300,
+            help=(
+                "The categories that have a module, the highest score first. The choice in the "
+                "sidebar is for the other pages."
+            ),
+        )
+        runs = {
+            entry.run: entry
+            for entry in sorted(entries, key=lambda entry: not entry.run.startswith("srae-"))
+            if entry.category == category
+        }
+        run = next(iter(runs))
+        state.check_param(EXPLAINED_RUN, map(format_run, runs), "module")
+        if len(runs) > 1:
+            run = st.selectbox(
+                "Module",
+                list(runs),
+                format_func=format_run,
+                key=EXPLAINED_RUN,
+                bind=state.BIND,
+                help=HELP["run"],
+                width=300,
+            )
+        else:
+            state.drop_param(EXPLAINED_RUN)
+        if chosen is not None and chosen.entry.category not in (category, options[0]):
+            st.button(
+                f"{escape_markdown(chosen.category_name)}, as in the sidebar",
+                on_click=_choose,
+                args=(chosen.entry.category,),
+                key="as-in-sidebar",
+            )
+    if order[0] not in with_module:
+        st.caption(
+            f"The highest score is that of {escape_markdown(format_category(order[0]))}, which has "
+            "no module yet. Train one: "
+            f"`python -m explorer train {shlex.quote(str(workspace.path))} --category "
+            f"{shlex.quote(format_category(order[0]))}`"
+        )
+    return runs[run]
+
+
+def _choose(category: str) -> None:
+    st.session_state[EXPLAINED] = category
+
+
+def explain(
+    workspace: "Workspace", entry: ModuleEntry, photo: OwnPhoto, layer: str
+) -> "Explanation":
+    """Explain a photo under a module; the network runs once for a module and a layer."""
+    key = ("explanation", *cached.make_module_key(workspace, entry), layer)
+    return photo.remember(key, lambda: workspace.explain(entry, photo.image, layer))
+
+
+def explain_score(
+    workspace: "Workspace", category: str, photo: OwnPhoto, layer: str
+) -> NDArray[np.float32]:
+    """Draw ExcitationBP of the network's own score of a category on a photo, (h, w), >= 0."""
+    key = ("score", *cached.make_classifier_key(workspace), category, layer)
+    return photo.remember(key, lambda: workspace.explain_score(category, photo.image, layer))
+
+
+def draw(photo: OwnPhoto, maps: NDArray[np.float32], style: MapStyle, key: Key) -> Overlays:
+    """Draw maps (K, h, w) over the photo, once for a way of drawing; `key` names the maps."""
+    drawing = (style.layer, style.colours, style.opacity, style.shared_scale, style.smooth)
+    return photo.remember(
+        ("overlays", *key, *drawing), lambda: cached.draw_maps(photo.image, maps, style)
+    )
+
+
+def show_score_map(
+    workspace: "Workspace", category: str, photo: OwnPhoto, style: MapStyle
+) -> Overlays:
+    """Show ExcitationBP of the network's own score of a category."""
+    heat = explain_score(workspace, category, photo, style.layer)
+    key = ("score", *cached.make_classifier_key(workspace), category)
+    overlays = draw(photo, heat[np.newaxis], style, key)
+    name = escape_markdown(format_category(category))
+    st.image(
+        overlays.images[0],
+        width="stretch",
+        alt=f"Heatmap of the network's own score of {format_category(category)} over the photo",
+    )
+    if overlays.tops[0] == 0:
+        st.caption("This map is zero everywhere: there is nothing to draw.")
+    else:
+        heatmaps.show_colour_bar(style.colours, overlays.tops[0], "colour-bar-score")
+    st.caption(f"ExcitationBP: c-MWP of ŷ of {name} itself.", help=HELP["c-MWP"])
+    return overlays
+
+
+def show_map_controls(workspace: "Workspace") -> MapStyle:
+    """Show in the sidebar how heatmaps are drawn."""
+    return sidebar.show_map_controls(list(workspace.backbone.stops))
+
+
+def show_contributions_title(entry: ModuleEntry) -> None:
+    """Head the figure of contributions."""
+    name = escape_markdown(format_category(entry.category))
+    st.markdown(f"##### What adds up to the score of {name}", help=HELP["contribution"])
+
+
+def show_score_only(workspace: "Workspace", photo: OwnPhoto) -> None:
+    """Show what can be said without any module, and how to train one."""
+    index = int(ask(workspace, photo).order[0])
+    category = workspace.dataset.categories[index]
+    style = show_map_controls(workspace)
+    left, right = st.columns([5, 6], gap="large")
+    with left, st.spinner("Tracing the score back to the photo's pixels …"):
+        show_score_map(workspace, category, photo, style)
+    with right:
+        path, name = shlex.quote(str(workspace.path)), format_category(category)
+        st.info(
+            "This is where the network's highest score comes from. What speaks for and against it "
+            "takes a module, and this workspace has none yet. Train one, then reload this page:"
+        )
+        st.code(
+            f"python -m explorer train {path} --category {shlex.quote(name)}",
+            language="bash",
+            wrap_lines=True,
+        )

@@ -1,0 +1,165 @@
+"""A visitor's photo explained, to take along: pictures, numbers and, without the photo, a link."""
+
+import io
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from explorer.analysis.locality import compute_locality
+from explorer.data.cub import format_category
+from explorer.layout import ModuleEntry, format_run
+from explorer.ui import cached, exports, heatmaps, links, state, your_photo_parts
+from explorer.ui.sidebar import name_categories
+from explorer.ui.state import MapStyle
+from explorer.ui.your_photo import EXPLAINED, EXPLAINED_RUN, draw, explain, explain_score
+from explorer.ui.your_photo_intake import SAMPLE_KEY, SOURCE
+from explorer.ui.your_photo_state import SAMPLE, OwnPhoto
+from explorer.ui.your_photo_verdict import ask
+
+if TYPE_CHECKING:
+    from explorer.workspace import Workspace
+
+
+def make_stem(entry: ModuleEntry, photo: OwnPhoto) -> str:
+    """Name files after the photo, the explained category and the module."""
+    name = photo.name.rpartition(".")[0] or photo.name
+    what = "sample" if photo.source == SAMPLE else "your-photo"
+    return exports.make_stem(what, name[:60], format_category(entry.category), entry.run)
+
+
+def show_downloads(
+    workspace: "Workspace", entry: ModuleEntry, photo: OwnPhoto, style: MapStyle, feature: int
+) -> None:
+    """Show the buttons for pictures and numbers; files are made when asked for."""
+    stem = make_stem(entry, photo)
+    with st.container(horizontal=True):
+        st.download_button(
+            f"Picture of x-feature {feature + 1} (PNG)",
+            data=partial(draw_feature_png, workspace, entry, photo, style, feature),
+            file_name=f"{stem}_x-feature-{feature + 1}_{style.layer}_{style.colours}.png",
+            mime="image/png",
+            icon=":material/image:",
+            on_click="ignore",
+            key="download-png",
+        )
+        st.download_button(
+            "All pictures (ZIP)",
+            data=partial(make_pictures, workspace, entry, photo, style),
+            file_name=f"{stem}_{style.layer}_{style.colours}_pictures.zip",
+            mime="application/zip",
+            icon=":material/photo_library:",
+            on_click="ignore",
+            key="download-zip",
+            help="Every x-feature and ExcitationBP of the score, each as a PNG.",
+        )
+        st.download_button(
+            "Raw maps and numbers (NPZ)",
+            data=partial(make_arrays, workspace, entry, photo, style.layer),
+            file_name=f"{stem}_{style.layer}_raw.npz",
+            mime="application/zip",
+            icon=":material/data_array:",
+            on_click="ignore",
+            key="download-npz",
+            help="Read it with `numpy.load`; the maps in it are neither normalised nor smoothed.",
+        )
+
+
+def draw_feature_png(
+    workspace: "Workspace", entry: ModuleEntry, photo: OwnPhoto, style: MapStyle, feature: int
+) -> bytes:
+    """Draw one map (`feature` from 0) over the photo as a PNG without loss."""
+    maps = explain(workspace, entry, photo, style.layer).maps
+    top = draw(photo, maps, style, cached.make_module_key(workspace, entry)).tops[feature]
+    return cached.draw_map_png(photo.image, maps[feature], style, top)
+
+
+def make_pictures(
+    workspace: "Workspace", entry: ModuleEntry, photo: OwnPhoto, style: MapStyle
+) -> bytes:
+    """Pack all maps over the photo, and that of the score, as PNGs in a ZIP."""
+    count = len(explain(workspace, entry, photo, style.layer).x_features)
+    files = {
+        f"x-feature-{feature + 1}.png": draw_feature_png(workspace, entry, photo, style, feature)
+        for feature in range(count)
+    }
+    heat = explain_score(workspace, entry.category, photo, style.layer)
+    top = cached.draw_maps(photo.image, heat[np.newaxis], style).tops[0]
+    files["excitation-bp-of-the-score.png"] = cached.draw_map_png(photo.image, heat, style, top)
+    return exports.make_zip(files)
+
+
+def make_arrays(workspace: "Workspace", entry: ModuleEntry, photo: OwnPhoto, layer: str) -> bytes:
+    """Pack what was computed of the photo, but not the photo, as NPZ without pickles.
+
+    Returns
+    -------
+    bytes
+        ``raw_maps`` (K, h, w) and ``score_map`` (h, w), c-MWP as computed, non-negative, at the
+        grid of ``map_layer``; ``x_features``, ``contributions`` (K,), which add up to ``y_bar``;
+        ``y_hat``; ``logits`` and ``softmax`` (C,) of ``categories``; ``category``,
+        ``module_run``, ``photo_name``, ``photo_sha256``, ``photo_size`` (height, width),
+        ``classifier_sha256``. Where parts have been placed also ``box`` (x, y, width, height),
+        ``points`` (P, 2), NaN where not visible, of ``part_names``; ``part_histogram`` (K, P);
+        ``share_outside_box``, ``locality`` and ``locality_is_defined`` (K,).
+    """
+    explanation, answer = explain(workspace, entry, photo, layer), ask(workspace, photo)
+    arrays = {
+        "raw_maps": explanation.maps,
+        "score_map": explain_score(workspace, entry.category, photo, layer),
+        "map_layer": np.array(explanation.stop),
+        "x_features": explanation.x_features,
+        "contributions": explanation.contributions,
+        "y_bar": np.array(explanation.y_bar),
+        "y_hat": np.array(explanation.y_hat),
+        "logits": answer.logits,
+        "softmax": answer.shares,
+        "categories": np.array(workspace.dataset.categories),
+        "category": np.array(entry.category),
+        "module_run": np.array(entry.run),
+        "photo_name": np.array(photo.name),
+        "photo_sha256": np.array(photo.digest),
+        "photo_size": np.array(photo.image.shape[:2]),
+        "classifier_sha256": np.array(workspace.settings.classifier_sha256),
+    }
+    if photo.marks.points:
+        names = workspace.dataset.part_names
+        found = your_photo_parts.measure(workspace, entry, photo, layer)
+        locality, is_defined = compute_locality(found.values)
+        arrays |= {
+            "box": np.array(photo.marks.box),
+            "points": your_photo_parts.make_parts(photo, len(names)).points,
+            "part_names": np.array(names),
+            "part_histogram": found.values,
+            "share_outside_box": found.outside,
+            "locality": locality,
+            "locality_is_defined": is_defined,
+        }
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def show_link(
+    workspace: "Workspace", entry: ModuleEntry, photo: OwnPhoto, style: MapStyle, feature: int
+) -> None:
+    """Show what a link can hold: all choices, but no photo of one's own."""
+    names = name_categories(workspace.dataset.categories)
+    params: dict[str, str | int] = {SOURCE: photo.source}
+    if photo.source == SAMPLE:
+        params[SAMPLE_KEY] = photo.name
+    params |= {EXPLAINED: names[entry.category], EXPLAINED_RUN: format_run(entry.run)}
+    selection = state.get_selection()
+    if selection is not None:
+        params |= links.make_module_params(workspace, selection.entry)
+    params |= {
+        state.FEATURE: heatmaps.name_feature(feature),
+        your_photo_parts.MEASURE: str(bool(st.session_state.get(your_photo_parts.MEASURE))).lower(),
+    }
+    links.show_link(params | links.make_style_params(style))
+    if photo.source != SAMPLE:
+        st.caption(
+            "All but your photo: a link cannot hold it, for nobody but you has it. Whoever opens "
+            "the link finds the same choices and brings a photo of their own."
+        )

@@ -1,0 +1,128 @@
+"""Where a visitor says the bird and its parts are, with a way back from every step."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Box = tuple[float, float, float, float]
+Point = tuple[float, float]
+
+_MOST_STEPS = 100
+_SMALLEST_BOX = 2.0
+_USUAL_MARGIN = 0.05
+
+
+@dataclass(eq=False)
+class Marks:
+    """A box and parts on a photo, in its pixels.
+
+    Attributes
+    ----------
+    width, height : int
+        Of the photo.
+    box : tuple of float
+        (x, y, width, height), within the photo.
+    points : dict
+        Index of a part to its (x, y), within the photo; parts that are not there are not visible.
+    version : int
+        Grows with every change but those made in the table, which is drawn anew for each.
+    """
+
+    width: int
+    height: int
+    box: Box = (0.0, 0.0, 0.0, 0.0)
+    points: dict[int, Point] = field(default_factory=dict)
+    version: int = 0
+    _history: list[tuple[Box, dict[int, Point]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Begin with a box a little smaller than the photo where none is given."""
+        if not self.box[2] or not self.box[3]:
+            x, y = _USUAL_MARGIN * self.width, _USUAL_MARGIN * self.height
+            self.box = (x, y, self.width - 2 * x, self.height - 2 * y)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step to take back."""
+        return bool(self._history)
+
+    def place(self, part: int, x: float, y: float) -> None:
+        """Put a part on the photo, or move it; what lies outside is moved to the border."""
+        if math.isfinite(x) and math.isfinite(y):
+            self._remember()
+            self.points[part] = self._clip(x, y)
+            self.version += 1
+
+    def hide(self, part: int) -> None:
+        """Take a part off the photo."""
+        if part in self.points:
+            self._remember()
+            del self.points[part]
+            self.version += 1
+
+    def set_box(self, left: float, top: float, right: float, bottom: float) -> None:
+        """Set the box by its edges, in any order; it keeps at least two pixels each way."""
+        if not all(map(math.isfinite, (left, top, right, bottom))):
+            return
+        (left, top), (right, bottom) = (
+            self._clip(min(left, right), min(top, bottom)),
+            self._clip(max(left, right), max(top, bottom)),
+        )
+        left, top = min(left, self.width - _SMALLEST_BOX), min(top, self.height - _SMALLEST_BOX)
+        self._remember()
+        self.box = (
+            left,
+            top,
+            max(right - left, _SMALLEST_BOX),
+            max(bottom - top, _SMALLEST_BOX),
+        )
+        self.version += 1
+
+    def apply_table(
+        self, base: Mapping[int, Point], edits: Mapping[int, Mapping[str, Any]]
+    ) -> None:
+        """Take over what was typed in the table.
+
+        Parameters
+        ----------
+        base : Mapping
+            The points that the table was drawn from.
+        edits : Mapping
+            Row, which is the part's index, to the cells that were changed: ``seen``, ``x``, ``y``.
+        """
+        points = dict(base)
+        for part, cells in edits.items():
+            x, y = points.get(part, (self.width / 2, self.height / 2))
+            x, y = (
+                float(old if cells.get(name) is None else cells[name])
+                for name, old in (("x", x), ("y", y))
+            )
+            # Whoever types a place means that the part can be seen there.
+            if not cells.get("seen", part in points or "x" in cells or "y" in cells):
+                points.pop(part, None)
+            elif math.isfinite(x) and math.isfinite(y):
+                points[part] = self._clip(x, y)
+        if points != self.points:
+            self._remember()
+            self.points = points
+
+    def undo(self) -> None:
+        """Take the last step back."""
+        if self._history:
+            self.box, self.points = self._history.pop()
+            self.version += 1
+
+    def clear(self) -> None:
+        """Take all parts off the photo; the box stays."""
+        if self.points:
+            self._remember()
+            self.points = {}
+            self.version += 1
+
+    def _remember(self) -> None:
+        self._history.append((self.box, dict(self.points)))
+        del self._history[:-_MOST_STEPS]
+
+    def _clip(self, x: float, y: float) -> Point:
+        return min(max(x, 0.0), float(self.width)), min(max(y, 0.0), float(self.height))

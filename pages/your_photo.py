@@ -1,0 +1,110 @@
+"""A visitor's own photo: what the network says of it, how far to believe that, and why."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from explorer.ui import (
+    cached,
+    components,
+    empty,
+    heatmaps,
+    state,
+    your_photo,
+    your_photo_downloads,
+    your_photo_intake,
+    your_photo_parts,
+    your_photo_verdict,
+)
+from explorer.ui.your_photo_state import SAMPLE, OwnPhoto
+
+if TYPE_CHECKING:
+    from explorer.layout import ModuleEntry
+    from explorer.workspace import Workspace
+
+
+def show_page() -> None:
+    """Take a photo, show it at once, then what has to be computed of it."""
+    workspace = empty.open_workspace_or_say_why()
+    if workspace is None:
+        return
+    if not workspace.settings.classifier_sha256:
+        empty.show_next_step(workspace)
+        return
+    components.load_page_style("your_photo")
+    st.title("Your photo", anchor=False)
+    st.markdown("Show the network a bird of your own: what does it take it for, and why?")
+    photo = your_photo_intake.show_intake(workspace)
+    if photo is None or photo.source != SAMPLE:
+        your_photo_verdict.show_painted_note(workspace)
+    if photo is None:
+        return
+    entries = workspace.list_modules()
+    left, right = st.columns([5, 6], gap="large")
+    with left:
+        your_photo_intake.show_photo(photo)
+        if photo.source != SAMPLE:
+            your_photo_intake.show_own_buttons(photo)
+    with right:
+        verdict = st.container()
+        with st.spinner("Asking the network …"):
+            your_photo_verdict.show_scores(workspace, photo)
+    with components.error_boundary("The network's scores are shown all the same."):
+        judgement, neighbours = your_photo_verdict.judge(workspace, photo)
+        with verdict:
+            your_photo_verdict.show_verdict(workspace, photo, judgement)
+        selection = state.get_selection()
+        your_photo_verdict.show_neighbours(
+            workspace, None if selection is None else selection.entry, neighbours
+        )
+    st.header("Why?", anchor=False)
+    if not entries:
+        your_photo.show_score_only(workspace, photo)
+        return
+    entry = your_photo.choose_module(workspace, photo, entries)
+    with components.error_boundary("Choose another category or module above, or mend it."):
+        show_explanation(workspace, entry, photo)
+
+
+def show_explanation(workspace: "Workspace", entry: "ModuleEntry", photo: OwnPhoto) -> None:
+    """Show one category's x-features on the photo, beside the network's own score of it."""
+    style = your_photo.show_map_controls(workspace)
+    with st.spinner("Tracing the x-features back to the photo's pixels …"):
+        explanation = your_photo.explain(workspace, entry, photo, style.layer)
+        key = cached.make_module_key(workspace, entry)
+        overlays = your_photo.draw(photo, explanation.maps, style, key)
+    left, right = st.columns(2, gap="large")
+    with left:
+        your_photo.show_contributions_title(entry)
+        heatmaps.show_contributions(explanation)
+        components.show_scores(explanation.y_hat, explanation.y_bar)
+    with right:
+        st.markdown("##### Where that score comes from")
+        your_photo.show_score_map(workspace, entry.category, photo, style)
+
+    st.header("What each x-feature looks at", anchor=False)
+    feature = heatmaps.choose_feature(explanation, cached.load_metrics(workspace, entry))
+    heatmaps.show_tiles(explanation, overlays, feature, style)
+    heatmaps.show_drawing_note(explanation, style)
+
+    st.header(f"{heatmaps.name_feature(feature)} up close", anchor=False)
+    left, right = st.columns(2, gap="large")
+    with left:
+        heatmaps.show_large(explanation, overlays, feature, style)
+    with right:
+        is_measured = your_photo_parts.choose_parts()
+        if is_measured:
+            your_photo_parts.show_histogram(workspace, entry, photo, style.layer, feature)
+    if is_measured:
+        st.header("Where the bird and its parts are", anchor=False)
+        your_photo_parts.show_marks(photo, workspace.dataset.part_names)
+        if photo.marks.points:
+            your_photo_parts.show_partition(workspace, entry, photo, feature)
+
+    st.header("Take it along", anchor=False)
+    your_photo_downloads.show_downloads(workspace, entry, photo, style, feature)
+    your_photo_downloads.show_link(workspace, entry, photo, style, feature)
+
+
+with components.error_boundary("Choose another photo, or mend the workspace and reload."):
+    show_page()
