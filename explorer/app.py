@@ -13,9 +13,15 @@ st.set_page_config(
 st.logo(str(ASSETS_DIR / "logo.svg"), size="large", icon_image=str(ASSETS_DIR / "icon.svg"))
 page = st.navigation(
     {
+        "": [
+            st.Page(
+                PAGES_DIR / "overview.py", title="Overview", icon=":material/home:", default=True
+            ),
+        ],
         "Explore": [
-            st.Page(PAGES_DIR / "photo.py", title="Photo", icon=":material/photo:", default=True),
+            st.Page(PAGES_DIR / "category.py", title="Category", icon=":material/category:"),
             st.Page(PAGES_DIR / "x_feature.py", title="X-feature", icon=":material/search:"),
+            st.Page(PAGES_DIR / "photo.py", title="Photo", icon=":material/photo:"),
             st.Page(PAGES_DIR / "your_photo.py", title="Your photo", icon=":material/upload:"),
         ],
         "Judge": [

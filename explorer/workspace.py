@@ -214,7 +214,11 @@ class Workspace:
         return (yield from load_or_compute_features(folder, self.backbone, photos))
 
     def measure_classifier(self) -> Generator[Progress, None, dict[str, Any]]:
-        """Measure and store top-1 accuracy on the photos it was and was not trained on."""
+        """Measure and store top-1 accuracy on the photos it was and was not trained on.
+
+        ``category_accuracies`` holds that on each category's own held-out photos, in the order of
+        the data set; None where a category has none.
+        """
         features = yield from self.compute_features()
         labels = np.array([photo.category_index for photo in self.dataset.photos])
         is_right = features.logits.argmax(axis=1) == labels
@@ -225,6 +229,10 @@ class Workspace:
             "train_accuracy": _compute_mean(is_right[~is_test]),
             "test_accuracy": _compute_mean(is_right[is_test]),
             "test_photos": int(is_test.sum()),
+            "category_accuracies": [
+                _compute_mean(is_right[is_test & (labels == index)])
+                for index in range(len(self.dataset.categories))
+            ],
         }
         write_json(self.path / METRICS_FILE, measured)
         return measured

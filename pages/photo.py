@@ -72,7 +72,9 @@ def show_x_features(
     metrics = cached.load_metrics(workspace, entry)
     part_names = workspace.dataset.part_names
     st.header("What each x-feature looks at", anchor=False)
-    feature = heatmaps.choose_feature(explanation, metrics)
+    feature = heatmaps.choose_feature(
+        len(explanation.x_features), metrics, "x-feature to look at closely"
+    )
     overlays = cached.draw_overlays(workspace, entry, photo, style)
     score = cached.draw_score_overlay(workspace, entry.category, photo, style)
     heatmaps.show_tiles(explanation, overlays, feature, style, score=score, off=off)

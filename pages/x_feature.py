@@ -1,9 +1,7 @@
 """One x-feature: what it fires on, what it adds to the score, and what it may be called."""
 
-import numpy as np
 import streamlit as st
 
-from explorer.config import ExplorerError
 from explorer.ui import (
     cached,
     components,
@@ -17,7 +15,7 @@ from explorer.ui import (
     x_feature_photos,
     x_feature_rebuilding,
 )
-from explorer.ui.heatmaps import name_feature
+from explorer.ui.heatmaps import choose_feature, name_feature
 from explorer.ui.state import MapStyle
 from explorer.ui.x_feature import Subject
 
@@ -35,13 +33,9 @@ def show_page() -> None:
         layers = list(workspace.backbone.stops)
     module_scores = scores.score_module(workspace, entry)
     style = sidebar.show_map_controls(layers)
-    try:
-        metrics = cached.load_metrics(workspace, entry)
-    except ExplorerError:  # told where they are shown
-        metrics = None
-    split = cached.load_split(workspace, entry)
-    sides = np.array([split.name_side(int(image_id)) for image_id in module_scores.image_ids])
-    feature = x_feature.choose_feature(module_scores.x_features.shape[1], metrics)
+    metrics = cached.load_metrics_or_none(workspace, entry)
+    sides = cached.load_split(workspace, entry).name_sides(module_scores.image_ids)
+    feature = choose_feature(module_scores.x_features.shape[1], metrics)
     notes_place = st.container()
     with notes_place:
         notes = x_feature_notes.load_or_tell(entry)

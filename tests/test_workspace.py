@@ -330,6 +330,11 @@ def test_classifier_is_measured_on_both_sides(workspace: Workspace, run: Run) ->
     assert measured["test_photos"] == 12
     assert measured["test_accuracy"] == pytest.approx(workspace.classifier_report["test_accuracy"])
     assert 0 <= measured["train_accuracy"] <= 1
+    held_out = [photo.category for photo in workspace.held_out]
+    counts = [held_out.count(category) for category in workspace.dataset.categories]
+    right = np.multiply(measured["category_accuracies"], counts)
+    assert right.sum() == pytest.approx(12 * measured["test_accuracy"])
+    np.testing.assert_allclose(right, np.round(right))
 
 
 def test_a_module_that_was_split_on_other_photos_is_refused(own_workspace: Path, run: Run) -> None:

@@ -1,4 +1,4 @@
-"""An x-feature's bars: its locality beside the others', and what it rebuilds of Z."""
+"""Bars of x-features: what they add to the score, their locality, and what they rebuild of Z."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,88 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
 from explorer.render.density import CHOSEN_COLOUR
-from explorer.render.style import MODULE_COLOUR, TEXT_COLOUR, style_figure
+from explorer.render.style import (
+    LOWERING_COLOUR,
+    MODULE_COLOUR,
+    RAISING_COLOUR,
+    TEXT_COLOUR,
+    style_figure,
+)
+
+
+def render_mean_contributions(
+    contributions: ArrayLike,
+    names: Sequence[str],
+    *,
+    text_colour: str = TEXT_COLOUR,
+) -> go.Figure:
+    """Draw what every x-feature adds to the score on average, and on each photo.
+
+    Parameters
+    ----------
+    contributions : array_like, shape (M, K), float
+        vₙEₙ on M photos, at least one, signed, in the unit of the score.
+    names : sequence of str
+        K names in the order in which they are drawn from the top, as HTML.
+    text_colour : str
+        CSS colour of all words.
+
+    Returns
+    -------
+    Figure
+        A bar an x-feature for the mean, and over it a faint point for every photo.
+
+    Raises
+    ------
+    ValueError
+        When lengths differ, there is no photo, or a number is not finite.
+    """
+    values = np.asarray(contributions, dtype=np.float64)
+    if values.ndim != 2 or values.shape[1] != len(names) or not len(values):
+        raise ValueError(f"{len(names)} names do not fit contributions {values.shape}")
+    if not np.isfinite(values).all():
+        raise ValueError("contributions must be finite")
+    means = values.mean(axis=0)
+    rows = list(range(len(names)))
+    colours = [RAISING_COLOUR if mean >= 0 else LOWERING_COLOUR for mean in means]
+    figure = go.Figure(
+        [
+            go.Bar(
+                x=means,
+                y=rows,
+                orientation="h",
+                marker={"color": colours, "line": {"width": 0}},
+                customdata=list(names),
+                hovertemplate="%{customdata}: %{x:+.3f} on average<extra></extra>",
+            ),
+            go.Scatter(
+                x=values.T.ravel(),
+                y=np.repeat(rows, len(values)),
+                mode="markers",
+                marker={
+                    "symbol": "line-ns",
+                    "size": 12,
+                    "line": {"width": 1.5, "color": text_colour},
+                    "opacity": 0.6,
+                },
+                hovertemplate="one photo: %{x:+.3f}<extra></extra>",
+            ),
+        ]
+    )
+    _write_numbers(figure, [f"{mean:+.2f}".replace("-", "−") for mean in means + 0.0])
+    style_figure(figure, "", 56 + 40 * len(names), text_colour)
+    low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
+    span = (high - low) or 1.0
+    # Room at the right for the numbers.
+    figure.update_xaxes(
+        range=[low - 0.03 * span, high + 0.22 * span],
+        showgrid=False,
+        zeroline=True,
+        zerolinecolor=text_colour,
+    )
+    figure.update_layout(margin={"t": 16})
+    _label_rows(figure, names)
+    return figure
 
 
 def render_localities(

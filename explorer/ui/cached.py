@@ -16,6 +16,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from explorer.analysis.locality import PartHistogram
+from explorer.config import ExplorerError
 from explorer.layout import RESULTS_FOLDER, RESULTS_NAME, SANITY_NAME, SETTINGS_FILE, ModuleEntry
 from explorer.render.colour_maps import encode_png
 from explorer.render.heatmap import compute_display_map, compute_shared_scale, render_overlay
@@ -67,6 +68,10 @@ class SplitSides:
         if image_id in self.test:
             return "test"
         return "train" if image_id in self.train else "unused"
+
+    def name_sides(self, image_ids: NDArray[np.int64]) -> NDArray[np.str_]:
+        """Return the same for many photos, in their order."""
+        return np.array([self.name_side(int(image_id)) for image_id in image_ids], dtype=np.str_)
 
 
 def load_split(workspace: "Workspace", entry: ModuleEntry) -> SplitSides:
@@ -309,6 +314,14 @@ def _load_metrics(
     mtime_ns: int,  # noqa: ARG001
 ) -> Mapping[str, Any] | None:
     return _workspace.load_metrics(_entry)
+
+
+def load_metrics_or_none(workspace: "Workspace", entry: ModuleEntry) -> Mapping[str, Any] | None:
+    """Read a module's measures; None also where they are damaged, which is told where they show."""
+    try:
+        return load_metrics(workspace, entry)
+    except ExplorerError:
+        return None
 
 
 def load_results(workspace: "Workspace") -> "Results | None":

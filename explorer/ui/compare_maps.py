@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from explorer.analysis.pairing import Pair
 from explorer.config import PAGES_DIR
-from explorer.ui import cached, components, links, picker, scores, state
+from explorer.ui import cached, choices, components, links, picker, scores, state
 from explorer.ui.cached import Overlays
 from explorer.ui.compare import GRADIENT, LEFT, PAGE, Side, load_sides_of_split
 from explorer.ui.gallery import name_photo
@@ -48,13 +48,8 @@ def choose_photos(
         leading = left if left.entry is not None or right.entry is None else right
         split = load_sides_of_split(workspace, leading)
         photos = picker.sort_photos(workspace.dataset.photos_of(category), split)
-        page_count = max(1, -(-len(photos) // PHOTOS_A_PAGE))
-        state.check_param(PAGE, map(str, range(1, page_count + 1)), "page of photos")
-        if st.session_state.get(PAGE, 1) > page_count:
-            _show_first_page()
-        page = st.pagination(page_count, key=PAGE, bind=state.BIND)
-    start = (page - 1) * PHOTOS_A_PAGE
-    return category, photos, photos[start : start + PHOTOS_A_PAGE]
+        shown = choices.choose_page(PAGE, len(photos), PHOTOS_A_PAGE, "page of photos")
+    return category, photos, photos[shown.start : shown.stop]
 
 
 def _show_first_page() -> None:

@@ -92,8 +92,13 @@ def format_share(value: float | None) -> str:
 
 
 def show_figure(
-    figure: go.Figure, alt: str, key: str, numbers: Mapping[str, Sequence[object]] | None = None
-) -> None:
+    figure: go.Figure,
+    alt: str,
+    key: str,
+    numbers: Mapping[str, Sequence[object]] | None = None,
+    *,
+    is_clickable: bool = False,
+) -> Any | None:
     """Show a figure that keeps to its column and does not trap fingers.
 
     Parameters
@@ -106,15 +111,39 @@ def show_figure(
         Key of the element, no two alike on a page; also names what is downloaded.
     numbers : Mapping, optional
         Column to values: what the figure was drawn from, offered as CSV below it.
+    is_clickable : bool
+        Whether a click on a point runs the page again.
+
+    Returns
+    -------
+    object or None
+        ``customdata`` of the point that was clicked; None where none was.
     """
     # Streamlit paints names on axes in a pale grey of its own.
     figure.update_xaxes(tickfont={"color": get_text_colour()})
     figure.update_yaxes(tickfont={"color": get_text_colour()})
     stem = f"srae-{key.removeprefix('figure-')}"
     config = {**PLOTLY_CONFIG, "toImageButtonOptions": {"format": "svg", "filename": stem}}
-    st.plotly_chart(figure, width="stretch", theme="streamlit", config=config, alt=alt, key=key)
+    shown = st.plotly_chart(
+        figure,
+        width="stretch",
+        theme="streamlit",
+        config=config,
+        alt=alt,
+        key=key,
+        on_select="rerun" if is_clickable else "ignore",
+        selection_mode="points",
+    )
     if numbers is not None:
         exports.show_numbers(numbers, stem)
+    return _read_clicked(shown) if is_clickable else None
+
+
+def _read_clicked(shown: Any) -> Any | None:
+    points = shown["selection"]["points"]
+    data = points[0].get("customdata") if points else None
+    # A number may arrive wrapped: Plotly takes a point's data for a list of columns.
+    return data[0] if isinstance(data, list) and data else data
 
 
 def track(items: Collection[T], label: str) -> Iterator[T]:

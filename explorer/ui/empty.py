@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from explorer.workspace import Workspace
 
 
-def open_workspace_or_say_why() -> "Workspace | None":
-    """Open the workspace; where that fails, show the reason and what to do, and return None."""
+def open_workspace_or_say_why(*, below_title: bool = False) -> "Workspace | None":
+    """Open the workspace; where that fails, show the reason and what to do, and return None.
+
+    With `below_title`, the page has a title already, and this is a section of it.
+    """
     try:
         return cached.open_workspace()
     except ExplorerError as error:
-        st.title("No workspace yet", anchor=False)
+        _show_heading("No workspace yet", below_title=below_title)
         st.error(escape_markdown(str(error)), icon=":material/error:")
     path = shlex.quote(str(state.get_workspace_path()))
     st.markdown("Build the demo with painted birds (some minutes, nothing is downloaded):")
@@ -46,15 +49,15 @@ def open_selection_or_say_why() -> "tuple[Workspace, Selection] | None":
     return workspace, selection
 
 
-def show_next_step(workspace: "Workspace") -> None:
+def show_next_step(workspace: "Workspace", *, below_title: bool = False) -> None:
     """Say what a workspace without modules lacks, and the command that makes it."""
     path = shlex.quote(str(workspace.path))
     if not workspace.settings.classifier_sha256:
-        st.title("No network yet", anchor=False)
+        _show_heading("No network yet", below_title=below_title)
         st.info("This workspace has birds but no classifier to explain. Train one:")
         _show_command(f"python -m explorer finetune {path}")
         return
-    st.title("No module yet", anchor=False)
+    _show_heading("No module yet", below_title=below_title)
     st.info("The network is ready. An explanation needs a module for a category; train one:")
     example = shlex.quote(format_category(workspace.dataset.categories[0]))
     _show_command(f"python -m explorer train {path} --category {example}")
@@ -65,6 +68,11 @@ def show_no_metrics(workspace: "Workspace") -> None:
     """Say that a module has not been measured, and the command that does."""
     st.info("This module has not been measured yet. Measure all modules, then reload this page:")
     _show_command(f"python -m explorer evaluate {shlex.quote(str(workspace.path))}")
+
+
+def _show_heading(text: str, *, below_title: bool) -> None:
+    show = st.header if below_title else st.title
+    show(text, anchor=False)
 
 
 def _show_command(command: str) -> None:

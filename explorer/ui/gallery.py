@@ -32,6 +32,8 @@ class Tile:
         What is to be said of it, in Markdown.
     params : Mapping
         What the Photo page's address shall choose beyond module and photo.
+    above : str
+        What stands above the picture, in Markdown; empty for nothing.
     """
 
     photo: "Photo"
@@ -39,6 +41,7 @@ class Tile:
     alt: str
     text: str
     params: Mapping[str, str] = field(default_factory=dict)
+    above: str = ""
 
 
 def show_gallery(
@@ -47,15 +50,57 @@ def show_gallery(
     """Show photos in a grid, as many in a row as fit; each leads to its page under `entry`."""
     with st.container(key=f"gallery-{key}"):
         for tile in tiles:
-            with st.container(key=f"gallery-tile-{key}-{tile.photo.image_id}", gap="xxsmall"):
-                st.image(tile.picture, width="stretch", alt=tile.alt)
-                st.page_link(
-                    PAGES_DIR / "photo.py",
-                    label=escape_markdown(name_photo(workspace, tile.photo)),
-                    query_params=links.make_photo_params(workspace, entry, tile.photo)
-                    | dict(tile.params),
-                )
-                st.markdown(tile.text)
+            show_tile(
+                f"{key}-{tile.photo.image_id}",
+                tile.picture,
+                tile.alt,
+                page="photo",
+                label=name_photo(workspace, tile.photo),
+                params=links.make_photo_params(workspace, entry, tile.photo) | dict(tile.params),
+                text=tile.text,
+                above=tile.above,
+            )
+
+
+def show_tile(
+    key: str,
+    picture: bytes,
+    alt: str,
+    *,
+    page: str,
+    label: str,
+    params: Mapping[str, str],
+    text: str,
+    above: str = "",
+) -> None:
+    """Show one picture of a gallery, the way to a page below it, and what is to be said of it.
+
+    Parameters
+    ----------
+    key : str
+        No two alike on a page.
+    picture : bytes
+        Encoded.
+    alt : str
+        What the picture shows, for whoever cannot see it.
+    page : str
+        Name of a script in ``pages/``.
+    label : str
+        Of the link, in plain words.
+    params : Mapping
+        What the page's address shall choose.
+    text, above : str
+        What is to be said below the link and above the picture, in Markdown; empty for nothing.
+    """
+    with st.container(key=f"gallery-tile-{key}", gap="xxsmall"):
+        if above:
+            st.markdown(above)
+        st.image(picture, width="stretch", alt=alt)
+        st.page_link(
+            PAGES_DIR / f"{page}.py", label=escape_markdown(label), query_params=dict(params)
+        )
+        if text:
+            st.markdown(text)
 
 
 def name_photo(workspace: "Workspace", photo: "Photo") -> str:

@@ -14,6 +14,7 @@ from explorer.render.figures import render_contributions, render_part_histogram,
 from explorer.render.pixels import render_pixels
 from explorer.ui import components, state
 from explorer.ui.cached import Overlays
+from explorer.ui.choices import choose_one
 from explorer.ui.pictures import fit_for_display
 from explorer.ui.state import MapStyle
 from explorer.ui.words import HELP
@@ -31,18 +32,19 @@ def name_feature(feature: int) -> str:
     return f"x-feature {feature + 1}"
 
 
-def choose_feature(explanation: "Explanation", metrics: Mapping[str, Any] | None) -> int:
-    """Let one x-feature be chosen, and return it, counted from 0.
+def choose_feature(count: int, metrics: Mapping[str, Any] | None, label: str = "x-feature") -> int:
+    """Let one of `count` x-features be chosen, and return it, counted from 0.
 
     At first it is the one that adds most to the category's test photos, or 1 if that is unknown.
     """
-    features = list(range(len(explanation.x_features)))
+    features = list(range(count))
     usual = 0
-    if metrics is not None and len(metrics["test"]["mean_contribution"]) == len(features):
+    if metrics is not None and len(metrics["test"]["mean_contribution"]) == count:
         usual = int(np.argmax(metrics["test"]["mean_contribution"]))
     state.check_param(state.FEATURE, map(name_feature, features), "x-feature")
+    # The address names it by this label, so that links outlive the names that people give.
     chosen = st.segmented_control(
-        "x-feature to look at closely",
+        label,
         features,
         default=usual,
         required=True,
@@ -50,6 +52,7 @@ def choose_feature(explanation: "Explanation", metrics: Mapping[str, Any] | None
         key=state.FEATURE,
         bind=state.BIND,
         help=HELP["x-feature"],
+        wrap=True,
     )
     return usual if chosen is None else chosen
 
@@ -156,18 +159,8 @@ def _describe_map(feature: int, explanation: "Explanation") -> str:
 
 def choose_look() -> str:
     """Let one map be seen as a picture or asked pixel by pixel, and return which."""
-    looks = [state.PICTURE, state.PIXELS]
-    state.check_param(state.LOOK, looks, "look")
-    chosen = st.segmented_control(
-        "Look at it as",
-        looks,
-        default=state.PICTURE,
-        required=True,
-        key=state.LOOK,
-        bind=state.BIND,
-        help=HELP["pixels"],
-    )
-    return str(chosen)
+    looks = (state.PICTURE, state.PIXELS)
+    return choose_one(state.LOOK, looks, "Look at it as", "look", HELP["pixels"])
 
 
 def show_large(

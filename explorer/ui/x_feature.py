@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -108,30 +108,6 @@ def name_in_figure(feature: int, names: Mapping[int, str]) -> str:
     name = names.get(feature, "")
     short = name if len(name) <= _LONGEST_LABEL else name[: _LONGEST_LABEL - 1] + "…"
     return html.escape(short) if short else name_feature(feature)
-
-
-def choose_feature(count: int, metrics: Mapping[str, Any] | None) -> int:
-    """Let one of `count` x-features be chosen, as on the Photo page; return it, counted from 0.
-
-    At first it is the one that adds most to the category's test photos, or 1 if that is unknown.
-    """
-    features = list(range(count))
-    usual = 0
-    if metrics is not None and len(metrics["test"]["mean_contribution"]) == count:
-        usual = int(np.argmax(metrics["test"]["mean_contribution"]))
-    state.check_param(state.FEATURE, map(name_feature, features), "x-feature")
-    # The address names it by this label, so that links outlive the names that people give.
-    chosen = st.segmented_control(
-        "x-feature",
-        features,
-        default=usual,
-        required=True,
-        format_func=name_feature,
-        key=state.FEATURE,
-        bind=state.BIND,
-        help=HELP["x-feature"],
-    )
-    return usual if chosen is None else chosen
 
 
 def load_weight(workspace: "Workspace", entry: ModuleEntry, feature: int) -> float:

@@ -13,6 +13,7 @@ from explorer.analysis.activation import compute_contribution_shares, draw_order
 from explorer.config import ExplorerError
 from explorer.data.cub import format_category
 from explorer.ui import cached, components, exports, state, x_feature
+from explorer.ui.choices import choose_one
 from explorer.ui.components import escape_markdown
 from explorer.ui.gallery import Tile, name_photo, show_gallery
 from explorer.ui.heatmaps import name_feature
@@ -78,10 +79,10 @@ class Choice:
 
 def choose_photos(subject: Subject) -> Choice:
     """Show the choice of photos, all of it in the address, and return it."""
-    order = _choose(ORDER, ORDERS, "Photos by", _ORDER_HELP, "order of photos")
+    order = choose_one(ORDER, ORDERS, "Photos by", "order of photos", _ORDER_HELP)
     with st.container(horizontal=True, vertical_alignment="bottom", key="x-feature-choice"):
-        among = _choose(AMONG, (ALL_BIRDS, OWN_CATEGORY), "Of which birds", None, "choice of birds")
-        side = _choose(SIDE, tuple(_SIDES), "Photos of the split", None, "side of the split")
+        among = choose_one(AMONG, (ALL_BIRDS, OWN_CATEGORY), "Of which birds", "choice of birds")
+        side = choose_one(SIDE, tuple(_SIDES), "Photos of the split", "side of the split")
         rows = find_rows(subject, among, side)
         values = compute_values(subject, order)[rows]
         is_by_chance = has_chance(values, descending=order != LOWEST)
@@ -91,22 +92,6 @@ def choose_photos(subject: Subject) -> Choice:
     picked = draw_order(values, draw, descending=order != LOWEST)[:_SHOWN]
     shown = tuple(rows[picked].tolist())
     return Choice(order, among, side, draw, shown, is_by_chance, len(rows))
-
-
-def _choose(
-    key: str, options: tuple[str, ...], label: str, help_text: str | None, what: str
-) -> str:
-    state.check_param(key, options, what)
-    chosen = st.segmented_control(
-        label,
-        list(options),
-        default=options[0],
-        required=True,
-        key=key,
-        bind=state.BIND,
-        help=help_text,
-    )
-    return str(chosen or options[0])
 
 
 def _choose_draw() -> int:

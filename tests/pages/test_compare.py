@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.analysis.pairing import Pair
 from explorer.nn.srae import ModuleSettings, apply_module
 from explorer.training.trainer import TrainingSettings
-from explorer.ui import compare
+from explorer.ui import compare, compare_maps
 from explorer.ui.compare import LEFT, RIGHT, Side
 from explorer.ui.compare_files import make_columns, make_pictures
 from explorer.ui.compare_measures import list_unpaired
@@ -245,12 +245,19 @@ def test_what_has_not_been_measured_is_said_once(own_workspace: Path, open_app: 
     assert "on average" in read_texts(app)
 
 
-def test_pages_of_photos(own_workspace: Path, open_app: OpenApp) -> None:
+def test_pages_of_photos(
+    own_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = open_app(own_workspace, "compare")
-    assert app.get("pagination")[0].value == 1
+    assert not app.get("pagination")  # all photos fit on one page
     assert "Test photo" in read_texts(app)
+    monkeypatch.setattr(compare_maps, "PHOTOS_A_PAGE", 3)
+    app = open_app(own_workspace, "compare", **{compare.PAGE: "2"})
+    assert app.get("pagination")[0].value == 2
+    assert not app.warning
     select(app, "Photos of").set_value("012.Lantern_bellied_Shrike").run()
     assert not app.error
+    assert app.get("pagination")[0].value == 1
     assert "Painted bird 45 with" in _read_alts(app)
 
 

@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
 
-from explorer.render.x_feature_bars import render_localities, render_rebuilding
+from explorer.render.x_feature_bars import (
+    render_localities,
+    render_mean_contributions,
+    render_rebuilding,
+)
 
 
 def read_words(figure) -> list[str]:
@@ -46,3 +50,26 @@ def test_lengths_must_fit() -> None:
         render_rebuilding([1], [0.5, 0.4], [0.1, 0.1])
     with pytest.raises(ValueError, match="do not fit"):
         render_rebuilding([], [], [])
+
+
+def test_means_and_every_photo() -> None:
+    figure = render_mean_contributions([[1.0, -4.0], [3.0, 0.0]], ["cap", "cap"])
+    bars, photos = figure.data
+    assert list(bars.x) == [2, -2]
+    assert list(bars.y) == [0, 1]  # two of the same name keep their own rows
+    assert bars.marker.color[0] != bars.marker.color[1]  # one raises, one lowers
+    points = set(zip(photos.x.tolist(), photos.y.tolist(), strict=True))
+    assert points == {(1, 0), (3, 0), (-4, 1), (0, 1)}
+    assert read_words(figure) == ["+2.00", "−2.00"]
+    low, high = figure.layout.xaxis.range
+    assert low < -4
+    assert high > 3
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [([[1.0]], "do not fit"), ([], "do not fit"), ([[1.0, np.nan]], "finite")],
+)
+def test_contributions_that_do_not_fit_are_refused(values: list, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        render_mean_contributions(values, ["a", "b"])

@@ -1,0 +1,95 @@
+"""One category: what matters most to its score, how well the score is copied, all its photos."""
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from explorer.ui import (
+    cached,
+    category,
+    category_photos,
+    components,
+    empty,
+    exports,
+    links,
+    scores,
+    sidebar,
+    state,
+    x_feature_notes,
+)
+from explorer.ui.components import escape_markdown
+from explorer.ui.heatmaps import choose_feature, name_feature
+from explorer.ui.state import MapStyle, Selection
+from explorer.ui.x_feature import Subject
+
+if TYPE_CHECKING:
+    from explorer.workspace import Workspace
+
+
+def show_page() -> None:
+    """Show the category's name at once, then what a network has to compute."""
+    opened = empty.open_selection_or_say_why()
+    if opened is None:
+        return
+    workspace, selection = opened
+    st.title(escape_markdown(selection.category_name), anchor=False)
+    introduction = st.container()
+    with st.spinner("Loading the network …"):
+        layers = list(workspace.backbone.stops)
+    module_scores = scores.score_module(workspace, selection.entry)
+    style = sidebar.show_map_controls(layers)
+    metrics = cached.load_metrics_or_none(workspace, selection.entry)
+    st.header("What matters most", anchor=False)
+    notes_place = st.container()
+    feature = choose_feature(module_scores.x_features.shape[1], metrics)
+    with notes_place:
+        notes = x_feature_notes.load_or_tell(selection.entry)
+    subject = Subject(
+        workspace,
+        selection.entry,
+        module_scores,
+        cached.load_split(workspace, selection.entry).name_sides(module_scores.image_ids),
+        {} if notes is None else notes.names,
+        feature,
+    )
+    with introduction:
+        category.show_introduction(subject)
+    show_sections(workspace, selection, subject, style)
+
+
+def show_sections(
+    workspace: "Workspace", selection: Selection, subject: Subject, style: MapStyle
+) -> None:
+    """Show x-features, scores and photos; one that fails leaves the others."""
+    left, right = st.columns([5, 7], gap="large")
+    with left, components.error_boundary():
+        category.show_ranking(subject)
+    with right, components.error_boundary():
+        category.show_examples(subject, style)
+    st.header("How well the module copies the score", anchor=False)
+    with components.error_boundary():
+        category.show_scatter(subject)
+    with components.error_boundary():
+        metrics = cached.load_metrics(workspace, subject.entry)
+        if metrics is None:
+            empty.show_no_metrics(workspace)
+        else:
+            components.show_module_measures(metrics, len(workspace.dataset.part_names))
+    st.header("All photos", anchor=False)
+    choice = category_photos.choose_photos()
+    category_photos.show_photos(subject, choice, style)
+    st.header("Take it along", anchor=False)
+    stem = exports.make_stem(selection.category_name, subject.entry.run, "photos")
+    exports.show_numbers(category.make_columns(subject), stem, "Every photo's numbers (CSV)")
+    links.show_link(
+        {
+            **links.make_module_params(workspace, subject.entry),
+            state.FEATURE: name_feature(subject.feature),
+            **choice.params,
+            **links.make_style_params(style),
+        }
+    )
+
+
+with components.error_boundary("Choose another category or module, or mend it and reload."):
+    show_page()

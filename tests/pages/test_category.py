@@ -1,0 +1,272 @@
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explorer import workspace as facade
+from explorer.scores import ModuleScores, score_photos
+from explorer.ui import cached, category, category_photos
+from explorer.ui.category_photos import Choice, compute_values, sort_rows
+from explorer.ui.exports import make_csv
+from explorer.ui.x_feature import Subject
+from explorer.workspace import Workspace
+
+OpenApp = Callable[..., AppTest]
+MEASURED, UNMEASURED = "Ember capped Finch", "Harebell capped Finch"
+PREFIX = "Painted bird "
+
+
+@pytest.fixture
+def open_page(open_app: OpenApp) -> OpenApp:
+    return lambda workspace, **params: open_app(workspace, "category", **params)
+
+
+def read_texts(app: AppTest) -> str:
+    kinds = (app.title, app.header, app.markdown, app.caption, app.info, app.warning, app.error)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def list_photos(app: AppTest) -> list[int]:
+    """Return the image ids of the gallery at the end, in their order on the page."""
+    labels = [link.proto.label for link in app.get("page_link")]
+    after = labels[next(n for n, label in enumerate(labels) if label.startswith("All about")) :]
+    return [int(label.removeprefix(PREFIX)) for label in after if label.startswith(PREFIX)]
+
+
+def make_subject(path: Path, feature: int = 0) -> Subject:
+    workspace = Workspace(path)
+    entry = workspace.list_modules()[0]
+    steps = workspace.compute_features()
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            scores: ModuleScores = score_photos(workspace, entry, stop.value)
+            break
+    sides = cached.load_split(workspace, entry).name_sides(scores.image_ids)
+    return Subject(workspace, entry, scores, sides, {}, feature)
+
+
+def test_shows_the_whole_page_without_a_complaint(tiny_workspace: Path, open_page: OpenApp) -> None:
+    app = open_page(tiny_workspace)
+    assert not app.exception
+    assert not app.error
+    assert not app.warning
+    assert app.title[0].value == MEASURED
+    assert [header.value for header in app.header] == [
+        "What matters most",
+        "How well the module copies the score",
+        "All photos",
+        "Take it along",
+    ]
+    assert len(app.get("plotly_chart")) == 2
+    assert all(image.proto.imgs[0].alt for image in app.image)
+    labels = [button.proto.label for button in app.get("download_button")]
+    assert "Every photo's numbers (CSV)" in labels
+
+
+def test_says_what_the_network_reaches(tiny_workspace: Path, open_page: OpenApp) -> None:
+    subject = make_subject(tiny_workspace)
+    held_out = {photo.image_id for photo in subject.workspace.held_out}
+    own = [
+        row
+        for row, image_id in enumerate(subject.scores.image_ids.tolist())
+        if image_id in held_out and subject.scores.is_positive[row]
+    ]
+    right = sum(int(subject.scores.logits[row].argmax()) == 0 for row in own)
+    text = f"4 painted birds. The network names {right} of the {len(own)} that it was not trained"
+    assert text in read_texts(open_page(tiny_workspace))
+
+
+def test_x_features_are_ranked_by_their_mean_contribution(tiny_workspace: Path) -> None:
+    subject = make_subject(tiny_workspace)
+    rows = category.find_own_test_rows(subject)
+    assert rows.size
+    assert subject.scores.is_positive[rows].all()
+    assert set(subject.sides[rows]) == {"test"}
+    means = subject.scores.contributions[rows].mean(axis=0)
+    ranked = means[category.rank_features(subject)]
+    assert (np.diff(ranked) <= 0).all()
+    metrics = subject.workspace.load_metrics(subject.entry)
+    assert metrics is not None
+    np.testing.assert_allclose(means, metrics["test"]["mean_contribution"], rtol=1e-4, atol=1e-6)
+
+
+def test_the_first_x_feature_shown_is_the_most_important(
+    tiny_workspace: Path, open_page: OpenApp
+) -> None:
+    subject = make_subject(tiny_workspace)
+    best, second = category.rank_features(subject)[:2] + 1
+    assert f"**x-feature {best}** is the most important of 5" in read_texts(
+        open_page(tiny_workspace)
+    )
+    app = open_page(tiny_workspace, feature=f"x-feature {second}")
+    assert f"**x-feature {second}** is number 2 of 5" in read_texts(app)
+
+
+def test_weights_stand_above_the_examples(tiny_workspace: Path, open_page: OpenApp) -> None:
+    app = open_page(tiny_workspace)
+    chosen = next(box for box in app.segmented_control if box.key == "feature").value
+    subject = make_subject(tiny_workspace, chosen)
+    for row in category.find_own_test_rows(subject)[:6]:
+        value = float(subject.contributions[row])
+        if subject.activations[row]:
+            assert f"{value:+.2f}".replace("-", "−") in read_texts(app)
+        else:
+            assert "inactive on this photo" in read_texts(app)
+
+
+@pytest.mark.parametrize("sort", category_photos.ORDERS)
+def test_gallery_follows_the_order(tiny_workspace: Path, open_page: OpenApp, sort: str) -> None:
+    app = open_page(tiny_workspace, sort=sort, first="lowest first", side="all", whose="all birds")
+    assert not app.error
+    chosen = next(box for box in app.segmented_control if box.key == "feature").value
+    subject = make_subject(tiny_workspace, chosen)
+    ids = subject.scores.image_ids.tolist()
+    shown = [ids.index(image_id) for image_id in list_photos(app)]
+    assert len(shown) == 24
+    values = compute_values(subject, sort)
+    assert values[shown].tolist() == sorted(values.tolist())[:24]
+
+
+def test_values_are_what_they_are_called(tiny_workspace: Path) -> None:
+    subject = make_subject(tiny_workspace, 1)
+    scores = subject.scores
+    row = int(np.flatnonzero(~scores.is_positive)[0])
+    others = [v for n, v in enumerate(scores.logits[row].tolist()) if n != 0]
+    assert compute_values(subject, "ŷ")[row] == pytest.approx(float(scores.logits[row, 0]))
+    assert compute_values(subject, "|ȳ − ŷ|")[row] == pytest.approx(
+        abs(float(scores.y_bar[row]) - float(scores.y_hat[row])), abs=1e-6
+    )
+    assert compute_values(subject, "activation")[row] == scores.x_features[row, 1]
+    lead = compute_values(subject, "lead")[row]
+    assert lead == pytest.approx(float(scores.y_hat[row]) - max(others), abs=1e-5)
+
+
+@pytest.mark.parametrize(("side", "name"), [("test", "test"), ("training", "train")])
+def test_sides_and_kinds_are_kept_apart(tiny_workspace: Path, side: str, name: str) -> None:
+    subject = make_subject(tiny_workspace)
+    for whose in ("its own", "all birds"):
+        rows = sort_rows(subject, Choice("ŷ", "highest first", side, whose, "photo"))
+        wanted = subject.sides == name
+        if whose == "its own":
+            wanted = wanted & subject.scores.is_positive
+        assert sorted(rows.tolist()) == np.flatnonzero(wanted).tolist()
+        assert (np.diff(subject.scores.y_hat[rows]) <= 0).all()
+
+
+def test_another_choice_begins_on_the_first_page(
+    tiny_workspace: Path, open_page: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(category_photos, "PHOTOS_A_PAGE", 3)
+    app = open_page(tiny_workspace, side="all", whose="all birds", photo_page="2")
+    assert "4–6 of 48 painted birds" in read_texts(app)
+    first = list_photos(app)
+    next(box for box in app.segmented_control if box.key == "first").set_value("lowest first").run()
+    assert "1–3 of 48 painted birds" in read_texts(app)
+    assert list_photos(app) != first
+
+
+def test_the_link_restores_every_choice(tiny_workspace: Path, open_page: OpenApp) -> None:
+    asked = {
+        "sort": "lead",
+        "first": "lowest first",
+        "side": "all",
+        "whose": "all birds",
+        "pictures": "heatmap",
+        "photo_page": "2",
+        "feature": "x-feature 3",
+        "colours": "viridis",
+    }
+    app = open_page(tiny_workspace, **asked)
+    assert not app.warning
+    address = parse_qs(urlsplit(app.code[-1].value).query)
+    assert {key: address[key] for key in asked} == {key: [value] for key, value in asked.items()}
+
+
+def test_vain_links_are_told(tiny_workspace: Path, open_page: OpenApp) -> None:
+    app = open_page(tiny_workspace, sort="age", whose="mine", photo_page="99", pictures="x-ray")
+    assert not app.error
+    assert len(app.warning) == 4
+    assert all("which is not here" in warning.value for warning in app.warning)
+
+
+def test_other_choices_run_no_network_again(
+    tiny_workspace: Path, open_page: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    compute = facade.compute_explanation
+
+    def count(*args: object) -> object:
+        calls.append("explained")
+        return compute(*args)
+
+    monkeypatch.setattr(facade, "compute_explanation", count)
+    app = open_page(tiny_workspace)
+    before = len(calls)
+    assert before == len(category.find_own_test_rows(make_subject(tiny_workspace)))
+    for key, value in (("feature", 3), ("scale", "one for all"), ("sort", "lead")):
+        next(box for box in app.segmented_control if box.key == key).set_value(value).run()
+    next(box for box in app.selectbox if box.key == "colours").set_value("viridis").run()
+    app.slider[0].set_value(30).run()
+    assert not app.error
+    assert len(calls) == before
+
+
+def test_every_number_can_be_taken_along(tiny_workspace: Path) -> None:
+    subject = make_subject(tiny_workspace)
+    rows = list(csv.DictReader(make_csv(category.make_columns(subject)).decode().splitlines()))
+    assert len(rows) == len(subject.scores.image_ids)
+    for row in rows:
+        total = sum(float(row[f"contribution_{n}"]) for n in range(1, 6))
+        assert total == pytest.approx(float(row["y_bar"]), abs=1e-4)
+    assert {row["side"] for row in rows} == {"train", "test"}
+
+
+def test_unmeasured_module_shows_all_but_its_measures(
+    tiny_workspace: Path, open_page: OpenApp
+) -> None:
+    app = open_page(tiny_workspace, category=UNMEASURED)
+    assert not app.error
+    assert not app.metric
+    assert "has not been measured yet" in read_texts(app)
+    assert list_photos(app)
+
+
+def test_damaged_measures_leave_the_rest(own_workspace: Path, open_page: OpenApp) -> None:
+    next((own_workspace / "modules").glob("*/*/metrics.json")).write_text("{")
+    app = open_page(own_workspace)
+    assert len(app.error) == 1
+    assert "metrics.json" in app.error[0].value
+    assert list_photos(app)
+
+
+def test_damaged_module_is_told(own_workspace: Path, open_page: OpenApp) -> None:
+    module = Workspace(own_workspace).list_modules()[0].path
+    module.write_bytes(module.read_bytes()[:100])
+    app = open_page(own_workspace)
+    assert not app.exception
+    assert any("module.safetensors" in error.value for error in app.error)
+    assert app.title[0].value == MEASURED
+
+
+def test_missing_photo_leaves_the_others(own_workspace: Path, open_page: OpenApp) -> None:
+    app = open_page(own_workspace, side="all")  # Z is read and kept here
+    assert not app.error
+    gone = Workspace(own_workspace).dataset.photos_of("001.Ember_capped_Finch")[-1]
+    gone.path.unlink()
+    app.run()
+    assert app.error
+    assert all("cannot be read" in error.value for error in app.error)
+    assert list_photos(app)
+
+
+@pytest.mark.parametrize("page", ["category", "overview"])
+def test_missing_workspace(tmp_path: Path, open_app: OpenApp, page: str) -> None:
+    app = open_app(tmp_path / "nowhere", page)
+    assert len(app.error) == 1
+    assert "python -m explorer demo" in "\n".join(block.value for block in app.code)

@@ -1,0 +1,214 @@
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explorer.layout import CLASSIFIER_FILE, WorkspaceSettings, save_settings
+from explorer.ui import overview_categories
+from explorer.ui.exports import make_csv
+from explorer.ui.overview_categories import (
+    CategorySummary,
+    describe_category,
+    find_categories,
+    make_columns,
+)
+from explorer.workspace import Workspace
+
+OpenApp = Callable[..., AppTest]
+MEASURED, UNMEASURED = "Ember capped Finch", "Harebell capped Finch"
+
+
+@pytest.fixture
+def open_page(open_app: OpenApp) -> OpenApp:
+    return lambda workspace, **params: open_app(workspace, "overview", **params)
+
+
+def read_texts(app: AppTest) -> str:
+    kinds = (app.title, app.header, app.markdown, app.caption, app.info, app.warning, app.error)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def list_tiles(app: AppTest) -> list[str]:
+    """Return the words below every category's picture, in the order of the page."""
+    return [element.value for element in app.markdown if "accuracy " in element.value]
+
+
+def list_links(app: AppTest) -> list[str]:
+    return [link.proto.label for link in app.get("page_link")]
+
+
+def show_commands(app: AppTest) -> str:
+    return "\n".join(block.value for block in app.code)
+
+
+def make_summary(name: str, **figures: object) -> CategorySummary:
+    entry = object() if figures.pop("has_module", True) else None
+    return CategorySummary(name, name, entry, **{"accuracy": None, **figures})
+
+
+def test_shows_example_categories_and_ways_on(tiny_workspace: Path, open_page: OpenApp) -> None:
+    app = open_page(tiny_workspace)
+    assert not app.exception
+    assert not app.error
+    assert not app.warning
+    assert app.title[0].value == "Why this bird?"
+    assert len(list_tiles(app)) == 12
+    assert {MEASURED, UNMEASURED, "The quiz", "A photo of your own"} <= set(list_links(app))
+    assert "All birds are painted, and all categories invented." in read_texts(app)
+    assert "10 of them without a module" in read_texts(app)
+    # The photo with its five maps, and one picture a category.
+    assert len(app.image) == 6 + 12
+    assert all(image.proto.imgs[0].alt for image in app.image)
+
+
+def test_the_example_adds_up(tiny_workspace: Path, open_page: OpenApp) -> None:
+    app = open_page(tiny_workspace)
+    text = next(e.value for e in app.markdown if e.value.startswith("Why **"))
+    terms, total = text.split("? ")[1].split(" = **")
+    values = [
+        float(term) for term in terms.replace("− ", "-").replace("−", "-").replace("+ ", "").split()
+    ]
+    assert sum(values) == pytest.approx(float(total.split("**")[0].replace("−", "-")), abs=0.03)
+
+
+def test_figures_are_those_of_the_files(tiny_workspace: Path, open_page: OpenApp) -> None:
+    app = open_page(tiny_workspace)
+    workspace = Workspace(tiny_workspace)
+    entry = workspace.list_modules()[0]
+    metrics = workspace.load_metrics(entry)
+    assert metrics is not None
+    tile = list_tiles(app)[0]
+    assert f"F_reg {metrics['test']['faithfulness']['f_reg']:.3f}" in tile
+    assert f"{sum(metrics['live'])} of {len(metrics['live'])} x-features live" in tile
+    assert "not measured yet" in list_tiles(app)[1]
+    assert "no module yet" in list_tiles(app)[2]
+
+
+def test_accuracy_of_every_category_is_shown(own_workspace: Path, open_page: OpenApp) -> None:
+    steps = Workspace(own_workspace).measure_classifier()
+    for _ in steps:
+        pass
+    measured = json.loads((own_workspace / "metrics.json").read_text())["category_accuracies"]
+    app = open_page(own_workspace)
+    first = Workspace(own_workspace).dataset.categories.index("001.Ember_capped_Finch")
+    assert list_tiles(app)[0].startswith(f"accuracy {measured[first]:.0%}")
+    # Measures of an earlier version lack it.
+    damaged = json.loads((own_workspace / "metrics.json").read_text())
+    del damaged["category_accuracies"]
+    (own_workspace / "metrics.json").write_text(json.dumps(damaged))
+    app = open_page(own_workspace)
+    assert not app.error
+    assert list_tiles(app)[0].startswith("accuracy –")
+
+
+def test_search_and_order_are_in_the_address(tiny_workspace: Path, open_page: OpenApp) -> None:
+    app = open_page(tiny_workspace, find="CAPPED finch", order="F_reg")
+    assert len(list_tiles(app)) == 2
+    assert "2 found" in read_texts(app)
+    address = parse_qs(urlsplit(app.code[-1].value).query)
+    assert address["find"] == ["CAPPED finch"]
+    assert address["order"] == ["F_reg"]
+    app = open_page(tiny_workspace, find="dodo", order="weight")
+    assert "No category has a name like this" in read_texts(app)
+    assert "“weight”, which is not here" in read_texts(app)
+    assert not app.error
+
+
+def test_categories_come_a_page_at_a_time(
+    tiny_workspace: Path, open_page: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overview_categories, "TILES_A_PAGE", 5)
+    app = open_page(tiny_workspace, overview_page="3")
+    assert len(list_tiles(app)) == 2
+    app = open_page(tiny_workspace, overview_page="9")
+    assert len(list_tiles(app)) == 5
+    assert "page of categories “9”" in read_texts(app)
+
+
+def test_order_puts_the_unknown_last_and_the_best_first() -> None:
+    some = [
+        make_summary("bee", accuracy=0.5, f_reg=0.2, live=3),
+        make_summary("ant", accuracy=0.9, f_reg=0.3, live=5),
+        make_summary("cat", has_module=False, accuracy=1.0),
+        make_summary("dog"),
+    ]
+    names = {
+        order: [one.name for one in find_categories(some, "", order)]
+        for order in ("name", "accuracy", "F_reg", "live x-features")
+    }
+    assert names == {
+        "name": ["ant", "bee", "dog", "cat"],
+        "accuracy": ["ant", "bee", "dog", "cat"],
+        "F_reg": ["bee", "ant", "dog", "cat"],
+        "live x-features": ["ant", "bee", "dog", "cat"],
+    }
+    assert [one.name for one in find_categories(some, " A  t ", "name")] == ["ant", "cat"]
+
+
+def test_what_is_not_known_is_a_dash_and_an_empty_cell() -> None:
+    assert describe_category(make_summary("a", problem="broken")).endswith(
+        ":orange[measures cannot be read]"
+    )
+    known = make_summary("a", accuracy=1.0, f_reg=0.25, relative_f_reg=0.02, live=4, x_features=5)
+    assert describe_category(known).split("  \n") == [
+        "accuracy 100%",
+        "F_reg 0.250 (2.0%)",
+        "locality –",
+        "4 of 5 x-features live",
+    ]
+    columns = make_columns([make_summary("a", has_module=False)])
+    rows = list(csv.DictReader(make_csv(columns).decode().splitlines()))
+    assert rows == [{**dict.fromkeys(columns, ""), "category": "a"}]
+
+
+def test_no_workspace(tmp_path: Path, open_page: OpenApp) -> None:
+    app = open_page(tmp_path / "nowhere")
+    assert app.title[0].value == "Why this bird?"
+    assert app.header[0].value == "No workspace yet"
+    assert len(app.error) == 1
+    assert "python -m explorer demo" in show_commands(app)
+
+
+def test_no_classifier_still_shows_the_birds(own_workspace: Path, open_page: OpenApp) -> None:
+    for path in (own_workspace / "modules").glob("*/*/*"):
+        path.unlink()
+    (own_workspace / CLASSIFIER_FILE).unlink()
+    save_settings(own_workspace, WorkspaceSettings(dataset="birds"))
+    app = open_page(own_workspace)
+    assert not app.error
+    assert app.header[0].value == "No network yet"
+    assert len(list_tiles(app)) == 12
+
+
+def test_no_modules_still_shows_the_birds(own_workspace: Path, open_page: OpenApp) -> None:
+    for path in (own_workspace / "modules").glob("*/*/*"):
+        path.unlink()
+    app = open_page(own_workspace)
+    assert not app.error
+    assert app.header[0].value == "No module yet"
+    assert "python -m explorer train" in show_commands(app)
+    assert len(list_tiles(app)) == 12
+
+
+def test_damaged_files_leave_the_rest(own_workspace: Path, open_page: OpenApp) -> None:
+    module = Workspace(own_workspace).list_modules()[0]
+    module.path.write_bytes(module.path.read_bytes()[:100])
+    module.metrics_path.write_text("{")
+    app = open_page(own_workspace)
+    assert not app.exception
+    assert [error.value for error in app.error if "module.safetensors" in error.value]
+    assert len(list_tiles(app)) == 12
+    assert "measures cannot be read" in list_tiles(app)[0]
+
+
+def test_a_missing_photo_leaves_the_others(own_workspace: Path, open_page: OpenApp) -> None:
+    app = open_page(own_workspace)
+    Workspace(own_workspace).dataset.photos_of("012.Lantern_bellied_Shrike")[0].path.unlink()
+    app.run()
+    assert len(app.error) == 1
+    assert "cannot be read" in app.error[0].value
+    assert len(list_tiles(app)) == 11
