@@ -172,10 +172,7 @@ def show_scatter(subject: Subject) -> None:
         help=f"{HELP['y_hat']}\n\n{HELP['y_bar']}\n\n{HELP['error']}",
     )
     if clicked is not None:
-        params = links.make_photo_params(
-            workspace, subject.entry, workspace.dataset.get_photo(int(clicked))
-        )
-        st.switch_page(PAGES_DIR / "photo.py", query_params=params)
+        links.switch_to_photo(workspace, subject.entry, workspace.dataset.get_photo(int(clicked)))
 
 
 def make_columns(subject: Subject) -> dict[str, list[object]]:

@@ -42,6 +42,7 @@ def choose_feature(count: int, metrics: Mapping[str, Any] | None, label: str = "
     if metrics is not None and len(metrics["test"]["mean_contribution"]) == count:
         usual = int(np.argmax(metrics["test"]["mean_contribution"]))
     state.check_param(state.FEATURE, map(name_feature, features), "x-feature")
+    state.keep_among(state.FEATURE, features)
     # The address names it by this label, so that links outlive the names that people give.
     chosen = st.segmented_control(
         label,

@@ -1,7 +1,7 @@
 """Ways from one page to another, with what is to be seen there in the address."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlencode
 
 import numpy as np
@@ -49,6 +49,15 @@ def make_photo_params(workspace: "Workspace", entry: ModuleEntry, photo: "Photo"
         state.PHOTOS_OF: names[photo.category],
         state.PHOTO: photos[photo.image_id],
     }
+
+
+def switch_to_photo(workspace: "Workspace", entry: ModuleEntry, photo: "Photo") -> NoReturn:
+    """Open a photo on the Photo page, under the module that is chosen in the sidebar."""
+    # Streamlit lets nobody write into the address what a widget of this page is bound to.
+    chosen = make_module_params(workspace, entry)
+    params = make_photo_params(workspace, entry, photo)
+    free = {key: value for key, value in params.items() if key not in chosen}
+    st.switch_page(PAGES_DIR / "photo.py", query_params=free)
 
 
 def show_photo_link(

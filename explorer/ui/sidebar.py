@@ -184,6 +184,7 @@ def show_map_controls(layers: Sequence[str]) -> MapStyle:
     state.check_number_param(state.OPACITY, 0, 100, "opacity")
     state.check_param(state.SCALE, (state.OWN_SCALE, state.SHARED_SCALE), "scale")
     state.check_param(state.DRAWING, (state.SMOOTH, state.RAW_GRID), "drawing")
+    state.keep_among(state.LAYER, layers)
     with st.sidebar:
         st.subheader("Heatmaps", divider="gray")
         opacity = st.slider(

@@ -1,10 +1,11 @@
 """What the user has chosen, and how an address in the browser says it."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
@@ -34,7 +35,10 @@ SMOOTH, RAW_GRID = "smoothed", "raw grid"
 PICTURE, PIXELS = "picture", "pixel by pixel"
 
 _SELECTION = "chosen_module"
-_OF_WORKSPACE = (CATEGORY, RUN, PHOTOS_OF, PHOTO, FEATURE, OFF)
+_OF_WORKSPACE = (CATEGORY, RUN, PHOTOS_OF, PHOTO, FEATURE, OFF, LAYER)
+# What goes along from page to page, though Streamlit forgets it where no widget shows it.
+_KEPT_KEYS = (FEATURE, LAYER, COLOURS, OPACITY, SCALE, DRAWING)
+_KEPT = "kept_choices"
 _ADDRESS = "address_of_last_run"
 _NOTES = "notes_on_link"
 _HUSH = "no_notes_on_link"
@@ -90,17 +94,33 @@ def follow_address() -> None:
 
     A widget bound to the address reads it only once in a session. Where a link within the app, or
     the browser's Back or Forward, has changed the address, while no widget has, widgets are made
-    to read it again. Call it before the first widget, and `remember_address` at the end.
+    to read it again. What the address of another page does not speak of stays as it was chosen.
+    Call it before the first widget, and `remember_address` at the end.
     """
-    asked = _read_address()
-    before, chosen = st.session_state.get(_ADDRESS, (asked, {}))
-    if asked == before or any(st.session_state.get(key) != was for key, was in chosen.items()):
-        return
-    stale = {key for key in {*asked, *before} if asked.get(key) != before.get(key)}
-    if CATEGORY in stale:
-        stale |= {RUN, PHOTOS_OF, PHOTO, OFF}
-    for key in stale:
-        st.session_state.pop(key, None)
+    path, asked = _read_address()
+    path_before, before, chosen = st.session_state.get(_ADDRESS, (path, asked, {}))
+    if asked != before and not _has_chosen(chosen):
+        stale = {key for key in {*asked, *before} if asked.get(key) != before.get(key)}
+        if CATEGORY in stale:
+            stale |= {RUN, PHOTOS_OF, PHOTO, OFF}
+        kept = st.session_state.get(_KEPT, {})
+        for key in stale:
+            st.session_state.pop(key, None)
+            if path == path_before:
+                kept.pop(key, None)
+    _restore(asked, is_new_page=path != path_before)
+
+
+def _has_chosen(before: Mapping[str, object]) -> bool:
+    # What is gone belonged to the page that was left; nobody has chosen anything by that.
+    return any(st.session_state.get(key, was) != was for key, was in before.items())
+
+
+def _restore(asked: Collection[str], *, is_new_page: bool) -> None:
+    for key, value in st.session_state.get(_KEPT, {}).items():
+        # On a new page, what is still there belongs to a widget of the old one, and goes with it.
+        if key not in asked and (is_new_page or key not in st.session_state):
+            st.session_state[key] = value
 
 
 def remember_address() -> None:
@@ -110,17 +130,29 @@ def remember_address() -> None:
         for key, value in st.session_state.items()
         if isinstance(value, str | int | float | list | None)
     }
-    st.session_state[_ADDRESS] = (_read_address(), chosen)
+    st.session_state[_ADDRESS] = (*_read_address(), chosen)
+    kept = st.session_state.get(_KEPT, {})
+    st.session_state[_KEPT] = kept | {key: chosen[key] for key in _KEPT_KEYS if key in chosen}
 
 
-def _read_address() -> dict[str, list[str]]:
-    return {key: st.query_params.get_all(key) for key in st.query_params}
+def _read_address() -> tuple[str, dict[str, list[str]]]:
+    """Return the address's path and what it asks for."""
+    asked = {key: st.query_params.get_all(key) for key in st.query_params}
+    return urlsplit(st.context.url or "").path, asked
+
+
+def keep_among(key: str, options: Collection[object]) -> None:
+    """Forget a choice that is not among the options, for a widget would not bear it."""
+    if key in st.session_state and st.session_state[key] not in options:
+        del st.session_state[key]
 
 
 def forget_choices() -> None:
     """Drop all that was chosen in a workspace, for another one has other categories and photos."""
+    kept = st.session_state.get(_KEPT, {})
     for key in _OF_WORKSPACE:
         st.session_state.pop(key, None)
+        kept.pop(key, None)
     # What the address still asks for is of the old workspace, and no fault of a link.
     st.session_state[_HUSH] = True
 

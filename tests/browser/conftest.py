@@ -24,7 +24,7 @@ CHROMIUM_OPTIONS = [
     "--disable-sync",
 ]
 ARTEFACTS = REPOSITORY_ROOT / "test-artefacts"
-TIMEOUT = 45_000
+TIMEOUT = 90_000  # generous: a busy machine is no failure
 
 
 def skip_or_fail(reason: str) -> None:
@@ -117,6 +117,11 @@ class Visit:
         self.page.get_by_role("button", name="Raw maps and numbers").wait_for()
         self.wait_until_idle()
 
+    def wait_for_link(self) -> None:
+        """Wait for the link to the view, with which most pages end, and for the pictures."""
+        self.page.get_by_text("A link to exactly this view").wait_for()
+        self.wait_until_idle()
+
     def wait_until_idle(self) -> None:
         self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
         self.page.wait_for_function(
@@ -134,6 +139,7 @@ class Visit:
             "[data-testid=stSidebarContent]')].map(e => e.scrollHeight))"
         )
         size = self.page.viewport_size
+        # Figures take their width anew when the scroll bar goes.
         self.page.set_viewport_size({"width": size["width"], "height": min(int(height), 8000)})
         self.page.wait_for_timeout(600)
         self.page.screenshot(path=path)

@@ -26,7 +26,7 @@ def to_css(colour: str) -> str:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_photo_page(visit: Any, artefacts: Path, width: int, scheme: str) -> None:
-    opened = visit(width=width, scheme=scheme)
+    opened = visit("/photo", width=width, scheme=scheme)
     opened.wait_until_done()
     opened.save_screenshot(artefacts / f"photo-{width}-{scheme}.png")
     opened.check()
@@ -48,7 +48,7 @@ def test_photo_page(visit: Any, artefacts: Path, width: int, scheme: str) -> Non
         "[...document.querySelectorAll('.js-plotly-plot .annotation-text')]"
         ".map(e => getComputedStyle(e).fill)"
     )
-    assert to_css({"light": "#3c424b", "dark": "#d5d2ca"}[scheme]) in fills
+    assert to_css(theme["textColor"]) in fills
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -62,7 +62,7 @@ def test_about_page(visit: Any, artefacts: Path, width: int) -> None:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_gallery(visit: Any, artefacts: Path, width: int) -> None:
-    opened = visit(width=width)
+    opened = visit("/photo", width=width)
     opened.wait_until_done()
     opened.page.get_by_role("button", name="All photos").click()
     dialog = opened.page.get_by_role("dialog")
@@ -79,7 +79,7 @@ def test_gallery(visit: Any, artefacts: Path, width: int) -> None:
 
 
 def test_link_opens_the_same_view_elsewhere(visit: Any, artefacts: Path) -> None:
-    first = visit()
+    first = visit("/photo")
     first.wait_until_done()
     page = first.page
     page.get_by_role("button", name="Next").click()
@@ -111,7 +111,7 @@ def test_link_opens_the_same_view_elsewhere(visit: Any, artefacts: Path) -> None
 
 
 def test_numbers_can_be_taken_along(visit: Any, tmp_path: Path) -> None:
-    opened = visit()
+    opened = visit("/photo")
     opened.wait_until_done()
     with opened.page.expect_download() as download:
         opened.page.get_by_role("button", name="Raw maps and numbers").click()
@@ -133,7 +133,7 @@ def test_numbers_can_be_taken_along(visit: Any, tmp_path: Path) -> None:
 
 
 def test_raw_grid_and_deep_layer_look_right(visit: Any, artefacts: Path) -> None:
-    opened = visit("/?drawing=raw+grid&layer=pool4&colours=viridis&scale=one+for+all")
+    opened = visit("/photo?drawing=raw+grid&layer=pool4&colours=viridis&scale=one+for+all")
     opened.wait_until_done()
     assert opened.page.get_by_text("a grid of 8 × 8").is_visible()
     opened.save_screenshot(artefacts / "raw-grid-pool4.png")
@@ -141,7 +141,7 @@ def test_raw_grid_and_deep_layer_look_right(visit: Any, artefacts: Path) -> None
 
 
 def test_vain_link_is_told_on_a_phone_too(visit: Any, artefacts: Path) -> None:
-    opened = visit("/?category=Dodo&layer=pool9", width=390)
+    opened = visit("/photo?category=Dodo&layer=pool9", width=390)
     opened.wait_until_done()
     assert opened.page.get_by_text("The link asks for the category “Dodo”").is_visible()
     opened.page.screenshot(path=artefacts / "vain-link-390.png")
@@ -149,7 +149,7 @@ def test_vain_link_is_told_on_a_phone_too(visit: Any, artefacts: Path) -> None:
 
 
 def test_the_pointer_tells_the_numbers_of_a_pixel(visit: Any) -> None:
-    opened = visit("/?look=pixel+by+pixel")
+    opened = visit("/photo?look=pixel+by+pixel")
     opened.wait_until_done()
     figure = opened.page.locator(".st-key-figure-pixels .js-plotly-plot")
     figure.scroll_into_view_if_needed()
@@ -163,7 +163,7 @@ def test_the_pointer_tells_the_numbers_of_a_pixel(visit: Any) -> None:
 
 
 def test_why_not_another_bird(visit: Any) -> None:
-    opened = visit()
+    opened = visit("/photo")
     opened.wait_until_done()
     picture = opened.page.get_by_text("Painted bird", exact=False).first.inner_text()
     link = opened.page.get_by_role("link", name="Why not").first

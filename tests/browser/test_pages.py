@@ -1,0 +1,183 @@
+"""Every page as a visitor sees it, and the ways from one to the next."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+LOOKS = ((1440, "light"), (1440, "dark"), (390, "light"), (390, "dark"))
+# What stands last on each page that has no link to its view.
+LAST = {"results": "Every number (CSV)", "quiz": "Start"}
+
+
+def wait_for_page(opened: Any, name: str) -> None:
+    if name in LAST:
+        opened.page.get_by_role("button", name=LAST[name]).wait_for()
+        opened.wait_until_idle()
+    else:
+        opened.wait_for_link()
+
+
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+@pytest.mark.parametrize("name", ["", "category", "x_feature", "compare", "results", "quiz"])
+def test_page(visit: Any, artefacts: Path, name: str, width: int, scheme: str) -> None:
+    opened = visit(f"/{name}", width=width, scheme=scheme)
+    wait_for_page(opened, name)
+    opened.save_screenshot(artefacts / f"{name or 'overview'}-{width}-{scheme}.png")
+    opened.check()
+    silent = opened.page.evaluate(
+        "[...document.querySelectorAll('[data-testid=stImage] img')].filter(i => !i.alt).length"
+    )
+    assert silent == 0
+
+
+def test_from_the_overview_to_an_x_feature_and_to_a_friend(visit: Any, artefacts: Path) -> None:
+    first = visit()
+    first.wait_for_link()
+    page = first.page
+    page.get_by_placeholder("a part of its name").fill("shrike")
+    page.get_by_placeholder("a part of its name").press("Enter")
+    page.get_by_text("2 found").wait_for()
+    page.get_by_role("link", name="Coral billed Shrike").click()
+    page.get_by_role("heading", name="Coral billed Shrike").wait_for()
+    first.wait_for_link()
+    photo = page.locator(".st-key-gallery-category a").nth(2)
+    name = photo.inner_text()
+    photo.click()
+    page.get_by_role("heading", name="Why “Coral billed Shrike”?").wait_for()
+    page.get_by_text(f"{name}: Coral billed Shrike").wait_for()
+    first.wait_until_done()
+    page.get_by_role("radio", name="x-feature 4").click()
+    page.get_by_role("heading", name="x-feature 4 up close").wait_for()
+    first.wait_until_idle()
+    # The x-feature stays chosen on its own page.
+    page.get_by_role("link", name="X-feature", exact=True).click()
+    page.get_by_role("heading", name="x-feature 4", exact=True).wait_for()
+    first.wait_for_link()
+    page.get_by_role("radio", name="lowest activation").click()
+    page.get_by_text("lowest activation first").wait_for()
+    first.wait_for_link()
+    link = first.get_link()
+    first.check()
+
+    friend = visit(link, scheme="dark")
+    friend.wait_for_link()
+    assert friend.page.get_by_role("heading", name="x-feature 4", exact=True).is_visible()
+    assert friend.page.get_by_role("radio", name="lowest activation").is_checked()
+    assert friend.get_link() == link
+    pictures = [
+        opened.page.locator(".st-key-gallery-x-feature a").all_inner_texts()
+        for opened in (first, friend)
+    ]
+    assert pictures[0] == pictures[1] != []
+    friend.save_screenshot(artefacts / "link-at-a-friends.png")
+    friend.check()
+
+
+def test_a_point_of_the_scatter_opens_its_photo(visit: Any) -> None:
+    opened = visit("/category")
+    opened.wait_for_link()
+    figure = opened.page.locator(".st-key-figure-scatter")
+    figure.scroll_into_view_if_needed()
+    # The category's own test photos are drawn last, so nothing lies above them.
+    points = figure.locator(".scatterlayer .trace").last.locator("path.point")
+    box = points.nth(3).bounding_box()
+    opened.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    told = figure.locator(".hovertext")
+    told.wait_for()
+    name = told.text_content().split(", ")[1].split("ŷ")[0].strip()
+    opened.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    opened.page.get_by_role("heading", name="Why “Ember capped Finch”?").wait_for()
+    opened.page.get_by_text(f"{name.capitalize()}:").wait_for()
+    opened.wait_until_done()
+    opened.page.go_back()
+    opened.page.get_by_role("heading", name="How well the module copies the score").wait_for()
+    opened.wait_for_link()
+    opened.check()
+
+
+def test_choices_go_along_from_page_to_page(visit: Any) -> None:
+    opened = visit("/category")
+    opened.wait_for_link()
+    page = opened.page
+    page.get_by_role("radio", name="x-feature 4").click()
+    page.get_by_text("All about x-feature 4").wait_for()
+    page.get_by_role("slider").press("Home")
+    page.wait_for_url("**opacity=0**")
+    opened.wait_for_link()
+    for name, heading in (("X-feature", "x-feature 4"), ("Photo", "x-feature 4 up close")):
+        page.get_by_role("link", name=name, exact=True).click()
+        page.get_by_role("heading", name=heading, exact=True).wait_for()
+        opened.wait_for_link()
+        assert page.get_by_role("slider").input_value() == "0"
+    opened.check()
+
+
+def test_tables_open_elsewhere(visit: Any, tmp_path: Path) -> None:
+    opened = visit("/category")
+    opened.wait_for_link()
+    with opened.page.expect_download() as download:
+        opened.page.get_by_role("button", name="Every photo's numbers (CSV)").click()
+    file = tmp_path / "numbers.csv"
+    download.value.save_as(file)
+    assert download.value.suggested_filename == "ember-capped-finch_srae-k5-s0_photos.csv"
+    rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))))
+    assert len(rows) == 720
+    terms = [float(rows[0][f"contribution_{n}"]) for n in range(1, 6)]
+    assert sum(terms) == pytest.approx(float(rows[0]["y_bar"]), abs=1e-3)
+
+    opened = visit("/")
+    opened.wait_for_link()
+    with opened.page.expect_download() as download:
+        opened.page.get_by_role("button", name="All key figures (CSV)").click()
+    download.value.save_as(file)
+    rows = list(csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))))
+    assert len(rows) == 12
+    assert all(0 < float(row["f_reg"]) < 1 and float(row["accuracy"]) > 0.5 for row in rows)
+
+
+def test_the_theme_can_be_switched(visit: Any, artefacts: Path) -> None:
+    opened = visit("/category", scheme="light")
+    opened.wait_for_link()
+
+    def read_colours() -> list[str]:
+        colours: list[str] = opened.page.evaluate(
+            "[getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor, "
+            "getComputedStyle(document.querySelector('.js-plotly-plot .ytick text')).fill, "
+            "getComputedStyle(document.querySelector('.js-plotly-plot .annotation-text')).fill]"
+        )
+        return colours
+
+    opened.page.locator(".js-plotly-plot .ytick text").first.wait_for()
+    light = read_colours()
+    opened.page.get_by_test_id("stMainMenu").get_by_role("button").click()
+    opened.page.get_by_role("menuitemradio", name="Dark").click()
+    opened.page.wait_for_function(
+        "before => getComputedStyle(document.querySelector('[data-testid=stApp]'))"
+        ".backgroundColor !== before",
+        arg=light[0],
+    )
+    opened.page.keyboard.press("Escape")
+    opened.wait_for_link()
+    dark = read_colours()
+    assert all(before != now for before, now in zip(light, dark, strict=True))
+    opened.save_screenshot(artefacts / "theme-switched.png")
+    opened.check()
+
+
+def test_keys_alone_lead_to_a_category(visit: Any) -> None:
+    opened = visit()
+    opened.wait_for_link()
+    link = opened.page.get_by_role("link", name="Moonbar Warbler")
+    link.focus()
+    opened.page.keyboard.press("Enter")
+    opened.page.get_by_role("heading", name="Moonbar Warbler").wait_for()
+    opened.wait_for_link()
+    address = parse_qs(urlsplit(opened.page.url).query)
+    assert address["category"] == ["Moonbar Warbler"]
+    opened.check()
