@@ -1,4 +1,4 @@
-.PHONY: run test check demo
+.PHONY: run test check demo screenshots
 
 run: ## open the explorer on the demo
 	streamlit run explorer/app.py
@@ -13,3 +13,7 @@ check: ## lint, format and types
 
 demo: ## rebuild the demo workspace from nothing
 	python -m explorer demo --force
+
+screenshots: ## take the README's pictures anew
+	python -m pytest tests/browser/test_readme.py
+	for name in overview photo; do cp test-artefacts/readme-$$name.jpg assets/screenshots/$$name.jpg; done

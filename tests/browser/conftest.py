@@ -124,6 +124,7 @@ class Visit:
 
     def wait_until_idle(self) -> None:
         self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+        self.page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
         self.page.wait_for_function(
             "[...document.images].every(image => image.complete && image.naturalWidth > 0)"
         )

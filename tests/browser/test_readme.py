@@ -1,0 +1,20 @@
+"""The README's pictures: `make screenshots` puts what is taken here into ``assets/screenshots``."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+HEIGHTS = {"overview": 1000, "photo": 1180}
+
+
+@pytest.mark.parametrize("name", HEIGHTS)
+def test_picture(visit: Any, artefacts: Path, name: str) -> None:
+    opened = visit("/" if name == "overview" else f"/{name}", width=1280)
+    opened.page.set_viewport_size({"width": 1280, "height": HEIGHTS[name]})
+    opened.wait_for_link()
+    opened.page.mouse.move(0, 0)
+    opened.page.screenshot(path=artefacts / f"readme-{name}.jpg", type="jpeg", quality=85)
+    opened.check()
