@@ -70,6 +70,7 @@ def choose_off(explanation: "Explanation") -> frozenset[int]:
         key=state.OFF,
         bind=state.BIND,
         help=HELP["off"],
+        wrap=True,
     )
     return frozenset(chosen)
 

@@ -7,7 +7,7 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
-HEIGHTS = {"overview": 1000, "photo": 1180}
+HEIGHTS = {"overview": 1100, "photo": 1640}
 
 
 @pytest.mark.parametrize("name", HEIGHTS)
