@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer.ui import cached, components, empty, results
+from explorer.ui import cached, components, empty, links, results
 
 
 def show_page() -> None:
@@ -26,6 +26,7 @@ def show_page() -> None:
     results.show_category(found, [entry.category for entry in workspace.list_modules()])
     st.header("Take it along", anchor=False)
     results.show_downloads(found)
+    links.show_link(links.name_workspace() | results.make_params())
 
 
 with components.error_boundary("Run the comparison again, or mend its files and reload."):

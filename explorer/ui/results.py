@@ -21,6 +21,7 @@ from explorer.data.cub import format_category
 from explorer.render.curves import render_curves
 from explorer.render.distribution import render_distribution
 from explorer.ui import components, state
+from explorer.ui.choices import choose_one
 from explorer.ui.components import escape_markdown
 from explorer.ui.words import HELP
 
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
 
 MEASURE = "measure"
 RESULT_CATEGORY = "result_category"
-_CURVES = {"score": "the classifier's score ŷ", "own": "the activation that a map explains"}
+TABLE = "table"
+CURVES = "curves"
+# What is chosen to the name under which its points are kept.
+_CURVES = {"the network's score ŷ": "score", "the activation that a map explains": "own"}
 
 
 def show_no_results(workspace: "Workspace") -> None:
@@ -48,7 +52,7 @@ def _show_command(command: str, workspace: "Workspace", options: str = "") -> No
 
 
 def show_tables(results: "Results", sanity: "Results | None", workspace: "Workspace") -> None:
-    """Show the means over categories, beside the paper's figures, a tab for each subject."""
+    """Show the means over categories, beside the paper's figures, one subject at a time."""
     categories = {row.category for row in results.rows}
     seeds = {row.seed for row in results.rows}
     st.caption(
@@ -57,13 +61,14 @@ def show_tables(results: "Results", sanity: "Results | None", workspace: "Worksp
         "otherwise; maps are drawn on the category's own test photos.",
         help=HELP["locality"],
     )
-    tables = (*results.tables, *(sanity.tables if sanity else ()))
-    for tab, table in zip(st.tabs([t.section.title for t in tables]), tables, strict=True):
-        with tab:
-            st.markdown(table.text)
-            st.caption(table.section.caption)
-            if table.section == CURVES_SECTION:  # a copy, where it comes from the cache
-                _show_curves(results)
+    tables = {t.section.title: t for t in (*results.tables, *(sanity.tables if sanity else ()))}
+    table = tables[choose_one(TABLE, tuple(tables), "Table of", "table")]
+    st.markdown(table.text)
+    st.caption(table.section.caption)
+    if table.section == CURVES_SECTION:  # a copy, where it comes from the cache
+        _show_curves(results)
+    else:
+        state.drop_param(CURVES)
     if sanity is None:
         st.caption("Not run yet: the sanity checks on randomised networks.")
         _show_command("sanity", workspace)
@@ -71,24 +76,25 @@ def show_tables(results: "Results", sanity: "Results | None", workspace: "Worksp
 
 def _show_curves(results: "Results") -> None:
     """Show deletion and insertion curves, of each map's own activation or of ŷ."""
-    name = st.segmented_control(
-        "Curves of",
-        list(_CURVES),
-        default="score",
-        required=True,
-        format_func=_CURVES.__getitem__,
-        key="curves",
-    )
+    what = choose_one(CURVES, tuple(_CURVES), "Curves of", "kind of curves")
     curves: dict[str, dict[str, list[float]]] = {}
     for method, title in results.titles.items():
-        ways = {way: _list_points(results, method, way, str(name)) for way in WAYS}
+        ways = {way: _list_points(results, method, way, _CURVES[what]) for way in WAYS}
         if all(ways.values()):
             curves[title] = ways
     if curves:
         heading = "Deletion solid, insertion dotted"
         figure = render_curves(curves, FRACTIONS, heading, text_colour=state.get_text_colour())
-        alt = f"Curves of {_CURVES[str(name)]} for {len(curves)} methods. {heading}"
-        components.show_figure(figure, alt, key="figure-curves")
+        alt = f"Curves of {what} for {len(curves)} methods. {heading}"
+        rows = [
+            (method, way, fraction, value)
+            for method, ways in curves.items()
+            for way, points in ways.items()
+            for fraction, value in zip(FRACTIONS, points, strict=True)
+        ]
+        columns = ("method", "way", "share changed", what)
+        numbers = dict(zip(columns, zip(*rows, strict=True), strict=True))
+        components.show_figure(figure, alt, key="figure-curves", numbers=numbers)
 
 
 def _list_points(results: "Results", method: str, way: str, name: str) -> list[float]:
@@ -124,7 +130,13 @@ def show_measure(results: "Results") -> None:
     }
     figure = render_distribution(values, title, paper=paper, text_colour=state.get_text_colour())
     means = ", ".join(f"{n} {sum(p.values()) / len(p):.3f}" for n, p in values.items())
-    components.show_figure(figure, f"{title} by method: mean {means}", key="figure-distribution")
+    cells = [(n, c, value) for n, found in values.items() for c, value in found.items()]
+    components.show_figure(
+        figure,
+        f"{title} by method: mean {means}",
+        key="figure-distribution",
+        numbers=dict(zip(("method", "category", title), zip(*cells, strict=True), strict=True)),
+    )
     st.caption(
         "A point is a category; the box spans the middle half, its dashed line is the mean."
         + (" Diamonds are the paper's figures." if paper else "")
@@ -190,3 +202,9 @@ def show_downloads(results: "Results") -> None:
             icon=":material/description:",
             on_click="ignore",
         )
+
+
+def make_params() -> dict[str, str | int]:
+    """Return what the address says of table, curves, measure and category."""
+    keys = (TABLE, CURVES, MEASURE, RESULT_CATEGORY)
+    return {key: st.session_state[key] for key in keys if st.session_state.get(key)}

@@ -1,5 +1,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -31,8 +33,8 @@ def compared(own_workspace: Path) -> Path:
     return own_workspace
 
 
-def open_results(open_app: OpenApp, workspace: Path) -> AppTest:
-    return open_app(workspace, "results")
+def open_results(open_app: OpenApp, workspace: Path, **params: str) -> AppTest:
+    return open_app(workspace, "results", **params)
 
 
 def read_texts(app: AppTest) -> str:
@@ -50,23 +52,40 @@ def test_without_a_comparison_it_says_how_to_make_one(
 
 def test_page_and_file_show_the_same_numbers(open_app: OpenApp, compared: Path) -> None:
     app = open_results(open_app, compared)
-    texts = read_texts(app)
     assert not app.exception
     assert not app.error
     lines = (compared / "results" / "results.md").read_text().splitlines()
     table = [line for line in lines if line.startswith("| ")]
     assert len(table) > 8
+    texts = ""
+    for title in get_segments(app, "table").options:
+        get_segments(app, "table").set_value(title).run()
+        assert not app.exception
+        texts += read_texts(app)
     assert all(line in texts for line in table)
     assert [box.value for box in app.selectbox if box.label == "Measure"] == ["locality"]
-    curves = next(group for group in app.button_group if group.key == "curves")
-    assert curves.value == "score"
-    curves.set_value("own").run()
-    assert not app.exception
-    assert any(group.key == "curves" for group in app.button_group), "from the cache as well"
     category = next(box for box in app.selectbox if box.key == "result_category")
     assert len(category.options) == 3
     category.select(category.options[1]).run()
     assert not app.exception
+
+
+def get_segments(app: AppTest, key: str) -> Any:
+    return next(group for group in app.segmented_control if group.key == key)
+
+
+def test_curves_and_their_link(open_app: OpenApp, compared: Path) -> None:
+    title, own = "Maps against scores, and over seeds", "the activation that a map explains"
+    app = open_results(open_app, compared, table=title)
+    assert get_segments(app, "curves").value == "the network's score ŷ"
+    get_segments(app, "curves").set_value(own).run()
+    assert not app.exception
+    asked = parse_qs(urlsplit(app.code[-1].value).query)
+    assert (asked["table"], asked["curves"]) == ([title], [own])
+    app = open_results(open_app, compared, table=title, curves=own)
+    assert get_segments(app, "curves").value == own
+    assert not app.warning
+    assert len(open_results(open_app, compared, table="Prices", measure="beauty").warning) == 2
 
 
 def test_damaged_results_are_named(open_app: OpenApp, compared: Path) -> None:
