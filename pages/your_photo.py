@@ -39,6 +39,7 @@ def show_page() -> None:
         your_photo_verdict.show_painted_note(workspace)
     if photo is None:
         return
+    photo.marks.name_parts(workspace.dataset.part_names)
     entries = workspace.list_modules()
     left, right = st.columns([5, 6], gap="large")
     with left:

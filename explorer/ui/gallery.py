@@ -42,19 +42,26 @@ class Tile:
 
 
 def show_gallery(
-    workspace: "Workspace", entry: ModuleEntry, tiles: Sequence[Tile], key: str
+    workspace: "Workspace", entry: ModuleEntry | None, tiles: Sequence[Tile], key: str
 ) -> None:
-    """Show photos in a grid, as many in a row as fit; each leads to its page under `entry`."""
+    """Show photos in a grid, as many in a row as fit; each leads to its page under `entry`.
+
+    Without any module there is no such page, and photos are only named.
+    """
     with st.container(key=f"gallery-{key}"):
         for tile in tiles:
             with st.container(key=f"gallery-tile-{key}-{tile.photo.image_id}", gap="xxsmall"):
                 st.image(tile.picture, width="stretch", alt=tile.alt)
-                st.page_link(
-                    PAGES_DIR / "photo.py",
-                    label=escape_markdown(name_photo(workspace, tile.photo)),
-                    query_params=links.make_photo_params(workspace, entry, tile.photo)
-                    | dict(tile.params),
-                )
+                name = escape_markdown(name_photo(workspace, tile.photo))
+                if entry is None:
+                    st.markdown(name)
+                else:
+                    st.page_link(
+                        PAGES_DIR / "photo.py",
+                        label=name,
+                        query_params=links.make_photo_params(workspace, entry, tile.photo)
+                        | dict(tile.params),
+                    )
                 st.markdown(tile.text)
 
 

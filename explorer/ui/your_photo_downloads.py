@@ -26,7 +26,9 @@ def make_stem(entry: ModuleEntry, photo: OwnPhoto) -> str:
     """Name files after the photo, the explained category and the module."""
     name = photo.name.rpartition(".")[0] or photo.name
     what = "sample" if photo.source == SAMPLE else "your-photo"
-    return exports.make_stem(what, name[:60], format_category(entry.category), entry.run)
+    pieces = (what, name[:60], format_category(entry.category), entry.run)
+    # A name without any plain letter leaves nothing.
+    return "_".join(stem for piece in pieces if (stem := exports.make_stem(piece)))
 
 
 def show_downloads(
@@ -157,9 +159,12 @@ def show_link(
         state.FEATURE: heatmaps.name_feature(feature),
         your_photo_parts.MEASURE: str(bool(st.session_state.get(your_photo_parts.MEASURE))).lower(),
     }
-    links.show_link(params | links.make_style_params(style))
-    if photo.source != SAMPLE:
-        st.caption(
-            "All but your photo: a link cannot hold it, for nobody but you has it. Whoever opens "
-            "the link finds the same choices and brings a photo of their own."
-        )
+    params |= links.make_style_params(style)
+    if photo.source == SAMPLE:
+        links.show_link(params)
+        return
+    links.show_link(params, "all that is chosen here, but without your photo")
+    st.caption(
+        "A link cannot hold your photo, for nobody but you has it. Whoever opens the link finds "
+        "the same choices and brings a photo of their own."
+    )

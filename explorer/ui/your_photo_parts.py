@@ -11,7 +11,7 @@ import streamlit as st
 from explorer.config import ASSETS_DIR
 from explorer.render.figures import get_part_colours
 from explorer.render.labels import place_labels
-from explorer.ui import cached, empty, heatmaps, pictures, state
+from explorer.ui import cached, empty, exports, heatmaps, pictures, state
 from explorer.ui.words import HELP
 from explorer.ui.your_photo import explain
 from explorer.ui.your_photo_marks import Marks, Point
@@ -48,6 +48,9 @@ def show_marks(photo: OwnPhoto, names: tuple[str, ...]) -> None:
     """Show the photo to place box and parts on, beside the same by keyboard."""
     left, right = st.columns([6, 5], gap="large")
     with left:
+        chosen = int(st.session_state.get(_PART, 0))
+        verb = "move" if chosen in photo.marks.points else "place"
+        st.markdown(f"A click or a tap will {verb}: **{names[chosen]}**")
         _show_placer(photo, names)
     with right:
         _show_controls(photo, names)
@@ -224,6 +227,20 @@ def _show_table(photo: OwnPhoto, names: tuple[str, ...]) -> None:
     )
     st.caption(
         f"In pixels of the photo, from its left and top edge: {marks.width} × {marks.height}."
+    )
+    x, y, width, height = marks.box
+    places = {
+        "box, left and top": (x, y),
+        "box, right and bottom": (x + width, y + height),
+        **{name: marks.points.get(index, ("", "")) for index, name in enumerate(names)},
+    }
+    exports.show_numbers(
+        {
+            "what": list(places),
+            "x": [place[0] for place in places.values()],
+            "y": [place[1] for place in places.values()],
+        },
+        "srae-your-photo-places",
     )
 
 
