@@ -90,7 +90,7 @@ def show_explanation(workspace: "Workspace", entry: "ModuleEntry", photo: OwnPho
 
     st.header(f"{heatmaps.name_feature(feature)} up close", anchor=False)
     left, right = st.columns(2, gap="large")
-    with left:
+    with left, st.container(key="large-map"):
         heatmaps.show_large(explanation, overlays, feature, style)
     with right:
         is_measured = your_photo_parts.choose_parts()

@@ -21,7 +21,7 @@ export default function (component) {
   svg.setAttribute("aria-label", data.alt);
   svg.style.aspectRatio = `${width} / ${height}`;
   // Limits the height without borders beside the photo.
-  svg.style.maxWidth = `${(70 * width) / height}vh`;
+  svg.style.maxWidth = `calc(min(70vh, 640px) * ${width / height})`;
 
   let [left, top, right, bottom] = data.box;
   // One pixel of the screen, in pixels of the photo.

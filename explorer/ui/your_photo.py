@@ -124,11 +124,12 @@ def show_score_map(
     key = ("score", *cached.make_classifier_key(workspace), category)
     overlays = draw(photo, heat[np.newaxis], style, key)
     name = escape_markdown(format_category(category))
-    st.image(
-        overlays.images[0],
-        width="stretch",
-        alt=f"Heatmap of the network's own score of {format_category(category)} over the photo",
-    )
+    with st.container(key="score-map"):
+        st.image(
+            overlays.images[0],
+            width="stretch",
+            alt=f"Heatmap of the network's own score of {format_category(category)} over the photo",
+        )
     if overlays.tops[0] == 0:
         st.caption("This map is zero everywhere: there is nothing to draw.")
     else:

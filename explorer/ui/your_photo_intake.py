@@ -114,7 +114,9 @@ def _show_uploader() -> None:
     limit = min(MAX_MEGABYTES, int(st.get_option("server.maxUploadSize")))
     st.file_uploader(
         "A photo of one bird, as large in the picture as can be",
-        type=list(UPLOAD_ENDINGS),
+        # The endings are for systems that know no type of HEIC. With a type among them, Streamlit
+        # leaves it to `read_upload` to refuse a file, which says why.
+        type=["image/*", *UPLOAD_ENDINGS],
         max_upload_size=limit,
         key=_name_widget(FILE),
         on_change=_take,
@@ -256,6 +258,7 @@ def show_photo(photo: OwnPhoto) -> None:
     shown = photo.remember(
         ("shown",), lambda: pictures.encode_jpeg(pictures.fit_for_display(photo.image))
     )
-    st.image(shown, width="stretch", alt=f"The photo: {photo.name}")
+    with st.container(key="own-photo"):
+        st.image(shown, width="stretch", alt=f"The photo: {photo.name}")
     height, width = photo.image.shape[:2]
     st.caption(escape_markdown(f"{photo.name}, {width} × {height} pixels"))

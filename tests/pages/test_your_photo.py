@@ -18,6 +18,7 @@ from streamlit.testing.v1 import AppTest
 from explorer import workspace as facade
 from explorer.analysis import doubt
 from explorer.analysis.doubt import Judgement
+from explorer.data.upload import UPLOAD_ENDINGS
 from explorer.layout import CLASSIFIER_FILE, WorkspaceSettings, save_settings
 from explorer.ui import your_photo_downloads, your_photo_intake, your_photo_parts
 from explorer.ui.state import MapStyle
@@ -102,9 +103,10 @@ def test_asks_for_a_photo_at_first_and_runs_nothing(
     assert not app.error
     assert not app.warning
     assert app.title[0].value == "Your photo"
-    assert app.file_uploader[0].allowed_type == [
-        f".{ending}" for ending in ("jpg", "jpeg", "png", "webp", "tif", "tiff", "heic", "heif")
-    ]
+    assert set(app.file_uploader[0].allowed_type) == {
+        "image/*",
+        *(f".{ending}" for ending in UPLOAD_ENDINGS),
+    }
     texts = read_texts(app)
     assert "This network knows painted birds only" in texts
     assert "never written to disk, and nobody else sees it" in texts
@@ -337,6 +339,16 @@ def test_bad_files_are_told_in_one_sentence_and_cost_nothing(
     app = upload(app, make_jpeg())
     assert not app.error
     assert "What the network says" in read_texts(app)
+
+
+@pytest.mark.parametrize("name", ["robin.jfif", "robin", "robin.gif"])
+def test_it_is_the_content_that_counts_not_the_name(
+    tiny_workspace: Path, open_app: OpenApp, name: str
+) -> None:
+    app = upload(open_app(tiny_workspace, "your_photo"), make_jpeg(), name)
+    assert not app.exception
+    assert not app.error
+    assert f"{name}, 90 × 60 pixels" in list_captions(app)
 
 
 def test_a_decoder_that_fails_as_nobody_foresaw_is_told_without_its_words(
