@@ -39,6 +39,7 @@ def show_page() -> None:
         your_photo_verdict.show_painted_note(workspace)
     if photo is None:
         return
+    photo.marks.name_parts(workspace.dataset.part_names)
     entries = workspace.list_modules()
     left, right = st.columns([5, 6], gap="large")
     with left:
@@ -89,7 +90,7 @@ def show_explanation(workspace: "Workspace", entry: "ModuleEntry", photo: OwnPho
 
     st.header(f"{heatmaps.name_feature(feature)} up close", anchor=False)
     left, right = st.columns(2, gap="large")
-    with left:
+    with left, st.container(key="large-map"):
         heatmaps.show_large(explanation, overlays, feature, style)
     with right:
         is_measured = your_photo_parts.choose_parts()

@@ -1,6 +1,9 @@
 // The photo with its box and parts: a click places the chosen part, corners of the box are dragged.
 const SVG = "http://www.w3.org/2000/svg";
 const CORNERS = [[0, 0], [1, 0], [1, 1], [0, 1]];
+// In pixels of the screen: what is seen of a handle, and what a finger finds of it.
+const HANDLE = 16;
+const GRIP = 32;
 
 function draw(parent, tag, attributes, text) {
   const node = document.createElementNS(SVG, tag);
@@ -17,17 +20,16 @@ export default function (component) {
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   svg.setAttribute("aria-label", data.alt);
   svg.style.aspectRatio = `${width} / ${height}`;
-  svg.style.maxHeight = "70vh";
+  // Limits the height without borders beside the photo.
+  svg.style.maxWidth = `calc(min(70vh, 640px) * ${width / height})`;
 
   let [left, top, right, bottom] = data.box;
   // One pixel of the screen, in pixels of the photo.
-  const unit = () => width / (svg.getBoundingClientRect().width || 600);
+  const unit = () => 1 / (svg.getScreenCTM()?.a || 600 / width);
   const find = (event) => {
-    const place = svg.getBoundingClientRect();
-    return [
-      ((event.clientX - place.left) * width) / place.width,
-      ((event.clientY - place.top) * height) / place.height,
-    ];
+    const place = new DOMPoint(event.clientX, event.clientY);
+    const { x, y } = place.matrixTransform(svg.getScreenCTM().inverse());
+    return [x, y];
   };
 
   const paint = () => {
@@ -40,15 +42,21 @@ export default function (component) {
       "stroke-width": 2 * scale,
       "stroke-dasharray": `${8 * scale} ${5 * scale}`,
     });
-    const handles = CORNERS.map(() =>
-      draw(svg, "rect", {
-        class: "handle",
-        width: 16 * scale,
-        height: 16 * scale,
-        rx: 3 * scale,
-        "stroke-width": 2 * scale,
-      })
-    );
+    const handles = CORNERS.map(() => {
+      const handle = draw(svg, "g", { class: "handle" });
+      for (const [kind, size] of [["grip", GRIP], ["knob", HANDLE]]) {
+        draw(handle, "rect", {
+          class: kind,
+          x: (-size / 2) * scale,
+          y: (-size / 2) * scale,
+          width: size * scale,
+          height: size * scale,
+          rx: 3 * scale,
+          "stroke-width": 2 * scale,
+        });
+      }
+      return handle;
+    });
     const showBox = () => {
       shade.setAttribute(
         "d",
@@ -59,9 +67,11 @@ export default function (component) {
       })) frame.setAttribute(name, value);
       handles.forEach((handle, index) => {
         const [across, down] = CORNERS[index];
-        const clamp = (value, most) => Math.min(Math.max(value, 0), most - 16 * scale);
-        handle.setAttribute("x", clamp((across ? right : left) - 8 * scale, width));
-        handle.setAttribute("y", clamp((down ? bottom : top) - 8 * scale, height));
+        const edge = (HANDLE / 2) * scale;
+        const clamp = (value, most) => Math.min(Math.max(value, edge), most - edge);
+        const x = clamp(across ? right : left, width);
+        const y = clamp(down ? bottom : top, height);
+        handle.setAttribute("transform", `translate(${x} ${y})`);
         handle.style.cursor = across === down ? "nwse-resize" : "nesw-resize";
       });
     };

@@ -57,10 +57,12 @@ def convert_to_rgb(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode == "F":
         raise ValueError("its pixels are 32-bit fractions")
     if image.mode.startswith("I"):
-        grey = np.asarray(image).astype(np.int64)
+        grey = np.asarray(image)
         if grey.min() < 0 or grey.max() > 65535:
             raise ValueError("its pixels are 32-bit numbers")
-        return np.repeat(((grey + 128) // 257).astype(np.uint8)[:, :, None], 3, axis=2)
+        # A table takes a fifth of the memory that arithmetic on wider numbers would.
+        eight_bits = ((np.arange(65536) + 128) // 257).astype(np.uint8)
+        return np.repeat(eight_bits[grey][:, :, None], 3, axis=2)
     if image.has_transparency_data:
         coloured = image.convert("RGBA")
         white = Image.new("RGBA", coloured.size, "white")

@@ -54,7 +54,7 @@ def read_upload(data: bytes) -> NDArray[np.uint8]:
     ------
     UploadError
         When the file is empty, above 25 MB, no picture of these formats, damaged, above 60
-        megapixels, or less than 32 pixels wide or high.
+        megapixels, less than 32 pixels wide or high, or so narrow that it would be when reduced.
     """
     if not data:
         raise UploadError("The file is empty. Choose another photo.")
@@ -69,16 +69,17 @@ def read_upload(data: bytes) -> NDArray[np.uint8]:
             # JPEG alone can be decoded at a half, a quarter or an eighth, which saves memory.
             image.draft(None, (LONGEST_KEPT, LONGEST_KEPT))
             image.load()
-            return _convert(image)
+            return _convert_or_say_why(image)
     # Pillow warns of or refuses sizes by itself; which of the two depends on the warning filters.
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _make_size_error("far too many pixels") from error
     except UnidentifiedImageError as error:
         raise UploadError(_explain_foreign_file(data)) from error
+    # What decoders say of hostile data means nothing to whoever took the photo.
     except DECODING_ERRORS as error:
-        reason = str(error).rstrip(".") or type(error).__name__
         raise UploadError(
-            f"The photo is damaged or unusual ({reason}). Save it again as JPEG or PNG."
+            "The photo is damaged or cut short, so that it cannot be read to its end. Copy or "
+            "download it again."
         ) from error
 
 
@@ -90,6 +91,11 @@ def _check_size(width: int, height: int) -> None:
             f"The photo has only {width} × {height} pixels: too few to see a bird. Choose one "
             f"that is at least {SHORTEST_SIDE} pixels wide and high."
         )
+    if min(width, height) * LONGEST_KEPT < SHORTEST_SIDE * max(width, height):
+        raise UploadError(
+            f"The photo has {width} × {height} pixels: too narrow a strip to see a bird. Cut out "
+            "the part with the bird first."
+        )
 
 
 def _make_size_error(found: str) -> UploadError:
@@ -97,6 +103,15 @@ def _make_size_error(found: str) -> UploadError:
         f"The photo has {found}, more than the limit of {MAX_MEGAPIXELS} megapixels. "
         "Make it smaller first."
     )
+
+
+def _convert_or_say_why(image: Image.Image) -> NDArray[np.uint8]:
+    try:
+        return _convert(image)
+    except ValueError as error:
+        raise UploadError(
+            f"The photo is of an unusual kind: {error}. Save it again as JPEG or PNG."
+        ) from error
 
 
 def _convert(image: Image.Image) -> NDArray[np.uint8]:

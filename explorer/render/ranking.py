@@ -64,7 +64,7 @@ def render_ranking(
             text=list(names),
             textposition="none",
             customdata=100 * parts,
-            hovertemplate="%{text}: ŷ = %{x:.4f}, %{customdata:.2f} %<extra></extra>",
+            hovertemplate="%{text}: ŷ = %{x:.4f}, %{customdata:.2f}%<extra></extra>",
         )
     )
     for row in rows:
@@ -82,4 +82,6 @@ def render_ranking(
 
 
 def _format_share(share: float) -> str:
-    return "< 1 %" if share < 0.01 else f"{share:.0%}".replace("%", " %")
+    if share < 0.01:
+        return "< 1%"
+    return "> 99%" if 0.995 <= share < 1 else f"{share:.0%}"

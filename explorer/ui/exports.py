@@ -7,7 +7,9 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+import numpy as np
 import streamlit as st
+from numpy.typing import ArrayLike
 
 
 def make_stem(*pieces: str) -> str:
@@ -37,6 +39,20 @@ def make_zip(files: Mapping[str, bytes]) -> bytes:
         for name, content in files.items():
             archive.writestr(name, content)
     return packed.getvalue()
+
+
+def make_npz(arrays: Mapping[str, ArrayLike]) -> bytes:
+    """Write arrays, numbers and words by name as a compressed NPZ.
+
+    Raises
+    ------
+    ValueError
+        When only a pickle could hold one of them.
+    """
+    file = io.BytesIO()
+    ready = {name: np.asarray(values) for name, values in arrays.items()}
+    np.savez_compressed(file, allow_pickle=False, **ready)
+    return file.getvalue()
 
 
 def show_numbers(

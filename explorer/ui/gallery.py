@@ -45,18 +45,24 @@ class Tile:
 
 
 def show_gallery(
-    workspace: "Workspace", entry: ModuleEntry, tiles: Sequence[Tile], key: str
+    workspace: "Workspace", entry: ModuleEntry | None, tiles: Sequence[Tile], key: str
 ) -> None:
-    """Show photos in a grid, as many in a row as fit; each leads to its page under `entry`."""
+    """Show photos in a grid, as many in a row as fit; each leads to its page under `entry`.
+
+    Without any module there is no such page, and photos are only named.
+    """
     with st.container(key=f"gallery-{key}"):
         for tile in tiles:
+            params = None
+            if entry is not None:
+                params = links.make_photo_params(workspace, entry, tile.photo) | dict(tile.params)
             show_tile(
                 f"{key}-{tile.photo.image_id}",
                 tile.picture,
                 tile.alt,
                 page="photo",
                 label=name_photo(workspace, tile.photo),
-                params=links.make_photo_params(workspace, entry, tile.photo) | dict(tile.params),
+                params=params,
                 text=tile.text,
                 above=tile.above,
             )
@@ -69,7 +75,7 @@ def show_tile(
     *,
     page: str,
     label: str,
-    params: Mapping[str, str],
+    params: Mapping[str, str] | None,
     text: str,
     above: str = "",
 ) -> None:
@@ -87,8 +93,8 @@ def show_tile(
         Name of a script in ``pages/``.
     label : str
         Of the link, in plain words.
-    params : Mapping
-        What the page's address shall choose.
+    params : Mapping or None
+        What the page's address shall choose; None where there is nothing to open yet.
     text, above : str
         What is to be said below the link and above the picture, in Markdown; empty for nothing.
     """
@@ -96,9 +102,12 @@ def show_tile(
         if above:
             st.markdown(above)
         st.image(picture, width="stretch", alt=alt)
-        st.page_link(
-            PAGES_DIR / f"{page}.py", label=escape_markdown(label), query_params=dict(params)
-        )
+        if params is None:
+            st.markdown(escape_markdown(label))
+        else:
+            st.page_link(
+                PAGES_DIR / f"{page}.py", label=escape_markdown(label), query_params=dict(params)
+            )
         if text:
             st.markdown(text)
 

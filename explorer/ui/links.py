@@ -117,7 +117,9 @@ def make_style_params(style: MapStyle) -> dict[str, str | int]:
     }
 
 
-def show_link(params: Mapping[str, str | int | Sequence[str]]) -> None:
+def show_link(
+    params: Mapping[str, str | int | Sequence[str]], what: str = "exactly this view"
+) -> None:
     """Show an address that opens this page with all that is chosen on it.
 
     Parameters
@@ -126,8 +128,10 @@ def show_link(params: Mapping[str, str | int | Sequence[str]]) -> None:
         Every choice on the page, those left at their defaults included: defaults may change when
         modules are trained, and a link that is passed on must not. A sequence has a place for
         each of its items.
+    what : str
+        What the address opens, where it cannot be all that is on the page.
     """
-    st.markdown("A link to exactly this view, for whoever can reach this address:")
+    st.markdown(f"A link to {what}, for whoever can reach this address:")
     st.code(
         f"{st.context.url or ''}?{urlencode(params, doseq=True)}", language=None, wrap_lines=True
     )

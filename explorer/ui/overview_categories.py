@@ -187,18 +187,13 @@ def _show_category(workspace: "Workspace", one: CategorySummary) -> None:
     picture = cached.load_thumbnail(workspace, photos[0])
     alt = f"{gallery.name_photo(workspace, photos[0])}, a {one.name}"
     key = f"category-{workspace.dataset.categories.index(one.category)}"
-    if one.entry is None:  # nothing to open yet
-        with st.container(key=f"gallery-tile-{key}", gap="xxsmall"):
-            st.image(picture, width="stretch", alt=alt)
-            st.markdown(f"{escape_markdown(one.name)}  \n{describe_category(one)}")
-        return
     gallery.show_tile(
         key,
         picture,
         alt,
         page="category",
         label=one.name,
-        params=links.make_module_params(workspace, one.entry),
+        params=links.make_module_params(workspace, one.entry) if one.entry else None,
         text=describe_category(one),
     )
 

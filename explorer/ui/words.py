@@ -72,6 +72,10 @@ HELP = MappingProxyType(
             "The box around the bird is divided among the parts that can be seen: every pixel goes "
             "to the part nearest to it. Heat is counted part by part."
         ),
+        "likeness": (
+            "How near the Z of two photos are, as a cosine: 1 where the network takes one for the "
+            "other. These are the nearest of all photos that the network was trained on."
+        ),
         "accuracy": "Share of held-out photos for which the network's highest score is right.",
     }
 )

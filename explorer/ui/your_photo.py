@@ -8,7 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from explorer.data.cub import format_category
-from explorer.layout import ModuleEntry, format_run
+from explorer.layout import ModuleEntry, format_run, sort_modules
 from explorer.ui import cached, heatmaps, sidebar, state
 from explorer.ui.cached import Key, Overlays
 from explorer.ui.components import escape_markdown
@@ -37,9 +37,10 @@ def choose_module(
     order = [categories[index] for index in ask(workspace, photo).order]
     options = [category for category in order if category in with_module]
     names = name_categories(options)
-    if st.session_state.get(_LAST_SHOWN, photo.digest) != photo.digest:
+    shown = (str(workspace.path), photo.digest)
+    if st.session_state.get(_LAST_SHOWN, shown) != shown:
         st.session_state[EXPLAINED] = options[0]
-    st.session_state[_LAST_SHOWN] = photo.digest
+    st.session_state[_LAST_SHOWN] = shown
     state.check_param(EXPLAINED, names.values(), "explained category")
     chosen = state.get_selection()
     with st.container(horizontal=True, vertical_alignment="bottom", key="picker"):
@@ -55,11 +56,7 @@ def choose_module(
                 "sidebar is for the other pages."
             ),
         )
-        runs = {
-            entry.run: entry
-            for entry in sorted(entries, key=lambda entry: not entry.run.startswith("srae-"))
-            if entry.category == category
-        }
+        runs = {entry.run: entry for entry in sort_modules(entries) if entry.category == category}
         run = next(iter(runs))
         state.check_param(EXPLAINED_RUN, map(format_run, runs), "module")
         if len(runs) > 1:
@@ -127,11 +124,12 @@ def show_score_map(
     key = ("score", *cached.make_classifier_key(workspace), category)
     overlays = draw(photo, heat[np.newaxis], style, key)
     name = escape_markdown(format_category(category))
-    st.image(
-        overlays.images[0],
-        width="stretch",
-        alt=f"Heatmap of the network's own score of {format_category(category)} over the photo",
-    )
+    with st.container(key="score-map"):
+        st.image(
+            overlays.images[0],
+            width="stretch",
+            alt=f"Heatmap of the network's own score of {format_category(category)} over the photo",
+        )
     if overlays.tops[0] == 0:
         st.caption("This map is zero everywhere: there is nothing to draw.")
     else:

@@ -1,16 +1,14 @@
 """A visitor's photo explained, to take along: pictures, numbers and, without the photo, a link."""
 
-import io
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
-from explorer.analysis.locality import compute_locality
 from explorer.data.cub import format_category
 from explorer.layout import ModuleEntry, format_run
-from explorer.ui import cached, exports, heatmaps, links, state, your_photo_parts
+from explorer.ui import cached, downloads, exports, heatmaps, links, state, your_photo_parts
 from explorer.ui.sidebar import name_categories
 from explorer.ui.state import MapStyle
 from explorer.ui.your_photo import EXPLAINED, EXPLAINED_RUN, draw, explain, explain_score
@@ -26,7 +24,9 @@ def make_stem(entry: ModuleEntry, photo: OwnPhoto) -> str:
     """Name files after the photo, the explained category and the module."""
     name = photo.name.rpartition(".")[0] or photo.name
     what = "sample" if photo.source == SAMPLE else "your-photo"
-    return exports.make_stem(what, name[:60], format_category(entry.category), entry.run)
+    pieces = (what, name[:60], format_category(entry.category), entry.run)
+    # A name without any plain letter leaves nothing.
+    return "_".join(stem for piece in pieces if (stem := exports.make_stem(piece)))
 
 
 def show_downloads(
@@ -35,15 +35,8 @@ def show_downloads(
     """Show the buttons for pictures and numbers; files are made when asked for."""
     stem = make_stem(entry, photo)
     with st.container(horizontal=True):
-        st.download_button(
-            f"Picture of x-feature {feature + 1} (PNG)",
-            data=partial(draw_feature_png, workspace, entry, photo, style, feature),
-            file_name=f"{stem}_x-feature-{feature + 1}_{style.layer}_{style.colours}.png",
-            mime="image/png",
-            icon=":material/image:",
-            on_click="ignore",
-            key="download-png",
-        )
+        draw = partial(draw_feature_png, workspace, entry, photo, style, feature)
+        downloads.offer_picture(draw, stem, feature, style)
         st.download_button(
             "All pictures (ZIP)",
             data=partial(make_pictures, workspace, entry, photo, style),
@@ -54,16 +47,8 @@ def show_downloads(
             key="download-zip",
             help="Every x-feature and ExcitationBP of the score, each as a PNG.",
         )
-        st.download_button(
-            "Raw maps and numbers (NPZ)",
-            data=partial(make_arrays, workspace, entry, photo, style.layer),
-            file_name=f"{stem}_{style.layer}_raw.npz",
-            mime="application/zip",
-            icon=":material/data_array:",
-            on_click="ignore",
-            key="download-npz",
-            help="Read it with `numpy.load`; the maps in it are neither normalised nor smoothed.",
-        )
+        pack = partial(make_arrays, workspace, entry, photo, style.layer)
+        downloads.offer_numbers(pack, stem, style)
 
 
 def draw_feature_png(
@@ -91,54 +76,29 @@ def make_pictures(
 
 
 def make_arrays(workspace: "Workspace", entry: ModuleEntry, photo: OwnPhoto, layer: str) -> bytes:
-    """Pack what was computed of the photo, but not the photo, as NPZ without pickles.
+    """Pack what was computed of the photo, but not the photo.
 
     Returns
     -------
     bytes
-        ``raw_maps`` (K, h, w) and ``score_map`` (h, w), c-MWP as computed, non-negative, at the
-        grid of ``map_layer``; ``x_features``, ``contributions`` (K,), which add up to ``y_bar``;
-        ``y_hat``; ``logits`` and ``softmax`` (C,) of ``categories``; ``category``,
-        ``module_run``, ``photo_name``, ``photo_sha256``, ``photo_size`` (height, width),
-        ``classifier_sha256``. Where parts have been placed also ``box`` (x, y, width, height),
-        ``points`` (P, 2), NaN where not visible, of ``part_names``; ``part_histogram`` (K, P);
-        ``share_outside_box``, ``locality`` and ``locality_is_defined`` (K,).
+        NPZ without pickles: what `downloads.list_explanation` names; ``score_map`` (h, w), c-MWP
+        of ŷ itself, non-negative; ``softmax`` (C,); ``photo_name``, ``photo_sha256``,
+        ``photo_size`` (height, width). Where parts have been placed also ``box`` (x, y, width,
+        height), ``points`` (P, 2), NaN where not visible, and what `downloads.list_measure` names.
     """
-    explanation, answer = explain(workspace, entry, photo, layer), ask(workspace, photo)
-    arrays = {
-        "raw_maps": explanation.maps,
+    explanation = explain(workspace, entry, photo, layer)
+    arrays = downloads.list_explanation(workspace, entry, explanation) | {
         "score_map": explain_score(workspace, entry.category, photo, layer),
-        "map_layer": np.array(explanation.stop),
-        "x_features": explanation.x_features,
-        "contributions": explanation.contributions,
-        "y_bar": np.array(explanation.y_bar),
-        "y_hat": np.array(explanation.y_hat),
-        "logits": answer.logits,
-        "softmax": answer.shares,
-        "categories": np.array(workspace.dataset.categories),
-        "category": np.array(entry.category),
-        "module_run": np.array(entry.run),
-        "photo_name": np.array(photo.name),
-        "photo_sha256": np.array(photo.digest),
-        "photo_size": np.array(photo.image.shape[:2]),
-        "classifier_sha256": np.array(workspace.settings.classifier_sha256),
+        "softmax": ask(workspace, photo).shares,
+        "photo_name": photo.name,
+        "photo_sha256": photo.digest,
+        "photo_size": photo.image.shape[:2],
     }
     if photo.marks.points:
-        names = workspace.dataset.part_names
-        found = your_photo_parts.measure(workspace, entry, photo, layer)
-        locality, is_defined = compute_locality(found.values)
-        arrays |= {
-            "box": np.array(photo.marks.box),
-            "points": your_photo_parts.make_parts(photo, len(names)).points,
-            "part_names": np.array(names),
-            "part_histogram": found.values,
-            "share_outside_box": found.outside,
-            "locality": locality,
-            "locality_is_defined": is_defined,
-        }
-    file = io.BytesIO()
-    np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-    return file.getvalue()
+        parts = your_photo_parts.make_parts(photo, len(workspace.dataset.part_names))
+        arrays |= {"box": parts.box, "points": parts.points}
+        arrays |= downloads.list_measure(workspace, parts.measure(explanation.maps))
+    return exports.make_npz(arrays)
 
 
 def show_link(
@@ -157,9 +117,12 @@ def show_link(
         state.FEATURE: heatmaps.name_feature(feature),
         your_photo_parts.MEASURE: str(bool(st.session_state.get(your_photo_parts.MEASURE))).lower(),
     }
-    links.show_link(params | links.make_style_params(style))
-    if photo.source != SAMPLE:
-        st.caption(
-            "All but your photo: a link cannot hold it, for nobody but you has it. Whoever opens "
-            "the link finds the same choices and brings a photo of their own."
-        )
+    params |= links.make_style_params(style)
+    if photo.source == SAMPLE:
+        links.show_link(params)
+        return
+    links.show_link(params, "all that is chosen here, but without your photo")
+    st.caption(
+        "A link cannot hold your photo, for nobody but you has it. Whoever opens the link finds "
+        "the same choices and brings a photo of their own."
+    )

@@ -1,6 +1,7 @@
 """Where a visitor's photo comes from: a file, the camera, or a sample of the workspace."""
 
 import contextlib
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from explorer.data.upload import MAX_MEGABYTES, UPLOAD_ENDINGS, read_upload
 from explorer.ui import cached, pictures, state
 from explorer.ui.components import escape_markdown
 from explorer.ui.gallery import name_photo
+from explorer.ui.your_photo import EXPLAINED
 from explorer.ui.your_photo_marks import Marks
 from explorer.ui.your_photo_state import (
     CAMERA,
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
     from explorer.data.cub import Photo
     from explorer.workspace import Workspace
+
+_LOG = logging.getLogger(__name__)
 
 SOURCE = "source"
 SAMPLE_KEY = "sample"
@@ -74,21 +78,31 @@ def show_intake(workspace: "Workspace") -> OwnPhoto | None:
         _show_camera()
     else:
         _show_uploader()
+    return None
+
+
+def _show_note(source: str) -> None:
+    """Say what was wrong with the last file, or what is missing from the link that led here."""
     refused_source, reason = st.session_state.get(_REFUSED, ("", ""))
     if refused_source == source:
         st.error(escape_markdown(reason), icon=":material/broken_image:")
-    return None
+    elif EXPLAINED in st.query_params and _ROUND not in st.session_state and find(SAMPLE) is None:
+        st.info(
+            "The link that you followed says how to look at a photo, but cannot hold the photo "
+            "itself. Bring one, and it is shown that way.",
+            icon=":material/link:",
+        )
 
 
 def show_own_buttons(photo: OwnPhoto) -> None:
     """Offer to drop a visitor's photo, and say what is kept of it."""
     st.button(
-        "Forget this photo",
+        "Forget this photo, take another",
         icon=":material/delete:",
         on_click=forget,
         args=(photo.source,),
         key="forget",
-        help="Drops the photo and all that was computed of it. Then you can take another one.",
+        help="Drops the photo and all that was computed of it, and asks for the next one.",
     )
     st.caption(
         "Only this session holds your photo, in memory. It is never written to disk, and gone "
@@ -100,14 +114,18 @@ def _show_uploader() -> None:
     limit = min(MAX_MEGABYTES, int(st.get_option("server.maxUploadSize")))
     st.file_uploader(
         "A photo of one bird, as large in the picture as can be",
-        type=list(UPLOAD_ENDINGS),
+        # The endings are for systems that know no type of HEIC. With a type among them, Streamlit
+        # leaves it to `read_upload` to refuse a file, which says why.
+        type=["image/*", *UPLOAD_ENDINGS],
         max_upload_size=limit,
         key=_name_widget(FILE),
         on_change=_take,
         args=(FILE,),
     )
+    _show_note(FILE)
     st.caption(
-        "Your photo stays in the memory of this session: it is not stored, and nobody else sees it."
+        "Your photo stays in the memory of this session: it is never written to disk, and nobody "
+        "else sees it."
     )
     st.button(
         "No photo at hand? Try a sample",
@@ -132,6 +150,7 @@ def _show_camera() -> None:
             key="open-camera",
         )
         st.caption("Your browser will ask whether this page may use it.")
+        _show_note(CAMERA)
         return
     st.camera_input(
         "A photo of one bird, as large in the picture as can be",
@@ -140,6 +159,7 @@ def _show_camera() -> None:
         args=(CAMERA,),
         width=560,
     )
+    _show_note(CAMERA)
 
 
 def _name_widget(source: str) -> str:
@@ -162,6 +182,12 @@ def _take(source: str) -> None:
         image = read_upload(data)
     except ExplorerError as error:
         st.session_state[_REFUSED] = (source, f"{name}: {error}" if source == FILE else str(error))
+        return
+    except Exception:
+        # Decoders meet hostile data here, and no boundary of the page is around a callback.
+        _LOG.exception("Unexpected error while a photo was read")
+        reason = "The photo cannot be read. Save it again as JPEG or PNG."
+        st.session_state[_REFUSED] = (source, reason)
         return
     marks = Marks(image.shape[1], image.shape[0])
     keep(OwnPhoto(image, make_digest(data), name, source, marks))
@@ -203,11 +229,12 @@ def _show_samples(workspace: "Workspace") -> OwnPhoto:
         help="Test photos of this workspace, and pictures without any bird drawn by a program.",
     )
     name = str(chosen)
-    kept = find(SAMPLE)
-    if kept is None or kept.name != name:
-        kept = _load_sample(workspace, name, samples[name])
-        keep(kept)
-    return kept
+    sample, kept = _load_sample(workspace, name, samples[name]), find(SAMPLE)
+    # Another workspace may have a sample of the same name.
+    if kept is not None and (kept.name, kept.digest) == (sample.name, sample.digest):
+        return kept
+    keep(sample)
+    return sample
 
 
 def _load_sample(workspace: "Workspace", name: str, photo: "Photo | None") -> OwnPhoto:
@@ -231,6 +258,7 @@ def show_photo(photo: OwnPhoto) -> None:
     shown = photo.remember(
         ("shown",), lambda: pictures.encode_jpeg(pictures.fit_for_display(photo.image))
     )
-    st.image(shown, width="stretch", alt=f"The photo: {photo.name}")
+    with st.container(key="own-photo"):
+        st.image(shown, width="stretch", alt=f"The photo: {photo.name}")
     height, width = photo.image.shape[:2]
     st.caption(escape_markdown(f"{photo.name}, {width} × {height} pixels"))

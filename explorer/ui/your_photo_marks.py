@@ -27,6 +27,8 @@ class Marks:
         Index of a part to its (x, y), within the photo; parts that are not there are not visible.
     version : int
         Grows with every change but those made in the table, which is drawn anew for each.
+    names : tuple of str
+        What the parts are called, in the order of their indices; see `name_parts`.
     """
 
     width: int
@@ -34,6 +36,7 @@ class Marks:
     box: Box = (0.0, 0.0, 0.0, 0.0)
     points: dict[int, Point] = field(default_factory=dict)
     version: int = 0
+    names: tuple[str, ...] = ()
     _history: list[tuple[Box, dict[int, Point]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -41,6 +44,14 @@ class Marks:
         if not self.box[2] or not self.box[3]:
             x, y = _USUAL_MARGIN * self.width, _USUAL_MARGIN * self.height
             self.box = (x, y, self.width - 2 * x, self.height - 2 * y)
+
+    def name_parts(self, names: tuple[str, ...]) -> None:
+        """Say what the parts are called; those placed under other names are dropped for good."""
+        if self.names and names != self.names:
+            self.points = {}
+            self._history.clear()
+            self.version += 1
+        self.names = names
 
     @property
     def can_undo(self) -> bool:

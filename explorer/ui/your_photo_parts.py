@@ -11,14 +11,13 @@ import streamlit as st
 from explorer.config import ASSETS_DIR
 from explorer.render.figures import get_part_colours
 from explorer.render.labels import place_labels
-from explorer.ui import cached, empty, heatmaps, pictures, state
+from explorer.ui import cached, empty, exports, heatmaps, pictures, state
 from explorer.ui.words import HELP
 from explorer.ui.your_photo import explain
 from explorer.ui.your_photo_marks import Marks, Point
 from explorer.ui.your_photo_state import OwnPhoto
 
 if TYPE_CHECKING:
-    from explorer.analysis.locality import PartHistogram
     from explorer.layout import ModuleEntry
     from explorer.parts import PhotoParts
     from explorer.workspace import Workspace
@@ -27,7 +26,8 @@ MEASURE = "parts"
 _PART = "your_photo_part"
 _PLACER = "your_photo_placer"
 _TABLE_BASE = "your_photo_table"
-_PHONE_WIDTH = 358
+# Pixels of the screen that a photo has on a phone, and as a tall one on a low window.
+_PHONE_WIDTH, _SHORTEST_SHOWN = 358, 560
 
 
 def choose_parts() -> bool:
@@ -48,6 +48,9 @@ def show_marks(photo: OwnPhoto, names: tuple[str, ...]) -> None:
     """Show the photo to place box and parts on, beside the same by keyboard."""
     left, right = st.columns([6, 5], gap="large")
     with left:
+        chosen = int(st.session_state.get(_PART, 0))
+        verb = "move" if chosen in photo.marks.points else "place"
+        st.markdown(f"A click or a tap will {verb}: **{names[chosen]}**")
         _show_placer(photo, names)
     with right:
         _show_controls(photo, names)
@@ -88,9 +91,9 @@ def _show_placer(photo: OwnPhoto, names: tuple[str, ...]) -> None:
 def _place_names(marks: Marks, names: tuple[str, ...]) -> dict[int, dict[str, float]]:
     """Find places for names beside their points, in pixels of a phone's screen from the point."""
     parts = sorted(marks.points)
-    scale = _PHONE_WIDTH / marks.width
+    scale = min(_PHONE_WIDTH / marks.width, _SHORTEST_SHOWN / marks.height)
     points = np.array([marks.points[part] for part in parts]).reshape(-1, 2) * scale
-    size = (marks.height * scale, float(_PHONE_WIDTH))
+    size = (marks.height * scale, marks.width * scale)
     labels = place_labels(points, [names[part] for part in parts], size)
     return {parts[label.index]: {"dx": label.shift[0], "dy": label.shift[1]} for label in labels}
 
@@ -225,6 +228,20 @@ def _show_table(photo: OwnPhoto, names: tuple[str, ...]) -> None:
     st.caption(
         f"In pixels of the photo, from its left and top edge: {marks.width} × {marks.height}."
     )
+    x, y, width, height = marks.box
+    places = {
+        "box, left and top": (x, y),
+        "box, right and bottom": (x + width, y + height),
+        **{name: marks.points.get(index, ("", "")) for index, name in enumerate(names)},
+    }
+    exports.show_numbers(
+        {
+            "what": list(places),
+            "x": [place[0] for place in places.values()],
+            "y": [place[1] for place in places.values()],
+        },
+        "srae-your-photo-places",
+    )
 
 
 def _take_table(marks: Marks, base: Mapping[int, Point], key: str) -> None:
@@ -242,14 +259,6 @@ def make_parts(photo: OwnPhoto, part_count: int) -> "PhotoParts":
     return PhotoParts(photo.image, photo.marks.box, points, np.isfinite(points).all(axis=1))
 
 
-def measure(
-    workspace: "Workspace", entry: "ModuleEntry", photo: OwnPhoto, layer: str
-) -> "PartHistogram":
-    """Count the heat of every map part by part."""
-    parts = make_parts(photo, len(workspace.dataset.part_names))
-    return parts.measure(explain(workspace, entry, photo, layer).maps)
-
-
 def show_histogram(
     workspace: "Workspace", entry: "ModuleEntry", photo: OwnPhoto, layer: str, feature: int
 ) -> None:
@@ -257,8 +266,10 @@ def show_histogram(
     if not photo.marks.points:
         st.info("Place the bird's parts on the photo below; then the heat on each stands here.")
         return
-    found = measure(workspace, entry, photo, layer)
-    heatmaps.show_photo_histogram(found, feature, workspace.dataset.part_names)
+    names = workspace.dataset.part_names
+    maps = explain(workspace, entry, photo, layer).maps
+    found = make_parts(photo, len(names)).measure(maps)
+    heatmaps.show_photo_histogram(found, feature, names)
 
 
 def show_partition(

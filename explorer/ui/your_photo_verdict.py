@@ -13,13 +13,13 @@ from explorer.config import WORKSPACE_VARIABLE
 from explorer.data.cub import format_category
 from explorer.layout import ModuleEntry
 from explorer.render.ranking import render_ranking
-from explorer.ui import cached, components, gallery, scores, state
+from explorer.ui import cached, components, exports, gallery, scores, state
 from explorer.ui.cached import Key
 from explorer.ui.components import escape_markdown
 from explorer.ui.gallery import Tile
 from explorer.ui.sidebar import name_categories
 from explorer.ui.words import HELP
-from explorer.ui.your_photo_state import OwnPhoto
+from explorer.ui.your_photo_state import SAMPLE, OwnPhoto
 
 if TYPE_CHECKING:
     from explorer.training.features import Features
@@ -63,7 +63,7 @@ def show_painted_note(workspace: "Workspace") -> None:
     st.info(
         "**This network knows painted birds only**: the "
         f"{len(workspace.dataset.categories)} invented categories of this workspace. It has never "
-        "seen a photograph, so a real photo will rightly be told to look like none of them.",
+        "seen a photograph; a real one should be found to look like none of them, and mostly is.",
         icon=":material/palette:",
     )
     with st.expander("Get a network for real birds"):
@@ -109,27 +109,35 @@ def show_scores(workspace: "Workspace", photo: OwnPhoto) -> None:
     )
     st.caption(
         f"ŷ before softmax, and softmax over all {len(categories)} categories: their shares add "
-        "up to 100 %, whatever the picture shows."
+        "up to 100%, whatever the picture shows."
     )
 
 
-def judge(workspace: "Workspace", photo: OwnPhoto) -> tuple[Judgement, list[int]]:
-    """Compare a photo with the workspace's photos; return its neighbours' image ids as well."""
+class Neighbour(NamedTuple):
+    """A photo that the network was trained on, and how like it another one is: a cosine."""
+
+    image_id: int
+    likeness: float
+
+
+def judge(workspace: "Workspace", photo: OwnPhoto) -> tuple[Judgement, list[Neighbour]]:
+    """Compare a photo with the workspace's photos; return the nearest ones as well."""
     answer = ask(workspace, photo)
     features = scores.load_features(workspace)
     key = cached.make_classifier_key(workspace)
     held_out = np.isin(features.image_ids, [p.image_id for p in workspace.held_out])
     reference = _load_reference(features, held_out, key)
 
-    def compute() -> tuple[float, list[int]]:
+    def compute() -> list[Neighbour]:
         known_ids = features.image_ids[~held_out]
         if not len(known_ids):
-            return 0.0, []
+            return []
         likeness = doubt.compute_likeness(answer.z[np.newaxis], features.z[~held_out])[0]
         nearest = np.argsort(-likeness, kind="stable")[:_NEIGHBOURS]
-        return float(likeness[nearest[0]]), known_ids[nearest].tolist()
+        return [Neighbour(int(known_ids[row]), float(likeness[row])) for row in nearest]
 
-    likeness, neighbours = photo.remember(("likeness", *key), compute)
+    neighbours = photo.remember(("neighbours", *key), compute)
+    likeness = neighbours[0].likeness if neighbours else 0.0
     certainty = float(doubt.compute_certainty(answer.logits[np.newaxis])[0])
     return doubt.judge(likeness, certainty, reference), neighbours
 
@@ -146,14 +154,14 @@ def _load_reference(
 
 def show_verdict(workspace: "Workspace", photo: OwnPhoto, judgement: Judgement) -> None:
     """Say how far the network's answer can be believed, and by which rule."""
-    answer, names = ask(workspace, photo), name_categories(workspace.dataset.categories)
-    first = workspace.dataset.categories[int(answer.order[0])]
+    names = name_categories(workspace.dataset.categories)
+    first = workspace.dataset.categories[int(ask(workspace, photo).order[0])]
     said, count = escape_markdown(names[first]), len(names)
     if judgement.is_strange:
         st.warning(
-            f"**This does not look like any of the network's {count} categories.** Nothing it has "
-            f"learnt from is like it: its likeness of {judgement.likeness:.2f} is lower than on "
-            f"{_format_rest(judgement.share_less_like)} of test photos. The scores are what the "
+            f"**This does not look like any of the network's {count} categories.** Its likeness "
+            f"to what the network has learnt from, {judgement.likeness:.2f}, is lower than that "
+            f"of {_count_photos(1 - judgement.share_less_like)}. The scores below are what the "
             "network answers all the same; do not believe them.",
             icon=":material/help:",
         )
@@ -161,36 +169,47 @@ def show_verdict(workspace: "Workspace", photo: OwnPhoto, judgement: Judgement) 
         st.warning(
             f"**The network cannot tell which of its {count} categories this is.** Its first "
             f"guess, {said}, gets {judgement.certainty:.0%}; that is lower than on "
-            f"{_format_rest(judgement.share_less_certain)} of test photos.",
+            f"{_count_photos(1 - judgement.share_less_certain)}.",
             icon=":material/help:",
         )
     else:
-        st.success(f"The network says **{said}**.", icon=":material/check_circle:")
-        if judgement.is_known:
-            st.caption(
-                f"Nothing unusual: its likeness to what the network has learnt from, "
-                f"{judgement.likeness:.2f}, is higher than on {judgement.share_less_like:.0%} of "
-                f"test photos, and the network's certainty, {judgement.certainty:.0%}, higher than "
-                f"on {judgement.share_less_certain:.0%}."
-            )
-    if photo.truth:
-        is_right = photo.truth == first
-        st.caption(
-            f"What the sample shows: {escape_markdown(names[photo.truth])}. The first guess is "
-            f"{'right' if is_right else 'wrong'}."
-        )
+        # Not in green: nobody here knows whether it is right.
+        st.info(f"The network says **{said}**.", icon=":material/chat_bubble:")
     if not judgement.is_known:
         st.caption(
-            f"How usual the photo is cannot be judged: {judgement.photos} test photos are too few "
-            f"to compare it with; it takes {doubt.FEWEST_PHOTOS}."
+            f"How far to believe it cannot be judged: {judgement.photos} test photos are too few "
+            f"to compare yours with; it takes {doubt.FEWEST_PHOTOS}."
         )
+    elif not (judgement.is_strange or judgement.is_torn):
+        st.caption(
+            f"Nothing unusual: its likeness to what the network has learnt from, "
+            f"{judgement.likeness:.2f}, is at least that of "
+            f"{_count_photos(judgement.share_less_like)}, and the network's certainty, "
+            f"{judgement.certainty:.0%}, at least that on "
+            f"{_count_photos(judgement.share_less_certain)}."
+        )
+    if photo.source == SAMPLE:
+        is_doubted = judgement.is_strange or judgement.is_torn
+        truth = names.get(photo.truth, "")
+        st.caption(_describe_sample(escape_markdown(truth), photo.truth == first, is_doubted))
     with st.expander("How this is judged"):
         st.markdown(_RULE)
 
 
-def _format_rest(share: float) -> str:
-    """Write the share of photos that are above, never rounded up to all of them."""
-    return f"{int(100 * (1 - share))} %"
+def _describe_sample(truth: str, is_right: bool, is_doubted: bool) -> str:
+    if truth:
+        verdict = "right" if is_right else "wrong"
+        return f"What the sample shows: {truth}. The first guess is {verdict}."
+    return "What the sample shows: no bird at all. " + (
+        "The network names one all the same, and is rightly doubted."
+        if is_doubted
+        else "The network names one all the same, and the rule below does not notice."
+    )
+
+
+def _count_photos(share: float) -> str:
+    """Write a share of the test photos, never rounded up to all of them."""
+    return "all test photos" if share == 1 else f"{int(100 * share + 1e-9)}% of test photos"
 
 
 _RULE = f"""
@@ -205,36 +224,38 @@ from either:
   the network *cannot tell which* category it is.
 
 So about one good photo in twenty is doubted on either ground. And a photo that passes is **not
-proven** to show one of the categories: on the demo nine in ten photos of real birds and all noise
-are found out, but only a quarter to a third of plain grey pictures and of birds without their
-marks, and no picture whose bird was painted out while its usual surroundings stayed. A network
-that is often wrong on its own test photos finds out much less.
+proven** to show one of the categories: on the demo more than eight in ten photos of real birds and
+all noise are found out, but only a third of plain grey pictures, half of the birds whose colours
+were taken away, and hardly any picture whose bird was painted out while its surroundings stayed. A
+network that is often wrong on its own test photos finds out much less.
 """
 
 
 def show_neighbours(
-    workspace: "Workspace", entry: ModuleEntry | None, neighbours: list[int]
+    workspace: "Workspace", entry: ModuleEntry | None, neighbours: list[Neighbour]
 ) -> None:
     """Show the photos the network was trained on whose Z is nearest."""
     if not neighbours:
         return
-    st.markdown("##### Most like it, to the network")
-    photos = [workspace.dataset.get_photo(image_id) for image_id in neighbours]
+    photos = [workspace.dataset.get_photo(neighbour.image_id) for neighbour in neighbours]
+    names = [format_category(photo.category) for photo in photos]
+    st.markdown("##### Most like it, to the network", help=HELP["likeness"])
     with components.error_boundary():
         tiles = [
             Tile(
                 photo,
                 cached.load_thumbnail(workspace, photo),
-                f"{gallery.name_photo(workspace, photo)}, a {format_category(photo.category)}",
-                escape_markdown(format_category(photo.category)),
+                f"{gallery.name_photo(workspace, photo)}, a {name}",
+                f"{escape_markdown(name)}  \n{neighbour.likeness:.2f}",
             )
-            for photo in photos
+            for photo, name, neighbour in zip(photos, names, neighbours, strict=True)
         ]
-        if entry is not None:
-            gallery.show_gallery(workspace, entry, tiles, "neighbours")
-            return
-        with st.container(key="gallery-neighbours"):
-            for tile in tiles:
-                with st.container(key=f"gallery-tile-neighbours-{tile.photo.image_id}"):
-                    st.image(tile.picture, width="stretch", alt=tile.alt)
-                    st.caption(tile.text)
+        gallery.show_gallery(workspace, entry, tiles, "neighbours")
+        exports.show_numbers(
+            {
+                "image_id": [neighbour.image_id for neighbour in neighbours],
+                "category": [photo.category for photo in photos],
+                "likeness": [neighbour.likeness for neighbour in neighbours],
+            },
+            "srae-your-photo-neighbours",
+        )

@@ -2,9 +2,10 @@ import csv
 import io
 import zipfile
 
+import numpy as np
 import pytest
 
-from explorer.ui.exports import make_csv, make_stem, make_zip
+from explorer.ui.exports import make_csv, make_npz, make_stem, make_zip
 
 
 def test_stems_are_safe_everywhere():
@@ -31,3 +32,18 @@ def test_zip_holds_the_files():
             "a.csv": b"1",
             "b.png": b"2",
         }
+
+
+def test_npz_holds_arrays_numbers_and_words():
+    packed = make_npz({"maps": np.eye(2, dtype=np.float32), "score": 1.5, "names": ("a", "ŷ")})
+    with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
+        assert set(arrays) == {"maps", "score", "names"}
+        assert arrays["maps"].dtype == np.float32
+        assert arrays["maps"].tolist() == [[1, 0], [0, 1]]
+        assert float(arrays["score"]) == 1.5
+        assert arrays["names"].tolist() == ["a", "ŷ"]
+
+
+def test_npz_refuses_what_only_a_pickle_could_hold():
+    with pytest.raises(ValueError, match="allow_pickle"):
+        make_npz({"a": np.array([None, {}])})
