@@ -121,11 +121,14 @@ def show_comparison(
     )
     names = sidebar.name_categories(workspace.dataset.categories)
     links.show_link(
-        links.make_module_params(workspace, selection.entry)
-        | compare.make_params(left, right)
-        | {state.PHOTOS_OF: names[category], compare.PAGE: compare_maps.get_page()}
-        | compare_measures.make_pair_params(pairs, pair)
-        | links.make_style_params(style)
+        {
+            **links.make_module_params(workspace, selection.entry),
+            **compare.make_params(left, right),
+            state.PHOTOS_OF: names[category],
+            compare.PAGE: compare_maps.get_page(),
+            **compare_measures.make_pair_params(pairs, pair),
+            **links.make_style_params(style),
+        }
     )
 
 

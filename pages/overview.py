@@ -25,7 +25,7 @@ def show_page() -> None:
     chosen = links.name_workspace()
     if selection is not None:
         chosen = links.make_module_params(workspace, selection.entry)
-    links.show_link(chosen | overview_categories.make_params())
+    links.show_link({**chosen, **overview_categories.make_params()})
     if selection is not None:
         with (
             place_of_example,

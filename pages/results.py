@@ -26,7 +26,7 @@ def show_page() -> None:
     results.show_category(found, [entry.category for entry in workspace.list_modules()])
     st.header("Take it along", anchor=False)
     results.show_downloads(found)
-    links.show_link(links.name_workspace() | results.make_params())
+    links.show_link({**links.name_workspace(), **results.make_params()})
 
 
 with components.error_boundary("Run the comparison again, or mend its files and reload."):

@@ -84,7 +84,11 @@ def show_explanation(workspace: "Workspace", entry: "ModuleEntry", photo: OwnPho
         your_photo.show_score_map(workspace, entry.category, photo, style)
 
     st.header("What each x-feature looks at", anchor=False)
-    feature = heatmaps.choose_feature(explanation, cached.load_metrics(workspace, entry))
+    feature = heatmaps.choose_feature(
+        len(explanation.x_features),
+        cached.load_metrics(workspace, entry),
+        "x-feature to look at closely",
+    )
     heatmaps.show_tiles(explanation, overlays, feature, style)
     heatmaps.show_drawing_note(explanation, style)
 
