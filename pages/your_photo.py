@@ -9,6 +9,7 @@ from explorer.ui import (
     components,
     empty,
     heatmaps,
+    links,
     state,
     your_photo,
     your_photo_downloads,
@@ -60,11 +61,22 @@ def show_page() -> None:
         )
     st.header("Why?", anchor=False)
     if not entries:
-        your_photo.show_score_only(workspace, photo)
+        show_score_alone(workspace, photo)
         return
     entry = your_photo.choose_module(workspace, photo, entries)
     with components.error_boundary("Choose another category or module above, or mend it."):
         show_explanation(workspace, entry, photo)
+
+
+def show_score_alone(workspace: "Workspace", photo: OwnPhoto) -> None:
+    """Show where the network's highest score comes from, which takes no module."""
+    style = your_photo.show_map_controls(workspace)
+    order = your_photo_verdict.ask(workspace, photo).order
+    category = workspace.dataset.categories[int(order[0])]
+    your_photo.show_score_only(workspace, category, photo, style)
+    st.header("Take it along", anchor=False)
+    your_photo_downloads.show_score_download(workspace, category, photo, style)
+    your_photo_downloads.show_link(photo, style, links.name_workspace())
 
 
 def show_explanation(workspace: "Workspace", entry: "ModuleEntry", photo: OwnPhoto) -> None:
@@ -108,7 +120,8 @@ def show_explanation(workspace: "Workspace", entry: "ModuleEntry", photo: OwnPho
 
     st.header("Take it along", anchor=False)
     your_photo_downloads.show_downloads(workspace, entry, photo, style, feature)
-    your_photo_downloads.show_link(workspace, entry, photo, style, feature)
+    explained = your_photo_downloads.make_explained_params(workspace, entry, feature)
+    your_photo_downloads.show_link(photo, style, explained)
 
 
 with components.error_boundary("Choose another photo, or mend the workspace and reload."):

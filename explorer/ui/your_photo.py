@@ -116,13 +116,16 @@ def draw(photo: OwnPhoto, maps: NDArray[np.float32], style: MapStyle, key: Key) 
     )
 
 
-def show_score_map(
-    workspace: "Workspace", category: str, photo: OwnPhoto, style: MapStyle
-) -> Overlays:
-    """Show ExcitationBP of the network's own score of a category."""
+def draw_score(workspace: "Workspace", category: str, photo: OwnPhoto, style: MapStyle) -> Overlays:
+    """Draw ExcitationBP of the network's own score of a category over the photo."""
     heat = explain_score(workspace, category, photo, style.layer)
     key = ("score", *cached.make_classifier_key(workspace), category)
-    overlays = draw(photo, heat[np.newaxis], style, key)
+    return draw(photo, heat[np.newaxis], style, key)
+
+
+def show_score_map(workspace: "Workspace", category: str, photo: OwnPhoto, style: MapStyle) -> None:
+    """Show ExcitationBP of the network's own score of a category."""
+    overlays = draw_score(workspace, category, photo, style)
     name = escape_markdown(format_category(category))
     with st.container(key="score-map"):
         st.image(
@@ -135,7 +138,6 @@ def show_score_map(
     else:
         heatmaps.show_colour_bar(style.colours, overlays.tops[0], "colour-bar-score")
     st.caption(f"ExcitationBP: c-MWP of ŷ of {name} itself.", help=HELP["c-MWP"])
-    return overlays
 
 
 def show_map_controls(workspace: "Workspace") -> MapStyle:
@@ -149,11 +151,10 @@ def show_contributions_title(entry: ModuleEntry) -> None:
     st.markdown(f"##### What adds up to the score of {name}", help=HELP["contribution"])
 
 
-def show_score_only(workspace: "Workspace", photo: OwnPhoto) -> None:
-    """Show what can be said without any module, and how to train one."""
-    index = int(ask(workspace, photo).order[0])
-    category = workspace.dataset.categories[index]
-    style = show_map_controls(workspace)
+def show_score_only(
+    workspace: "Workspace", category: str, photo: OwnPhoto, style: MapStyle
+) -> None:
+    """Show what can be said of a category's score without a module, and how to train one."""
     left, right = st.columns([5, 6], gap="large")
     with left, st.spinner("Tracing the score back to the photo's pixels …"):
         show_score_map(workspace, category, photo, style)

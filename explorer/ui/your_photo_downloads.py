@@ -1,9 +1,9 @@
 """A visitor's photo explained, to take along: pictures, numbers and, without the photo, a link."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 import streamlit as st
 
 from explorer.data.cub import format_category
@@ -11,7 +11,14 @@ from explorer.layout import ModuleEntry, format_run
 from explorer.ui import cached, downloads, exports, heatmaps, links, state, your_photo_parts
 from explorer.ui.sidebar import name_categories
 from explorer.ui.state import MapStyle
-from explorer.ui.your_photo import EXPLAINED, EXPLAINED_RUN, draw, explain, explain_score
+from explorer.ui.your_photo import (
+    EXPLAINED,
+    EXPLAINED_RUN,
+    draw,
+    draw_score,
+    explain,
+    explain_score,
+)
 from explorer.ui.your_photo_intake import SAMPLE_KEY, SOURCE
 from explorer.ui.your_photo_state import SAMPLE, OwnPhoto
 from explorer.ui.your_photo_verdict import ask
@@ -20,20 +27,36 @@ if TYPE_CHECKING:
     from explorer.workspace import Workspace
 
 
-def make_stem(entry: ModuleEntry, photo: OwnPhoto) -> str:
-    """Name files after the photo, the explained category and the module."""
+def make_stem(photo: OwnPhoto, category: str, explained_by: str) -> str:
+    """Name files after the photo, the explained category and the module, or what stands for it."""
     name = photo.name.rpartition(".")[0] or photo.name
     what = "sample" if photo.source == SAMPLE else "your-photo"
-    pieces = (what, name[:60], format_category(entry.category), entry.run)
+    pieces = (what, name[:60], format_category(category), explained_by)
     # A name without any plain letter leaves nothing.
     return "_".join(stem for piece in pieces if (stem := exports.make_stem(piece)))
+
+
+def show_score_download(
+    workspace: "Workspace", category: str, photo: OwnPhoto, style: MapStyle
+) -> None:
+    """Show the button for the picture of the network's own score of a category."""
+    stem = make_stem(photo, category, "excitation-bp")
+    st.download_button(
+        "Picture of the score (PNG)",
+        data=partial(draw_score_png, workspace, category, photo, style),
+        file_name=f"{stem}_{style.layer}_{style.colours}.png",
+        mime="image/png",
+        icon=":material/image:",
+        on_click="ignore",
+        key="download-score",
+    )
 
 
 def show_downloads(
     workspace: "Workspace", entry: ModuleEntry, photo: OwnPhoto, style: MapStyle, feature: int
 ) -> None:
     """Show the buttons for pictures and numbers; files are made when asked for."""
-    stem = make_stem(entry, photo)
+    stem = make_stem(photo, entry.category, entry.run)
     with st.container(horizontal=True):
         draw = partial(draw_feature_png, workspace, entry, photo, style, feature)
         downloads.offer_picture(draw, stem, feature, style)
@@ -60,6 +83,15 @@ def draw_feature_png(
     return cached.draw_map_png(photo.image, maps[feature], style, top)
 
 
+def draw_score_png(
+    workspace: "Workspace", category: str, photo: OwnPhoto, style: MapStyle
+) -> bytes:
+    """Draw the map of the network's own score over the photo as a PNG without loss."""
+    heat = explain_score(workspace, category, photo, style.layer)
+    top = draw_score(workspace, category, photo, style).tops[0]
+    return cached.draw_map_png(photo.image, heat, style, top)
+
+
 def make_pictures(
     workspace: "Workspace", entry: ModuleEntry, photo: OwnPhoto, style: MapStyle
 ) -> bytes:
@@ -69,9 +101,8 @@ def make_pictures(
         f"x-feature-{feature + 1}.png": draw_feature_png(workspace, entry, photo, style, feature)
         for feature in range(count)
     }
-    heat = explain_score(workspace, entry.category, photo, style.layer)
-    top = cached.draw_maps(photo.image, heat[np.newaxis], style).tops[0]
-    files["excitation-bp-of-the-score.png"] = cached.draw_map_png(photo.image, heat, style, top)
+    score = draw_score_png(workspace, entry.category, photo, style)
+    files["excitation-bp-of-the-score.png"] = score
     return exports.make_zip(files)
 
 
@@ -101,23 +132,37 @@ def make_arrays(workspace: "Workspace", entry: ModuleEntry, photo: OwnPhoto, lay
     return exports.make_npz(arrays)
 
 
-def show_link(
-    workspace: "Workspace", entry: ModuleEntry, photo: OwnPhoto, style: MapStyle, feature: int
-) -> None:
-    """Show what a link can hold: all choices, but no photo of one's own."""
+def make_explained_params(
+    workspace: "Workspace", entry: ModuleEntry, feature: int
+) -> dict[str, str]:
+    """Return what chooses, in this page's address, what is explained and looked at closely."""
     names = name_categories(workspace.dataset.categories)
+    selection, key = state.get_selection(), your_photo_parts.MEASURE
+    params = {EXPLAINED: names[entry.category], EXPLAINED_RUN: format_run(entry.run)}
+    if selection is not None:
+        params |= links.make_module_params(workspace, selection.entry)
+    return params | {
+        state.FEATURE: heatmaps.name_feature(feature),
+        key: str(bool(st.session_state.get(key))).lower(),
+    }
+
+
+def show_link(photo: OwnPhoto, style: MapStyle, explained: Mapping[str, str]) -> None:
+    """Show what a link can hold: all choices, but no photo of one's own.
+
+    Parameters
+    ----------
+    photo : OwnPhoto
+        A sample is in the link as well.
+    style : MapStyle
+        How maps are drawn.
+    explained : Mapping
+        From `make_explained_params`, or the workspace alone where it has no module.
+    """
     params: dict[str, str | int] = {SOURCE: photo.source}
     if photo.source == SAMPLE:
         params[SAMPLE_KEY] = photo.name
-    params |= {EXPLAINED: names[entry.category], EXPLAINED_RUN: format_run(entry.run)}
-    selection = state.get_selection()
-    if selection is not None:
-        params |= links.make_module_params(workspace, selection.entry)
-    params |= {
-        state.FEATURE: heatmaps.name_feature(feature),
-        your_photo_parts.MEASURE: str(bool(st.session_state.get(your_photo_parts.MEASURE))).lower(),
-    }
-    params |= links.make_style_params(style)
+    params |= dict(explained) | links.make_style_params(style)
     if photo.source == SAMPLE:
         links.show_link(params)
         return

@@ -78,6 +78,19 @@ def show_intake(workspace: "Workspace") -> OwnPhoto | None:
         _show_camera()
     else:
         _show_uploader()
+    _show_note(str(source))
+    st.caption(
+        "Your photo stays in the memory of this session: it is never written to disk, and nobody "
+        "else sees it."
+    )
+    if source == FILE:
+        st.button(
+            "No photo at hand? Try a sample",
+            icon=":material/image_search:",
+            type="tertiary",
+            on_click=_choose_samples,
+            key="try-sample",
+        )
     return None
 
 
@@ -122,18 +135,6 @@ def _show_uploader() -> None:
         on_change=_take,
         args=(FILE,),
     )
-    _show_note(FILE)
-    st.caption(
-        "Your photo stays in the memory of this session: it is never written to disk, and nobody "
-        "else sees it."
-    )
-    st.button(
-        "No photo at hand? Try a sample",
-        icon=":material/image_search:",
-        type="tertiary",
-        on_click=_choose_samples,
-        key="try-sample",
-    )
 
 
 def _choose_samples() -> None:
@@ -149,8 +150,10 @@ def _show_camera() -> None:
             on_click=partial(st.session_state.__setitem__, _CAMERA_IS_OPEN, True),
             key="open-camera",
         )
-        st.caption("Your browser will ask whether this page may use it.")
-        _show_note(CAMERA)
+        st.caption(
+            "Your browser will ask whether this page may use it. A telephone takes a sharper photo "
+            "where one is chosen from a file."
+        )
         return
     st.camera_input(
         "A photo of one bird, as large in the picture as can be",
@@ -159,7 +162,6 @@ def _show_camera() -> None:
         args=(CAMERA,),
         width=560,
     )
-    _show_note(CAMERA)
 
 
 def _name_widget(source: str) -> str:

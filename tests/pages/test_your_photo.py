@@ -144,11 +144,26 @@ def test_without_modules_the_score_is_still_drawn(
     _, logits = workspace.compute_scores(workspace.prepare_image(make_pixels())[np.newaxis])
     first = workspace.dataset.categories[int(logits[0].argmax())]
     name = first.split(".")[1].replace("_", " ")
-    assert f"--category '{name}'" in app.code[-1].value
+    assert any(f"--category '{name}'" in block.value for block in app.code)
+    assert [button.label for button in app.get("download_button")][-1] == (
+        "Picture of the score (PNG)"
+    )
     # Photo, neighbours and the map; the neighbours are named, but lead nowhere.
     assert len(app.image) >= 2 + 6
     assert "Painted bird" in read_texts(app)
     assert not [link for link in app.get("page_link") if "Painted bird" in link.proto.label]
+
+
+def test_link_to_a_sample_without_modules(own_workspace: Path, open_app: OpenApp) -> None:
+    shutil.rmtree(own_workspace / "modules")
+    app = open_app(own_workspace, "your_photo", source=SAMPLE, sample=MEADOW, colours="viridis")
+    link = app.code[-1].value
+    params = {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
+    assert params["sample"] == MEADOW
+    again = open_app(own_workspace, "your_photo", **params)
+    assert not again.warning
+    assert again.code[-1].value == link
+    assert read_texts(again) == read_texts(app)
 
 
 def test_damaged_module_leaves_scores_and_the_other_categories(
@@ -855,7 +870,8 @@ def make_own_photo(name: str = "My robin (1).JPG", source: str = FILE) -> OwnPho
 )
 def test_files_say_what_they_are(tiny_workspace: Path, name: str, source: str, wanted: str) -> None:
     entry = next(e for e in Workspace(tiny_workspace).list_modules() if e.category == OTHER)
-    stem = your_photo_downloads.make_stem(entry, make_own_photo(name, source))
+    photo = make_own_photo(name, source)
+    stem = your_photo_downloads.make_stem(photo, entry.category, entry.run)
     assert stem.startswith(wanted)
 
 
@@ -924,4 +940,7 @@ def test_pictures_to_take_along(tiny_workspace: Path) -> None:
         pictures = [Image.open(io.BytesIO(archive.read(name))) for name in archive.namelist()]
         assert {(picture.format, picture.size) for picture in pictures} == {("PNG", (341, 512))}
         first = archive.read("x-feature-1.png")
+        score = archive.read("excitation-bp-of-the-score.png")
     assert first == your_photo_downloads.draw_feature_png(workspace, entry, photo, STYLE, 0)
+    assert score == your_photo_downloads.draw_score_png(workspace, CATEGORY, photo, STYLE)
+    assert score != first
