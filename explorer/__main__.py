@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from explorer.cli.classifier import finetune, new
+from explorer.cli.fetch import fetch
 from explorer.cli.options import Device, WorkspacePath
 from explorer.cli.reporting import console, follow
 from explorer.config import DEMO_WORKSPACE, ExplorerError
@@ -27,6 +28,7 @@ from explorer.training.trainer import TrainingSettings
 from explorer.workspace import Workspace
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+app.command()(fetch)
 app.command()(new)
 app.command()(finetune)
 

@@ -60,6 +60,8 @@ MAY_IMPORT = {
     "typer": {"__main__", "cli"},
     "rich": {"__main__", "cli"},
     "plotly": {"render", "ui"},
+    "requests": {"data"},
+    "platformdirs": {"cli"},
 }
 
 

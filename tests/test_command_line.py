@@ -1,16 +1,26 @@
+import functools
+import hashlib
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tarfile
+import threading
+from collections.abc import Callable, Generator, Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
 
 from explorer import __main__ as command_line
-from explorer.config import REPOSITORY_ROOT
+from explorer.config import REPOSITORY_ROOT, Progress
+from explorer.data.archive import ArchiveLimits
+from explorer.data.fetch_cub import CubRelease, fetch_cub
+from explorer.data.remote import Fetched, Patience, RemoteFile
 from explorer.nn.vgg import build_network
 from explorer.workspace import Workspace
 
@@ -87,6 +97,76 @@ def test_new_accepts_a_relative_folder(
     assert len(Workspace(tmp_path / "w").dataset.photos) == 72
 
 
+@pytest.fixture
+def published(
+    cub_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[CubRelease]:
+    """Put a data set of three photos on a server of this machine in the place of the real one."""
+    place = tmp_path / "server"
+    place.mkdir()
+    with tarfile.open(place / "birds.tgz", "w:gz") as tar:
+        tar.add(cub_folder, "CUB_200_2011")
+    data = (place / "birds.tgz").read_bytes()
+
+    class Handler(SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments, directory=str(place))
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}/birds.tgz"
+        file = RemoteFile(url, "birds.tgz", hashlib.sha256(data).hexdigest(), len(data))
+        release = CubRelease(file, 3, 2, 2, 10_000, ArchiveLimits(10_000_000, 100))
+        fetch = functools.partial(fetch_cub, release=release, patience=Patience(2, 1, 1))
+        monkeypatch.setattr("explorer.cli.fetch.fetch_cub", fetch)
+        yield release
+        server.shutdown()
+        thread.join(5)
+
+
+def test_fetch_leads_from_nothing_to_a_workspace(
+    call: Call, tmp_path: Path, published: CubRelease
+) -> None:
+    result = call("fetch", "cub", tmp_path / "my birds")
+    assert result.status == 0
+    assert "CUB-200-2011: fetched and checked" in result.out
+    assert "Downloading birds.tgz, MB: 1/1" in result.out
+    (command,) = re.findall(r"Next: python -m explorer (.*)", result.out)
+    arguments = shlex.split(command.replace("my-workspace", str(tmp_path / "w")))
+    assert call(*arguments).status == 0
+    assert len(Workspace(tmp_path / "w").dataset.photos) == 3
+    again = call("fetch", "cub", tmp_path / "my birds")
+    assert "had been fetched before; checked" in again.out
+    assert "Downloading" not in again.out
+
+
+def test_fetch_has_a_place_of_its_own(
+    call: Call, tmp_path: Path, published: CubRelease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: tmp_path / "cache")
+    assert call("fetch", "cub", "--keep-archive").status == 0
+    found = sorted(path.name for path in (tmp_path / "cache").iterdir())
+    assert found == ["CUB_200_2011", "birds.tgz"]
+
+
+def test_fetched_weights_are_offered_to_finetune(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pretend(what: str, folder: Path | None) -> Generator[Progress, None, Fetched]:
+        yield Progress("Downloading", 1, 1)
+        return Fetched((folder or tmp_path) / f"{what}.pth", was_there=False)
+
+    monkeypatch.setattr("explorer.cli.fetch.fetch_imagenet_weights", pretend)
+    result = call("fetch", "vgg19", tmp_path / "my weights")
+    assert "The ImageNet weights of vgg19: fetched and checked" in result.out
+    assert result.out.endswith(f"--initial '{tmp_path}/my weights/vgg19.pth'")
+    assert call("fetch", "vgg16").out.endswith("finetune my-workspace")
+
+
 def test_finetune_reports_accuracy(call: Call, own_workspace: Path) -> None:
     result = call(
         "finetune", own_workspace, "--force", "--epochs", 1, "--batch-size", 60, "--device", "cpu"
@@ -140,7 +220,7 @@ def test_help_lists_the_commands() -> None:
         capture_output=True, text=True, check=False, cwd=REPOSITORY_ROOT,
     )  # fmt: skip
     assert done.returncode == 0
-    for name in ("new", "finetune", "train", "evaluate", "demo"):
+    for name in ("fetch", "new", "finetune", "train", "evaluate", "demo"):
         assert name in done.stdout
 
 
@@ -173,6 +253,19 @@ def test_new_refuses_what_it_does_not_know(
 ) -> None:
     check_refusal(call("new", tmp_path / "w", "--cub", painted_root, *options), *words)
     assert not (tmp_path / "w" / "workspace.json").exists()
+
+
+@pytest.mark.parametrize("what", ["resnet50", "vgg_small", "CUB"])
+def test_fetch_refuses_what_it_does_not_know(call: Call, tmp_path: Path, what: str) -> None:
+    check_refusal(call("fetch", what, tmp_path), f"no '{what}' to fetch", "cub", "vgg19, vgg16")
+
+
+def test_a_failed_fetch_is_told_in_a_sentence(
+    call: Call, tmp_path: Path, published: CubRelease
+) -> None:
+    (tmp_path / "server" / "birds.tgz").unlink()
+    check_refusal(call("fetch", "cub", tmp_path / "home"), "answered 404", "put it at")
+    assert list((tmp_path / "home").iterdir()) == []
 
 
 def test_new_refuses_a_folder_that_is_no_cub(call: Call, tmp_path: Path) -> None:

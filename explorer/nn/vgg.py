@@ -146,27 +146,6 @@ def _build_vgg_small(category_count: int, *, batch_norm: bool) -> Vgg:
     return network
 
 
-def load_imagenet_weights(architecture: str) -> dict[str, Tensor]:
-    """Load torchvision's IMAGENET1K_V1 weights, downloading them the first time.
-
-    Raises
-    ------
-    ExplorerError
-        When there are none for `architecture`, or they cannot be downloaded.
-    """
-    if architecture == "vgg_small":
-        raise ExplorerError("vgg_small has no ImageNet weights. Start it from scratch.")
-    weights = import_torchvision().models.get_model_weights(architecture).IMAGENET1K_V1
-    try:
-        state: dict[str, Tensor] = weights.get_state_dict(progress=False, check_hash=True)
-    except (OSError, RuntimeError) as error:
-        raise ExplorerError(
-            f"The ImageNet weights of {architecture} could not be downloaded ({error}). Get "
-            f"{weights.url} on a machine with internet access and name the file with --initial."
-        ) from error
-    return state
-
-
 def build_network_from_weights(architecture: str, weights: Mapping[str, Tensor]) -> Vgg:
     """Build the network that `weights` (named as in torchvision's VGG) belong to.
 

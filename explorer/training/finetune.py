@@ -18,13 +18,13 @@ from explorer.data.augment import DEFAULT_AUGMENT, AugmentSettings
 from explorer.data.cub import CubDataset, Photo
 from explorer.nn.backbones import Backbone
 from explorer.nn.checkpoint import load_foreign_weights, round_to_half
+from explorer.nn.imagenet import load_imagenet_weights
 from explorer.nn.vgg import (
     Vgg,
     build_network,
     build_network_from_weights,
     flatten_network,
     get_architecture,
-    load_imagenet_weights,
 )
 from explorer.training.photos import TrainingPhotos, measure_accuracy
 

@@ -15,7 +15,6 @@ from explorer.nn.vgg import (
     flatten_network,
     get_architecture,
     get_linear,
-    load_imagenet_weights,
 )
 
 SMALL = get_architecture("vgg_small")
@@ -177,11 +176,6 @@ def test_weights_of_another_architecture_are_refused(weights: dict[str, Tensor])
         build_network_from_weights("vgg16", weights)
     with pytest.raises(ExplorerError, match=r"'resnet50'.*vgg19, vgg16, vgg_small"):
         build_network_from_weights("resnet50", weights)
-
-
-def test_vgg_small_has_no_imagenet_weights() -> None:
-    with pytest.raises(ExplorerError, match="from scratch"):
-        load_imagenet_weights("vgg_small")
 
 
 def test_a_new_head_keeps_the_rest() -> None:
