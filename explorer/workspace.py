@@ -38,7 +38,6 @@ from explorer.nn.backbones import Backbone, check_z_layer
 from explorer.nn.checkpoint import (
     ModuleRecord,
     load_backbone,
-    load_foreign_weights,
     load_module,
     load_module_record,
     round_to_half,
@@ -46,6 +45,7 @@ from explorer.nn.checkpoint import (
     save_module,
 )
 from explorer.nn.devices import choose_device
+from explorer.nn.foreign import load_foreign_weights
 from explorer.nn.srae import ExplanationModule, ModuleSettings
 from explorer.nn.vgg import build_network_from_weights, flatten_network, get_architecture
 from explorer.parts import PhotoParts, load_parts

@@ -88,6 +88,28 @@ def test_new_takes_weights_layer_and_split(call: Call, tmp_path: Path, painted_r
     assert Workspace(tmp_path / "w").backbone.z_layer == "fc7"
 
 
+def test_new_takes_a_training_scripts_checkpoint(
+    call: Call, tmp_path: Path, painted_root: Path
+) -> None:
+    network = build_network("vgg_small", 12, batch_norm=True)
+    state = {f"module.{name}": tensor for name, tensor in network.state_dict().items()}
+    torch.save({"model": state, "epoch": 7}, tmp_path / "a.pth")
+    options = ["--cub", painted_root, "--arch", "vgg_small", "--weights", tmp_path / "a.pth"]
+    assert call("new", tmp_path / "w", *options).status == 0
+    linear = Workspace(tmp_path / "w").backbone.layers[-1]
+    assert torch.equal(linear.weight, network.classifier[-1].weight)
+
+
+def test_new_refuses_a_network_of_other_categories(
+    call: Call, tmp_path: Path, painted_root: Path
+) -> None:
+    torch.save(build_network("vgg_small", 5, batch_norm=False).state_dict(), tmp_path / "a.pth")
+    options = ["--cub", painted_root, "--arch", "vgg_small", "--weights", tmp_path / "a.pth"]
+    result = call("new", tmp_path / "w", *options)
+    check_refusal(result, "5 outputs", "12 categories", "finetune --initial")
+    assert not (tmp_path / "w").exists()
+
+
 def test_new_accepts_a_relative_folder(
     call: Call, tmp_path: Path, painted_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,7 +263,7 @@ def test_an_expected_failure_in_a_real_process(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--arch", "resnet50"], ["'resnet50'", "vgg19, vgg16, vgg_small"]),
+        (["--arch", "resnet50"], ["'resnet50'", "vgg19, vgg16,", "vgg_small"]),
         (["--arch", "vgg_small", "--held-out", "half"], ["'half'", "last:N"]),
         (["--arch", "vgg_small", "--held-out", "last:6"], ["no training photo"]),
         (["--arch", "vgg_small", "--layer", "fc8"], ["'fc8'", "fc6, fc7"]),

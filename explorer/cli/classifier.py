@@ -15,7 +15,9 @@ from explorer.workspace import Workspace, WorkspaceSettings
 def new(
     workspace: WorkspacePath,
     cub: Annotated[Path, typer.Option(help="Folder in the layout of CUB-200-2011.")],
-    arch: Annotated[str, typer.Option(help="vgg19, vgg16 or vgg_small.")] = "vgg19",
+    arch: Annotated[
+        str, typer.Option(help="vgg19, 16, 13 or 11, with _bn or without; vgg_small.")
+    ] = "vgg19",
     weights: Annotated[
         Path | None, typer.Option(help="Your own network: .safetensors, or .pth of tensors.")
     ] = None,

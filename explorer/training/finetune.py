@@ -17,7 +17,8 @@ from explorer.config import ExplorerError, Progress, check_seed
 from explorer.data.augment import DEFAULT_AUGMENT, AugmentSettings
 from explorer.data.cub import CubDataset, Photo
 from explorer.nn.backbones import Backbone
-from explorer.nn.checkpoint import load_foreign_weights, round_to_half
+from explorer.nn.checkpoint import round_to_half
+from explorer.nn.foreign import load_foreign_weights
 from explorer.nn.imagenet import load_imagenet_weights
 from explorer.nn.vgg import (
     Vgg,
