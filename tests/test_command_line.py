@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -200,6 +201,51 @@ def test_finetune_reports_accuracy(call: Call, own_workspace: Path) -> None:
     assert report["settings"]["epochs"] == 1
 
 
+def start_process(*arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "explorer", *map(str, arguments)],
+        cwd=REPOSITORY_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_finetune_survives_being_killed(call: Call, tmp_path: Path, painted_root: Path) -> None:
+    """Its second epoch does not come to its end; the classifier is as if nothing had happened."""
+    options = ["--epochs", 3, "--batch-size", 12, "--device", "cpu"]
+    for name in ("whole", "killed"):
+        call("new", tmp_path / name, "--cub", painted_root, "--arch", "vgg_small")
+    assert call("finetune", tmp_path / "whole", *options).status == 0
+    snapshot = tmp_path / "killed" / "finetuning.safetensors"
+    assert not (tmp_path / "whole" / snapshot.name).exists()
+    process = start_process("finetune", tmp_path / "killed", *options)
+    deadline = time.monotonic() + 120
+    while not snapshot.exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
+    assert snapshot.exists(), "one epoch was over"
+    assert not (tmp_path / "killed" / "classifier.safetensors").exists()
+    check_refusal(call("finetune", tmp_path / "killed", "--epochs", 4), "epochs 3, not 4")
+    result = call("finetune", tmp_path / "killed", *options)
+    assert result.status == 0
+    assert "Going on with a fine-tuning that was not finished" in result.out
+    assert "Fine-tuning: 1/" not in result.out
+    assert not snapshot.exists()
+    hashes = {Workspace(tmp_path / name).backbone.sha256 for name in ("whole", "killed")}
+    assert len(hashes) == 1
+
+
+def test_finetune_drops_an_unfinished_run_when_told_to(call: Call, own_workspace: Path) -> None:
+    snapshot = own_workspace / "finetuning.safetensors"
+    snapshot.write_text("damaged")
+    options = ["--force", "--epochs", 1, "--batch-size", 60, "--device", "cpu"]
+    check_refusal(call("finetune", own_workspace, *options), "is damaged", "--restart")
+    result = call("finetune", own_workspace, *options, "--restart")
+    assert result.status == 0
+    assert "Going on" not in result.out
+    assert not snapshot.exists()
+
+
 def test_train_measures_what_it_trains(call: Call, own_workspace: Path) -> None:
     opened = Workspace(own_workspace)
     names = [category[4:].replace("_", " ").lower() for category in opened.dataset.categories]
@@ -349,6 +395,9 @@ def test_train_refuses_impossible_settings(
         (["--seed", "-1"], ["seed"]),
         (["--workers", "-1"], ["workers"]),
         (["--learning-rate", "nan"], ["learning rate"]),
+        (["--head-factor", "-1"], ["head's factor"]),
+        (["--warm-up", "1"], ["warm-up"]),
+        (["--precision", "double"], ["'double'", "bfloat16"]),
     ],
 )
 def test_finetune_refuses_impossible_settings(

@@ -1,5 +1,6 @@
 """The commands that make a workspace and its classifier: ``new`` and ``finetune``."""
 
+import os
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -8,8 +9,11 @@ import typer
 
 from explorer.cli.options import Device, WorkspacePath
 from explorer.cli.reporting import console, follow
-from explorer.training.finetune import FinetuneSettings
+from explorer.layout import FINETUNING_FILE
+from explorer.training.finetune_settings import FinetuneSettings
 from explorer.workspace import Workspace, WorkspaceSettings
+
+_MOST_WORKERS = 8
 
 
 def new(
@@ -51,24 +55,56 @@ def finetune(
     initial: Annotated[
         str, typer.Option(help="imagenet, scratch, or a file of weights. [by architecture]")
     ] = "",
-    batch_size: int = 32,
+    batch_size: int = FinetuneSettings.batch_size,
     learning_rate: Annotated[float, typer.Option(help="Peak; 0 chooses by start.")] = 0.0,
-    workers: Annotated[int, typer.Option(help="Processes that load photos.")] = 0,
+    head_factor: Annotated[
+        float, typer.Option(help="Last layer's learning rate over the others'; 0 chooses.")
+    ] = 0.0,
+    warm_up: Annotated[
+        float, typer.Option(help="Share of steps in which the rate rises; 0 chooses.")
+    ] = 0.0,
+    weight_decay: float = FinetuneSettings.weight_decay,
+    label_smoothing: float = FinetuneSettings.label_smoothing,
+    precision: Annotated[
+        str, typer.Option(help="auto, full, bfloat16 or float16 (mixed with full).")
+    ] = FinetuneSettings.precision,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that load photos. [by device]")
+    ] = None,
     seed: int = 0,
     force: Annotated[bool, typer.Option(help="Replace the classifier that is there.")] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Drop a run that was not finished.")
+    ] = False,
     device: Device = "auto",
 ) -> None:
-    """Train the workspace's classifier; its test accuracy is measured once, at the end."""
+    """Train the workspace's classifier; goes on where it was ended. It is tested once, at the end.
+
+    The test accuracy is measured on held-out photos, that of validation on a share of the others.
+    """
+    opened = Workspace(workspace, device)
     settings = FinetuneSettings(
         initial=initial,
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
-        workers=workers,
+        head_factor=head_factor,
+        warm_up=warm_up,
+        weight_decay=weight_decay,
+        label_smoothing=label_smoothing,
+        precision=precision,
+        workers=_choose_workers(opened.device.type) if workers is None else workers,
         seed=seed,
     )
-    report = follow(Workspace(workspace, device).finetune(settings, force=force))
+    if (opened.path / FINETUNING_FILE).exists() and not restart:
+        console.print("Going on with a fine-tuning that was not finished.")
+    report = follow(opened.finetune(settings, force=force, restart=restart))
     console.print(
         f"Accuracy: validation {report['validation_accuracy']:.3f}, "
         f"test {report['test_accuracy']:.3f} on {report['photos']['test']} held-out photos."
     )
+
+
+def _choose_workers(device: str) -> int:
+    """Load photos beside a card, which would wait for them; a CPU has no core to spare."""
+    return max(0, min(_MOST_WORKERS, (os.cpu_count() or 1) - 1)) if device == "cuda" else 0
