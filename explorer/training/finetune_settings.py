@@ -26,8 +26,8 @@ class FinetuneSettings:
     epochs, batch_size, seed : int
         Passes over the training photos, photos per step, and the seed of everything random.
     learning_rate : float
-        Peak of AdamW's, which rises and falls along half cosines (one cycle); 0 chooses 1e-3 from
-        scratch and 1e-4 otherwise.
+        Peak of AdamW's, which rises and falls along half cosines (one cycle); 0 chooses 1e-3 for
+        vgg_small from scratch and 1e-4 otherwise.
     head_factor : float
         How many times faster the last layer learns than what lies below it; 0 chooses 10 where it
         is fresh on top of a trained network, and 1 otherwise.
@@ -98,7 +98,8 @@ class FinetuneSettings:
     @property
     def peak_rate(self) -> float:
         """Highest learning rate of all layers but the last."""
-        return self.learning_rate or (1e-3 if self.start == SCRATCH else 1e-4)
+        is_small = self.architecture == VGG_SMALL and self.start == SCRATCH
+        return self.learning_rate or (1e-3 if is_small else 1e-4)
 
     @property
     def rise(self) -> float:

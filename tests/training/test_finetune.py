@@ -380,3 +380,37 @@ def test_random_labels_are_learnt_to_the_last_epoch(
     outcome = Outcome(dataset, held_out, epochs=2, random_labels=True)
     assert outcome.report["settings"]["random_labels"]
     assert outcome.report["validation_accuracy"] == 0.0, "the last epoch's, though it is worse"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") < 8e9, reason="needs 8 GB of memory"
+)
+def test_vgg19_learns_from_real_photos(real_cub: CubDataset, tmp_path: Path) -> None:
+    """Three steps from random weights, at 224 x 224; takes some 5 GB of memory."""
+    kept = real_cub.categories[:2]
+    photos: list[Photo] = []
+    for category in kept:
+        for is_training, count in ((True, 4), (False, 1)):
+            side = [p for p in real_cub.photos_of(category) if p.is_training == is_training]
+            photos += side[:count]
+    dataset = replace(real_cub, categories=kept, photos=tuple(photos))
+    settings = FinetuneSettings("vgg19", initial="scratch", epochs=1, batch_size=2)
+    snapshot = tmp_path / "finetuning.safetensors"
+    held_out = get_held_out(dataset, "official")
+    steps, progress = finetune(dataset, held_out, settings, CPU, snapshot), []
+    while True:
+        try:
+            progress.append(next(steps))
+        except StopIteration as stop:
+            backbone, report = stop.value
+            break
+    assert [step.done for step in progress] == [1, 2, 3]
+    assert all(0 < step.values["loss"] < 50 for step in progress)
+    assert report["photos"] == {"train": 6, "validation": 2, "test": 2}
+    assert (backbone.z_size, backbone.architecture.name) == (4096, "vgg19")
+    images = torch.zeros(1, 3, 224, 224)
+    z, logits = backbone.compute_features(images)
+    assert (z.shape, logits.shape) == ((1, 4096), (1, 2))
+    assert z.min() >= 0
+    assert snapshot.stat().st_size > 3 * sum(t.numel() for t in backbone.layers.parameters()) * 4

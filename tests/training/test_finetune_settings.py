@@ -37,7 +37,7 @@ def test_impossible_settings_are_refused(change: dict[str, Any]) -> None:
     [
         ({}, ("scratch", 1e-3, 0.3, 1, 1)),
         ({"architecture": "vgg19"}, ("imagenet", 1e-4, 0.1, 10, 1)),
-        ({"architecture": "vgg19", "initial": "scratch"}, ("scratch", 1e-3, 0.3, 1, 1)),
+        ({"architecture": "vgg19", "initial": "scratch"}, ("scratch", 1e-4, 0.3, 1, 1)),
         ({"initial": "a.pth"}, ("a.pth", 1e-4, 0.1, 10, 1)),
         (
             {"initial": "a.pth", "learning_rate": 0.5, "head_factor": 2.0, "warm_up": 0.2},
