@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+import typer
 
 from explorer import __main__ as command_line
 from explorer.config import REPOSITORY_ROOT, Progress
@@ -127,6 +128,7 @@ def published(
     """Put a data set of three photos on a server of this machine in the place of the real one."""
     place = tmp_path / "server"
     place.mkdir()
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with tarfile.open(place / "birds.tgz", "w:gz") as tar:
         tar.add(cub_folder, "CUB_200_2011")
     data = (place / "birds.tgz").read_bytes()
@@ -290,6 +292,26 @@ def test_help_lists_the_commands() -> None:
     assert done.returncode == 0
     for name in ("fetch", "new", "finetune", "train", "evaluate", "demo"):
         assert name in done.stdout
+
+
+def list_documented_commands() -> list[str]:
+    pages = [REPOSITORY_ROOT / "README.md", *sorted((REPOSITORY_ROOT / "docs").glob("*.md"))]
+    texts = [page.read_text(encoding="utf-8") for page in pages]
+    return [line for text in texts for line in re.findall(r"^python -m explorer (.+)$", text, re.M)]
+
+
+def test_all_documents_are_read() -> None:
+    names = {command.split()[0] for command in list_documented_commands()}
+    assert names >= {"fetch", "new", "finetune", "train", "evaluate", "sanity", "demo"}
+
+
+@pytest.mark.parametrize("command", list_documented_commands())
+def test_documented_commands_are_understood(command: str) -> None:
+    name, *arguments = shlex.split(command, comments=True)
+    group = typer.main.get_command(command_line.app)
+    assert isinstance(group, typer.core.TyperGroup)
+    context = group.commands[name].make_context(name, arguments)  # parsed, not run
+    assert context.params
 
 
 def test_an_expected_failure_in_a_real_process(tmp_path: Path) -> None:

@@ -58,6 +58,10 @@ class FileServer(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
+        self.forget()
+
+    def forget(self) -> None:
+        """Be as new."""
         self.script: list[Answer] = []
         self.requests: list[dict[str, str]] = []
         self.released = threading.Event()
@@ -83,13 +87,22 @@ class FileServer(ThreadingHTTPServer):
         """Say nothing of clients that have gone."""
 
 
-@pytest.fixture
-def server() -> Iterator[FileServer]:
-    """Return a server on this machine alone, running in a thread until the test ends."""
-    with FileServer() as running:
+@pytest.fixture(scope="module")
+def module_server() -> Iterator[FileServer]:
+    """Return a server on this machine alone, running in a thread until its tests end."""
+    with pytest.MonkeyPatch.context() as patch, FileServer() as running:
+        patch.setenv("NO_PROXY", "127.0.0.1")
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield running
         running.released.set()
         running.shutdown()
         thread.join(5)
+
+
+@pytest.fixture
+def server(module_server: FileServer) -> Iterator[FileServer]:
+    """Return a server that has not been asked for anything yet."""
+    module_server.forget()
+    yield module_server
+    module_server.released.set()

@@ -1,3 +1,4 @@
+import contextlib
 import hashlib
 import shutil
 import socket
@@ -10,6 +11,8 @@ import filelock
 import numpy as np
 import pytest
 import requests
+from hypothesis import given
+from hypothesis import strategies as st
 
 from explorer.config import Progress
 from explorer.data.download import count_missing_bytes, download
@@ -471,6 +474,70 @@ def test_two_processes_do_not_write_to_one_part(server: Any, tmp_path: Path) -> 
     ):
         collect(describe(server), tmp_path)
     assert not server.requests
+
+
+# Whatever a server does
+
+WORDS = DATA[:3_000]
+
+
+def misbehave(kind: str, number: int) -> Callable[[Any], None]:
+    def answer(handler: Any) -> None:
+        start = handler.parse_start(handler.server.tag) or 0
+        rest = handler.server.data[start:]
+        span = {"Content_Range": f"bytes {start}-{len(WORDS) - 1}/{len(WORDS)}", "ETag": '"one"'}
+        status = 206 if start else 200
+        if kind == "cut":
+            handler.send(status, rest[:number], Content_Length=str(len(rest)), **span)
+        elif kind == "without ranges":
+            handler.send(200, handler.server.data, ETag='"one"')
+        elif kind == "status":
+            handler.send(number)
+        elif kind == "other contents":
+            handler.send(status, OTHER[start : len(WORDS)], **span)
+        elif kind == "other place":
+            handler.send(206, rest, Content_Range=f"bytes {number}-{len(WORDS) - 1}/{len(WORDS)}")
+        elif kind == "other version":
+            handler.send(200, OTHER[:number], ETag=f'"{number}"')
+        else:
+            handler.send(status, rest[:number], Content_Length="", Connection="close", **span)
+
+    return answer
+
+
+MISBEHAVIOUR = st.one_of(
+    st.tuples(st.just("status"), st.sampled_from([200, 206, 404, 416, 500, 503])),
+    st.tuples(
+        st.sampled_from(
+            ["cut", "without ranges", "other contents", "other place", "other version", "no length"]
+        ),
+        st.integers(0, len(WORDS)),
+    ),
+)
+
+
+@given(st.lists(st.lists(MISBEHAVIOUR, max_size=4), min_size=1, max_size=3), st.booleans())
+def test_a_file_is_right_or_it_is_not_there(
+    module_server: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+    runs: list[list[tuple[str, int]]],
+    is_size_known: bool,
+) -> None:
+    """Several runs against servers that do what they like, and one against one that behaves."""
+    folder = tmp_path_factory.mktemp("home")
+    for run in [*runs, []]:
+        module_server.forget()
+        file = describe(module_server, WORDS, size=len(WORDS) if is_size_known else 0)
+        module_server.script = [misbehave(*step) for step in run]
+        with contextlib.suppress(DownloadError):
+            collect(file, folder)
+        found = folder / "birds.tgz"
+        assert not found.exists() or found.read_bytes() == WORDS
+        if found.exists():
+            assert list_names(folder) == ["birds.tgz"]
+            return
+    # The last run may have found out that a part was a wrong one; the next begins anew.
+    assert collect(file, folder).path.read_bytes() == WORDS
 
 
 @pytest.mark.parametrize("sha256", ["", "abc", "DEADBEEF", "x" * 64])
