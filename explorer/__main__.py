@@ -1,28 +1,21 @@
 """The command line: ``python -m explorer --help``."""
 
 import logging
-import shlex
 import shutil
 import sys
-import time
-from collections.abc import Generator
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import Progress as ProgressBar
 from rich.table import Column, Table
 
-from explorer.config import DEMO_WORKSPACE, ExplorerError, Progress
+from explorer.cli.classifier import finetune, new
+from explorer.cli.fetch import fetch
+from explorer.cli.options import Device, WorkspacePath
+from explorer.cli.reporting import console, follow
+from explorer.config import DEMO_WORKSPACE, ExplorerError
 from explorer.demo import build_demo, is_demo
 from explorer.evaluation.compare import compare_methods
 from explorer.evaluation.results import write_results
@@ -31,132 +24,13 @@ from explorer.evaluation.settings import EvaluationSettings
 from explorer.layout import RESULTS_NAME
 from explorer.methods import get_methods
 from explorer.nn.srae import ModuleSettings
-from explorer.training.finetune import FinetuneSettings
 from explorer.training.trainer import TrainingSettings
-from explorer.workspace import Workspace, WorkspaceSettings
+from explorer.workspace import Workspace
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-console = Console()
-T = TypeVar("T")
-_SECONDS_BETWEEN_LINES = 15.0
-
-WorkspacePath = Annotated[Path, typer.Argument(metavar="WORKSPACE", help="The workspace folder.")]
-Device = Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda, cuda:1, mps.")]
-
-
-def follow(steps: Generator[Progress, None, T]) -> T:
-    """Run `steps` to its end, showing how far it is, and return its result."""
-    report = _report_as_bar if console.is_terminal else _report_as_lines
-    return report(steps)
-
-
-def _report_as_bar(steps: Generator[Progress, None, T]) -> T:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[values]}"),
-    )
-    with ProgressBar(*columns, console=console) as bar:
-        stage, task = "", bar.add_task("Preparing", total=None, values="")
-        while True:
-            try:
-                progress = next(steps)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
-            if progress.stage != stage:
-                bar.remove_task(task)
-                stage, task = progress.stage, bar.add_task(progress.stage, values="")
-            values = _format_values(progress)
-            bar.update(task, completed=progress.done, total=progress.total, values=values)
-
-
-def _report_as_lines(steps: Generator[Progress, None, T]) -> T:
-    """For logs: a line when a stage begins and ends, and now and then between."""
-    stage, last_time = "", 0.0
-    while True:
-        try:
-            progress = next(steps)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
-        is_due = time.monotonic() - last_time > _SECONDS_BETWEEN_LINES
-        if progress.stage != stage or progress.done == progress.total or is_due:
-            stage, last_time = progress.stage, time.monotonic()
-            console.print(
-                f"{stage}: {progress.done}/{progress.total}  {_format_values(progress)}",
-                soft_wrap=True,
-                highlight=False,
-            )
-
-
-def _format_values(progress: Progress) -> str:
-    return "  ".join(f"{name} {value:.4g}" for name, value in progress.values.items())
-
-
-@app.command()
-def new(
-    workspace: WorkspacePath,
-    cub: Annotated[Path, typer.Option(help="Folder in the layout of CUB-200-2011.")],
-    arch: Annotated[str, typer.Option(help="vgg19, vgg16 or vgg_small.")] = "vgg19",
-    weights: Annotated[
-        Path | None, typer.Option(help="Your own network: .safetensors, or .pth of tensors.")
-    ] = None,
-    layer: Annotated[str, typer.Option(help="The layer Z that is explained: fc6 or fc7.")] = "fc6",
-    held_out: Annotated[
-        str,
-        typer.Option(help="Photos the network is not trained on: official, or last:N."),
-    ] = "official",
-) -> None:
-    """Make a workspace for a CUB folder, with your own network if you have one."""
-    settings = WorkspaceSettings(
-        dataset=str(cub.resolve()), architecture=arch, z_layer=layer, held_out=held_out
-    )
-    made = Workspace.create(workspace, settings, weights)
-    dataset = made.dataset
-    console.print(
-        f"{workspace}: {len(dataset.photos):,} photos of {len(dataset.categories)} categories, "
-        f"{len(made.held_out):,} of them held out.",
-        markup=False,
-    )
-    for warning in dataset.warnings:
-        console.print(f"Note: {warning}", markup=False)
-    following = "train WORKSPACE --category NAME" if weights else "finetune WORKSPACE"
-    command = following.replace("WORKSPACE", shlex.quote(str(workspace)))
-    console.print(f"Next: python -m explorer {command}", markup=False, soft_wrap=True)
-
-
-@app.command()
-def finetune(
-    workspace: WorkspacePath,
-    epochs: Annotated[int, typer.Option(help="Passes over the training photos.")] = 30,
-    initial: Annotated[
-        str, typer.Option(help="imagenet, scratch, or a file of weights. [by architecture]")
-    ] = "",
-    batch_size: int = 32,
-    learning_rate: Annotated[float, typer.Option(help="Peak; 0 chooses by start.")] = 0.0,
-    workers: Annotated[int, typer.Option(help="Processes that load photos.")] = 0,
-    seed: int = 0,
-    force: Annotated[bool, typer.Option(help="Replace the classifier that is there.")] = False,
-    device: Device = "auto",
-) -> None:
-    """Train the workspace's classifier; its test accuracy is measured once, at the end."""
-    settings = FinetuneSettings(
-        initial=initial,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        workers=workers,
-        seed=seed,
-    )
-    report = follow(Workspace(workspace, device).finetune(settings, force=force))
-    console.print(
-        f"Accuracy: validation {report['validation_accuracy']:.3f}, "
-        f"test {report['test_accuracy']:.3f} on {report['photos']['test']} held-out photos."
-    )
+app.command()(fetch)
+app.command()(new)
+app.command()(finetune)
 
 
 @app.command()

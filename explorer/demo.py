@@ -9,6 +9,7 @@ from explorer.data.painted.dataset import paint_dataset
 from explorer.layout import (
     CLASSIFIER_FILE,
     FEATURES_FOLDER,
+    FINETUNING_FILE,
     METRICS_FILE,
     MODULES_FOLDER,
     RESULTS_FOLDER,
@@ -16,7 +17,7 @@ from explorer.layout import (
     SETTINGS_FILE,
 )
 from explorer.nn.srae import ModuleSettings
-from explorer.training.finetune import FinetuneSettings
+from explorer.training.finetune_settings import FinetuneSettings
 from explorer.training.trainer import TrainingSettings
 from explorer.workspace import Workspace, WorkspaceSettings
 
@@ -61,6 +62,7 @@ def is_demo(folder: Path) -> bool:
         BIRDS_FOLDER,
         SETTINGS_FILE,
         CLASSIFIER_FILE,
+        FINETUNING_FILE,
         METRICS_FILE,
         FEATURES_FOLDER,
         MODULES_FOLDER,

@@ -9,6 +9,43 @@ from typing import BinaryIO
 
 
 @contextlib.contextmanager
+def stage_file(path: Path) -> Iterator[Path]:
+    """Make a temporary file beside `path` that replaces it when the block ends well.
+
+    For libraries that write to a path of their own accord; see `open_atomic` for all else.
+
+    Parameters
+    ----------
+    path : Path
+        Final name. Its folder is made if it is missing.
+
+    Yields
+    ------
+    Path
+        The temporary file, empty.
+
+    Raises
+    ------
+    OSError
+        When the disk is full or read-only; `path` is then as it was before.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        yield temporary
+        # mkstemp gives 0600; a workspace is shared like any other folder of its owner.
+        temporary.chmod(0o644)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
 def open_atomic(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary file beside `path` that replaces it when the block ends well.
 
@@ -27,20 +64,8 @@ def open_atomic(path: Path) -> Iterator[BinaryIO]:
     OSError
         When the disk is full or read-only; `path` is then as it was before.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            # mkstemp gives 0600; a workspace is shared like any other folder of its owner.
-            temporary.chmod(0o644)
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with stage_file(path) as temporary, temporary.open("wb") as file:
+        yield file
 
 
 def write_bytes(path: Path, data: bytes) -> None:

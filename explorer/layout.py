@@ -13,6 +13,7 @@ from explorer.files import write_text
 SCHEMA_VERSION = 1
 SETTINGS_FILE = "workspace.json"
 CLASSIFIER_FILE = "classifier.safetensors"
+FINETUNING_FILE = "finetuning.safetensors"
 FEATURES_FOLDER = "features"
 MODULES_FOLDER = "modules"
 MODULE_FILE = "module.safetensors"

@@ -20,6 +20,7 @@ from explorer.data.transforms import prepare_image
 from explorer.layout import (
     CLASSIFIER_FILE,
     FEATURES_FOLDER,
+    FINETUNING_FILE,
     METRICS_FILE,
     SETTINGS_FILE,
     ModuleEntry,
@@ -38,7 +39,6 @@ from explorer.nn.backbones import Backbone, check_z_layer
 from explorer.nn.checkpoint import (
     ModuleRecord,
     load_backbone,
-    load_foreign_weights,
     load_module,
     load_module_record,
     round_to_half,
@@ -46,11 +46,13 @@ from explorer.nn.checkpoint import (
     save_module,
 )
 from explorer.nn.devices import choose_device
+from explorer.nn.foreign import load_foreign_weights
 from explorer.nn.srae import ExplanationModule, ModuleSettings
 from explorer.nn.vgg import build_network_from_weights, flatten_network, get_architecture
 from explorer.parts import PhotoParts, load_parts
 from explorer.training.features import Features, load_or_compute_features
-from explorer.training.finetune import FinetuneSettings, finetune
+from explorer.training.finetune import finetune
+from explorer.training.finetune_settings import FinetuneSettings
 from explorer.training.trainer import TrainingData, TrainingSettings, train_module
 
 PAINTED_MARK = "traits.json"
@@ -187,9 +189,11 @@ class Workspace:
             self._modules.clear()
 
     def finetune(
-        self, settings: FinetuneSettings, *, force: bool = False
+        self, settings: FinetuneSettings, *, force: bool = False, restart: bool = False
     ) -> Generator[Progress, None, Mapping[str, Any]]:
         """Train the classifier and store it; return its report.
+
+        A run that was ended goes on after its last whole epoch, unless `restart` drops it.
 
         Raises
         ------
@@ -202,10 +206,15 @@ class Workspace:
                 f"{self.path} has a classifier already, and modules that explain it would no "
                 "longer fit another. Make a new workspace, or replace it with --force."
             )
-        own = self.settings
+        own, snapshot = self.settings, self.path / FINETUNING_FILE
         settings = replace(settings, architecture=own.architecture, half=own.half)
-        backbone, report = yield from finetune(self.dataset, self.held_out, settings, self.device)
+        if restart:
+            snapshot.unlink(missing_ok=True)
+        backbone, report = yield from finetune(
+            self.dataset, self.held_out, settings, self.device, snapshot
+        )
         self.install_classifier(replace(backbone, z_layer=self.settings.z_layer), report)
+        snapshot.unlink(missing_ok=True)
         return report
 
     def compute_features(self) -> Generator[Progress, None, Features]:

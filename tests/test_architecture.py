@@ -40,9 +40,11 @@ ALLOWED: dict[str, set[str]] = {
     "evaluation": BASE
     | ARRAYS
     | {"data", "nn", "attribution", "training", "parts", "workspace", "methods"},
+    "cli": BASE | {"data", "nn", "training", "workspace"},
     "__main__": BASE
     | ARRAYS
-    | {"data", "nn", "attribution", "training", "workspace", "demo", "methods", "evaluation"},
+    | {"data", "nn", "attribution", "training", "workspace", "demo", "methods", "evaluation"}
+    | {"cli"},
     "ui": BASE
     | ARRAYS
     | {"data", "nn", "attribution", "training", "parts", "workspace", "evaluation"}
@@ -55,9 +57,11 @@ MAY_IMPORT = {
     "torch": {"nn", "attribution", "training", "workspace"},
     "torchvision": {"nn"},
     "streamlit": {"app", "ui", "pages"},
-    "typer": {"__main__"},
-    "rich": {"__main__"},
+    "typer": {"__main__", "cli"},
+    "rich": {"__main__", "cli"},
     "plotly": {"render", "ui"},
+    "requests": {"data"},
+    "platformdirs": {"cli"},
 }
 
 

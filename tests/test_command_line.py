@@ -1,16 +1,28 @@
+import functools
+import hashlib
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
+import typer
 
 from explorer import __main__ as command_line
-from explorer.config import REPOSITORY_ROOT
+from explorer.config import REPOSITORY_ROOT, Progress
+from explorer.data.archive import ArchiveLimits
+from explorer.data.fetch_cub import CubRelease, fetch_cub
+from explorer.data.remote import Fetched, Patience, RemoteFile
 from explorer.nn.vgg import build_network
 from explorer.workspace import Workspace
 
@@ -78,6 +90,28 @@ def test_new_takes_weights_layer_and_split(call: Call, tmp_path: Path, painted_r
     assert Workspace(tmp_path / "w").backbone.z_layer == "fc7"
 
 
+def test_new_takes_a_training_scripts_checkpoint(
+    call: Call, tmp_path: Path, painted_root: Path
+) -> None:
+    network = build_network("vgg_small", 12, batch_norm=True)
+    state = {f"module.{name}": tensor for name, tensor in network.state_dict().items()}
+    torch.save({"model": state, "epoch": 7}, tmp_path / "a.pth")
+    options = ["--cub", painted_root, "--arch", "vgg_small", "--weights", tmp_path / "a.pth"]
+    assert call("new", tmp_path / "w", *options).status == 0
+    linear = Workspace(tmp_path / "w").backbone.layers[-1]
+    assert torch.equal(linear.weight, network.classifier[-1].weight)
+
+
+def test_new_refuses_a_network_of_other_categories(
+    call: Call, tmp_path: Path, painted_root: Path
+) -> None:
+    torch.save(build_network("vgg_small", 5, batch_norm=False).state_dict(), tmp_path / "a.pth")
+    options = ["--cub", painted_root, "--arch", "vgg_small", "--weights", tmp_path / "a.pth"]
+    result = call("new", tmp_path / "w", *options)
+    check_refusal(result, "5 outputs", "12 categories", "finetune --initial")
+    assert not (tmp_path / "w").exists()
+
+
 def test_new_accepts_a_relative_folder(
     call: Call, tmp_path: Path, painted_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,6 +119,77 @@ def test_new_accepts_a_relative_folder(
     assert call("new", tmp_path / "w", "--cub", "birds", "--arch", "vgg_small").status == 0
     monkeypatch.chdir(tmp_path)
     assert len(Workspace(tmp_path / "w").dataset.photos) == 72
+
+
+@pytest.fixture
+def published(
+    cub_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[CubRelease]:
+    """Put a data set of three photos on a server of this machine in the place of the real one."""
+    place = tmp_path / "server"
+    place.mkdir()
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with tarfile.open(place / "birds.tgz", "w:gz") as tar:
+        tar.add(cub_folder, "CUB_200_2011")
+    data = (place / "birds.tgz").read_bytes()
+
+    class Handler(SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments, directory=str(place))
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}/birds.tgz"
+        file = RemoteFile(url, "birds.tgz", hashlib.sha256(data).hexdigest(), len(data))
+        release = CubRelease(file, 3, 2, 2, 10_000, ArchiveLimits(10_000_000, 100))
+        fetch = functools.partial(fetch_cub, release=release, patience=Patience(2, 1, 1))
+        monkeypatch.setattr("explorer.cli.fetch.fetch_cub", fetch)
+        yield release
+        server.shutdown()
+        thread.join(5)
+
+
+def test_fetch_leads_from_nothing_to_a_workspace(
+    call: Call, tmp_path: Path, published: CubRelease
+) -> None:
+    result = call("fetch", "cub", tmp_path / "my birds")
+    assert result.status == 0
+    assert "CUB-200-2011: fetched and checked" in result.out
+    assert "Downloading birds.tgz, MB: 1/1" in result.out
+    (command,) = re.findall(r"Next: python -m explorer (.*)", result.out)
+    arguments = shlex.split(command.replace("my-workspace", str(tmp_path / "w")))
+    assert call(*arguments).status == 0
+    assert len(Workspace(tmp_path / "w").dataset.photos) == 3
+    again = call("fetch", "cub", tmp_path / "my birds")
+    assert "had been fetched before; checked" in again.out
+    assert "Downloading" not in again.out
+
+
+def test_fetch_has_a_place_of_its_own(
+    call: Call, tmp_path: Path, published: CubRelease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: tmp_path / "cache")
+    assert call("fetch", "cub", "--keep-archive").status == 0
+    found = sorted(path.name for path in (tmp_path / "cache").iterdir())
+    assert found == ["CUB_200_2011", "birds.tgz"]
+
+
+def test_fetched_weights_are_offered_to_finetune(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pretend(what: str, folder: Path | None) -> Generator[Progress, None, Fetched]:
+        yield Progress("Downloading", 1, 1)
+        return Fetched((folder or tmp_path) / f"{what}.pth", was_there=False)
+
+    monkeypatch.setattr("explorer.cli.fetch.fetch_imagenet_weights", pretend)
+    result = call("fetch", "vgg19", tmp_path / "my weights")
+    assert "The ImageNet weights of vgg19: fetched and checked" in result.out
+    assert result.out.endswith(f"--initial '{tmp_path}/my weights/vgg19.pth'")
+    assert call("fetch", "vgg16").out.endswith("finetune my-workspace")
 
 
 def test_finetune_reports_accuracy(call: Call, own_workspace: Path) -> None:
@@ -96,6 +201,51 @@ def test_finetune_reports_accuracy(call: Call, own_workspace: Path) -> None:
     report = Workspace(own_workspace).classifier_report
     assert f"test {report['test_accuracy']:.3f}" in result.out
     assert report["settings"]["epochs"] == 1
+
+
+def start_process(*arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "explorer", *map(str, arguments)],
+        cwd=REPOSITORY_ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_finetune_survives_being_killed(call: Call, tmp_path: Path, painted_root: Path) -> None:
+    """Its second epoch does not come to its end; the classifier is as if nothing had happened."""
+    options = ["--epochs", 3, "--batch-size", 12, "--device", "cpu"]
+    for name in ("whole", "killed"):
+        call("new", tmp_path / name, "--cub", painted_root, "--arch", "vgg_small")
+    assert call("finetune", tmp_path / "whole", *options).status == 0
+    snapshot = tmp_path / "killed" / "finetuning.safetensors"
+    assert not (tmp_path / "whole" / snapshot.name).exists()
+    process = start_process("finetune", tmp_path / "killed", *options)
+    deadline = time.monotonic() + 120
+    while not snapshot.exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
+    assert snapshot.exists(), "one epoch was over"
+    assert not (tmp_path / "killed" / "classifier.safetensors").exists()
+    check_refusal(call("finetune", tmp_path / "killed", "--epochs", 4), "epochs 3, not 4")
+    result = call("finetune", tmp_path / "killed", *options)
+    assert result.status == 0
+    assert "Going on with a fine-tuning that was not finished" in result.out
+    assert "Fine-tuning: 1/" not in result.out
+    assert not snapshot.exists()
+    hashes = {Workspace(tmp_path / name).backbone.sha256 for name in ("whole", "killed")}
+    assert len(hashes) == 1
+
+
+def test_finetune_drops_an_unfinished_run_when_told_to(call: Call, own_workspace: Path) -> None:
+    snapshot = own_workspace / "finetuning.safetensors"
+    snapshot.write_text("damaged")
+    options = ["--force", "--epochs", 1, "--batch-size", 60, "--device", "cpu"]
+    check_refusal(call("finetune", own_workspace, *options), "is damaged", "--restart")
+    result = call("finetune", own_workspace, *options, "--restart")
+    assert result.status == 0
+    assert "Going on" not in result.out
+    assert not snapshot.exists()
 
 
 def test_train_measures_what_it_trains(call: Call, own_workspace: Path) -> None:
@@ -140,8 +290,28 @@ def test_help_lists_the_commands() -> None:
         capture_output=True, text=True, check=False, cwd=REPOSITORY_ROOT,
     )  # fmt: skip
     assert done.returncode == 0
-    for name in ("new", "finetune", "train", "evaluate", "demo"):
+    for name in ("fetch", "new", "finetune", "train", "evaluate", "demo"):
         assert name in done.stdout
+
+
+def list_documented_commands() -> list[str]:
+    pages = [REPOSITORY_ROOT / "README.md", *sorted((REPOSITORY_ROOT / "docs").glob("*.md"))]
+    texts = [page.read_text(encoding="utf-8") for page in pages]
+    return [line for text in texts for line in re.findall(r"^python -m explorer (.+)$", text, re.M)]
+
+
+def test_all_documents_are_read() -> None:
+    names = {command.split()[0] for command in list_documented_commands()}
+    assert names >= {"fetch", "new", "finetune", "train", "evaluate", "sanity", "demo"}
+
+
+@pytest.mark.parametrize("command", list_documented_commands())
+def test_documented_commands_are_understood(command: str) -> None:
+    name, *arguments = shlex.split(command, comments=True)
+    group = typer.main.get_command(command_line.app)
+    assert isinstance(group, typer.core.TyperGroup)
+    context = group.commands[name].make_context(name, arguments)  # parsed, not run
+    assert context.params
 
 
 def test_an_expected_failure_in_a_real_process(tmp_path: Path) -> None:
@@ -161,7 +331,7 @@ def test_an_expected_failure_in_a_real_process(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--arch", "resnet50"], ["'resnet50'", "vgg19, vgg16, vgg_small"]),
+        (["--arch", "resnet50"], ["'resnet50'", "vgg19, vgg16,", "vgg_small"]),
         (["--arch", "vgg_small", "--held-out", "half"], ["'half'", "last:N"]),
         (["--arch", "vgg_small", "--held-out", "last:6"], ["no training photo"]),
         (["--arch", "vgg_small", "--layer", "fc8"], ["'fc8'", "fc6, fc7"]),
@@ -173,6 +343,19 @@ def test_new_refuses_what_it_does_not_know(
 ) -> None:
     check_refusal(call("new", tmp_path / "w", "--cub", painted_root, *options), *words)
     assert not (tmp_path / "w" / "workspace.json").exists()
+
+
+@pytest.mark.parametrize("what", ["resnet50", "vgg_small", "CUB"])
+def test_fetch_refuses_what_it_does_not_know(call: Call, tmp_path: Path, what: str) -> None:
+    check_refusal(call("fetch", what, tmp_path), f"no '{what}' to fetch", "cub", "vgg19, vgg16")
+
+
+def test_a_failed_fetch_is_told_in_a_sentence(
+    call: Call, tmp_path: Path, published: CubRelease
+) -> None:
+    (tmp_path / "server" / "birds.tgz").unlink()
+    check_refusal(call("fetch", "cub", tmp_path / "home"), "answered 404", "put it at")
+    assert list((tmp_path / "home").iterdir()) == []
 
 
 def test_new_refuses_a_folder_that_is_no_cub(call: Call, tmp_path: Path) -> None:
@@ -234,6 +417,9 @@ def test_train_refuses_impossible_settings(
         (["--seed", "-1"], ["seed"]),
         (["--workers", "-1"], ["workers"]),
         (["--learning-rate", "nan"], ["learning rate"]),
+        (["--head-factor", "-1"], ["head's factor"]),
+        (["--warm-up", "1"], ["warm-up"]),
+        (["--precision", "double"], ["'double'", "bfloat16"]),
     ],
 )
 def test_finetune_refuses_impossible_settings(

@@ -19,7 +19,7 @@ from explorer.layout import ModuleEntry, WorkspaceError, WorkspaceSettings, get_
 from explorer.nn.srae import ModuleSettings
 from explorer.nn.vgg import build_network
 from explorer.training import features
-from explorer.training.finetune import FinetuneSettings
+from explorer.training.finetune_settings import FinetuneSettings
 from explorer.training.trainer import TrainingSettings
 from explorer.workspace import Workspace
 

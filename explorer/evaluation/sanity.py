@@ -18,7 +18,8 @@ from explorer.evaluation.results import Results, load_rows, write_files
 from explorer.evaluation.settings import EvaluationSettings
 from explorer.layout import SANITY_FOLDER, SANITY_NAME, SETTINGS_FILE
 from explorer.methods import METHODS
-from explorer.training.finetune import FinetuneSettings, build_random_backbone
+from explorer.training.finetune_settings import FinetuneSettings
+from explorer.training.starts import build_random_backbone
 from explorer.workspace import Workspace
 
 TRAINED = "trained"

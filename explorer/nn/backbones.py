@@ -54,9 +54,12 @@ class Backbone:
     def __post_init__(self) -> None:
         check_z_layer(self.z_layer)
         count = get_linear(self.layers, self._linear_positions[-1]).out_features
-        if count != len(self.categories):
+        wanted = len(self.categories)
+        if count != wanted:
             raise ExplorerError(
-                f"The network has {count} outputs, but there are {len(self.categories)} categories."
+                f"The network has {count} outputs, but there are {wanted} categories. To give it "
+                "others, make the workspace without --weights and name the file with `finetune "
+                "--initial`."
             )
 
     @property

@@ -140,33 +140,6 @@ def round_to_half(module: torch.nn.Module) -> None:
         parameter.data = rounded
 
 
-def load_foreign_weights(path: Path) -> dict[str, Tensor]:
-    """Read a user's own weights: safetensors, or a ``.pth`` that holds tensors only.
-
-    Raises
-    ------
-    CheckpointError
-        When the file is missing or damaged, or holds anything but tensors: code in a pickle is
-        never run.
-    """
-    if path.suffix == ".safetensors":
-        return load_tensors(path)[0]
-    if not path.is_file():
-        raise CheckpointError(f"There is no file {path}.")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle raises nearly any kind
-        raise CheckpointError(
-            f"{path} cannot be read as a file of tensors. Save it anew with "
-            "torch.save(model.state_dict(), …) or as safetensors."
-        ) from error
-    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
-        content = content["state_dict"]
-    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
-        raise CheckpointError(f"{path} does not hold a state_dict (names to tensors).")
-    return {str(name).removeprefix("module."): t.float() for name, t in content.items()}
-
-
 def save_backbone(
     path: Path, backbone: Backbone, training: Mapping[str, Any], *, half: bool = False
 ) -> None:

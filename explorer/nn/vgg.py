@@ -1,4 +1,4 @@
-"""VGG19, VGG16 and a small VGG: what is fixed of them, and how they are built and flattened."""
+"""The VGGs and a small one: what is fixed of them, and how they are built and flattened."""
 
 import copy
 from collections.abc import Mapping
@@ -13,7 +13,9 @@ from explorer.nn.torchvision_guard import import_torchvision
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+VGG_SMALL = "vgg_small"
 _VGG_SMALL_WIDTHS = (32, "P", 64, "P", 128, 128, "P", 256, 256, "P")
+_BATCH_NORM_SUFFIX = "_bn"
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,13 @@ class Architecture:
 ARCHITECTURES: Mapping[str, Architecture] = {
     architecture.name: architecture
     for architecture in (
-        Architecture("vgg19", (224, 224)),
-        Architecture("vgg16", (224, 224)),
-        Architecture("vgg_small", (128, 128)),
+        *(Architecture(f"vgg{depth}", (224, 224)) for depth in (19, 16, 13, 11)),
+        *(Architecture(f"vgg{depth}_bn", (224, 224)) for depth in (19, 16, 13, 11)),
+        Architecture(VGG_SMALL, (128, 128)),
     )
 }
+"""All that are known. Those of torchvision bear its names; ``_bn`` trains with batch norm, which is
+folded into the convolutions once training is over."""
 
 
 def get_architecture(name: str) -> Architecture:
@@ -106,11 +110,22 @@ def get_linear(layers: nn.Sequential, index: int) -> nn.Linear:
 
 
 def build_network(architecture: str, category_count: int, *, batch_norm: bool) -> Vgg:
-    """Build an untrained network; torchvision's own for its architectures."""
-    if architecture == "vgg_small":
+    """Build an untrained network; torchvision's own for its architectures.
+
+    Parameters
+    ----------
+    architecture : str
+        A name in `ARCHITECTURES`.
+    category_count : int
+        Number of outputs.
+    batch_norm : bool
+        Whether it has batch norm, whatever its name says: a trained ``_bn`` network has none left.
+    """
+    if architecture == VGG_SMALL:
         return _build_vgg_small(category_count, batch_norm=batch_norm)
     get_architecture(architecture)
-    builder = architecture + ("_bn" if batch_norm else "")
+    builder = architecture.removesuffix(_BATCH_NORM_SUFFIX)
+    builder += _BATCH_NORM_SUFFIX if batch_norm else ""
     models = import_torchvision().models
     network = models.get_model(builder, weights=None, num_classes=category_count)
     return Vgg(network.features, network.avgpool, network.classifier)
@@ -146,67 +161,77 @@ def _build_vgg_small(category_count: int, *, batch_norm: bool) -> Vgg:
     return network
 
 
-def load_imagenet_weights(architecture: str) -> dict[str, Tensor]:
-    """Load torchvision's IMAGENET1K_V1 weights, downloading them the first time.
-
-    Raises
-    ------
-    ExplorerError
-        When there are none for `architecture`, or they cannot be downloaded.
-    """
-    if architecture == "vgg_small":
-        raise ExplorerError("vgg_small has no ImageNet weights. Start it from scratch.")
-    weights = import_torchvision().models.get_model_weights(architecture).IMAGENET1K_V1
-    try:
-        state: dict[str, Tensor] = weights.get_state_dict(progress=False, check_hash=True)
-    except (OSError, RuntimeError) as error:
-        raise ExplorerError(
-            f"The ImageNet weights of {architecture} could not be downloaded ({error}). Get "
-            f"{weights.url} on a machine with internet access and name the file with --initial."
-        ) from error
-    return state
-
-
 def build_network_from_weights(architecture: str, weights: Mapping[str, Tensor]) -> Vgg:
     """Build the network that `weights` (named as in torchvision's VGG) belong to.
 
     Raises
     ------
     ExplorerError
-        When a tensor is missing, unknown or of another shape; the message names it.
+        When a tensor is missing, unknown or of another shape; the message names it, and the
+        architecture that the weights do fit where there is one.
     """
     bias = weights.get("classifier.6.bias")
     category_count = 0 if bias is None else bias.numel()
     if not category_count:
+        first = f" It begins with {next(iter(weights))!r}." if weights else ""
         raise ExplorerError(
-            f"The weights hold no 'classifier.6.bias', so they are not those of a {architecture}."
+            f"The weights hold no 'classifier.6.bias', so they are not those of a {architecture}: "
+            "torchvision's VGGs name their tensors features.N and classifier.0, classifier.3 and "
+            f"classifier.6.{first}"
         )
-    batch_norm = any(name.endswith("running_mean") for name in weights)
+    batch_norm = _has_batch_norm(weights)
     with torch.device("meta"):  # random weights that are replaced at once need not be drawn
         network = build_network(architecture, category_count, batch_norm=batch_norm)
-    _check_shapes(architecture, network.state_dict(), weights)
+    fault = _find_fault(network.state_dict(), weights)
+    if fault:
+        raise ExplorerError(
+            f"{fault}. Expected was a {architecture} with {category_count} categories, "
+            f"{'with' if batch_norm else 'without'} batch norm. {_name_fitting(weights)}"
+        )
     network.to_empty(device="cpu").load_state_dict(dict(weights))
     return network
 
 
-def _check_shapes(
-    architecture: str, expected: Mapping[str, Tensor], weights: Mapping[str, Tensor]
-) -> None:
+def _has_batch_norm(weights: Mapping[str, Tensor]) -> bool:
+    return any(name.endswith("running_mean") for name in weights)
+
+
+def _find_fault(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> str:
+    """Say which tensor keeps `weights` from being those of a network; nothing where all fit."""
     for name, tensor in expected.items():
         if name.endswith("num_batches_tracked"):
             continue
         if name not in weights:
-            raise ExplorerError(f"The weights lack {name!r}, which {architecture} needs.")
+            return f"The weights lack {name!r}"
         if weights[name].shape != tensor.shape:
-            raise ExplorerError(
-                f"{name!r} has shape {tuple(weights[name].shape)}, but {architecture} needs "
-                f"{tuple(tensor.shape)}. Check that --arch names the network of these weights."
+            return (
+                f"{name!r} has shape {tuple(weights[name].shape)} where the network needs "
+                f"{tuple(tensor.shape)}"
             )
-        if not torch.isfinite(weights[name]).all():
-            raise ExplorerError(f"{name!r} holds NaN or infinite values; the file is damaged.")
     unknown = sorted(set(weights) - set(expected))
     if unknown:
-        raise ExplorerError(f"The weights hold {unknown[0]!r}, which {architecture} does not have.")
+        return f"The weights hold {unknown[0]!r}, which the network does not have"
+    damaged = next((n for n, tensor in weights.items() if not torch.isfinite(tensor).all()), None)
+    return f"{damaged!r} holds NaN or infinite values: the file is damaged" if damaged else ""
+
+
+def _name_fitting(weights: Mapping[str, Tensor]) -> str:
+    """Name the architecture whose convolutions are those of `weights`, for an error's cure."""
+    found = _list_convolutions(weights)
+    suffix = _BATCH_NORM_SUFFIX if _has_batch_norm(weights) else ""
+    for name in ARCHITECTURES:
+        if name.endswith(_BATCH_NORM_SUFFIX):
+            continue
+        with torch.device("meta"):
+            network = build_network(name, 2, batch_norm=bool(suffix))
+        if _list_convolutions(network.state_dict()) == found:
+            named = name if name == VGG_SMALL else name + suffix
+            return f"Their convolutions are those of a {named}: check --arch and the file."
+    return "Check that --arch names the network of these weights."
+
+
+def _list_convolutions(weights: Mapping[str, Tensor]) -> set[tuple[str, torch.Size]]:
+    return {(name, tensor.shape) for name, tensor in weights.items() if tensor.ndim == 4}
 
 
 def flatten_network(network: Vgg) -> nn.Sequential:

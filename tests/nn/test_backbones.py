@@ -11,7 +11,7 @@ from explorer.data.cub import CubDataset, load_photo
 from explorer.data.splits import get_held_out
 from explorer.data.transforms import prepare_image
 from explorer.nn.backbones import Backbone, compute_sha256
-from explorer.nn.checkpoint import load_foreign_weights
+from explorer.nn.foreign import load_foreign_weights
 from explorer.nn.vgg import (
     build_network,
     build_network_from_weights,
@@ -67,9 +67,15 @@ def test_layers_to_an_encoder_pass_through_z(small_backbone: Backbone) -> None:
     assert len(layers) == small_backbone.z_stop + 1
 
 
-@pytest.mark.parametrize(("name", "convolutions"), [("vgg16", 13), ("vgg19", 16)])
+@pytest.mark.parametrize(
+    ("name", "convolutions"), [("vgg11", 8), ("vgg13", 10), ("vgg16", 13), ("vgg19", 16)]
+)
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_large_vggs_have_the_right_stops(name: str, convolutions: int, batch_norm: bool) -> None:
+@pytest.mark.parametrize("suffix", ["", "_bn"])
+def test_large_vggs_have_the_right_stops(
+    name: str, convolutions: int, batch_norm: bool, suffix: str
+) -> None:
+    name += suffix
     with torch.device("meta"):  # shapes alone: the real thing takes half a gigabyte
         layers = flatten_network(build_network(name, 200, batch_norm=batch_norm))
         images = torch.empty(1, 3, 224, 224)

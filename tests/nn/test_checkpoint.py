@@ -18,7 +18,6 @@ from explorer.nn.checkpoint import (
     CheckpointError,
     ModuleRecord,
     load_backbone,
-    load_foreign_weights,
     load_module,
     load_module_record,
     load_tensors,
@@ -27,6 +26,7 @@ from explorer.nn.checkpoint import (
     save_module,
     save_tensors,
 )
+from explorer.nn.foreign import load_foreign_weights
 from explorer.nn.srae import ExplanationModule, ModuleSettings
 
 KEY = "srae_explorer"
@@ -190,61 +190,6 @@ def test_pickle_in_disguise_is_never_opened(tmp_path: Path, small_backbone: Back
         with pytest.raises(CheckpointError):
             load(path)
     assert not target.exists()
-
-
-@pytest.mark.parametrize("writer", ["torch", "pickle"])
-def test_hostile_pth_is_never_executed(tmp_path: Path, writer: str) -> None:
-    path, target = tmp_path / "weights.pth", tmp_path / "executed"
-    content = {"classifier.6.bias": torch.zeros(2), "a": Bomb(target)}
-    if writer == "torch":
-        torch.save(content, path)
-    else:
-        path.write_bytes(pickle.dumps(content))
-    with pytest.raises(CheckpointError, match=r"torch\.save\(model\.state_dict"):
-        load_foreign_weights(path)
-    assert not target.exists()
-
-
-@pytest.mark.parametrize("wrapped", [False, True])
-@pytest.mark.parametrize("prefix", ["", "module."])
-def test_plain_pth_is_read(tmp_path: Path, wrapped: bool, prefix: str) -> None:
-    path = tmp_path / "weights.pth"
-    state = {f"{prefix}features.0.weight": torch.ones(2, dtype=torch.float16)}
-    torch.save({"state_dict": state, "epoch": 3} if wrapped else state, path)
-    (found,) = load_foreign_weights(path).items()
-    assert found[0] == "features.0.weight"
-    assert found[1].dtype == torch.float32
-    assert found[1].tolist() == [1, 1]
-
-
-@pytest.mark.parametrize("content", [[torch.ones(2)], {"epoch": 3}, torch.ones(2)])
-def test_pth_without_a_state_dict_is_refused(tmp_path: Path, content: object) -> None:
-    torch.save(content, tmp_path / "weights.pth")
-    with pytest.raises(CheckpointError, match="state_dict"):
-        load_foreign_weights(tmp_path / "weights.pth")
-
-
-def test_a_whole_pickled_network_is_refused(tmp_path: Path) -> None:
-    torch.save(nn.Linear(2, 2), tmp_path / "weights.pth")
-    with pytest.raises(CheckpointError, match="state_dict"):
-        load_foreign_weights(tmp_path / "weights.pth")
-
-
-@pytest.mark.parametrize("modern", [False, True])
-def test_cut_pth_is_refused(tmp_path: Path, modern: bool) -> None:
-    path = tmp_path / "weights.pth"
-    torch.save({"a": torch.ones(3)}, path, _use_new_zipfile_serialization=modern)
-    data = path.read_bytes()
-    for end in range(0, len(data) - 1, 7):
-        path.write_bytes(data[:end])
-        with pytest.raises(CheckpointError):
-            load_foreign_weights(path)
-
-
-@pytest.mark.parametrize("name", ["gone.pth", "gone.safetensors"])
-def test_missing_file_is_named(tmp_path: Path, name: str) -> None:
-    with pytest.raises(CheckpointError, match=f"no file .*{name}"):
-        load_foreign_weights(tmp_path / name)
 
 
 @pytest.mark.parametrize("schema", [2, "1", 1.5])

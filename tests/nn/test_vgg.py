@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.config import ExplorerError
+from explorer.nn.torchvision_guard import import_torchvision
 from explorer.nn.vgg import (
     Vgg,
     build_network,
@@ -15,7 +16,6 @@ from explorer.nn.vgg import (
     flatten_network,
     get_architecture,
     get_linear,
-    load_imagenet_weights,
 )
 
 SMALL = get_architecture("vgg_small")
@@ -173,15 +173,60 @@ def test_wrong_weights_are_refused_by_name(
 
 
 def test_weights_of_another_architecture_are_refused(weights: dict[str, Tensor]) -> None:
-    with pytest.raises(ExplorerError, match=r"needs.*--arch"):
+    with pytest.raises(
+        ExplorerError,
+        match=r"needs.*Expected was a vgg16 with 4 categories, without batch norm.*"
+        r"those of a vgg_small: check --arch",
+    ):
         build_network_from_weights("vgg16", weights)
-    with pytest.raises(ExplorerError, match=r"'resnet50'.*vgg19, vgg16, vgg_small"):
+    with pytest.raises(ExplorerError, match=r"'resnet50'.*vgg19, vgg16, .*vgg11_bn, vgg_small"):
         build_network_from_weights("resnet50", weights)
 
 
-def test_vgg_small_has_no_imagenet_weights() -> None:
-    with pytest.raises(ExplorerError, match="from scratch"):
-        load_imagenet_weights("vgg_small")
+@pytest.mark.parametrize(
+    ("architecture", "other"), [("vgg19_bn", "vgg13"), ("vgg13", "vgg11_bn"), ("vgg11", "vgg16")]
+)
+def test_weights_tell_their_own_architecture(architecture: str, other: str) -> None:
+    with torch.device("meta"):  # shapes alone: the real thing takes half a gigabyte
+        network = build_network(architecture, 5, batch_norm=architecture.endswith("bn"))
+        weights = network.state_dict()
+        with pytest.raises(ExplorerError, match=rf"with 5 categories.*those of a {architecture}:"):
+            build_network_from_weights(other, weights)
+
+
+def test_weights_that_fit_nothing_name_no_architecture(weights: dict[str, Tensor]) -> None:
+    with pytest.raises(ExplorerError, match="Check that --arch names"):
+        build_network_from_weights("vgg_small", spoil(weights, "shape"))
+
+
+@torch.inference_mode()
+def check_against_torchvision(architecture: str) -> None:
+    """Compare with torchvision's own network, batch norms having seen something."""
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        theirs = import_torchvision().models.get_model(architecture, num_classes=7).eval()
+        for layer in theirs.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.running_mean.normal_(0, 0.1)
+                layer.running_var.uniform_(0.5, 2)
+                layer.weight.uniform_(0.5, 1.5)
+                layer.bias.normal_(0, 0.1)
+    images = draw_images(1, size=224)
+    expected = theirs(images)
+    assert expected.std() > 1e-3, "or equality would mean nothing"
+    network = build_network_from_weights(architecture, theirs.state_dict())
+    torch.testing.assert_close(network.eval()(images), expected)
+    layers = flatten_network(network)
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in layers)
+    torch.testing.assert_close(layers(images), expected, rtol=1e-3, atol=1e-4 * expected.std())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["vgg11", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"]
+)
+def test_vggs_compute_what_torchvisions_do(name: str) -> None:
+    check_against_torchvision(name)
 
 
 def test_a_new_head_keeps_the_rest() -> None:

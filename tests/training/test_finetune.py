@@ -1,5 +1,7 @@
+import errno
 import math
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,16 +14,12 @@ from torch import nn
 from explorer.config import ExplorerError, Progress
 from explorer.data.cub import CubDataset, Photo, load_photo
 from explorer.data.splits import get_held_out
-from explorer.nn.vgg import build_network
+from explorer.nn.vgg import build_network, get_architecture
 from explorer.training import finetune as finetune_module
 from explorer.training import photos as photos_module
-from explorer.training.finetune import (
-    FinetuneSettings,
-    build_initial_network,
-    finetune,
-    shuffle_labels,
-    split_validation,
-)
+from explorer.training import starts as starts_module
+from explorer.training.finetune import finetune, shuffle_labels, split_validation
+from explorer.training.finetune_settings import FinetuneSettings
 from explorer.training.photos import measure_accuracy
 
 Run = Callable[[Any], Any]
@@ -86,6 +84,7 @@ def test_report_says_what_was_done(outcome: Outcome, dataset: CubDataset) -> Non
     assert report["photos"] == {"train": 12, "validation": 3, "test": 3}
     assert report["settings"]["epochs"] == 2
     assert report["settings"]["seed"] == 0
+    assert report["precision"] == "full", "of the CPU"
     assert len(report["history"]) == 2
     assert 0 <= report["test_accuracy"] <= 1
     assert report["validation_accuracy"] == max(
@@ -142,40 +141,188 @@ def test_same_seed_gives_the_same_network(
     assert other.backbone.sha256 != outcome.backbone.sha256
 
 
-def test_initial_network_can_come_from_a_file(
-    tmp_path: Path, dataset: CubDataset, held_out: tuple[Photo, ...]
-) -> None:
-    network = build_network("vgg_small", 40, batch_norm=True)
-    torch.save(network.state_dict(), tmp_path / "start.pth")
-    settings = replace(SHORT, initial=str(tmp_path / "start.pth"))
-    state = torch.random.get_rng_state()
-    start = build_initial_network(settings, 3)
-    assert torch.equal(state, torch.random.get_rng_state())
-    assert start.classifier[-1].out_features == 3
-    assert torch.equal(start.classifier[3].weight, network.classifier[3].weight)
-    assert torch.equal(start.features[1].running_var, network.features[1].running_var)
-    again = build_initial_network(settings, 3)
-    assert torch.equal(start.classifier[-1].weight, again.classifier[-1].weight)
-    kept = build_initial_network(settings, 40)
-    assert torch.equal(kept.classifier[-1].weight, network.classifier[-1].weight)
-    result = Outcome(dataset, held_out, initial=str(tmp_path / "start.pth"), epochs=1)
-    assert result.report["settings"]["initial"].endswith("start.pth")
-    assert all(parameter.requires_grad for parameter in start.parameters())
-
-
-def test_building_from_scratch_is_seeded_and_leaves_the_global_state_alone() -> None:
-    state = torch.random.get_rng_state()
-    one, same = (build_initial_network(SHORT, 3) for _ in range(2))
-    other = build_initial_network(replace(SHORT, seed=1), 3)
-    assert torch.equal(state, torch.random.get_rng_state())
-    assert torch.equal(one.features[0].weight, same.features[0].weight)
-    assert not torch.equal(one.features[0].weight, other.features[0].weight)
-    assert any(isinstance(layer, nn.BatchNorm2d) for layer in one.features)
-
-
 def test_missing_initial_file_is_named(dataset: CubDataset, held_out: tuple[Photo, ...]) -> None:
     with pytest.raises(ExplorerError, match=r"no file nowhere\.pth"):
         Outcome(dataset, held_out, initial="nowhere.pth")
+
+
+def test_processes_that_load_photos_change_nothing(
+    outcome: Outcome, dataset: CubDataset, held_out: tuple[Photo, ...]
+) -> None:
+    same = Outcome(dataset, held_out, epochs=2, batch_size=4, half=True, workers=2)
+    assert same.backbone.sha256 == outcome.backbone.sha256
+
+
+def test_imagenet_weights_are_fetched_before_anything_else(
+    dataset: CubDataset, held_out: tuple[Photo, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched = []
+
+    def fetch(architecture: str) -> Iterator[Progress]:
+        fetched.append(architecture)
+        yield Progress("Downloading", 1, 1)
+
+    def load(architecture: str) -> dict[str, torch.Tensor]:
+        assert fetched == [architecture]
+        return build_network(architecture, 40, batch_norm=True).state_dict()
+
+    monkeypatch.setattr(finetune_module, "fetch_imagenet_weights", fetch)
+    monkeypatch.setattr(starts_module, "load_imagenet_weights", load)
+    outcome = Outcome(dataset, held_out, initial="imagenet")
+    stages = list(dict.fromkeys(step.stage for step in outcome.progress))
+    assert stages == ["Downloading", "Fine-tuning"]
+
+
+# A run that is ended and taken up again
+
+
+class Stopped:
+    """A run of `SHORT` with changes that ends after some steps, as a killed process does."""
+
+    def __init__(self, dataset: CubDataset, held_out: tuple[Photo, ...], snapshot: Path) -> None:
+        self.arguments = (dataset, held_out)
+        self.snapshot = snapshot
+
+    def run(self, steps: int | None = None, **changes: Any) -> tuple[Any, list[Progress]]:
+        """Return the result, if it comes to that, and the progress."""
+        settings = replace(SHORT, **changes)
+        running, progress = finetune(*self.arguments, settings, CPU, self.snapshot), []
+        while steps is None or len(progress) < steps:
+            try:
+                progress.append(next(running))
+            except StopIteration as stop:
+                return stop.value, progress
+        running.close()
+        return None, progress
+
+
+@pytest.fixture
+def stopped(dataset: CubDataset, held_out: tuple[Photo, ...], tmp_path: Path) -> Stopped:
+    return Stopped(dataset, held_out, tmp_path / "finetuning.safetensors")
+
+
+FOUR_EPOCHS: dict[str, Any] = {"epochs": 4, "batch_size": 4}  # of three steps each
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(dataset: CubDataset, held_out: tuple[Photo, ...]) -> Outcome:
+    return Outcome(dataset, held_out, **FOUR_EPOCHS)
+
+
+def test_a_run_that_was_ended_gives_what_it_would_have_given(
+    stopped: Stopped, uninterrupted: Outcome
+) -> None:
+    """It ends in the midst of the second epoch, of the third, and of the fourth."""
+    for steps in (5, 5, 4):
+        torch.manual_seed(steps)  # another process has another random state
+        assert stopped.run(steps, **FOUR_EPOCHS)[0] is None
+    assert stopped.snapshot.is_file()
+    (backbone, report), progress = stopped.run(**FOUR_EPOCHS)
+    assert [step.done for step in progress] == [10, 11, 12]
+    assert "validation_accuracy" in progress[0].values
+    assert backbone.sha256 == uninterrupted.backbone.sha256
+    assert report == uninterrupted.report
+
+
+def test_a_run_that_was_ended_while_it_was_tested_is_only_tested(
+    stopped: Stopped, uninterrupted: Outcome
+) -> None:
+    stopped.run(**FOUR_EPOCHS)
+    (backbone, report), progress = stopped.run(**FOUR_EPOCHS, workers=1)
+    assert progress == []
+    assert backbone.sha256 == uninterrupted.backbone.sha256
+    assert report["history"] == uninterrupted.report["history"]
+
+
+def test_the_best_epoch_survives_the_end_of_the_process(
+    stopped: Stopped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second epoch is the best, and the process ends during the fourth."""
+    original = finetune_module.measure_accuracy
+    accuracies: list[float] = []
+
+    def pretend(network: nn.Module, photos: Any, architecture: Any) -> tuple[float, float]:
+        return accuracies.pop(0), original(network, photos, architecture)[1]
+
+    monkeypatch.setattr(finetune_module, "measure_accuracy", pretend)
+    accuracies[:] = [0.5, 0.9, 0.1, 0.2, 0.7]
+    (whole, _), _ = stopped.run(**FOUR_EPOCHS)
+    stopped.snapshot.unlink()
+    accuracies[:] = [0.5, 0.9, 0.1]
+    stopped.run(11, **FOUR_EPOCHS)
+    accuracies[:] = [0.2, 0.7]
+    (resumed, report), _ = stopped.run(**FOUR_EPOCHS)
+    assert resumed.sha256 == whole.sha256
+    assert report["validation_accuracy"] == 0.9
+
+
+def test_weights_to_start_from_are_not_needed_twice(stopped: Stopped, tmp_path: Path) -> None:
+    start = tmp_path / "start.pth"
+    torch.save(build_network("vgg_small", 40, batch_norm=False).state_dict(), start)
+    changes = {"initial": str(start), "epochs": 2}
+    stopped.run(2, **changes)
+    start.unlink()
+    (backbone, _), _ = stopped.run(**changes)
+    assert backbone.architecture == get_architecture("vgg_small")
+
+
+def test_global_random_state_is_left_alone_by_taking_up(stopped: Stopped) -> None:
+    stopped.run(2, epochs=2)
+    state = torch.random.get_rng_state()
+    stopped.run(epochs=2)
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_a_disk_that_fills_up_costs_one_epoch_at_most(
+    stopped: Stopped, uninterrupted: Outcome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped.run(5, **FOUR_EPOCHS)
+    before = stopped.snapshot.read_bytes()
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises(OSError, match="No space"):
+            stopped.run(**FOUR_EPOCHS)
+    assert stopped.snapshot.read_bytes() == before
+    assert [path.name for path in stopped.snapshot.parent.iterdir()] == [stopped.snapshot.name]
+    (backbone, _), _ = stopped.run(**FOUR_EPOCHS)
+    assert backbone.sha256 == uninterrupted.backbone.sha256
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"epochs": 3}, "with epochs 2, not 3"),
+        ({"epochs": 2, "seed": 1}, "with seed 0, not 1"),
+        ({"epochs": 2, "learning_rate": 0.5}, r"with learning rate 0\.0, not 0\.5"),
+        ({"epochs": 2, "initial": "x.pth"}, "with initial '', not 'x.pth'"),
+    ],
+)
+def test_a_run_of_other_settings_is_not_gone_on_with(
+    stopped: Stopped, changes: dict[str, Any], words: str
+) -> None:
+    stopped.run(2, epochs=2)
+    before = stopped.snapshot.read_bytes()
+    with pytest.raises(ExplorerError, match=rf"unfinished .* {words}.*same options.*--restart"):
+        stopped.run(**changes)
+    assert stopped.snapshot.read_bytes() == before
+
+
+def test_a_run_on_other_photos_is_not_gone_on_with(
+    stopped: Stopped, dataset: CubDataset, held_out: tuple[Photo, ...]
+) -> None:
+    stopped.run(2, epochs=2)
+    fewer = replace(dataset, photos=[p for p in dataset.photos if p is not dataset.photos[0]])
+    assert dataset.photos[0] not in held_out
+    stopped.arguments = (fewer, held_out)
+    with pytest.raises(ExplorerError, match="on other photos"):
+        stopped.run(epochs=2)
+
+
+# What is refused
 
 
 def test_validation_takes_a_share_of_every_category(painted_dataset: CubDataset) -> None:
@@ -207,27 +354,6 @@ def test_diverging_training_ends_with_advice(
         Outcome(dataset, held_out, learning_rate=1e30, epochs=4)
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"epochs": 0},
-        {"batch_size": 1},
-        {"validation_share": 0.0},
-        {"validation_share": 1.0},
-        {"learning_rate": -1e-3},
-        {"learning_rate": float("nan")},
-        {"weight_decay": -1.0},
-        {"label_smoothing": 1.0},
-        {"label_smoothing": -0.1},
-        {"seed": -1},
-        {"workers": -1},
-    ],
-)
-def test_impossible_settings_are_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(ExplorerError):
-        FinetuneSettings(**change)
-
-
 def test_shuffled_labels_keep_their_counts_and_mean_nothing(dataset: CubDataset) -> None:
     shuffled = shuffle_labels(dataset.photos, seed=0)
     assert [photo.image_id for photo in shuffled] == [photo.image_id for photo in dataset.photos]
@@ -254,3 +380,37 @@ def test_random_labels_are_learnt_to_the_last_epoch(
     outcome = Outcome(dataset, held_out, epochs=2, random_labels=True)
     assert outcome.report["settings"]["random_labels"]
     assert outcome.report["validation_accuracy"] == 0.0, "the last epoch's, though it is worse"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") < 8e9, reason="needs 8 GB of memory"
+)
+def test_vgg19_learns_from_real_photos(real_cub: CubDataset, tmp_path: Path) -> None:
+    """Three steps from random weights, at 224 x 224; takes some 5 GB of memory."""
+    kept = real_cub.categories[:2]
+    photos: list[Photo] = []
+    for category in kept:
+        for is_training, count in ((True, 4), (False, 1)):
+            side = [p for p in real_cub.photos_of(category) if p.is_training == is_training]
+            photos += side[:count]
+    dataset = replace(real_cub, categories=kept, photos=tuple(photos))
+    settings = FinetuneSettings("vgg19", initial="scratch", epochs=1, batch_size=2)
+    snapshot = tmp_path / "finetuning.safetensors"
+    held_out = get_held_out(dataset, "official")
+    steps, progress = finetune(dataset, held_out, settings, CPU, snapshot), []
+    while True:
+        try:
+            progress.append(next(steps))
+        except StopIteration as stop:
+            backbone, report = stop.value
+            break
+    assert [step.done for step in progress] == [1, 2, 3]
+    assert all(0 < step.values["loss"] < 50 for step in progress)
+    assert report["photos"] == {"train": 6, "validation": 2, "test": 2}
+    assert (backbone.z_size, backbone.architecture.name) == (4096, "vgg19")
+    images = torch.zeros(1, 3, 224, 224)
+    z, logits = backbone.compute_features(images)
+    assert (z.shape, logits.shape) == ((1, 4096), (1, 2))
+    assert z.min() >= 0
+    assert snapshot.stat().st_size > 3 * sum(t.numel() for t in backbone.layers.parameters()) * 4

@@ -1,0 +1,50 @@
+"""The command ``fetch``: the data set and the weights that the paper's setting begins with."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import platformdirs
+import typer
+
+from explorer.cli.reporting import console, follow
+from explorer.config import ExplorerError
+from explorer.data.fetch_cub import fetch_cub
+from explorer.nn.imagenet import fetch_imagenet_weights
+from explorer.nn.vgg import ARCHITECTURES
+
+CUB = "cub"
+PRETRAINED = tuple(name for name in ARCHITECTURES if name != "vgg_small")
+
+
+def fetch(
+    what: Annotated[
+        str,
+        typer.Argument(metavar="WHAT", help="cub, or vgg19, vgg16, … for its ImageNet weights."),
+    ],
+    folder: Annotated[
+        Path | None, typer.Argument(help="Where to put it. [the user's cache folder]")
+    ] = None,
+    keep_archive: Annotated[
+        bool, typer.Option("--keep-archive", help="Keep CUB's archive once it is unpacked.")
+    ] = False,
+) -> None:
+    """Download CUB-200-2011 or ImageNet weights; goes on where it was cut off, checks hashes."""
+    if what == CUB:
+        place = folder or platformdirs.user_cache_path("srae-explorer", appauthor=False)
+        fetched = follow(fetch_cub(place, keep_archive=keep_archive))
+        title = "CUB-200-2011"
+        path = shlex.quote(str(fetched.path))
+        following = f"new my-workspace --cub {path} --arch vgg19"
+    elif what in PRETRAINED:
+        fetched = follow(fetch_imagenet_weights(what, folder))
+        title = f"The ImageNet weights of {what}"
+        path = shlex.quote(str(fetched.path))
+        following = "finetune my-workspace" + (f" --initial {path}" if folder else "")
+    else:
+        raise ExplorerError(
+            f"There is no {what!r} to fetch. Choose {CUB} or one of: {', '.join(PRETRAINED)}."
+        )
+    verb = "had been fetched before; checked" if fetched.was_there else "fetched and checked"
+    console.print(f"{title}: {verb}. {fetched.path}", markup=False, soft_wrap=True)
+    console.print(f"Next: python -m explorer {following}", markup=False, soft_wrap=True)

@@ -1,0 +1,85 @@
+"""Weights that other programs have written: read as tensors, never run."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from explorer.nn.checkpoint import CheckpointError, load_tensors
+
+# What training scripts lay around the state_dict, and what wrappers put before its names.
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "network", "net")
+_PREFIXES = ("module.", "_orig_mod.", "model.", "network.", "net.")
+_CURE = "Save it anew with torch.save(model.state_dict(), …) or as safetensors."
+
+
+def load_foreign_weights(path: Path) -> dict[str, Tensor]:
+    """Read a user's own weights: safetensors, or a ``.pth`` that holds tensors only.
+
+    A ``state_dict`` inside a training script's checkpoint is found, and the prefix that
+    ``DataParallel`` and its like put before all names is taken off.
+
+    Returns
+    -------
+    dict of str to Tensor
+        float32, on the CPU.
+
+    Raises
+    ------
+    CheckpointError
+        When the file is missing or damaged, or holds anything but tensors: code in a pickle is
+        never run.
+    """
+    if path.suffix == ".safetensors":
+        return _strip_prefixes(load_tensors(path)[0])
+    if not path.is_file():
+        raise CheckpointError(f"There is no file {path}.")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle raises nearly any kind
+        raise CheckpointError(_explain(path)) from error
+    state = _unwrap(content)
+    if not isinstance(state, dict) or not state:
+        raise CheckpointError(f"{path} does not hold a state_dict (names to tensors). {_CURE}")
+    for name, value in state.items():
+        if not isinstance(value, Tensor):
+            raise CheckpointError(
+                f"{path} does not hold a state_dict (names to tensors): {str(name)!r} is a "
+                f"{type(value).__name__}. {_CURE}"
+            )
+    return _strip_prefixes({str(name): tensor.float() for name, tensor in state.items()})
+
+
+def _explain(path: Path) -> str:
+    """Tell a file that holds objects, such as a whole model, from one that is damaged."""
+    try:
+        foreign = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except Exception:  # not in PyTorch's own format, or damaged
+        foreign = []
+    if not foreign:
+        return f"{path} cannot be read as a file of tensors. {_CURE}"
+    return (
+        f"{path} holds more than tensors, a whole pickled model perhaps (it asks for "
+        f"{foreign[0]}), and opening it would run code from the file. Where it was made, save its "
+        "tensors alone with torch.save(model.state_dict(), …) or as safetensors."
+    )
+
+
+def _unwrap(content: Any) -> Any:
+    while isinstance(content, dict):
+        inner = next((content[n] for n in _WRAPPERS if isinstance(content.get(n), dict)), None)
+        if inner is None:
+            break
+        content = inner
+    return content
+
+
+def _strip_prefixes(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    stripped = dict(state)
+    while True:
+        prefix = next((p for p in _PREFIXES if all(n.startswith(p) for n in stripped)), None)
+        if prefix is None or not stripped:
+            return stripped
+        stripped = {name.removeprefix(prefix): tensor for name, tensor in stripped.items()}

@@ -1,0 +1,127 @@
+import os
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from explorer.nn.checkpoint import CheckpointError
+from explorer.nn.foreign import load_foreign_weights
+
+
+class Bomb:
+    """Unpickling it creates a file."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (os.mkdir, (str(self.target),))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "weights.pth"
+
+
+def make_state(prefix: str = "") -> dict[str, torch.Tensor]:
+    return {
+        f"{prefix}features.0.weight": torch.ones(2, dtype=torch.float16),
+        f"{prefix}features.1.num_batches_tracked": torch.tensor(7),
+    }
+
+
+def check_state(found: dict[str, torch.Tensor]) -> None:
+    assert list(found) == ["features.0.weight", "features.1.num_batches_tracked"]
+    assert {tensor.dtype for tensor in found.values()} == {torch.float32}
+    assert [tensor.tolist() for tensor in found.values()] == [[1, 1], 7]
+
+
+@pytest.mark.parametrize("modern", [False, True])
+@pytest.mark.parametrize(
+    "prefix", ["", "module.", "model.", "_orig_mod.", "module._orig_mod.", "model.module."]
+)
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        pytest.param(lambda state: state, id="plain"),
+        pytest.param(OrderedDict, id="ordered"),
+        pytest.param(lambda state: {"state_dict": state, "epoch": 3}, id="state_dict"),
+        pytest.param(lambda state: {"model": state, "optimizer": {"lr": 1.0}}, id="model"),
+        pytest.param(lambda state: {"net": state, "acc": 71.0}, id="net"),
+        pytest.param(lambda state: {"model": {"state_dict": state}}, id="two layers"),
+    ],
+)
+def test_a_state_dict_is_found(path: Path, wrap: Any, prefix: str, modern: bool) -> None:
+    torch.save(wrap(make_state(prefix)), path, _use_new_zipfile_serialization=modern)
+    check_state(load_foreign_weights(path))
+
+
+def test_safetensors_are_read_alike(tmp_path: Path) -> None:
+    save_file(make_state("module."), tmp_path / "weights.safetensors")
+    check_state(load_foreign_weights(tmp_path / "weights.safetensors"))
+
+
+def test_a_prefix_that_only_some_names_have_is_part_of_them(path: Path) -> None:
+    torch.save({"model.a": torch.ones(1), "b": torch.ones(1)}, path)
+    assert list(load_foreign_weights(path)) == ["model.a", "b"]
+
+
+@pytest.mark.parametrize("writer", ["torch", "pickle"])
+def test_hostile_pth_is_never_executed(tmp_path: Path, path: Path, writer: str) -> None:
+    target = tmp_path / "executed"
+    content = {"classifier.6.bias": torch.zeros(2), "a": Bomb(target)}
+    if writer == "torch":
+        torch.save(content, path)
+    else:
+        path.write_bytes(pickle.dumps(content))
+    with pytest.raises(CheckpointError, match=r"torch\.save\(model\.state_dict"):
+        load_foreign_weights(path)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ([torch.ones(2)], "names to tensors"),
+        (torch.ones(2), "names to tensors"),
+        ({}, "names to tensors"),
+        ({"state_dict": {}}, "names to tensors"),
+        ({"epoch": 3}, "'epoch' is a int"),
+        ({"features.0.weight": torch.ones(2), "arch": "vgg19"}, "'arch' is a str"),
+    ],
+)
+def test_pth_without_a_state_dict_is_refused(path: Path, content: object, words: str) -> None:
+    torch.save(content, path)
+    with pytest.raises(CheckpointError, match=rf"state_dict.*{words}|{words}.*state_dict"):
+        load_foreign_weights(path)
+
+
+@pytest.mark.parametrize("wrap", [lambda model: model, lambda model: {"model": model, "epoch": 1}])
+def test_a_whole_pickled_network_is_refused_with_the_cure(path: Path, wrap: Any) -> None:
+    torch.save(wrap(nn.Sequential(nn.Linear(2, 2))), path)
+    with pytest.raises(
+        CheckpointError,
+        match=r"whole pickled model.*torch\.nn\.modules\..*run code.*torch\.save\(model\.state",
+    ):
+        load_foreign_weights(path)
+
+
+@pytest.mark.parametrize("modern", [False, True])
+def test_cut_pth_is_refused(path: Path, modern: bool) -> None:
+    torch.save({"a": torch.ones(3)}, path, _use_new_zipfile_serialization=modern)
+    data = path.read_bytes()
+    for end in range(0, len(data) - 1, 7):
+        path.write_bytes(data[:end])
+        with pytest.raises(CheckpointError):
+            load_foreign_weights(path)
+
+
+@pytest.mark.parametrize("name", ["gone.pth", "gone.safetensors"])
+def test_missing_file_is_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CheckpointError, match=f"no file .*{name}"):
+        load_foreign_weights(tmp_path / name)
