@@ -30,7 +30,10 @@ ALLOWED: dict[str, set[str]] = {
     "analysis": {"config"},
     "render": {"config"},
     "parts": {"analysis", "data"},
-    "workspace": BASE | ARRAYS | {"data", "nn", "attribution", "training", "parts", "measures"},
+    "module_training": BASE | {"data", "nn", "training", "workspace"},
+    "workspace": BASE
+    | ARRAYS
+    | {"data", "nn", "attribution", "training", "parts", "measures", "module_training"},
     "measures": BASE | ARRAYS | {"data", "nn", "attribution", "workspace"},
     "scores": BASE | ARRAYS | {"data", "nn", "training", "workspace"},
     "notes": BASE,
@@ -42,7 +45,9 @@ ALLOWED: dict[str, set[str]] = {
     | {"data", "nn", "attribution", "training", "parts", "workspace", "methods"},
     "__main__": BASE
     | ARRAYS
-    | {"data", "nn", "attribution", "training", "workspace", "demo", "methods", "evaluation"},
+    | {"data", "nn", "attribution", "training", "workspace", "demo", "methods", "evaluation"}
+    | {"module_training", "terminal"},
+    "terminal": {"config"},
     "ui": BASE
     | ARRAYS
     | {"data", "nn", "attribution", "training", "parts", "workspace", "evaluation"}
@@ -56,7 +61,7 @@ MAY_IMPORT = {
     "torchvision": {"nn"},
     "streamlit": {"app", "ui", "pages"},
     "typer": {"__main__"},
-    "rich": {"__main__"},
+    "rich": {"__main__", "terminal"},
     "plotly": {"render", "ui"},
 }
 
