@@ -8,6 +8,8 @@ import torch
 from explorer.nn.grouped import ModuleGroup
 from explorer.nn.srae import ExplanationModule
 
+_ROUNDING = 1e-5  # a loss must be lower by more than this share of it
+
 
 class BestWeights:
     """The weights with which each member of a group had its lowest loss on validation photos.
@@ -31,7 +33,7 @@ class BestWeights:
     @torch.no_grad()
     def update(self, losses: Sequence[float]) -> list[int]:
         """Take in the losses (G,) of one more epoch; return the positions of who is done."""
-        better = [i for i, loss in enumerate(losses) if loss < self._losses[i]]
+        better = [i for i, loss in enumerate(losses) if loss < (1 - _ROUNDING) * self._losses[i]]
         for i in better:
             self._losses[i] = losses[i]
         for best, stack in zip(self._weights, self._module.parameters(), strict=True):
