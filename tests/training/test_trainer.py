@@ -263,3 +263,9 @@ def test_diverging_training_ends_with_advice(
 def test_impossible_settings_are_refused(change: dict[str, float]) -> None:
     with pytest.raises(ExplorerError):
         TrainingSettings(**change)
+
+
+def test_settings_without_patience_read_as_before_there_was_any() -> None:
+    names = ["epochs", "pretrain_epochs", "batch_size", "learning_rate", "weight_decay", "seed"]
+    assert list(TrainingSettings().describe()) == names
+    assert TrainingSettings(**TrainingSettings(patience=3).describe()).patience == 3
