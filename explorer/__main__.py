@@ -3,6 +3,7 @@
 import logging
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -21,10 +22,11 @@ from explorer.evaluation.compare import compare_methods
 from explorer.evaluation.results import write_results
 from explorer.evaluation.sanity import check_sanity, write_sanity
 from explorer.evaluation.settings import EvaluationSettings
-from explorer.layout import RESULTS_NAME
+from explorer.layout import RESULTS_NAME, ModuleEntry
 from explorer.methods import get_methods
+from explorer.module_training import NotTrainedError
 from explorer.nn.srae import ModuleSettings
-from explorer.training.trainer import TrainingSettings
+from explorer.training.settings import TrainingSettings
 from explorer.workspace import Workspace
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -40,7 +42,7 @@ def train(
         list[str] | None, typer.Option(help="Such as 'painted bunting'; can be repeated.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All categories.")] = False,
-    method: Annotated[str, typer.Option(help="srae, nn or sae.")] = ModuleSettings.method,
+    method: Annotated[str, typer.Option(help="srae, nn, sae or jointsae.")] = ModuleSettings.method,
     x_features: int = ModuleSettings.x_features,
     widths: Annotated[
         str, typer.Option(help="Hidden widths such as 800,100. [scaled with Z]")
@@ -58,9 +60,18 @@ def train(
     learning_rate: float = TrainingSettings.learning_rate,
     weight_decay: float = TrainingSettings.weight_decay,
     seed: int = TrainingSettings.seed,
+    patience: Annotated[
+        int, typer.Option(help="Stop after so many epochs without progress; 0 goes to the end.")
+    ] = TrainingSettings.patience,
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Leave out modules that are there already.")
+    ] = False,
+    group_size: Annotated[
+        int, typer.Option(help="Most modules to train at once. [by the memory they take]")
+    ] = 0,
     device: Device = "auto",
 ) -> None:
-    """Train explanation modules and measure them."""
+    """Train explanation modules, many at once, and measure them."""
     opened = Workspace(workspace, device)
     if every == bool(category):
         raise ExplorerError("Name a category with --category NAME, or use --all.")
@@ -82,12 +93,39 @@ def train(
         learning_rate=learning_rate,
         weight_decay=weight_decay,
         seed=seed,
+        patience=patience,
     )
-    for name in [opened.dataset.find_category(name) for name in names]:
-        console.print(name, markup=False)
-        entry = follow(opened.train_module(name, module_settings, settings))
-        follow(opened.evaluate_module(entry))
+    wanted = dict.fromkeys(map(opened.dataset.find_category, names))
+    entries: list[ModuleEntry] = []
+    if missing:
+        found = [opened.find_module(name, module_settings, settings) for name in wanted]
+        entries = [entry for entry in found if entry is not None]
+        console.print(f"{len(entries)} of {len(wanted)} modules are there already.")
+    absent = [name for name in wanted if name not in {entry.category for entry in entries}]
+    entries = [entry for entry in entries if opened.load_metrics(entry) is None]
+    failures = []
+    try:
+        steps = opened.train_modules(absent, module_settings, settings, group_size=group_size)
+        entries += follow(steps)
+    except NotTrainedError as error:  # the others are to be measured all the same
+        entries += error.trained
+        failures.append(str(error))
+    failures += _measure(opened, entries)
     _print_modules(opened)
+    if failures:
+        raise ExplorerError("\n".join(failures))
+
+
+def _measure(workspace: Workspace, entries: Iterable[ModuleEntry]) -> list[str]:
+    """Measure modules; return what to say of those for which it did not work."""
+    failures = []
+    for entry in entries:
+        console.print(f"{entry.category}, {entry.run}", markup=False, highlight=False)
+        try:
+            follow(workspace.evaluate_module(entry))
+        except ExplorerError as error:  # one bad module does not hide the good ones
+            failures.append(str(error))
+    return ["Not measured:", *failures] if failures else []
 
 
 def _parse_numbers(text: str, option: str, example: str) -> tuple[int, ...]:
@@ -136,15 +174,10 @@ def evaluate(
         tidy, table = write_results(opened.path, follow(compare_methods(opened, settings)), name)
         _print_results(tidy, table)
         return
-    failures = []
-    for entry in opened.list_modules():
-        try:
-            follow(opened.evaluate_module(entry))
-        except ExplorerError as error:  # one bad module does not hide the good ones
-            failures.append(str(error))
+    failures = _measure(opened, opened.list_modules())
     _print_modules(opened)
     if failures:
-        raise ExplorerError("Not measured:\n" + "\n".join(failures))
+        raise ExplorerError("\n".join(failures))
 
 
 def _print_results(tidy: Path, table: Path) -> None:
@@ -228,7 +261,10 @@ def main() -> None:
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "out of memory" not in str(error):
             raise
-        _exit_with("The memory is not enough. Choose a smaller --batch-size or --device cpu.")
+        _exit_with(
+            "The memory is not enough. Choose a smaller --batch-size, --group-size 1 or "
+            "--device cpu."
+        )
     except OSError as error:
         _exit_with(f"{error}. What was there before is untouched; mend this and run it again.")
 

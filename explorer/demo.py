@@ -18,7 +18,7 @@ from explorer.layout import (
 )
 from explorer.nn.srae import ModuleSettings
 from explorer.training.finetune_settings import FinetuneSettings
-from explorer.training.trainer import TrainingSettings
+from explorer.training.settings import TrainingSettings
 from explorer.workspace import Workspace, WorkspaceSettings
 
 BIRDS_FOLDER = "birds"
@@ -42,15 +42,13 @@ def build_demo(folder: Path) -> Generator[Progress, None, Workspace]:
         yield from workspace.finetune(_FINETUNE)
     if workspace.load_classifier_metrics() is None:
         yield from workspace.measure_classifier()
-    measured = {
-        entry.category
-        for entry in workspace.list_modules()
-        if workspace.load_metrics(entry) is not None
-    }
-    for category in workspace.dataset.categories:
-        if category not in measured:
-            settings = ModuleSettings(), TrainingSettings()
-            entry = yield from workspace.train_module(category, *settings)
+    settings = ModuleSettings(), TrainingSettings()
+    categories = workspace.dataset.categories
+    found = [workspace.find_module(category, *settings) for category in categories]
+    missing = [name for name, entry in zip(categories, found, strict=True) if entry is None]
+    trained = (yield from workspace.train_modules(missing, *settings)) if missing else ()
+    for entry in (*filter(None, found), *trained):
+        if workspace.load_metrics(entry) is None:
             yield from workspace.evaluate_module(entry)
     return workspace
 

@@ -1,4 +1,4 @@
-"""What is measured of a module: how faithful it is, and how local."""
+"""What is measured of a classifier, how often it is right; of a module, how faithful and local."""
 
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,32 @@ if TYPE_CHECKING:
     from explorer.workspace import Workspace
 
 MEASURED = ("train", "test", "live", "locality")
+
+
+def measure_classifier(workspace: "Workspace") -> Generator[Progress, None, dict[str, Any]]:
+    """Measure top-1 accuracy on the photos that the classifier was and was not trained on.
+
+    ``category_accuracies`` holds that on each category's own held-out photos, in the order of the
+    data set; None where a category has none.
+    """
+    features = yield from workspace.compute_features()
+    labels = np.array([photo.category_index for photo in workspace.dataset.photos])
+    is_right = features.logits.argmax(axis=1) == labels
+    is_test = np.isin(features.image_ids, [photo.image_id for photo in workspace.held_out])
+    return {
+        "classifier_sha256": workspace.backbone.sha256,
+        "train_accuracy": _compute_mean(is_right[~is_test]),
+        "test_accuracy": _compute_mean(is_right[is_test]),
+        "test_photos": int(is_test.sum()),
+        "category_accuracies": [
+            _compute_mean(is_right[is_test & (labels == index)])
+            for index in range(len(workspace.dataset.categories))
+        ],
+    }
+
+
+def _compute_mean(values: NDArray[np.bool_]) -> float | None:
+    return float(values.mean()) if values.size else None
 
 
 def measure_module(

@@ -6,7 +6,7 @@ from typing import Any
 
 from explorer.config import ExplorerError
 from explorer.nn.srae import ModuleSettings
-from explorer.training.trainer import TrainingSettings
+from explorer.training.settings import TrainingSettings
 
 DEFAULT_TRAINING = TrainingSettings()
 

@@ -1,8 +1,8 @@
 """The facade: one folder with its data set, classifier and modules; NumPy in and out."""
 
 from collections import OrderedDict
-from collections.abc import Generator, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -15,7 +15,7 @@ from explorer.attribution.explain import DEFAULT_STOP, Explanation, compute_expl
 from explorer.attribution.rivals import make_grad_cam_draw, make_logit_draw
 from explorer.config import Progress
 from explorer.data.cub import CubDataset, Photo, load_cub
-from explorer.data.splits import draw_module_split, get_held_out
+from explorer.data.splits import get_held_out
 from explorer.data.transforms import prepare_image
 from explorer.layout import (
     CLASSIFIER_FILE,
@@ -26,15 +26,14 @@ from explorer.layout import (
     ModuleEntry,
     WorkspaceError,
     WorkspaceSettings,
-    get_module_entry,
     list_module_entries,
     load_settings,
-    name_run,
     read_json,
     save_settings,
     write_json,
 )
-from explorer.measures import MEASURED, measure_module
+from explorer.measures import MEASURED, measure_classifier, measure_module
+from explorer.module_training import find_module, train_modules
 from explorer.nn.backbones import Backbone, check_z_layer
 from explorer.nn.checkpoint import (
     ModuleRecord,
@@ -43,7 +42,6 @@ from explorer.nn.checkpoint import (
     load_module_record,
     round_to_half,
     save_backbone,
-    save_module,
 )
 from explorer.nn.devices import choose_device
 from explorer.nn.foreign import load_foreign_weights
@@ -53,7 +51,7 @@ from explorer.parts import PhotoParts, load_parts
 from explorer.training.features import Features, load_or_compute_features
 from explorer.training.finetune import finetune
 from explorer.training.finetune_settings import FinetuneSettings
-from explorer.training.trainer import TrainingData, TrainingSettings, train_module
+from explorer.training.settings import TrainingSettings
 
 PAINTED_MARK = "traits.json"
 _MODULES_IN_MEMORY = 16
@@ -223,26 +221,8 @@ class Workspace:
         return (yield from load_or_compute_features(folder, self.backbone, photos))
 
     def measure_classifier(self) -> Generator[Progress, None, dict[str, Any]]:
-        """Measure and store top-1 accuracy on the photos it was and was not trained on.
-
-        ``category_accuracies`` holds that on each category's own held-out photos, in the order of
-        the data set; None where a category has none.
-        """
-        features = yield from self.compute_features()
-        labels = np.array([photo.category_index for photo in self.dataset.photos])
-        is_right = features.logits.argmax(axis=1) == labels
-        held_out_ids = {photo.image_id for photo in self.held_out}
-        is_test = np.array([int(image_id) in held_out_ids for image_id in features.image_ids])
-        measured = {
-            "classifier_sha256": self.backbone.sha256,
-            "train_accuracy": _compute_mean(is_right[~is_test]),
-            "test_accuracy": _compute_mean(is_right[is_test]),
-            "test_photos": int(is_test.sum()),
-            "category_accuracies": [
-                _compute_mean(is_right[is_test & (labels == index)])
-                for index in range(len(self.dataset.categories))
-            ],
-        }
+        """Measure and store the classifier's accuracy; see `explorer.measures`."""
+        measured = yield from measure_classifier(self)
         write_json(self.path / METRICS_FILE, measured)
         return measured
 
@@ -282,28 +262,53 @@ class Workspace:
         self, category: str, module_settings: ModuleSettings, settings: TrainingSettings
     ) -> Generator[Progress, None, ModuleEntry]:
         """Train and store a module for `category`; an earlier run of the same name is replaced."""
-        category = self.dataset.find_category(category)
-        features = yield from self.compute_features()
-        split = draw_module_split(self.dataset, category, self.held_out, settings.seed)
-        train, test = (
-            TrainingData.from_arrays(*self.select_scores(features, category, ids), self.device)
-            for ids in (split.train, split.test)
-        )
-        module = yield from train_module(train, test, module_settings, settings)
-        if self.settings.half:
-            round_to_half(module)
-        record = ModuleRecord(
-            category=category,
-            z_layer=self.backbone.z_layer,
-            backbone_sha256=self.backbone.sha256,
-            settings=asdict(module.settings),
-            training=asdict(settings),
-            split={"train": list(split.train), "test": list(split.test)},
-        )
-        entry = get_module_entry(self.path, category, name_run(module_settings, settings))
-        save_module(entry.path, module, record, half=self.settings.half)
-        entry.metrics_path.unlink(missing_ok=True)
+        (entry,) = yield from self.train_modules([category], module_settings, settings)
         return entry
+
+    def train_modules(
+        self,
+        categories: Sequence[str],
+        module_settings: ModuleSettings,
+        settings: TrainingSettings,
+        *,
+        group_size: int = 0,
+    ) -> Generator[Progress, None, tuple[ModuleEntry, ...]]:
+        """Train and store a module for each category, many at once, replacing earlier runs.
+
+        Each is stored as soon as the group in which it is trained is done.
+
+        Parameters
+        ----------
+        categories : sequence of str
+            See `CubDataset.find_category`.
+        module_settings, settings
+            The same for all.
+        group_size : int
+            Most modules to train at once; 0 chooses by the memory they take (see
+            `explorer.training.groups`). It changes a module by the rounding of sums alone.
+
+        Yields
+        ------
+        Progress
+            Counts the epochs of all modules; see `explorer.training.trainer.train_group`.
+
+        Raises
+        ------
+        ExplorerError
+            Before anything is trained, where a category is unknown or the size negative.
+        NotTrainedError
+            At the end, where some could not be trained; it names them, and holds the others.
+        """
+        return (yield from train_modules(self, categories, module_settings, settings, group_size))
+
+    def find_module(
+        self, category: str, module_settings: ModuleSettings, settings: TrainingSettings
+    ) -> ModuleEntry | None:
+        """Return the module that `train_modules` would make, if it is there already.
+
+        One of another network, of another split, or in a file that cannot be read, is not it.
+        """
+        return find_module(self, category, module_settings, settings)
 
     def select_scores(
         self, features: Features, category: str, image_ids: tuple[int, ...] | list[int]
@@ -384,7 +389,3 @@ class Workspace:
     def load_record(self, entry: ModuleEntry) -> ModuleRecord:
         """Read a module's own description without loading any network."""
         return load_module_record(entry.path)
-
-
-def _compute_mean(values: NDArray[np.bool_]) -> float | None:
-    return float(values.mean()) if values.size else None

@@ -17,7 +17,7 @@ from explorer.nn.backbones import Backbone
 from explorer.nn.srae import ModuleSettings
 from explorer.nn.vgg import build_network, flatten_network, get_architecture
 from explorer.training.finetune_settings import FinetuneSettings
-from explorer.training.trainer import TrainingSettings
+from explorer.training.settings import TrainingSettings
 from explorer.workspace import Workspace
 
 T = TypeVar("T")

@@ -30,7 +30,10 @@ ALLOWED: dict[str, set[str]] = {
     "analysis": {"config"},
     "render": {"config"},
     "parts": {"analysis", "data"},
-    "workspace": BASE | ARRAYS | {"data", "nn", "attribution", "training", "parts", "measures"},
+    "module_training": BASE | {"data", "nn", "training", "workspace"},
+    "workspace": BASE
+    | ARRAYS
+    | {"data", "nn", "attribution", "training", "parts", "measures", "module_training"},
     "measures": BASE | ARRAYS | {"data", "nn", "attribution", "workspace"},
     "scores": BASE | ARRAYS | {"data", "nn", "training", "workspace"},
     "notes": BASE,
@@ -44,7 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     "__main__": BASE
     | ARRAYS
     | {"data", "nn", "attribution", "training", "workspace", "demo", "methods", "evaluation"}
-    | {"cli"},
+    | {"module_training", "cli"},
     "ui": BASE
     | ARRAYS
     | {"data", "nn", "attribution", "training", "parts", "workspace", "evaluation"}

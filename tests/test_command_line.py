@@ -19,10 +19,13 @@ import torch
 import typer
 
 from explorer import __main__ as command_line
-from explorer.config import REPOSITORY_ROOT, Progress
+from explorer import module_training
+from explorer.config import REPOSITORY_ROOT, ExplorerError, Progress
 from explorer.data.archive import ArchiveLimits
+from explorer.data.cub import CubDataset
 from explorer.data.fetch_cub import CubRelease, fetch_cub
 from explorer.data.remote import Fetched, Patience, RemoteFile
+from explorer.data.splits import Split
 from explorer.nn.vgg import build_network
 from explorer.workspace import Workspace
 
@@ -272,6 +275,76 @@ def test_train_all_trains_every_category(
     assert {entry.category for entry in opened.list_modules()} == set(opened.dataset.categories)
 
 
+def test_missing_modules_are_trained_and_measured_and_the_others_left_alone(
+    call: Call, own_workspace: Path
+) -> None:
+    opened = Workspace(own_workspace)
+    one, two, three = opened.dataset.categories[3:6]
+    options = ["--seed", 4, *TINY, "--device", "cpu"]
+    assert call("train", own_workspace, "--category", one, "--category", two, *options).status == 0
+    there = [entry for entry in opened.list_modules() if entry.run.startswith("srae-k5-s4")]
+    before = [entry.path.stat().st_mtime_ns for entry in there]
+    measured = there[0].metrics_path.stat().st_mtime_ns
+    there[1].metrics_path.unlink()  # as if the command had been stopped here
+    names = ["--category", one, "--category", two, "--category", three]
+    result = call("train", own_workspace, *names, "--missing", *options)
+    assert result.status == 0
+    assert "2 of 3 modules are there already" in result.out
+    assert [entry.path.stat().st_mtime_ns for entry in there] == before
+    assert there[0].metrics_path.stat().st_mtime_ns == measured
+    found = [entry for entry in opened.list_modules() if entry.run == there[0].run]
+    assert [entry.category for entry in found] == [one, two, three]
+    assert all(opened.load_metrics(entry) is not None for entry in found)
+
+
+def test_without_missing_modules_are_trained_again(call: Call, own_workspace: Path) -> None:
+    opened = Workspace(own_workspace)
+    options = ["--category", opened.dataset.categories[3], *TINY]
+    call("train", own_workspace, *options)
+    entry = next(e for e in opened.list_modules() if e.category == opened.dataset.categories[3])
+    entry.path.write_bytes(b"no module")
+    assert call("train", own_workspace, *options).status == 0
+    opened.load_module(entry)
+
+
+def test_how_to_train_is_handed_on(
+    call: Call, own_workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Any] = []
+
+    def train_modules(self: Workspace, *arguments: Any, group_size: int) -> Iterator[Progress]:
+        given.append((*arguments, group_size))
+        return iter(())
+
+    monkeypatch.setattr(Workspace, "train_modules", train_modules)
+    monkeypatch.setattr(command_line, "follow", tuple)
+    options = ["--group-size", 3, "--patience", 7, "--method", "jointsae"]
+    assert call("train", own_workspace, "--all", *options).status == 0
+    ((names, module_settings, settings, group_size),) = given
+    assert tuple(names) == Workspace(own_workspace).dataset.categories
+    assert (module_settings.method, settings.patience, group_size) == ("jointsae", 7, 3)
+
+
+def test_one_bad_category_does_not_hide_the_good_ones(
+    call: Call, own_workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = Workspace(own_workspace).dataset.categories[3:5]
+    draw = module_training.draw_module_split
+
+    def refuse(dataset: CubDataset, category: str, *arguments: Any) -> Split:
+        if category == one:
+            raise ExplorerError(f"{one} has no photo")
+        return draw(dataset, category, *arguments)
+
+    monkeypatch.setattr(module_training, "draw_module_split", refuse)
+    result = call("train", own_workspace, "--category", one, "--category", two, *TINY)
+    check_refusal(result, "Not trained", f"{one} has no photo")
+    opened = Workspace(own_workspace)
+    (entry,) = (e for e in opened.list_modules() if e.category == two)
+    assert opened.load_metrics(entry) is not None
+    assert two[:8] in result.out
+
+
 def test_evaluate_measures_classifier_and_modules(call: Call, own_workspace: Path) -> None:
     opened = Workspace(own_workspace)
     (entry,) = opened.list_modules()
@@ -397,6 +470,8 @@ def test_train_wants_either_categories_or_all(
         (["--beta", "nan"], ["at least 0"]),
         (["--epochs", "0"], ["at least 1"]),
         (["--learning-rate", "nan"], ["above 0"]),
+        (["--patience", "-1"], ["patience must be at least 0"]),
+        (["--group-size", "-1"], ["group size must be at least 1"]),
         (["--device", "banana"], ["'banana'"]),
     ],
 )

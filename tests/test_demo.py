@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from explorer.data.transforms import prepare_image
 from explorer.demo import build_demo, is_demo
 from explorer.evaluation.results import load_results
 from explorer.evaluation.sanity import load_sanity
+from explorer.layout import ModuleEntry
 from explorer.workspace import Workspace
 
 Run = Callable[[Any], Any]
@@ -159,6 +160,33 @@ def test_building_it_again_keeps_what_is_finished(demo: Workspace, tmp_path: Pat
     assert list(build_demo(copy)) == []
     (copy / "diary.txt").write_text("mine")
     assert not is_demo(copy)
+
+
+def test_building_it_again_makes_what_is_missing_and_that_alone(
+    demo: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    copy = tmp_path / "demo"
+    shutil.copytree(demo.path, copy, ignore=shutil.ignore_patterns(*CACHES))
+    gone, unmeasured = Workspace(copy).list_modules()[2:4]
+    gone.path.unlink()
+    unmeasured.metrics_path.unlink()
+    asked: list[tuple[str, ...]] = []
+    measured: list[ModuleEntry] = []
+
+    def train(self: Workspace, categories: list[str], *_: Any) -> Iterator[Any]:
+        asked.append(tuple(categories))
+        yield from ()
+        return ()
+
+    def measure(self: Workspace, entry: ModuleEntry) -> Iterator[Any]:
+        measured.append(entry)
+        yield from ()
+
+    monkeypatch.setattr(Workspace, "train_modules", train)
+    monkeypatch.setattr(Workspace, "evaluate_module", measure)
+    run(build_demo(copy))
+    assert asked == [(gone.category,)]
+    assert measured == [unmeasured]
 
 
 def test_its_comparison_of_methods_is_the_one_that_is_reported(demo: Workspace) -> None:

@@ -17,7 +17,7 @@ from explorer.layout import (
     write_json,
 )
 from explorer.nn.srae import ModuleSettings
-from explorer.training.trainer import TrainingSettings
+from explorer.training.settings import TrainingSettings
 
 SETTINGS = WorkspaceSettings("../birds", z_layer="fc7", held_out="last:3", half=True)
 

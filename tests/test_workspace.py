@@ -20,7 +20,7 @@ from explorer.nn.srae import ModuleSettings
 from explorer.nn.vgg import build_network
 from explorer.training import features
 from explorer.training.finetune_settings import FinetuneSettings
-from explorer.training.trainer import TrainingSettings
+from explorer.training.settings import TrainingSettings
 from explorer.workspace import Workspace
 
 Run = Callable[[Any], Any]

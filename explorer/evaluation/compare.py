@@ -150,7 +150,7 @@ def _make_key(workspace: Workspace, method: Method, settings: EvaluationSettings
         "photos": [photo.image_id for photo in workspace.dataset.photos],
         "held_out": [photo.image_id for photo in workspace.held_out],
         "module": method.settings and asdict(method.settings),
-        "training": asdict(method.training),
+        "training": method.training.describe(),
         "stop": settings.stop,
         "z_dimensions": settings.z_dimensions if method.name == "z" else 0,
     }

@@ -17,7 +17,7 @@ from explorer.config import Progress
 from explorer.data.cub import Photo
 from explorer.data.splits import Split, draw_module_split
 from explorer.evaluation.settings import EvaluationSettings
-from explorer.layout import ModuleEntry, get_module_entry, name_run
+from explorer.layout import ModuleEntry
 from explorer.methods import Method
 from explorer.nn.pca import PcaProbe
 from explorer.nn.srae import ExplanationModule, ModuleSettings, apply_module
@@ -129,23 +129,8 @@ def _draw_dimensions(case: Case, count: int) -> list[int]:
 def _find_or_train(case: Case, method: Method) -> Generator[Progress, None, ModuleEntry]:
     if method.settings is None:
         raise TypeError(f"{method.name} has no module")
-    workspace = case.workspace
-    training = replace(method.training, seed=case.seed)
-    run = name_run(method.settings, training)
-    entry = get_module_entry(workspace.path, case.category, run)
-    if not _is_usable(workspace, entry, case.split):
-        entry = yield from workspace.train_module(case.category, method.settings, training)
+    settings = method.settings, replace(method.training, seed=case.seed)
+    entry = case.workspace.find_module(case.category, *settings)
+    if entry is None:
+        entry = yield from case.workspace.train_module(case.category, *settings)
     return entry
-
-
-def _is_usable(workspace: Workspace, entry: ModuleEntry, split: Split) -> bool:
-    """Tell whether a module on disk is of this network and has not seen the test photos."""
-    if not entry.path.exists():
-        return False
-    record = workspace.load_record(entry)
-    backbone = workspace.backbone
-    return (
-        (record.backbone_sha256, record.z_layer) == (backbone.sha256, backbone.z_layer)
-        and set(record.split.get("train", ())) == set(split.train)
-        and set(record.split.get("test", ())) == set(split.test)
-    )

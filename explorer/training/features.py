@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from explorer.config import ExplorerError, Progress
 from explorer.data.cub import Photo, load_photo
@@ -55,6 +56,10 @@ class Features:
         order = np.argsort(self.image_ids)
         rows: NDArray[np.int64] = order[np.searchsorted(self.image_ids, wanted, sorter=order)]
         return rows
+
+    def copy_z(self, device: torch.device) -> Tensor:
+        """Copy Z of all photos, (M, S_z), to `device`, for modules that share it in training."""
+        return torch.from_numpy(np.array(self.z)).to(device)
 
 
 def load_input(photo: Photo, architecture: Architecture) -> NDArray[np.float32]:

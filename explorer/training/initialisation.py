@@ -12,16 +12,26 @@ from explorer.nn.srae import ExplanationModule
 
 _INITIAL_V_SCALE = 0.1
 _FIRING_SHARE = 0.7
+_MOST_IN_QUANTILE = 2**24  # what `Tensor.quantile` takes at once
 
 
 @torch.no_grad()
-def centre_biases(layer: nn.Linear, inputs: Tensor) -> None:
-    """Shift biases so that every unit fires on 70 % of the `inputs`, (M, layer's inputs)."""
-    layer.bias.sub_(layer(inputs).quantile(1 - _FIRING_SHARE, dim=0))
+def centre_biases(bias: Tensor, outputs: Tensor) -> None:
+    """Shift a layer's biases so that every unit fires on 70 % of the photos.
+
+    Parameters
+    ----------
+    bias : Tensor
+        (units,), changed in place.
+    outputs : Tensor
+        (M, units): what the layer gives with these biases, before the ReLU.
+    """
+    parts = outputs.split(max(1, _MOST_IN_QUANTILE // len(outputs)), dim=1)
+    bias.sub_(torch.cat([part.quantile(1 - _FIRING_SHARE, dim=0) for part in parts]))
 
 
 @torch.no_grad()
-def initialise_v(module: ExplanationModule, z: Tensor, y_hat: Tensor, is_positive: Tensor) -> None:
+def initialise_v(v: Tensor, x_features: Tensor, y_hat: Tensor, is_positive: Tensor) -> None:
     """Start v as a faint ridge regression of ŷ on E in which positives weigh as much as negatives.
 
     Positives are few. With a random v it happens that no x-feature speaks *for* the category, and
@@ -29,35 +39,33 @@ def initialise_v(module: ExplanationModule, z: Tensor, y_hat: Tensor, is_positiv
 
     Parameters
     ----------
-    module : ExplanationModule
-        Pretrained; its v is overwritten.
-    z, y_hat, is_positive : Tensor
-        (M, S_z), (M,) and (M,) bool: the training photos.
+    v : Tensor
+        (K,), overwritten.
+    x_features, y_hat, is_positive : Tensor
+        (M, K), (M,) and (M,) bool: the training photos, as the pretrained encoder sees them.
     """
     weights = torch.where(
         is_positive,
         0.5 / is_positive.sum().clamp(min=1),
         0.5 / (~is_positive).sum().clamp(min=1),
     )
-    solution = _solve_ridge(module.encoder(z), y_hat, weights)
-    module.v.weight.copy_(_INITIAL_V_SCALE * solution[None])
+    v.copy_(_INITIAL_V_SCALE * _solve_ridge(x_features, y_hat, weights))
 
 
 @torch.no_grad()
-def fit_v(module: ExplanationModule, z: Tensor, y_hat: Tensor) -> None:
+def fit_v(v: Tensor, x_features: Tensor, y_hat: Tensor) -> None:
     """Set v to the least-squares fit of ŷ on the x-features of a finished encoder.
 
     Parameters
     ----------
-    module : ExplanationModule
-        Its v is overwritten.
-    z, y_hat : Tensor
-        (M, S_z) and (M,): the training photos.
+    v : Tensor
+        (K,), overwritten.
+    x_features, y_hat : Tensor
+        (M, K), finite, and (M,): the training photos.
     """
-    x_features = module.encoder(z).cpu().double()  # not every device knows double precision
+    x_features = x_features.cpu().double()  # not every device knows double precision
     # The pseudo-inverse bears x-features that are dead or alike.
-    solution = torch.linalg.pinv(x_features) @ y_hat.cpu().double()
-    module.v.weight.copy_(solution[None])
+    v.copy_(torch.linalg.pinv(x_features) @ y_hat.cpu().double())
 
 
 @torch.no_grad()
@@ -82,11 +90,11 @@ def revive_x_features(module: ExplanationModule, z: Tensor, y_hat: Tensor) -> in
     top = module.encoder[-2]
     if not isinstance(top, nn.Linear):
         raise TypeError("The encoder does not end in a Linear and a ReLU.")
-    outputs = module(z)
-    dead = torch.nonzero(outputs.x_features.amax(dim=0) == 0).flatten().tolist()
     hidden = module.encoder[:-2](z)
+    x_features = top(hidden).relu()
+    dead = torch.nonzero(x_features.amax(dim=0) == 0).flatten().tolist()
     design = torch.cat([hidden, torch.ones_like(hidden[:, :1])], dim=1)
-    residual = y_hat - outputs.y_bar
+    residual = y_hat - module.v(x_features).squeeze(1)
     weights = torch.full_like(y_hat, 1 / len(y_hat))
     strength = module.v.weight.abs().mean().clamp(min=1e-3)
     for index in dead:

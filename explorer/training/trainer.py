@@ -1,248 +1,261 @@
-"""Training of one explanation module, as a generator of progress records."""
+"""Training of explanation modules, one or many at once, as a generator of progress records."""
 
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from explorer.config import ExplorerError, Progress, check_seed
-from explorer.nn.srae import ExplanationModule, Loss, ModuleSettings, compute_loss
+from explorer.config import ExplorerError, Progress
+from explorer.nn.grouped import GroupedLinear, ModuleGroup
+from explorer.nn.srae import (
+    ExplanationModule,
+    Loss,
+    ModuleSettings,
+    compute_loss,
+    compute_plain_reconstruction,
+)
+from explorer.training.early_stopping import BestWeights
+from explorer.training.group import Read, TrainingGroup
 from explorer.training.initialisation import (
     centre_biases,
     fit_v,
     initialise_v,
     revive_x_features,
 )
+from explorer.training.rows import CategoryPhotos
+from explorer.training.settings import TrainingSettings
+
+__all__ = ["Outcome", "TrainingSettings", "count_epochs", "train_group"]
+
+Outcome = ExplanationModule | ExplorerError
 
 
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How a module is trained.
-
-    Attributes
-    ----------
-    epochs : int
-        Passes over the training photos in the joint training of eq. (1).
-    pretrain_epochs : int
-        Passes per layer of the layer-wise pretraining; 0 leaves it out.
-    batch_size : int
-        Photos per step; the means in eq. (1) are taken over the batch.
-    learning_rate : float
-        Of Adam, falling to zero along a half cosine.
-    weight_decay : float
-        L2 penalty inside Adam.
-    seed : int
-        Of the initial weights, the order of the photos, and the split.
-    """
-
-    epochs: int = 60
-    pretrain_epochs: int = 10
-    batch_size: int = 128
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-4
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.epochs < 1 or self.pretrain_epochs < 0 or self.batch_size < 1:
-            raise ExplorerError(
-                "Epochs and batch size must be at least 1, pretraining epochs at least 0."
-            )
-        # Written so that NaN is refused as well.
-        if not (self.learning_rate > 0 and self.weight_decay >= 0):
-            raise ExplorerError("The learning rate must be above 0, weight decay at least 0.")
-        check_seed(self.seed)
+def count_epochs(module_settings: ModuleSettings, settings: TrainingSettings) -> int:
+    """Count the epochs of pretraining and training that a module takes at most."""
+    hidden = len(module_settings.widths) or 2  # open widths become two
+    return settings.pretrain_epochs * (hidden + 1) + settings.epochs
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingData:
-    """The photos of one split, as the classifier sees them.
-
-    Attributes
-    ----------
-    z : Tensor
-        (M, S_z) float32, >= 0.
-    y_hat : Tensor
-        (M,) float32: the category's logit.
-    is_positive : Tensor
-        (M,) bool: photos of the category.
-    """
-
-    z: Tensor
-    y_hat: Tensor
-    is_positive: Tensor
-
-    @classmethod
-    def from_arrays(
-        cls,
-        z: NDArray[np.float32],
-        y_hat: NDArray[np.float32],
-        is_positive: NDArray[np.bool_],
-        device: torch.device,
-    ) -> "TrainingData":
-        """Copy arrays (memory-mapped ones too) to `device`."""
-        arrays = (np.array(z), np.array(y_hat), np.array(is_positive))
-        return cls(*(torch.from_numpy(array).to(device) for array in arrays))
-
-
-def train_module(
-    train: TrainingData,
-    test: TrainingData,
+def train_group(
+    z: Tensor,
+    members: Sequence[CategoryPhotos],
     module_settings: ModuleSettings,
     settings: TrainingSettings,
-) -> Generator[Progress, None, ExplanationModule]:
-    """Train an explanation module for one category.
+) -> Generator[Progress, None, tuple[Outcome, ...]]:
+    """Train an explanation module for each of several categories, as one batched computation.
 
-    `test` is only measured, never learned from or selected on: the last epoch's weights are kept.
+    Each member learns what it would learn alone, up to the rounding of sums. Test photos are only
+    measured, never learned from or selected on.
+
+    Parameters
+    ----------
+    z : Tensor
+        (N, S_z) float32, >= 0: Z of all photos, shared by the members.
+    members : sequence of CategoryPhotos
+        Not empty; all with the same number of batches (see `explorer.training.groups`).
+    module_settings, settings
+        The same for all members.
 
     Yields
     ------
     Progress
-        One per epoch, with the mean terms of the loss and F_reg on train and test photos.
+        One per epoch, with the members' mean of each term of the loss and of F_reg on train and
+        test photos.
 
     Returns
     -------
-    ExplanationModule
-        On the CPU, in evaluation mode.
-
-    Raises
-    ------
-    ExplorerError
-        When the loss is no longer finite.
+    tuple of ExplanationModule or ExplorerError
+        For each member its module, on the CPU, in evaluation mode, or what kept it from being
+        trained: a loss that is no longer finite. Such a member does the others no harm.
 
     Notes
     -----
-    The same seed on the same machine gives the same weights. The global random state is left
-    alone. X-features that die in the first half of the joint training are revived (see
-    `revive_x_features`); later ones are left to what the loss makes of them.
+    The same group with the same seed on the same machine gives the same weights. The global random
+    state is left alone. X-features that die in the first half of the joint training are revived
+    (see `revive_x_features`); later ones are left to what the loss makes of them.
     """
-    generator = torch.Generator().manual_seed(settings.seed)
-    module = ExplanationModule(train.z.shape[1], module_settings, generator).to(train.z.device)
-    fit = _Fit(settings, generator, len(train.z))
-    stage, parameters, compute_terms = _get_stage(module, train)
-    pretrain_total = settings.pretrain_epochs * len(_get_linears(module.encoder))
-    total = pretrain_total + settings.epochs
-    is_joint = module_settings.method != "sae"
+    group = TrainingGroup(z, members, module_settings, settings)
+    total = count_epochs(module_settings, settings)
     done = 0
-    for error in _pretrain_layers(module, train.z, fit):
+    for error in _pretrain_layers(group):
         done += 1
         yield Progress("Pretraining layer by layer", done, total, {"reconstruction": error})
-    if pretrain_total:
-        initialise_v(module, train.z, train.y_hat, train.is_positive)
-    for loss in fit.run(parameters, compute_terms, settings.epochs):
-        done += 1
-        if not np.isfinite(loss["total"]):
-            raise ExplorerError(
-                "The loss is no longer finite. Lower the learning rate, β or q and try again."
-            )
-        if not is_joint:
-            fit_v(module, train.z, train.y_hat)
-        values = loss | {
-            "f_reg_train": compute_f_reg(module, train),
-            "f_reg_test": compute_f_reg(module, test),
-        }
-        yield Progress(stage, done, total, values)
-        if is_joint and done < pretrain_total + settings.epochs // 2:
-            revive_x_features(module, train.z, train.y_hat)
-    return module.cpu().eval().requires_grad_(False)
+    if settings.pretrain_epochs:
+        _initialise_v(group, members)
+    return (yield from _train_jointly(group, done, total))
 
 
-@torch.no_grad()
-def compute_f_reg(module: ExplanationModule, data: TrainingData) -> float:
-    """Compute the paper's F_reg: the mean of |ȳ − ŷ|, in units of the logit."""
-    return float((module(data.z).y_bar - data.y_hat).abs().mean())
-
-
-@dataclass(frozen=True, eq=False)
-class _Fit:
-    """One run of Adam over all photos, for whatever loss it is given."""
-
-    settings: TrainingSettings
-    generator: torch.Generator
-    count: int
-
-    def run(
-        self,
-        parameters: list[nn.Parameter],
-        compute_terms: Callable[[Tensor], Loss],
-        epochs: int,
-    ) -> Iterator[dict[str, float]]:
-        """Yield, after every epoch, the mean of each loss term over its batches."""
-        batches = -(-self.count // self.settings.batch_size)
-        optimiser = torch.optim.Adam(
-            parameters, lr=self.settings.learning_rate, weight_decay=self.settings.weight_decay
-        )
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, epochs * batches))
-        for _ in range(epochs):
-            sums = dict.fromkeys(Loss._fields, 0.0)
-            order = torch.randperm(self.count, generator=self.generator)
-            for rows in order.split(self.settings.batch_size):
-                terms = compute_terms(rows)
-                optimiser.zero_grad()
-                terms.total.backward()
-                optimiser.step()
-                schedule.step()
-                for name, term in terms._asdict().items():
-                    sums[name] += float(term.detach()) / batches
-            yield sums
-
-
-def _get_linears(stack: nn.Sequential) -> list[nn.Linear]:
-    return [layer for layer in stack if isinstance(layer, nn.Linear)]
-
-
-def _pretrain_layers(module: ExplanationModule, z: Tensor, fit: _Fit) -> Iterator[float]:
+def _pretrain_layers(group: TrainingGroup) -> Iterator[float]:
     """Train each encoder layer with its mirror in the decoder to rebuild its own input.
 
     Greedy layer-wise pretraining (Bengio et al., 2007). The plain mean squared error is used: at
     this stage no dimension of Z is to be given up yet.
     """
-    if not fit.settings.pretrain_epochs:
+    epochs = group.settings.pretrain_epochs
+    if not epochs:
         return
-    inputs = z
-    pairs = zip(_get_linears(module.encoder), _get_linears(module.decoder)[::-1], strict=True)
+    read: Read = group.read_z
+    pairs = zip(
+        _get_layers(group.module.encoder), _get_layers(group.module.decoder)[::-1], strict=True
+    )
     for encode, decode in pairs:
-        centre_biases(encode, inputs)
+        _centre_biases(group, encode, read)
 
         def compute_terms(
-            rows: Tensor,
-            encode: nn.Linear = encode,
-            decode: nn.Linear = decode,
-            inputs: Tensor = inputs,
+            columns: Tensor,
+            shares: Tensor | None,
+            encode: nn.Module = encode,
+            decode: nn.Module = decode,
+            read: Read = read,
         ) -> Loss:
-            batch = inputs[rows]
-            return _as_loss((decode(encode(batch).relu()).relu() - batch).square().mean())
+            inputs = read(columns)
+            rebuilt = decode(encode(inputs).relu()).relu()
+            return _as_loss(compute_plain_reconstruction(rebuilt, inputs, shares))
 
         parameters = [*encode.parameters(), *decode.parameters()]
-        for terms in fit.run(parameters, compute_terms, fit.settings.pretrain_epochs):
-            yield terms["total"]
-        with torch.no_grad():
-            inputs = encode(inputs).relu()
+        for terms in group.fit(parameters, compute_terms, epochs):
+            yield float(terms[0].mean())
+        hidden = group.compute_on_training(encode, read).relu_()
+        read = partial(_read_columns, hidden)
 
 
-_Stage = tuple[str, list[nn.Parameter], Callable[[Tensor], Loss]]
+def _get_layers(stack: nn.Sequential) -> list[GroupedLinear]:
+    return [layer for layer in stack if isinstance(layer, GroupedLinear)]
 
 
-def _get_stage(module: ExplanationModule, train: TrainingData) -> _Stage:
-    """Return what is trained after pretraining: everything, or for SAE the autoencoder alone."""
+def _read_columns(hidden: Tensor, columns: Tensor) -> Tensor:
+    return hidden[torch.arange(len(hidden), device=hidden.device).unsqueeze(1), columns]
 
-    def compute_joint(rows: Tensor) -> Loss:
-        z = train.z[rows]
-        return compute_loss(module(z), z, train.y_hat[rows], module.settings)
 
-    def compute_autoencoder(rows: Tensor) -> Loss:
-        z = train.z[rows]
-        return _as_loss((module.decoder(module.encoder(z)) - z).square().mean())
+def _centre_biases(group: TrainingGroup, layer: GroupedLinear, read: Read) -> None:
+    if layer.bias is None:
+        raise TypeError("The layers of an encoder have biases.")
+    outputs = group.compute_on_training(layer, read)
+    for i, count in enumerate(group.train.counts):
+        centre_biases(layer.bias.detach()[i, 0], outputs[i, :count])
 
-    if module.settings.method != "sae":
-        return "Training", list(module.parameters()), compute_joint
-    encoder_decoder = [*module.encoder.parameters(), *module.decoder.parameters()]
-    return "Training the autoencoder", encoder_decoder, compute_autoencoder
+
+def _initialise_v(group: TrainingGroup, members: Sequence[CategoryPhotos]) -> None:
+    x_features = group.compute_x_features(group.train)
+    v = group.module.v.weight.detach()[..., 0]
+    for place, photos in enumerate(members):
+        own = x_features[place, : len(photos.train)]
+        is_positive = photos.is_positive[photos.train]
+        initialise_v(v[place], own, photos.y_hat[photos.train], is_positive)
+
+
+def _train_jointly(
+    group: TrainingGroup, done: int, total: int
+) -> Generator[Progress, None, tuple[Outcome, ...]]:
+    """Train everything, or for SAE the autoencoder alone; see `train_group`."""
+    module, settings = group.module, group.settings
+    is_joint = module.settings.method != "sae"
+    stage = "Training" if is_joint else "Training the autoencoder"
+    autoencoder = [*module.encoder.parameters(), *module.decoder.parameters()]
+    parameters = list(module.parameters()) if is_joint else autoencoder
+    roll = _Roll(group, BestWeights(module, settings.patience) if settings.patience else None)
+
+    def compute_terms(columns: Tensor, shares: Tensor | None) -> Loss:
+        return _compute_terms(module, group.read_z(columns), group.read_y_hat(columns), shares)
+
+    for epoch, terms in enumerate(group.fit(parameters, compute_terms, settings.epochs), start=1):
+        x_features = group.compute_x_features(group.train)
+        is_sound = terms.isfinite().all(dim=0) & x_features.isfinite().all(dim=2).all(dim=1)
+        sound = roll.dismiss({i: _diverged() for i, ok in enumerate(is_sound.tolist()) if not ok})
+        if not sound:
+            break
+        x_features = x_features[sound]
+        if not is_joint:
+            _fit_v(group, x_features)
+        values = _measure(group, terms[:, sound], x_features)
+        finished: list[int] = []
+        if roll.best is not None:
+            losses = _compute_validation_losses(group)
+            values["validation"] = float(np.mean(losses))
+            finished = roll.best.update(losses)
+        if is_joint and epoch < settings.epochs // 2:
+            _revive(group, x_features)
+        staying = roll.dismiss({i: roll.finish(i) for i in finished})
+        yield Progress(stage, done + epoch if staying else total, total, values)
+        if not staying:
+            break
+    roll.dismiss({i: roll.finish(i) for i in range(len(group.places))})
+    return tuple(roll.outcomes[place] for place in sorted(roll.outcomes))
+
+
+@dataclass(frozen=True, eq=False)
+class _Roll:
+    """Who of a group is still in training, and what has become of the others, by place."""
+
+    group: TrainingGroup
+    best: BestWeights | None
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+
+    def finish(self, position: int) -> ExplanationModule:
+        """Return the module of a member that goes on no further."""
+        return (self.best or self.group.module).copy_member(position)
+
+    def dismiss(self, leaving: Mapping[int, Outcome]) -> list[int]:
+        """Write down what became of members, by position, and return who stays."""
+        staying = [i for i in range(len(self.group.places)) if i not in leaving]
+        for position, outcome in leaving.items():
+            self.outcomes[self.group.places[position]] = outcome
+        if leaving:
+            self.group.keep(staying)
+            if self.best is not None:
+                self.best.keep(staying)
+        return staying
+
+
+def _diverged() -> ExplorerError:
+    return ExplorerError(
+        "The loss is no longer finite. Lower the learning rate, β or q and try again."
+    )
+
+
+def _compute_terms(module: ModuleGroup, z: Tensor, y_hat: Tensor, shares: Tensor | None) -> Loss:
+    """Compute the loss of the joint training, or for SAE that of the autoencoder."""
+    method = module.settings.method
+    if method == "sae":
+        return _as_loss(compute_plain_reconstruction(module.decoder(module.encoder(z)), z, shares))
+    outputs = module(z, rebuild=method != "nn")
+    return compute_loss(outputs, z, y_hat, module.settings, shares)
 
 
 def _as_loss(error: Tensor) -> Loss:
     """Wrap a plain reconstruction error as a loss with this one term."""
-    zero = torch.zeros((), device=error.device)
+    zero = torch.zeros_like(error)
     return Loss(error, zero, error, zero)
+
+
+def _fit_v(group: TrainingGroup, x_features: Tensor) -> None:
+    for i, count in enumerate(group.train.counts):
+        v = group.module.v.weight.detach()[i, :, 0]
+        fit_v(v, x_features[i, :count], group.train.y_hat[i, :count])
+
+
+def _measure(group: TrainingGroup, terms: Tensor, x_features: Tensor) -> dict[str, float]:
+    """Average over the members what is reported of an epoch: the loss terms, (4, G), and F_reg."""
+    f_reg_train = group.compute_f_reg(x_features, group.train)
+    f_reg_test = group.compute_f_reg(group.compute_x_features(group.test), group.test)
+    means = torch.cat([terms, f_reg_train[None], f_reg_test[None]]).mean(dim=1)
+    return dict(zip((*Loss._fields, "f_reg_train", "f_reg_test"), means.tolist(), strict=True))
+
+
+@torch.no_grad()
+def _compute_validation_losses(group: TrainingGroup) -> list[float]:
+    photos = group.validation
+    shares, z = photos.compute_shares(), group.z[photos.rows]
+    losses: list[float] = _compute_terms(group.module, z, photos.y_hat, shares).total.tolist()
+    return losses
+
+
+def _revive(group: TrainingGroup, x_features: Tensor) -> None:
+    has_dead = (x_features.amax(dim=1) == 0).any(dim=1).tolist()
+    for i, count in enumerate(group.train.counts):
+        if has_dead[i]:
+            z, y_hat = group.z[group.train.rows[i, :count]], group.train.y_hat[i, :count]
+            revive_x_features(group.module.view_member(i), z, y_hat)

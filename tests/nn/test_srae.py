@@ -113,6 +113,51 @@ def test_pull_away_ignores_scale_and_stays_in_bounds(seed: int, scale: float) ->
     assert float(compute_pull_away(x_features * scale)) == pytest.approx(value, abs=1e-5)
 
 
+@pytest.mark.parametrize("method", ["srae", "nn", "jointsae"])
+def test_modules_side_by_side_have_the_losses_that_they_have_alone(method: str) -> None:
+    settings = ModuleSettings(method=method, widths=(8,), pull_away=0.5)
+    module = ExplanationModule(16, settings, seeded())
+    z, y_hat = torch.rand(3, 6, 16, generator=seeded(1)), torch.rand(3, 6, generator=seeded(2))
+    together = compute_loss(module(z), z, y_hat, settings)
+    for index in range(3):
+        alone = compute_loss(module(z[index]), z[index], y_hat[index], settings)
+        for one, other in zip(together, alone, strict=True):
+            torch.testing.assert_close(one[index], other)
+
+
+@pytest.mark.parametrize("method", ["srae", "nn", "jointsae"])
+def test_examples_that_count_nothing_change_no_loss_and_no_gradient(method: str) -> None:
+    settings = ModuleSettings(method=method, widths=(8,), pull_away=0.5)
+    z, y_hat = torch.rand(6, 16, generator=seeded(1)), torch.rand(6, generator=seeded(2))
+    shares = torch.tensor([0.25, 0.25, 0.25, 0.25, 0, 0])
+    one, other = (ExplanationModule(16, settings, seeded()) for _ in range(2))
+    padded = compute_loss(one(z), z, y_hat, settings, shares)
+    plain = compute_loss(other(z[:4]), z[:4], y_hat[:4], settings)
+    torch.testing.assert_close(tuple(padded), tuple(plain))
+    padded.total.backward()
+    plain.total.backward()
+    for found, expected in zip(one.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(found.grad, expected.grad)
+
+
+def test_an_example_that_counts_double_is_one_that_is_there_twice() -> None:
+    shares = torch.tensor([1 / 3, 2 / 3])
+    twice = ModuleOutputs(*(torch.cat([part, part[1:]]) for part in OUTPUTS))
+    settings = ModuleSettings(beta=3.0, q=2.0, pull_away=0.5)
+    weighted = compute_loss(OUTPUTS, Z, Y_HAT, settings, shares)
+    counted = compute_loss(twice, torch.zeros(3, 2), torch.tensor([2.0, 1.0, 1.0]), settings)
+    torch.testing.assert_close(tuple(weighted), tuple(counted))
+
+
+def test_what_need_not_be_rebuilt_is_not() -> None:
+    module = ExplanationModule(16, ModuleSettings(), seeded())
+    z = torch.rand(4, 16, generator=seeded(1))
+    whole, part = module(z), module(z, rebuild=False)
+    assert torch.equal(whole.y_bar, part.y_bar)
+    assert torch.equal(whole.x_features, part.x_features)
+    assert part.z_reconstructed.numel() == 0
+
+
 def test_contributions_add_up_to_the_score() -> None:
     module = ExplanationModule(32, ModuleSettings(), seeded())
     outputs = module(torch.rand(7, 32, generator=seeded(1)))

@@ -12,7 +12,7 @@ from explorer.config import REPOSITORY_ROOT, WORKSPACE_VARIABLE
 from explorer.data.painted import PaintedSettings, paint_dataset
 from explorer.nn.srae import ModuleSettings
 from explorer.nn.vgg import build_network
-from explorer.training.trainer import TrainingSettings
+from explorer.training.settings import TrainingSettings
 from explorer.workspace import Workspace, WorkspaceSettings
 
 MEASURED, UNMEASURED = "Ember capped Finch", "Harebell capped Finch"

@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.analysis.pairing import Pair
 from explorer.nn.srae import ModuleSettings, apply_module
-from explorer.training.trainer import TrainingSettings
+from explorer.training.settings import TrainingSettings
 from explorer.ui import compare, compare_maps
 from explorer.ui.compare import LEFT, RIGHT, Side
 from explorer.ui.compare_files import make_columns, make_pictures

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.layout import CLASSIFIER_FILE, WorkspaceSettings, save_settings
 from explorer.nn.srae import ModuleSettings
-from explorer.training.trainer import TrainingSettings
+from explorer.training.settings import TrainingSettings
 from explorer.ui import quiz
 from explorer.ui.quiz import QuizSession
 from explorer.ui.quiz_results import make_results_csv, make_results_json

@@ -2,7 +2,13 @@ import pytest
 import torch
 
 from explorer.nn.srae import ExplanationModule, ModuleSettings
-from explorer.training.initialisation import centre_biases, initialise_v, revive_x_features
+from explorer.training import initialisation
+from explorer.training.initialisation import (
+    centre_biases,
+    fit_v,
+    initialise_v,
+    revive_x_features,
+)
 
 
 @pytest.fixture
@@ -16,13 +22,23 @@ def z() -> torch.Tensor:
     return torch.rand(200, 10, generator=torch.Generator().manual_seed(1))
 
 
-def test_centred_biases_let_every_unit_fire_on_most_photos(z: torch.Tensor) -> None:
-    layer = torch.nn.Linear(10, 4)
+@pytest.mark.parametrize("most", [2**24, 500])
+def test_centred_biases_let_every_unit_fire_on_most_photos(
+    z: torch.Tensor, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(initialisation, "_MOST_IN_QUANTILE", most)
+    layer = torch.nn.Linear(10, 5)
     with torch.no_grad():
         layer.bias.fill_(-100.0)
-    centre_biases(layer, z)
+    centre_biases(layer.bias, layer(z))
     shares = (layer(z) > 0).float().mean(dim=0)
-    assert torch.allclose(shares, torch.full((4,), 0.7), atol=0.02)
+    assert torch.allclose(shares, torch.full((5,), 0.7), atol=0.02)
+
+
+def test_more_units_than_a_quantile_takes_can_be_centred() -> None:
+    bias = torch.zeros(2)
+    centre_biases(bias, torch.arange(2 * (2**23 + 1)).float().reshape(-1, 2))
+    assert (bias < 0).all()
 
 
 def test_v_speaks_for_the_category_and_against_the_others(
@@ -33,13 +49,21 @@ def test_v_speaks_for_the_category_and_against_the_others(
     z[is_positive, 0] += 3
     hidden = z
     for layer in (module.encoder[0], module.encoder[2], module.encoder[4]):
-        centre_biases(layer, hidden)
+        centre_biases(layer.bias, layer(hidden))
         hidden = layer(hidden).relu().detach()
-    initialise_v(module, z, y_hat, is_positive)
-    y_bar = module(z).y_bar.detach()
-    assert module.v.weight.max() > 0 > module.v.weight.min()
+    v = torch.full((3,), 50.0)
+    initialise_v(v, hidden, y_hat, is_positive)
+    y_bar = hidden @ v
+    assert v.max() > 0 > v.min()
     assert y_bar[is_positive].mean() > y_bar[~is_positive].mean()
     assert y_bar.abs().max() < y_hat.abs().max() / 2, "a faint start"
+
+
+def test_fitted_v_bears_x_features_that_are_dead_or_alike() -> None:
+    live = torch.rand(50, 1, generator=torch.Generator().manual_seed(2))
+    v = torch.full((3,), 9.0)
+    fit_v(v, torch.cat([live, live, torch.zeros(50, 1)], dim=1), 4 * live[:, 0])
+    assert torch.allclose(v, torch.tensor([2.0, 2.0, 0.0]), atol=1e-5)
 
 
 def kill(module: ExplanationModule, index: int) -> None:

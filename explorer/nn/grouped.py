@@ -1,0 +1,79 @@
+"""Several modules of one shape as one: every layer of all of them is one batched product."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from explorer.nn.srae import ExplanationModule
+
+
+class GroupedLinear(nn.Module):
+    """G fully-connected layers of one shape, side by side.
+
+    Parameters
+    ----------
+    layers : sequence of nn.Linear
+        Copied, on whatever device they are.
+
+    Attributes
+    ----------
+    weight : nn.Parameter
+        (G, inputs, outputs). It lies the other way round than in `nn.Linear`, so that the gradient
+        of the batched product comes in the order in which the weights lie, and need not be turned.
+    bias : nn.Parameter or None
+        (G, 1, outputs).
+    """
+
+    def __init__(self, layers: Sequence[nn.Linear]) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.stack([layer.weight.detach().T for layer in layers]))
+        biases = [layer.bias.detach()[None] for layer in layers if layer.bias is not None]
+        self.bias = nn.Parameter(torch.stack(biases)) if biases else None
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map (G, M, inputs) to (G, M, outputs), each layer its own examples."""
+        if self.bias is None:
+            return torch.bmm(inputs, self.weight)
+        return torch.baddbmm(self.bias, inputs, self.weight)
+
+
+class ModuleGroup(ExplanationModule):
+    """G explanation modules of one shape, each at work on examples of its own.
+
+    Takes Z as (G, M, S_z), and gives what `ExplanationModule` gives with a G in front.
+
+    Parameters
+    ----------
+    members : sequence of ExplanationModule
+        Not empty; their weights are copied.
+    """
+
+    def __init__(self, members: Sequence[ExplanationModule]) -> None:
+        with torch.device("meta"):  # the layers are replaced at once
+            super().__init__(members[0].z_size, members[0].settings)
+        layers = [_name_linears(member) for member in members]
+        for name in layers[0]:
+            self.set_submodule(name, GroupedLinear([own[name] for own in layers]))
+
+    def view_member(self, index: int) -> ExplanationModule:
+        """Return a member that shares its weights with the group: a change of one is of both."""
+        with torch.device("meta"):
+            member = ExplanationModule(self.z_size, self.settings)
+        state = {
+            name: stack[index].T if name.endswith("weight") else stack[index, 0]
+            for name, stack in self.state_dict().items()
+        }
+        member.load_state_dict(state, assign=True)
+        return member
+
+    def copy_member(self, index: int) -> ExplanationModule:
+        """Return a copy of a member: on the CPU, ready to use, not to be trained."""
+        member = self.view_member(index)
+        for parameter in member.parameters():
+            parameter.data = parameter.data.cpu().clone(memory_format=torch.contiguous_format)
+        return member.eval().requires_grad_(False)
+
+
+def _name_linears(module: ExplanationModule) -> dict[str, nn.Linear]:
+    return {name: part for name, part in module.named_modules() if isinstance(part, nn.Linear)}
