@@ -53,7 +53,7 @@ def finetune(
     workspace: WorkspacePath,
     epochs: Annotated[int, typer.Option(help="Passes over the training photos.")] = 30,
     initial: Annotated[
-        str, typer.Option(help="imagenet, scratch, or a file of weights. [by architecture]")
+        str, typer.Option(help="imagenet, scratch, or a file of weights; else by --arch.")
     ] = "",
     batch_size: int = FinetuneSettings.batch_size,
     learning_rate: Annotated[float, typer.Option(help="Peak; 0 chooses by start.")] = 0.0,
@@ -69,7 +69,8 @@ def finetune(
         str, typer.Option(help="auto, full, bfloat16 or float16 (mixed with full).")
     ] = FinetuneSettings.precision,
     workers: Annotated[
-        int | None, typer.Option(help="Processes that load photos. [by device]")
+        int | None,
+        typer.Option(help="Processes that load photos; by default as many as a card needs."),
     ] = None,
     seed: int = 0,
     force: Annotated[bool, typer.Option(help="Replace the classifier that is there.")] = False,

@@ -23,7 +23,7 @@ def fetch(
         typer.Argument(metavar="WHAT", help="cub, or vgg19, vgg16, … for its ImageNet weights."),
     ],
     folder: Annotated[
-        Path | None, typer.Argument(help="Where to put it. [the user's cache folder]")
+        Path | None, typer.Argument(help="Where to put it; by default the user's cache folder.")
     ] = None,
     keep_archive: Annotated[
         bool, typer.Option("--keep-archive", help="Keep CUB's archive once it is unpacked.")
