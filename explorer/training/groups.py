@@ -16,7 +16,8 @@ CPU_BUDGET = 256 * 2**20
 DEVICE_BUDGET = 4 * 2**30
 _BYTES = 4  # of a float32
 _COPIES_OF_WEIGHTS = 4  # themselves, their gradients, and Adam's two means
-_COPIES_OF_BATCH = 8  # before and after every ReLU, errors, and gradients
+_COPIES_OF_BATCH = 12  # before and after every ReLU, errors, and gradients
+_COPIES_OF_HIDDEN = 4  # of the first hidden layer on all photos, while pretraining goes on above it
 
 
 def estimate_bytes(
@@ -39,7 +40,7 @@ def estimate_bytes(
     copies = _COPIES_OF_WEIGHTS + bool(settings.patience)
     step = max(settings.batch_size, photos // 10 if settings.patience else 0)
     survey = ROWS_AT_ONCE * (z_size + 2 * widths[0])
-    pretraining = 2 * photos * widths[0] if settings.pretrain_epochs else 0
+    pretraining = _COPIES_OF_HIDDEN * photos * widths[0] if settings.pretrain_epochs else 0
     values = max(_COPIES_OF_BATCH * step * sum(sizes), survey) + pretraining
     return _BYTES * (copies * weights + values)
 
