@@ -36,6 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "notes": BASE,
     "quiz": set(),
     "demo": BASE | ARRAYS | {"data", "nn", "attribution", "training", "workspace"},
+    "worker": BASE | {"nn", "training", "workspace"},
     "methods": {"config", "nn", "training"},
     "evaluation": BASE
     | ARRAYS
@@ -58,6 +59,8 @@ MAY_IMPORT = {
     "typer": {"__main__"},
     "rich": {"__main__"},
     "plotly": {"render", "ui"},
+    "filelock": {"training", "worker"},
+    "platformdirs": {"training"},
 }
 
 

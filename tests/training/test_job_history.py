@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import pytest
+
+from explorer.config import Progress
+from explorer.training.job_history import Pace, format_record, list_columns, load_history
+from explorer.training.jobs import HISTORY_FILE
+
+FIRST = Progress("Pretraining", 1, 3, {"reconstruction": 0.5})
+SECOND = Progress("Training", 2, 3, {"total": 2.0, "reconstruction": 0.25})
+
+
+def test_what_is_written_is_read_by_category(tmp_path: Path) -> None:
+    lines = format_record("Wren", FIRST), format_record("Rotkehlchen ö", SECOND)
+    (tmp_path / HISTORY_FILE).write_text("".join(lines), encoding="utf-8")
+    assert load_history(tmp_path) == {"Wren": [FIRST], "Rotkehlchen ö": [SECOND]}
+    assert load_history(tmp_path / "nowhere") == {}
+
+
+def test_damaged_and_unfinished_lines_are_left_out(tmp_path: Path) -> None:
+    good = format_record("Wren", FIRST)
+    bad = ["{", "[]", "null", '{"category": "Wren"}', good.replace("0.5", '"x"').strip()]
+    text = "\n".join(bad) + "\n" + good + format_record("Wren", SECOND)[:-9]
+    (tmp_path / HISTORY_FILE).write_bytes(text.encode() + b"\xff")
+    assert load_history(tmp_path) == {"Wren": [FIRST]}
+
+
+def test_columns_have_a_place_for_every_measure() -> None:
+    assert list_columns([FIRST, SECOND]) == {
+        "epoch": [1, 2],
+        "stage": ["Pretraining", "Training"],
+        "reconstruction": [0.5, 0.25],
+        "total": ["", 2.0],
+    }
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = 100.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+def test_time_left_of_a_single_category() -> None:
+    clock = Clock()
+    pace = Pace(1, clock)
+    estimates = []
+    for done in range(1, 7):
+        estimates.append(pace.estimate("Wren", Progress("Training", done, 10)))
+        clock.time += 2
+    assert estimates[:3] == [None, None, None]  # too early to tell
+    assert estimates[3:] == pytest.approx([12, 10, 8])
+
+
+def test_a_new_stage_has_a_pace_of_its_own() -> None:
+    clock = Clock()
+    pace = Pace(1, clock)
+    for done in range(1, 11):
+        pace.estimate("Wren", Progress("Training", done, 10))
+        clock.time += 1
+    assert pace.estimate("Wren", Progress("Drawing heatmaps", 1, 21)) is None
+    clock.time += 15
+    assert pace.estimate("Wren", Progress("Drawing heatmaps", 4, 21)) == pytest.approx(17 * 5)
+
+
+def test_further_categories_take_as_long_as_the_last() -> None:
+    clock = Clock()
+    pace = Pace(3, clock)
+    for done in range(1, 6):
+        first = pace.estimate("Wren", Progress("Training", done, 5))
+        clock.time += 10
+    assert first == pytest.approx(0 + 40 * 2)  # 40 s so far, and two more like it
+    for done in range(1, 5):
+        second = pace.estimate("Robin", Progress("Training", done, 5))
+        clock.time += 5
+    # The first took 50 s, this one 15 s so far.
+    assert second == pytest.approx((50 - 15) + 50)
