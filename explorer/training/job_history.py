@@ -10,43 +10,56 @@ from explorer.config import Progress
 from explorer.training.jobs import HISTORY_FILE
 
 _LEAST_STEPS = 3
+_MOST_RECORDS = 2000
 
 
 def format_record(category: str, progress: Progress) -> str:
-    """Write a record as a line of ``history.jsonl``."""
+    """Write a record as a line of ``history.jsonl``, which begins with its category."""
     record = {
-        "category": category,
         "stage": progress.stage,
         "done": progress.done,
         "total": progress.total,
         "values": dict(progress.values),
     }
-    return json.dumps(record, ensure_ascii=False) + "\n"
+    return _begin_line(category) + json.dumps(record, ensure_ascii=False)[1:] + "\n"
 
 
-def load_history(folder: Path) -> dict[str, list[Progress]]:
-    """Read the measured epochs of a job, category by category.
+def _begin_line(category: str) -> str:
+    return json.dumps({"category": category}, ensure_ascii=False)[:-1] + ", "
+
+
+def is_kept(progress: Progress) -> bool:
+    """Tell whether a step goes into the history.
+
+    Of a training of very many epochs a part is kept, evenly spaced, with the last.
+    """
+    step = max(1, progress.total // _MOST_RECORDS)
+    return bool(progress.values) and (progress.done % step == 0 or progress.done == progress.total)
+
+
+def load_history(folder: Path, category: str) -> list[Progress]:
+    """Read the measured epochs of one category of a job.
 
     A line that is damaged, or that is being written at this very moment, is left out.
     """
     try:
         text = (folder / HISTORY_FILE).read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return {}
-    history: dict[str, list[Progress]] = {}
+        return []
+    beginning, records = _begin_line(category), []
     for line in text.splitlines():
+        if not line.startswith(beginning):
+            continue
         try:
             record = json.loads(line)
+            values = {str(name): float(value) for name, value in record["values"].items()}
             progress = Progress(
-                str(record["stage"]),
-                int(record["done"]),
-                int(record["total"]),
-                {str(name): float(value) for name, value in record["values"].items()},
+                str(record["stage"]), int(record["done"]), int(record["total"]), values
             )
-            history.setdefault(str(record["category"]), []).append(progress)
         except (ValueError, TypeError, KeyError, AttributeError):
             continue
-    return history
+        records.append(progress)
+    return records
 
 
 def list_columns(records: list[Progress]) -> Mapping[str, list[object]]:

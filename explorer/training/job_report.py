@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from explorer.config import Progress
-from explorer.training.job_history import Pace, format_record
+from explorer.training.job_history import Pace, format_record, is_kept
 from explorer.training.jobs import (
     HISTORY_FILE,
     REQUEST_FILE,
@@ -52,7 +52,7 @@ class Reporter:
         for the disk, and an epoch may take less than that.
         """
         before = self._status
-        if progress.values:
+        if is_kept(progress):
             self._lines.append(format_record(category, progress))
         self._status = replace(
             before,

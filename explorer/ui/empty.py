@@ -7,7 +7,7 @@ import streamlit as st
 
 from explorer.config import WORKSPACE_VARIABLE, ExplorerError
 from explorer.data.cub import format_category
-from explorer.ui import cached, state
+from explorer.ui import cached, state, training_form
 from explorer.ui.components import escape_markdown
 from explorer.ui.state import Selection
 
@@ -56,6 +56,8 @@ def show_next_step(workspace: "Workspace") -> None:
         return
     st.title("No module yet", anchor=False)
     st.info("The network is ready. An explanation needs a module for a category; train one:")
+    training_form.show_quick_start(workspace)
+    st.markdown("Or on the command line:")
     example = shlex.quote(format_category(workspace.dataset.categories[0]))
     _show_command(f"python -m explorer train {path} --category {example}")
     st.caption("Then reload this page. `--all` instead of `--category` trains one for each.")
