@@ -97,7 +97,9 @@ def follow_address() -> None:
     """
     asked = _read_address()
     before, chosen = st.session_state.get(_ADDRESS, (asked, {}))
-    if asked == before or any(st.session_state.get(key) != was for key, was in chosen.items()):
+    # A button in a part of the page that has run by itself is not known any more: no choice.
+    present = {key: was for key, was in chosen.items() if key in st.session_state}
+    if asked == before or any(st.session_state[key] != was for key, was in present.items()):
         return
     stale = {key for key in {*asked, *before} if asked.get(key) != before.get(key)}
     if CATEGORY in stale:

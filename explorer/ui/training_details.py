@@ -31,7 +31,6 @@ _LOSSES = {
 }
 _F_REG = {"f_reg_test": "Test photos", "f_reg_train": "Training photos"}
 _LINKS_SHOWN = 6
-_CHOSEN = f"{state.TRAINING_KEYS}job"
 
 
 def show_trainings(workspace: "Workspace") -> None:
@@ -49,16 +48,26 @@ def show_trainings(workspace: "Workspace") -> None:
             "Nothing has been trained from here yet. Start with *Train a module* in the sidebar."
         )
         return
-    chosen = st.session_state.pop(training_form.NEXT_JOB, st.session_state.get(_CHOSEN))
-    st.session_state[_CHOSEN] = chosen if chosen in jobs else next(iter(jobs))
-    job_id = st.selectbox(
+    show_job(workspace, jobs[_choose_job(jobs)])
+
+
+def _choose_job(jobs: Mapping[str, Job]) -> str:
+    """Let the visitor choose a training; one that was just started is chosen at first.
+
+    The widget is another one after each start: a value that is set where a widget has one already
+    may be overruled by a poll that is on its way with the old one.
+    """
+    started = st.session_state.get(training_form.LAST_STARTED)
+    key = f"{state.TRAINING_KEYS}job-after-{started}"
+    if st.session_state.get(key) not in jobs:
+        st.session_state[key] = started if started in jobs else next(iter(jobs))
+    return st.selectbox(
         "Training",
         list(jobs),
         format_func=lambda name: _title(jobs[name]) if name in jobs else name,
-        key=_CHOSEN,
+        key=key,
         width=420,
     )
-    show_job(workspace, jobs[job_id])
 
 
 def _show_queue() -> None:

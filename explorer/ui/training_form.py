@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from explorer.training.trainer import TrainingSettings
     from explorer.workspace import Workspace
 
-NEXT_JOB = f"{state.TRAINING_KEYS}next-job"
+LAST_STARTED = f"{state.TRAINING_KEYS}last-started"
 METHODS = {"srae": "SRAE", "nn": "NN", "sae": "SAE", "jointsae": "JointSAE"}
 _MOST_WIDTHS, _WIDEST = 6, 16_384
 _AUTO = "auto"
@@ -109,7 +109,7 @@ def start(request: JobRequest) -> None:
     except ExplorerError as error:
         st.error(escape_markdown(str(error)), icon=":material/error:")
         return
-    st.session_state[NEXT_JOB] = job.id
+    st.session_state[LAST_STARTED] = job.id
     st.toast(f"Training {name_training(request)}", icon=":material/model_training:")
     st.rerun()
 

@@ -73,6 +73,7 @@ def test_from_the_first_click_to_the_new_module(
         watch(guest)
         guest.save_screenshot(artefacts / f"training-running-{width}-{scheme}.png")
         guest.check()
+        guest.context.close()
     second = visit_address(f"{workshop}/training")
     watch(second)
     second_form = open_form(second)
@@ -86,8 +87,9 @@ def test_from_the_first_click_to_the_new_module(
 
     # Cancelled, the first makes way; the second runs to its end, and its module is there for both.
     page.get_by_test_id("stMain").get_by_role("button", name="Cancel").click()
-    page.get_by_test_id("stMain").get_by_text("Stopped as asked.").wait_for()
-    main.get_by_text("1 module trained and measured.").wait_for()
+    page.get_by_test_id("stAlert").get_by_text("Stopped as asked.").wait_for()
+    told = second.page.get_by_test_id("stAlert").get_by_text("1 module trained and measured.")
+    told.wait_for()
     second.wait_until_idle()
     second.save_screenshot(artefacts / "training-finished-1440.png")
     main.get_by_role("link", name=f"See {BIRD} explained").click()
