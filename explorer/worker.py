@@ -97,12 +97,11 @@ class Watch(threading.Thread):
 
     def find_reason(self) -> str:
         """Return why to stop: ``removed``, ``cancelled``, ``vanished``, or nothing."""
-        if not (self._folder / REQUEST_FILE).exists():
+        if not _is_there(self._folder / REQUEST_FILE):
             return "removed"
-        if (self._folder / CANCEL_FILE).exists():
+        if _is_there(self._folder / CANCEL_FILE):
             return "cancelled"
-        is_there = (Path(self._request.workspace) / SETTINGS_FILE).exists()
-        return "" if is_there else "vanished"
+        return "" if _is_there(Path(self._request.workspace) / SETTINGS_FILE) else "vanished"
 
     def tell_reason(self) -> None:
         """Say why the training has stopped."""
@@ -125,6 +124,15 @@ class Watch(threading.Thread):
         kept = describe_kept(self._request, self.done.trained, measured)
         message = f"{describe_failure(error, self._request)} {kept}"
         self._reporter.end(JobState.FAILED, message, measured)
+
+
+def _is_there(file: Path) -> bool:
+    """Tell whether a file can be reached, on a disk that may have been pulled out."""
+    try:
+        file.stat()
+    except OSError:
+        return False
+    return True
 
 
 def main() -> None:

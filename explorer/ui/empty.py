@@ -7,7 +7,7 @@ import streamlit as st
 
 from explorer.config import WORKSPACE_VARIABLE, ExplorerError
 from explorer.data.cub import format_category
-from explorer.ui import cached, state, training_form
+from explorer.ui import cached, state, training, training_form
 from explorer.ui.components import escape_markdown
 from explorer.ui.state import Selection
 
@@ -22,6 +22,7 @@ def open_workspace_or_say_why() -> "Workspace | None":
     except ExplorerError as error:
         st.title("No workspace yet", anchor=False)
         st.error(escape_markdown(str(error)), icon=":material/error:")
+    training.show_last_word(state.get_workspace_path())
     path = shlex.quote(str(state.get_workspace_path()))
     st.markdown("Build the demo with painted birds (some minutes, nothing is downloaded):")
     _show_command("python -m explorer demo")

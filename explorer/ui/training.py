@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -109,6 +110,14 @@ def _show_ended(job: Job) -> None:
     colour, icon = LOOKS[job.state]
     name = escape_markdown(name_training(job.request))
     st.caption(f":{colour}[{icon}] {name}: {job.state}. {escape_markdown(job.message)}")
+
+
+def show_last_word(workspace: Path) -> None:
+    """Show what the latest training said of its end, where its workspace cannot be opened."""
+    ended = [job for job in list_jobs(workspace) if job.state in (JobState.FAILED, JobState.DIED)]
+    if ended and time.time() - ended[-1].status.updated < _SECONDS_TOLD:
+        name, message = name_training(ended[-1].request), ended[-1].message
+        st.warning(escape_markdown(f"The training of {name} has ended: {message}"))
 
 
 def show_progress(job: Job) -> None:

@@ -278,17 +278,17 @@ def _choose_device() -> str:
         resolve_device,
     )
 
-    words = {name: describe_device(name) for name in list_devices()}
-    words = {_AUTO: f"Automatic: {words[resolve_device(_AUTO)]}", **words}
-    return str(
-        st.selectbox(
-            "Compute on",
-            list(words),
-            format_func=lambda name: words.get(name, name),
-            key=_key("device"),
-            help=HELP["train_device"],
-        )
+    words = {_AUTO: "Automatic", **list_devices()}
+    device = st.selectbox(
+        "Compute on",
+        list(words),
+        format_func=lambda name: words.get(name, name),
+        key=_key("device"),
+        help=HELP["train_device"],
     )
+    # Below the box, which is too narrow for a card's name and its free memory.
+    st.caption(escape_markdown(describe_device(resolve_device(device))))
+    return device
 
 
 def _ask_to_replace(request: JobRequest, entries: Sequence[ModuleEntry]) -> bool:

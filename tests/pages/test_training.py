@@ -1,3 +1,4 @@
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.config import Progress
 from explorer.layout import WorkspaceSettings, save_settings
+from explorer.nn import devices
 from explorer.training import job_control
 from explorer.training.job_history import format_record
 from explorer.training.jobs import (
@@ -85,7 +87,8 @@ def test_the_usual_settings_are_ready(tiny_workspace: Path, open_app: OpenApp) -
     assert find(sidebar.selectbox, "Method").value == "srae"
     values = {box.label: box.value for box in sidebar.number_input}
     assert values == {"x-features": 5, "Seed": 0, "β": 1, "q": 100, "Epochs": 60}
-    assert find(sidebar.selectbox, "Compute on").options[0].startswith("Automatic: CPU")
+    assert find(sidebar.selectbox, "Compute on").options == ["Automatic", "CPU"]
+    assert f"CPU, {os.cpu_count()} cores" in get_captions(app)
     assert not find(sidebar.button, "Train").disabled
 
 
@@ -191,6 +194,24 @@ def test_a_refusal_of_the_system_is_told(
     state_folder.write_text("in the way")
     find(app.button, "Train").click().run()
     assert "cannot be noted" in app.error[0].value
+
+
+def test_automatic_names_the_card_and_its_free_memory(
+    tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def get_free(name: str) -> tuple[int, int] | None:
+        return (71_300_000_000, 79_600_000_000) if name == "cuda:1" else None
+
+    cards = {"cuda:1": "Card of cards", "cpu": "CPU"}
+    monkeypatch.setattr(devices, "list_devices", lambda: cards)
+    monkeypatch.setattr(devices, "get_free_memory", get_free)
+    monkeypatch.setattr(devices, "get_device_key", lambda name: name)
+    app = open_app(tiny_workspace)
+    assert "Card of cards, 71.3 of 79.6 GB free" in get_captions(app)
+    box = find(app.selectbox, "Compute on")
+    assert box.options == ["Automatic", "Card of cards", "CPU"]
+    box.set_value("cpu").run()
+    assert "71.3" not in get_captions(app)
 
 
 # What the sidebar tells
@@ -347,6 +368,16 @@ def test_the_page_without_a_workspace_or_a_network(
     app = open_app(own_workspace, "training")
     assert app.title[0].value == "No network yet"
     assert not app.multiselect
+
+
+def test_a_workspace_that_vanished_in_a_training_is_told(tmp_path: Path, open_app: OpenApp) -> None:
+    gone = tmp_path / "gone"
+    with put_job(gone, JobStatus(JobState.FAILED, "The workspace has vanished.", pid=1)):
+        app = open_app(gone)
+    (warning,) = app.warning
+    assert "Moonbar Warbler has ended: The workspace has vanished." in warning.value.replace(
+        "\\", ""
+    )
 
 
 @pytest.mark.usefixtures("no_worker")
