@@ -12,6 +12,7 @@ DEMO_WORKSPACE = ASSETS_DIR / "demo"
 
 WORKSPACE_VARIABLE = "SRAE_WORKSPACE"
 CUB_ROOT_VARIABLE = "CUB_ROOT"
+STATE_VARIABLE = "SRAE_STATE"
 
 _MAX_SEED = 2**63 - 1  # the largest that every random generator in use takes
 

@@ -1,6 +1,6 @@
 import os
 import shutil
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,7 +9,7 @@ import torch
 from hypothesis import settings
 from PIL import Image
 
-from explorer.config import CUB_ROOT_VARIABLE, REPOSITORY_ROOT, Progress
+from explorer.config import CUB_ROOT_VARIABLE, REPOSITORY_ROOT, STATE_VARIABLE, Progress
 from explorer.data.cub import CubDataset, load_cub
 from explorer.data.painted.dataset import PaintedSettings, paint_dataset
 from explorer.layout import WorkspaceSettings
@@ -17,6 +17,8 @@ from explorer.nn.backbones import Backbone
 from explorer.nn.srae import ModuleSettings
 from explorer.nn.vgg import build_network, flatten_network, get_architecture
 from explorer.training.finetune_settings import FinetuneSettings
+from explorer.training.job_control import cancel
+from explorer.training.jobs import list_jobs
 from explorer.training.settings import TrainingSettings
 from explorer.workspace import Workspace
 
@@ -48,6 +50,24 @@ def run_steps(steps: Generator[Progress, None, T]) -> T:
         except StopIteration as stop:
             result: T = stop.value
             return result
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep jobs and locks out of the folder that the user's own app has for them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(STATE_VARIABLE, str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture
+def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return an empty folder for jobs and locks; jobs that are left in it are ended."""
+    folder = tmp_path / "state"
+    monkeypatch.setenv(STATE_VARIABLE, str(folder))
+    yield folder
+    for job in list_jobs():
+        cancel(job)
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "notes": BASE,
     "quiz": set(),
     "demo": BASE | ARRAYS | {"data", "nn", "attribution", "training", "workspace"},
+    "worker": BASE | {"nn", "training", "workspace"},
     "methods": {"config", "nn", "training"},
     "evaluation": BASE
     | ARRAYS
@@ -64,7 +65,8 @@ MAY_IMPORT = {
     "rich": {"__main__", "cli"},
     "plotly": {"render", "ui"},
     "requests": {"data"},
-    "platformdirs": {"cli"},
+    "filelock": {"data", "training", "worker"},
+    "platformdirs": {"cli", "training"},
 }
 
 

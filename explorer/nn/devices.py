@@ -1,5 +1,7 @@
 """Where to compute."""
 
+import os
+
 import torch
 
 from explorer.config import ExplorerError
@@ -35,3 +37,55 @@ def list_devices() -> dict[str, str]:
     }
     mps = {"mps": "Apple GPU"} if torch.backends.mps.is_available() else {}
     return {**cuda, **mps, "cpu": "CPU"}
+
+
+def resolve_device(name: str) -> str:
+    """Return the name in `list_devices` that `name` stands for: ``auto`` is the first of them.
+
+    Raises
+    ------
+    ExplorerError
+        When there is no such device on this machine.
+    """
+    devices = list_devices()
+    if name == "auto":
+        return next(iter(devices))
+    device = str(choose_device(name))
+    return device if device in devices else f"{device}:0"
+
+
+def get_device_key(name: str) -> str:
+    """Name the very card behind a name in `list_devices`, however this process numbers cards."""
+    device = torch.device(name)
+    if device.type != "cuda":
+        return device.type
+    return f"cuda-{torch.cuda.get_device_properties(device).uuid}"
+
+
+def get_free_memory(name: str) -> tuple[int, int] | None:
+    """Return free and total bytes of a card in `list_devices`; None for the CPU or where unknown.
+
+    Of an Apple GPU, which shares its memory with all else, it is what this process may still take.
+    """
+    device = torch.device(name)
+    try:
+        if device.type == "cuda":
+            free, total = torch.cuda.mem_get_info(device)
+            return int(free), int(total)
+        if device.type == "mps":
+            total = torch.mps.recommended_max_memory()
+            return max(0, total - torch.mps.driver_allocated_memory()), total
+    except RuntimeError:  # a card that is full or kept by somebody else does not even answer
+        return None
+    return None
+
+
+def describe_device(name: str) -> str:
+    """Say in words what a device in `list_devices` is, and how much of its memory is free."""
+    words = list_devices()[name]
+    memory = get_free_memory(name)
+    if memory is not None:
+        free, total = (size / 1e9 for size in memory)
+        return f"{words}, {free:.1f} of {total:.1f} GB free"
+    cores = os.cpu_count()
+    return f"{words}, {cores} cores" if name == "cpu" and cores else words

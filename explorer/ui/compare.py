@@ -12,7 +12,7 @@ from explorer.layout import ModuleEntry, format_run, sort_modules
 from explorer.ui import cached, scores, state
 from explorer.ui.cached import SplitSides
 from explorer.ui.components import escape_markdown
-from explorer.ui.sidebar import name_categories
+from explorer.ui.names import name_categories
 from explorer.ui.state import Selection
 from explorer.ui.words import HELP
 

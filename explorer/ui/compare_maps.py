@@ -14,7 +14,7 @@ from explorer.ui.cached import Overlays
 from explorer.ui.compare import GRADIENT, LEFT, PAGE, Side, load_sides_of_split
 from explorer.ui.gallery import name_photo
 from explorer.ui.heatmaps import name_feature
-from explorer.ui.sidebar import name_categories
+from explorer.ui.names import name_categories
 from explorer.ui.state import MapStyle
 from explorer.ui.words import HELP
 

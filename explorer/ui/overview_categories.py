@@ -10,7 +10,7 @@ from explorer.config import ExplorerError
 from explorer.layout import ModuleEntry, format_run, get_usual_module
 from explorer.ui import cached, choices, components, exports, gallery, links, state
 from explorer.ui.components import escape_markdown, format_share
-from explorer.ui.sidebar import name_categories
+from explorer.ui.names import name_categories
 from explorer.ui.words import HELP
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from explorer.ui import cached, state
 from explorer.ui.cached import SplitSides
 from explorer.ui.components import error_boundary
 from explorer.ui.pictures import THUMBNAIL_SIDE
-from explorer.ui.sidebar import name_categories
+from explorer.ui.names import name_categories
 from explorer.ui.words import HELP
 
 if TYPE_CHECKING:

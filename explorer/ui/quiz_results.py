@@ -12,7 +12,7 @@ from explorer.ui import cached, exports, links, quiz
 from explorer.ui.components import error_boundary, escape_markdown
 from explorer.ui.gallery import name_photo
 from explorer.ui.quiz import QuizSession
-from explorer.ui.sidebar import name_categories
+from explorer.ui.names import name_categories
 
 if TYPE_CHECKING:
     from explorer.workspace import Workspace

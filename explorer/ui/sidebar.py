@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from explorer.config import ExplorerError
-from explorer.data.cub import format_category
 from explorer.layout import ModuleEntry, format_run, sort_modules
 from explorer.render.colour_maps import COLOUR_MAPS, DEFAULT_COLOUR_MAP
 from explorer.render.heatmap import DEFAULT_OPACITY
-from explorer.ui import cached, state
+from explorer.ui import cached, state, training
 from explorer.ui.components import error_boundary, escape_markdown
+from explorer.ui.names import name_categories
 from explorer.ui.state import MapStyle, Selection
 from explorer.ui.words import HELP
 
@@ -42,6 +42,7 @@ def show_sidebar() -> "DeltaGenerator":
         _show_workspace(workspace)
         if entries:
             state.keep_selection(_choose_module(workspace, entries))
+        training.show_training(workspace, entries)
     return place
 
 
@@ -121,15 +122,6 @@ def _follow_category() -> None:
     """Show photos of a newly chosen category, whatever was shown before, with nothing off."""
     st.session_state[state.PHOTOS_OF] = st.session_state[state.CATEGORY]
     st.session_state[state.OFF] = []
-
-
-def name_categories(categories: Sequence[str]) -> dict[str, str]:
-    """Return the name under which each category is shown, no two alike."""
-    plain = [format_category(category) for category in categories]
-    return {
-        category: name if plain.count(name) == 1 else category
-        for category, name in zip(categories, plain, strict=True)
-    }
 
 
 def show_network(place: "DeltaGenerator") -> None:

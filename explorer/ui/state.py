@@ -34,6 +34,9 @@ OWN_SCALE, SHARED_SCALE = "own scale", "one for all"
 SMOOTH, RAW_GRID = "smoothed", "raw grid"
 PICTURE, PIXELS = "picture", "pixel by pixel"
 
+# Keys of widgets that run by themselves and ask for nothing else to be drawn anew.
+TRAINING_KEYS = "training-"
+
 _SELECTION = "chosen_module"
 _OF_WORKSPACE = (CATEGORY, RUN, PHOTOS_OF, PHOTO, FEATURE, OFF, LAYER)
 # What goes along from page to page, though Streamlit forgets it where no widget shows it.
@@ -129,6 +132,7 @@ def remember_address() -> None:
         key: value
         for key, value in st.session_state.items()
         if isinstance(value, str | int | float | list | None)
+        and not str(key).startswith(TRAINING_KEYS)
     }
     st.session_state[_ADDRESS] = (*_read_address(), chosen)
     kept = st.session_state.get(_KEPT, {})

@@ -12,7 +12,7 @@ from explorer.layout import ModuleEntry, format_run, sort_modules
 from explorer.ui import cached, heatmaps, sidebar, state
 from explorer.ui.cached import Key, Overlays
 from explorer.ui.components import escape_markdown
-from explorer.ui.sidebar import name_categories
+from explorer.ui.names import name_categories
 from explorer.ui.state import MapStyle
 from explorer.ui.words import HELP
 from explorer.ui.your_photo_state import OwnPhoto

@@ -9,7 +9,7 @@ import streamlit as st
 from explorer.data.cub import format_category
 from explorer.layout import ModuleEntry, format_run
 from explorer.ui import cached, downloads, exports, heatmaps, links, state, your_photo_parts
-from explorer.ui.sidebar import name_categories
+from explorer.ui.names import name_categories
 from explorer.ui.state import MapStyle
 from explorer.ui.your_photo import (
     EXPLAINED,

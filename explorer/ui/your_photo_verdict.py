@@ -17,7 +17,7 @@ from explorer.ui import cached, components, exports, gallery, scores, state
 from explorer.ui.cached import Key
 from explorer.ui.components import escape_markdown
 from explorer.ui.gallery import Tile
-from explorer.ui.sidebar import name_categories
+from explorer.ui.names import name_categories
 from explorer.ui.words import HELP
 from explorer.ui.your_photo_state import SAMPLE, OwnPhoto
 

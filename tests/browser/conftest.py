@@ -1,3 +1,4 @@
+import contextlib
 import os
 import re
 import shutil
@@ -6,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,15 +52,36 @@ def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start the app on the demo as a user would, on a free port."""
     if not (DEMO_WORKSPACE / "workspace.json").is_file():
         skip_or_fail("The demo has not been built: run `python -m explorer demo`.")
+    with serve_app(tmp_path_factory.mktemp("app") / "log.txt") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[..., contextlib.AbstractContextManager[str]]:
+    """Return `serve_app`, for tests that need an app of their own."""
+    return serve_app
+
+
+@contextlib.contextmanager
+def serve_app(log: Path, workspace: Path | None = None) -> Iterator[str]:
+    """Run the app on a free port, and yield its address; in the end its log holds no traceback.
+
+    Parameters
+    ----------
+    log : Path
+        Where its output goes.
+    workspace : Path, optional
+        What it opens; the demo where none is named.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "explorer/app.py"]
     command += ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"]
     environment = {name: v for name, v in os.environ.items() if name != WORKSPACE_VARIABLE}
-    log = tmp_path_factory.mktemp("app") / "log.txt"
+    environment |= {WORKSPACE_VARIABLE: str(workspace)} if workspace else {}
     with (
-        log.open("wb") as output,
+        log.open("ab") as output,
         subprocess.Popen(
             command, cwd=REPOSITORY_ROOT, stdout=output, stderr=subprocess.STDOUT, env=environment
         ) as process,
@@ -159,14 +181,24 @@ class Visit:
 
 
 @pytest.fixture
-def visit(browser: Any, app_url: str) -> Iterator[Any]:
+def visit_address(browser: Any) -> Iterator[Callable[..., Visit]]:
+    """Return a function that opens an address in a browser of its own."""
     visits: list[Visit] = []
 
-    def open_page(path: str = "/", **options: Any) -> Visit:
-        url = path if path.startswith("http") else app_url + path
+    def open_page(url: str, **options: Any) -> Visit:
         visits.append(Visit(browser, url, **options))
         return visits[-1]
 
     yield open_page
     for opened in visits:
         opened.context.close()
+
+
+@pytest.fixture
+def visit(visit_address: Callable[..., Visit], app_url: str) -> Callable[..., Visit]:
+    """Return a function that opens a page of the app on the demo, or a whole address."""
+
+    def open_page(path: str = "/", **options: Any) -> Visit:
+        return visit_address(path if path.startswith("http") else app_url + path, **options)
+
+    return open_page

@@ -1,8 +1,18 @@
+import os
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from explorer.config import ExplorerError
-from explorer.nn.devices import choose_device
+from explorer.nn.devices import (
+    choose_device,
+    describe_device,
+    get_device_key,
+    get_free_memory,
+    list_devices,
+    resolve_device,
+)
 
 
 def test_cpu_is_always_there() -> None:
@@ -21,3 +31,74 @@ def test_auto_takes_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) ->
 def test_device_that_is_not_there_is_refused(name: str) -> None:
     with pytest.raises(ExplorerError, match="auto, cpu, cuda"):
         choose_device(name)
+
+
+@pytest.fixture
+def two_cards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the machine seem to have two cards, of which the second does not answer."""
+
+    def get_memory(device: torch.device) -> tuple[int, int]:
+        if device.index == 1:
+            raise RuntimeError("CUDA error: all devices are busy")
+        return 71_300_000_000, 79_600_000_000
+
+    uuids = ("9f1c", "77aa")
+    properties = [SimpleNamespace(uuid=uuid) for uuid in uuids]
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: f"Card {index}")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", get_memory)
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda device: properties[device.index]
+    )
+
+
+@pytest.fixture
+def apple(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 16_000_000_000)
+    monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 4_000_000_000)
+
+
+@pytest.mark.usefixtures("two_cards", "apple")
+def test_auto_is_cuda_then_mps_then_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert list(list_devices()) == ["cuda:0", "cuda:1", "mps", "cpu"]
+    assert resolve_device("auto") == "cuda:0"
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert resolve_device("auto") == "mps"
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert resolve_device("auto") == "cpu"
+
+
+@pytest.mark.usefixtures("two_cards")
+def test_a_card_is_named_with_its_free_memory() -> None:
+    assert get_free_memory("cuda:0") == (71_300_000_000, 79_600_000_000)
+    assert describe_device("cuda:0") == "Card 0, 71.3 of 79.6 GB free"
+    assert describe_device("cuda:1") == "Card 1"
+
+
+@pytest.mark.usefixtures("apple")
+def test_what_is_left_for_an_apple_gpu() -> None:
+    assert describe_device("mps") == "Apple GPU, 12.0 of 16.0 GB free"
+
+
+def test_the_cpu_is_named_with_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 12)
+    assert get_free_memory("cpu") is None
+    assert describe_device("cpu") == "CPU, 12 cores"
+
+
+@pytest.mark.usefixtures("two_cards")
+def test_a_card_keeps_its_key_however_it_is_numbered() -> None:
+    assert get_device_key("cuda:0") == "cuda-9f1c"
+    assert get_device_key("cuda:1") == "cuda-77aa"
+    assert get_device_key("cpu") == "cpu"
+    assert resolve_device("cpu") == "cpu"
+    with pytest.raises(ExplorerError, match="auto, cpu, cuda"):
+        resolve_device("banana")
+
+
+@pytest.mark.usefixtures("two_cards")
+def test_cuda_is_its_first_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("explorer.nn.devices.choose_device", torch.device)
+    assert resolve_device("cuda") == "cuda:0"
+    assert resolve_device("cuda:1") == "cuda:1"

@@ -10,7 +10,8 @@ from torch import Tensor
 from explorer.config import ExplorerError, Progress
 from explorer.nn.srae import ExplanationModule, ModuleSettings
 from explorer.training.rows import CategoryPhotos
-from explorer.training.trainer import TrainingSettings, train_group
+from explorer.training.settings import TrainingSettings
+from explorer.training.trainer import train_group
 
 Run = Callable[[Any], Any]
 MODULE = ModuleSettings(widths=(16,), x_features=3)

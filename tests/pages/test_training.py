@@ -1,0 +1,406 @@
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+from streamlit.testing.v1 import AppTest
+
+from explorer.config import Progress
+from explorer.layout import WorkspaceSettings, save_settings
+from explorer.nn import devices
+from explorer.training import job_control
+from explorer.training.job_history import format_record
+from explorer.training.jobs import (
+    HISTORY_FILE,
+    LOCK_FILE,
+    LOG_FILE,
+    REQUEST_FILE,
+    Job,
+    JobRequest,
+    JobState,
+    JobStatus,
+    get_jobs_folder,
+    list_jobs,
+    load_job,
+    save_request,
+    save_status,
+)
+
+pytestmark = pytest.mark.usefixtures("state_folder")
+OpenApp = Callable[..., AppTest]
+FIRST, SECOND, THIRD = (
+    "001.Ember_capped_Finch",
+    "002.Harebell_capped_Finch",
+    "003.Moonbar_Warbler",
+)
+
+
+@pytest.fixture
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_control, "_start_worker", lambda _: None)
+
+
+@contextmanager
+def put_job(workspace: Path | str, status: JobStatus | None = None, **fields: Any) -> Iterator[Job]:
+    """Write down a job; where it lives its lock is held, as by a worker, until the block ends."""
+    folder = get_jobs_folder() / f"{len(list_jobs())}"
+    request = JobRequest(
+        str(workspace), (THIRD,), "srae-k5-s0", {"q": 3.0, "widths": [16, 8]}, {"epochs": 2}
+    )
+    save_request(folder, replace(request, **{"created": time.time(), **fields}))
+    if status is not None:
+        save_status(folder, replace(status, updated=time.time()))
+    lock = FileLock(folder / LOCK_FILE)
+    if status is not None and status.state.is_live:
+        lock.acquire()
+    yield load_job(folder)
+    lock.release(force=True)
+
+
+RUNNING = JobStatus(
+    JobState.RUNNING, category=THIRD, stage="Training", done=3, total=4, seconds_left=70.0, pid=1
+)
+
+
+def find(elements: Any, label: str) -> Any:
+    return next(element for element in elements if element.label == label)
+
+
+def get_captions(app: AppTest) -> str:
+    """Return all small print, as it is read and not as it is escaped."""
+    return "\n".join(caption.value for caption in app.caption).replace("\\", "")
+
+
+# The form
+
+
+def test_the_usual_settings_are_ready(tiny_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(tiny_workspace)
+    assert not app.exception
+    sidebar = app.sidebar
+    assert find(sidebar.multiselect, "Categories").value == [THIRD]  # the first without a module
+    assert find(sidebar.selectbox, "Method").value == "srae"
+    values = {box.label: box.value for box in sidebar.number_input}
+    assert values == {"x-features": 5, "Seed": 0, "β": 1, "q": 100, "Epochs": 60}
+    assert find(sidebar.selectbox, "Compute on").options == ["Automatic", "CPU"]
+    assert f"CPU, {os.cpu_count()} cores" in get_captions(app)
+    assert not find(sidebar.button, "Train").disabled
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_what_is_filled_in_is_asked_for(tiny_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(tiny_workspace)
+    find(app.multiselect, "Categories").set_value([SECOND, THIRD])
+    find(app.selectbox, "Method").set_value("nn")
+    find(app.toggle, "More settings").set_value(True).run()
+    numbers = {"x-features": 3, "Seed": 7, "β": 2.5, "q": 10.0, "Epochs": 4, "Batch size": 32}
+    numbers |= {"Pretraining": 1, "Learning rate": 0.01, "Weight decay": 0.0, "Pull-away": 0.5}
+    for label, value in numbers.items():
+        find(app.number_input, label).set_value(value)
+    find(app.text_input, "Widths").set_value("32x 16")
+    find(app.selectbox, "Compute on").set_value("cpu").run()
+    find(app.button, "Train").click().run()
+    assert not app.exception
+    (job,) = list_jobs(tiny_workspace)
+    assert job.request.categories == (SECOND, THIRD)
+    assert job.request.module == {
+        "method": "nn",
+        "x_features": 3,
+        "widths": [32, 16],
+        "beta": 2.5,
+        "q": 10.0,
+        "pull_away": 0.5,
+    }
+    assert job.request.training == {
+        "epochs": 4,
+        "pretrain_epochs": 1,
+        "batch_size": 32,
+        "learning_rate": 0.01,
+        "weight_decay": 0.0,
+        "seed": 7,
+    }
+    assert job.request.run.startswith("nn-k3-s7-")
+    assert (job.request.device, job.request.device_key) == ("cpu", "cpu")
+    assert "**Harebell capped Finch and Moonbar Warbler**" in [m.value for m in app.markdown]
+
+
+@pytest.mark.parametrize(
+    ("widths", "words"),
+    [
+        ("wide", "whole numbers such as 800, 100"),
+        ("-5", "whole numbers such as 800, 100"),
+        ("0", "between 1 and 16,384"),
+        ("99999999999999999999", "between 1 and 16,384"),
+        ("1,2,3,4,5,6,7", "at most 6 numbers"),
+    ],
+)
+def test_widths_that_are_none_are_refused(
+    tiny_workspace: Path, open_app: OpenApp, widths: str, words: str
+) -> None:
+    app = open_app(tiny_workspace)
+    find(app.text_input, "Widths").set_value(widths).run()
+    assert words in get_captions(app)
+    assert find(app.button, "Train").disabled
+
+
+def test_a_category_must_be_chosen(tiny_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(tiny_workspace)
+    find(app.multiselect, "Categories").set_value([]).run()
+    assert "Choose at least one category" in get_captions(app)
+    assert find(app.button, "Train").disabled
+
+
+def test_a_module_is_replaced_only_where_one_says_so(
+    tiny_workspace: Path, open_app: OpenApp
+) -> None:
+    app = open_app(tiny_workspace)
+    find(app.multiselect, "Categories").set_value([FIRST, THIRD])
+    find(app.toggle, "More settings").set_value(True).run()
+    assert not app.checkbox
+    find(app.text_input, "Widths").set_value("16, 8")
+    find(app.number_input, "Pretraining").set_value(0)
+    find(app.number_input, "Epochs").set_value(2).run()
+    assert find(app.button, "Train").disabled
+    (agree,) = app.checkbox
+    assert agree.label == "Replace the module of these settings"
+    agree.set_value(True).run()
+    assert not find(app.button, "Train").disabled
+    find(app.number_input, "Seed").set_value(1).run()
+    assert not app.checkbox
+
+
+def test_a_second_training_is_queued_and_a_twin_refused(
+    tiny_workspace: Path, open_app: OpenApp
+) -> None:
+    with put_job(tiny_workspace, RUNNING):
+        app = open_app(tiny_workspace)
+        assert find(app.button, "Add to the queue").disabled
+        assert "This very module of Moonbar Warbler is being trained" in get_captions(app)
+        find(app.multiselect, "Categories").set_value([SECOND]).run()
+        assert not find(app.button, "Add to the queue").disabled
+        assert "1 training is ahead on this device" in get_captions(app)
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_a_refusal_of_the_system_is_told(
+    tiny_workspace: Path, open_app: OpenApp, state_folder: Path
+) -> None:
+    app = open_app(tiny_workspace)
+    state_folder.write_text("in the way")
+    find(app.button, "Train").click().run()
+    assert "cannot be noted" in app.error[0].value
+
+
+def test_automatic_names_the_card_and_its_free_memory(
+    tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def get_free(name: str) -> tuple[int, int] | None:
+        return (71_300_000_000, 79_600_000_000) if name == "cuda:1" else None
+
+    cards = {"cuda:1": "Card of cards", "cpu": "CPU"}
+    monkeypatch.setattr(devices, "list_devices", lambda: cards)
+    monkeypatch.setattr(devices, "get_free_memory", get_free)
+    monkeypatch.setattr(devices, "get_device_key", lambda name: name)
+    app = open_app(tiny_workspace)
+    assert "Card of cards, 71.3 of 79.6 GB free" in get_captions(app)
+    box = find(app.selectbox, "Compute on")
+    assert box.options == ["Automatic", "Card of cards", "CPU"]
+    box.set_value("cpu").run()
+    assert "71.3" not in get_captions(app)
+
+
+# What the sidebar tells
+
+
+def test_a_running_training_is_told_on_every_page(tiny_workspace: Path, open_app: OpenApp) -> None:
+    with put_job(tiny_workspace, RUNNING):
+        for page in ("photo", "results", "about"):
+            app = open_app(tiny_workspace, page)
+            assert not app.exception
+            assert "**Moonbar Warbler**" in [element.value for element in app.sidebar.markdown]
+            assert "Training: 3 of 4 · about 70 s left" in get_captions(app)
+    with put_job("/elsewhere", RUNNING):
+        app = open_app(tiny_workspace, "results")
+    assert "about 70 s" not in get_captions(app)  # the first died, the second is not of here
+    assert "Moonbar Warbler: died." in get_captions(app)
+
+
+def test_the_queue_is_told(tiny_workspace: Path, open_app: OpenApp) -> None:
+    waiting = JobStatus(JobState.WAITING, pid=1)
+    with (
+        put_job("/my/swans", RUNNING),
+        put_job(tiny_workspace, waiting, categories=(FIRST, SECOND, THIRD)),
+    ):
+        app = open_app(tiny_workspace, "training")
+        assert not app.exception
+        told = "Waits for the CPU, behind Moonbar Warbler in /my/swans."
+        assert told in get_captions(app)
+        table = next(m.value for m in app.markdown if "| Training |" in m.value)
+        rows = table.splitlines()[2:]
+        assert "Moonbar Warbler" in rows[0]
+        assert "running" in rows[0]
+        assert "Ember capped Finch, Harebell capped Finch and 1 more" in rows[1]
+        assert "waiting" in rows[1]
+        find(app.number_input, "Seed").set_value(1).run()
+        assert "2 trainings are ahead on this device" in get_captions(app)
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_cancel_in_the_sidebar(tiny_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(tiny_workspace)
+    find(app.button, "Train").click().run()
+    find(app.sidebar.button, "Cancel").click().run()
+    assert not app.exception
+    assert list_jobs()[0].state is JobState.CANCELLING  # there is no worker to heed it
+    assert "Stopping" in get_captions(app)
+
+
+def test_a_finished_training_brings_its_module(own_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(own_workspace)
+    category = next(box for box in app.selectbox if box.label == "Category")
+    assert THIRD not in category.options
+    find(app.toggle, "More settings").set_value(True).run()
+    find(app.number_input, "Pretraining").set_value(0)
+    find(app.number_input, "Epochs").set_value(2).run()
+    find(app.button, "Train").click().run()
+    deadline = time.monotonic() + 90
+    while list_jobs()[0].state.is_live:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert list_jobs()[0].state is JobState.FINISHED, list_jobs()[0].message
+    app.run()
+    assert not app.exception
+    category = next(box for box in app.selectbox if box.label == "Category")
+    assert "Moonbar Warbler" in category.options
+    category.set_value(THIRD).run()
+    assert app.title[0].value == "Why “Moonbar Warbler”?"
+    assert app.metric
+    app.switch_page("../pages/training.py").run()
+    assert not app.exception
+    assert app.success[0].value == "1 module trained and measured."
+
+
+# The page
+
+
+def test_nothing_trained_yet(tiny_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(tiny_workspace, "training")
+    assert not app.exception
+    assert "Nothing has been trained from here yet" in app.info[0].value
+
+
+def test_curves_settings_and_log(tiny_workspace: Path, open_app: OpenApp) -> None:
+    records = [Progress("Pretraining", 1, 3, {"reconstruction": 0.5})]
+    values = {"total": 2.0, "faithfulness": 1.5, "reconstruction": 0.5, "pull_away": 0.0}
+    values |= {"f_reg_train": 0.25, "f_reg_test": 0.75}
+    records += [Progress("Training", done, 3, values) for done in (2, 3)]
+    with put_job(tiny_workspace, RUNNING) as job:
+        lines = [format_record(THIRD, record) for record in records]
+        (job.folder / HISTORY_FILE).write_text("".join(lines))
+        (job.folder / LOG_FILE).write_text("said by the worker")
+        app = open_app(tiny_workspace, "training")
+        assert not app.exception
+        assert not app.error
+        assert "0.750 on test photos and 0.250 on training photos" in get_captions(app)
+        loss, f_reg = app.get("plotly_chart")
+        for name in ("Total", "Faithfulness", "Reconstruction", "Pretraining"):
+            assert name in loss.proto.spec
+        assert "Pull-away" not in loss.proto.spec  # it is zero, and left out
+        assert "Test photos" in f_reg.proto.spec
+        assert "said by the worker" in [block.value for block in app.code]
+        settings = next(m.value for m in app.markdown if "| Setting |" in m.value)
+        assert "| widths | 16, 8 |" in settings
+        assert "| epochs | 2 |" in settings
+
+        (job.folder / HISTORY_FILE).write_text("".join(lines[:1]))
+        app = open_app(tiny_workspace, "training")
+        assert "Layers are pretrained one by one" in get_captions(app)
+        assert len(app.get("plotly_chart")) == 1
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_a_dead_training_says_so_and_is_started_again(
+    tiny_workspace: Path, open_app: OpenApp
+) -> None:
+    with put_job(tiny_workspace, RUNNING):
+        pass
+    app = open_app(tiny_workspace, "training")
+    assert "killed from outside" in app.error[0].value
+    find(app.button, "Start again").click().run()
+    assert not app.exception
+    dead, again = list_jobs()
+    assert dead.state is JobState.DIED
+    assert replace(again.request, created=0.0) == replace(dead.request, created=0.0)
+    assert again.request.created > dead.request.created
+    assert not app.error  # the new one is shown
+    find(app.selectbox, "Training").set_value(dead.id).run()
+    find(app.button, "Remove from this list").click().run()
+    assert not app.exception
+    assert [job.id for job in list_jobs()] == [again.id]
+
+
+def test_a_damaged_training_leaves_the_others(tiny_workspace: Path, open_app: OpenApp) -> None:
+    with put_job(tiny_workspace, RUNNING) as damaged:
+        pass
+    (damaged.folder / REQUEST_FILE).write_text("{")
+    ended = JobStatus(JobState.FAILED, "The disk is full.", pid=1)
+    (damaged.folder.parent / "9").mkdir()
+    save_request(damaged.folder.parent / "9", damaged.request)
+    save_status(damaged.folder.parent / "9", ended)
+    app = open_app(tiny_workspace, "training")
+    assert not app.exception
+    assert "cannot be read" in app.warning[0].value
+    assert [e.value for e in app.error] == ["The disk is full."]
+
+
+def test_the_page_without_a_workspace_or_a_network(
+    tmp_path: Path, own_workspace: Path, open_app: OpenApp
+) -> None:
+    app = open_app(tmp_path / "nowhere", "training")
+    assert not app.exception
+    assert "is not a workspace" in app.error[0].value
+    save_settings(own_workspace, WorkspaceSettings(dataset="birds"))
+    app = open_app(own_workspace, "training")
+    assert app.title[0].value == "No network yet"
+    assert not app.multiselect
+
+
+def test_a_workspace_that_vanished_in_a_training_is_told(tmp_path: Path, open_app: OpenApp) -> None:
+    gone = tmp_path / "gone"
+    with put_job(gone, JobStatus(JobState.FAILED, "The workspace has vanished.", pid=1)):
+        app = open_app(gone)
+    (warning,) = app.warning
+    assert "Moonbar Warbler has ended: The workspace has vanished." in warning.value.replace(
+        "\\", ""
+    )
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_a_workspace_without_modules_offers_to_train_one(
+    own_workspace: Path, open_app: OpenApp
+) -> None:
+    for path in (own_workspace / "modules").glob("*/*/*"):
+        path.unlink()
+    app = open_app(own_workspace)
+    assert app.title[0].value == "No module yet"
+    find(app.main.selectbox, "Category").set_value(SECOND).run()
+    find(app.main.button, "Train a module").click().run()
+    assert not app.exception
+    (job,) = list_jobs(own_workspace)
+    assert job.request.categories == (SECOND,)
+    assert job.request.run == "srae-k5-s0"
+    assert not [button for button in app.main.button if button.label == "Train a module"]
+
+
+def test_a_setting_of_the_form_does_not_overrule_a_link(
+    tiny_workspace: Path, open_app: OpenApp
+) -> None:
+    app = open_app(tiny_workspace)
+    app.query_params["category"] = "Harebell capped Finch"  # as a link does
+    find(app.number_input, "Epochs").set_value(3).run()
+    assert app.title[0].value == "Why “Harebell capped Finch”?"
