@@ -17,6 +17,7 @@ from explorer.ui import (
     state,
 )
 from explorer.ui.compare import Side, SideNumbers
+from explorer.ui.names import name_categories
 
 if TYPE_CHECKING:
     from explorer.analysis.pairing import Pair
@@ -92,7 +93,7 @@ def show_comparison(
         compare_measures.show_score_distance(
             *numbers,
             [photo.image_id for photo in photos],
-            sidebar.name_categories(workspace.dataset.categories)[category],
+            name_categories(workspace.dataset.categories)[category],
             same_score=left.category == right.category,
         )
 
@@ -119,12 +120,12 @@ def show_comparison(
         shown=shown,
         style=style,
     )
-    names = sidebar.name_categories(workspace.dataset.categories)
+    category_names = name_categories(workspace.dataset.categories)
     links.show_link(
         {
             **links.make_module_params(workspace, selection.entry),
             **compare.make_params(left, right),
-            state.PHOTOS_OF: names[category],
+            state.PHOTOS_OF: category_names[category],
             compare.PAGE: compare_maps.get_page(),
             **compare_measures.make_pair_params(pairs, pair),
             **links.make_style_params(style),

@@ -13,8 +13,8 @@ from explorer.data.cub import format_category
 from explorer.layout import ModuleEntry, format_run, get_usual_module
 from explorer.ui import state
 from explorer.ui.components import escape_markdown
-from explorer.ui.picker import name_photos
 from explorer.ui.names import name_categories
+from explorer.ui.picker import name_photos
 from explorer.ui.state import MapStyle
 from explorer.ui.words import HELP
 

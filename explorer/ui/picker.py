@@ -9,8 +9,8 @@ from explorer.layout import ModuleEntry
 from explorer.ui import cached, state
 from explorer.ui.cached import SplitSides
 from explorer.ui.components import error_boundary
-from explorer.ui.pictures import THUMBNAIL_SIDE
 from explorer.ui.names import name_categories
+from explorer.ui.pictures import THUMBNAIL_SIDE
 from explorer.ui.words import HELP
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from explorer.config import ExplorerError
 from explorer.quiz.questions import Question, draw_references
 from explorer.ui import cached, components, pictures, quiz
 from explorer.ui.cached import Key
-from explorer.ui.quiz import QuizSession
 from explorer.ui.names import name_categories
+from explorer.ui.quiz import QuizSession
 
 if TYPE_CHECKING:
     from explorer.attribution.explain import Explanation

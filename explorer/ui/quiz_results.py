@@ -11,8 +11,8 @@ from explorer.quiz.questions import EXPLAINED, PHOTO_ONLY
 from explorer.ui import cached, exports, links, quiz
 from explorer.ui.components import error_boundary, escape_markdown
 from explorer.ui.gallery import name_photo
-from explorer.ui.quiz import QuizSession
 from explorer.ui.names import name_categories
+from explorer.ui.quiz import QuizSession
 
 if TYPE_CHECKING:
     from explorer.workspace import Workspace
