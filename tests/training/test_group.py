@@ -177,6 +177,17 @@ def test_x_features_are_revived_in_a_group_as_alone(
         check_equal(found, own, 1e-3)
 
 
+def test_x_features_are_revived_in_the_first_half_alone(
+    z: Tensor, members: list[CategoryPhotos], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    epoch, asked = 1, []
+    monkeypatch.setattr(trainer, "revive_x_features", lambda *_: asked.append(epoch))
+    settings = replace(SHORT, epochs=10, pretrain_epochs=0, learning_rate=0.1, seed=3)
+    for step in train_group(z, members, MODULE, settings):
+        epoch = step.done + 1
+    assert max(asked) == 4, "what is left dead is asked for again in every epoch"
+
+
 def test_the_order_of_members_does_not_matter(z: Tensor, members: list[CategoryPhotos]) -> None:
     forwards, _ = train(z, members, MODULE, SHORT)
     backwards, _ = train(z, members[::-1], MODULE, SHORT)
