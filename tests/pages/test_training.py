@@ -123,6 +123,7 @@ def test_what_is_filled_in_is_asked_for(tiny_workspace: Path, open_app: OpenApp)
         "learning_rate": 0.01,
         "weight_decay": 0.0,
         "seed": 7,
+        "patience": 0,
     }
     assert job.request.run.startswith("nn-k3-s7-")
     assert (job.request.device, job.request.device_key) == ("cpu", "cpu")

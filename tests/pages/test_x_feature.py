@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer import workspace as facade
 from explorer.layout import ModuleEntry
+from explorer.nn.checkpoint import save_module
 from explorer.notes import Note, get_notes_path, load_names, load_notes, save_note
 from explorer.scores import ModuleScores, score_photos
 from explorer.ui import cached, x_feature, x_feature_photos
@@ -359,7 +360,7 @@ def test_notes_of_an_earlier_module_name_nothing(own_workspace: Path, open_page:
     module, record = workspace.load_module(entry)
     with torch.no_grad():
         module.v.weight.mul_(0.5)
-    facade.save_module(entry.path, module, record)
+    save_module(entry.path, module, record)
     app = open_page(own_workspace, feature="x-feature 2")
     assert not app.error
     assert app.title[0].value == "x-feature 2"
@@ -460,7 +461,7 @@ def test_a_module_without_decoder_says_so(own_workspace: Path, open_page: OpenAp
     entry = workspace.list_modules()[0]
     module, record = workspace.load_module(entry)
     record.settings["method"] = "nn"
-    facade.save_module(entry.path, module, record)
+    save_module(entry.path, module, record)
     app = open_page(own_workspace)
     assert not app.error
     assert "trained without rebuilding Z" in read_texts(app)
@@ -474,7 +475,7 @@ def test_a_dead_x_feature_is_told(own_workspace: Path, open_page: OpenApp) -> No
     with torch.no_grad():
         last = [layer for layer in module.encoder if isinstance(layer, torch.nn.Linear)][-1]
         last.weight[1], last.bias[1] = 0, -1
-    facade.save_module(entry.path, module, record)
+    save_module(entry.path, module, record)
     app = open_page(own_workspace, feature="x-feature 2")
     assert not app.error
     assert read_metric(app, "State") == "dead"
