@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 
+from explorer import workspace as facade
 from explorer.config import REPOSITORY_ROOT, WORKSPACE_VARIABLE
 from explorer.data.painted import PaintedSettings, paint_dataset
 from explorer.nn.srae import ModuleSettings
@@ -84,3 +85,23 @@ def open_app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
         return app.run()
 
     return run
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list that grows by what the network is run for, each time it is run."""
+    made: list[str] = []
+
+    def watch(owner: object, name: str, word: Callable[[tuple], str]) -> None:
+        compute = getattr(owner, name)
+
+        def count(*args: object, **options: object) -> object:
+            made.append(word(args))
+            return compute(*args, **options)
+
+        monkeypatch.setattr(owner, name, count)
+
+    watch(Workspace, "compute_scores", lambda _: "scores")
+    watch(facade, "compute_explanation", lambda args: f"x-features, {args[-1]}")
+    watch(Workspace, "explain_score", lambda args: f"score, {args[-1]}")
+    return made

@@ -1,0 +1,110 @@
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from explorer.ui import your_photo_downloads, your_photo_parts
+from explorer.ui.state import MapStyle
+from explorer.ui.your_photo_marks import Marks
+from explorer.ui.your_photo_state import CAMERA, FILE, SAMPLE, OwnPhoto, make_digest
+from explorer.workspace import Workspace
+
+CATEGORY, OTHER = "001.Ember_capped_Finch", "002.Harebell_capped_Finch"
+STYLE = MapStyle("pool3", "viridis", 80, False, True)
+
+
+def make_own_photo(name: str = "My robin (1).JPG", source: str = FILE) -> OwnPhoto:
+    image = np.random.default_rng(2).integers(0, 256, (120, 80, 3), dtype=np.uint8)
+    return OwnPhoto(image, make_digest(image.tobytes()), name, source, Marks(80, 120))
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "wanted"),
+    [
+        ("My robin (1).JPG", FILE, "your-photo_my-robin-1_harebell-capped-finch_srae-k5-s0"),
+        ("From the camera", CAMERA, "your-photo_from-the-camera_harebell-capped-finch_srae-k5-s0"),
+        ("A Finch, painted bird 4", SAMPLE, "sample_a-finch-painted-bird-4_harebell-capped-finch_"),
+        ("鳥.jpg", FILE, "your-photo_harebell-capped-finch_srae-k5-s0"),
+        ("../../etc/passwd.png", FILE, "your-photo_etc-passwd_harebell-capped-finch_"),
+        ("x" * 300 + ".png", FILE, f"your-photo_{'x' * 60}_harebell-capped-finch_"),
+    ],
+)
+def test_files_say_what_they_are(tiny_workspace: Path, name: str, source: str, wanted: str) -> None:
+    entry = next(e for e in Workspace(tiny_workspace).list_modules() if e.category == OTHER)
+    photo = make_own_photo(name, source)
+    stem = your_photo_downloads.make_stem(photo, entry.category, entry.run)
+    assert stem.startswith(wanted)
+
+
+def test_numbers_to_take_along(tiny_workspace: Path) -> None:
+    workspace, photo = Workspace(tiny_workspace), make_own_photo()
+    entry = next(e for e in workspace.list_modules() if e.category == OTHER)
+    data = your_photo_downloads.make_arrays(workspace, entry, photo, "pool3")
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        explanation = workspace.explain(entry, photo.image, "pool3")
+        np.testing.assert_array_equal(arrays["raw_maps"], explanation.maps)
+        np.testing.assert_array_equal(
+            arrays["score_map"], workspace.explain_score(OTHER, photo.image, "pool3")
+        )
+        assert arrays["contributions"].sum() == pytest.approx(float(arrays["y_bar"]), abs=1e-5)
+        assert arrays["softmax"].sum() == pytest.approx(1)
+        assert arrays["logits"][1] == pytest.approx(float(arrays["y_hat"]), abs=1e-4)
+        assert arrays["categories"].tolist() == list(workspace.dataset.categories)
+        assert str(arrays["category"]) == OTHER
+        assert str(arrays["map_layer"]) == "pool3"
+        assert str(arrays["photo_name"]) == "My robin (1).JPG"
+        assert arrays["photo_size"].tolist() == [120, 80]
+        # The photo itself is not in it, nor parts that were never placed.
+        assert not {"image", "photo", "points", "box"} & set(arrays)
+
+
+def test_numbers_hold_box_and_parts_once_they_are_placed(tiny_workspace: Path) -> None:
+    workspace, photo = Workspace(tiny_workspace), make_own_photo()
+    entry = workspace.list_modules()[0]
+    photo.marks.set_box(10, 20, 70, 110)
+    photo.marks.place(1, 20, 30)
+    photo.marks.place(14, 60, 100)
+    data = your_photo_downloads.make_arrays(workspace, entry, photo, "relu1")
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        assert arrays["box"].tolist() == [10, 20, 60, 90]
+        assert arrays["points"][[1, 14]].tolist() == [[20, 30], [60, 100]]
+        assert np.isnan(np.delete(arrays["points"], [1, 14], axis=0)).all()
+        assert arrays["part_names"].tolist() == list(workspace.dataset.part_names)
+        histogram, outside = arrays["part_histogram"], arrays["share_outside_box"]
+        assert set(np.round(histogram.sum(axis=1) + outside, 5)) <= {0.0, 1.0}
+        assert not np.delete(histogram, [1, 14], axis=1).any()
+        assert (arrays["raw_maps"].sum(axis=(1, 2)) > 0).any()
+
+
+def test_heat_is_counted_where_it_lies_on_the_upright_photo(tiny_workspace: Path) -> None:
+    photo = make_own_photo()
+    photo.marks.set_box(0, 0, 80, 120)
+    photo.marks.place(2, 20, 20)
+    photo.marks.place(5, 60, 100)
+    maps = np.zeros((2, 12, 8), np.float32)
+    maps[0, 1, 1] = 3  # the upper left
+    maps[1, 10, 6] = 1  # the lower right
+    parts = your_photo_parts.make_parts(photo, 15)
+    histogram = parts.measure(maps).values
+    assert np.argwhere(histogram).tolist() == [[0, 2], [1, 5]]
+
+
+def test_pictures_to_take_along(tiny_workspace: Path) -> None:
+    workspace, photo = Workspace(tiny_workspace), make_own_photo()
+    entry = workspace.list_modules()[0]
+    packed = your_photo_downloads.make_pictures(workspace, entry, photo, STYLE)
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        assert sorted(archive.namelist()) == [
+            "excitation-bp-of-the-score.png",
+            *(f"x-feature-{feature}.png" for feature in range(1, 6)),
+        ]
+        pictures = [Image.open(io.BytesIO(archive.read(name))) for name in archive.namelist()]
+        assert {(picture.format, picture.size) for picture in pictures} == {("PNG", (341, 512))}
+        first = archive.read("x-feature-1.png")
+        score = archive.read("excitation-bp-of-the-score.png")
+    assert first == your_photo_downloads.draw_feature_png(workspace, entry, photo, STYLE, 0)
+    assert score == your_photo_downloads.draw_score_png(workspace, CATEGORY, photo, STYLE)
+    assert score != first
