@@ -163,8 +163,8 @@ def _train_jointly(
 
     for epoch, terms in enumerate(group.fit(parameters, compute_terms, settings.epochs), start=1):
         x_features = group.compute_x_features(group.train)
-        is_sound = terms.isfinite().all(dim=0) & x_features.isfinite().all(dim=2).all(dim=1)
-        sound = roll.dismiss({i: _diverged() for i, ok in enumerate(is_sound.tolist()) if not ok})
+        diverged = _find_diverged(module, terms, x_features)
+        sound = roll.dismiss({i: _explain_divergence() for i in diverged})
         if not sound:
             break
         x_features = x_features[sound]
@@ -210,7 +210,16 @@ class _Roll:
         return staying
 
 
-def _diverged() -> ExplorerError:
+def _find_diverged(module: ModuleGroup, terms: Tensor, x_features: Tensor) -> list[int]:
+    """Return the positions of members with a loss, a weight or an x-feature that is not finite."""
+    is_finite = [
+        values.isfinite().flatten(1).all(dim=1)
+        for values in (terms.T, x_features, *module.parameters())
+    ]
+    return torch.nonzero(~torch.stack(is_finite).all(dim=0)).flatten().tolist()
+
+
+def _explain_divergence() -> ExplorerError:
     return ExplorerError(
         "The loss is no longer finite. Lower the learning rate, β or q and try again."
     )

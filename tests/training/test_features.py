@@ -192,3 +192,12 @@ def test_every_photo_is_decoded_once(
     steps: Iterator[Progress] = load_or_compute_features(tmp_path, backbone, photos)
     assert len(list(steps)) == 2
     assert sorted(loaded) == sorted(photo.image_id for photo in photos)
+
+
+def test_z_is_copied_for_training() -> None:
+    z = np.ones((4, 2), np.float32)
+    z.setflags(write=False)
+    copied = Features(np.arange(4), z, z).copy_z(torch.device("cpu"))
+    copied[0, 0] = 5
+    assert z[0, 0] == 1
+    assert copied.dtype == torch.float32

@@ -248,6 +248,14 @@ def test_diverging_training_ends_with_advice(
         run(train_module(train, test, MODULE, settings))
 
 
+def test_a_module_that_the_very_last_step_ruins_is_not_returned(
+    train: TrainingData, test: TrainingData, run: Run
+) -> None:
+    settings = TrainingSettings(epochs=1, pretrain_epochs=0, batch_size=100, learning_rate=1e30)
+    with pytest.raises(ExplorerError, match="no longer finite"):
+        run(train_module(train, test, MODULE, settings))
+
+
 @pytest.mark.parametrize(
     "change",
     [
