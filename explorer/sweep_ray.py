@@ -1,7 +1,9 @@
 """The engine of a sweep that hands its tasks to Ray, on this machine or on a cluster."""
 
 import contextlib
+import logging
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -10,6 +12,10 @@ from explorer.config import ExplorerError
 from explorer.sweep import Engine, Outcome, SweepTask, do_task
 from explorer.workspace import Workspace
 
+# Read by Ray as it is imported. Without the first, what it starts here would listen to the whole
+# network: the name says where "0" is the default. The second tells nobody what is trained here.
+os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 try:
     import ray
     from ray.exceptions import RayError, RayTaskError
@@ -19,6 +25,7 @@ except ImportError as missing:
         "--engine local."
     ) from missing
 
+_SECONDS_TO_ANSWER = 10
 _RETRIES = 3  # of a task whose worker or machine died
 
 
@@ -57,16 +64,17 @@ def make_engine(address: str = "", workers: int = 0) -> Engine:
 
 @contextlib.contextmanager
 def _connect(address: str, workers: int) -> Iterator[None]:
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # nobody is told of what is trained here
     try:
         if address:
-            ray.init(address=address, log_to_driver=False)
+            _knock(address)
+            ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
         else:
             ray.init(
                 address="local",
                 num_cpus=workers or None,
                 include_dashboard=False,
                 log_to_driver=False,
+                logging_level=logging.WARNING,
                 _node_ip_address="127.0.0.1",
             )
     except (OSError, ValueError, RuntimeError) as error:
@@ -79,8 +87,17 @@ def _connect(address: str, workers: int) -> Iterator[None]:
         ray.shutdown()
 
 
+def _knock(address: str) -> None:
+    """Raise `OSError` where nobody listens, on which Ray itself would wait for minutes."""
+    host, _, port = address.rpartition(":")
+    if port.isdigit() and "/" not in host:
+        socket.create_connection((host, int(port)), _SECONDS_TO_ANSWER).close()
+
+
 def _run_tasks(workspace: Workspace, tasks: Sequence[SweepTask]) -> Iterator[Outcome]:
     device = workspace.device.type  # which card it is, Ray says
+    if device == "cuda" and not ray.cluster_resources().get("GPU"):
+        raise ExplorerError("Ray knows of no card to compute on. Sweep with --device cpu.")
     remote = ray.remote(
         num_cpus=1, num_gpus=int(device == "cuda"), max_retries=_RETRIES, retry_exceptions=False
     )(_do_remotely)
