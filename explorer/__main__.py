@@ -10,12 +10,12 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Column, Table
 
 from explorer.cli.classifier import finetune, new
 from explorer.cli.fetch import fetch
-from explorer.cli.options import Device, WorkspacePath
-from explorer.cli.reporting import console, follow
+from explorer.cli.options import Device, WorkspacePath, choose_categories, parse_numbers
+from explorer.cli.reporting import console, follow, print_modules
+from explorer.cli.sweep import sweep
 from explorer.config import DEMO_WORKSPACE, ExplorerError
 from explorer.demo import build_demo, is_demo
 from explorer.evaluation.compare import compare_methods
@@ -33,6 +33,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__d
 app.command()(fetch)
 app.command()(new)
 app.command()(finetune)
+app.command()(sweep)
 
 
 @app.command()
@@ -73,15 +74,11 @@ def train(
 ) -> None:
     """Train explanation modules, many at once, and measure them."""
     opened = Workspace(workspace, device)
-    if every == bool(category):
-        raise ExplorerError("Name a category with --category NAME, or use --all.")
-    with_photos = {photo.category for photo in opened.held_out}
-    every_name = [name for name in opened.dataset.categories if name in with_photos]
-    names = every_name if every else tuple(category or ())
+    wanted = choose_categories(opened, category or (), every, "--category NAME")
     module_settings = ModuleSettings(
         method=method,
         x_features=x_features,
-        widths=_parse_numbers(widths, "--widths", "800,100"),
+        widths=parse_numbers(widths, "--widths", "800,100"),
         beta=beta,
         q=q,
         pull_away=pull_away,
@@ -95,7 +92,6 @@ def train(
         seed=seed,
         patience=patience,
     )
-    wanted = dict.fromkeys(map(opened.dataset.find_category, names))
     entries: list[ModuleEntry] = []
     if missing:
         found = [opened.find_module(name, module_settings, settings) for name in wanted]
@@ -111,7 +107,7 @@ def train(
         entries += error.trained
         failures.append(str(error))
     failures += _measure(opened, entries)
-    _print_modules(opened)
+    print_modules(opened)
     if failures:
         raise ExplorerError("\n".join(failures))
 
@@ -126,15 +122,6 @@ def _measure(workspace: Workspace, entries: Iterable[ModuleEntry]) -> list[str]:
         except ExplorerError as error:  # one bad module does not hide the good ones
             failures.append(str(error))
     return ["Not measured:", *failures] if failures else []
-
-
-def _parse_numbers(text: str, option: str, example: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(number) for number in text.split(",") if number.strip())
-    except ValueError as error:
-        raise ExplorerError(
-            f"{option} takes whole numbers such as {example}, not {text!r}."
-        ) from error
 
 
 @app.command()
@@ -168,14 +155,14 @@ def evaluate(
             methods=get_methods(methods),
             categories=categories,
             rest=rest,
-            seeds=_parse_numbers(seeds, "--seeds", "0,1,2"),
+            seeds=parse_numbers(seeds, "--seeds", "0,1,2"),
             draw_seed=draw_seed,
         )
         tidy, table = write_results(opened.path, follow(compare_methods(opened, settings)), name)
         _print_results(tidy, table)
         return
     failures = _measure(opened, opened.list_modules())
-    _print_modules(opened)
+    print_modules(opened)
     if failures:
         raise ExplorerError("\n".join(failures))
 
@@ -187,29 +174,6 @@ def _print_results(tidy: Path, table: Path) -> None:
 
 def _format_share(value: float | None) -> str:
     return "–" if value is None else f"{value:.4f}"
-
-
-def _print_modules(workspace: Workspace) -> None:
-    table = Table(
-        *(Column(name, overflow="fold") for name in ("category", "run")),
-        *("F_reg train", "F_reg test", "of range", "locality", "live"),
-    )
-    for entry in workspace.list_modules():
-        metrics = workspace.load_metrics(entry)
-        if metrics is None:
-            continue
-        train, test = (metrics[part]["faithfulness"] for part in ("train", "test"))
-        relative, locality = test["relative_f_reg"], metrics["locality"]["test"]["mean_locality"]
-        table.add_row(
-            escape(entry.category),
-            escape(entry.run),
-            f"{train['f_reg']:.4f}",
-            f"{test['f_reg']:.4f}",
-            "–" if relative is None else f"{relative:.2%}",
-            "–" if locality is None else f"{locality:.3f}",
-            f"{sum(metrics['live'])} of {len(metrics['live'])}",
-        )
-    console.print(table)
 
 
 @app.command()
@@ -226,7 +190,7 @@ def sanity(
     settings = EvaluationSettings(
         methods=get_methods(methods),
         categories=categories,
-        seeds=_parse_numbers(seeds, "--seeds", "0,1,2"),
+        seeds=parse_numbers(seeds, "--seeds", "0,1,2"),
     )
     records = follow(check_sanity(opened, settings, epochs))
     _print_results(*write_sanity(opened.path, records))
@@ -247,7 +211,7 @@ def demo(
             shutil.rmtree(folder)
     follow(build_demo(folder))
     built = Workspace(folder)
-    _print_modules(built)
+    print_modules(built)
     console.print(f"Test accuracy {built.classifier_report['test_accuracy']:.4f}.")
 
 

@@ -69,11 +69,11 @@ METHODS: Mapping[str, Method] = {
 }
 
 
-def get_methods(names: str) -> tuple[Method, ...]:
+def get_methods(names: str, training: TrainingSettings = DEFAULT_TRAINING) -> tuple[Method, ...]:
     """Return the methods in a comma-separated list; ``all`` for all of them.
 
     A setting of a method that trains a module can be changed behind a colon: ``srae:beta=10``,
-    ``srae:widths=160x20:epochs=120``.
+    ``srae:widths=160x20:epochs=120``; what is not changed there is as in `training`.
 
     Raises
     ------
@@ -82,15 +82,49 @@ def get_methods(names: str) -> tuple[Method, ...]:
     """
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     wanted = list(METHODS) if wanted == ["all"] else wanted
-    return tuple(get_method(name) for name in dict.fromkeys(wanted))
+    return tuple(get_method(name, training) for name in dict.fromkeys(wanted))
 
 
-def get_method(text: str) -> Method:
+def get_trained_methods(
+    names: str, variants: str = "", training: TrainingSettings = DEFAULT_TRAINING
+) -> tuple[Method, ...]:
+    """Return those of `get_methods`, which have to train a module, in each of several variants.
+
+    Parameters
+    ----------
+    names : str
+        As for `get_methods`; ``all`` for all that train a module.
+    variants : str
+        Comma-separated changes, each of them tried with each method: ``beta=1,beta=10:q=50``.
+    training : TrainingSettings
+        What holds where neither `names` nor `variants` say something else.
+
+    Raises
+    ------
+    ExplorerError
+        As `get_methods`, and for a method that trains no module.
+    """
+    trained = [method.name for method in METHODS.values() if method.settings is not None]
+    split = [name.strip() for name in names.split(",") if name.strip()]
+    changes = [f":{variant.strip()}" for variant in variants.split(",") if variant.strip()] or [""]
+    wanted = [
+        name + change for name in (trained if split == ["all"] else split) for change in changes
+    ]
+    methods = get_methods(",".join(wanted), training)
+    for method in methods:
+        if method.settings is None:
+            raise ExplorerError(
+                f"{method.title} trains no module. Choose among: {', '.join(trained)}."
+            )
+    return methods
+
+
+def get_method(text: str, training: TrainingSettings = DEFAULT_TRAINING) -> Method:
     """Return one method, with its changes where there are any; see `get_methods`."""
     name, *changes = text.split(":")
     if name not in METHODS:
         raise ExplorerError(f"Unknown method {name!r}. Choose among: {', '.join(METHODS)}.")
-    method = METHODS[name]
+    method = replace(METHODS[name], training=training)
     return _vary(method, [change.partition("=") for change in changes]) if changes else method
 
 

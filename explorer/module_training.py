@@ -31,6 +31,8 @@ class NotTrainedError(ExplorerError):
 
     Attributes
     ----------
+    reasons : dict of str to ExplorerError
+        What kept each category from being trained.
     trained : tuple of ModuleEntry
         The others of the same call, which are stored.
     """
@@ -40,6 +42,7 @@ class NotTrainedError(ExplorerError):
     ) -> None:
         lines = [f"{category}: {error}" for category, error in reasons.items()]
         super().__init__("Not trained:\n" + "\n".join(lines))
+        self.reasons = dict(reasons)
         self.trained = tuple(trained)
 
 

@@ -44,7 +44,9 @@ ALLOWED: dict[str, set[str]] = {
     "evaluation": BASE
     | ARRAYS
     | {"data", "nn", "attribution", "training", "parts", "workspace", "methods"},
-    "cli": BASE | {"data", "nn", "training", "workspace"},
+    "sweep": BASE | {"nn", "training", "workspace", "methods", "module_training"},
+    "sweep_ray": {"config", "sweep", "workspace"},
+    "cli": BASE | {"data", "nn", "training", "workspace", "methods", "sweep", "sweep_ray"},
     "__main__": BASE
     | ARRAYS
     | {"data", "nn", "attribution", "training", "workspace", "demo", "methods", "evaluation"}
@@ -67,6 +69,7 @@ MAY_IMPORT = {
     "requests": {"data"},
     "filelock": {"data", "training", "worker"},
     "platformdirs": {"cli", "training"},
+    "ray": {"sweep_ray"},
 }
 
 

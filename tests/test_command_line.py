@@ -345,6 +345,60 @@ def test_one_bad_category_does_not_hide_the_good_ones(
     assert two[:8] in result.out
 
 
+def test_sweep_trains_every_combination(call: Call, own_workspace: Path) -> None:
+    opened = Workspace(own_workspace)
+    names = [category[4:].replace("_", " ") for category in opened.dataset.categories[3:5]]
+    result = call(
+        "sweep", own_workspace, "--categories", ", ".join(names), "--methods", "srae,nn",
+        "--settings", "widths=8,widths=8:beta=10", "--seeds", "0,1", *TINY[:4],
+    )  # fmt: skip
+    assert result.status == 0
+    assert "16 modules trained and measured" in result.out
+    runs = {entry.run for entry in opened.list_modules()}
+    ending = "-epochs1-pretrain_epochs0"
+    assert runs >= {
+        f"{method}-k5-s{seed}-{change}{ending}"
+        for method in ("srae", "nn")
+        for seed in (0, 1)
+        for change in ("widths8", "widths8-beta10.0")
+    }
+
+
+def test_sweep_ends_with_what_failed(call: Call, own_workspace: Path) -> None:
+    name = Workspace(own_workspace).dataset.categories[3]
+    methods = "srae:learning_rate=1e30,nn:widths=8"
+    result = call("sweep", own_workspace, "--categories", name, "--methods", methods, *TINY[:4])
+    check_refusal(result, f"{name}, srae-k5-s0", "learning_rate1e+30")
+    assert "1 module trained and measured" in result.out
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([], ["--categories NAME,NAME", "--all"]),
+        (["--all", "--categories", "x"], ["--categories NAME,NAME", "--all"]),
+        (["--all", "--seeds", "one"], ["--seeds", "'one'"]),
+        (["--all", "--seeds", "-1"], ["A seed must lie between"]),
+        (["--all", "--methods", "z"], ["trains no module"]),
+        (["--all", "--workers", "2"], ["--engine ray"]),
+        (["--all", "--address", "127.0.0.1:6379"], ["--engine ray"]),
+    ],
+)
+def test_sweep_refuses_what_makes_no_sense(
+    call: Call, own_workspace: Path, options: list[str], words: list[str]
+) -> None:
+    check_refusal(call("sweep", own_workspace, *options), *words)
+
+
+def test_sweep_says_how_to_get_ray(
+    call: Call, own_workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "explorer.sweep_ray", raising=False)
+    result = call("sweep", own_workspace, "--all", "--engine", "ray")
+    check_refusal(result, "pip install .[cluster]", "--engine local")
+
+
 def test_evaluate_measures_classifier_and_modules(call: Call, own_workspace: Path) -> None:
     opened = Workspace(own_workspace)
     (entry,) = opened.list_modules()
@@ -363,7 +417,7 @@ def test_help_lists_the_commands() -> None:
         capture_output=True, text=True, check=False, cwd=REPOSITORY_ROOT,
     )  # fmt: skip
     assert done.returncode == 0
-    for name in ("fetch", "new", "finetune", "train", "evaluate", "demo"):
+    for name in ("fetch", "new", "finetune", "train", "sweep", "evaluate", "demo"):
         assert name in done.stdout
 
 

@@ -5,6 +5,7 @@ from collections.abc import Generator
 from typing import TypeVar
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -13,8 +14,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Progress as ProgressBar
+from rich.table import Column, Table
 
 from explorer.config import Progress
+from explorer.workspace import Workspace
 
 console = Console()
 T = TypeVar("T")
@@ -72,3 +75,27 @@ def _report_as_lines(steps: Generator[Progress, None, T]) -> T:
 
 def _format_values(progress: Progress) -> str:
     return "  ".join(f"{name} {value:.4g}" for name, value in progress.values.items())
+
+
+def print_modules(workspace: Workspace) -> None:
+    """Print the key figures of every module of `workspace` that has been measured."""
+    table = Table(
+        *(Column(name, overflow="fold") for name in ("category", "run")),
+        *("F_reg train", "F_reg test", "of range", "locality", "live"),
+    )
+    for entry in workspace.list_modules():
+        metrics = workspace.load_metrics(entry)
+        if metrics is None:
+            continue
+        train, test = (metrics[part]["faithfulness"] for part in ("train", "test"))
+        relative, locality = test["relative_f_reg"], metrics["locality"]["test"]["mean_locality"]
+        table.add_row(
+            escape(entry.category),
+            escape(entry.run),
+            f"{train['f_reg']:.4f}",
+            f"{test['f_reg']:.4f}",
+            "–" if relative is None else f"{relative:.2%}",
+            "–" if locality is None else f"{locality:.3f}",
+            f"{sum(metrics['live'])} of {len(metrics['live'])}",
+        )
+    console.print(table)

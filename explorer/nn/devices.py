@@ -1,6 +1,8 @@
 """Where to compute."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 import torch
 
@@ -89,3 +91,14 @@ def describe_device(name: str) -> str:
         return f"{words}, {free:.1f} of {total:.1f} GB free"
     cores = os.cpu_count()
     return f"{words}, {cores} cores" if name == "cpu" and cores else words
+
+
+@contextlib.contextmanager
+def limit_threads(count: int) -> Iterator[None]:
+    """Compute with `count` threads on the CPU: sums are rounded by how many share them."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,88 @@
+"""The command ``sweep``: modules of many categories, methods, settings and seeds."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from explorer.cli.options import Device, WorkspacePath, choose_categories, parse_numbers
+from explorer.cli.reporting import console, follow, print_modules
+from explorer.config import ExplorerError
+from explorer.methods import get_trained_methods
+from explorer.sweep import Engine, SweepError, SweepSettings, sweep_locally, sweep_modules
+from explorer.training.settings import TrainingSettings
+from explorer.workspace import Workspace
+
+
+class EngineName(StrEnum):
+    """Who trains."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+def sweep(
+    workspace: WorkspacePath,
+    categories: Annotated[
+        str, typer.Option(help="Such as 'painted bunting,cardinal'; or take --all.")
+    ] = "",
+    every: Annotated[bool, typer.Option("--all", help="All categories.")] = False,
+    methods: Annotated[
+        str, typer.Option(help="'all', or srae,nn,… or srae:beta=10,…, as for evaluate.")
+    ] = "srae",
+    settings: Annotated[
+        str, typer.Option(help="Changes to try with each method, such as beta=1,beta=10:q=50.")
+    ] = "",
+    seeds: Annotated[str, typer.Option(help="Seeds of modules and splits, such as 0,1,2.")] = "0",
+    epochs: int = TrainingSettings.epochs,
+    pretrain_epochs: Annotated[
+        int, typer.Option(help="Per layer; 0 leaves pretraining out.")
+    ] = TrainingSettings.pretrain_epochs,
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Leave out modules that are there already.")
+    ] = False,
+    engine: Annotated[
+        EngineName, typer.Option(help="Train here one by one, or many at once through Ray.")
+    ] = EngineName.LOCAL,
+    address: Annotated[
+        str, typer.Option(help="Of a Ray cluster that sees the workspace's folder. [starts Ray]")
+    ] = "",
+    workers: Annotated[
+        int, typer.Option(help="Tasks at once where Ray is started here; 0 for one per core.")
+    ] = 0,
+    device: Device = "auto",
+) -> None:
+    """Train and measure modules for every category, method, setting and seed."""
+    chosen = _choose_engine(engine, address, workers)
+    opened = Workspace(workspace, device)
+    named = [name.strip() for name in categories.split(",") if name.strip()]
+    training = TrainingSettings(epochs=epochs, pretrain_epochs=pretrain_epochs)
+    plan = SweepSettings(
+        categories=choose_categories(opened, named, every, "--categories NAME,NAME"),
+        methods=get_trained_methods(methods, settings, training),
+        seeds=parse_numbers(seeds, "--seeds", "0,1,2"),
+        missing=missing,
+    )
+    try:
+        done = follow(sweep_modules(opened, plan, chosen))
+    except SweepError as error:
+        print_modules(opened)
+        _print_count(len(error.done))
+        raise
+    print_modules(opened)
+    _print_count(len(done))
+
+
+def _print_count(count: int) -> None:
+    console.print(f"{count} {'module' if count == 1 else 'modules'} trained and measured.")
+
+
+def _choose_engine(name: EngineName, address: str, workers: int) -> Engine:
+    if name == EngineName.RAY:
+        # Ray is an extra that only this engine needs.
+        from explorer.sweep_ray import make_engine  # noqa: PLC0415
+
+        return make_engine(address, workers)
+    if address or workers:
+        raise ExplorerError("--address and --workers are for --engine ray.")
+    return sweep_locally
