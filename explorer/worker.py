@@ -33,13 +33,11 @@ from explorer.training.job_endings import (
     describe_vanished,
 )
 from explorer.training.job_report import Reporter
+from explorer.training.job_types import Job, JobRequest, JobState
 from explorer.training.jobs import (
     CANCEL_FILE,
     LOCK_FILE,
     REQUEST_FILE,
-    Job,
-    JobRequest,
-    JobState,
     get_device_lock,
     list_ahead,
     load_job,

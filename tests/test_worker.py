@@ -23,12 +23,10 @@ from explorer.nn.srae import ModuleSettings
 from explorer.training import job_report
 from explorer.training.job_control import cancel, submit
 from explorer.training.job_history import load_history
+from explorer.training.job_types import Job, JobRequest, JobState
 from explorer.training.jobs import (
     REQUEST_FILE,
     RESERVE_FILE,
-    Job,
-    JobRequest,
-    JobState,
     get_device_lock,
     get_jobs_folder,
     is_alive,
@@ -214,7 +212,8 @@ def test_a_job_outlives_who_started_it_and_is_found_again(own_workspace: Path) -
         "import sys, time\n"
         "from pathlib import Path\n"
         "from explorer.training.job_control import submit\n"
-        "from explorer.training.jobs import JobRequest, load_job\n"
+        "from explorer.training.job_types import JobRequest\n"
+        "from explorer.training.jobs import load_job\n"
         "workspace, epochs, category = sys.argv[1:]\n"
         "settings = {'epochs': int(epochs), 'pretrain_epochs': 0}\n"
         "job = submit(JobRequest(workspace, (category,), 'run', {'widths': [8]}, settings,\n"

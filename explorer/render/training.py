@@ -63,7 +63,6 @@ def render_training(
                 # One that lies on the first, as a term that makes up nearly all of the sum, is
                 # seen within it.
                 line={"color": colour, "dash": dash, "width": 5 if is_first else 2},
-                opacity=0.6 if is_first else 1.0,
                 marker={"color": colour, "size": 6},
                 hovertemplate=f"{name}, epoch %{{x}}: %{{y:.4g}}<extra></extra>",
             )

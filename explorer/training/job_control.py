@@ -14,14 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from explorer.config import REPOSITORY_ROOT, STATE_VARIABLE
+from explorer.training.job_types import Job, JobError, JobRequest, JobState
 from explorer.training.jobs import (
     CANCEL_FILE,
     LOG_FILE,
     RESERVE_FILE,
-    Job,
-    JobError,
-    JobRequest,
-    JobState,
     get_jobs_folder,
     is_alive,
     list_jobs,

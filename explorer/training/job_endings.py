@@ -4,7 +4,7 @@ import errno
 
 from explorer.config import ExplorerError
 from explorer.data.cub import format_category
-from explorer.training.jobs import JobRequest
+from explorer.training.job_types import JobRequest
 
 ENDED_FROM_OUTSIDE = (
     "The process was told to end from outside, as it happens when the machine is shut down. "

@@ -9,15 +9,8 @@ from dataclasses import replace
 
 from explorer.config import Progress
 from explorer.training.job_history import Pace, format_record, is_kept
-from explorer.training.jobs import (
-    HISTORY_FILE,
-    REQUEST_FILE,
-    RESERVE_FILE,
-    Job,
-    JobState,
-    JobStatus,
-    save_status,
-)
+from explorer.training.job_types import Job, JobState, JobStatus
+from explorer.training.jobs import HISTORY_FILE, REQUEST_FILE, RESERVE_FILE, save_status
 
 _LOG = logging.getLogger(__name__)
 _BETWEEN_WRITES = 0.25

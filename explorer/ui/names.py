@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from explorer.data.cub import format_category
-from explorer.training.jobs import JobRequest
+from explorer.training.job_types import JobRequest
 
 
 def name_categories(categories: Sequence[str]) -> dict[str, str]:

@@ -11,7 +11,8 @@ from explorer.config import PAGES_DIR, ExplorerError
 from explorer.data.cub import format_category
 from explorer.layout import ModuleEntry
 from explorer.training.job_control import cancel
-from explorer.training.jobs import Job, JobState, list_ahead, list_jobs
+from explorer.training.job_types import Job, JobState
+from explorer.training.jobs import list_ahead, list_jobs
 from explorer.ui import state, training_form
 from explorer.ui.components import error_boundary, escape_markdown
 from explorer.ui.names import name_training

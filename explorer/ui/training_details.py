@@ -13,7 +13,8 @@ from explorer.layout import format_run, get_module_entry
 from explorer.render.training import render_training
 from explorer.training.job_control import remove
 from explorer.training.job_history import list_columns, load_history
-from explorer.training.jobs import Job, JobState, list_damaged, list_jobs, read_log
+from explorer.training.job_types import Job, JobState
+from explorer.training.jobs import list_damaged, list_jobs, read_log
 from explorer.ui import components, exports, links, state, training, training_form
 from explorer.ui.components import escape_markdown
 from explorer.ui.exports import make_stem

@@ -11,7 +11,8 @@ from explorer.config import PAGES_DIR, ExplorerError
 from explorer.data.cub import format_category
 from explorer.layout import ModuleEntry, format_run, name_run
 from explorer.training.job_control import submit
-from explorer.training.jobs import JobRequest, list_jobs
+from explorer.training.job_types import JobRequest
+from explorer.training.jobs import list_jobs
 from explorer.ui import state
 from explorer.ui.components import error_boundary, escape_markdown
 from explorer.ui.names import name_categories, name_training

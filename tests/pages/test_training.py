@@ -15,15 +15,12 @@ from explorer.layout import WorkspaceSettings, save_settings
 from explorer.nn import devices
 from explorer.training import job_control
 from explorer.training.job_history import format_record
+from explorer.training.job_types import Job, JobRequest, JobState, JobStatus
 from explorer.training.jobs import (
     HISTORY_FILE,
     LOCK_FILE,
     LOG_FILE,
     REQUEST_FILE,
-    Job,
-    JobRequest,
-    JobState,
-    JobStatus,
     get_jobs_folder,
     list_jobs,
     load_job,

@@ -14,17 +14,13 @@ from filelock import FileLock
 from explorer.config import STATE_VARIABLE, ExplorerError
 from explorer.training import job_control
 from explorer.training.job_control import cancel, remove, submit
+from explorer.training.job_types import Job, JobError, JobRequest, JobState, JobStatus
 from explorer.training.jobs import (
     CANCEL_FILE,
     LOCK_FILE,
     REQUEST_FILE,
     STARTING_SECONDS,
     STATUS_FILE,
-    Job,
-    JobError,
-    JobRequest,
-    JobState,
-    JobStatus,
     get_jobs_folder,
     get_state_folder,
     is_alive,

@@ -5,7 +5,7 @@ import pytest
 
 from explorer.config import ExplorerError
 from explorer.nn.srae import ModuleSettings
-from explorer.training.jobs import Job, JobRequest, JobState, JobStatus
+from explorer.training.job_types import Job, JobRequest, JobState, JobStatus
 from explorer.training.settings import TrainingSettings
 from explorer.ui.names import name_training
 from explorer.ui.training import describe_progress, format_seconds
