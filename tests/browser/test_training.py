@@ -46,7 +46,7 @@ def watch(visit: Any) -> None:
 def test_from_the_first_click_to_the_new_module(
     visit_address: Callable[..., Any], workshop: str, artefacts: Path
 ) -> None:
-    opened = visit_address(workshop)
+    opened = visit_address(f"{workshop}/photo")
     opened.wait_until_done()
     page = opened.page
     form = open_form(opened)
@@ -110,7 +110,7 @@ def test_the_first_module_of_a_workspace(
 ) -> None:
     for file in (own_workspace / "modules").glob("*/*/*"):
         file.unlink()
-    opened = visit_address(workshop, width=width)
+    opened = visit_address(f"{workshop}/photo", width=width)
     page = opened.page
     main = page.get_by_test_id("stMain")
     main.get_by_role("button", name="Train a module").wait_for()

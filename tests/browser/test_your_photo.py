@@ -35,7 +35,8 @@ def save_turned(path: Path) -> Path:
 
 
 def upload(opened: Any, path: Path) -> None:
-    opened.page.locator("input[type=file]").wait_for(state="attached")
+    # For a moment the uploader of a refused file stands beside its successor.
+    opened.page.wait_for_function("document.querySelectorAll('input[type=file]').length === 1")
     opened.page.locator("input[type=file]").set_input_files(path)
 
 
