@@ -22,13 +22,7 @@ page = st.navigation(
             st.Page(PAGES_DIR / "category.py", title="Category", icon=":material/category:"),
             st.Page(PAGES_DIR / "x_feature.py", title="X-feature", icon=":material/search:"),
             st.Page(PAGES_DIR / "photo.py", title="Photo", icon=":material/photo:"),
-            st.Page(
-                PAGES_DIR / "your_photo.py",
-                title="Your photo",
-                icon=":material/upload:",
-                # Streamlit takes an address that ends like another page's for that page's.
-                url_path="upload",
-            ),
+            st.Page(PAGES_DIR / "your_photo.py", title="Your photo", icon=":material/upload:"),
         ],
         "Judge": [
             st.Page(PAGES_DIR / "compare.py", title="Compare", icon=":material/compare:"),

@@ -1,5 +1,6 @@
 """Ways from one page to another, with what is to be seen there in the address."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urlencode
@@ -117,6 +118,12 @@ def make_style_params(style: MapStyle) -> dict[str, str | int]:
     }
 
 
+def _read_url() -> str:
+    # Streamlit takes the end of one page's address for another page's, and doubles what is left:
+    # ``/your_/your_photo``, since there is a page ``photo``.
+    return re.sub(r"/your_(?=/your_photo$)", "", st.context.url or "")
+
+
 def show_link(
     params: Mapping[str, str | int | Sequence[str]], what: str = "exactly this view"
 ) -> None:
@@ -132,6 +139,4 @@ def show_link(
         What the address opens, where it cannot be all that is on the page.
     """
     st.markdown(f"A link to {what}, for whoever can reach this address:")
-    st.code(
-        f"{st.context.url or ''}?{urlencode(params, doseq=True)}", language=None, wrap_lines=True
-    )
+    st.code(f"{_read_url()}?{urlencode(params, doseq=True)}", language=None, wrap_lines=True)

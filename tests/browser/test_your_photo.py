@@ -75,7 +75,7 @@ def wait_for_parts(opened: Any, count: int) -> None:
 def test_own_photo_is_explained(
     visit: Any, artefacts: Path, tmp_path: Path, width: int, scheme: str
 ) -> None:
-    opened = visit("/upload", width=width, scheme=scheme)
+    opened = visit("/your_photo", width=width, scheme=scheme)
     page = opened.page
     page.get_by_text("This network knows painted birds only").wait_for()
     opened.wait_until_idle()
@@ -107,7 +107,7 @@ def test_own_photo_is_explained(
 
 
 def test_files_that_are_no_photo_are_told_in_one_sentence(visit: Any, tmp_path: Path) -> None:
-    opened = visit("/upload", width=390)
+    opened = visit("/your_photo", width=390)
     page, alert = opened.page, opened.page.get_by_role("alert").filter(has_text="broken.jpg")
     file = tmp_path / "broken.jpg"
     file.write_bytes(b"these are only words")
@@ -131,7 +131,7 @@ def test_files_that_are_no_photo_are_told_in_one_sentence(visit: Any, tmp_path: 
 
 
 def test_what_is_not_a_bird_looks_like_no_category(visit: Any, artefacts: Path) -> None:
-    opened = visit("/upload", width=390, scheme="dark")
+    opened = visit("/your_photo", width=390, scheme="dark")
     opened.page.get_by_role("button", name="Try a sample").click()
     opened.wait_until_done()
     opened.page.get_by_role("radio", name="No bird, only noise").click()
@@ -151,7 +151,7 @@ def test_what_is_not_a_bird_looks_like_no_category(visit: Any, artefacts: Path) 
 def test_box_and_parts_are_placed_and_measured(
     visit: Any, artefacts: Path, tmp_path: Path, width: int
 ) -> None:
-    opened = visit("/upload?parts=true", width=width)
+    opened = visit("/your_photo?parts=true", width=width)
     page = opened.page
     upload(opened, save_turned(tmp_path / "robin.jpg"))
     page.get_by_text("0 of 15 parts have a place.").wait_for()
@@ -208,7 +208,7 @@ def test_box_and_parts_are_placed_and_measured(
 
 
 def test_places_can_be_typed(visit: Any, tmp_path: Path) -> None:
-    opened = visit("/upload?parts=true")
+    opened = visit("/your_photo?parts=true")
     page = opened.page
     upload(opened, save_turned(tmp_path / "robin.jpg"))
     wait_for_parts(opened, 0)
@@ -247,7 +247,7 @@ def test_places_can_be_typed(visit: Any, tmp_path: Path) -> None:
 
 
 def test_pictures_can_be_taken_along(visit: Any, tmp_path: Path) -> None:
-    opened = visit("/upload")
+    opened = visit("/your_photo")
     upload(opened, save_turned(tmp_path / "robin.jpg"))
     opened.wait_until_done()
     name, content = download(opened, "(PNG)")
@@ -265,7 +265,7 @@ def test_pictures_can_be_taken_along(visit: Any, tmp_path: Path) -> None:
 
 
 def test_a_photo_is_its_own_sessions_alone(visit: Any, tmp_path: Path) -> None:
-    first = visit("/upload")
+    first = visit("/your_photo")
     upload(first, save_turned(tmp_path / "robin.jpg"))
     first.wait_until_done()
     assert "robin" not in first.page.evaluate("location.href")
