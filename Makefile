@@ -4,7 +4,7 @@ run: ## open the explorer on the demo
 	streamlit run explorer/app.py
 
 test: ## run all tests
-	python -m pytest
+	python -m pytest -n auto
 
 check: ## lint, format and types
 	ruff check .

@@ -42,6 +42,20 @@ CUB_FILES = {
 }
 
 
+def pytest_configure() -> None:
+    # Tests that run side by side share the cores; threads that wait for each other only cost.
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests, which share what they set up, and all browsers to one process each."""
+    for item in items:
+        group = "browser" if "browser" in item.path.parts else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 def run_steps(steps: Generator[Progress, None, T]) -> T:
     """Run a generator of progress records to its end and return its result."""
     while True:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from explorer.config import PAGES_DIR
 from explorer.data.cub import format_category
 from explorer.layout import ModuleEntry, format_run, get_usual_module
-from explorer.ui import state
+from explorer.ui import cached, state
 from explorer.ui.components import escape_markdown
 from explorer.ui.names import name_categories
-from explorer.ui.picker import name_photos
+from explorer.ui.picker import name_photos, sort_photos
 from explorer.ui.state import MapStyle
 from explorer.ui.words import HELP
 
@@ -54,10 +54,16 @@ def make_photo_params(workspace: "Workspace", entry: ModuleEntry, photo: "Photo"
 
 def switch_to_photo(workspace: "Workspace", entry: ModuleEntry, photo: "Photo") -> NoReturn:
     """Open a photo on the Photo page, under the module that is chosen in the sidebar."""
-    # Streamlit lets nobody write into the address what a widget of this page is bound to.
-    chosen = make_module_params(workspace, entry)
     params = make_photo_params(workspace, entry, photo)
-    free = {key: value for key, value in params.items() if key not in chosen}
+    # Streamlit lets nobody write into the address what a widget of this page is bound to.
+    needless = list(make_module_params(workspace, entry))
+    if photo.category == entry.category:
+        # The page would take its own defaults out again, and Back would stop in between.
+        needless.append(state.PHOTOS_OF)
+        photos = workspace.dataset.photos_of(photo.category)
+        if photo == sort_photos(photos, cached.load_split(workspace, entry))[0]:
+            needless.append(state.PHOTO)
+    free = {key: value for key, value in params.items() if key not in needless}
     st.switch_page(PAGES_DIR / "photo.py", query_params=free)
 
 
