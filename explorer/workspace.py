@@ -1,5 +1,6 @@
 """The facade: one folder with its data set, classifier and modules; NumPy in and out."""
 
+import os
 from collections import OrderedDict
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
@@ -11,9 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from explorer.attribution.engine import Engine
 from explorer.attribution.explain import DEFAULT_STOP, Explanation, compute_explanation
 from explorer.attribution.rivals import make_grad_cam_draw, make_logit_draw
-from explorer.config import Progress
+from explorer.config import PRECISION_VARIABLE, Progress
 from explorer.data.cub import CubDataset, Photo, load_cub
 from explorer.data.splits import get_held_out
 from explorer.data.transforms import prepare_image
@@ -76,12 +78,13 @@ class Workspace:
     def __init__(self, path: Path, device: str = "cpu") -> None:
         self.path = path.resolve()
         self.device = choose_device(device)
+        self.precision = os.environ.get(PRECISION_VARIABLE, "float32")
         self.settings = load_settings(self.path)
         self._lock = RLock()
         # One lock for all that is loaded when it is first needed: two could wait for each other.
         self._dataset: CubDataset | None = None
         self._held_out: tuple[Photo, ...] | None = None
-        self._classifier: tuple[Backbone, dict[str, Any]] | None = None
+        self._classifier: tuple[Engine, dict[str, Any]] | None = None
         self._modules: OrderedDict[tuple[Path, int], tuple[ExplanationModule, ModuleRecord]]
         self._modules = OrderedDict()
 
@@ -141,13 +144,13 @@ class Workspace:
                 self._held_out = get_held_out(self.dataset, self.settings.held_out)
             return self._held_out
 
-    def _get_classifier(self) -> tuple[Backbone, dict[str, Any]]:
+    def _get_classifier(self) -> tuple[Engine, dict[str, Any]]:
         with self._lock:
             if self._classifier is None:
                 self._classifier = self._load_classifier()
             return self._classifier
 
-    def _load_classifier(self) -> tuple[Backbone, dict[str, Any]]:
+    def _load_classifier(self) -> tuple[Engine, dict[str, Any]]:
         path = self.path / CLASSIFIER_FILE
         if not path.is_file():
             raise WorkspaceError(
@@ -165,11 +168,16 @@ class Workspace:
                 f"The classifier's categories are not those of {self.dataset.root}."
             )
         backbone.layers.to(self.device)
-        return backbone, report
+        return Engine(backbone, self.precision), report
 
     @property
     def backbone(self) -> Backbone:
         """The classifier, loaded when it is first needed and then kept."""
+        return self.engine.backbone
+
+    @property
+    def engine(self) -> Engine:
+        """The classifier, ready to be explained; see `explorer.attribution.engine`."""
         return self._get_classifier()[0]
 
     @property
@@ -330,13 +338,13 @@ class Workspace:
         """Explain the score of the module's category on an RGB image (H, W, 3)."""
         module, record = self.load_module(entry)
         pixels = self.prepare_image(image)
-        return compute_explanation(self.backbone, module, record.category, pixels, stop)
+        return compute_explanation(self.engine, module, record.category, pixels, stop)
 
     def explain_score(
         self, category: str, image: NDArray[np.uint8], stop: str = DEFAULT_STOP
     ) -> NDArray[np.float32]:
         """Draw c-MWP of the classifier's own score (ExcitationBP) on an image: (h, w), >= 0."""
-        draw = make_logit_draw(self.backbone, category, stop)
+        draw = make_logit_draw(self.engine, category, stop)
         heat: NDArray[np.float32] = draw(self.prepare_image(image))[0]
         return heat
 

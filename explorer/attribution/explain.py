@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from explorer.attribution.excitation import contrastive_mwp
-from explorer.nn.backbones import Backbone
+from explorer.attribution.engine import Engine
 from explorer.nn.srae import ExplanationModule
 
 DEFAULT_STOP = "relu1"
@@ -44,7 +43,7 @@ class Explanation:
 
 @torch.inference_mode()
 def compute_explanation(
-    backbone: Backbone,
+    engine: Engine,
     module: ExplanationModule,
     category: str,
     pixels: NDArray[np.float32],
@@ -54,8 +53,8 @@ def compute_explanation(
 
     Parameters
     ----------
-    backbone : Backbone
-        The classifier.
+    engine : Engine
+        The classifier, ready to be explained.
     module : ExplanationModule
         The module of `category`, trained on this classifier.
     category : str
@@ -70,11 +69,10 @@ def compute_explanation(
     c-MWP is taken at each x-feature before its ReLU, with the encoder's last layer as the top
     linear layer of Zhang et al. (2016), section 3.3.
     """
-    images = torch.from_numpy(pixels)[None].to(backbone.device)
-    z, logits = backbone.compute_features(images)
+    backbone, z = engine.backbone, engine.trace(pixels, stop).output
+    logits = backbone.compute_logits(z)
     outputs = module(z)
-    layers = backbone.get_layers_to(module.get_attribution_layers())
-    maps = contrastive_mwp(layers, images, stop=backbone.get_stop(stop))
+    maps = engine.draw(pixels, module.get_attribution_layers(), stop)
     contributions = outputs.x_features[0] * module.v.weight[0]
     return Explanation(
         logits=logits[0].cpu().numpy(),
@@ -82,6 +80,6 @@ def compute_explanation(
         y_bar=float(outputs.y_bar[0]),
         x_features=outputs.x_features[0].cpu().numpy(),
         contributions=contributions.cpu().numpy(),
-        maps=maps[0].cpu().numpy(),
+        maps=maps,
         stop=stop,
     )

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from explorer.attribution.excitation import contrastive_mwp
+from explorer.attribution.engine import Engine
 from explorer.attribution.gradcam import compute_grad_cam
 from explorer.nn.backbones import Backbone
 
@@ -15,20 +15,21 @@ Draw = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """From the pixels of a photo, (3, H, W), normalised, to maps (K, h, w), >= 0."""
 
 
-def make_module_draw(backbone: Backbone, top: Sequence[nn.Module], stop: str) -> Draw:
+def make_module_draw(engine: Engine, top: Sequence[nn.Module], stop: str) -> Draw:
     """Draw c-MWP of every output of `top`, layers on Z that end in a Linear."""
-    return _make_draw(backbone, backbone.get_layers_to(top), None, stop)
+    return lambda pixels: engine.draw(pixels, top, stop)
 
 
-def make_z_draw(backbone: Backbone, dimensions: Sequence[int], stop: str) -> Draw:
+def make_z_draw(engine: Engine, dimensions: Sequence[int], stop: str) -> Draw:
     """Draw c-MWP of single dimensions of Z."""
-    layers = list(backbone.layers)[: backbone.z_stop - 1]
-    return _make_draw(backbone, layers, dimensions, stop)
+    return lambda pixels: engine.draw(pixels, (), stop, dimensions)
 
 
-def make_logit_draw(backbone: Backbone, category: str, stop: str) -> Draw:
+def make_logit_draw(engine: Engine, category: str, stop: str) -> Draw:
     """Draw c-MWP of a category's logit: the paper's ExcitationBP."""
-    return _make_draw(backbone, list(backbone.layers), [backbone.categories.index(category)], stop)
+    backbone = engine.backbone
+    top = list(backbone.layers)[backbone.z_stop :]
+    return lambda pixels: engine.draw(pixels, top, stop, [backbone.categories.index(category)])
 
 
 def make_grad_cam_draw(backbone: Backbone, category: str) -> Draw:
@@ -37,20 +38,6 @@ def make_grad_cam_draw(backbone: Backbone, category: str) -> Draw:
     def draw(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         images = torch.from_numpy(pixels)[None].to(backbone.device)
         maps: NDArray[np.float32] = compute_grad_cam(backbone, images, category)[0].cpu().numpy()
-        return maps
-
-    return draw
-
-
-def _make_draw(
-    backbone: Backbone, layers: Sequence[nn.Module], neurons: Sequence[int] | None, stop: str
-) -> Draw:
-    index = backbone.get_stop(stop)
-
-    def draw(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        images = torch.from_numpy(pixels)[None].to(backbone.device)
-        maps: NDArray[np.float32]
-        maps = contrastive_mwp(layers, images, stop=index, neurons=neurons)[0].cpu().numpy()
         return maps
 
     return draw

@@ -1,34 +1,52 @@
 """The rule by which each kind of layer hands P down: what excitation backprop is made of.
 
-P is (B, K, ...), activations are (B, ...): ``[:, None]`` serves an image's K neurons. The formulas
-are those of Zhang et al. (2016), section 3.2; a is the layer's input clamped at zero.
+The formulas are those of Zhang et al. (2016), section 3.2; a is the layer's input clamped at zero.
+A rule computes a layer's output and says by which steps P comes from there to its input.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.nn.grad import conv2d_input
 
+from explorer.attribution import winograd
+from explorer.attribution.steps import (
+    Average,
+    Convolution,
+    FullyConnected,
+    Reshape,
+    Scale,
+    Step,
+    UnpoolAny,
+    UnpoolPairs,
+    cut_pairs,
+    invert,
+)
 from explorer.config import ExplorerError
+
+T = TypeVar("T")
+
+_ROUGHEST = 16.0  # an activation over its normaliser, up to which Winograd's rounding is harmless
 
 
 class AttributionError(ExplorerError, ValueError):
     """The layers, the images or the settings do not allow a map to be computed."""
 
 
-def invert(normaliser: Tensor) -> Tensor:
-    """Return 1 ⊘ (W⁺a), and 0 where W⁺a is 0 or so small that its inverse might overflow."""
-    limits = torch.finfo(normaliser.dtype)
-    return torch.where(normaliser > limits.tiny / limits.eps, 1 / normaliser, 0)
-
-
 @dataclass(frozen=True, eq=False)
 class PassRule:
-    """P_in = P_out: identity, dropout, a folded batch norm. The base of the other rules."""
+    """P_in = P_out: identity, dropout, a folded batch norm. The base of the other rules.
+
+    Attributes
+    ----------
+    layer : nn.Module
+        Never called, never changed.
+    """
 
     layer: Any
 
@@ -36,9 +54,12 @@ class PassRule:
         """Return the layer's output for activations `x`, (B, ...), signed."""
         return x
 
-    def backward(self, P: Tensor, x: Tensor) -> Tensor:  # noqa: ARG002
-        """Return P at the layer's input, given P at its output, (B, K, ...), and its input `x`."""
-        return P
+    def remember(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> list[Step]:  # noqa: ARG002
+        """List, from the input up, the steps that take P from the output `y` to the input `x`.
+
+        In `dtype` are W⁺, normalisers and P, except above a `Flatten`.
+        """
+        return []
 
 
 class ReluRule(PassRule):
@@ -56,8 +77,8 @@ class FlattenRule(PassRule):
             raise AttributionError("only start_dim=1, end_dim=-1 is supported")
         return x.flatten(1)
 
-    def backward(self, P: Tensor, x: Tensor) -> Tensor:
-        return P.reshape(*P.shape[:2], *x.shape[1:])
+    def remember(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> list[Step]:  # noqa: ARG002
+        return [Reshape(tuple(x.shape[1:]), dtype)]
 
 
 class LinearRule(PassRule):
@@ -68,10 +89,10 @@ class LinearRule(PassRule):
             raise AttributionError("a Flatten must come first")
         return F.linear(x, self.layer.weight, self.layer.bias)
 
-    def backward(self, P: Tensor, x: Tensor) -> Tensor:
+    def remember(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> list[Step]:  # noqa: ARG002
         a = x.clamp(min=0)
-        positive: Tensor = self.layer.weight.clamp(min=0)
-        return a[:, None] * ((P * invert(a @ positive.T)[:, None]) @ positive)
+        # Above, P is in proportion to the activation, and so is zero where that is.
+        return [Scale(a), FullyConnected(a, self.layer.weight, (y > 0).any(0))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,37 +105,137 @@ class ConvRule(PassRule):
     extra: tuple[int, int]  # zeros that "same" adds below and on the right for even kernels
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(self._pad(x), self.weight, self.bias, **self.options)
+        return F.conv2d(self._pad(x), self.kernels.get_signed(), self.bias, **self.options)
 
-    def backward(self, P: Tensor, x: Tensor) -> Tensor:
-        a, positive = self._pad(x.clamp(min=0)), self.weight.clamp(min=0)
-        Q = (P * invert(F.conv2d(a, positive, **self.options))[:, None]).flatten(0, 1)
-        Q = conv2d_input((len(Q), *a.shape[1:]), positive, Q, **self.options)
-        P_in: Tensor = a[:, None] * Q.reshape(*P.shape[:2], *a.shape[1:])
-        return P_in[..., : x.shape[2], : x.shape[3]]
+    def remember(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> list[Step]:
+        a = x.clamp(min=0).to(dtype)
+        padded = self._pad(a)
+        inverse = invert(F.conv2d(padded, self.kernels.get_positive(dtype), **self.options))
+        transpose = self._choose_transpose(padded, y, inverse)
+        return [Scale(a), Convolution(transpose, (x.shape[2], x.shape[3])), Scale(inverse)]
+
+    def _choose_transpose(
+        self, a: Tensor, y: Tensor, inverse: Tensor
+    ) -> Callable[[Tensor], Tensor]:
+        kernels, dtype = self.kernels, a.dtype
+        if not kernels.can_flip:
+            positive = kernels.get_positive(dtype)
+            return partial(_transpose, size=a.shape[1:], weight=positive, options=self.options)
+        is_smooth = winograd.pays(self.weight, a) and (y * inverse).amax() <= _ROUGHEST
+        if is_smooth and kernels.padding == [1, 1]:
+            return partial(winograd.convolve, filters=kernels.get_filters(dtype))
+        return partial(F.conv2d, weight=kernels.get_flipped(dtype), padding=kernels.padding)
+
+    @cached_property
+    def kernels(self) -> "Kernels":
+        """The weights in every form in which they are needed."""
+        return Kernels(self.weight.detach(), self.options)
 
     def _pad(self, x: Tensor) -> Tensor:
         return F.pad(x, (0, self.extra[1], 0, self.extra[0])) if any(self.extra) else x
+
+
+class Kernels:
+    """Weights of a convolution, in the forms and number formats in which they are asked for.
+
+    Each is made once and kept, so that the next photo finds it ready.
+    """
+
+    def __init__(self, weight: Tensor, options: dict[str, Any]) -> None:
+        self._weight, self._options = weight, options
+        self._made: dict[tuple[str, torch.dtype], Any] = {}
+
+    @property
+    def can_flip(self) -> bool:
+        """Whether the transposed convolution is a convolution with the kernel turned around."""
+        options, sides = self._options, self._weight.shape[2:]
+        is_dense = options["groups"] == 1 and _as_pair(options["dilation"]) == (1, 1)
+        padding = _as_pair(options["padding"])
+        fits = all(side > pad for side, pad in zip(sides, padding, strict=True))
+        return is_dense and fits and _as_pair(options["stride"]) == (1, 1)
+
+    @property
+    def padding(self) -> list[int]:
+        """Zeros that the transposed convolution needs around its input, where it `can_flip`."""
+        pads = _as_pair(self._options["padding"])
+        return [side - 1 - pad for side, pad in zip(self._weight.shape[2:], pads, strict=True)]
+
+    def get_signed(self) -> Tensor:
+        """Return W itself, (O, I / groups, h, w)."""
+        return self._get("signed", self._weight.dtype, lambda: _lay_out(self._weight))
+
+    def get_positive(self, dtype: torch.dtype) -> Tensor:
+        """Return W⁺, (O, I / groups, h, w)."""
+        return self._get("positive", dtype, lambda: _lay_out(self._weight.clamp(min=0).to(dtype)))
+
+    def get_flipped(self, dtype: torch.dtype) -> Tensor:
+        """Return W⁺ turned around, (I, O, h, w)."""
+        return self._get("flipped", dtype, lambda: _lay_out(self._flip().to(dtype)))
+
+    def get_filters(self, dtype: torch.dtype) -> tuple[Tensor, ...]:
+        """Return W⁺ turned around, as `winograd.convolve` takes it."""
+        return self._get(
+            "filters",
+            dtype,
+            lambda: tuple(f.to(dtype) for f in winograd.transform_weight(self._flip())),
+        )
+
+    def _flip(self) -> Tensor:
+        return self._weight.clamp(min=0).flip(2, 3).transpose(0, 1)
+
+    def _get(self, form: str, dtype: torch.dtype, make: Callable[[], T]) -> T:
+        if (form, dtype) not in self._made:
+            self._made[form, dtype] = make()
+        made: T = self._made[form, dtype]
+        return made
+
+
+def _as_pair(value: int | Sequence[int]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+def _lay_out(weight: Tensor) -> Tensor:
+    return weight.contiguous(memory_format=torch.channels_last)
+
+
+def _transpose(Q: Tensor, size: torch.Size, weight: Tensor, options: dict[str, Any]) -> Tensor:
+    P_in: Tensor = conv2d_input([len(Q), *size], weight, Q, **options)
+    return P_in
 
 
 class MaxPoolRule(PassRule):
     """P_in = the sum of P_out over the windows that the neuron wins; the first of equals wins."""
 
     def forward(self, x: Tensor) -> Tensor:
+        if self._is_pairs(x):
+            a, b, c, d = cut_pairs(x)
+            return torch.maximum(torch.maximum(a, b), torch.maximum(c, d))
         pooled: Tensor = F.max_pool2d(x, **self._options())
         return pooled
 
-    def backward(self, P: Tensor, x: Tensor) -> Tensor:
-        winners = F.max_pool2d_with_indices(x, **self._options())[1].flatten(2)
-        P = P.flatten(3)
-        # Overlapping windows may choose the same winner, whose shares add up.
-        P_in = P.new_zeros(*P.shape[:3], x.shape[2] * x.shape[3])
-        P_in.scatter_add_(-1, winners[:, None].expand_as(P), P)
-        return P_in.reshape(*P.shape[:3], *x.shape[2:])
+    def remember(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> list[Step]:
+        if not self._is_pairs(x):
+            winners = F.max_pool2d_with_indices(x, **self._options())[1]
+            return [UnpoolAny(winners, (x.shape[2], x.shape[3]))]
+        shares: list[Tensor] = []
+        is_free = torch.ones_like(y, dtype=torch.bool)
+        for place in cut_pairs(x):
+            wins = (place == y) & is_free
+            is_free &= ~wins
+            shares.append(wins.to(dtype))
+        return [UnpoolPairs(tuple(shares))]
 
     def _options(self) -> dict[str, Any]:
         names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
         return {name: getattr(self.layer, name) for name in names}
+
+    def _is_pairs(self, x: Tensor) -> bool:
+        kernel, stride, padding, dilation = (
+            _as_pair(getattr(self.layer, name))
+            for name in ("kernel_size", "stride", "padding", "dilation")
+        )
+        is_even = x.ndim == 4 and x.shape[2] % 2 == x.shape[3] % 2 == 0
+        return is_even and (kernel, stride, padding, dilation) == ((2, 2), (2, 2), (0, 0), (1, 1))
 
 
 class AveragePoolRule(PassRule):
@@ -127,19 +248,20 @@ class AveragePoolRule(PassRule):
         pooled: Tensor = self.layer.forward(x)
         return pooled
 
-    def backward(self, P: Tensor, x: Tensor) -> Tensor:
-        a = x.clamp(min=0)
-        rows, columns = (self._pool_axis(x, P, axis) for axis in (0, 1))
-        Q = P * invert(rows.T @ a @ columns)[:, None]
-        return a[:, None] * (rows @ Q @ columns.T)
+    def remember(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> list[Step]:
+        if isinstance(self.layer, nn.AdaptiveAvgPool2d) and x.shape == y.shape:
+            return []  # windows of one pixel: P stays where it is
+        a = x.clamp(min=0).to(dtype)
+        rows, columns = (self._pool_axis(a, y, axis) for axis in (0, 1))
+        return [Scale(a), Average(rows, columns), Scale(invert(rows.T @ a @ columns))]
 
-    def _pool_axis(self, x: Tensor, P: Tensor, axis: int) -> Tensor:
+    def _pool_axis(self, a: Tensor, y: Tensor, axis: int) -> Tensor:
         """Return the weights of one axis, (inputs, outputs): the unit vectors, pooled."""
-        units = torch.eye(x.shape[2 + axis], dtype=x.dtype, device=x.device)[None]
+        units = torch.eye(a.shape[2 + axis], dtype=a.dtype, device=a.device)[None]
         if isinstance(self.layer, nn.AdaptiveAvgPool2d):
-            return F.adaptive_avg_pool1d(units, P.shape[3 + axis])[0]
+            return F.adaptive_avg_pool1d(units, y.shape[2 + axis])[0]
         settings = (self.layer.kernel_size, self.layer.stride, self.layer.padding)
-        kernel, stride, padding = (s if isinstance(s, int) else s[axis] for s in settings)
+        kernel, stride, padding = (_as_pair(s)[axis] for s in settings)
         return F.avg_pool1d(units, kernel, stride, padding, self.layer.ceil_mode)[0]
 
 

@@ -87,7 +87,7 @@ def prepare_source(
 ) -> Generator[Progress, None, Source]:
     """Make ready what a method needs on a case; modules that are not there yet are trained."""
     workspace, category = case.workspace, case.category
-    backbone, stop = workspace.backbone, settings.stop
+    engine, stop = workspace.engine, settings.stop
     if method.settings is not None:
         entry = yield from _find_or_train(case, method)
         module, _ = workspace.load_module(entry)
@@ -95,15 +95,15 @@ def prepare_source(
     if method.name == "pca":
         z, y_hat, _ = workspace.select_scores(case.features, category, case.split.train)
         probe = PcaProbe(z, y_hat, ModuleSettings().x_features)
-        return _make_module_source(case, probe.to(backbone.device), stop)
+        return _make_module_source(case, probe.to(engine.backbone.device), stop)
     if method.name == "z":
         dimensions = _draw_dimensions(case, settings.z_dimensions)
-        draw = make_z_draw(backbone, dimensions, stop)
+        draw = make_z_draw(engine, dimensions, stop)
         return Source(draw, lambda z, _: np.asarray(z)[:, dimensions], None)
     draw = (
-        make_grad_cam_draw(backbone, category)
+        make_grad_cam_draw(engine.backbone, category)
         if method.name == "grad-cam"
-        else make_logit_draw(backbone, category, stop)
+        else make_logit_draw(engine, category, stop)
     )
     index = case.index
     return Source(draw, lambda _, logits: np.asarray(logits)[:, [index]], np.ones(1))
@@ -111,7 +111,7 @@ def prepare_source(
 
 def _make_module_source(case: Case, module: ExplanationModule | PcaProbe, stop: str) -> Source:
     return Source(
-        make_module_draw(case.workspace.backbone, module.get_attribution_layers(), stop),
+        make_module_draw(case.workspace.engine, module.get_attribution_layers(), stop),
         lambda z, _: apply_module(module, z)[0],
         module.v.weight[0].cpu().numpy(),
         module,

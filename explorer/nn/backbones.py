@@ -1,7 +1,7 @@
 """The classifiers that are explained, behind one interface: photo to Z, Z to logits."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -123,8 +123,10 @@ class Backbone:
             (B, C) float32, signed: the scores before softmax.
         """
         z = self.layers[: self.z_stop](images)
-        return z, self.layers[self.z_stop :](z)
+        return z, self.compute_logits(z)
 
-    def get_layers_to(self, encoder: Sequence[nn.Module]) -> list[nn.Module]:
-        """List the layers from pixels through Z to the top of `encoder`."""
-        return [*list(self.layers)[: self.z_stop], *encoder]
+    @torch.inference_mode()
+    def compute_logits(self, z: Tensor) -> Tensor:
+        """Compute the scores before softmax, (B, C), signed, from Z, (B, S_z)."""
+        logits: Tensor = self.layers[self.z_stop :](z)
+        return logits

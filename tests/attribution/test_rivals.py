@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from explorer.attribution import contrastive_mwp
+from explorer.attribution.engine import Engine
 from explorer.attribution.gradcam import compute_grad_cam
 from explorer.attribution.rivals import (
     make_grad_cam_draw,
@@ -25,18 +26,18 @@ def test_maps_are_those_of_the_right_neurons(small_backbone: Backbone, pixels: n
     stop = small_backbone.stops["pool3"]
     layers = list(small_backbone.layers)
     category = small_backbone.categories[1]
-    logit = make_logit_draw(small_backbone, category, "pool3")(pixels)
+    logit = make_logit_draw(Engine(small_backbone), category, "pool3")(pixels)
     expected = contrastive_mwp(layers, images, stop=stop, neurons=[1])[0].numpy()
     np.testing.assert_array_equal(logit, expected)
 
-    z_maps = make_z_draw(small_backbone, [3, 0], "pool3")(pixels)
+    z_maps = make_z_draw(Engine(small_backbone), [3, 0], "pool3")(pixels)
     to_z = layers[: small_backbone.z_stop - 1]
     assert isinstance(to_z[-1], nn.Linear)
     expected = contrastive_mwp(to_z, images, stop=stop, neurons=[3, 0])[0].numpy()
     np.testing.assert_array_equal(z_maps, expected)
 
     top = [nn.Linear(small_backbone.z_size, 2)]
-    maps = make_module_draw(small_backbone, top, "pool3")(pixels)
+    maps = make_module_draw(Engine(small_backbone), top, "pool3")(pixels)
     assert maps.shape == (2, *expected.shape[1:])
 
 

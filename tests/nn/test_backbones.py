@@ -59,14 +59,6 @@ def test_z_is_the_layer_after_its_relu(small_backbone: Backbone, z_layer: str, l
     torch.testing.assert_close(backbone.layers[: positions[linear] + 2](images), z)
 
 
-def test_layers_to_an_encoder_pass_through_z(small_backbone: Backbone) -> None:
-    encoder = [nn.Linear(512, 3)]
-    layers = small_backbone.get_layers_to(encoder)
-    assert layers[-1] is encoder[0]
-    assert isinstance(layers[-2], nn.ReLU)
-    assert len(layers) == small_backbone.z_stop + 1
-
-
 @pytest.mark.parametrize(
     ("name", "convolutions"), [("vgg11", 8), ("vgg13", 10), ("vgg16", 13), ("vgg19", 16)]
 )

@@ -1,0 +1,227 @@
+import copy
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from explorer.attribution import contrastive_mwp, winograd
+from explorer.attribution import trace as tracing
+from explorer.attribution.engine import Engine
+from explorer.config import ExplorerError
+from explorer.nn.backbones import Backbone
+from explorer.nn.vgg import Architecture
+
+
+class CountConvolutions(TorchDispatchMode):
+    count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += "convolution" in str(func)
+        return func(*args, **(kwargs or {}))
+
+
+def build_backbone() -> Backbone:
+    """A network wide enough for every way in which a convolution is computed, seeded."""
+    with torch.random.fork_rng():
+        torch.manual_seed(11)
+        layers = nn.Sequential(
+            nn.Conv2d(3, 64, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(64, 128, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(128, 128, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(128, 128, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(128, 128, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(6),
+            nn.Flatten(),
+            nn.Linear(128 * 36, 96), nn.ReLU(), nn.Dropout(),
+            nn.Linear(96, 64), nn.ReLU(), nn.Dropout(),
+            nn.Linear(64, 2),
+        ).eval().requires_grad_(False)  # fmt: skip
+    for layer in layers:
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, generator=torch.Generator().manual_seed(2))
+    return Backbone(Architecture("wide", (48, 48)), layers, ("a", "b"))
+
+
+def draw_pixels(seed: int = 0) -> np.ndarray:
+    # Smooth blobs, as photos have them, not noise.
+    coarse = torch.randn((1, 3, 7, 7), generator=torch.Generator().manual_seed(seed))
+    return nn.functional.interpolate(coarse, (48, 48), mode="bicubic")[0].numpy()
+
+
+@pytest.fixture(scope="module")
+def backbone() -> Backbone:
+    return build_backbone()
+
+
+@pytest.fixture(scope="module")
+def top() -> list[nn.Module]:
+    generator = torch.Generator().manual_seed(4)
+    layers = [nn.Linear(96, 32), nn.ReLU(), nn.Linear(32, 5)]
+    for layer in (layers[0], layers[2]):
+        nn.init.kaiming_normal_(layer.weight, generator=generator)
+    return [layer.requires_grad_(False) for layer in layers]
+
+
+@pytest.fixture(scope="module")
+def exact(backbone: Backbone, top: list[nn.Module]) -> Callable[[str], np.ndarray]:
+    layers = copy.deepcopy([*list(backbone.layers)[: backbone.z_stop], *top])
+    images = torch.from_numpy(draw_pixels())[None].double()
+
+    def compute(stop: str) -> np.ndarray:
+        doubles = [layer.double() for layer in layers]
+        maps: Tensor = contrastive_mwp(doubles, images, stop=backbone.get_stop(stop))
+        return maps[0].numpy()
+
+    return compute
+
+
+@pytest.mark.parametrize("stop", ["relu1", "pool1", "pool2"])
+def test_float32_is_exact_to_rounding(
+    backbone: Backbone, top: list[nn.Module], exact: Callable, stop: str
+) -> None:
+    maps = Engine(backbone).draw(draw_pixels(), top, stop)
+    expected = exact(stop)
+    assert maps.dtype == np.float32
+    assert maps.shape == expected.shape
+    assert np.linalg.norm(maps - expected) <= 1e-5 * np.linalg.norm(expected)
+
+
+@pytest.mark.parametrize("stop", ["relu1", "pool1"])
+def test_bfloat16_correlates_with_the_exact_maps(
+    backbone: Backbone, top: list[nn.Module], exact: Callable, stop: str
+) -> None:
+    maps = Engine(backbone, "bfloat16").draw(draw_pixels(), top, stop)
+    expected = exact(stop)
+    assert maps.dtype == np.float32
+    assert not np.allclose(maps, expected, rtol=1e-4)  # it is another precision indeed
+    for found, right in zip(maps, expected, strict=True):
+        assert np.corrcoef(found.ravel(), right.ravel())[0, 1] >= 0.999
+
+
+def test_scores_do_not_depend_on_the_precision(backbone: Backbone) -> None:
+    z = [
+        Engine(backbone, name).trace(draw_pixels(), "relu1").output
+        for name in ("float32", "bfloat16")
+    ]
+    assert torch.equal(*z)
+
+
+def test_unknown_precisions_are_refused(backbone: Backbone) -> None:
+    with pytest.raises(ExplorerError, match=r"'int8'.*float32, bfloat16"):
+        Engine(backbone, "int8")
+
+
+def test_a_further_category_costs_no_pass_up(backbone: Backbone, top: list[nn.Module]) -> None:
+    engine, other = Engine(backbone), [nn.Linear(96, 5).requires_grad_(False)]
+    engine.draw(draw_pixels(), top, "relu1")
+    with CountConvolutions() as second:
+        maps = engine.draw(draw_pixels(), other, "relu1")
+    # Four convolutions lie above the first ReLU. Down they go in pieces of at most five neurons,
+    # six products each where it is Winograd's; up they would go all five, and four normalisers.
+    fresh = Engine(backbone)
+    with CountConvolutions() as first:
+        expected = fresh.draw(draw_pixels(), other, "relu1")
+    assert first.count == second.count + 5 + 4
+    np.testing.assert_array_equal(maps, expected)
+
+
+def test_winograd_is_used_and_given_up_beside_large_shares(
+    backbone: Backbone, top: list[nn.Module], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+    convolve = winograd.convolve
+    monkeypatch.setattr(
+        winograd, "convolve", lambda x, filters: calls.append(1) or convolve(x, filters)
+    )
+    Engine(backbone).draw(draw_pixels(), top, "relu1")
+    used = len(calls)
+    assert used > 0
+    # A bias lets neurons fire whose normaliser is next to nothing.
+    biased = build_backbone()
+    for layer in biased.layers:
+        if isinstance(layer, nn.Conv2d):
+            layer.weight.mul_(1e-3)
+            layer.bias.fill_(1)
+    calls.clear()
+    maps = Engine(biased).draw(draw_pixels(), top, "relu1")
+    assert not calls
+    assert np.isfinite(maps).all()
+
+
+def test_pieces_make_no_difference(
+    backbone: Backbone, top: list[nn.Module], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Engine(backbone).draw(draw_pixels(), top, "relu1")
+    monkeypatch.setattr(tracing, "_BYTES_AT_ONCE", {"cpu": 1})
+    pieces = Engine(backbone).draw(draw_pixels(), top, "relu1")
+    np.testing.assert_allclose(pieces, whole, rtol=1e-5, atol=1e-9)
+
+
+def test_a_batch_is_drawn_in_pieces(
+    backbone: Backbone, top: list[nn.Module], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers = [*list(backbone.layers)[: backbone.z_stop], *top]
+    images = torch.stack([torch.from_numpy(draw_pixels(seed)) for seed in range(5)])
+    sizes: list[int] = []
+    begin = tracing.begin
+    monkeypatch.setattr(
+        "explorer.attribution.excitation.begin", lambda x: sizes.append(len(x)) or begin(x)
+    )
+    whole = contrastive_mwp(layers, images, stop=2)
+    assert sizes == [1, 4]
+    sizes.clear()
+    monkeypatch.setattr("explorer.attribution.excitation.BYTES_OF_TRACES", 1)
+    single = contrastive_mwp(layers, images, stop=2)
+    assert sizes == [1] * 5
+    torch.testing.assert_close(whole, single, rtol=1e-4, atol=1e-9)
+
+
+def test_traces_of_few_photos_are_kept(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(backbone)
+    first = engine.trace(draw_pixels(0), "relu1")
+    assert engine.trace(draw_pixels(0).copy(), "relu1") is first
+    assert engine.trace(draw_pixels(0), "pool1") is not first
+    monkeypatch.setattr("explorer.attribution.engine.BYTES_OF_TRACES", 2 * first.nbytes)
+    for seed in range(1, 4):
+        engine.trace(draw_pixels(seed), "relu1")
+    assert sum(trace.nbytes for trace in engine._traces.values()) <= 2 * first.nbytes
+    assert engine.trace(draw_pixels(0), "relu1") is not first
+
+
+def test_dimensions_of_z_are_drawn_from_the_same_trace(backbone: Backbone) -> None:
+    images = torch.from_numpy(draw_pixels())[None]
+    to_z = list(backbone.layers)[: backbone.z_stop - 1]
+    expected = contrastive_mwp(to_z, images, stop=2, neurons=[7, 3])[0].numpy()
+    engine = Engine(backbone)
+    np.testing.assert_allclose(engine.draw(draw_pixels(), (), "relu1", [7, 3]), expected, rtol=1e-5)
+
+
+def test_threads_share_an_engine(backbone: Backbone, top: list[nn.Module]) -> None:
+    engine, photos = Engine(backbone), [draw_pixels(seed % 3) for seed in range(12)]
+    alone = [Engine(backbone).draw(photo, top, "pool1") for photo in photos[:3]]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda photo: engine.draw(photo, top, "pool1"), photos))
+    for index, maps in enumerate(together):
+        np.testing.assert_array_equal(maps, alone[index % 3])
+
+
+def test_rounding_of_the_top_does_not_outlive_the_map() -> None:
+    # Weights all alike but for a trace of noise: P⁺ and P⁻ are nearly the same further down, and
+    # what is left of their difference is small beside what float32 would leave of its sum.
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layers: list[nn.Module] = [nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Flatten()]
+        layers += [nn.Linear(400, 400), nn.ReLU(), nn.Linear(400, 400), nn.ReLU()]
+        layers += [nn.Linear(400, 3)]
+        for layer in layers:
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                layer.weight.data = 1 + 0.05 * torch.randn_like(layer.weight)
+        layers[-1].weight.data = torch.randn(3, 400)
+        images = torch.rand(1, 1, 10, 10)
+    maps = contrastive_mwp(layers, images)
+    exact = contrastive_mwp([copy.deepcopy(layer).double() for layer in layers], images.double())
+    assert (maps - exact).norm() <= 1e-4 * exact.norm()
