@@ -1,40 +1,209 @@
 """Times c-MWP: five maps of one photo through VGG19 and an encoder, against TorchRay.
 
-Both sides run in turn, in this process, on the same photo and weights; see docs/performance.md.
+All sides run in turn, in this process, on the same photo and weights; see docs/performance.md.
 TorchRay comes with ``pip install -r benchmarks/requirements.txt``.
 """
 
 import argparse
 import copy
+import itertools
 import platform
 import resource
 import statistics
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
 
 import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
-from torchray.attribution.excitation_backprop import contrastive_excitation_backprop
 
-from explorer.attribution import contrastive_mwp
 from explorer.attribution.engine import Engine
 from explorer.attribution.steps import UnpoolPairs
 from explorer.attribution.trace import Trace, begin, read_layers
-from explorer.data.painted.bird import BirdSettings, paint_bird
+from explorer.config import DEMO_WORKSPACE
+from explorer.data.cub import load_cub
 from explorer.nn.backbones import Backbone
+from explorer.nn.torchvision_guard import import_torchvision
 from explorer.nn.vgg import build_network, flatten_network, get_architecture
+from explorer.training.features import load_input
 
 STOP = "relu1"
 WIDTHS = (4096, 800, 100, 5)
+PASSES = 7  # up, over the normalisers, and five times down
 
 
-def build_encoder(seed: int) -> list[nn.Module]:
-    """Stack 4096-800-100-5, up to the last Linear, as the paper's code has it; random weights."""
-    torch.manual_seed(seed)
+@dataclass
+class Side:
+    """One way of drawing the maps, what it drew of each photo, and the seconds it took."""
+
+    name: str
+    draw: Callable[[Tensor], Tensor]
+    seconds: list[float] = field(default_factory=list)
+    maps: list[Tensor] = field(default_factory=list)
+
+    def time(self, images: Tensor) -> None:
+        start = time.perf_counter()
+        self.maps.append(self.draw(images))
+        self.seconds.append(time.perf_counter() - start)
+
+
+def build_encoder() -> list[nn.Module]:
+    """Stack 4096-800-100-5 with ReLUs between, up to the last Linear; random weights."""
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(WIDTHS, WIDTHS[1:], strict=False):
+    for inputs, outputs in itertools.pairwise(WIDTHS):
         layers += [nn.Linear(inputs, outputs).requires_grad_(False), nn.ReLU()]
     return layers[:-1]
+
+
+def draw_with_torchray(model: nn.Sequential) -> Callable[[Tensor], Tensor]:
+    import_torchvision()  # which TorchRay imports in a way that fails beside a torch for processors
+    from torchray.attribution import excitation_backprop as torchray  # noqa: PLC0415
+
+    stop, contrast = "1", str(len(model) - 2)  # the first ReLU; the input of the last Linear
+
+    def draw(images: Tensor) -> Tensor:
+        maps = [
+            torchray.contrastive_excitation_backprop(
+                model, images, torch.tensor([neuron]), stop, contrast
+            )
+            for neuron in range(WIDTHS[-1])
+        ]
+        return torch.cat(maps, 1)[0]
+
+    return draw
+
+
+def draw_with_engine(engine: Engine, encoder: list[nn.Module]) -> Callable[[Tensor], Tensor]:
+    def draw(images: Tensor) -> Tensor:
+        engine._traces.clear()  # what is kept of the photo from the last time would be no match
+        return torch.from_numpy(engine.draw(images[0].numpy(), encoder, STOP))
+
+    return draw
+
+
+def time_convolutions(layers: Sequence[nn.Module], images: Tensor) -> float:
+    """Return the seconds of one pass over all convolutions, and nothing else."""
+    x, seconds = images.contiguous(memory_format=torch.channels_last), 0.0
+    for layer in layers:
+        if isinstance(layer, nn.Conv2d):
+            weight = layer.weight.contiguous(memory_format=torch.channels_last)
+            times = []
+            for _ in range(3):
+                start = time.perf_counter()
+                y = F.conv2d(x, weight, layer.bias, padding=1)
+                times.append(time.perf_counter() - start)
+            seconds += min(times)
+            x = y
+        elif isinstance(layer, nn.ReLU | nn.MaxPool2d) and x.ndim == 4:
+            x = layer(x)
+    return seconds
+
+
+def compute_error(maps: Tensor, exact: Tensor) -> float:
+    return float((maps.double() - exact).norm() / exact.norm())
+
+
+def compute_correlation(maps: Tensor, exact: Tensor) -> float:
+    pairs = zip(maps.double().flatten(1), exact.flatten(1), strict=True)
+    return min(float(np.corrcoef(found, right)[0, 1]) for found, right in pairs)
+
+
+def take_winners(trace: Trace, exact: Trace) -> tuple[Trace, int]:
+    """Return a trace with the pools of an exact one, and how many windows had another winner."""
+    steps, differ = [], 0
+    for own, other in zip(trace.steps, exact.steps, strict=True):
+        step = own
+        if isinstance(own, UnpoolPairs) and isinstance(other, UnpoolPairs):
+            pairs = list(zip(own.shares, other.shares, strict=True))
+            differ += sum(int(((a == 0) & (b > 0)).sum()) for a, b in pairs)
+            step = UnpoolPairs(tuple(b.to(a.dtype) for a, b in pairs))
+        steps.append(step)
+    return Trace(trace.output, tuple(steps)), differ
+
+
+@torch.no_grad()
+def compare(photos: int, repeats: int, seed: int) -> None:
+    torch.manual_seed(seed)
+    architecture = get_architecture("vgg19")
+    layers = flatten_network(build_network("vgg19", 200, batch_norm=False))
+    backbone = Backbone(architecture, layers, tuple(map(str, range(200))))
+    encoder = build_encoder()
+    model = nn.Sequential(*list(layers)[: backbone.z_stop], *encoder).eval()
+    engines = [Engine(backbone, precision) for precision in ("float32", "bfloat16")]
+    sides = [Side("TorchRay, one call a neuron", draw_with_torchray(model))]
+    sides += [Side(engine.precision, draw_with_engine(engine, encoder)) for engine in engines]
+
+    dataset = load_cub(DEMO_WORKSPACE / "birds")
+    step = len(dataset.photos) // photos
+    images = [
+        torch.from_numpy(load_input(photo, architecture))[None]
+        for photo in dataset.photos[: step * photos : step]
+    ]
+    for side in sides:  # weights are prepared, memory is found
+        with torch.enable_grad():
+            side.draw(images[0])
+    for _ in range(repeats):
+        for image in images:
+            for side in sides:
+                with torch.enable_grad():
+                    side.time(image)
+
+    base = statistics.median(sides[0].seconds)
+    print(f"\n{'':30}{'seconds':>9}{'ratio':>8}")
+    for side in sides:
+        middle = statistics.median(side.seconds)
+        print(f"{side.name:30}{middle:9.3f}{base / middle:8.2f}")
+    for engine in engines:
+        times = []
+        for image in images * repeats:
+            engine.trace(image[0].numpy(), STOP)
+            start = time.perf_counter()
+            engine.draw(image[0].numpy(), encoder, STOP)
+            times.append(time.perf_counter() - start)
+        middle = statistics.median(times)
+        print(f"{engine.precision + ', a further category':30}{middle:9.3f}{base / middle:8.2f}")
+    floor = PASSES * statistics.median(time_convolutions(layers, images[0]) for _ in range(3))
+    print(f"{f'floor: {PASSES} plain passes':30}{floor:9.3f}{base / floor:8.2f}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"peak memory of the process, TorchRay's included: {peak:.0f} MiB")
+
+    doubles = [copy.deepcopy(layer).double() for layer in model]
+    below = read_layers(doubles[: backbone.z_stop], images[0].double())
+    above = read_layers(doubles[backbone.z_stop :], images[0].double())
+    print("\nagainst float64 maps: relative error (norm) and least correlation of five maps")
+    print(f"{'photo':6}" + "".join(f"{side.name.split(',')[0]:>24}" for side in sides), end="")
+    print(f"{'windows won otherwise':>24}{'float32, those set right':>27}")
+    for index, image in enumerate(images):
+        exact_trace = begin(image.double()).follow(below, stop=2)
+        exact = exact_trace.follow(above).draw()[0]
+        cells = [
+            f"{compute_error(side.maps[index], exact):.1e} "
+            f"{compute_correlation(side.maps[index], exact):.6f}"
+            for side in sides
+        ]
+        trace, differ = take_winners(engines[0].trace(image[0].numpy(), STOP), exact_trace)
+        mended = trace.follow(read_layers(encoder, trace.output)).draw()[0]
+        print(f"{index:<6}" + "".join(f"{cell:>24}" for cell in cells), end="")
+        print(f"{differ:>24}{compute_error(mended, exact):>27.1e}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--photos", type=int, default=3, help="how many painted birds")
+    parser.add_argument("--repeats", type=int, default=3, help="times each is drawn by each side")
+    parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
+    parser.add_argument("--seed", type=int, default=0, help="of the random weights")
+    options = parser.parse_args()
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads,")
+    print(f"torch {version('torch')}, torchray {version('torchray')}, Python", end=" ")
+    print(platform.python_version())
+    compare(options.photos, options.repeats, options.seed)
+
+
+if __name__ == "__main__":
+    main()

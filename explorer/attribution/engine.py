@@ -22,7 +22,7 @@ from explorer.nn.backbones import Backbone
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 """Of normalisers and P between the pixels and Z. The forward pass, and with it scores, x-features
-and the winners of max pooling, is in float32 either way, all above Z in float64."""
+and the winners of max pooling, is in float32 either way; sums above Z are formed in float64."""
 
 
 class Engine:

@@ -54,12 +54,21 @@ class PassRule:
         """Return the layer's output for activations `x`, (B, ...), signed."""
         return x
 
+    def forward_fast(self, x: Tensor) -> Tensor:
+        """Return the same, rounded a little more coarsely where that is faster."""
+        return self.forward(x)
+
     def remember(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> list[Step]:  # noqa: ARG002
         """List, from the input up, the steps that take P from the output `y` to the input `x`.
 
         In `dtype` are W⁺, normalisers and P, except above a `Flatten`.
         """
         return []
+
+    def pass_up(self, x: Tensor, dtype: torch.dtype, *, is_fast: bool) -> tuple[Tensor, list[Step]]:
+        """Return the output for `x`, and the steps down from it; see `forward` and `remember`."""
+        y = self.forward_fast(x) if is_fast else self.forward(x)
+        return y, self.remember(x, y, dtype)
 
 
 class ReluRule(PassRule):
@@ -106,6 +115,13 @@ class ConvRule(PassRule):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.conv2d(self._pad(x), self.kernels.get_signed(), self.bias, **self.options)
+
+    def forward_fast(self, x: Tensor) -> Tensor:
+        kernels = self.kernels
+        if not (kernels.can_flip and kernels.padding == [1, 1] and winograd.pays(self.weight, x)):
+            return self.forward(x)
+        y = winograd.convolve(x, kernels.get_signed_filters())
+        return y if self.bias is None else y.add_(self.bias[:, None, None])
 
     def remember(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> list[Step]:
         a = x.clamp(min=0).to(dtype)
@@ -164,6 +180,11 @@ class Kernels:
         """Return W itself, (O, I / groups, h, w)."""
         return self._get("signed", self._weight.dtype, lambda: _lay_out(self._weight))
 
+    def get_signed_filters(self) -> tuple[Tensor, ...]:
+        """Return W itself, as `winograd.convolve` takes it."""
+        dtype = self._weight.dtype
+        return self._get("filters of W", dtype, lambda: winograd.transform_weight(self._weight))
+
     def get_positive(self, dtype: torch.dtype) -> Tensor:
         """Return W⁺, (O, I / groups, h, w)."""
         return self._get("positive", dtype, lambda: _lay_out(self._weight.clamp(min=0).to(dtype)))
@@ -175,7 +196,7 @@ class Kernels:
     def get_filters(self, dtype: torch.dtype) -> tuple[Tensor, ...]:
         """Return W⁺ turned around, as `winograd.convolve` takes it."""
         return self._get(
-            "filters",
+            "filters of W⁺",
             dtype,
             lambda: tuple(f.to(dtype) for f in winograd.transform_weight(self._flip())),
         )

@@ -132,7 +132,8 @@ class Convolution(Step):
 
     def __call__(self, P: Tensor) -> Tensor:
         down = self.transpose(P.flatten(0, 1))
-        P_in: Tensor = down[..., : self.size[0], : self.size[1]].unflatten(0, P.shape[:2])
+        height, width = self.size
+        P_in: Tensor = down[..., :height, :width].unflatten(0, P.shape[:2])
         return P_in
 
 
@@ -179,9 +180,10 @@ class UnpoolPairs(Unpool):
         return UnpoolPairs(tuple(share.mul_(above.factor) for share in self.shares))
 
 
-def cut_pairs(maps: Tensor) -> tuple[Tensor, ...]:
+def cut_pairs(maps: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return the four places of every 2 × 2 window of (..., h, w), row by row, as views."""
-    top, bottom = maps[..., ::2, :], maps[..., 1::2, :]
+    top: Tensor = maps[..., ::2, :]
+    bottom: Tensor = maps[..., 1::2, :]
     return top[..., ::2], top[..., 1::2], bottom[..., ::2], bottom[..., 1::2]
 
 
@@ -219,9 +221,8 @@ class Branches(Step):
     ways: tuple[tuple[Step, ...], ...]  # each from its input up
 
     def __call__(self, P: Tensor) -> Tensor:
-        first, *others = self.ways
-        total = descend(P.clone(), first)
-        for way in others:
+        total = descend(P.clone(), self.ways[0])
+        for way in self.ways[1:]:
             total = total + descend(P.clone(), way)
         return total
 

@@ -19,7 +19,8 @@ from explorer.attribution.rules import (
     fold_batch_norm,
     read_layer,
 )
-from explorer.attribution.steps import FullyConnected, Step
+from explorer.attribution.steps import Branches, FullyConnected, Scale, Step, invert
+from explorer.nn.residual import Residual
 
 BYTES_OF_TRACES = 2**28
 """What the traces of several photos may take together, in bytes; a single one may take more."""
@@ -66,11 +67,12 @@ class Trace:
         for i, rule in enumerate(rules):
             if i == stop and not steps and x.ndim != 4:
                 raise AttributionError(f"stop={stop}: its layer's input has no height and width.")
-            y = _apply(rule, x, i, is_own=i > 0 and isinstance(rules[i - 1], ConvRule))
-            if i >= stop:
-                for step in rule.remember(x, y, dtype or x.dtype):
-                    _add(steps, step)
-            x = y
+            if i > 0 and isinstance(rules[i - 1], ConvRule) and isinstance(rule, ReluRule):
+                F.relu_(x)  # nobody else sees what a convolution has just put out
+                continue
+            x, taken = _pass_up(rule, x, i, dtype, is_kept=i >= stop)
+            for step in taken:
+                _add(steps, step)
         return Trace(x, tuple(steps))
 
     def draw(self, neurons: Sequence[int] | None = None, *, contrastive: bool = True) -> Tensor:
@@ -132,15 +134,47 @@ def _count_bytes(step: Step) -> int:
     )
 
 
-def _apply(rule: PassRule, x: Tensor, i: int, *, is_own: bool) -> Tensor:
+def _pass_up(
+    rule: PassRule, x: Tensor, i: int, dtype: torch.dtype | None, *, is_kept: bool
+) -> tuple[Tensor, list[Step]]:
+    is_fast = dtype == torch.bfloat16
     try:
-        # Nobody else sees what a convolution has just put out.
-        return F.relu_(x) if is_own and isinstance(rule, ReluRule) else rule.forward(x)
+        if is_kept:
+            return rule.pass_up(x, dtype or x.dtype, is_fast=is_fast)
+        return rule.forward_fast(x) if is_fast else rule.forward(x), []
     except torch.OutOfMemoryError:
         raise
     except (AttributionError, RuntimeError, ValueError) as error:
         name = f"Layer {i}, {rule.layer}"
         raise AttributionError(f"{name}, cannot take {tuple(x.shape)}: {error}.") from error
+
+
+@dataclass(frozen=True, eq=False)
+class ResidualRule(PassRule):
+    """P_in = the sum over the ways of what each hands down of its share, yᵢ⁺ ⊘ Σ y⁺, of P_out.
+
+    The sum is a linear layer whose weights are all one. A way that puts out something negative
+    has no part in it there, as no input of any other layer would.
+    """
+
+    ways: tuple[list[PassRule], ...]
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, *others = (Trace(x, ()).follow(way, stop=len(way)).output for way in self.ways)
+        return sum(others, first)
+
+    def pass_up(self, x: Tensor, dtype: torch.dtype, *, is_fast: bool) -> tuple[Tensor, list[Step]]:
+        kind = torch.bfloat16 if is_fast else dtype
+        traces = [Trace(x, ()).follow(way, dtype=kind) for way in self.ways]
+        shares = [trace.output.clamp(min=0).to(dtype) for trace in traces]
+        inverse = invert(sum(shares[1:], shares[0]))
+        ways = []
+        for trace, share in zip(traces, shares, strict=True):
+            steps = list(trace.steps)
+            _add(steps, Scale(share.mul_(inverse)))
+            ways.append(tuple(steps))
+        outputs = [trace.output for trace in traces]
+        return sum(outputs[1:], outputs[0]), [Branches(tuple(ways))]
 
 
 def read_layers(layers: Iterable[nn.Module], x: Tensor) -> list[PassRule]:
@@ -154,10 +188,15 @@ def read_layers(layers: Iterable[nn.Module], x: Tensor) -> list[PassRule]:
     rules: list[PassRule] = []
     for i, layer in enumerate(layers):
         try:
-            _check_parameters(layer, x)
+            if not isinstance(layer, Residual):
+                _check_parameters(layer, x)
             if isinstance(layer, nn.BatchNorm2d):
                 folded = fold_batch_norm(rules[-1] if rules else None, layer)
                 rules[-1:] = [folded, PassRule(layer)]
+            elif isinstance(layer, Residual):
+                rules.append(
+                    ResidualRule(layer, tuple(read_layers(way, x) for way in layer.list_ways()))
+                )
             else:
                 rules.append(read_layer(layer))
         except AttributionError as error:
