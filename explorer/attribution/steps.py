@@ -120,7 +120,8 @@ class FullyConnected(Step):
         active = self.is_active.nonzero()[:, 0]
         if self.weight.device.type != "cpu":
             return (active,)
-        return active.split(max(1, _WEIGHTS_IN_CACHE // self.weight.shape[1]))
+        rows: tuple[Tensor, ...] = active.split(max(1, _WEIGHTS_IN_CACHE // self.weight.shape[1]))
+        return rows
 
 
 @dataclass(frozen=True, eq=False)
