@@ -35,7 +35,7 @@ def maps(
     drawn = follow(draw_maps(opened, entries, layer))
     console.print(
         f"{_count(len(entries), 'module')}, layer {layer}: {_count(drawn.drawn, 'photo')} drawn, "
-        f"{drawn.kept:,} there already; {drawn.size / 1e6:,.1f} MB.",
+        f"{drawn.kept:,} there already; {drawn.size / 1e6:,.2f} MB.",
         highlight=False,
     )
 
