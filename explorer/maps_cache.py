@@ -227,12 +227,11 @@ def load_maps(
     """
     if photo.category != entry.category:
         return None
-    ids = [other.image_id for other in workspace.dataset.photos_of(entry.category)]
     try:
         rows = np.load(entry.get_maps_path(stop), mmap_mode="r")
-        place = ids.index(photo.image_id)
+        place = workspace.dataset.get_place(photo)
         record = np.array(rows[place : place + 1]).reshape(())
         is_current = _is_current(record, photo, compute_key(workspace, entry, stop))
-    except (OSError, ValueError, EOFError, IndexError):
+    except (OSError, ValueError, EOFError, LookupError):
         return None
     return CachedMaps(record, stop) if is_current else None
