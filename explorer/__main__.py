@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from explorer.cli.classifier import finetune, new
 from explorer.cli.fetch import fetch
+from explorer.cli.maps import maps
 from explorer.cli.options import Device, WorkspacePath, choose_categories, parse_numbers
 from explorer.cli.reporting import console, follow, print_modules
 from explorer.cli.sweep import sweep
@@ -34,6 +35,7 @@ app.command()(fetch)
 app.command()(new)
 app.command()(finetune)
 app.command()(sweep)
+app.command()(maps)
 
 
 @app.command()

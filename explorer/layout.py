@@ -18,6 +18,7 @@ FEATURES_FOLDER = "features"
 MODULES_FOLDER = "modules"
 MODULE_FILE = "module.safetensors"
 METRICS_FILE = "metrics.json"
+MAPS_FOLDER = "maps"
 RESULTS_FOLDER = "results"
 RESULTS_NAME = "results"
 SANITY_FOLDER = "sanity"
@@ -81,6 +82,10 @@ class ModuleEntry:
     def metrics_path(self) -> Path:
         """Where its measurements are kept."""
         return self.path.with_name(METRICS_FILE)
+
+    def get_maps_path(self, stop: str) -> Path:
+        """Name the file that keeps its maps at a layer; see `explorer.maps_cache`."""
+        return self.path.with_name(MAPS_FOLDER) / f"{stop}.npy"
 
 
 def name_run(*settings: Any) -> str:

@@ -17,7 +17,7 @@ from explorer.nn.checkpoint import (
 )
 from explorer.nn.srae import ModuleSettings
 from explorer.training.features import Features
-from explorer.training.groups import choose_group_size, make_groups
+from explorer.training.groups import DEVICE_Z_BUDGET, choose_group_size, make_groups
 from explorer.training.rows import CategoryPhotos, hold_out_validation
 from explorer.training.settings import TrainingSettings
 from explorer.training.trainer import Outcome, count_epochs, train_group
@@ -59,9 +59,11 @@ def train_modules(
     names = tuple(dict.fromkeys(map(workspace.dataset.find_category, categories)))
     features = yield from workspace.compute_features()
     cases, reasons = _prepare_cases(workspace, features, names, settings)
-    z = features.copy_z(workspace.device)
+    z = features.share_z(workspace.device, DEVICE_Z_BUDGET)
     most = max((len(case.split.train) for case in cases), default=0)
-    size = group_size or choose_group_size(z.shape[1], module_settings, settings, most, z.device)
+    size = group_size or choose_group_size(
+        z.shape[1], module_settings, settings, most, workspace.device
+    )
     epochs = count_epochs(module_settings, settings)
     done, total = 0, epochs * len(cases)
     run = name_run(module_settings, settings)

@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 
 from explorer.analysis.faithfulness import compute_contributions
 from explorer.layout import ModuleEntry
-from explorer.nn.srae import apply_module
+from explorer.nn.srae import ExplanationModule, apply_module
 from explorer.training.features import Features
 from explorer.workspace import Workspace
+
+_ROWS_AT_ONCE = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +56,7 @@ def score_photos(workspace: Workspace, entry: ModuleEntry, features: Features) -
         From `Workspace.compute_features`.
     """
     module, _ = workspace.load_module(entry)
-    x_features, y_bar = apply_module(module, features.z)
+    x_features, y_bar = _apply_in_parts(module, features.z)
     index = workspace.dataset.categories.index(entry.category)
     positives = [photo.image_id for photo in workspace.dataset.photos_of(entry.category)]
     return ModuleScores(
@@ -66,3 +68,13 @@ def score_photos(workspace: Workspace, entry: ModuleEntry, features: Features) -
         is_positive=np.isin(features.image_ids, positives),
         logits=np.array(features.logits),
     )
+
+
+def _apply_in_parts(
+    module: ExplanationModule, z: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Compute x-features (M, K) and ȳ (M,), with a bounded part of Z in memory at a time."""
+    starts = range(0, len(z), _ROWS_AT_ONCE)
+    parts = [apply_module(module, z[start : start + _ROWS_AT_ONCE]) for start in starts]
+    x_features, y_bar = (np.concatenate(values) for values in zip(*parts, strict=True))
+    return x_features, y_bar

@@ -34,6 +34,7 @@ from explorer.layout import (
     save_settings,
     write_json,
 )
+from explorer.maps_cache import CachedMaps, load_maps
 from explorer.measures import MEASURED, measure_classifier, measure_module
 from explorer.module_training import find_module, train_modules
 from explorer.nn.backbones import Backbone, check_z_layer
@@ -339,6 +340,10 @@ class Workspace:
         module, record = self.load_module(entry)
         pixels = self.prepare_image(image)
         return compute_explanation(self.engine, module, record.category, pixels, stop)
+
+    def load_maps(self, entry: ModuleEntry, photo: Photo, stop: str) -> CachedMaps | None:
+        """Read a photo's explanation from the cache; None where there is none that is current."""
+        return load_maps(self, entry, photo, stop)
 
     def explain_score(
         self, category: str, image: NDArray[np.uint8], stop: str = DEFAULT_STOP

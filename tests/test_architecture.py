@@ -31,9 +31,12 @@ ALLOWED: dict[str, set[str]] = {
     "render": {"config"},
     "parts": {"analysis", "data"},
     "module_training": BASE | {"data", "nn", "training", "workspace"},
+    "maps_cache": BASE | {"data", "attribution", "workspace"},
+    "map_drawing": BASE | {"data", "attribution", "maps_cache", "workspace"},
     "workspace": BASE
     | ARRAYS
-    | {"data", "nn", "attribution", "training", "parts", "measures", "module_training"},
+    | {"data", "nn", "attribution", "training", "parts", "measures", "module_training"}
+    | {"maps_cache"},
     "measures": BASE | ARRAYS | {"data", "nn", "attribution", "workspace"},
     "scores": BASE | ARRAYS | {"data", "nn", "training", "workspace"},
     "notes": BASE,
@@ -46,7 +49,9 @@ ALLOWED: dict[str, set[str]] = {
     | {"data", "nn", "attribution", "training", "parts", "workspace", "methods"},
     "sweep": BASE | {"nn", "training", "workspace", "methods", "module_training"},
     "sweep_ray": {"config", "sweep", "workspace"},
-    "cli": BASE | {"data", "nn", "training", "workspace", "methods", "sweep", "sweep_ray"},
+    "cli": BASE
+    | {"data", "nn", "attribution", "training", "workspace", "methods", "sweep", "sweep_ray"}
+    | {"map_drawing"},
     "__main__": BASE
     | ARRAYS
     | {"data", "nn", "attribution", "training", "workspace", "demo", "methods", "evaluation"}

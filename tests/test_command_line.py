@@ -364,6 +364,23 @@ def test_sweep_trains_every_combination(call: Call, own_workspace: Path) -> None
     }
 
 
+def test_maps_are_drawn_once(call: Call, own_workspace: Path) -> None:
+    arguments = ("maps", own_workspace, "--category", "ember capped finch", "--layer", "pool3")
+    first = call(*arguments, "--device", "cpu")
+    assert first.status == 0, first.err
+    assert "Drawing heatmaps for the pages: 6/6" in first.out
+    assert "1 module, layer pool3: 6 photos drawn, 0 there already; 0.02 MB." in first.out
+    (cache,) = own_workspace.glob("modules/*/*/maps/*.npy")
+    assert cache.name == "pool3.npy"
+    assert "0 photos drawn, 6 there already" in call("maps", own_workspace, *arguments[2:]).out
+
+
+def test_maps_refuse_what_is_not_there(call: Call, own_workspace: Path) -> None:
+    check_refusal(call("maps", own_workspace), "--all")
+    check_refusal(call("maps", own_workspace, "--category", "moonbar warbler"), "train")
+    check_refusal(call("maps", own_workspace, "--all", "--layer", "pool9"), "relu1")
+
+
 def test_sweep_ends_with_what_failed(call: Call, own_workspace: Path) -> None:
     name = Workspace(own_workspace).dataset.categories[3]
     methods = "srae:learning_rate=1e30,nn:widths=8"
@@ -417,7 +434,7 @@ def test_help_lists_the_commands() -> None:
         capture_output=True, text=True, check=False, cwd=REPOSITORY_ROOT,
     )  # fmt: skip
     assert done.returncode == 0
-    for name in ("fetch", "new", "finetune", "train", "sweep", "evaluate", "demo"):
+    for name in ("fetch", "new", "finetune", "train", "sweep", "maps", "evaluate", "demo"):
         assert name in done.stdout
 
 

@@ -103,6 +103,15 @@ class CubDataset:
             groups[photo.category].append(photo)
         return {category: tuple(photos) for category, photos in groups.items()}
 
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        groups = self._by_category.values()
+        return {photo.image_id: place for group in groups for place, photo in enumerate(group)}
+
+    def get_place(self, photo: Photo) -> int:
+        """Return where, from 0, a photo of this data set is among `photos_of` its category."""
+        return self._places[photo.image_id]
+
     def get_photo(self, image_id: int) -> Photo:
         """Return the photo with this id; raises `ExplorerError` where there is none."""
         try:

@@ -1,10 +1,17 @@
-"""Z and logits of every photo, computed once and kept on disk."""
+"""Z and logits of every photo, computed once and kept on disk.
+
+``features/<key>/`` holds ``z.npy`` and ``logits.npy``, a row for each photo, and ``done.json``,
+without which it is not taken for whole. While they are being computed they lie in
+``features/.<key>.tmp/``, with a note after every batch of how many rows there are and of their
+checksums. Whoever computes holds ``features/.lock``.
+"""
 
 import hashlib
+import itertools
 import json
 import os
 import shutil
-import tempfile
+import zlib
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +25,8 @@ from torch import Tensor
 
 from explorer.config import ExplorerError, Progress
 from explorer.data.cub import Photo, load_photo
+from explorer.data.growing import GrowingArray, open_rows, sync_file
+from explorer.data.locks import take_lock
 from explorer.data.transforms import prepare_image
 from explorer.files import write_text
 from explorer.nn.backbones import Backbone
@@ -25,6 +34,12 @@ from explorer.nn.vgg import Architecture
 
 _BATCH_SIZE = 32
 _FORMAT = 1
+_STAGE = "Reading photos through the network"
+_NAMES = ("z", "logits")
+_DONE_FILE = "done.json"
+_NOTE_FILE = "note.json"
+_LOCK_FILE = ".lock"
+_NOTHING = {"rows": 0, "z": 0, "logits": 0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +72,25 @@ class Features:
         rows: NDArray[np.int64] = order[np.searchsorted(self.image_ids, wanted, sorter=order)]
         return rows
 
-    def copy_z(self, device: torch.device) -> Tensor:
-        """Copy Z of all photos, (M, S_z), to `device`, for modules that share it in training."""
-        return torch.from_numpy(np.array(self.z)).to(device)
+    def share_z(self, device: torch.device, most_bytes: int) -> Tensor:
+        """Give Z of all photos, (M, S_z), to modules that share it in training. Not to be changed.
+
+        Parameters
+        ----------
+        device : torch.device
+            Where is trained. A processor takes the rows of its batches from the file itself, which
+            is mapped into memory: pages that the system can drop again at any time.
+        most_bytes : int
+            Another device is given a copy of so much at most. What is larger stays in the file as
+            well, a tensor on the CPU.
+        """
+        if device.type != "cpu" and self.z.nbytes <= most_bytes:
+            return torch.from_numpy(np.array(self.z)).to(device)
+        if not isinstance(self.z, np.memmap) or self.z.filename is None:
+            return torch.from_numpy(np.array(self.z))
+        # PyTorch knows no read-only memory. With "c", what were written would not reach the file.
+        name, offset = self.z.filename, self.z.offset
+        return torch.from_numpy(np.memmap(name, self.z.dtype, "c", offset, self.z.shape))
 
 
 def load_input(photo: Photo, architecture: Architecture) -> NDArray[np.float32]:
@@ -75,8 +106,9 @@ def load_or_compute_features(
     """Read the cached features of `photos`, computing and storing them first where needed.
 
     The cache's name is a hash of the weights, the layer and the list of photos, so that a change
-    of any of them makes a new cache. A computation that is killed leaves no cache behind, and a
-    cache that cannot be read is computed anew.
+    of any of them makes a new cache. A computation that is killed goes on after its last whole
+    batch, with the same bytes as one that is not. Of several processes one computes, and the
+    others wait for it. A cache that cannot be read is computed anew.
 
     Parameters
     ----------
@@ -90,31 +122,54 @@ def load_or_compute_features(
     Yields
     ------
     Progress
-        One per batch that had to be computed; none where the cache is there.
+        One per batch that had to be computed, and now and then while another process computes;
+        none where the cache is there.
 
     Returns
     -------
     Features
         Memory-mapped, read-only.
     """
-    cache = folder / _compute_key(backbone, photos)
+    key = _compute_key(backbone, photos)
+    cache, partial = folder / key, folder / f".{key}.tmp"
     image_ids = np.array([photo.image_id for photo in photos], dtype=np.int64)
     arrays = _load_arrays(cache, len(photos))
     if arrays is None:
-        shutil.rmtree(cache, ignore_errors=True)
-        yield from _write_features(cache, backbone, photos)
+        lock = yield from take_lock(
+            folder / _LOCK_FILE,
+            lambda: Progress(_STAGE, min(_read_note(partial)["rows"], len(photos)), len(photos)),
+        )
+        try:
+            if _load_arrays(cache, len(photos)) is None:  # nor has it come from another meanwhile
+                _remove_dead(folder, cache, partial)
+                yield from _write_features(partial, backbone, photos)
+                _publish(partial, cache)
+        finally:
+            lock.release()
         arrays = _load_arrays(cache, len(photos))
     if arrays is None:
         raise ExplorerError(f"{cache} was damaged while it was written. Try again.")
     return Features(image_ids, *arrays)
 
 
+def _remove_dead(folder: Path, cache: Path, partial: Path) -> None:
+    """Remove a damaged cache, and what was left by others; who has the lock is alone here.
+
+    Parts of other caches would be gone on with only by a network or list of photos that has been
+    replaced since.
+    """
+    shutil.rmtree(cache, ignore_errors=True)
+    for path in folder.glob(".*.tmp"):
+        if path != partial:
+            shutil.rmtree(path, ignore_errors=True)
+
+
 def _load_arrays(cache: Path, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
     """Map Z and logits into memory; None where they are not there whole."""
-    if not (cache / "done.json").is_file():
+    if not (cache / _DONE_FILE).is_file():
         return None
     try:
-        z, logits = (np.load(cache / f"{name}.npy", mmap_mode="r") for name in ("z", "logits"))
+        z, logits = (np.load(cache / f"{name}.npy", mmap_mode="r") for name in _NAMES)
     except (OSError, ValueError):
         return None
     return (z, logits) if len(z) == len(logits) == count else None
@@ -130,49 +185,75 @@ def _compute_key(backbone: Backbone, photos: Sequence[Photo]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def _write_features(cache: Path, backbone: Backbone, photos: Sequence[Photo]) -> Iterator[Progress]:
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{cache.name}.", suffix=".tmp", dir=cache.parent))
-    try:
-        shapes = {"z": backbone.z_size, "logits": len(backbone.categories)}
-        arrays = {
-            name: np.lib.format.open_memmap(
-                temporary / f"{name}.npy", "w+", np.float32, (len(photos), size)
-            )
-            for name, size in shapes.items()
-        }
-        for rows, z, logits in _compute_batches(backbone, photos):
-            arrays["z"][rows], arrays["logits"][rows] = z, logits
-            yield Progress("Reading photos through the network", rows.stop, len(photos))
-        for array in arrays.values():
-            array.flush()
-        write_text(temporary / "done.json", json.dumps({"photos": len(photos)}))
-        _rename_folder(temporary, cache)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+def _write_features(
+    partial: Path, backbone: Backbone, photos: Sequence[Photo]
+) -> Iterator[Progress]:
+    """Compute what is missing in `partial`, which is then ready to be published."""
+    partial.mkdir(exist_ok=True)
+    for leftover in partial.glob(".*.tmp"):
+        leftover.unlink()
+    note = _find_sound(partial, len(photos))
+    shape, wide = (len(photos), backbone.z_size), (len(photos), len(backbone.categories))
+    kind = np.dtype(np.float32)
+    with (
+        GrowingArray(partial / "z.npy", kind, shape, note["rows"]) as z_file,
+        GrowingArray(partial / "logits.npy", kind, wide, note["rows"]) as logits_file,
+    ):
+        for z, logits in _compute_batches(backbone, photos, note["rows"]):
+            z_file.append(z)
+            logits_file.append(logits)
+            note = {
+                "rows": note["rows"] + len(z),
+                "z": zlib.crc32(z.tobytes(), note["z"]),
+                "logits": zlib.crc32(logits.tobytes(), note["logits"]),
+            }
+            write_text(partial / _NOTE_FILE, json.dumps(note))
+            yield Progress(_STAGE, note["rows"], len(photos))
+    for name in _NAMES:
+        sync_file(partial / f"{name}.npy")
+    write_text(partial / _DONE_FILE, json.dumps({"photos": len(photos)}))
 
 
-def _rename_folder(temporary: Path, final: Path) -> None:
-    """Move a finished cache into place; another process may have finished the same one first."""
-    temporary.chmod(0o755)
+def _find_sound(partial: Path, count: int) -> dict[str, int]:
+    """Return the note on what is there, if that is so: the machine may have lost power since."""
+    note = _read_note(partial)
+    if not 0 < note["rows"] <= count:
+        return _NOTHING
+    for name in _NAMES:
+        checksum = 0
+        with open_rows(partial / f"{name}.npy") as rows:
+            for row in itertools.islice(rows, note["rows"]):
+                checksum = zlib.crc32(row.tobytes(), checksum)
+        if checksum != note[name]:
+            return _NOTHING
+    return note
+
+
+def _read_note(partial: Path) -> dict[str, int]:
     try:
-        os.replace(temporary, final)  # noqa: PTH105 (Path.replace hides that folders work too)
-    except OSError:
-        if not (final / "done.json").is_file():
-            raise
+        note = json.loads((partial / _NOTE_FILE).read_text(encoding="utf-8"))
+        return {name: int(note[name]) for name in _NOTHING}
+    except (OSError, ValueError, TypeError, KeyError):
+        return _NOTHING
+
+
+def _publish(partial: Path, cache: Path) -> None:
+    """Put a finished cache in its place."""
+    os.replace(partial, cache)  # noqa: PTH105 (Path.replace hides that folders work too)
+    (cache / _NOTE_FILE).unlink(missing_ok=True)
 
 
 def _compute_batches(
-    backbone: Backbone, photos: Sequence[Photo]
-) -> Iterator[tuple[slice, NDArray[np.float32], NDArray[np.float32]]]:
+    backbone: Backbone, photos: Sequence[Photo], first: int
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Compute Z and logits, a batch at a time, from the photo at place `first` on."""
     load = partial(load_input, architecture=backbone.architecture)
-    starts = range(0, len(photos), _BATCH_SIZE)
     with ThreadPoolExecutor(2) as pool:
         # The next batch is decoded while this one goes through the network.
-        upcoming = [pool.submit(load, photo) for photo in photos[:_BATCH_SIZE]]
-        for start in starts:
+        upcoming = [pool.submit(load, photo) for photo in photos[first : first + _BATCH_SIZE]]
+        for start in range(first, len(photos), _BATCH_SIZE):
             images = np.stack([future.result() for future in upcoming])
             following = photos[start + _BATCH_SIZE : start + 2 * _BATCH_SIZE]
             upcoming = [pool.submit(load, photo) for photo in following]
             z, logits = backbone.compute_features(torch.from_numpy(images).to(backbone.device))
-            yield slice(start, start + len(images)), z.cpu().numpy(), logits.cpu().numpy()
+            yield z.cpu().numpy(), logits.cpu().numpy()

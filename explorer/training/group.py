@@ -27,7 +27,8 @@ class TrainingGroup:
     Parameters
     ----------
     z : Tensor
-        (N, S_z) float32, >= 0: shared by all, never copied as a whole.
+        (N, S_z) float32, >= 0: shared by all, never copied as a whole. It may be on the CPU, mapped
+        into memory, while the members are elsewhere.
     members : sequence of CategoryPhotos
         Not empty. Their training photos make the same number of batches each.
     module_settings, settings
@@ -36,7 +37,7 @@ class TrainingGroup:
     Attributes
     ----------
     module : ModuleGroup
-        On the device of `z`.
+        On the device of the members.
     train, test, validation : GroupRows
         Photos of the members that are left.
     places : list of int
@@ -58,7 +59,7 @@ class TrainingGroup:
         if len({count_batches(photos, settings.batch_size) for photos in members}) != 1:
             raise ValueError("The members of a group must have the same number of batches.")
         scores = [photos.y_hat for photos in members]
-        self.z = z
+        self.device = members[0].train.device
         self.settings = settings
         self.places = list(range(len(members)))
         self.train = GroupRows.stack([photos.train for photos in members], scores)
@@ -67,7 +68,8 @@ class TrainingGroup:
         self._generators = [torch.Generator().manual_seed(settings.seed) for _ in members]
         self.module = ModuleGroup(
             [ExplanationModule(z.shape[1], module_settings, each) for each in self._generators]
-        ).to(z.device)
+        ).to(self.device)
+        self._z = z
         self._optimiser: torch.optim.Adam | None = None
 
     def fit(
@@ -81,7 +83,7 @@ class TrainingGroup:
         batches = -(-max(self.train.counts) // own.batch_size)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimiser, epochs * batches)
         for _ in range(epochs):
-            sums = self.z.new_zeros(len(Loss._fields), len(self.places))
+            sums = torch.zeros(len(Loss._fields), len(self.places), device=self.device)
             for columns, shares in self._draw_batches():
                 terms = compute_terms(columns, shares)
                 self._optimiser.zero_grad()
@@ -98,13 +100,17 @@ class TrainingGroup:
         order = torch.zeros(len(counts), max(counts), dtype=torch.int64)
         for row, count, generator in zip(order, counts, self._generators, strict=True):
             row[:count] = torch.randperm(count, generator=generator)
-        for batch, columns in enumerate(order.to(self.z.device).split(size, dim=1)):
+        for batch, columns in enumerate(order.to(self.device).split(size, dim=1)):
             sizes = [min(size, count - batch * size) for count in counts]
-            yield columns, compute_shares(sizes, self.z.device)
+            yield columns, compute_shares(sizes, self.device)
+
+    def take_z(self, rows: Tensor) -> Tensor:
+        """Take rows of Z, (...), to the device of the members: (..., S_z)."""
+        return self._z[rows.to(self._z.device)].to(self.device)
 
     def read_z(self, columns: Tensor) -> Tensor:
         """Read Z of training photos: columns (G, B) to (G, B, S_z)."""
-        return self.z[self.train.rows.gather(1, columns)]
+        return self.take_z(self.train.rows.gather(1, columns))
 
     def read_y_hat(self, columns: Tensor) -> Tensor:
         """Read ŷ of training photos: columns (G, B) to (G, B)."""
@@ -113,7 +119,7 @@ class TrainingGroup:
     @torch.no_grad()
     def compute_on_training(self, layer: nn.Module, read: Read) -> Tensor:
         """Apply a layer to what `read` gives for all training photos: (G, M, outputs)."""
-        columns = torch.arange(max(self.train.counts), device=self.z.device)
+        columns = torch.arange(max(self.train.counts), device=self.device)
         columns = columns.expand(len(self.places), -1)
         parts = [layer(read(part)) for part in columns.split(ROWS_AT_ONCE, dim=1)]
         return torch.cat(parts, dim=1)
@@ -122,7 +128,7 @@ class TrainingGroup:
     def compute_x_features(self, photos: GroupRows) -> Tensor:
         """Compute what each member's encoder makes of its photos: (G, M, K)."""
         parts = photos.rows.split(ROWS_AT_ONCE, dim=1)
-        return torch.cat([self.module.encoder(self.z[part]) for part in parts], dim=1)
+        return torch.cat([self.module.encoder(self.take_z(part)) for part in parts], dim=1)
 
     @torch.no_grad()
     def compute_f_reg(self, x_features: Tensor, photos: GroupRows) -> Tensor:

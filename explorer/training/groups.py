@@ -14,6 +14,9 @@ from explorer.training.settings import TrainingSettings
 # hold gain nothing. Not what happens to be free: the same machine is to form the same groups.
 CPU_BUDGET = 256 * 2**20
 DEVICE_BUDGET = 4 * 2**30
+# Bytes of Z, besides that, of which another device than a processor keeps a copy, to save every
+# batch the way there: 4 GiB are 262,144 photos of VGG19. Larger ones are read from the file.
+DEVICE_Z_BUDGET = 4 * 2**30
 _BYTES = 4  # of a float32
 _COPIES_OF_WEIGHTS = 4  # themselves, their gradients, and Adam's two means
 _COPIES_OF_BATCH = 12  # before and after every ReLU, errors, and gradients

@@ -17,7 +17,7 @@ _VALIDATION_SHARE = 0.1
 class CategoryPhotos:
     """The photos of one category's module, as rows of a Z that it shares with others.
 
-    All tensors are on the device of Z.
+    All tensors are on the device on which is trained.
 
     Attributes
     ----------

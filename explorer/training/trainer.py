@@ -53,7 +53,7 @@ def train_group(
     Parameters
     ----------
     z : Tensor
-        (N, S_z) float32, >= 0: Z of all photos, shared by the members.
+        (N, S_z) float32, >= 0: Z of all photos, shared by the members; see `TrainingGroup`.
     members : sequence of CategoryPhotos
         Not empty; all with the same number of batches (see `explorer.training.groups`).
     module_settings, settings
@@ -257,7 +257,7 @@ def _measure(group: TrainingGroup, terms: Tensor, x_features: Tensor) -> dict[st
 @torch.no_grad()
 def _compute_validation_losses(group: TrainingGroup) -> list[float]:
     photos = group.validation
-    shares, z = photos.compute_shares(), group.z[photos.rows]
+    shares, z = photos.compute_shares(), group.take_z(photos.rows)
     losses: list[float] = _compute_terms(group.module, z, photos.y_hat, shares).total.tolist()
     return losses
 
@@ -266,5 +266,5 @@ def _revive(group: TrainingGroup, x_features: Tensor) -> None:
     has_dead = (x_features.amax(dim=1) == 0).any(dim=1).tolist()
     for i, count in enumerate(group.train.counts):
         if has_dead[i]:
-            z, y_hat = group.z[group.train.rows[i, :count]], group.train.y_hat[i, :count]
+            z, y_hat = group.take_z(group.train.rows[i, :count]), group.train.y_hat[i, :count]
             revive_x_features(group.module.view_member(i), z, y_hat)

@@ -121,7 +121,10 @@ def _load_boxed_photo(_workspace: "Workspace", _photo: "Photo", key: Key) -> byt
 def explain(
     workspace: "Workspace", entry: ModuleEntry, photo: "Photo", layer: str
 ) -> "Explanation":
-    """Explain a photo; the network runs only where it has not for the same key."""
+    """Explain a photo; the network runs only where neither disk nor memory have it.
+
+    Maps from disk are rounded as `explorer.maps_cache` says; scores and activations are exact.
+    """
     return _explain(workspace, entry, photo, _make_map_key(workspace, entry, photo, layer), layer)
 
 
@@ -133,6 +136,9 @@ def _explain(
     key: Key,  # noqa: ARG001
     layer: str,
 ) -> "Explanation":
+    maps = _workspace.load_maps(_entry, _photo, layer)
+    if maps is not None:
+        return maps.unpack_explanation()
     return _workspace.explain(_entry, _workspace.load_parts(_photo).image, layer)
 
 
@@ -152,6 +158,10 @@ def _explain_score(
     key: Key,  # noqa: ARG001
     layer: str,
 ) -> NDArray[np.float32]:
+    for entry in _workspace.list_modules():
+        maps = _workspace.load_maps(entry, _photo, layer) if entry.category == _category else None
+        if maps is not None:
+            return maps.unpack_score()
     return _workspace.explain_score(_category, _workspace.load_parts(_photo).image, layer)
 
 

@@ -214,3 +214,10 @@ def test_real_photos_fit_their_annotations(real_cub: CubDataset) -> None:
         assert x + width <= pixels.shape[1] + 1e-9
         assert y + height <= pixels.shape[0] + 1e-9
         assert geometry.outside_parts == 0
+
+
+def test_a_photo_has_a_place_among_those_of_its_category(cub_folder: Path) -> None:
+    dataset = load_cub(cub_folder)
+    for photo in dataset.photos:
+        assert dataset.photos_of(photo.category)[dataset.get_place(photo)] is photo
+    assert sorted(map(dataset.get_place, dataset.photos)) == [0, 0, 1]

@@ -4,10 +4,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
+from torch.nn import functional
 
 from explorer import workspace as facade
 from explorer.config import REPOSITORY_ROOT
+from explorer.map_drawing import draw_maps
 from explorer.ui import cached
 from explorer.ui.downloads import make_arrays, make_file_name
 from explorer.workspace import Workspace
@@ -110,6 +113,33 @@ def test_nothing_but_photo_module_and_layer_runs_the_network_again(
     assert "c-MWP at pool3, a grid of 16 × 16" in read_texts(app)
     next(button for button in app.button if button.label == "Next").click().run()
     assert explanations == ["relu1", "pool3", "pool3"] == scores
+
+
+def test_a_photo_whose_maps_are_cached_needs_no_pass_through_the_network(
+    own_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = read_texts(open_app(own_workspace))
+    workspace = Workspace(own_workspace)
+    for _ in draw_maps(workspace, workspace.list_modules()):
+        pass
+    passes = []
+    convolve = functional.conv2d
+
+    def count(*args: object, **options: object) -> object:
+        passes.append(1)
+        return convolve(*args, **options)
+
+    monkeypatch.setattr(functional, "conv2d", count)
+    st.cache_data.clear()
+    app = open_app(own_workspace)
+    assert not app.exception
+    assert passes == []
+    assert read_texts(app) == plain  # every number, as printed
+    next(button for button in app.button if button.label == "Next").click().run()
+    assert passes == []
+    select(app, "Map layer").set_value("pool3").run()  # of which there are none
+    assert passes
+    assert not app.error
 
 
 def test_switching_off_takes_the_contribution_out_of_the_sum(

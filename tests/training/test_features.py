@@ -1,5 +1,9 @@
 import copy
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +14,25 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from explorer.config import ExplorerError, Progress
+from explorer.config import REPOSITORY_ROOT, ExplorerError, Progress
 from explorer.data.cub import CubDataset, Photo, load_photo
 from explorer.nn.backbones import Backbone
 from explorer.nn.vgg import Architecture
 from explorer.training import features
 from explorer.training.features import Features, load_input, load_or_compute_features
+from explorer.workspace import Workspace
 
 Run = Callable[[Any], Any]
+MEMORY_MAPS = Path("/proc/self/maps")
+SCRIPT = """
+import sys
+from pathlib import Path
+from explorer.training import features
+from explorer.workspace import Workspace
+features._BATCH_SIZE = 8
+for progress in Workspace(Path(sys.argv[1])).compute_features():
+    print(progress.done, flush=True)
+"""
 
 
 class Counting(Backbone):
@@ -110,55 +125,173 @@ def test_a_change_of_weights_layer_size_or_photos_is_computed_anew(
     assert count_steps(backbone, photos) == 0
 
 
-def test_killed_half_way_leaves_nothing(
-    tmp_path: Path, backbone: Backbone, photos: tuple[Photo, ...]
+def list_names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name != ".lock")
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    """Return what the only cache in a folder holds."""
+    (cache,) = (path for path in folder.iterdir() if path.name != ".lock")
+    return {path.name: path.read_bytes() for path in cache.iterdir()}
+
+
+@pytest.fixture
+def undisturbed(
+    tmp_path: Path, backbone: Backbone, photos: tuple[Photo, ...], run: Run
+) -> dict[str, bytes]:
+    """Return the files of a computation that nothing has disturbed."""
+    run(load_or_compute_features(tmp_path / "undisturbed", backbone, photos))
+    Counting.counts.clear()
+    return read_files(tmp_path / "undisturbed")
+
+
+def test_closed_half_way_goes_on(
+    tmp_path: Path,
+    backbone: Backbone,
+    photos: tuple[Photo, ...],
+    run: Run,
+    undisturbed: dict[str, bytes],
 ) -> None:
-    steps = load_or_compute_features(tmp_path, backbone, photos)
+    folder = tmp_path / "features"
+    steps = load_or_compute_features(folder, backbone, photos)
     next(steps)
     steps.close()
-    assert list(tmp_path.iterdir()) == []
-    assert len(list(load_or_compute_features(tmp_path, backbone, photos))) == 2
+    assert [name.endswith(".tmp") for name in list_names(folder)] == [True]
+    progress = list(load_or_compute_features(folder, backbone, photos))
+    assert [(p.done, p.total) for p in progress] == [(40, 40)]
+    assert Counting.counts == [32, 8]
+    assert read_files(folder) == undisturbed
 
 
-def test_what_a_crash_leaves_behind_is_not_taken(
-    tmp_path: Path, backbone: Backbone, photos: tuple[Photo, ...], run: Run
+@pytest.mark.slow
+@pytest.mark.parametrize("batches", [1, 5, 8])
+def test_killed_anywhere_goes_on_with_the_same_bytes(
+    own_workspace: Path, run: Run, monkeypatch: pytest.MonkeyPatch, batches: int
 ) -> None:
-    steps = load_or_compute_features(tmp_path, backbone, photos)
+    monkeypatch.setattr(features, "_BATCH_SIZE", 8)
+    workspace = Workspace(own_workspace)
+    folder = own_workspace / "features"
+    shutil.rmtree(folder)
+    assert len(list(workspace.compute_features())) == 9
+    whole = read_files(folder)
+    shutil.rmtree(folder)
+    command = [sys.executable, "-c", SCRIPT, str(own_workspace)]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY_ROOT)}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY_ROOT, env=environment
+    ) as process:
+        assert process.stdout is not None
+        for _ in range(batches):
+            assert process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+    assert len(list(workspace.compute_features())) <= 9 - batches
+    assert read_files(folder) == whole
+
+
+@pytest.mark.parametrize("name", ["z.npy", "logits.npy", "note.json"])
+@pytest.mark.parametrize("damage", ["cut", "zeros", "gone"])
+def test_what_was_left_behind_is_not_taken_on_trust(
+    tmp_path: Path,
+    backbone: Backbone,
+    photos: tuple[Photo, ...],
+    run: Run,
+    undisturbed: dict[str, bytes],
+    *,
+    name: str,
+    damage: str,
+) -> None:
+    folder = tmp_path / "features"
+    steps = load_or_compute_features(folder, backbone, photos)
     next(steps)
-    (half,) = tmp_path.iterdir()
-    shutil.copytree(half, tmp_path / "saved")  # as if the process had died here
     steps.close()
-    shutil.move(tmp_path / "saved", half)
-    found = run(load_or_compute_features(tmp_path, backbone, photos))
-    assert (found.logits[32:] != 0).all()
+    (partial,) = folder.glob(".*.tmp")
+    (partial / ".note.json.1.tmp").touch()  # as of a process that was killed in the middle of it
+    data = (partial / name).read_bytes()
+    if damage == "gone":
+        (partial / name).unlink()
+    else:
+        end = data[:-9] if damage == "cut" else data[:-16] + bytes(16)
+        (partial / name).write_bytes(end)
+    assert len(list(load_or_compute_features(folder, backbone, photos))) == 2
+    assert read_files(folder) == undisturbed
 
 
-def test_only_three_files_are_kept(
+def test_a_row_that_was_written_after_the_note_is_written_again(
+    tmp_path: Path,
+    backbone: Backbone,
+    photos: tuple[Photo, ...],
+    run: Run,
+    undisturbed: dict[str, bytes],
+) -> None:
+    folder = tmp_path / "features"
+    steps = load_or_compute_features(folder, backbone, photos)
+    next(steps)
+    steps.close()
+    (partial,) = folder.glob(".*.tmp")
+    with (partial / "z.npy").open("ab") as file:
+        file.write(b"killed while this was written")
+    assert len(list(load_or_compute_features(folder, backbone, photos))) == 1
+    assert read_files(folder) == undisturbed
+
+
+def test_killed_after_the_last_batch_computes_nothing(
+    tmp_path: Path,
+    backbone: Backbone,
+    photos: tuple[Photo, ...],
+    run: Run,
+    undisturbed: dict[str, bytes],
+) -> None:
+    folder = tmp_path / "features"
+    steps = load_or_compute_features(folder, backbone, photos)
+    next(steps), next(steps)
+    steps.close()
+    Counting.counts.clear()
+    assert list(load_or_compute_features(folder, backbone, photos)) == []
+    assert Counting.counts == []
+    assert read_files(folder) == undisturbed
+
+
+def test_what_others_left_behind_is_cleared_away(
     tmp_path: Path, backbone: Backbone, photos: tuple[Photo, ...], run: Run
 ) -> None:
+    steps = load_or_compute_features(tmp_path, backbone, photos[:35])
+    next(steps)
+    steps.close()
+    (tmp_path / ".0123.random.tmp").mkdir()  # named as an older version did
+    run(load_or_compute_features(tmp_path, backbone, photos[:32]))
     run(load_or_compute_features(tmp_path, backbone, photos))
-    (cache,) = tmp_path.iterdir()
-    assert sorted(path.name for path in cache.iterdir()) == ["done.json", "logits.npy", "z.npy"]
+    assert not list(tmp_path.glob(".*.tmp"))
+    assert len(list_names(tmp_path)) == 2  # caches that are whole stay
 
 
-def test_two_processes_may_finish_the_same_cache(
+def test_only_three_files_are_kept(undisturbed: dict[str, bytes]) -> None:
+    assert sorted(undisturbed) == ["done.json", "logits.npy", "z.npy"]
+
+
+def test_of_two_one_computes_and_the_other_waits(
     tmp_path: Path, backbone: Backbone, photos: tuple[Photo, ...], run: Run
 ) -> None:
     first = load_or_compute_features(tmp_path, backbone, photos)
     second = load_or_compute_features(tmp_path, backbone, photos)
-    next(first), next(second)
+    next(first)
+    waiting = next(second)
+    assert (waiting.done, waiting.total) == (32, 40)
     a, b = run(first), run(second)
+    assert Counting.counts == [32, 8]
     assert np.array_equal(a.logits, b.logits)
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(list_names(tmp_path)) == 1
 
 
-def test_a_photo_that_cannot_be_read_stops_and_leaves_nothing(
+def test_a_photo_that_cannot_be_read_stops_and_what_was_done_is_kept(
     tmp_path: Path, backbone: Backbone, photos: tuple[Photo, ...], run: Run
 ) -> None:
     broken = replace(photos[35], path=tmp_path / "gone.jpg")
-    with pytest.raises(ExplorerError, match=r"gone\.jpg"):
-        run(load_or_compute_features(tmp_path / "cache", backbone, (*photos[:35], broken)))
-    assert list((tmp_path / "cache").iterdir()) == []
+    wanted = (*photos[:35], broken)
+    for batches in ([32], []):
+        Counting.counts.clear()
+        with pytest.raises(ExplorerError, match=r"gone\.jpg"):
+            run(load_or_compute_features(tmp_path / "cache", backbone, wanted))
+        assert Counting.counts == batches
 
 
 def test_rows_by_image_id_with_gaps_and_out_of_order() -> None:
@@ -194,10 +327,36 @@ def test_every_photo_is_decoded_once(
     assert sorted(loaded) == sorted(photo.image_id for photo in photos)
 
 
-def test_z_is_copied_for_training() -> None:
+def test_z_in_memory_is_copied_for_training() -> None:
     z = np.ones((4, 2), np.float32)
     z.setflags(write=False)
-    copied = Features(np.arange(4), z, z).copy_z(torch.device("cpu"))
+    copied = Features(np.arange(4), z, z).share_z(torch.device("cpu"), 10**9)
     copied[0, 0] = 5
     assert z[0, 0] == 1
     assert copied.dtype == torch.float32
+
+
+def test_z_on_disk_is_mapped_for_training_and_cannot_be_damaged(tmp_path: Path) -> None:
+    values = np.arange(8, dtype=np.float32).reshape(4, 2)
+    np.save(tmp_path / "z.npy", values)
+    z = np.load(tmp_path / "z.npy", mmap_mode="r")
+    shared = Features(np.arange(4), z, z).share_z(torch.device("cpu"), 10**9)
+    assert np.array_equal(shared, values)
+    if MEMORY_MAPS.exists():  # on Linux
+        assert any(
+            int(start, 16) <= shared.data_ptr() < int(end, 16)
+            for line in MEMORY_MAPS.read_text().splitlines()
+            if line.endswith(str(tmp_path / "z.npy"))
+            for start, end in [line.split()[0].split("-")]
+        )
+    shared[0, 0] = 5
+    assert np.array_equal(np.load(tmp_path / "z.npy"), values)
+
+
+def test_another_device_gets_a_copy_of_z_within_the_budget(tmp_path: Path) -> None:
+    np.save(tmp_path / "z.npy", np.ones((4, 2), np.float32))
+    z = np.load(tmp_path / "z.npy", mmap_mode="r")
+    found = Features(np.arange(4), z, z)
+    meta = torch.device("meta")
+    assert found.share_z(meta, 32).device == meta
+    assert found.share_z(meta, 31).device == torch.device("cpu")

@@ -1,0 +1,267 @@
+"""Measures what an image costs as the data set grows: time, memory and disk.
+
+A bounded number of painted photos is repeated under as many ids as are asked for, so the pictures
+cost no disk, but are decoded anew under each id. Every part runs in a process of its own, whose
+peak memory is its own. See docs/performance.md.
+"""
+
+import argparse
+import json
+import os
+import platform
+import random
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from explorer.config import DEMO_WORKSPACE
+from explorer.data.cub import CubDataset, load_cub, load_photo
+from explorer.layout import FEATURES_FOLDER, WorkspaceSettings
+from explorer.map_drawing import draw_maps
+from explorer.nn.backbones import Backbone
+from explorer.nn.srae import ModuleSettings
+from explorer.nn.vgg import build_network
+from explorer.training.settings import TrainingSettings
+from explorer.workspace import Workspace
+
+PARTS = ("open", "features", "train", "draw maps", "read maps")
+MODULE = ModuleSettings()
+TRAINING = TrainingSettings(epochs=2, pretrain_epochs=1)
+POSITIVES = 60  # of the category that is trained, as in CUB, however many the others have
+READS = 50
+
+
+def repeat_birds(root: Path, photos: int, source: CubDataset) -> None:
+    """Write a CUB folder of so many ids, each a hard link to one of the source's photos."""
+    rare = source.categories[-1]
+    counts = {rare: min(POSITIVES, photos // len(source.categories))}
+    others, rest = source.categories[:-1], photos - counts[rare]
+    counts |= {n: rest // len(others) + (i < rest % len(others)) for i, n in enumerate(others)}
+    names = ("images", "image_class_labels", "bounding_boxes", "train_test_split")
+    tables: dict[str, list[str]] = {name: [] for name in (*names, "parts/part_locs")}
+    image_id = 0
+    for number, category in enumerate(source.categories, start=1):
+        own = source.photos_of(category)
+        (root / "images" / category).mkdir(parents=True)
+        for copy in range(counts[category]):
+            photo, image_id = own[copy % len(own)], image_id + 1
+            path = f"{category}/{photo.name}_{copy:06d}.jpg"
+            os.link(photo.path, root / "images" / path)
+            box = " ".join(f"{value:.1f}" for value in photo.box)
+            # A fifth for testing, whatever the source's split: enough of the rare category.
+            lines = (path, number, box, int(copy % 5 > 0))
+            for name, line in zip(names, lines, strict=True):
+                tables[name].append(f"{image_id} {line}")
+            for part, ((x, y), seen) in enumerate(
+                zip(photo.parts, photo.visible, strict=True), start=1
+            ):
+                point = f"{x:.1f} {y:.1f} 1" if seen else "0.0 0.0 0"
+                tables["parts/part_locs"].append(f"{image_id} {part} {point}")
+    tables["classes"] = [f"{n} {name}" for n, name in enumerate(source.categories, start=1)]
+    tables["parts/parts"] = [f"{n} {name}" for n, name in enumerate(source.part_names, start=1)]
+    (root / "parts").mkdir()
+    for name, lines in tables.items():
+        (root / f"{name}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def make_workspace(folder: Path, photos: int) -> None:
+    """Make a workspace on repeated birds, with an untrained vgg_small."""
+    source = load_cub(DEMO_WORKSPACE / "birds")
+    bounded = folder.parent / "painted"
+    if not bounded.exists():  # hard links do not reach across file systems
+        shutil.copytree(source.root, bounded)
+    repeat_birds(folder / "birds", photos, load_cub(bounded))
+    torch.manual_seed(0)
+    weights = folder / "weights.safetensors"
+    network = build_network("vgg_small", len(source.categories), batch_norm=False)
+    save_file(network.state_dict(), weights)
+    Workspace.create(folder, WorkspaceSettings(dataset="birds"), weights)
+
+
+def read_memory(name: str) -> float:
+    """Read a line of this process's memory, in MB."""
+    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) / 1000
+    raise KeyError(name)
+
+
+class Memory(threading.Thread):
+    """Watches how much anonymous memory, which cannot be dropped at need, is in use at most."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.before = self.most = read_memory("RssAnon")
+        self.start()
+
+    def run(self) -> None:
+        while True:
+            self.most = max(self.most, read_memory("RssAnon"))
+            time.sleep(0.01)
+
+
+def exhaust(steps: Iterable[object]) -> None:
+    for _ in steps:
+        pass
+
+
+def stand_in_for_network(workspace: Workspace) -> None:
+    """Put something quick in the place of the network: what is left is reading and writing."""
+    generator = torch.Generator().manual_seed(0)
+    size = 3 * 16 * 16
+    first = torch.randn(size, workspace.backbone.z_size, generator=generator)
+    last = torch.randn(workspace.backbone.z_size, len(workspace.dataset.categories)) / 100
+
+    def compute(_: Backbone, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        small = torch.nn.functional.adaptive_avg_pool2d(images, 16).flatten(1)
+        z = (small @ first).relu()
+        return z, z @ last
+
+    Backbone.compute_features = compute  # type: ignore[method-assign]
+
+
+def stand_in_for_maps(workspace: Workspace) -> None:
+    """Give every photo the maps of one."""
+    (entry,) = (
+        e for e in workspace.list_modules() if e.category == workspace.dataset.categories[0]
+    )
+    image = load_photo(workspace.dataset.photos_of(entry.category)[0])
+    one, score = workspace.explain(entry, image), workspace.explain_score(entry.category, image)
+    Workspace.explain = lambda *_: one  # type: ignore[method-assign]
+    Workspace.explain_score = lambda *_: score  # type: ignore[method-assign]
+
+
+def measure_part(part: str, folder: Path, *, stand_in: bool) -> dict[str, float]:
+    """Do one part, and return photos, seconds and memory in MB."""
+    start = time.perf_counter()
+    workspace = Workspace(folder)
+    categories = workspace.dataset.categories
+    opened, count = time.perf_counter() - start, len(workspace.dataset.photos)
+    if part == "open":
+        return {"photos": count, "seconds": opened, "anon": 0, "rss": read_memory("VmHWM")}
+    _ = workspace.backbone, workspace.held_out
+    entries = [e for e in workspace.list_modules() if e.category == categories[0]]
+    if stand_in and part == "draw maps":
+        stand_in_for_maps(workspace)
+    elif stand_in:
+        stand_in_for_network(workspace)
+    memory, start = Memory(), time.perf_counter()
+    if part == "features":
+        exhaust(workspace.compute_features())
+    elif part == "train":
+        exhaust(workspace.train_module(categories[-1], MODULE, TRAINING))
+    elif part == "draw maps":
+        exhaust(draw_maps(workspace, entries))
+        count = len(workspace.dataset.photos_of(categories[0]))
+    else:
+        seconds = read_at_random(workspace)
+        return {"photos": 1, "seconds": seconds, "anon": memory.most - memory.before}
+    return {
+        "photos": count,
+        "seconds": time.perf_counter() - start,
+        "anon": memory.most - memory.before,
+        "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000,
+    }
+
+
+def read_at_random(workspace: Workspace) -> float:
+    """Read the maps of photos as a page does; return the median of seconds."""
+    (entry,) = (
+        e for e in workspace.list_modules() if e.category == workspace.dataset.categories[0]
+    )
+    photos = workspace.dataset.photos_of(entry.category)
+    seconds = []
+    for photo in random.Random(0).choices(photos, k=READS):
+        start = time.perf_counter()
+        maps = workspace.load_maps(entry, photo, "relu1")
+        assert maps is not None
+        _ = maps.unpack_explanation(), maps.unpack_score()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def run_part(part: str, folder: Path, stand_in: bool) -> dict[str, float]:
+    """Do one part in a process of its own."""
+    command = [sys.executable, __file__, "--part", part, "--folder", str(folder)]
+    command += ["--stand-in"] if stand_in else []
+    out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    found: dict[str, float] = json.loads(out.splitlines()[-1])
+    return found
+
+
+def compute_size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def prepare_map_module(folder: Path, stand_in: bool) -> None:
+    """Train the module whose maps are drawn, hardly at all."""
+    workspace = Workspace(folder)
+    if stand_in:
+        stand_in_for_network(workspace)
+    settings = TrainingSettings(epochs=1, pretrain_epochs=0)
+    exhaust(workspace.train_module(workspace.dataset.categories[0], MODULE, settings))
+
+
+def measure_size(folder: Path, photos: int, stand_in: bool, parts: Sequence[str]) -> None:
+    """Measure all parts at one size, and print a row for each."""
+    make_workspace(folder, photos)
+    for part in parts:
+        if part == "draw maps":
+            prepare_map_module(folder, stand_in)
+        found = run_part(part, folder, stand_in)
+        disk: Callable[[], int] = {
+            "features": lambda: compute_size(folder / FEATURES_FOLDER),
+            "draw maps": lambda: sum(f.stat().st_size for f in folder.rglob("relu1.npy")),
+        }.get(part, lambda: 0)
+        cells = (
+            f"{photos:,}",
+            part,
+            f"{found['photos']:,.0f}",
+            f"{1000 * found['seconds'] / found['photos']:.3f}",
+            f"{found['anon']:.0f}" if part != "open" else "",
+            f"{found['rss']:.0f}" if "rss" in found else "",
+            f"{disk() / found['photos'] / 1000:.2f}" if disk() else "",
+        )
+        print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", default="100,1000,10000", help="images; 100000 takes long")
+    parser.add_argument("--stand-in", action="store_true", help="leave the network out")
+    parser.add_argument("--parts", default=",".join(PARTS))
+    parser.add_argument("--part", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    if options.part:
+        found = measure_part(options.part, options.folder, stand_in=options.stand_in)
+        print(json.dumps(found))
+        return
+    print(
+        f"Python {platform.python_version()}, torch {version('torch')}, NumPy {np.__version__}, "
+        f"one thread, {'a stand-in for the network' if options.stand_in else 'vgg_small'}\n"
+    )
+    print("| images | part | photos | ms a photo | MB beyond opening | peak RSS, MB | kB a photo |")
+    print("|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        for photos in map(int, options.sizes.split(",")):
+            own = Path(folder) / str(photos)
+            measure_size(own, photos, options.stand_in, options.parts.split(","))
+            shutil.rmtree(own)
+
+
+if __name__ == "__main__":
+    main()

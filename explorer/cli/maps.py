@@ -1,0 +1,44 @@
+"""The command ``maps``: heatmaps drawn ahead, so that pages need no network for them."""
+
+from typing import Annotated
+
+import typer
+
+from explorer.attribution.explain import DEFAULT_STOP
+from explorer.cli.options import Device, WorkspacePath, choose_categories
+from explorer.cli.reporting import console, follow
+from explorer.config import ExplorerError
+from explorer.map_drawing import draw_maps
+from explorer.workspace import Workspace
+
+
+def maps(
+    workspace: WorkspacePath,
+    category: Annotated[
+        list[str] | None, typer.Option(help="Such as 'painted bunting'; can be repeated.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All categories.")] = False,
+    layer: Annotated[
+        str, typer.Option(help="Where the maps are taken: relu1, pool1, …")
+    ] = DEFAULT_STOP,
+    device: Device = "auto",
+) -> None:
+    """Draw the heatmaps of all photos of a category, for its modules; goes on where it was ended.
+
+    What is there already is left alone. The app may be open meanwhile and uses what is finished.
+    """
+    opened = Workspace(workspace, device)
+    wanted = choose_categories(opened, category or (), every, "--category NAME")
+    entries = [entry for entry in opened.list_modules() if entry.category in wanted]
+    if not entries:
+        raise ExplorerError("There are no modules to draw yet. Make some with `train`.")
+    drawn = follow(draw_maps(opened, entries, layer))
+    console.print(
+        f"{_count(len(entries), 'module')}, layer {layer}: {_count(drawn.drawn, 'photo')} drawn, "
+        f"{drawn.kept:,} there already; {drawn.size / 1e6:,.2f} MB.",
+        highlight=False,
+    )
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"

@@ -1,0 +1,47 @@
+"""Turns between processes that would write the same files."""
+
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from explorer.config import Progress
+
+_LOOK = 0.2  # seconds between looks
+
+
+def take_lock(path: Path, report: Callable[[], Progress]) -> Generator[Progress, None, FileLock]:
+    """Take a lock, and wait where another process or thread has it.
+
+    The system lets go of a lock when its holder ends, in whatever way: who has the lock knows that
+    nobody else is at work, and that what is half done was left behind.
+
+    Parameters
+    ----------
+    path : Path
+        File that stands for the lock; its folder is made if it is missing. It stays, empty.
+    report : callable
+        Tells how far the other one is.
+
+    Yields
+    ------
+    Progress
+        What `report` says, now and then, as long as another has the lock.
+
+    Returns
+    -------
+    FileLock
+        Held; to be released.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A generator may be closed by another thread than the one that took the lock.
+    lock = FileLock(path, thread_local=False)
+    while True:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            yield report()
+            time.sleep(_LOOK)
+        else:
+            return lock
