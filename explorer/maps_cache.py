@@ -66,7 +66,8 @@ def compute_key(workspace: "Workspace", entry: ModuleEntry, stop: str) -> bytes:
     own, status = workspace.settings, entry.path.stat()
     module = _hash_module(entry.path, status.st_mtime_ns, status.st_size)
     parts = (_FORMAT, own.architecture, own.classifier_sha256, own.z_layer, entry.category, module)
-    return hashlib.sha256("\n".join(map(str, (*parts, stop))).encode()).hexdigest().encode()
+    chosen = (stop, workspace.precision)
+    return hashlib.sha256("\n".join(map(str, (*parts, *chosen))).encode()).hexdigest().encode()
 
 
 @lru_cache(maxsize=1024)
