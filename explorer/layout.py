@@ -18,6 +18,8 @@ FEATURES_FOLDER = "features"
 MODULES_FOLDER = "modules"
 MODULE_FILE = "module.safetensors"
 METRICS_FILE = "metrics.json"
+# What the measures of a module hold at least.
+MEASURED = ("train", "test", "live", "locality")
 RESULTS_FOLDER = "results"
 RESULTS_NAME = "results"
 SANITY_FOLDER = "sanity"

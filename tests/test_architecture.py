@@ -31,9 +31,11 @@ ALLOWED: dict[str, set[str]] = {
     "render": {"config"},
     "parts": {"analysis", "data"},
     "module_training": BASE | {"data", "nn", "training", "workspace"},
+    "workspace_files": BASE | {"data", "parts"},
     "workspace": BASE
     | ARRAYS
-    | {"data", "nn", "attribution", "training", "parts", "measures", "module_training"},
+    | {"data", "nn", "attribution", "training", "measures", "module_training"}
+    | {"workspace_files"},
     "measures": BASE | ARRAYS | {"data", "nn", "attribution", "workspace"},
     "scores": BASE | ARRAYS | {"data", "nn", "training", "workspace"},
     "notes": BASE,

@@ -11,7 +11,7 @@ from explorer.config import PAGES_DIR
 from explorer.data.cub import format_category
 from explorer.render.scatter import render_scatter
 from explorer.render.x_feature_bars import render_mean_contributions
-from explorer.ui import cached, components, gallery, links, state
+from explorer.ui import components, drawings, gallery, links, state
 from explorer.ui.components import escape_markdown, format_signed
 from explorer.ui.gallery import Tile, name_photo
 from explorer.ui.heatmaps import name_feature
@@ -89,8 +89,8 @@ def show_examples(subject: Subject, style: MapStyle) -> None:
     """Show the chosen x-feature on test photos of the category, each with its weight above."""
     rank = rank_features(subject).tolist().index(subject.feature) + 1
     place = "the most important" if rank == 1 else f"number {rank}"
-    rows = find_own_test_rows(subject)[:_EXAMPLES]
-    mean = float(subject.contributions[find_own_test_rows(subject)].mean())
+    own = find_own_test_rows(subject)
+    rows, mean = own[:_EXAMPLES], float(subject.contributions[own].mean())
     st.markdown(
         f"**{subject.title}** is {place} of {subject.scores.x_features.shape[1]}: on average it "
         f"adds {format_signed(mean + 0.0)} to the score. The category's first {len(rows)} test "
@@ -115,13 +115,12 @@ def show_examples(subject: Subject, style: MapStyle) -> None:
 
 def _make_example(subject: Subject, row: int, style: MapStyle) -> Tile:
     photo = get_photo(subject, row)
-    overlays = cached.draw_overlays(subject.workspace, subject.entry, photo, style)
     activation = float(subject.activations[row])
     contribution = float(subject.contributions[row]) + 0.0
     name = name_feature(subject.feature)
     return Tile(
         photo,
-        overlays.images[subject.feature],
+        drawings.draw_tile(subject.workspace, subject.entry, photo, style, subject.feature),
         alt=(
             f"Heatmap of {name} over {name_photo(subject.workspace, photo).lower()}; contribution "
             f"{format_signed(contribution)}"
