@@ -45,6 +45,7 @@ class WorkspaceFiles:
         # One lock for all that is loaded when it is first needed: two could wait for each other.
         self._lock = RLock()
         self._dataset: CubDataset | None = None
+        self._is_painted: bool | None = None
         self._held_out: tuple[Photo, ...] | None = None
 
     @property
@@ -58,7 +59,10 @@ class WorkspaceFiles:
     @property
     def is_painted(self) -> bool:
         """Whether the birds are painted ones, not photographs."""
-        return (self.dataset.root / PAINTED_MARK).is_file()
+        with self._lock:
+            if self._is_painted is None:
+                self._is_painted = (self.dataset.root / PAINTED_MARK).is_file()
+            return self._is_painted
 
     @property
     def held_out(self) -> tuple[Photo, ...]:

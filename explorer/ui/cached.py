@@ -105,7 +105,7 @@ def load_thumbnail(workspace: "Workspace", photo: "Photo") -> bytes:
 
 @st.cache_data(show_spinner=False, max_entries=4096)
 def _load_thumbnail(_workspace: "Workspace", _photo: "Photo", key: Key) -> bytes:  # noqa: ARG001
-    image = _workspace.load_parts(_photo).image
+    image = load_parts(_photo, _workspace).image
     return pictures.encode_jpeg(pictures.make_thumbnail(image))
 
 
