@@ -33,7 +33,6 @@ class Traffic:
 
     socket: int = 0
     files: int = 0
-    static: int = 0
     pictures: dict[str, int] = field(default_factory=dict)
 
 
@@ -59,8 +58,6 @@ class Watcher:
         if urlsplit(response.url).path.startswith("/media/"):
             self.traffic.files += size
             self.traffic.pictures[response.url] = size
-        else:
-            self.traffic.static += size
 
     def wait(self) -> None:
         """Wait for the link with which the page ends, for the script and the pictures."""
@@ -111,7 +108,7 @@ def report_sent(traffic: Traffic, images: list[dict[str, Any]]) -> None:
     """Print what a step has sent to the browser, and how large its pictures are shown."""
     print(
         f"  sent      {traffic.socket / 1000:,.1f} kB by the socket, {traffic.files / 1000:,.1f} kB"
-        f" in {len(traffic.pictures)} pictures; {traffic.static / 1000:,.0f} kB of the app itself"
+        f" in {len(traffic.pictures)} pictures"
     )
     shown = [image for image in images if image["url"] in traffic.pictures]
     sizes = Counter((image["width"], round(image["shown"])) for image in shown)
@@ -170,7 +167,7 @@ def browse(watcher: Watcher, url: str, upload: Path) -> None:
     watcher.measure("  Category switch", lambda: choose_category("Harebell capped Finch"))
     watcher.measure("The X-feature page", go("/x_feature"))
     watcher.measure("  X-feature switch", lambda: press("x-feature 5"))
-    watcher.measure("  The same x-feature switch again", lambda: press("x-feature 4"))
+    watcher.measure("  X-feature switch once more", lambda: press("x-feature 4"))
     watcher.measure("The Photo page", go("/photo"))
     watcher.measure("  X-feature switch", lambda: press("x-feature 5"))
     watcher.measure("  Photo switch", step)
