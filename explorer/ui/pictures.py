@@ -10,8 +10,8 @@ from PIL import Image
 # Longer sides in pixels of what is sent: no picture is more than twice as wide as it is shown,
 # which is what a screen of high density has a use for.
 LARGE_SIDE = 700  # up close, in half of a common screen
-MIDDLE_SIDE = 440  # beside two others
-TILE_SIDE = 256  # one of many
+MIDDLE_SIDE = 400  # beside two others
+TILE_SIDE = 224  # one of many
 KEPT_SIDE = 1024  # taken along, and not only looked at
 THUMBNAIL_SIDE = 96
 _SHORTEST_LARGE = 512

@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explorer.config import REPOSITORY_ROOT, WORKSPACE_VARIABLE
-from explorer.ui import category, drawings
+from explorer.ui import category, drawings, pictures
 from explorer.workspace import Workspace
 from explorer.workspace_files import WorkspaceFiles
 
@@ -102,7 +102,7 @@ def test_a_gallery_draws_only_the_maps_it_shows(
     assert not app.error
     shown = len(app.image)
     assert shown > 0
-    assert drawn == [(256, 256)] * shown
+    assert drawn == [(pictures.TILE_SIDE, pictures.TILE_SIDE)] * shown
     app.run()
     assert len(drawn) == shown
 
@@ -111,9 +111,9 @@ def test_photo_page_draws_tiles_small_and_one_map_large(
     tiny_workspace: Path, open_app: OpenApp, drawn: list[tuple[int, int]]
 ) -> None:
     app = open_app(tiny_workspace)
-    assert Counter(drawn) == {(256, 256): 6, (512, 512): 1}
+    assert Counter(drawn) == {(pictures.TILE_SIDE, pictures.TILE_SIDE): 6, (512, 512): 1}
     next(box for box in app.segmented_control if box.key == "feature").set_value(4).run()
-    assert Counter(drawn) == {(256, 256): 6, (512, 512): 2}
+    assert Counter(drawn) == {(pictures.TILE_SIDE, pictures.TILE_SIDE): 6, (512, 512): 2}
 
 
 def test_a_photo_is_read_once_for_all_that_is_shown_of_it(

@@ -12,9 +12,9 @@ from explorer.ui.pictures import KEPT_SIDE, LARGE_SIDE, TILE_SIDE, fit_for_displ
         ((600, 450), LARGE_SIDE, (600, 450)),  # as it is
         ((3000, 4000), LARGE_SIDE, (525, 700)),  # large: no more than is seen
         ((3000, 4000), KEPT_SIDE, (768, 1024)),
-        ((300, 400), TILE_SIDE, (192, 256)),
-        ((64, 64), TILE_SIDE, (256, 256)),
-        ((1, 9000), TILE_SIDE, (1, 256)),
+        ((300, 400), TILE_SIDE, (168, 224)),
+        ((64, 64), TILE_SIDE, (224, 224)),
+        ((1, 9000), TILE_SIDE, (1, 224)),
     ],
 )
 def test_size_of_what_is_sent(size: tuple[int, int], side: int, shown: tuple[int, int]) -> None:
