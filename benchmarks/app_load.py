@@ -7,7 +7,6 @@ number of steps; see docs/performance.md.
 import argparse
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -21,13 +20,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from common import describe_machine, serve_app
+from common import copy_demo, describe_machine, serve_app
 from streamlit.proto.Alert_pb2 import Alert
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import connect
 
-from explorer.config import DEMO_WORKSPACE, STATE_VARIABLE
+from explorer.config import STATE_VARIABLE
 from explorer.data.cub import format_category
 from explorer.layout import name_run
 from explorer.nn.srae import ModuleSettings
@@ -190,7 +189,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ[STATE_VARIABLE] = str(folder / "state")
-        workspace = Workspace(Path(shutil.copytree(DEMO_WORKSPACE, folder / "demo")))
+        workspace = Workspace(copy_demo(folder))
         with serve_app(folder, workspace.path) as (url, server):
             load(Load(url, server.pid, workspace, sessions, steps), options.device)
         counted = count_events(folder / "events.jsonl")

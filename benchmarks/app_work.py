@@ -5,7 +5,6 @@ A server of its own on the loopback is driven in Chromium; see docs/performance.
 
 import argparse
 import json
-import shutil
 import sys
 import tempfile
 import time
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from common import describe_machine, find_chromium, serve_app
+from common import copy_demo, describe_machine, find_chromium, serve_app
 
 from explorer.config import DEMO_WORKSPACE
 
@@ -200,7 +199,7 @@ def main() -> None:
     print(f"Command: {' '.join(sys.argv)}")
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
-        workspace = Path(shutil.copytree(DEMO_WORKSPACE, folder / "demo"))
+        workspace = copy_demo(folder)
         browser = playwright.chromium.launch(
             executable_path=find_chromium(), args=["--no-sandbox", "--disable-gpu"]
         )

@@ -13,6 +13,9 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from explorer.config import DEMO_WORKSPACE
+from explorer.layout import FEATURES_FOLDER
+
 REPOSITORY_ROOT = Path(__file__).parents[1]
 _SERVER = Path(__file__).with_name("app_server.py")
 _PATIENCE = 60.0
@@ -35,6 +38,12 @@ def describe_machine(*packages: str) -> str:
         f"{platform.system()} {platform.machine()}, {name_processor()}, {os.cpu_count()} core(s); "
         f"Python {platform.python_version()}, {versions}"
     )
+
+
+def copy_demo(folder: Path) -> Path:
+    """Copy the demo as it ships, without Z of its photos, which the app computes by itself."""
+    ignore = shutil.ignore_patterns(FEATURES_FOLDER)
+    return Path(shutil.copytree(DEMO_WORKSPACE, folder / "demo", ignore=ignore))
 
 
 @contextlib.contextmanager
