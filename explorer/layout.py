@@ -19,6 +19,8 @@ MODULES_FOLDER = "modules"
 MODULE_FILE = "module.safetensors"
 METRICS_FILE = "metrics.json"
 MAPS_FOLDER = "maps"
+# What the measures of a module hold at least.
+MEASURED = ("train", "test", "live", "locality")
 RESULTS_FOLDER = "results"
 RESULTS_NAME = "results"
 SANITY_FOLDER = "sanity"

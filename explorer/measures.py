@@ -17,8 +17,6 @@ from explorer.nn.srae import apply_module
 if TYPE_CHECKING:
     from explorer.workspace import Workspace
 
-MEASURED = ("train", "test", "live", "locality")
-
 
 def measure_classifier(workspace: "Workspace") -> Generator[Progress, None, dict[str, Any]]:
     """Measure top-1 accuracy on the photos that the classifier was and was not trained on.

@@ -66,7 +66,7 @@ def score_photos(workspace: Workspace, entry: ModuleEntry, features: Features) -
         y_bar=y_bar,
         y_hat=np.array(features.logits[:, index]),
         is_positive=np.isin(features.image_ids, positives),
-        logits=np.array(features.logits),
+        logits=np.asarray(features.logits),  # the same for all modules, so not copied
     )
 
 

@@ -1,22 +1,21 @@
-"""The facade: one folder with its data set, classifier and modules; NumPy in and out."""
+"""The facade: one folder with its data set, classifier and modules; NumPy in and out.
+
+What needs a network imports it where it is used: torch takes seconds, and whoever asks only for
+what is in `explorer.workspace_files`, as the first page does, goes without.
+"""
 
 import os
 from collections import OrderedDict
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from explorer.attribution.engine import Engine
-from explorer.attribution.explain import DEFAULT_STOP, Explanation, compute_explanation
-from explorer.attribution.rivals import make_grad_cam_draw, make_logit_draw
 from explorer.config import PRECISION_VARIABLE, Progress
-from explorer.data.cub import CubDataset, Photo, load_cub
+from explorer.data.cub import Photo, load_cub
 from explorer.data.splits import get_held_out
 from explorer.data.transforms import prepare_image
 from explorer.layout import (
@@ -28,39 +27,29 @@ from explorer.layout import (
     ModuleEntry,
     WorkspaceError,
     WorkspaceSettings,
-    list_module_entries,
-    load_settings,
-    read_json,
     save_settings,
     write_json,
 )
-from explorer.maps_cache import CachedMaps, load_maps
-from explorer.measures import MEASURED, measure_classifier, measure_module
-from explorer.module_training import find_module, train_modules
-from explorer.nn.backbones import Backbone, check_z_layer
-from explorer.nn.checkpoint import (
-    ModuleRecord,
-    load_backbone,
-    load_module,
-    load_module_record,
-    round_to_half,
-    save_backbone,
-)
-from explorer.nn.devices import choose_device
-from explorer.nn.foreign import load_foreign_weights
-from explorer.nn.srae import ExplanationModule, ModuleSettings
-from explorer.nn.vgg import build_network_from_weights, flatten_network, get_architecture
-from explorer.parts import PhotoParts, load_parts
-from explorer.training.features import Features, load_or_compute_features
-from explorer.training.finetune import finetune
-from explorer.training.finetune_settings import FinetuneSettings
-from explorer.training.settings import TrainingSettings
+from explorer.workspace_files import WorkspaceFiles
 
-PAINTED_MARK = "traits.json"
+if TYPE_CHECKING:
+    import torch
+
+    from explorer.attribution.engine import Engine
+    from explorer.attribution.explain import Explanation
+    from explorer.maps_cache import CachedMaps
+    from explorer.nn.backbones import Backbone
+    from explorer.nn.checkpoint import ModuleRecord
+    from explorer.nn.srae import ExplanationModule, ModuleSettings
+    from explorer.training.features import Features
+    from explorer.training.finetune_settings import FinetuneSettings
+    from explorer.training.settings import TrainingSettings
+
 _MODULES_IN_MEMORY = 16
+_ALWAYS_THERE = ("auto", "cpu")
 
 
-class Workspace:
+class Workspace(WorkspaceFiles):
     """A data set, the classifier trained on it, and the modules that explain it.
 
     Safe to share between threads once it is open: everything that is loaded is read-only.
@@ -69,25 +58,42 @@ class Workspace:
     ----------
     path : Path
         Folder with a ``workspace.json``; see `Workspace.create`.
+    device : str
+        Where networks run; see `explorer.nn.devices.choose_device`.
 
     Raises
     ------
     WorkspaceError
         When the folder is not a workspace, or one from a newer version.
+    ExplorerError
+        When there is no such device on this machine.
     """
 
     def __init__(self, path: Path, device: str = "cpu") -> None:
-        self.path = path.resolve()
-        self.device = choose_device(device)
+        super().__init__(path)
+        self._device_name = device
+        self._device: torch.device | None = None
+        if device not in _ALWAYS_THERE:
+            _ = self.device
         self.precision = os.environ.get(PRECISION_VARIABLE, "float32")
-        self.settings = load_settings(self.path)
-        self._lock = RLock()
-        # One lock for all that is loaded when it is first needed: two could wait for each other.
-        self._dataset: CubDataset | None = None
-        self._held_out: tuple[Photo, ...] | None = None
         self._classifier: tuple[Engine, dict[str, Any]] | None = None
         self._modules: OrderedDict[tuple[Path, int], tuple[ExplanationModule, ModuleRecord]]
         self._modules = OrderedDict()
+
+    @property
+    def device(self) -> "torch.device":
+        """Where networks run, chosen when it is first needed."""
+        with self._lock:
+            if self._device is None:
+                from explorer.nn.devices import choose_device  # noqa: PLC0415
+
+                self._device = choose_device(self._device_name)
+            return self._device
+
+    @property
+    def has_device(self) -> bool:
+        """Whether it has been chosen already; asking does not choose it."""
+        return self._device is not None
 
     @classmethod
     def create(
@@ -105,6 +111,15 @@ class Workspace:
             The user's own VGG, safetensors or ``.pth`` of tensors; output k is the k-th category
             of ``classes.txt``.
         """
+        from explorer.nn.backbones import Backbone, check_z_layer  # noqa: PLC0415
+        from explorer.nn.checkpoint import round_to_half  # noqa: PLC0415
+        from explorer.nn.foreign import load_foreign_weights  # noqa: PLC0415
+        from explorer.nn.vgg import (  # noqa: PLC0415
+            build_network_from_weights,
+            flatten_network,
+            get_architecture,
+        )
+
         if (path / SETTINGS_FILE).exists():
             raise WorkspaceError(f"{path} is a workspace already. Choose another folder.")
         architecture = get_architecture(settings.architecture)
@@ -124,34 +139,16 @@ class Workspace:
             workspace.install_classifier(backbone, {"imported_from": weights.name})
         return workspace
 
-    @property
-    def dataset(self) -> CubDataset:
-        """The annotations of all photos; no image is read."""
-        with self._lock:
-            if self._dataset is None:
-                self._dataset = load_cub((self.path / self.settings.dataset).resolve())
-            return self._dataset
-
-    @property
-    def is_painted(self) -> bool:
-        """Whether the birds are painted ones, not photographs."""
-        return (self.dataset.root / PAINTED_MARK).is_file()
-
-    @property
-    def held_out(self) -> tuple[Photo, ...]:
-        """Photos that the classifier was not trained on."""
-        with self._lock:
-            if self._held_out is None:
-                self._held_out = get_held_out(self.dataset, self.settings.held_out)
-            return self._held_out
-
-    def _get_classifier(self) -> tuple[Engine, dict[str, Any]]:
+    def _get_classifier(self) -> "tuple[Engine, dict[str, Any]]":
         with self._lock:
             if self._classifier is None:
                 self._classifier = self._load_classifier()
             return self._classifier
 
-    def _load_classifier(self) -> tuple[Engine, dict[str, Any]]:
+    def _load_classifier(self) -> "tuple[Engine, dict[str, Any]]":
+        from explorer.attribution.engine import Engine  # noqa: PLC0415
+        from explorer.nn.checkpoint import load_backbone  # noqa: PLC0415
+
         path = self.path / CLASSIFIER_FILE
         if not path.is_file():
             raise WorkspaceError(
@@ -172,12 +169,12 @@ class Workspace:
         return Engine(backbone, self.precision), report
 
     @property
-    def backbone(self) -> Backbone:
+    def backbone(self) -> "Backbone":
         """The classifier, loaded when it is first needed and then kept."""
         return self.engine.backbone
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> "Engine":
         """The classifier, ready to be explained; see `explorer.attribution.engine`."""
         return self._get_classifier()[0]
 
@@ -186,8 +183,10 @@ class Workspace:
         """How the classifier was trained and what it reached."""
         return self._get_classifier()[1]
 
-    def install_classifier(self, backbone: Backbone, report: Mapping[str, Any]) -> None:
+    def install_classifier(self, backbone: "Backbone", report: Mapping[str, Any]) -> None:
         """Store a classifier, with what is to be known of it, in the place of what was there."""
+        from explorer.nn.checkpoint import save_backbone  # noqa: PLC0415
+
         save_backbone(self.path / CLASSIFIER_FILE, backbone, report, half=self.settings.half)
         self.settings = replace(self.settings, classifier_sha256=backbone.sha256)
         save_settings(self.path, self.settings)
@@ -196,7 +195,7 @@ class Workspace:
             self._modules.clear()
 
     def finetune(
-        self, settings: FinetuneSettings, *, force: bool = False, restart: bool = False
+        self, settings: "FinetuneSettings", *, force: bool = False, restart: bool = False
     ) -> Generator[Progress, None, Mapping[str, Any]]:
         """Train the classifier and store it; return its report.
 
@@ -208,6 +207,8 @@ class Workspace:
             When there is a classifier already, whose modules would be worthless without it, and
             `force` does not say to replace it.
         """
+        from explorer.training.finetune import finetune  # noqa: PLC0415
+
         if self.settings.classifier_sha256 and not force:
             raise WorkspaceError(
                 f"{self.path} has a classifier already, and modules that explain it would no "
@@ -224,31 +225,25 @@ class Workspace:
         snapshot.unlink(missing_ok=True)
         return report
 
-    def compute_features(self) -> Generator[Progress, None, Features]:
+    def compute_features(self) -> "Generator[Progress, None, Features]":
         """Read Z and the logits of every photo, computing and caching them the first time."""
+        from explorer.training.features import load_or_compute_features  # noqa: PLC0415
+
         folder, photos = self.path / FEATURES_FOLDER, self.dataset.photos
         return (yield from load_or_compute_features(folder, self.backbone, photos))
 
     def measure_classifier(self) -> Generator[Progress, None, dict[str, Any]]:
         """Measure and store the classifier's accuracy; see `explorer.measures`."""
+        from explorer.measures import measure_classifier  # noqa: PLC0415
+
         measured = yield from measure_classifier(self)
         write_json(self.path / METRICS_FILE, measured)
         return measured
 
-    def load_classifier_metrics(self) -> dict[str, Any] | None:
-        """Read what `measure_classifier` stored; None where it has not run on this classifier."""
-        file = self.path / METRICS_FILE
-        measured = read_json(file) if file.exists() else {}
-        is_current = measured.get("classifier_sha256") == self.settings.classifier_sha256
-        return measured if is_current and measured else None
-
-    def list_modules(self) -> tuple[ModuleEntry, ...]:
-        """List the modules on disk, by category, then run; their files are not opened."""
-        known = set(self.dataset.categories)
-        return tuple(entry for entry in list_module_entries(self.path) if entry.category in known)
-
-    def load_module(self, entry: ModuleEntry) -> tuple[ExplanationModule, ModuleRecord]:
+    def load_module(self, entry: ModuleEntry) -> "tuple[ExplanationModule, ModuleRecord]":
         """Load a module, or return it if it has been loaded and not been replaced since."""
+        from explorer.nn.checkpoint import load_module  # noqa: PLC0415
+
         try:
             key = (entry.path, entry.path.stat().st_mtime_ns)
         except OSError as error:
@@ -268,7 +263,7 @@ class Workspace:
             return self._modules[key]
 
     def train_module(
-        self, category: str, module_settings: ModuleSettings, settings: TrainingSettings
+        self, category: str, module_settings: "ModuleSettings", settings: "TrainingSettings"
     ) -> Generator[Progress, None, ModuleEntry]:
         """Train and store a module for `category`; an earlier run of the same name is replaced."""
         (entry,) = yield from self.train_modules([category], module_settings, settings)
@@ -277,8 +272,8 @@ class Workspace:
     def train_modules(
         self,
         categories: Sequence[str],
-        module_settings: ModuleSettings,
-        settings: TrainingSettings,
+        module_settings: "ModuleSettings",
+        settings: "TrainingSettings",
         *,
         group_size: int = 0,
     ) -> Generator[Progress, None, tuple[ModuleEntry, ...]]:
@@ -308,19 +303,23 @@ class Workspace:
         NotTrainedError
             At the end, where some could not be trained; it names them, and holds the others.
         """
+        from explorer.module_training import train_modules  # noqa: PLC0415
+
         return (yield from train_modules(self, categories, module_settings, settings, group_size))
 
     def find_module(
-        self, category: str, module_settings: ModuleSettings, settings: TrainingSettings
+        self, category: str, module_settings: "ModuleSettings", settings: "TrainingSettings"
     ) -> ModuleEntry | None:
         """Return the module that `train_modules` would make, if it is there already.
 
         One of another network, of another split, or in a file that cannot be read, is not it.
         """
+        from explorer.module_training import find_module  # noqa: PLC0415
+
         return find_module(self, category, module_settings, settings)
 
     def select_scores(
-        self, features: Features, category: str, image_ids: tuple[int, ...] | list[int]
+        self, features: "Features", category: str, image_ids: tuple[int, ...] | list[int]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
         """Return Z (M, S_z), ŷ of `category` (M,), and which photos are of it (M,)."""
         rows = features.get_rows(image_ids)
@@ -329,32 +328,40 @@ class Workspace:
         is_positive = np.array([image_id in positives for image_id in image_ids])
         return features.z[rows], features.logits[rows, index], is_positive
 
-    def load_parts(self, photo: Photo) -> PhotoParts:
-        """Load a photo with its box and parts, moved inside it where they overhang."""
-        return load_parts(photo)
-
     def explain(
-        self, entry: ModuleEntry, image: NDArray[np.uint8], stop: str = DEFAULT_STOP
-    ) -> Explanation:
-        """Explain the score of the module's category on an RGB image (H, W, 3)."""
+        self, entry: ModuleEntry, image: NDArray[np.uint8], stop: str | None = None
+    ) -> "Explanation":
+        """Explain the score of the module's category on an RGB image (H, W, 3).
+
+        Maps are taken at `stop`, one of `Backbone.stops`; None is the first ReLU.
+        """
+        from explorer.attribution.explain import DEFAULT_STOP, compute_explanation  # noqa: PLC0415
+
         module, record = self.load_module(entry)
-        pixels = self.prepare_image(image)
+        pixels, stop = self.prepare_image(image), stop or DEFAULT_STOP
         return compute_explanation(self.engine, module, record.category, pixels, stop)
 
-    def load_maps(self, entry: ModuleEntry, photo: Photo, stop: str) -> CachedMaps | None:
+    def load_maps(self, entry: ModuleEntry, photo: Photo, stop: str) -> "CachedMaps | None":
         """Read a photo's explanation from the cache; None where there is none that is current."""
+        from explorer.maps_cache import load_maps  # noqa: PLC0415
+
         return load_maps(self, entry, photo, stop)
 
     def explain_score(
-        self, category: str, image: NDArray[np.uint8], stop: str = DEFAULT_STOP
+        self, category: str, image: NDArray[np.uint8], stop: str | None = None
     ) -> NDArray[np.float32]:
         """Draw c-MWP of the classifier's own score (ExcitationBP) on an image: (h, w), >= 0."""
-        draw = make_logit_draw(self.engine, category, stop)
+        from explorer.attribution.explain import DEFAULT_STOP  # noqa: PLC0415
+        from explorer.attribution.rivals import make_logit_draw  # noqa: PLC0415
+
+        draw = make_logit_draw(self.engine, category, stop or DEFAULT_STOP)
         heat: NDArray[np.float32] = draw(self.prepare_image(image))[0]
         return heat
 
     def explain_by_gradient(self, category: str, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Draw Grad-CAM of the classifier's own score on an image: (h, w), >= 0."""
+        from explorer.attribution.rivals import make_grad_cam_draw  # noqa: PLC0415
+
         draw = make_grad_cam_draw(self.backbone, category)
         heat: NDArray[np.float32] = draw(self.prepare_image(image))[0]
         return heat
@@ -363,6 +370,8 @@ class Workspace:
         self, pixels: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Compute Z (M, S_z) and the logits (M, C) of prepared images (M, 3, h, w)."""
+        import torch  # noqa: PLC0415
+
         images = torch.from_numpy(pixels).to(self.backbone.device)
         z, logits = self.backbone.compute_features(images)
         return z.cpu().numpy(), logits.cpu().numpy()
@@ -373,32 +382,15 @@ class Workspace:
         return prepare_image(image, architecture.input_size, architecture.mean, architecture.std)
 
     def evaluate_module(self, entry: ModuleEntry) -> Generator[Progress, None, dict[str, Any]]:
-        """Measure a module and write ``metrics.json`` beside it; see `measure_module`."""
+        """Measure a module and write ``metrics.json`` beside it; see `explorer.measures`."""
+        from explorer.measures import measure_module  # noqa: PLC0415
+
         metrics = yield from measure_module(self, entry)
         write_json(entry.metrics_path, metrics)
         return metrics
 
-    def load_metrics(self, entry: ModuleEntry) -> dict[str, Any] | None:
-        """Read what `evaluate_module` wrote; None where it has not run on this classifier.
-
-        Raises
-        ------
-        WorkspaceError
-            When the file is damaged.
-        """
-        if not entry.metrics_path.exists():
-            return None
-        metrics = read_json(entry.metrics_path)
-        if metrics.get("classifier_sha256") != self.settings.classifier_sha256:
-            return None
-        missing = [name for name in MEASURED if name not in metrics]
-        if missing:
-            raise WorkspaceError(
-                f"{entry.metrics_path} is damaged: it lacks {missing[0]!r}. Measure the module "
-                f"again with `python -m explorer evaluate {self.path}`."
-            )
-        return metrics
-
-    def load_record(self, entry: ModuleEntry) -> ModuleRecord:
+    def load_record(self, entry: ModuleEntry) -> "ModuleRecord":
         """Read a module's own description without loading any network."""
+        from explorer.nn.checkpoint import load_module_record  # noqa: PLC0415
+
         return load_module_record(entry.path)

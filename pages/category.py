@@ -1,5 +1,6 @@
 """One category: what matters most to its score, how well the score is copied, all its photos."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -80,7 +81,9 @@ def show_sections(
     category_photos.show_photos(subject, choice, style)
     st.header("Take it along", anchor=False)
     stem = exports.make_stem(selection.category_name, subject.entry.run, "photos")
-    exports.show_numbers(category.make_columns(subject), stem, "Every photo's numbers (CSV)")
+    exports.show_numbers(
+        partial(category.make_columns, subject), stem, "Every photo's numbers (CSV)"
+    )
     links.show_link(
         {
             **links.make_module_params(workspace, subject.entry),

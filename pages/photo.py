@@ -8,6 +8,7 @@ from explorer.ui import (
     cached,
     components,
     downloads,
+    drawings,
     empty,
     heatmaps,
     links,
@@ -75,22 +76,24 @@ def show_x_features(
     feature = heatmaps.choose_feature(
         len(explanation.x_features), metrics, "x-feature to look at closely"
     )
-    overlays = cached.draw_overlays(workspace, entry, photo, style)
-    score = cached.draw_score_overlay(workspace, entry.category, photo, style)
+    overlays = drawings.draw_tiles(workspace, entry, photo, style)
+    score = drawings.draw_score_tile(workspace, entry.category, photo, style)
     heatmaps.show_tiles(explanation, overlays, feature, style, score=score, off=off)
     heatmaps.show_drawing_note(explanation, style)
 
     st.header(f"{heatmaps.name_feature(feature)} up close", anchor=False)
     look = heatmaps.choose_look()
     parts = cached.load_parts(photo, workspace)
+    large = drawings.draw_large(workspace, entry, photo, style, feature)
+    top = overlays.tops[feature]
     left, right = st.columns(2, gap="large")
     with left:
         if look == state.PIXELS:
             heatmaps.show_pixels(
-                explanation, overlays, feature, style, parts=parts, part_names=part_names
+                explanation, large, top, feature, style, parts=parts, part_names=part_names
             )
         else:
-            heatmaps.show_large(explanation, overlays, feature, style)
+            heatmaps.show_large(explanation, large, top, feature, style)
     with right:
         heatmaps.show_partition(parts, part_names)
     left, right = st.columns(2, gap="large")

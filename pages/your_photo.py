@@ -107,7 +107,10 @@ def show_explanation(workspace: "Workspace", entry: "ModuleEntry", photo: OwnPho
     st.header(f"{heatmaps.name_feature(feature)} up close", anchor=False)
     left, right = st.columns(2, gap="large")
     with left, st.container(key="large-map"):
-        heatmaps.show_large(explanation, overlays, feature, style)
+        large = your_photo.draw_large(
+            photo, explanation.maps[feature], style, (*key, feature), overlays.tops[feature]
+        )
+        heatmaps.show_large(explanation, large, overlays.tops[feature], feature, style)
     with right:
         is_measured = your_photo_parts.choose_parts()
         if is_measured:

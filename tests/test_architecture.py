@@ -33,10 +33,11 @@ ALLOWED: dict[str, set[str]] = {
     "module_training": BASE | {"data", "nn", "training", "workspace"},
     "maps_cache": BASE | {"data", "attribution", "workspace"},
     "map_drawing": BASE | {"data", "attribution", "maps_cache", "workspace"},
+    "workspace_files": BASE | {"data", "parts"},
     "workspace": BASE
     | ARRAYS
-    | {"data", "nn", "attribution", "training", "parts", "measures", "module_training"}
-    | {"maps_cache"},
+    | {"data", "nn", "attribution", "training", "measures", "module_training"}
+    | {"maps_cache", "workspace_files"},
     "measures": BASE | ARRAYS | {"data", "nn", "attribution", "workspace"},
     "scores": BASE | ARRAYS | {"data", "nn", "training", "workspace"},
     "notes": BASE,

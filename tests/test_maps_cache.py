@@ -75,7 +75,7 @@ def test_no_network_is_loaded_to_read(drawn_folder: Path, monkeypatch: pytest.Mo
     def refuse(*_: object) -> None:
         raise AssertionError("a network was loaded")
 
-    monkeypatch.setattr("explorer.workspace.load_backbone", refuse)
+    monkeypatch.setattr("explorer.nn.checkpoint.load_backbone", refuse)
     monkeypatch.setattr("explorer.workspace.load_module", refuse)
     workspace = Workspace(drawn_folder)
     entry, photos = get_first(workspace)

@@ -456,3 +456,23 @@ def test_threads_give_what_one_after_the_other_gives(tiny_workspace: Path) -> No
     for one, other in zip(expected * 2, found, strict=True):
         np.testing.assert_allclose(one.maps, other.maps, rtol=1e-5, atol=1e-9)
         assert one.y_bar == pytest.approx(other.y_bar)
+
+
+def test_sessions_that_ask_at_once_get_the_one_network(
+    tiny_workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = Workspace(tiny_workspace)
+    (entry,) = shared.list_modules()
+    load, loaded = shared._load_classifier, []
+
+    def load_slowly() -> Any:
+        loaded.append(1)
+        time.sleep(0.2)  # long enough for all others to ask
+        return load()
+
+    monkeypatch.setattr(shared, "_load_classifier", load_slowly)
+    with ThreadPoolExecutor(8) as pool:
+        networks = list(pool.map(lambda _: shared.backbone, range(8)))
+        modules = list(pool.map(lambda _: shared.load_module(entry)[0], range(8)))
+    assert len(loaded) == 1
+    assert len({id(one) for one in networks}) == len({id(one) for one in modules}) == 1

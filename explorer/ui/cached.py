@@ -5,7 +5,6 @@ the classifier's weights, the photo's file and its time of change, and the map l
 opacity and the chosen x-feature are in none of the keys of what a network computes.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +16,15 @@ from numpy.typing import NDArray
 
 from explorer.analysis.locality import PartHistogram
 from explorer.config import ExplorerError
-from explorer.layout import RESULTS_FOLDER, RESULTS_NAME, SANITY_NAME, SETTINGS_FILE, ModuleEntry
-from explorer.render.colour_maps import encode_png
-from explorer.render.heatmap import compute_display_map, compute_shared_scale, render_overlay
+from explorer.layout import (
+    METRICS_FILE,
+    RESULTS_FOLDER,
+    RESULTS_NAME,
+    SANITY_NAME,
+    SETTINGS_FILE,
+    ModuleEntry,
+)
 from explorer.ui import pictures, state
-from explorer.ui.state import MapStyle
 
 if TYPE_CHECKING:
     # The facade brings torch along, which takes seconds to import: the page is drawn before.
@@ -102,19 +105,26 @@ def load_thumbnail(workspace: "Workspace", photo: "Photo") -> bytes:
 
 @st.cache_data(show_spinner=False, max_entries=4096)
 def _load_thumbnail(_workspace: "Workspace", _photo: "Photo", key: Key) -> bytes:  # noqa: ARG001
-    image = _workspace.load_parts(_photo).image
+    image = load_parts(_photo, _workspace).image
     return pictures.encode_jpeg(pictures.make_thumbnail(image))
 
 
-def load_boxed_photo(workspace: "Workspace", photo: "Photo") -> bytes:
-    """Load a JPEG of a photo with its box, at the size of the screen."""
-    return _load_boxed_photo(workspace, photo, make_photo_key(photo))
+def load_boxed_photo(
+    workspace: "Workspace", photo: "Photo", side: int = pictures.LARGE_SIDE
+) -> bytes:
+    """Load a JPEG of a photo with its box, its longer side about `side` pixels."""
+    return _load_boxed_photo(workspace, photo, make_photo_key(photo), side)
 
 
 @st.cache_data(show_spinner=False, max_entries=256)
-def _load_boxed_photo(_workspace: "Workspace", _photo: "Photo", key: Key) -> bytes:  # noqa: ARG001
-    parts = _workspace.load_parts(_photo)
-    shown = pictures.fit_for_display(parts.image)
+def _load_boxed_photo(
+    _workspace: "Workspace",
+    _photo: "Photo",
+    key: Key,  # noqa: ARG001
+    side: int,
+) -> bytes:
+    parts = load_parts(_photo, _workspace)
+    shown = pictures.fit_for_display(parts.image, side)
     return pictures.encode_jpeg(pictures.draw_box(shown, parts.box, parts.image.shape[1]))
 
 
@@ -125,7 +135,7 @@ def explain(
 
     Maps from disk are rounded as `explorer.maps_cache` says; scores and activations are exact.
     """
-    return _explain(workspace, entry, photo, _make_map_key(workspace, entry, photo, layer), layer)
+    return _explain(workspace, entry, photo, make_map_key(workspace, entry, photo, layer), layer)
 
 
 @st.cache_data(show_spinner=False, max_entries=256)
@@ -139,7 +149,7 @@ def _explain(
     maps = _workspace.load_maps(_entry, _photo, layer)
     if maps is not None:
         return maps.unpack_explanation()
-    return _workspace.explain(_entry, _workspace.load_parts(_photo).image, layer)
+    return _workspace.explain(_entry, load_parts(_photo, _workspace).image, layer)
 
 
 def explain_score(
@@ -162,7 +172,7 @@ def _explain_score(
         maps = _workspace.load_maps(entry, _photo, layer) if entry.category == _category else None
         if maps is not None:
             return maps.unpack_score()
-    return _workspace.explain_score(_category, _workspace.load_parts(_photo).image, layer)
+    return _workspace.explain_score(_category, load_parts(_photo, _workspace).image, layer)
 
 
 def explain_by_gradient(
@@ -180,14 +190,14 @@ def _explain_by_gradient(
     _photo: "Photo",
     key: Key,  # noqa: ARG001
 ) -> NDArray[np.float32]:
-    return _workspace.explain_by_gradient(_category, _workspace.load_parts(_photo).image)
+    return _workspace.explain_by_gradient(_category, load_parts(_photo, _workspace).image)
 
 
 def measure_parts(
     workspace: "Workspace", entry: ModuleEntry, photo: "Photo", layer: str
 ) -> PartHistogram:
     """Measure a photo's maps, as computed and not as drawn, against its parts."""
-    key = _make_map_key(workspace, entry, photo, layer)
+    key = make_map_key(workspace, entry, photo, layer)
     return _measure_parts(workspace, entry, photo, key, layer)
 
 
@@ -201,114 +211,6 @@ def _measure_parts(
 ) -> PartHistogram:
     parts = load_parts(_photo, _workspace)
     return parts.measure(explain(_workspace, _entry, _photo, layer).maps)
-
-
-@dataclass(frozen=True)
-class Overlays:
-    """Pictures of all maps of a photo.
-
-    Attributes
-    ----------
-    images : tuple of bytes
-        One JPEG (smoothed) or PNG (raw grid) an x-feature.
-    tops : tuple of float
-        Value drawn as hottest in each, in the map's unit; 0 where the map is zero everywhere.
-    """
-
-    images: tuple[bytes, ...]
-    tops: tuple[float, ...]
-
-
-def draw_overlays(
-    workspace: "Workspace", entry: ModuleEntry, photo: "Photo", style: MapStyle
-) -> Overlays:
-    """Draw every map of a photo over it."""
-    key = (*_make_map_key(workspace, entry, photo, style.layer), *_make_drawing_key(style))
-    return _draw_overlays(workspace, entry, photo, style, key)
-
-
-@st.cache_data(show_spinner=False, max_entries=256)
-def _draw_overlays(
-    _workspace: "Workspace",
-    _entry: ModuleEntry,
-    _photo: "Photo",
-    _style: MapStyle,
-    key: Key,  # noqa: ARG001
-) -> Overlays:
-    maps = explain(_workspace, _entry, _photo, _style.layer).maps
-    return draw_maps(load_parts(_photo, _workspace).image, maps, _style)
-
-
-def draw_score_overlay(
-    workspace: "Workspace", category: str, photo: "Photo", style: MapStyle
-) -> Overlays:
-    """Draw ExcitationBP of the classifier's own score over a photo, on its own scale."""
-    key = (*make_classifier_key(workspace), *make_photo_key(photo), category, style.layer)
-    return _draw_score_overlay(workspace, category, photo, style, (*key, *_make_drawing_key(style)))
-
-
-@st.cache_data(show_spinner=False, max_entries=256)
-def _draw_score_overlay(
-    _workspace: "Workspace",
-    _category: str,
-    _photo: "Photo",
-    _style: MapStyle,
-    key: Key,  # noqa: ARG001
-) -> Overlays:
-    heat = explain_score(_workspace, _category, _photo, _style.layer)
-    return draw_maps(load_parts(_photo, _workspace).image, heat[np.newaxis], _style)
-
-
-def _make_drawing_key(style: MapStyle) -> Key:
-    return (style.colours, style.opacity, int(style.shared_scale), int(style.smooth))
-
-
-def draw_maps(image: NDArray[np.uint8], maps: NDArray[np.float32], style: MapStyle) -> Overlays:
-    """Draw maps (K, h, w), >= 0, over an RGB image (H, W, 3), at the size of the screen.
-
-    For a photo of the data set take `draw_overlays`, which remembers; nothing is kept of this.
-    """
-    shown = pictures.fit_for_display(image)
-    size = (shown.shape[0], shown.shape[1])
-    if style.shared_scale:
-        tops = [compute_shared_scale(maps, size, smooth=style.smooth)] * len(maps)
-    else:
-        tops = [float(compute_display_map(m, size, smooth=style.smooth).max()) for m in maps]
-    # A raw grid has sharp edges, which JPEG would blur into one another.
-    encode = pictures.encode_jpeg if style.smooth else encode_png
-    images = tuple(
-        encode(_draw_one(shown, heat, style, top)) for heat, top in zip(maps, tops, strict=True)
-    )
-    return Overlays(images, tuple(tops))
-
-
-def _draw_one(
-    shown: NDArray[np.uint8], heat: NDArray[np.float32], style: MapStyle, top: float
-) -> NDArray[np.uint8]:
-    return render_overlay(
-        shown,
-        heat,
-        colour_map=style.colours,
-        opacity=style.opacity / 100,
-        scale_max=top if math.isfinite(top) else None,
-        smooth=style.smooth,
-    )
-
-
-def draw_map_png(
-    image: NDArray[np.uint8], heat: NDArray[np.float32], style: MapStyle, top: float
-) -> bytes:
-    """Draw one map (h, w) over an image as a PNG without loss; `top` is drawn as hottest."""
-    return encode_png(_draw_one(pictures.fit_for_display(image), heat, style, top))
-
-
-def draw_overlay_png(
-    workspace: "Workspace", entry: ModuleEntry, photo: "Photo", style: MapStyle, feature: int
-) -> bytes:
-    """Draw one map (`feature` from 0) over its photo as a PNG without loss, for keeping."""
-    top = draw_overlays(workspace, entry, photo, style).tops[feature]
-    heat = explain(workspace, entry, photo, style.layer).maps[feature]
-    return draw_map_png(load_parts(photo, workspace).image, heat, style, top)
 
 
 def load_metrics(workspace: "Workspace", entry: ModuleEntry) -> Mapping[str, Any] | None:
@@ -332,6 +234,21 @@ def load_metrics_or_none(workspace: "Workspace", entry: ModuleEntry) -> Mapping[
         return load_metrics(workspace, entry)
     except ExplorerError:
         return None
+
+
+def load_classifier_metrics(workspace: "Workspace") -> Mapping[str, Any] | None:
+    """Read how accurate the network is, or None where that has not been measured."""
+    file = workspace.path / METRICS_FILE
+    return _load_classifier_metrics(workspace, make_classifier_key(workspace), _get_mtime(file))
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def _load_classifier_metrics(
+    _workspace: "Workspace",
+    key: Key,  # noqa: ARG001
+    mtime_ns: int,  # noqa: ARG001
+) -> Mapping[str, Any] | None:
+    return _workspace.load_classifier_metrics()
 
 
 def load_results(workspace: "Workspace") -> "Results | None":
@@ -375,7 +292,8 @@ def make_photo_key(photo: "Photo") -> Key:
     return (str(photo.path), _get_mtime(photo.path), photo.image_id, str(photo.box))
 
 
-def _make_map_key(workspace: "Workspace", entry: ModuleEntry, photo: "Photo", layer: str) -> Key:
+def make_map_key(workspace: "Workspace", entry: ModuleEntry, photo: "Photo", layer: str) -> Key:
+    """Name the maps of a module on a photo, taken at a layer."""
     return (*make_module_key(workspace, entry), *make_photo_key(photo), layer)
 
 

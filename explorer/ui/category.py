@@ -1,9 +1,11 @@
 """A category as a whole: which x-features matter most to it, and how well its score is copied."""
 
 import html
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
@@ -11,7 +13,7 @@ from explorer.config import PAGES_DIR
 from explorer.data.cub import format_category
 from explorer.render.scatter import render_scatter
 from explorer.render.x_feature_bars import render_mean_contributions
-from explorer.ui import cached, components, gallery, links, state
+from explorer.ui import cached, components, drawings, gallery, links, state
 from explorer.ui.components import escape_markdown, format_signed
 from explorer.ui.gallery import Tile, name_photo
 from explorer.ui.heatmaps import name_feature
@@ -89,8 +91,8 @@ def show_examples(subject: Subject, style: MapStyle) -> None:
     """Show the chosen x-feature on test photos of the category, each with its weight above."""
     rank = rank_features(subject).tolist().index(subject.feature) + 1
     place = "the most important" if rank == 1 else f"number {rank}"
-    rows = find_own_test_rows(subject)[:_EXAMPLES]
-    mean = float(subject.contributions[find_own_test_rows(subject)].mean())
+    own = find_own_test_rows(subject)
+    rows, mean = own[:_EXAMPLES], float(subject.contributions[own].mean())
     st.markdown(
         f"**{subject.title}** is {place} of {subject.scores.x_features.shape[1]}: on average it "
         f"adds {format_signed(mean + 0.0)} to the score. The category's first {len(rows)} test "
@@ -115,13 +117,12 @@ def show_examples(subject: Subject, style: MapStyle) -> None:
 
 def _make_example(subject: Subject, row: int, style: MapStyle) -> Tile:
     photo = get_photo(subject, row)
-    overlays = cached.draw_overlays(subject.workspace, subject.entry, photo, style)
     activation = float(subject.activations[row])
     contribution = float(subject.contributions[row]) + 0.0
     name = name_feature(subject.feature)
     return Tile(
         photo,
-        overlays.images[subject.feature],
+        drawings.draw_tile(subject.workspace, subject.entry, photo, style, subject.feature),
         alt=(
             f"Heatmap of {name} over {name_photo(subject.workspace, photo).lower()}; contribution "
             f"{format_signed(contribution)}"
@@ -142,37 +143,50 @@ def get_photo(subject: Subject, row: int) -> "Photo":
 def show_scatter(subject: Subject) -> None:
     """Show ŷ against ȳ on every photo; a click on a point opens it on the Photo page."""
     scores, workspace = subject.scores, subject.workspace
-    photos = [get_photo(subject, row) for row in range(len(scores.image_ids))]
-    figure = render_scatter(
-        scores.y_hat,
-        scores.y_bar,
-        is_positive=scores.is_positive,
-        sides=subject.sides.tolist(),
-        image_ids=scores.image_ids,
-        labels=[
-            f"{html.escape(format_category(photo.category))}, "
-            f"{name_photo(workspace, photo).lower()}"
-            for photo in photos
-        ],
-        category=html.escape(subject.category),
-        text_colour=state.get_text_colour(),
-    )
+    key = cached.make_module_key(workspace, subject.entry)
+    figure = _lay_out_scatter(subject, key, state.get_text_colour())
     error = np.abs(scores.y_bar - scores.y_hat)
     clicked = components.show_figure(
         figure,
         f"The network's score of {subject.category} across and the module's up, a point a photo; "
         f"on average they differ by {float(error.mean()):.2f}, at most by {float(error.max()):.2f}",
         key="figure-scatter",
-        numbers=make_columns(subject),
+        numbers=partial(make_columns, subject),
         is_clickable=True,
     )
     st.caption(
-        f"{len(photos):,} points, those of {escape_markdown(subject.category)} larger. On the "
-        "dotted line the module copies the network exactly. A click on a point opens its photo.",
+        f"{len(scores.image_ids):,} points, those of {escape_markdown(subject.category)} larger. "
+        "On the dotted line the module copies the network exactly. A click on a point opens its "
+        "photo.",
         help=f"{HELP['y_hat']}\n\n{HELP['y_bar']}\n\n{HELP['error']}",
     )
     if clicked is not None:
         links.switch_to_photo(workspace, subject.entry, workspace.dataset.get_photo(int(clicked)))
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def _lay_out_scatter(
+    _subject: Subject,
+    key: cached.Key,  # noqa: ARG001
+    text_colour: str,
+) -> go.Figure:
+    """Lay out a point for every photo of the data set, once for a module."""
+    scores, workspace = _subject.scores, _subject.workspace
+    photos = [get_photo(_subject, row) for row in range(len(scores.image_ids))]
+    return render_scatter(
+        scores.y_hat,
+        scores.y_bar,
+        is_positive=scores.is_positive,
+        sides=_subject.sides.tolist(),
+        image_ids=scores.image_ids,
+        labels=[
+            f"{html.escape(format_category(photo.category))}, "
+            f"{name_photo(workspace, photo).lower()}"
+            for photo in photos
+        ],
+        category=html.escape(_subject.category),
+        text_colour=text_colour,
+    )
 
 
 def make_columns(subject: Subject) -> dict[str, list[object]]:

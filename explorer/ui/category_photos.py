@@ -8,7 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from explorer.data.cub import format_category
-from explorer.ui import cached, choices, components, gallery, state
+from explorer.ui import cached, choices, components, drawings, gallery, state
 from explorer.ui.category import get_photo
 from explorer.ui.components import escape_markdown
 from explorer.ui.gallery import Tile, name_photo
@@ -104,22 +104,33 @@ def compute_values(subject: Subject, sort: str) -> NDArray[np.float64]:
     return scores.y_hat.astype(np.float64)
 
 
-def sort_rows(subject: Subject, choice: Choice) -> NDArray[np.int64]:
-    """Return the rows of the photos that were chosen, in their order, equals as in the data set."""
+def sort_rows(subject: Subject, choice: Choice, values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the rows of the photos that were chosen, in their order, equals as in the data set.
+
+    Parameters
+    ----------
+    subject : Subject
+        What the page speaks of.
+    choice : Choice
+        Which photos are shown.
+    values : NDArray of float64
+        From `compute_values`.
+    """
     is_chosen = np.isin(subject.sides, _SIDES[choice.side])
     if choice.whose == OWN:
         is_chosen &= subject.scores.is_positive
     rows = np.flatnonzero(is_chosen)
-    values = compute_values(subject, choice.sort)[rows]
+    chosen = values[rows]
     order: NDArray[np.int64] = rows[
-        np.argsort(-values if choice.end == HIGHEST else values, kind="stable")
+        np.argsort(-chosen if choice.end == HIGHEST else chosen, kind="stable")
     ]
     return order
 
 
 def show_photos(subject: Subject, choice: Choice, style: MapStyle) -> None:
     """Show the chosen photos, a page at a time, each with what network and module say of it."""
-    rows = sort_rows(subject, choice)
+    values = compute_values(subject, choice.sort)
+    rows = sort_rows(subject, choice, values)
     places = choices.choose_page(PAGE, len(rows), PHOTOS_A_PAGE, "page of photos")
     if not len(rows):
         st.info("There are no such photos. Choose another side of the split, or all birds.")
@@ -131,22 +142,24 @@ def show_photos(subject: Subject, choice: Choice, style: MapStyle) -> None:
     for row in components.track(shown, "Drawing photo") if choice.pictures == HEATMAP else shown:
         # A photo that cannot be read leaves the others.
         with components.error_boundary():
-            tiles.append(_make_tile(subject, row, choice, style))
+            tiles.append(_make_tile(subject, row, choice, style, float(values[row])))
     gallery.show_gallery(subject.workspace, subject.entry, tiles, "category")
 
 
-def _make_tile(subject: Subject, row: int, choice: Choice, style: MapStyle) -> Tile:
+def _make_tile(subject: Subject, row: int, choice: Choice, style: MapStyle, value: float) -> Tile:
     workspace, scores = subject.workspace, subject.scores
     photo = get_photo(subject, row)
     name, what = name_photo(workspace, photo), format_category(photo.category)
-    picture = cached.load_thumbnail(workspace, photo)
-    alt = f"{name}, a {what}"
     if choice.pictures == HEATMAP:
-        overlays = cached.draw_overlays(workspace, subject.entry, photo, style)
-        picture = overlays.images[subject.feature]
+        picture = drawings.draw_tile(workspace, subject.entry, photo, style, subject.feature)
         alt = f"Heatmap of {name_feature(subject.feature)} over {name.lower()}, a {what}"
+    else:
+        picture, alt = cached.load_thumbnail(workspace, photo), f"{name}, a {what}"
     y_hat, y_bar = float(scores.y_hat[row]), float(scores.y_bar[row])
-    lines = [f"ŷ {y_hat:.2f} · ȳ {y_bar:.2f}", f":gray[{_describe_order(subject, row, choice)}]"]
+    lines = [
+        f"ŷ {y_hat:.2f} · ȳ {y_bar:.2f}",
+        f":gray[{_describe_order(subject, row, choice, value)}]",
+    ]
     said = workspace.dataset.categories[int(scores.logits[row].argmax())]
     if photo.category != subject.entry.category:
         lines.insert(0, escape_markdown(what))
@@ -161,12 +174,11 @@ def _make_tile(subject: Subject, row: int, choice: Choice, style: MapStyle) -> T
     )
 
 
-def _describe_order(subject: Subject, row: int, choice: Choice) -> str:
+def _describe_order(subject: Subject, row: int, choice: Choice, value: float) -> str:
     side = {"test": "test", "train": "training", "unused": "unused"}[str(subject.sides[row])]
     if choice.sort == ACTIVATION:
-        return f"{side}, activation {float(subject.activations[row]):.2f}"
+        return f"{side}, activation {value:.2f}"
     if choice.sort == MARGIN:
-        lead = components.format_signed(float(compute_values(subject, MARGIN)[row]))
-        return f"{side}, lead {lead}"
+        return f"{side}, lead {components.format_signed(value)}"
     error = abs(float(subject.scores.y_bar[row]) - float(subject.scores.y_hat[row]))
     return f"{side}, |ȳ − ŷ| {error:.2f}"

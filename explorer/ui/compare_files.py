@@ -9,7 +9,7 @@ import streamlit as st
 
 from explorer.analysis.pairing import Pair
 from explorer.data.cub import format_category
-from explorer.ui import cached, compare_maps, exports
+from explorer.ui import cached, compare_maps, drawings, exports
 from explorer.ui.compare import LEFT, RIGHT, Side, SideNumbers, load_sides_of_split
 from explorer.ui.state import MapStyle
 
@@ -134,5 +134,5 @@ def make_pictures(
                 what = f"x-feature-{feature}" if side.entry is not None else side.method
                 number = 1 if side.place != RIGHT else 2
                 name = f"id{photo.image_id}_{number}-{side.place}_{what}.png"
-                files[name] = cached.draw_map_png(image, np.asarray(heat), style, top)
+                files[name] = drawings.draw_map_png(image, np.asarray(heat), style, top)
     return exports.make_zip(files)

@@ -9,9 +9,19 @@ from numpy.typing import NDArray
 
 from explorer.analysis.pairing import Pair
 from explorer.config import PAGES_DIR
-from explorer.ui import cached, choices, components, links, picker, scores, state
-from explorer.ui.cached import Overlays
+from explorer.ui import (
+    cached,
+    choices,
+    components,
+    drawings,
+    links,
+    picker,
+    pictures,
+    scores,
+    state,
+)
 from explorer.ui.compare import GRADIENT, LEFT, PAGE, Side, load_sides_of_split
+from explorer.ui.drawings import Overlays
 from explorer.ui.gallery import name_photo
 from explorer.ui.heatmaps import name_feature
 from explorer.ui.names import name_categories
@@ -70,7 +80,7 @@ def show_row(
             shown = st.container(gap="xsmall")
         with shown:
             st.image(
-                cached.load_boxed_photo(workspace, photo),
+                cached.load_boxed_photo(workspace, photo, pictures.MIDDLE_SIDE),
                 width="stretch",
                 alt=f"{name_photo(workspace, photo)} with a box around the bird",
             )
@@ -185,11 +195,12 @@ def name_pair(pairs: Sequence[Pair], slot: int) -> str:
 def draw_side(workspace: "Workspace", side: Side, photo: "Photo", style: MapStyle) -> Overlays:
     """Draw all maps of a side over a photo."""
     if side.entry is not None:
-        return cached.draw_overlays(workspace, side.entry, photo, style)
+        return drawings.draw_tiles(workspace, side.entry, photo, style)
     if side.method != GRADIENT:
-        return cached.draw_score_overlay(workspace, side.category, photo, style)
+        return drawings.draw_score_tile(workspace, side.category, photo, style)
     heat = cached.explain_by_gradient(workspace, side.category, photo)
-    return cached.draw_maps(cached.load_parts(photo, workspace).image, heat[np.newaxis], style)
+    image = cached.load_parts(photo, workspace).image
+    return drawings.draw_maps(image, heat[np.newaxis], style, pictures.TILE_SIDE)
 
 
 def load_maps(

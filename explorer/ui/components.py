@@ -1,7 +1,7 @@
 """Small things that every page shows: errors in words, signed numbers, verdicts, measures."""
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +15,7 @@ from explorer.config import ASSETS_DIR, ExplorerError
 from explorer.data.cub import format_category
 from explorer.render.figures import PLOTLY_CONFIG
 from explorer.ui import cached, exports
+from explorer.ui.exports import Columns
 from explorer.ui.state import get_text_colour
 from explorer.ui.words import HELP
 
@@ -95,7 +96,7 @@ def show_figure(
     figure: go.Figure,
     alt: str,
     key: str,
-    numbers: Mapping[str, Sequence[object]] | None = None,
+    numbers: Columns | Callable[[], Columns] | None = None,
     *,
     is_clickable: bool = False,
 ) -> Any | None:
@@ -109,7 +110,7 @@ def show_figure(
         What it shows, for whoever cannot see it.
     key : str
         Key of the element, no two alike on a page; also names what is downloaded.
-    numbers : Mapping, optional
+    numbers : Mapping, or callable that returns one, optional
         Column to values: what the figure was drawn from, offered as CSV below it.
     is_clickable : bool
         Whether a click on a point runs the page again.

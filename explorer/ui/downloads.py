@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from explorer.analysis.locality import PartHistogram, compute_locality
 from explorer.data.cub import format_category
 from explorer.layout import ModuleEntry
-from explorer.ui import cached, exports
+from explorer.ui import cached, drawings, exports
 from explorer.ui.state import MapStyle
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def show_downloads(
     """Show the buttons for the overlay and for the numbers; files are made when asked for."""
     name = make_file_name(entry, photo)
     with st.container(horizontal=True):
-        draw = partial(cached.draw_overlay_png, workspace, entry, photo, style, feature)
+        draw = partial(drawings.draw_overlay_png, workspace, entry, photo, style, feature)
         offer_picture(draw, name, feature, style)
         offer_numbers(partial(make_arrays, workspace, entry, photo, style.layer), name, style)
 

@@ -4,12 +4,14 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 import streamlit as st
 from numpy.typing import ArrayLike
+
+Columns = Mapping[str, Sequence[object]]
 
 
 def make_stem(*pieces: str) -> str:
@@ -56,12 +58,22 @@ def make_npz(arrays: Mapping[str, ArrayLike]) -> bytes:
 
 
 def show_numbers(
-    columns: Mapping[str, Sequence[object]], stem: str, label: str = "Numbers (CSV)"
+    columns: Columns | Callable[[], Columns], stem: str, label: str = "Numbers (CSV)"
 ) -> None:
-    """Offer a table as CSV, with a small button; `stem` names the file and the button's key."""
+    """Offer a table as CSV, with a small button.
+
+    Parameters
+    ----------
+    columns : Mapping, or callable that returns one
+        Heading to values; a callable is called when the file is asked for.
+    stem : str
+        Names the file and the button's key.
+    label : str
+        Of the button.
+    """
     st.download_button(
         label,
-        data=partial(make_csv, columns),
+        data=partial(_make_table, columns),
         file_name=f"{stem}.csv",
         mime="text/csv",
         icon=":material/table:",
@@ -69,3 +81,7 @@ def show_numbers(
         key=f"csv-{stem}",
         type="tertiary",
     )
+
+
+def _make_table(columns: Columns | Callable[[], Columns]) -> bytes:
+    return make_csv(columns() if callable(columns) else columns)

@@ -13,8 +13,8 @@ from explorer.render.colour_maps import render_colour_bar
 from explorer.render.figures import render_contributions, render_part_histogram, render_partition
 from explorer.render.pixels import render_pixels
 from explorer.ui import components, state
-from explorer.ui.cached import Overlays
 from explorer.ui.choices import choose_one
+from explorer.ui.drawings import Overlays
 from explorer.ui.pictures import fit_for_display
 from explorer.ui.state import MapStyle
 from explorer.ui.words import HELP
@@ -166,20 +166,21 @@ def choose_look() -> str:
 
 
 def show_large(
-    explanation: "Explanation", overlays: Overlays, feature: int, style: MapStyle
+    explanation: "Explanation", picture: bytes, top: float, feature: int, style: MapStyle
 ) -> None:
-    """Show one map large, with its colour bar."""
+    """Show one map large, with its colour bar up to `top`, what is drawn as hottest."""
     st.image(
-        overlays.images[feature],
+        picture,
         width="stretch",
         alt=_describe_map(feature, explanation) + ", large",
     )
-    _show_scale(overlays, feature, style)
+    _show_scale(top, style)
 
 
 def show_pixels(
     explanation: "Explanation",
-    overlays: Overlays,
+    picture: bytes,
+    top: float,
     feature: int,
     style: MapStyle,
     *,
@@ -190,7 +191,7 @@ def show_pixels(
     heat = explanation.maps[feature]
     size = (parts.image.shape[0], parts.image.shape[1])
     figure = render_pixels(
-        overlays.images[feature],
+        picture,
         heat,
         parts.label((heat.shape[0], heat.shape[1])),
         part_names,
@@ -200,14 +201,14 @@ def show_pixels(
     )
     alt = _describe_map(feature, explanation) + ", with the numbers of every cell"
     components.show_figure(figure, alt, key="figure-pixels")
-    _show_scale(overlays, feature, style)
+    _show_scale(top, style)
 
 
-def _show_scale(overlays: Overlays, feature: int, style: MapStyle) -> None:
-    if overlays.tops[feature] == 0:
+def _show_scale(top: float, style: MapStyle) -> None:
+    if top == 0:
         st.caption("This map is zero everywhere: there is nothing to draw.")
     else:
-        show_colour_bar(style.colours, overlays.tops[feature], "colour-bar")
+        show_colour_bar(style.colours, top, "colour-bar")
 
 
 def show_contributions(explanation: "Explanation", off: frozenset[int] = frozenset()) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 from explorer.config import PAGES_DIR
 from explorer.render.colour_maps import DEFAULT_COLOUR_MAP
 from explorer.render.heatmap import DEFAULT_OPACITY
-from explorer.ui import cached, components, gallery, links, picker
+from explorer.ui import cached, components, drawings, gallery, links, picker, pictures
 from explorer.ui.components import escape_markdown
 from explorer.ui.heatmaps import name_feature
 from explorer.ui.state import MapStyle, Selection
@@ -45,7 +45,7 @@ def show_example(workspace: "Workspace", selection: Selection, photo: "Photo") -
         layer = next(iter(workspace.backbone.stops))
         style = MapStyle(layer, DEFAULT_COLOUR_MAP, round(100 * DEFAULT_OPACITY), False, True)
         explanation = cached.explain(workspace, entry, photo, layer)
-        overlays = cached.draw_overlays(workspace, entry, photo, style)
+        overlays = drawings.draw_tiles(workspace, entry, photo, style)
     order = sorted(
         range(len(overlays.images)), key=lambda n: -abs(float(explanation.contributions[n]))
     )
@@ -53,7 +53,7 @@ def show_example(workspace: "Workspace", selection: Selection, photo: "Photo") -
     with st.container(key="worked-example"):
         with st.container(key="worked-photo", gap="xxsmall"):
             st.image(
-                cached.load_boxed_photo(workspace, photo),
+                cached.load_boxed_photo(workspace, photo, pictures.TILE_SIDE),
                 width="stretch",
                 alt=f"{kind}, a {selection.category_name}, with a box around the bird",
             )

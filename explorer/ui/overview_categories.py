@@ -72,7 +72,7 @@ def summarise(workspace: "Workspace") -> list[CategorySummary]:
     """Gather every category's key figures, in the order of the data set."""
     categories = workspace.dataset.categories
     entries = workspace.list_modules()
-    measured = workspace.load_classifier_metrics() or {}
+    measured = cached.load_classifier_metrics(workspace) or {}
     accuracies = measured.get("category_accuracies", [None] * len(categories))
     names = name_categories(categories)
     return [

@@ -7,28 +7,47 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-SHORTEST_SHOWN = 512
-LONGEST_SHOWN = 1024
+# Longer sides in pixels of what is sent: no picture is more than twice as wide as it is shown,
+# which is what a screen of high density has a use for.
+LARGE_SIDE = 700  # up close, in half of a common screen
+MIDDLE_SIDE = 400  # beside two others
+TILE_SIDE = 224  # one of many
+KEPT_SIDE = 1024  # taken along, and not only looked at
 THUMBNAIL_SIDE = 96
+_SHORTEST_LARGE = 512
 _JPEG_QUALITY = 90
 
 
-def fit_for_display(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Resize a photo (H, W, 3), uint8, so that its longer side has 512 to 1024 pixels.
+def compute_shown_size(size: tuple[int, int], side: int = LARGE_SIDE) -> tuple[int, int]:
+    """Compute the size (height, width) at which a photo of `size` is drawn; see `fit_for_display`.
 
-    A small photo is enlarged smoothly, so that a heatmap drawn on it is not drawn in its few
-    pixels.
+    Parameters
+    ----------
+    size : tuple of int
+        (height, width) of the photo, in pixels.
+    side : int
+        Most pixels of the longer side.
     """
-    longest = max(image.shape[:2])
-    factor = min(max(longest, SHORTEST_SHOWN), LONGEST_SHOWN) / longest
-    return _resize(image, factor)
+    longest = max(size)
+    factor = min(max(longest, _SHORTEST_LARGE), side) / longest
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def fit_for_display(image: NDArray[np.uint8], side: int = LARGE_SIDE) -> NDArray[np.uint8]:
+    """Resize a photo (H, W, 3), uint8, so that its longer side has 512 to `side` pixels.
+
+    Where `side` is less than 512 it has just that. A small photo is enlarged smoothly, so that a
+    heatmap drawn on it is not drawn in its few pixels.
+    """
+    return _resize(image, compute_shown_size((image.shape[0], image.shape[1]), side))
 
 
 def make_thumbnail(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Cut the middle square out of a photo (H, W, 3), uint8, at twice the size it is shown at."""
     side = min(image.shape[:2])
     top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
-    return _resize(image[top : top + side, left : left + side], 2 * THUMBNAIL_SIDE / side)
+    shown = 2 * THUMBNAIL_SIDE
+    return _resize(image[top : top + side, left : left + side], (shown, shown))
 
 
 def draw_box(
@@ -63,9 +82,8 @@ def encode_jpeg(picture: NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
-def _resize(image: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
-    if factor == 1:
+def _resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    if image.shape[:2] == size:
         return image
-    size = tuple(max(1, round(side * factor)) for side in image.shape[1::-1])
-    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(image, size, interpolation=method), dtype=np.uint8)
+    method = cv2.INTER_AREA if max(size) < max(image.shape[:2]) else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, size[::-1], interpolation=method), dtype=np.uint8)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from explorer.config import ExplorerError
 from explorer.quiz.questions import Question, draw_references
-from explorer.ui import cached, components, pictures, quiz
+from explorer.ui import cached, components, drawings, pictures, quiz
 from explorer.ui.cached import Key
 from explorer.ui.names import name_categories
 from explorer.ui.quiz import QuizSession
@@ -60,7 +60,7 @@ def prepare(workspace: "Workspace", session: QuizSession, question: Question) ->
     photo = workspace.dataset.get_photo(question.image_id)
     load_plain_photo(workspace, photo)
     if question.is_explained and session.style is not None:
-        cached.draw_overlays(workspace, session.modules[question.network], photo, session.style)
+        drawings.draw_tiles(workspace, session.modules[question.network], photo, session.style)
 
 
 def load_plain_photo(workspace: "Workspace", photo: "Photo") -> bytes:
@@ -96,7 +96,7 @@ def _show_explanation(workspace: "Workspace", session: QuizSession, question: Qu
         f"{name} rests on:"
     )
     explanation = cached.explain(workspace, entry, photo, session.style.layer)
-    overlays = cached.draw_overlays(workspace, entry, photo, session.style)
+    overlays = drawings.draw_tiles(workspace, entry, photo, session.style)
     strongest = _list_strongest(explanation)
     with st.container(key="quiz-maps"):
         for feature in strongest:

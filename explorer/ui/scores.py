@@ -57,7 +57,8 @@ def score_module(workspace: "Workspace", entry: ModuleEntry) -> "ModuleScores":
     return _score_module(workspace, entry, features, make_module_key(workspace, entry))
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
+# Shared and not copied for every page: the scores of a large data set are many. Read only.
+@st.cache_resource(show_spinner=False, max_entries=64)
 def _score_module(
     _workspace: "Workspace",
     _entry: ModuleEntry,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def show_sidebar() -> "DeltaGenerator":
     """Show the choices of all pages, keep what is chosen, and return a place for `show_network`.
 
-    The network is named last, because it has to be loaded first.
+    The network is named last: where it runs is chosen when the page first computes with it.
     """
     state.keep_selection(None)
     top = st.sidebar.container()
@@ -125,11 +125,14 @@ def _follow_category() -> None:
 
 
 def show_network(place: "DeltaGenerator") -> None:
-    """Say in the sidebar which network is explained; loads it, so call it after the page."""
+    """Say in the sidebar which network is explained, and where it runs once it does.
+
+    Call it after the page. Where the page has computed nothing, nothing is loaded to say so.
+    """
     with place:
         try:
             workspace = cached.open_workspace()
-            report = workspace.load_classifier_metrics() or workspace.classifier_report
+            report = cached.load_classifier_metrics(workspace) or workspace.classifier_report
         except ExplorerError:
             return
         accuracy = report.get("test_accuracy")
@@ -142,22 +145,28 @@ def show_network(place: "DeltaGenerator") -> None:
 
 
 def _show_network(workspace: "Workspace", measured: str) -> None:
+    settings = workspace.settings
+    network = f"Network: {settings.architecture}, explained at {settings.z_layer}; {measured}."
+    # A choice of device that is not shown would be forgotten.
+    if workspace.has_device or state.get_device() != state.ANY_DEVICE:
+        _show_device(workspace, network)
+    else:
+        st.caption(network, help=HELP["accuracy"])
+
+
+def _show_device(workspace: "Workspace", network: str) -> None:
     from explorer.nn.devices import list_devices  # noqa: PLC0415 (brings torch along)
 
     devices = list_devices()
     name = str(workspace.device)
     place = devices.get(name) or devices.get(f"{name}:0", name)
     with st.container():
-        st.caption(
-            f"Network: {workspace.settings.architecture}, explained at "
-            f"{workspace.settings.z_layer}; {measured}. It runs on the {place}.",
-            help=HELP["accuracy"],
-        )
+        st.caption(f"{network} It runs on the {place}.", help=HELP["accuracy"])
         if len(devices) > 1:
             st.selectbox(
                 "Device",
-                ["auto", *devices],
-                format_func=lambda name: "the fastest" if name == "auto" else devices[name],
+                [state.ANY_DEVICE, *devices],
+                format_func=lambda name: devices.get(name, "the fastest"),
                 key=state.DEVICE,
                 help=HELP["device"],
             )

@@ -29,6 +29,8 @@ DRAWING = "drawing"
 OFF = "off"
 LOOK = "look"
 
+ANY_DEVICE = "auto"
+
 BIND: Final = "query-params"
 OWN_SCALE, SHARED_SCALE = "own scale", "one for all"
 SMOOTH, RAW_GRID = "smoothed", "raw grid"
@@ -185,7 +187,7 @@ def get_workspace_path() -> Path:
 
 def get_device() -> str:
     """Return where networks run: what was chosen, or ``auto``."""
-    return str(st.session_state.get(DEVICE, "auto"))
+    return str(st.session_state.get(DEVICE, ANY_DEVICE))
 
 
 def open_notes() -> None:

@@ -51,8 +51,7 @@ def show_training(workspace: "Workspace", entries: Sequence[ModuleEntry]) -> Non
         return
     st.session_state[_SEEN] = _list_living(workspace)
     show_polled(_show_briefly, workspace, "sidebar")
-    with st.expander("Train a module", icon=":material/model_training:", expanded=not entries):
-        training_form.show_form(workspace, entries)
+    training_form.show_form(workspace, entries)
 
 
 def show_polled(show: Show, workspace: "Workspace", place: str) -> None:

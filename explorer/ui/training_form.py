@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from explorer.training.settings import TrainingSettings
     from explorer.workspace import Workspace
 
+OPENED = f"{state.TRAINING_KEYS}form-opened"
 LAST_STARTED = f"{state.TRAINING_KEYS}last-started"
 METHODS = {"srae": "SRAE", "nn": "NN", "sae": "SAE", "jointsae": "JointSAE"}
 _MOST_WIDTHS, _WIDEST = 6, 16_384
@@ -33,6 +34,9 @@ _AUTO = "auto"
 def show_form(workspace: "Workspace", entries: Sequence[ModuleEntry]) -> None:
     """Show the form; it runs by itself, so that a setting does not draw the page anew.
 
+    It is laid out when it is first opened, for what it offers takes torch to be known. From then
+    on it is there on every page, so that closing it forgets nothing.
+
     Parameters
     ----------
     workspace : Workspace
@@ -40,8 +44,18 @@ def show_form(workspace: "Workspace", entries: Sequence[ModuleEntry]) -> None:
     entries : sequence of ModuleEntry
         Modules that are there, to tell what would be replaced.
     """
-    with error_boundary():
-        _show_form(workspace, entries)
+    form = st.expander(
+        "Train a module",
+        icon=":material/model_training:",
+        expanded=not entries,
+        key=_key("form"),
+        on_change="rerun",
+    )
+    if form.open:
+        st.session_state[OPENED] = True
+    if st.session_state.get(OPENED):
+        with form, error_boundary():
+            _show_form(workspace, entries)
 
 
 def _show_form(workspace: "Workspace", entries: Sequence[ModuleEntry]) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from explorer.analysis.activation import compute_contribution_shares, draw_order
 from explorer.config import ExplorerError
 from explorer.data.cub import format_category
-from explorer.ui import cached, components, exports, state, x_feature
+from explorer.ui import components, drawings, exports, state, x_feature
 from explorer.ui.choices import choose_one
 from explorer.ui.components import escape_markdown
 from explorer.ui.gallery import Tile, name_photo, show_gallery
@@ -153,10 +153,11 @@ def show_photos(subject: Subject, choice: Choice, style: MapStyle) -> None:
         st.info("There are no such photos. Choose the other side of the split, or all birds.")
         return
     tiles = []
+    shares = compute_values(subject, SHARE)
     for row in components.track(choice.rows, "Drawing photo"):
         # A photo that cannot be read leaves the others.
         with components.error_boundary():
-            tiles.append(_make_tile(subject, row, style))
+            tiles.append(_make_tile(subject, row, style, float(shares[row])))
     show_gallery(subject.workspace, subject.entry, tiles, "x-feature")
     drawing = "smoothed for the eye alone" if style.smooth else "drawn as the raw grid"
     st.caption(
@@ -196,10 +197,9 @@ def _compare_orders(subject: Subject) -> str:
     return "The weight is 0, so no photo has a contribution."
 
 
-def _make_tile(subject: Subject, row: int, style: MapStyle) -> Tile:
+def _make_tile(subject: Subject, row: int, style: MapStyle, share: float) -> Tile:
     workspace, entry = subject.workspace, subject.entry
     photo = _get_photo(subject, row)
-    overlays = cached.draw_overlays(workspace, entry, photo, style)
     activation, contribution = _get_numbers(subject, row)
     category = format_category(photo.category)
     words = components.format_contribution(contribution, activation)
@@ -208,13 +208,12 @@ def _make_tile(subject: Subject, row: int, style: MapStyle) -> Tile:
         f"activation {activation:.2f}",
         words if activation == 0 else f"contribution {words}",
     ]
-    share = compute_values(subject, SHARE)[row]
     if activation > 0:
         lines.append(f":gray[{share:.0%} of all contributions]")
     name = name_feature(subject.feature)
     return Tile(
         photo,
-        overlays.images[subject.feature],
+        drawings.draw_tile(workspace, entry, photo, style, subject.feature),
         alt=(
             f"Heatmap of {name} over {name_photo(workspace, photo).lower()}, a {category}; "
             f"activation {activation:.2f}, contribution {components.format_signed(contribution)}"
@@ -284,7 +283,7 @@ def make_pack(subject: Subject, choice: Choice, style: MapStyle) -> bytes:
 
 def _draw_or_none(subject: Subject, photo: "Photo", style: MapStyle) -> bytes | None:
     try:
-        return cached.draw_overlay_png(
+        return drawings.draw_overlay_png(
             subject.workspace, subject.entry, photo, style, subject.feature
         )
     except ExplorerError:

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from explorer.data.cub import format_category
 from explorer.layout import ModuleEntry, format_run, sort_modules
-from explorer.ui import cached, heatmaps, sidebar, state
-from explorer.ui.cached import Key, Overlays
+from explorer.ui import cached, drawings, heatmaps, sidebar, state
+from explorer.ui.cached import Key
 from explorer.ui.components import escape_markdown
+from explorer.ui.drawings import Overlays
 from explorer.ui.names import name_categories
+from explorer.ui.pictures import LARGE_SIDE, TILE_SIDE
 from explorer.ui.state import MapStyle
 from explorer.ui.words import HELP
 from explorer.ui.your_photo_state import OwnPhoto
@@ -108,19 +110,35 @@ def explain_score(
     return photo.remember(key, lambda: workspace.explain_score(category, photo.image, layer))
 
 
-def draw(photo: OwnPhoto, maps: NDArray[np.float32], style: MapStyle, key: Key) -> Overlays:
+def draw(
+    photo: OwnPhoto, maps: NDArray[np.float32], style: MapStyle, key: Key, side: int = TILE_SIDE
+) -> Overlays:
     """Draw maps (K, h, w) over the photo, once for a way of drawing; `key` names the maps."""
-    drawing = (style.layer, style.colours, style.opacity, style.shared_scale, style.smooth)
     return photo.remember(
-        ("overlays", *key, *drawing), lambda: cached.draw_maps(photo.image, maps, style)
+        ("overlays", *key, *_make_drawing_key(style), side),
+        lambda: drawings.draw_maps(photo.image, maps, style, side),
     )
+
+
+def draw_large(
+    photo: OwnPhoto, heat: NDArray[np.float32], style: MapStyle, key: Key, top: float
+) -> bytes:
+    """Draw one map (h, w) to be seen up close, `top` as hottest; `key` names the map."""
+    return photo.remember(
+        ("large", *key, *_make_drawing_key(style)),
+        lambda: drawings.draw_map(photo.image, heat, style, top, LARGE_SIDE),
+    )
+
+
+def _make_drawing_key(style: MapStyle) -> Key:
+    return (style.layer, style.colours, style.opacity, style.shared_scale, style.smooth)
 
 
 def draw_score(workspace: "Workspace", category: str, photo: OwnPhoto, style: MapStyle) -> Overlays:
     """Draw ExcitationBP of the network's own score of a category over the photo."""
     heat = explain_score(workspace, category, photo, style.layer)
     key = ("score", *cached.make_classifier_key(workspace), category)
-    return draw(photo, heat[np.newaxis], style, key)
+    return draw(photo, heat[np.newaxis], style, key, LARGE_SIDE)
 
 
 def show_score_map(workspace: "Workspace", category: str, photo: OwnPhoto, style: MapStyle) -> None:

@@ -8,7 +8,16 @@ import streamlit as st
 
 from explorer.data.cub import format_category
 from explorer.layout import ModuleEntry, format_run
-from explorer.ui import cached, downloads, exports, heatmaps, links, state, your_photo_parts
+from explorer.ui import (
+    cached,
+    downloads,
+    drawings,
+    exports,
+    heatmaps,
+    links,
+    state,
+    your_photo_parts,
+)
 from explorer.ui.names import name_categories
 from explorer.ui.state import MapStyle
 from explorer.ui.your_photo import (
@@ -80,7 +89,7 @@ def draw_feature_png(
     """Draw one map (`feature` from 0) over the photo as a PNG without loss."""
     maps = explain(workspace, entry, photo, style.layer).maps
     top = draw(photo, maps, style, cached.make_module_key(workspace, entry)).tops[feature]
-    return cached.draw_map_png(photo.image, maps[feature], style, top)
+    return drawings.draw_map_png(photo.image, maps[feature], style, top)
 
 
 def draw_score_png(
@@ -89,7 +98,7 @@ def draw_score_png(
     """Draw the map of the network's own score over the photo as a PNG without loss."""
     heat = explain_score(workspace, category, photo, style.layer)
     top = draw_score(workspace, category, photo, style).tops[0]
-    return cached.draw_map_png(photo.image, heat, style, top)
+    return drawings.draw_map_png(photo.image, heat, style, top)
 
 
 def make_pictures(

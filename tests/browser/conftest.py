@@ -25,6 +25,7 @@ CHROMIUM_OPTIONS = [
     "--disable-sync",
 ]
 ARTEFACTS = REPOSITORY_ROOT / "test-artefacts"
+MOST_PIXELS = 2.05  # a screen of high density has a use for two; sizes are whole numbers
 TIMEOUT = 90_000  # generous: a busy machine is no failure
 
 
@@ -178,6 +179,16 @@ class Visit:
             ".map(e => e.scrollWidth - e.clientWidth)"
         )
         assert max(overflow) <= 0
+        assert [picture for picture in self.list_pictures() if picture[1] > MOST_PIXELS] == []
+
+    def list_pictures(self) -> list[tuple[str, float]]:
+        """List pictures in sight: what each shows, and its pixels by those it is shown in."""
+        found = self.page.evaluate(
+            "[...document.querySelectorAll('[data-testid=stImage] img')]"
+            ".filter(i => i.clientWidth && i.clientHeight).map(i => [i.alt, Math.max("
+            "i.naturalWidth / i.clientWidth, i.naturalHeight / i.clientHeight)])"
+        )
+        return [(alt, ratio) for alt, ratio in found]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
 
-from explorer import workspace as facade
+from explorer.attribution import explain as attribution
 from explorer.config import REPOSITORY_ROOT, WORKSPACE_VARIABLE
 from explorer.data.painted import PaintedSettings, paint_dataset
 from explorer.nn.srae import ModuleSettings
@@ -102,6 +102,6 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         monkeypatch.setattr(owner, name, count)
 
     watch(Workspace, "compute_scores", lambda _: "scores")
-    watch(facade, "compute_explanation", lambda args: f"x-features, {args[-1]}")
+    watch(attribution, "compute_explanation", lambda args: f"x-features, {args[-1]}")
     watch(Workspace, "explain_score", lambda args: f"score, {args[-1]}")
     return made

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explorer import workspace as facade
+from explorer.attribution import explain as attribution
 from explorer.scores import ModuleScores, score_photos
 from explorer.ui import cached, category, category_photos
 from explorer.ui.category_photos import Choice, compute_values, sort_rows
@@ -151,7 +151,8 @@ def test_values_are_what_they_are_called(tiny_workspace: Path) -> None:
 def test_sides_and_kinds_are_kept_apart(tiny_workspace: Path, side: str, name: str) -> None:
     subject = make_subject(tiny_workspace)
     for whose in ("its own", "all birds"):
-        rows = sort_rows(subject, Choice("ŷ", "highest first", side, whose, "photo"))
+        choice = Choice("ŷ", "highest first", side, whose, "photo")
+        rows = sort_rows(subject, choice, compute_values(subject, "ŷ"))
         wanted = subject.sides == name
         if whose == "its own":
             wanted = wanted & subject.scores.is_positive
@@ -199,13 +200,13 @@ def test_other_choices_run_no_network_again(
     tiny_workspace: Path, open_page: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
-    compute = facade.compute_explanation
+    compute = attribution.compute_explanation
 
     def count(*args: object) -> object:
         calls.append("explained")
         return compute(*args)
 
-    monkeypatch.setattr(facade, "compute_explanation", count)
+    monkeypatch.setattr(attribution, "compute_explanation", count)
     app = open_page(tiny_workspace)
     before = len(calls)
     assert before == len(category.find_own_test_rows(make_subject(tiny_workspace)))

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 from torch.nn import functional
 
-from explorer import workspace as facade
+from explorer.attribution import explain as attribution
 from explorer.config import REPOSITORY_ROOT
 from explorer.map_drawing import draw_maps
 from explorer.ui import cached
@@ -37,13 +37,13 @@ def segments(app: AppTest, label: str) -> object:
 def explanations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list that grows by the map layer of every explanation that is computed."""
     calls: list[str] = []
-    compute = facade.compute_explanation
+    compute = attribution.compute_explanation
 
     def count(*args: object) -> object:
         calls.append(str(args[-1]))
         return compute(*args)
 
-    monkeypatch.setattr(facade, "compute_explanation", count)
+    monkeypatch.setattr(attribution, "compute_explanation", count)
     return calls
 
 

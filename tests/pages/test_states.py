@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explorer.layout import CLASSIFIER_FILE, WorkspaceSettings, save_settings
-from explorer.ui import cached
+from explorer.ui import drawings
 from explorer.ui.components import escape_markdown
 from explorer.workspace import Workspace
 
@@ -122,7 +122,7 @@ def test_unexpected_failure_is_told_without_a_traceback(
     def fail(*args: object) -> None:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr(cached, "draw_overlays", fail)
+    monkeypatch.setattr(drawings, "draw_tiles", fail)
     with caplog.at_level(logging.ERROR):
         app = open_app(tiny_workspace)
     assert "secret detail" not in show_errors(app)

@@ -27,6 +27,7 @@ from explorer.training.jobs import (
     save_request,
     save_status,
 )
+from explorer.ui import training_form
 
 pytestmark = pytest.mark.usefixtures("state_folder")
 OpenApp = Callable[..., AppTest]
@@ -35,6 +36,18 @@ FIRST, SECOND, THIRD = (
     "002.Harebell_capped_Finch",
     "003.Moonbar_Warbler",
 )
+
+
+@pytest.fixture
+def open_app(open_app: OpenApp) -> OpenApp:
+    """Return a function that runs a page as for somebody who has opened the form of trainings."""
+
+    def run(workspace: Path, page: str = "photo", /, **params: str) -> AppTest:
+        app = open_app(workspace, page, **params)
+        app.session_state[training_form.OPENED] = True
+        return app.run()
+
+    return run
 
 
 @pytest.fixture

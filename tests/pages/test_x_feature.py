@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from explorer import workspace as facade
+from explorer.attribution import explain as attribution
 from explorer.layout import ModuleEntry
 from explorer.nn.checkpoint import save_module
 from explorer.notes import Note, get_notes_path, load_names, load_notes, save_note
 from explorer.scores import ModuleScores, score_photos
-from explorer.ui import cached, x_feature, x_feature_photos
+from explorer.ui import cached, drawings, x_feature, x_feature_photos
 from explorer.ui.state import MapStyle
 from explorer.ui.x_feature import Subject, escape_words, make_numbers, name_in_figure
 from explorer.ui.x_feature_photos import Choice, make_pack
@@ -254,13 +254,13 @@ def test_only_what_is_seen_runs_the_network(
     tiny_workspace: Path, open_page: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
-    compute = facade.compute_explanation
+    compute = attribution.compute_explanation
 
     def count(*args: object) -> object:
         calls.append(str(args[-1]))
         return compute(*args)
 
-    monkeypatch.setattr(facade, "compute_explanation", count)
+    monkeypatch.setattr(attribution, "compute_explanation", count)
     app = open_page(tiny_workspace, photos_among="its own category", photos_side="both")
     count_of_own = len(list_shown(app))
     assert len(calls) == count_of_own == 4
@@ -441,7 +441,7 @@ def test_pack_holds_pictures_and_their_numbers(own_workspace: Path) -> None:
         for row, index in ((rows[0], 5), (rows[2], 30)):
             assert float(row["activation"]) == float(subject.scores.x_features[index, 1])
             photo = subject.workspace.dataset.get_photo(int(row["image_id"]))
-            drawn = cached.draw_overlay_png(subject.workspace, subject.entry, photo, style, 1)
+            drawn = drawings.draw_overlay_png(subject.workspace, subject.entry, photo, style, 1)
             assert pack.read(row["file"]) == drawn
             assert Image.open(io.BytesIO(drawn)).format == "PNG"
 

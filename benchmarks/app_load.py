@@ -1,0 +1,229 @@
+"""Ten sessions browse one server at once: memory, errors, and whether any waits for a training.
+
+The sessions speak the browser's own protocol over the loopback, each in a thread, for a bounded
+number of steps; see docs/performance.md.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+from common import copy_demo, describe_machine, serve_app
+from streamlit.proto.Alert_pb2 import Alert
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import connect
+
+from explorer.config import STATE_VARIABLE
+from explorer.data.cub import format_category
+from explorer.layout import name_run
+from explorer.nn.srae import ModuleSettings
+from explorer.training.job_control import cancel, submit
+from explorer.training.job_types import Job, JobRequest
+from explorer.training.jobs import load_job
+from explorer.training.settings import TrainingSettings
+from explorer.workspace import Workspace
+
+MOST_SESSIONS, MOST_STEPS = 10, 60
+PAGES = ("", "category", "x_feature", "photo", "results", "about")
+_PATIENCE = 180.0
+_ENDED = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
+
+
+@dataclass(frozen=True)
+class Load:
+    """Who asks whom for how much."""
+
+    url: str
+    server: int
+    workspace: Workspace
+    sessions: int
+    steps: int
+
+
+@dataclass
+class Visit:
+    """What one session has met with."""
+
+    seconds: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    socket_bytes: int = 0
+    picture_bytes: int = 0
+
+
+def browse(url: str, steps: Sequence[tuple[str, str]]) -> Visit:
+    """Open a session, ask for one page after the other, and fetch the pictures of each."""
+    visit = Visit()
+    seen: set[str] = set()
+    address = url.replace("http", "ws", 1) + "/_stcore/stream"
+    with connect(address, subprotocols=["streamlit"], max_size=None) as socket:  # type: ignore[list-item]
+        for page, query in steps:
+            message = BackMsg()
+            message.rerun_script.page_name = page
+            message.rerun_script.query_string = query
+            start = time.perf_counter()
+            socket.send(message.SerializeToString())
+            pictures = _take_page(socket, visit)
+            for path in pictures - seen:
+                with urllib.request.urlopen(url + quote(path), timeout=_PATIENCE) as response:
+                    visit.picture_bytes += len(response.read())
+            seen |= pictures
+            visit.seconds.append(time.perf_counter() - start)
+    return visit
+
+
+def _take_page(socket: object, visit: Visit) -> set[str]:
+    """Read messages until the page is done; return the addresses of its pictures."""
+    pictures: set[str] = set()
+    while True:
+        data = socket.recv(timeout=_PATIENCE)  # type: ignore[attr-defined]
+        visit.socket_bytes += len(data)
+        message = ForwardMsg.FromString(data)
+        kind = message.WhichOneof("type")
+        if kind == "script_finished":
+            if message.script_finished not in _ENDED:
+                visit.errors.append(f"the script ended with {message.script_finished}")
+            return pictures
+        if kind == "page_not_found":
+            visit.errors.append(f"no page {message.page_not_found.page_name}")
+        if kind != "delta" or message.delta.WhichOneof("type") != "new_element":
+            continue
+        element = message.delta.new_element
+        if element.WhichOneof("type") == "exception":
+            visit.errors.append(element.exception.message)
+        if element.WhichOneof("type") == "alert" and element.alert.format == Alert.ERROR:
+            visit.errors.append(element.alert.body)
+        pictures |= {image.url for image in element.imgs.imgs if image.url.startswith("/media/")}
+
+
+def plan_steps(workspace: Workspace, session: int, count: int) -> list[tuple[str, str]]:
+    """Plan what a session asks for: pages in turn, from category to category."""
+    categories = workspace.dataset.categories
+    steps = []
+    for step in range(count):
+        page = PAGES[(step + session) % len(PAGES)]
+        category = format_category(categories[(session + step // len(PAGES)) % len(categories)])
+        query = {"category": category}
+        if page in ("x_feature", "photo"):
+            query["feature"] = f"x-feature {1 + (step + session) % 5}"
+        steps.append((page, urlencode(query)))
+    return steps
+
+
+def run_sessions(load: Load, sessions: int) -> list[Visit]:
+    """Let the sessions browse at once, and return what each has met with."""
+    plans = [plan_steps(load.workspace, session, load.steps) for session in range(sessions)]
+    with ThreadPoolExecutor(sessions) as pool:
+        return list(pool.map(lambda steps: browse(load.url, steps), plans))
+
+
+def read_memory(process: int) -> float:
+    """Return how much memory a process holds, in MiB, as the system's own ``ps`` says it."""
+    found = subprocess.run(
+        ["ps", "-o", "rss=", "-p", str(process)], capture_output=True, text=True, check=True
+    )
+    return int(found.stdout) / 1024
+
+
+def start_training(workspace: Workspace, device: str) -> Job:
+    """Start a training that outlasts the browsing, as the app does: in a process of its own."""
+    module, training = ModuleSettings(), TrainingSettings(epochs=100_000, seed=1)
+    request = JobRequest(
+        str(workspace.path),
+        workspace.dataset.categories[:1],
+        name_run(module, training),
+        asdict(module),
+        asdict(training),
+        device=device,
+        device_key=device,
+    )
+    job = submit(request)
+    deadline = time.monotonic() + _PATIENCE
+    while load_job(job.folder).status.total == 0 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return load_job(job.folder)
+
+
+def report(title: str, visits: Sequence[Visit], wall: float) -> None:
+    """Print what the sessions have met with, all of them together."""
+    seconds = sorted(second for visit in visits for second in visit.seconds)
+    errors = Counter(error for visit in visits for error in visit.errors)
+    late = seconds[int(0.95 * (len(seconds) - 1))]
+    sent = sum(visit.socket_bytes + visit.picture_bytes for visit in visits)
+    print(
+        f"{title:34}{len(seconds):6}{statistics.median(seconds):10.2f}{late:10.2f}"
+        f"{seconds[-1]:10.2f}{len(seconds) / wall:10.2f}{sent / 1e6:10.1f}{errors.total():8}"
+    )
+    for error, count in errors.items():
+        print(f"  {count} × {error}")
+
+
+def count_events(file: Path) -> Counter[str]:
+    """Count what the server has written down, by kind."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return Counter(json.loads(line)[1] for line in lines)
+
+
+def main() -> None:
+    """Warm the server up, let the sessions browse, and again beside a training."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sessions", type=int, default=10, help=f"at most {MOST_SESSIONS}")
+    parser.add_argument("--steps", type=int, default=12, help=f"of each, at most {MOST_STEPS}")
+    parser.add_argument("--device", default="cpu", help="of the training: cpu, cuda:0")
+    options = parser.parse_args()
+    sessions, steps = min(options.sessions, MOST_SESSIONS), min(options.steps, MOST_STEPS)
+    print(describe_machine("streamlit", "torch", "websockets"))
+    print(f"Command: {' '.join(sys.argv)}; {sessions} sessions of {steps} steps")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        os.environ[STATE_VARIABLE] = str(folder / "state")
+        workspace = Workspace(copy_demo(folder))
+        with serve_app(folder, workspace.path) as (url, server):
+            load(Load(url, server.pid, workspace, sessions, steps), options.device)
+        counted = count_events(folder / "events.jsonl")
+    print(", ".join(f"{kind}: {count}" for kind, count in counted.items() if kind != "read"))
+
+
+def load(plan: Load, device: str) -> None:
+    """Print memory and times: by one session, by all at once, and the same beside a training."""
+    memory = {"before any page": read_memory(plan.server)}
+    columns = ("median s", "95 %", "longest", "steps/s", "MB sent", "errors")
+    print(f"\n{'':34}{'steps':>6}" + "".join(f"{c:>{8 if c == 'errors' else 10}}" for c in columns))
+
+    def run(title: str, count: int) -> None:
+        start = time.perf_counter()
+        visits = run_sessions(plan, count)
+        report(title, visits, time.perf_counter() - start)
+        memory[f"after {title}"] = read_memory(plan.server)
+
+    run("all at once, nothing computed yet", plan.sessions)
+    run("one alone, all computed", 1)
+    run("all at once, all computed", plan.sessions)
+    job = start_training(plan.workspace, device)
+    try:
+        run("all at once, beside a training", plan.sessions)
+        after = load_job(job.folder)
+    finally:
+        cancel(load_job(job.folder))
+    print(
+        f"\nThe training: process {job.status.pid}, not the server's {plan.server}; it was "
+        f"{after.state} and went from step {job.status.done} to {after.status.done} meanwhile."
+    )
+    for when, size in memory.items():
+        print(f"Memory {when}: {size:.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+"""Counts what the app computes, reads and sends: start-up, and every usual step after it.
+
+A server of its own on the loopback is driven in Chromium; see docs/performance.md.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from common import copy_demo, describe_machine, find_chromium, serve_app
+
+from explorer.config import DEMO_WORKSPACE
+
+PATIENCE_MS = 120_000
+_IMAGES = """
+[...document.querySelectorAll('[data-testid=stImage] img:not([alt^="Colour bar"])')].map(image =>
+  ({url: image.src, width: image.naturalWidth, shown: image.getBoundingClientRect().width}))
+"""
+
+
+@dataclass
+class Traffic:
+    """What came to the browser since it was last asked for."""
+
+    socket: int = 0
+    files: int = 0
+    pictures: dict[str, int] = field(default_factory=dict)
+
+
+class Watcher:
+    """A page in Chromium that counts bytes, beside the server's own counts."""
+
+    def __init__(self, browser: Any, events: Path, width: int) -> None:
+        self.page = browser.new_context(viewport={"width": width, "height": 900}).new_page()
+        self.page.set_default_timeout(PATIENCE_MS)
+        self.page.on("websocket", self._watch_socket)
+        self.page.on("response", self._note_response)
+        self.events, self.offset = events, 0
+        self.traffic = Traffic()
+
+    def _watch_socket(self, socket: Any) -> None:
+        socket.on("framereceived", self._note_frame)
+
+    def _note_frame(self, payload: str | bytes) -> None:
+        self.traffic.socket += len(payload)
+
+    def _note_response(self, response: Any) -> None:
+        size = int(response.headers.get("content-length", 0))
+        if urlsplit(response.url).path.startswith("/media/"):
+            self.traffic.files += size
+            self.traffic.pictures[response.url] = size
+
+    def wait(self) -> None:
+        """Wait for the link with which the page ends, for the script and the pictures."""
+        self.page.get_by_text("A link to exactly this view").wait_for()
+        self.wait_until_idle()
+
+    def wait_until_idle(self) -> None:
+        self.page.wait_for_timeout(300)  # a click takes its time to reach the server
+        self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+        self.page.wait_for_function(
+            "[...document.images].every(image => image.complete && image.naturalWidth > 0)"
+        )
+        self.page.wait_for_timeout(200)
+
+    def read_events(self) -> list[tuple[float, str, str]]:
+        """Return what the server has written down since it was last asked for."""
+        with self.events.open(encoding="utf-8") as file:
+            file.seek(self.offset)
+            lines = file.readlines()
+            self.offset = file.tell()
+        return [tuple(json.loads(line)) for line in lines]
+
+    def measure(self, title: str, act: Callable[[], None]) -> None:
+        """Do something on the page and print what it took."""
+        self.read_events()
+        self.traffic = Traffic()
+        start = time.time()
+        act()
+        seconds = time.time() - start
+        print(f"\n{title}")
+        report_computed(self.read_events(), start)
+        report_sent(self.traffic, self.page.evaluate(_IMAGES))
+        print(f"  whole     {seconds:.1f} s")
+
+
+def report_computed(events: list[tuple[float, str, str]], start: float) -> None:
+    """Print what a step has computed and read, and whether torch was needed."""
+    computed = Counter(kind for _, kind, _ in events if kind not in ("read", "torch"))
+    read = [what for _, kind, what in events if kind == "read"]
+    kinds = Counter(what.partition(" ")[0] for what in read)
+    torch = [when - start for when, kind, _ in events if kind == "torch"]
+    print(f"  computed  {_join(computed)}")
+    print(f"  read      {_join(kinds)}; {len(read) - len(set(read))} of these more than once")
+    print(f"  torch     {f'imported after {torch[0]:.1f} s' if torch else 'not imported'}")
+
+
+def report_sent(traffic: Traffic, images: list[dict[str, Any]]) -> None:
+    """Print what a step has sent to the browser, and how large its pictures are shown."""
+    print(
+        f"  sent      {traffic.socket / 1000:,.1f} kB by the socket, {traffic.files / 1000:,.1f} kB"
+        f" in {len(traffic.pictures)} pictures"
+    )
+    shown = [image for image in images if image["url"] in traffic.pictures]
+    sizes = Counter((image["width"], round(image["shown"])) for image in shown)
+    for (width, across), count in sorted(sizes.items()):
+        print(f"            {count:3} × {width} pixels across shown in {across}")
+
+
+def _join(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())) or "nothing"
+
+
+def browse(watcher: Watcher, url: str, upload: Path) -> None:
+    """Go through the usual steps, the first of them on a server that has just started."""
+    page = watcher.page
+
+    def go(address: str) -> Callable[[], None]:
+        def act() -> None:
+            page.goto(url + address)
+            watcher.wait()
+
+        return act
+
+    def choose_category(name: str) -> None:
+        page.get_by_test_id("stSidebar").get_by_label("Category", exact=True).click()
+        page.get_by_role("option", name=name).click()
+        page.get_by_role("heading", name=name).first.wait_for()
+        watcher.wait()
+
+    def press(name: str) -> None:
+        page.get_by_role("radio", name=name, exact=True).first.click()
+        watcher.wait()
+
+    def step() -> None:
+        page.get_by_role("button", name="Next", exact=True).click()
+        watcher.wait()
+
+    def bring_photo() -> None:
+        page.locator("input[type=file]").first.set_input_files(upload)
+        page.get_by_role("button", name="Raw maps and numbers").wait_for()
+        watcher.wait_until_idle()
+
+    def switch_on_upload() -> None:
+        page.get_by_role("radio", name="x-feature 5", exact=True).click()
+        watcher.wait_until_idle()
+
+    def start() -> None:
+        page.goto(url)
+        page.get_by_text("accuracy").first.wait_for()
+        print(f"\n(the first birds stood there after {time.time() - began:.1f} s)", end="")
+        watcher.wait()
+
+    began = time.time()
+    watcher.measure("Start-up: the Overview of a server that has just started", start)
+    watcher.measure("The Overview again, in a session of its own", go("/"))
+    watcher.measure("The Category page", go("/category"))
+    watcher.measure("  Category switch", lambda: choose_category("Harebell capped Finch"))
+    watcher.measure("The X-feature page", go("/x_feature"))
+    watcher.measure("  X-feature switch", lambda: press("x-feature 5"))
+    watcher.measure("  X-feature switch once more", lambda: press("x-feature 4"))
+    watcher.measure("The Photo page", go("/photo"))
+    watcher.measure("  X-feature switch", lambda: press("x-feature 5"))
+    watcher.measure("  Photo switch", step)
+    page.goto(f"{url}/your_photo")
+    page.locator("input[type=file]").first.wait_for(state="attached")
+    watcher.wait_until_idle()
+    watcher.measure("Upload", bring_photo)
+    watcher.measure("  X-feature switch", switch_on_upload)
+
+
+def make_upload(folder: Path) -> Path:
+    """Write a photo as large as a telephone's: a bird of the demo, smoothly enlarged."""
+    from PIL import Image  # noqa: PLC0415
+
+    photo = sorted((DEMO_WORKSPACE / "birds" / "images").rglob("*.jpg"))[30]
+    file = folder / "upload.jpg"
+    with Image.open(photo) as image:
+        image.resize((2400, 1800), Image.Resampling.BICUBIC).save(file, quality=90)
+    return file
+
+
+def main() -> None:
+    """Start the app on a copy of the demo, whose features are not computed yet, and browse."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--width", type=int, default=1440, help="of the window, in pixels")
+    options = parser.parse_args()
+    print(describe_machine("streamlit", "torch", "playwright"))
+    print(f"Command: {' '.join(sys.argv)}")
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+        folder = Path(name)
+        workspace = copy_demo(folder)
+        browser = playwright.chromium.launch(
+            executable_path=find_chromium(), args=["--no-sandbox", "--disable-gpu"]
+        )
+        with serve_app(folder, workspace) as (url, _):
+            browse(
+                Watcher(browser, folder / "events.jsonl", options.width), url, make_upload(folder)
+            )
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""What the benchmarks have in common: the machine in words, and servers on the loopback."""
+
+import contextlib
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from explorer.config import DEMO_WORKSPACE
+from explorer.layout import FEATURES_FOLDER
+
+REPOSITORY_ROOT = Path(__file__).parents[1]
+_SERVER = Path(__file__).with_name("app_server.py")
+_PATIENCE = 60.0
+
+
+def name_processor() -> str:
+    """Name the processor, as far as the system tells."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
+        if lines:
+            return lines[0].partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def describe_machine(*packages: str) -> str:
+    """Name system, processor, its cores, Python and the versions of packages."""
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    return (
+        f"{platform.system()} {platform.machine()}, {name_processor()}, {os.cpu_count()} core(s); "
+        f"Python {platform.python_version()}, {versions}"
+    )
+
+
+def copy_demo(folder: Path) -> Path:
+    """Copy the demo as it ships, without Z of its photos, which the app computes by itself."""
+    ignore = shutil.ignore_patterns(FEATURES_FOLDER)
+    return Path(shutil.copytree(DEMO_WORKSPACE, folder / "demo", ignore=ignore))
+
+
+@contextlib.contextmanager
+def serve_app(
+    folder: Path, workspace: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Run the app with everything counted on a free port of the loopback; yield address, process.
+
+    Its log is ``log.txt`` in `folder`, what is counted ``events.jsonl``; see `app_server.py`.
+    """
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    own = {"SRAE_STATE": str(folder / "state"), "SRAE_WORKSPACE": str(workspace)}
+    command = [sys.executable, str(_SERVER), str(folder / "events.jsonl"), str(port)]
+    with (
+        (folder / "log.txt").open("ab") as log,
+        subprocess.Popen(
+            command,
+            cwd=REPOSITORY_ROOT,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **own, **(environment or {})},
+        ) as process,
+    ):
+        try:
+            address = f"http://127.0.0.1:{port}"
+            _wait_for(f"{address}/_stcore/health", process, folder / "log.txt")
+            yield address, process
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise SystemExit(f"The app ended before it served a page: {log.read_text()}")
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):
+            return
+        time.sleep(0.1)
+    raise SystemExit(f"{url} has not answered for a minute.")
+
+
+def find_chromium() -> str:
+    """Return the path of the system's Chromium."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        raise SystemExit("There is no chromium on the PATH: install it to measure the app.")
+    return found

@@ -1,0 +1,173 @@
+"""How much the pages compute, read and draw: no more than they show."""
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explorer.config import REPOSITORY_ROOT, WORKSPACE_VARIABLE
+from explorer.ui import category, drawings, pictures
+from explorer.workspace import Workspace
+from explorer.workspace_files import WorkspaceFiles
+
+OpenApp = Callable[..., AppTest]
+
+# Runs a page in a fresh process; says whether torch is there when something is called, and last.
+SCRIPT = """
+import sys
+from streamlit.testing.v1 import AppTest
+from explorer.ui import overview, overview_categories
+
+def watch(owner, name):
+    call = getattr(owner, name)
+    def tell(*args, **options):
+        print(name, "torch" in sys.modules)
+        return call(*args, **options)
+    setattr(owner, name, tell)
+
+watch(overview_categories, "show_numbers")
+watch(overview, "choose_example")
+app = AppTest.from_file(sys.argv[1], default_timeout=100)
+app.switch_page(f"../pages/{sys.argv[2]}.py")
+app.run()
+assert not app.exception and not app.error, (app.exception, app.error)
+print("network named", any("Network: vgg_small" in item.value for item in app.sidebar.caption))
+print("end", "torch" in sys.modules)
+"""
+
+
+def run_alone(workspace: Path, page: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(workspace))
+    app = str(REPOSITORY_ROOT / "explorer" / "app.py")
+    found = subprocess.run(
+        [sys.executable, "-c", SCRIPT, app, page],
+        cwd=REPOSITORY_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stderr
+    return found.stdout.splitlines()
+
+
+def measure_classifier(workspace: Path) -> None:
+    for _ in Workspace(workspace).measure_classifier():
+        pass
+
+
+def test_first_page_shows_the_birds_before_torch_is_imported(
+    own_workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure_classifier(own_workspace)
+    assert run_alone(own_workspace, "overview", monkeypatch) == [
+        "show_numbers False",
+        "choose_example False",  # whose numbers need it
+        "network named True",
+        "end True",
+    ]
+
+
+@pytest.mark.parametrize("page", ["about", "training"])
+def test_pages_without_numbers_need_no_torch(
+    own_workspace: Path, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    measure_classifier(own_workspace)
+    assert run_alone(own_workspace, page, monkeypatch) == ["network named True", "end False"]
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Return a list that grows by the size of every picture that is drawn."""
+    sizes: list[tuple[int, int]] = []
+    render = drawings.render_overlay
+
+    def count(shown: object, *args: object, **options: object) -> object:
+        picture = render(shown, *args, **options)
+        sizes.append(picture.shape[:2])
+        return picture
+
+    monkeypatch.setattr(drawings, "render_overlay", count)
+    return sizes
+
+
+@pytest.mark.parametrize("scale", ["own scale", "one for all"])
+def test_a_gallery_draws_only_the_maps_it_shows(
+    tiny_workspace: Path, open_app: OpenApp, drawn: list[tuple[int, int]], scale: str
+) -> None:
+    app = open_app(tiny_workspace, "x_feature", scale=scale)
+    assert not app.error
+    shown = len(app.image)
+    assert shown > 0
+    assert drawn == [(pictures.TILE_SIDE, pictures.TILE_SIDE)] * shown
+    app.run()
+    assert len(drawn) == shown
+
+
+def test_photo_page_draws_tiles_small_and_one_map_large(
+    tiny_workspace: Path, open_app: OpenApp, drawn: list[tuple[int, int]]
+) -> None:
+    app = open_app(tiny_workspace)
+    assert Counter(drawn) == {(pictures.TILE_SIDE, pictures.TILE_SIDE): 6, (512, 512): 1}
+    next(box for box in app.segmented_control if box.key == "feature").set_value(4).run()
+    assert Counter(drawn) == {(pictures.TILE_SIDE, pictures.TILE_SIDE): 6, (512, 512): 2}
+
+
+def test_a_photo_is_read_once_for_all_that_is_shown_of_it(
+    tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: Counter[int] = Counter()
+    load = WorkspaceFiles.load_parts
+
+    def count(self: WorkspaceFiles, photo: object) -> object:
+        read[photo.image_id] += 1
+        return load(self, photo)
+
+    monkeypatch.setattr(WorkspaceFiles, "load_parts", count)
+    for page in ("overview", "photo", "x_feature", "category", "compare"):
+        assert not open_app(tiny_workspace, page).error
+    assert read
+    assert set(read.values()) == {1}
+
+
+def test_what_a_page_says_of_all_photos_is_laid_out_once(
+    tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def watch(owner: object, name: str) -> None:
+        call = getattr(owner, name)
+
+        def count(*args: object, **options: object) -> object:
+            made.append(name)
+            return call(*args, **options)
+
+        monkeypatch.setattr(owner, name, count)
+
+    watch(category, "render_scatter")
+    watch(category, "make_columns")
+    watch(WorkspaceFiles, "load_classifier_metrics")
+    app = open_app(tiny_workspace, "category")
+    next(box for box in app.segmented_control if box.key == "feature").set_value(3).run()
+    app.run()
+    assert not app.error
+    assert made == ["render_scatter", "load_classifier_metrics"]
+
+
+def test_sessions_share_one_workspace_and_one_network(
+    tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[Workspace] = []
+    load = Workspace._load_classifier
+
+    def count(self: Workspace) -> object:
+        loaded.append(self)
+        return load(self)
+
+    monkeypatch.setattr(Workspace, "_load_classifier", count)
+    for page in ("photo", "category", "overview"):  # each opens a session of its own
+        assert not open_app(tiny_workspace, page).error
+    assert len(loaded) == 1
