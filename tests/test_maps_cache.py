@@ -76,7 +76,7 @@ def test_no_network_is_loaded_to_read(drawn_folder: Path, monkeypatch: pytest.Mo
         raise AssertionError("a network was loaded")
 
     monkeypatch.setattr("explorer.nn.checkpoint.load_backbone", refuse)
-    monkeypatch.setattr("explorer.workspace.load_module", refuse)
+    monkeypatch.setattr("explorer.nn.checkpoint.load_module", refuse)
     workspace = Workspace(drawn_folder)
     entry, photos = get_first(workspace)
     assert load_maps(workspace, entry, photos[-1], STOP) is not None

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 _EXACT_WEIGHTS = 2**25  # a fully-connected layer with more of them is summed in its own precision
@@ -17,7 +18,7 @@ _WEIGHTS_IN_CACHE = 2**21  # as many are clamped and multiplied while a processo
 def invert(normaliser: Tensor) -> Tensor:
     """Return 1 ⊘ (W⁺a), and 0 where W⁺a is 0 or so small that its inverse might overflow."""
     limits = torch.finfo(normaliser.dtype)
-    return torch.where(normaliser > limits.tiny / limits.eps, 1 / normaliser, 0)
+    return F.threshold(normaliser, limits.tiny / limits.eps, torch.inf).reciprocal_()
 
 
 class Step:
@@ -90,7 +91,7 @@ class FullyConnected(Step):
         found: list[Tensor] = []
         P_in = P.new_zeros(*P.shape[:2], self.weight.shape[1])
         for rows, inverse in zip(chunks, known, strict=True):
-            positive = self.weight[rows].to(dtype).clamp_(min=0)
+            positive = self.weight.index_select(0, rows).to(dtype).clamp_(min=0)
             found.append(invert(a @ positive.T) if inverse is None else inverse)
             share = P[..., rows] * found[-1][:, None]
             P_in.flatten(0, 1).addmm_(share.flatten(0, 1), positive)
@@ -173,7 +174,7 @@ class UnpoolPairs(Unpool):
 
     def scale_below(self, factor: Tensor) -> Unpool:
         pairs = zip(self.shares, cut_pairs(factor), strict=True)
-        return UnpoolPairs(tuple(torch.where(share > 0, part, 0) for share, part in pairs))
+        return UnpoolPairs(tuple(share.mul_(part) for share, part in pairs))
 
     def join(self, above: Step) -> Step | None:
         if not isinstance(above, Scale):
