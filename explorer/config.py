@@ -56,3 +56,8 @@ def list_workspaces() -> tuple[Path, ...]:
     named = os.environ.get(WORKSPACE_VARIABLE, "").split(os.pathsep)
     paths = [Path(path).resolve() for path in named if path]
     return tuple(dict.fromkeys(paths)) or (DEMO_WORKSPACE.resolve(),)
+
+
+def get_precision() -> str:
+    """Return the number format in which heatmaps are computed; see `explorer.attribution.engine`."""
+    return os.environ.get(PRECISION_VARIABLE) or "float32"

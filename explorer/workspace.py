@@ -4,7 +4,6 @@ What needs a network imports it where it is used: torch takes seconds, and whoev
 what is in `explorer.workspace_files`, as the first page does, goes without.
 """
 
-import os
 from collections import OrderedDict
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.config import PRECISION_VARIABLE, Progress
+from explorer.config import Progress, get_precision
 from explorer.data.cub import Photo, load_cub
 from explorer.data.splits import get_held_out
 from explorer.data.transforms import prepare_image
@@ -75,7 +74,7 @@ class Workspace(WorkspaceFiles):
         self._device: torch.device | None = None
         if device not in _ALWAYS_THERE:
             _ = self.device
-        self.precision = os.environ.get(PRECISION_VARIABLE, "float32")
+        self.precision = get_precision()
         self._classifier: tuple[Engine, dict[str, Any]] | None = None
         self._modules: OrderedDict[tuple[Path, int], tuple[ExplanationModule, ModuleRecord]]
         self._modules = OrderedDict()

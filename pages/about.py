@@ -4,6 +4,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import streamlit as st
 
+from explorer.config import PRECISION_VARIABLE, get_precision
 from explorer.ui.components import error_boundary
 
 LIBRARIES = ("srae-explorer", "torch", "streamlit", "numpy", "plotly")
@@ -100,6 +101,7 @@ def show_versions() -> None:
     st.header("Versions", anchor=False)
     rows = [f"| {name} | {find_version(name)} |" for name in LIBRARIES]
     st.markdown("\n".join(["| package | version |", "|:--|:--|", *rows]))
+    st.caption(f"Heatmaps are computed in {get_precision()}; `{PRECISION_VARIABLE}` chooses.")
 
 
 def find_version(name: str) -> str:
