@@ -7,17 +7,17 @@ TorchRay comes with ``pip install -r benchmarks/requirements.txt``.
 import argparse
 import copy
 import itertools
-import platform
 import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
+from common import describe_machine
 from torch import Tensor, nn
 
 from explorer.attribution.engine import Engine
@@ -146,8 +146,9 @@ def compare(photos: int, repeats: int, seed: int) -> None:
         with torch.enable_grad():
             side.draw(images[0])
     for _ in range(repeats):
-        for image in images:
-            for side in sides:
+        for side in sides:
+            side.maps.clear()
+            for image in images:
                 with torch.enable_grad():
                     side.time(image)
 
@@ -199,9 +200,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads,")
-    print(f"torch {version('torch')}, torchray {version('torchray')}, Python", end=" ")
-    print(platform.python_version())
+    print(describe_machine("torch", "torchray"), f"{torch.get_num_threads()} thread(s)")
+    print(f"Command: {' '.join(sys.argv)}; medians")
     compare(options.photos, options.repeats, options.seed)
 
 

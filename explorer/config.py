@@ -59,5 +59,5 @@ def list_workspaces() -> tuple[Path, ...]:
 
 
 def get_precision() -> str:
-    """Return the number format in which heatmaps are computed; see `explorer.attribution.engine`."""
+    """Return the number format of heatmaps; see `explorer.attribution.engine`."""
     return os.environ.get(PRECISION_VARIABLE) or "float32"
