@@ -25,7 +25,7 @@ from explorer.nn.residual import Residual
 BYTES_OF_TRACES = 2**28
 """What the traces of several photos may take together, in bytes; a single one may take more."""
 
-_BYTES_AT_ONCE = {"cpu": 2**23, "cuda": 2**31, "mps": 2**29}  # of P: a processor's cache, a card
+_VALUES_AT_ONCE = {"cpu": 2**21, "cuda": 2**29}  # of P: a processor's cache, a card
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,10 +107,10 @@ class Trace:
 
 def _draw(P: Tensor, steps: Sequence[Step]) -> Tensor:
     """Take P down in as many pieces as its size asks for, and add up its channels."""
-    limit = _BYTES_AT_ONCE.get(P.device.type, 2**29)
+    limit = _VALUES_AT_ONCE.get(P.device.type, 2**27)
     for left in range(len(steps), 0, -1):
-        if P.nbytes > limit and P.shape[1] > 1:
-            count = max(1, P.shape[1] * limit // P.nbytes)
+        if P.numel() > limit and P.shape[1] > 1:
+            count = max(1, P.shape[1] * limit // P.numel())
             return torch.cat([_draw(part, steps[:left]) for part in P.split(count, 1)], 1)
         P = steps[left - 1](P)
     dtype = torch.float32 if P.dtype == torch.bfloat16 else P.dtype

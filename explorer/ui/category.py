@@ -5,9 +5,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
+from plotly.io import from_json
 
 from explorer.config import PAGES_DIR
 from explorer.data.cub import format_category
@@ -144,7 +144,7 @@ def show_scatter(subject: Subject) -> None:
     """Show ŷ against ȳ on every photo; a click on a point opens it on the Photo page."""
     scores, workspace = subject.scores, subject.workspace
     key = cached.make_module_key(workspace, subject.entry)
-    figure = _lay_out_scatter(subject, key, state.get_text_colour())
+    figure = from_json(_lay_out_scatter(subject, key, state.get_text_colour()))
     error = np.abs(scores.y_bar - scores.y_hat)
     clicked = components.show_figure(
         figure,
@@ -169,11 +169,15 @@ def _lay_out_scatter(
     _subject: Subject,
     key: cached.Key,  # noqa: ARG001
     text_colour: str,
-) -> go.Figure:
-    """Lay out a point for every photo of the data set, once for a module."""
+) -> str:
+    """Lay out a point for every photo of the data set, once for a module, as Plotly's JSON.
+
+    A figure that comes back from the cache is not told by the same name as when it went in, so the
+    first click on it would be lost.
+    """
     scores, workspace = _subject.scores, _subject.workspace
     photos = [get_photo(_subject, row) for row in range(len(scores.image_ids))]
-    return render_scatter(
+    figure = render_scatter(
         scores.y_hat,
         scores.y_bar,
         is_positive=scores.is_positive,
@@ -187,6 +191,8 @@ def _lay_out_scatter(
         category=html.escape(_subject.category),
         text_colour=text_colour,
     )
+    text: str = figure.to_json()
+    return text
 
 
 def make_columns(subject: Subject) -> dict[str, list[object]]:

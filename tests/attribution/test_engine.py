@@ -156,7 +156,7 @@ def test_pieces_make_no_difference(
     backbone: Backbone, top: list[nn.Module], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = Engine(backbone).draw(draw_pixels(), top, "relu1")
-    monkeypatch.setattr(tracing, "_BYTES_AT_ONCE", {"cpu": 1})
+    monkeypatch.setattr(tracing, "_VALUES_AT_ONCE", {"cpu": 1})
     pieces = Engine(backbone).draw(draw_pixels(), top, "relu1")
     np.testing.assert_allclose(pieces, whole, rtol=1e-5, atol=1e-9)
 
