@@ -13,7 +13,7 @@ from threading import RLock
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from explorer.attribution.rules import PassRule
 from explorer.attribution.trace import BYTES_OF_TRACES, Trace, begin, read_layers
@@ -119,8 +119,4 @@ class Engine:
     @cached_property
     def _rules(self) -> list[PassRule]:
         layers = list(self.backbone.layers)[: self.backbone.z_stop]
-        return read_layers(layers, _get_like(self.backbone))
-
-
-def _get_like(backbone: Backbone) -> Tensor:
-    return next(backbone.layers.parameters())
+        return read_layers(layers, next(self.backbone.layers.parameters()))
