@@ -21,8 +21,9 @@ from explorer.config import ExplorerError
 from explorer.nn.backbones import Backbone
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-"""Of normalisers and P between the pixels and Z. The forward pass, and with it scores, x-features
-and the winners of max pooling, is in float32 either way; sums above Z are formed in float64."""
+"""Of normalisers and P between the pixels and Z. The way up, and with it scores, x-features and the
+winners of max pooling, never takes less than float32, and for float32 maps takes float64 on a
+processor. Sums above Z are formed in float64."""
 
 
 class Engine:
@@ -76,7 +77,7 @@ class Engine:
                 self._traces.move_to_end(key)
                 return self._traces[key]
         images = torch.from_numpy(pixels)[None].to(self.backbone.device)
-        made = begin(images).follow(
+        made = begin(images, is_exact=self.precision == "float32").follow(
             self._rules, stop=self.backbone.get_stop(stop), dtype=PRECISIONS[self.precision]
         )
         with self._lock:

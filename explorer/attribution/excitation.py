@@ -86,7 +86,7 @@ def mwp(
     size = 1
     while sum(map(len, maps)) < len(x) or not maps:
         done = sum(map(len, maps))
-        trace = begin(x[done : done + size]).follow(rules, stop=stop)
+        trace = begin(x[done : done + size]).follow(rules, stop=stop, dtype=x.dtype)
         maps.append(trace.draw(neurons, contrastive=contrastive))
         size = max(1, size * BYTES_OF_TRACES // max(1, trace.nbytes))
     return torch.cat(maps)

@@ -31,6 +31,8 @@ from explorer.config import ExplorerError
 
 T = TypeVar("T")
 
+# Pixels that differ by less, relatively, are equal but for rounding.
+_TIE = {torch.float64: 1e-12}
 _ROUGHEST = 16.0  # an activation over its normaliser, up to which Winograd's rounding is harmless
 
 
@@ -54,10 +56,6 @@ class PassRule:
         """Return the layer's output for activations `x`, (B, ...), signed."""
         return x
 
-    def forward_fast(self, x: Tensor) -> Tensor:
-        """Return the same, rounded a little more coarsely where that is faster."""
-        return self.forward(x)
-
     def remember(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> list[Step]:  # noqa: ARG002
         """List, from the input up, the steps that take P from the output `y` to the input `x`.
 
@@ -65,9 +63,9 @@ class PassRule:
         """
         return []
 
-    def pass_up(self, x: Tensor, dtype: torch.dtype, *, is_fast: bool) -> tuple[Tensor, list[Step]]:
+    def pass_up(self, x: Tensor, dtype: torch.dtype) -> tuple[Tensor, list[Step]]:
         """Return the output for `x`, and the steps down from it; see `forward` and `remember`."""
-        y = self.forward_fast(x) if is_fast else self.forward(x)
+        y = self.forward(x)
         return y, self.remember(x, y, dtype)
 
 
@@ -96,10 +94,10 @@ class LinearRule(PassRule):
     def forward(self, x: Tensor) -> Tensor:
         if x.ndim != 2:
             raise AttributionError("a Flatten must come first")
-        return F.linear(x, self.layer.weight, self.layer.bias)
+        return F.linear(x.to(self.layer.weight.dtype), self.layer.weight, self.layer.bias)
 
     def remember(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> list[Step]:  # noqa: ARG002
-        a = x.clamp(min=0)
+        a = x.clamp(min=0).to(self.layer.weight.dtype)
         # Above, P is in proportion to the activation, and so is zero where that is.
         return [Scale(a), FullyConnected(a, self.layer.weight, (y > 0).any(0))]
 
@@ -114,17 +112,15 @@ class ConvRule(PassRule):
     extra: tuple[int, int]  # zeros that "same" adds below and on the right for even kernels
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.conv2d(self._pad(x), self.kernels.get_signed(), self.bias, **self.options)
-
-    def forward_fast(self, x: Tensor) -> Tensor:
-        kernels = self.kernels
-        if not (kernels.can_flip and kernels.padding == [1, 1] and winograd.pays(self.weight, x)):
-            return self.forward(x)
-        y = winograd.convolve(x, kernels.get_signed_filters())
-        return y if self.bias is None else y.add_(self.bias[:, None, None])
+        bias = None if self.bias is None else self.bias.to(x.dtype)
+        if not (self.kernels.can_filter and winograd.pays(self.weight, x)):
+            weight = self.kernels.get_signed(x.dtype)
+            return F.conv2d(self._pad(x), weight, bias, **self.options)
+        y = winograd.convolve(x, self.kernels.get_signed_filters(x.dtype))
+        return y if bias is None else y.add_(bias[:, None, None])
 
     def remember(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> list[Step]:
-        a = x.clamp(min=0).to(dtype)
+        a = x.to(dtype, copy=True).clamp_(min=0)
         padded = self._pad(a)
         inverse = invert(F.conv2d(padded, self.kernels.get_positive(dtype), **self.options))
         transpose = self._choose_transpose(padded, y, inverse)
@@ -138,7 +134,7 @@ class ConvRule(PassRule):
             positive = kernels.get_positive(dtype)
             return partial(_transpose, size=a.shape[1:], weight=positive, options=self.options)
         is_smooth = winograd.pays(self.weight, a) and (y * inverse).amax() <= _ROUGHEST
-        if is_smooth and kernels.padding == [1, 1]:
+        if is_smooth and kernels.can_filter:
             return partial(winograd.convolve, filters=kernels.get_filters(dtype))
         return partial(F.conv2d, weight=kernels.get_flipped(dtype), padding=kernels.padding)
 
@@ -176,14 +172,18 @@ class Kernels:
         pads = _as_pair(self._options["padding"])
         return [side - 1 - pad for side, pad in zip(self._weight.shape[2:], pads, strict=True)]
 
-    def get_signed(self) -> Tensor:
-        """Return W itself, (O, I / groups, h, w)."""
-        return self._get("signed", self._weight.dtype, lambda: _lay_out(self._weight))
+    @property
+    def can_filter(self) -> bool:
+        """Whether `winograd.convolve` does the same, up and down."""
+        return self.can_flip and self.padding == [1, 1] and self._weight.shape[2:] == (3, 3)
 
-    def get_signed_filters(self) -> tuple[Tensor, ...]:
+    def get_signed(self, dtype: torch.dtype) -> Tensor:
+        """Return W itself, (O, I / groups, h, w)."""
+        return self._get("signed", dtype, lambda: _lay_out(self._weight.to(dtype)))
+
+    def get_signed_filters(self, dtype: torch.dtype) -> Tensor:
         """Return W itself, as `winograd.convolve` takes it."""
-        dtype = self._weight.dtype
-        return self._get("filters of W", dtype, lambda: winograd.transform_weight(self._weight))
+        return self._get("filters of W", dtype, lambda: _transform(self._weight, dtype))
 
     def get_positive(self, dtype: torch.dtype) -> Tensor:
         """Return W⁺, (O, I / groups, h, w)."""
@@ -193,13 +193,9 @@ class Kernels:
         """Return W⁺ turned around, (I, O, h, w)."""
         return self._get("flipped", dtype, lambda: _lay_out(self._flip().to(dtype)))
 
-    def get_filters(self, dtype: torch.dtype) -> tuple[Tensor, ...]:
+    def get_filters(self, dtype: torch.dtype) -> Tensor:
         """Return W⁺ turned around, as `winograd.convolve` takes it."""
-        return self._get(
-            "filters of W⁺",
-            dtype,
-            lambda: tuple(f.to(dtype) for f in winograd.transform_weight(self._flip())),
-        )
+        return self._get("filters of W⁺", dtype, lambda: _transform(self._flip(), dtype))
 
     def _flip(self) -> Tensor:
         return self._weight.clamp(min=0).flip(2, 3).transpose(0, 1)
@@ -213,6 +209,10 @@ class Kernels:
 
 def _as_pair(value: int | Sequence[int]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else (value[0], value[1])
+
+
+def _transform(weight: Tensor, dtype: torch.dtype) -> Tensor:
+    return winograd.transform_weight(weight.double()).to(dtype)
 
 
 def _lay_out(weight: Tensor) -> Tensor:
@@ -240,8 +240,9 @@ class MaxPoolRule(PassRule):
             return [UnpoolAny(winners, (x.shape[2], x.shape[3]))]
         shares: list[Tensor] = []
         is_free = torch.ones_like(y, dtype=torch.bool)
+        least = y - y.abs() * _TIE.get(y.dtype, 0)
         for place in cut_pairs(x):
-            wins = (place == y) & is_free
+            wins = (place >= least) & is_free
             is_free &= ~wins
             shares.append(wins.to(dtype))
         return [UnpoolPairs(tuple(shares))]
@@ -307,8 +308,9 @@ def fold_batch_norm(conv: PassRule | None, norm: nn.BatchNorm2d) -> ConvRule:
         raise AttributionError("it has no running statistics to fold into its convolution")
     if norm.num_features != len(conv.weight):
         raise AttributionError(f"its convolution has {len(conv.weight)} channels")
-    scale = (norm.running_var + norm.eps).rsqrt() * (1 if norm.weight is None else norm.weight)
-    shift = (0 if conv.bias is None else conv.bias) - norm.running_mean
+    variance, mean = norm.running_var.double(), norm.running_mean.double()
+    scale = (variance + norm.eps).rsqrt() * (1 if norm.weight is None else norm.weight)
+    shift = (0 if conv.bias is None else conv.bias) - mean
     bias = shift * scale + (0 if norm.bias is None else norm.bias)
     return replace(conv, weight=conv.weight * scale[:, None, None, None], bias=bias)
 

@@ -55,8 +55,8 @@ class Trace:
         stop : int
             Index of the first of them whose step is kept.
         dtype : torch.dtype, optional
-            Of P and of W⁺ between pixels and the first fully-connected layer; like the images
-            when not given.
+            Of P and of W⁺ between pixels and the first fully-connected layer; that of the output
+            so far when not given.
 
         Raises
         ------
@@ -137,11 +137,8 @@ def _count_bytes(step: Step) -> int:
 def _pass_up(
     rule: PassRule, x: Tensor, i: int, dtype: torch.dtype | None, *, is_kept: bool
 ) -> tuple[Tensor, list[Step]]:
-    is_fast = dtype == torch.bfloat16
     try:
-        if is_kept:
-            return rule.pass_up(x, dtype or x.dtype, is_fast=is_fast)
-        return rule.forward_fast(x) if is_fast else rule.forward(x), []
+        return rule.pass_up(x, dtype or x.dtype) if is_kept else (rule.forward(x), [])
     except torch.OutOfMemoryError:
         raise
     except (AttributionError, RuntimeError, ValueError) as error:
@@ -163,9 +160,8 @@ class ResidualRule(PassRule):
         first, *others = (Trace(x, ()).follow(way, stop=len(way)).output for way in self.ways)
         return sum(others, first)
 
-    def pass_up(self, x: Tensor, dtype: torch.dtype, *, is_fast: bool) -> tuple[Tensor, list[Step]]:
-        kind = torch.bfloat16 if is_fast else dtype
-        traces = [Trace(x, ()).follow(way, dtype=kind) for way in self.ways]
+    def pass_up(self, x: Tensor, dtype: torch.dtype) -> tuple[Tensor, list[Step]]:
+        traces = [Trace(x, ()).follow(way, dtype=dtype) for way in self.ways]
         shares = [trace.output.clamp(min=0).to(dtype) for trace in traces]
         inverse = invert(sum(shares[1:], shares[0]))
         ways = []
@@ -204,9 +200,15 @@ def read_layers(layers: Iterable[nn.Module], x: Tensor) -> list[PassRule]:
     return rules
 
 
-def begin(images: Tensor) -> Trace:
-    """Return a trace of nothing but the images, (B, C, H, W), float32 or float64."""
+def begin(images: Tensor, *, is_exact: bool = True) -> Trace:
+    """Return a trace of nothing but the images, (B, C, H, W), float32 or float64.
+
+    Where it is to be exact, a processor takes them up in float64 whatever they are in: who wins in
+    max pooling is decided by the seventh digit now and then, and with it where a share of P goes.
+    """
     check_images(images)
+    if is_exact and images.device.type == "cpu":
+        images = images.double()
     return Trace(images.contiguous(memory_format=torch.channels_last), ())
 
 

@@ -12,16 +12,19 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from explorer.attribution import contrastive_mwp, winograd
 from explorer.attribution import trace as tracing
 from explorer.attribution.engine import Engine
+from explorer.attribution.steps import UnpoolPairs
 from explorer.config import ExplorerError
 from explorer.nn.backbones import Backbone
 from explorer.nn.vgg import Architecture
 
 
 class CountConvolutions(TorchDispatchMode):
+    """Counts convolutions, of the library and by products in batches, which are Winograd's."""
+
     count = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.count += "convolution" in str(func)
+        self.count += "convolution" in str(func) or "bmm" in str(func)
         return func(*args, **(kwargs or {}))
 
 
@@ -67,13 +70,15 @@ def top() -> list[nn.Module]:
 
 
 @pytest.fixture(scope="module")
-def exact(backbone: Backbone, top: list[nn.Module]) -> Callable[[str], np.ndarray]:
+def exact(backbone: Backbone, top: list[nn.Module]) -> Callable[[str, np.ndarray], np.ndarray]:
     layers = copy.deepcopy([*list(backbone.layers)[: backbone.z_stop], *top])
-    images = torch.from_numpy(draw_pixels())[None].double()
 
-    def compute(stop: str) -> np.ndarray:
+    def compute(stop: str, pixels: np.ndarray) -> np.ndarray:
         doubles = [layer.double() for layer in layers]
-        maps: Tensor = contrastive_mwp(doubles, images, stop=backbone.get_stop(stop))
+        images = torch.from_numpy(pixels)[None].double()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(winograd, "pays", lambda *_: False)
+            maps: Tensor = contrastive_mwp(doubles, images, stop=backbone.get_stop(stop))
         return maps[0].numpy()
 
     return compute
@@ -84,10 +89,28 @@ def test_float32_is_exact_to_rounding(
     backbone: Backbone, top: list[nn.Module], exact: Callable, stop: str
 ) -> None:
     maps = Engine(backbone).draw(draw_pixels(), top, stop)
-    expected = exact(stop)
+    expected = exact(stop, draw_pixels())
     assert maps.dtype == np.float32
     assert maps.shape == expected.shape
     assert np.linalg.norm(maps - expected) <= 1e-5 * np.linalg.norm(expected)
+
+
+def test_near_ties_are_decided_as_in_exact_arithmetic(
+    backbone: Backbone, top: list[nn.Module], exact: Callable
+) -> None:
+    # Pixels that differ in their seventh digit alone.
+    steps = np.random.default_rng(0).integers(0, 4, (3, 48, 48))
+    pixels = (1 + steps * np.finfo(np.float32).eps).astype(np.float32)
+    maps, expected = Engine(backbone).draw(pixels, top, "relu1"), exact("relu1", pixels)
+    assert np.linalg.norm(maps - expected) <= 1e-4 * np.linalg.norm(expected)
+
+
+def test_the_first_of_equals_wins_however_it_is_computed(backbone: Backbone) -> None:
+    trace = Engine(backbone).trace(np.full((3, 48, 48), 0.7, np.float32), "relu1")
+    pool = next(step for step in trace.steps if isinstance(step, UnpoolPairs))
+    first, *others = (share[..., 2:-2, 2:-2] for share in pool.shares)
+    assert first.any()
+    assert not any(share.any() for share in others)
 
 
 @pytest.mark.parametrize("stop", ["relu1", "pool1"])
@@ -95,7 +118,7 @@ def test_bfloat16_correlates_with_the_exact_maps(
     backbone: Backbone, top: list[nn.Module], exact: Callable, stop: str
 ) -> None:
     maps = Engine(backbone, "bfloat16").draw(draw_pixels(), top, stop)
-    expected = exact(stop)
+    expected = exact(stop, draw_pixels())
     assert maps.dtype == np.float32
     assert not np.allclose(maps, expected, rtol=1e-4)  # it is another precision indeed
     for found, right in zip(maps, expected, strict=True):
@@ -115,17 +138,19 @@ def test_unknown_precisions_are_refused(backbone: Backbone) -> None:
         Engine(backbone, "int8")
 
 
-def test_a_further_category_costs_no_pass_up(backbone: Backbone, top: list[nn.Module]) -> None:
+def test_a_further_category_costs_no_pass_up(
+    backbone: Backbone, top: list[nn.Module], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(winograd, "_BYTES_IN_CACHE", 2**40)  # each is one product, not strips
     engine, other = Engine(backbone), [nn.Linear(96, 5).requires_grad_(False)]
     engine.draw(draw_pixels(), top, "relu1")
     with CountConvolutions() as second:
         maps = engine.draw(draw_pixels(), other, "relu1")
-    # Four convolutions lie above the first ReLU. Down they go in pieces of at most five neurons,
-    # six products each where it is Winograd's; up they would go all five, and four normalisers.
-    fresh = Engine(backbone)
+    # Up there would be five convolutions, four normalisers above the first ReLU, and the average's.
+    engine._traces.clear()
     with CountConvolutions() as first:
-        expected = fresh.draw(draw_pixels(), other, "relu1")
-    assert first.count == second.count + 5 + 4
+        expected = engine.draw(draw_pixels(), other, "relu1")
+    assert first.count == second.count + 5 + 4 + 1
     np.testing.assert_array_equal(maps, expected)
 
 
@@ -134,9 +159,13 @@ def test_winograd_is_used_and_given_up_beside_large_shares(
 ) -> None:
     calls: list[int] = []
     convolve = winograd.convolve
-    monkeypatch.setattr(
-        winograd, "convolve", lambda x, filters: calls.append(1) or convolve(x, filters)
-    )
+
+    def count(x: Tensor, filters: Tensor) -> Tensor:
+        if x.dtype == torch.float32:  # as the way down is, unlike the way up
+            calls.append(1)
+        return convolve(x, filters)
+
+    monkeypatch.setattr(winograd, "convolve", count)
     Engine(backbone).draw(draw_pixels(), top, "relu1")
     used = len(calls)
     assert used > 0

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -29,20 +31,20 @@ def test_equals_the_convolution(
 def test_impulses_are_known() -> None:
     # A single pixel hands out the kernel turned around, wherever in a tile it lies.
     weight = torch.arange(1.0, 10.0).reshape(1, 1, 3, 3)
-    for column in range(1, 9):
-        x = torch.zeros(1, 1, 3, 10)
-        x[0, 0, 1, column] = 1
+    for row, column in itertools.product(range(1, 9), repeat=2):
+        x = torch.zeros(1, 1, 10, 10)
+        x[0, 0, row, column] = 1
         found = winograd.convolve(x, winograd.transform_weight(weight))
-        expected = torch.zeros(3, 10)
-        expected[:, column - 1 : column + 2] = weight[0, 0].flip(0, 1)
-        torch.testing.assert_close(found[0, 0], expected, atol=1e-5, rtol=0)
+        expected = torch.zeros(10, 10)
+        expected[row - 1 : row + 2, column - 1 : column + 2] = weight[0, 0].flip(0, 1)
+        torch.testing.assert_close(found[0, 0], expected, atol=2e-5, rtol=0)
 
 
 @pytest.mark.parametrize(("dtype", "error"), [(torch.float32, 3e-6), (torch.bfloat16, 2e-2)])
 def test_rounds_as_stated(dtype: torch.dtype, error: float) -> None:
     x, weight = draw(1, 128, 24, 24).abs(), draw(128, 128, 3, 3).abs()
     exact = F.conv2d(x, weight, padding=1)
-    filters = tuple(f.to(dtype) for f in winograd.transform_weight(weight))
+    filters = winograd.transform_weight(weight).to(dtype)
     found = winograd.convolve(x.to(dtype), filters)
     assert found.dtype == dtype
     assert (found.double() - exact).norm() <= error * exact.norm()
@@ -56,7 +58,7 @@ def test_rounds_as_stated(dtype: torch.dtype, error: float) -> None:
         ((64, 64, 3, 3), (1, 64, 28, 28), False),
         ((128, 3, 3, 3), (1, 3, 28, 28), False),
         ((128, 128, 1, 1), (1, 128, 28, 28), False),
-        ((128, 128, 3, 3), (1, 128, 28, 14), False),
+        ((128, 128, 3, 3), (1, 128, 28, 7), False),
         ((128, 128, 3, 3), (0, 128, 28, 28), False),
     ],
 )
@@ -64,4 +66,18 @@ def test_pays_for_wide_layers_and_maps(
     weight: tuple[int, ...], maps: tuple[int, ...], expected: bool
 ) -> None:
     assert winograd.pays(torch.empty(weight), torch.empty(maps)) is expected
-    assert not winograd.pays(torch.empty(weight), torch.empty(maps, dtype=torch.float64))
+
+
+def test_pays_for_narrower_layers_in_float64() -> None:
+    weight, maps = torch.empty(64, 64, 3, 3), torch.empty(1, 64, 28, 28)
+    assert winograd.pays(weight, maps.double())
+    assert not winograd.pays(weight, maps[..., :14].double())
+    assert not winograd.pays(weight, maps.half())
+
+
+@pytest.mark.parametrize("bytes_in_cache", [1, 3000, 10**9])
+def test_strips_make_no_difference(monkeypatch: pytest.MonkeyPatch, bytes_in_cache: int) -> None:
+    monkeypatch.setattr(winograd, "_BYTES_IN_CACHE", bytes_in_cache)
+    x, weight = draw(3, 4, 13, 9), draw(2, 4, 3, 3, seed=1)
+    found = winograd.convolve(x, winograd.transform_weight(weight))
+    torch.testing.assert_close(found, F.conv2d(x, weight, padding=1), rtol=1e-12, atol=1e-12)
