@@ -29,7 +29,7 @@ from websockets.sync.client import connect
 from explorer.config import STATE_VARIABLE
 from explorer.data.cub import format_category
 from explorer.layout import name_run
-from explorer.nn.srae import ModuleSettings
+from explorer.nn.settings import ModuleSettings
 from explorer.training.job_control import cancel, submit
 from explorer.training.job_types import Job, JobRequest
 from explorer.training.jobs import load_job

@@ -31,7 +31,7 @@ from explorer.data.cub import CubDataset, load_cub, load_photo
 from explorer.layout import FEATURES_FOLDER, WorkspaceSettings
 from explorer.map_drawing import draw_maps
 from explorer.nn.backbones import Backbone
-from explorer.nn.srae import ModuleSettings
+from explorer.nn.settings import ModuleSettings
 from explorer.nn.vgg import build_network
 from explorer.training.settings import TrainingSettings
 from explorer.workspace import Workspace

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from explorer.config import DEMO_WORKSPACE
 from explorer.nn.devices import choose_device
-from explorer.nn.srae import ModuleSettings
+from explorer.nn.settings import ModuleSettings
 from explorer.training.groups import choose_group_size, make_groups
 from explorer.training.rows import CategoryPhotos
 from explorer.training.settings import TrainingSettings

@@ -19,7 +19,8 @@ from common import describe_machine
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
-from explorer.nn.srae import ExplanationModule, ModuleSettings, compute_loss
+from explorer.nn.settings import ModuleSettings
+from explorer.nn.srae import ExplanationModule, compute_loss
 from explorer.training.rows import CategoryPhotos
 from explorer.training.settings import TrainingSettings
 from explorer.training.trainer import train_group

@@ -26,7 +26,7 @@ from explorer.evaluation.settings import EvaluationSettings
 from explorer.layout import RESULTS_NAME, ModuleEntry
 from explorer.methods import get_methods
 from explorer.module_training import NotTrainedError
-from explorer.nn.srae import ModuleSettings
+from explorer.nn.settings import ModuleSettings
 from explorer.training.settings import TrainingSettings
 from explorer.workspace import Workspace
 

@@ -16,7 +16,7 @@ from explorer.layout import (
     SANITY_FOLDER,
     SETTINGS_FILE,
 )
-from explorer.nn.srae import ModuleSettings
+from explorer.nn.settings import ModuleSettings
 from explorer.training.finetune_settings import FinetuneSettings
 from explorer.training.settings import TrainingSettings
 from explorer.workspace import Workspace, WorkspaceSettings

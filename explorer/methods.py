@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from explorer.config import ExplorerError
-from explorer.nn.srae import ModuleSettings
+from explorer.nn.settings import ModuleSettings
 from explorer.training.settings import TrainingSettings
 
 DEFAULT_TRAINING = TrainingSettings()

@@ -15,7 +15,7 @@ from explorer.nn.checkpoint import (
     round_to_half,
     save_module,
 )
-from explorer.nn.srae import ModuleSettings
+from explorer.nn.settings import ModuleSettings
 from explorer.training.features import Features
 from explorer.training.groups import DEVICE_Z_BUDGET, choose_group_size, make_groups
 from explorer.training.rows import CategoryPhotos, hold_out_validation

@@ -8,7 +8,7 @@ from explorer.layout import ModuleEntry, name_run
 from explorer.methods import Method
 from explorer.module_training import NotTrainedError
 from explorer.nn.devices import limit_threads
-from explorer.nn.srae import ModuleSettings
+from explorer.nn.settings import ModuleSettings
 from explorer.training.settings import TrainingSettings
 from explorer.workspace import Workspace
 

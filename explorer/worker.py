@@ -208,7 +208,7 @@ def _try_to_take(lock: FileLock) -> bool:
 def train(request: JobRequest, done: Done) -> Iterator[tuple[str, Progress]]:
     """Train and measure a module for each category; yield every step with its category."""
     # torch takes seconds to load: by now the worker has said that it lives.
-    from explorer.nn.srae import ModuleSettings  # noqa: PLC0415
+    from explorer.nn.settings import ModuleSettings  # noqa: PLC0415
     from explorer.training.settings import TrainingSettings  # noqa: PLC0415
     from explorer.workspace import Workspace  # noqa: PLC0415
 

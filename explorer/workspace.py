@@ -39,10 +39,13 @@ if TYPE_CHECKING:
     from explorer.maps_cache import CachedMaps
     from explorer.nn.backbones import Backbone
     from explorer.nn.checkpoint import ModuleRecord
-    from explorer.nn.srae import ExplanationModule, ModuleSettings
+    from explorer.nn.settings import ModuleSettings
+    from explorer.nn.srae import ExplanationModule
     from explorer.training.features import Features
     from explorer.training.finetune_settings import FinetuneSettings
     from explorer.training.settings import TrainingSettings
+
+Scores = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 _MODULES_IN_MEMORY = 16
 _ALWAYS_THERE = ("auto", "cpu")
@@ -110,14 +113,9 @@ class Workspace(WorkspaceFiles):
             The user's own VGG, safetensors or ``.pth`` of tensors; output k is the k-th category
             of ``classes.txt``.
         """
-        from explorer.nn.backbones import Backbone, check_z_layer  # noqa: PLC0415
-        from explorer.nn.checkpoint import round_to_half  # noqa: PLC0415
-        from explorer.nn.foreign import load_foreign_weights  # noqa: PLC0415
-        from explorer.nn.vgg import (  # noqa: PLC0415
-            build_network_from_weights,
-            flatten_network,
-            get_architecture,
-        )
+        from explorer.nn.backbones import check_z_layer  # noqa: PLC0415
+        from explorer.nn.foreign import load_foreign_backbone  # noqa: PLC0415
+        from explorer.nn.vgg import get_architecture  # noqa: PLC0415
 
         if (path / SETTINGS_FILE).exists():
             raise WorkspaceError(f"{path} is a workspace already. Choose another folder.")
@@ -127,11 +125,9 @@ class Workspace(WorkspaceFiles):
         get_held_out(dataset, settings.held_out)
         backbone = None
         if weights is not None:
-            network = build_network_from_weights(architecture.name, load_foreign_weights(weights))
-            layers = flatten_network(network)
-            if settings.half:
-                round_to_half(layers)
-            backbone = Backbone(architecture, layers, dataset.categories, settings.z_layer)
+            backbone = load_foreign_backbone(
+                weights, architecture, dataset.categories, settings.z_layer, half=settings.half
+            )
         save_settings(path, settings)
         workspace = cls(path)
         if weights is not None and backbone is not None:
@@ -365,15 +361,18 @@ class Workspace(WorkspaceFiles):
         heat: NDArray[np.float32] = draw(self.prepare_image(image))[0]
         return heat
 
-    def compute_scores(
-        self, pixels: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def compute_scores(self, pixels: NDArray[np.float32]) -> Scores:
         """Compute Z (M, S_z) and the logits (M, C) of prepared images (M, 3, h, w)."""
         import torch  # noqa: PLC0415
 
-        images = torch.from_numpy(pixels).to(self.backbone.device)
-        z, logits = self.backbone.compute_features(images)
+        z, logits = self.backbone.compute_features(torch.from_numpy(pixels).to(self.device))
         return z.cpu().numpy(), logits.cpu().numpy()
+
+    def score_image(self, image: NDArray[np.uint8]) -> Scores:
+        """Compute Z and the logits of an RGB image (H, W, 3), on the pass that its maps take."""
+        from explorer.attribution.explain import DEFAULT_STOP  # noqa: PLC0415
+
+        return self.engine.score(self.prepare_image(image), DEFAULT_STOP)
 
     def prepare_image(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Squash an RGB image (H, W, 3) to the classifier's input (3, h, w), normalised."""

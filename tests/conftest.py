@@ -14,7 +14,7 @@ from explorer.data.cub import CubDataset, load_cub
 from explorer.data.painted.dataset import PaintedSettings, paint_dataset
 from explorer.layout import WorkspaceSettings
 from explorer.nn.backbones import Backbone
-from explorer.nn.srae import ModuleSettings
+from explorer.nn.settings import ModuleSettings
 from explorer.nn.vgg import build_network, flatten_network, get_architecture
 from explorer.training.finetune_settings import FinetuneSettings
 from explorer.training.job_control import cancel

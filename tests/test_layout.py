@@ -16,7 +16,7 @@ from explorer.layout import (
     save_settings,
     write_json,
 )
-from explorer.nn.srae import ModuleSettings
+from explorer.nn.settings import ModuleSettings
 from explorer.training.settings import TrainingSettings
 
 SETTINGS = WorkspaceSettings("../birds", z_layer="fc7", held_out="last:3", half=True)

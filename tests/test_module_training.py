@@ -12,7 +12,8 @@ from explorer.config import ExplorerError, Progress
 from explorer.layout import ModuleEntry
 from explorer.module_training import NotTrainedError
 from explorer.nn.checkpoint import CheckpointError
-from explorer.nn.srae import ExplanationModule, ModuleSettings
+from explorer.nn.settings import ModuleSettings
+from explorer.nn.srae import ExplanationModule
 from explorer.training.features import Features
 from explorer.training.settings import TrainingSettings
 from explorer.workspace import Workspace

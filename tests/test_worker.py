@@ -19,7 +19,7 @@ from explorer import worker
 from explorer.config import ExplorerError, Progress
 from explorer.files import open_atomic
 from explorer.layout import ModuleEntry, name_run
-from explorer.nn.srae import ModuleSettings
+from explorer.nn.settings import ModuleSettings
 from explorer.training import job_report
 from explorer.training.job_control import cancel, submit
 from explorer.training.job_history import load_history

@@ -16,7 +16,7 @@ from explorer import workspace as workspace_module
 from explorer.config import ExplorerError
 from explorer.data.cub import load_photo
 from explorer.layout import ModuleEntry, WorkspaceError, WorkspaceSettings, get_module_entry
-from explorer.nn.srae import ModuleSettings
+from explorer.nn.settings import ModuleSettings
 from explorer.nn.vgg import build_network
 from explorer.training import features
 from explorer.training.finetune_settings import FinetuneSettings

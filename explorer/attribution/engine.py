@@ -87,6 +87,17 @@ class Engine:
         return made
 
     @torch.no_grad()
+    def score(
+        self, pixels: NDArray[np.float32], stop: str
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return Z (S_z,) >= 0 and the logits (C,) of a photo, from the pass of its maps at `stop`.
+
+        See `trace` for the parameters.
+        """
+        z = self.trace(pixels, stop).output
+        return z[0].cpu().numpy(), self.backbone.compute_logits(z)[0].cpu().numpy()
+
+    @torch.no_grad()
     def draw(
         self,
         pixels: NDArray[np.float32],

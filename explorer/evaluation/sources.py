@@ -20,7 +20,8 @@ from explorer.evaluation.settings import EvaluationSettings
 from explorer.layout import ModuleEntry
 from explorer.methods import Method
 from explorer.nn.pca import PcaProbe
-from explorer.nn.srae import ExplanationModule, ModuleSettings, apply_module
+from explorer.nn.settings import ModuleSettings
+from explorer.nn.srae import ExplanationModule, apply_module
 from explorer.training.features import Features
 from explorer.workspace import Workspace
 

@@ -15,7 +15,8 @@ from torch import Tensor
 from explorer.config import ExplorerError
 from explorer.files import write_bytes
 from explorer.nn.backbones import Backbone
-from explorer.nn.srae import ExplanationModule, ModuleSettings
+from explorer.nn.settings import ModuleSettings
+from explorer.nn.srae import ExplanationModule
 from explorer.nn.vgg import build_network_from_weights, flatten_network, get_architecture
 
 SCHEMA_VERSION = 1

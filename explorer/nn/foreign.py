@@ -7,12 +7,33 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from explorer.nn.checkpoint import CheckpointError, load_tensors
+from explorer.nn.backbones import Backbone
+from explorer.nn.checkpoint import CheckpointError, load_tensors, round_to_half
+from explorer.nn.vgg import Architecture, build_network_from_weights, flatten_network
 
 # What training scripts lay around the state_dict, and what wrappers put before its names.
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "network", "net")
 _PREFIXES = ("module.", "_orig_mod.", "model.", "network.", "net.")
 _CURE = "Save it anew with torch.save(model.state_dict(), …) or as safetensors."
+
+
+def load_foreign_backbone(
+    path: Path,
+    architecture: Architecture,
+    categories: tuple[str, ...],
+    z_layer: str,
+    *,
+    half: bool = False,
+) -> Backbone:
+    """Build a classifier from the user's own file; see `load_foreign_weights`.
+
+    With `half`, weights are rounded to what float16 can hold, as they will be stored.
+    """
+    network = build_network_from_weights(architecture.name, load_foreign_weights(path))
+    layers = flatten_network(network)
+    if half:
+        round_to_half(layers)
+    return Backbone(architecture, layers, categories, z_layer)
 
 
 def load_foreign_weights(path: Path) -> dict[str, Tensor]:

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from explorer.nn.grouped import ModuleGroup
-from explorer.nn.srae import ExplanationModule, Loss, ModuleSettings
+from explorer.nn.settings import ModuleSettings
+from explorer.nn.srae import ExplanationModule, Loss
 from explorer.training.rows import CategoryPhotos, GroupRows, compute_shares
 from explorer.training.settings import TrainingSettings
 

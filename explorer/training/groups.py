@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import torch
 
-from explorer.nn.srae import ModuleSettings, scale_widths
+from explorer.nn.settings import ModuleSettings, scale_widths
 from explorer.training.group import ROWS_AT_ONCE, count_batches
 from explorer.training.rows import CategoryPhotos
 from explorer.training.settings import TrainingSettings

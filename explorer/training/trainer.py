@@ -10,13 +10,8 @@ from torch import Tensor, nn
 
 from explorer.config import ExplorerError, Progress
 from explorer.nn.grouped import GroupedLinear, ModuleGroup
-from explorer.nn.srae import (
-    ExplanationModule,
-    Loss,
-    ModuleSettings,
-    compute_loss,
-    compute_plain_reconstruction,
-)
+from explorer.nn.settings import ModuleSettings
+from explorer.nn.srae import ExplanationModule, Loss, compute_loss, compute_plain_reconstruction
 from explorer.training.early_stopping import BestWeights
 from explorer.training.group import Read, TrainingGroup
 from explorer.training.initialisation import (

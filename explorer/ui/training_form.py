@@ -19,7 +19,7 @@ from explorer.ui.names import name_categories, name_training
 from explorer.ui.words import HELP
 
 if TYPE_CHECKING:
-    from explorer.nn.srae import ModuleSettings
+    from explorer.nn.settings import ModuleSettings
     from explorer.training.settings import TrainingSettings
     from explorer.workspace import Workspace
 
@@ -177,7 +177,7 @@ def make_request(
 
 def make_settings(values: dict[str, Any]) -> "tuple[ModuleSettings, TrainingSettings]":
     """Make settings of what was filled in; see `make_request`."""
-    from explorer.nn.srae import ModuleSettings  # noqa: PLC0415 (brings torch along)
+    from explorer.nn.settings import ModuleSettings  # noqa: PLC0415 (brings torch along)
     from explorer.training.settings import TrainingSettings  # noqa: PLC0415
 
     empty = [name for name, value in values.items() if value is None]
@@ -236,7 +236,7 @@ def _choose_categories(workspace: "Workspace", entries: Sequence[ModuleEntry]) -
 
 
 def _choose_settings() -> dict[str, Any]:
-    from explorer.nn.srae import ModuleSettings  # noqa: PLC0415 (brings torch along)
+    from explorer.nn.settings import ModuleSettings  # noqa: PLC0415 (brings torch along)
     from explorer.training.settings import TrainingSettings  # noqa: PLC0415
 
     usual = {**asdict(ModuleSettings()), **asdict(TrainingSettings())}

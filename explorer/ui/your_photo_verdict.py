@@ -50,8 +50,7 @@ def ask(workspace: "Workspace", photo: OwnPhoto) -> Answer:
     """Ask the network about a photo, once."""
 
     def compute() -> Answer:
-        z, logits = workspace.compute_scores(workspace.prepare_image(photo.image)[np.newaxis])
-        return Answer(z[0], logits[0])
+        return Answer(*workspace.score_image(photo.image))
 
     return photo.remember(("answer", *cached.make_classifier_key(workspace)), compute)
 

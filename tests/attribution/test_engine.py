@@ -133,6 +133,17 @@ def test_scores_do_not_depend_on_the_precision(backbone: Backbone) -> None:
     torch.testing.assert_close(z, expected)
 
 
+def test_scores_take_the_pass_that_maps_take(backbone: Backbone, top: list[nn.Module]) -> None:
+    engine = Engine(backbone)
+    engine.draw(draw_pixels(), top, "relu1")
+    with CountConvolutions() as further:
+        z, logits = engine.score(draw_pixels(), "relu1")
+    assert further.count == 0
+    expected = backbone.compute_features(torch.from_numpy(draw_pixels())[None])
+    for found, right in zip((z, logits), expected, strict=True):
+        np.testing.assert_allclose(found, right[0].numpy(), rtol=1e-4, atol=1e-5)
+
+
 def test_unknown_precisions_are_refused(backbone: Backbone) -> None:
     with pytest.raises(ExplorerError, match=r"'int8'.*float32, bfloat16"):
         Engine(backbone, "int8")

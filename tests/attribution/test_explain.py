@@ -10,7 +10,8 @@ from explorer.attribution.excitation import contrastive_mwp
 from explorer.attribution.explain import DEFAULT_STOP, Explanation, compute_explanation
 from explorer.config import ExplorerError
 from explorer.nn.backbones import Backbone
-from explorer.nn.srae import ExplanationModule, ModuleSettings
+from explorer.nn.settings import ModuleSettings
+from explorer.nn.srae import ExplanationModule
 from explorer.nn.vgg import Architecture
 
 

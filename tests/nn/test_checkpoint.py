@@ -27,7 +27,8 @@ from explorer.nn.checkpoint import (
     save_tensors,
 )
 from explorer.nn.foreign import load_foreign_weights
-from explorer.nn.srae import ExplanationModule, ModuleSettings
+from explorer.nn.settings import ModuleSettings
+from explorer.nn.srae import ExplanationModule
 
 KEY = "srae_explorer"
 

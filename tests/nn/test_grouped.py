@@ -3,7 +3,8 @@ import torch
 from torch import Tensor
 
 from explorer.nn.grouped import ModuleGroup
-from explorer.nn.srae import ExplanationModule, ModuleSettings
+from explorer.nn.settings import ModuleSettings
+from explorer.nn.srae import ExplanationModule
 
 SETTINGS = ModuleSettings(widths=(7, 6), x_features=3)
 

@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from explorer.nn.rebuilding import has_trained_decoder, read_weights, rebuild_z
-from explorer.nn.srae import ExplanationModule, ModuleSettings, apply_module
+from explorer.nn.settings import ModuleSettings
+from explorer.nn.srae import ExplanationModule, apply_module
 
 
 @pytest.fixture

@@ -7,14 +7,13 @@ from hypothesis import strategies as st
 from torch import nn
 
 from explorer.config import ExplorerError
+from explorer.nn.settings import ModuleSettings, scale_widths
 from explorer.nn.srae import (
     ExplanationModule,
     ModuleOutputs,
-    ModuleSettings,
     compute_loss,
     compute_pull_away,
     compute_sparse_reconstruction,
-    scale_widths,
 )
 
 

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.attribution import explain as attribution
 from explorer.config import REPOSITORY_ROOT, WORKSPACE_VARIABLE
 from explorer.data.painted import PaintedSettings, paint_dataset
-from explorer.nn.srae import ModuleSettings
+from explorer.nn.settings import ModuleSettings
 from explorer.nn.vgg import build_network
 from explorer.training.settings import TrainingSettings
 from explorer.workspace import Workspace, WorkspaceSettings
@@ -101,7 +101,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         monkeypatch.setattr(owner, name, count)
 
-    watch(Workspace, "compute_scores", lambda _: "scores")
+    watch(Workspace, "score_image", lambda _: "scores")
     watch(attribution, "compute_explanation", lambda args: f"x-features, {args[-1]}")
     watch(Workspace, "explain_score", lambda args: f"score, {args[-1]}")
     return made

@@ -14,7 +14,8 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from explorer.analysis.pairing import Pair
-from explorer.nn.srae import ModuleSettings, apply_module
+from explorer.nn.settings import ModuleSettings
+from explorer.nn.srae import apply_module
 from explorer.training.settings import TrainingSettings
 from explorer.ui import compare, compare_maps
 from explorer.ui.compare import LEFT, RIGHT, Side

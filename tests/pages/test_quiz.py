@@ -12,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explorer.layout import CLASSIFIER_FILE, WorkspaceSettings, save_settings
-from explorer.nn.srae import ModuleSettings
+from explorer.nn.settings import ModuleSettings
 from explorer.training.settings import TrainingSettings
 from explorer.ui import quiz
 from explorer.ui.quiz import QuizSession

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from explorer.nn.grouped import ModuleGroup
-from explorer.nn.srae import ExplanationModule, ModuleSettings
+from explorer.nn.settings import ModuleSettings
+from explorer.nn.srae import ExplanationModule
 from explorer.training.early_stopping import BestWeights
 
 SETTINGS = ModuleSettings(widths=(4,), x_features=2)

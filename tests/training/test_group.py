@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from explorer.config import ExplorerError, Progress
-from explorer.nn.srae import ExplanationModule, Loss, ModuleSettings, compute_loss
+from explorer.nn.settings import ModuleSettings
+from explorer.nn.srae import ExplanationModule, Loss, compute_loss
 from explorer.training import trainer
 from explorer.training.initialisation import (
     centre_biases,

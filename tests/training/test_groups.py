@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from explorer.nn.srae import ModuleSettings
+from explorer.nn.settings import ModuleSettings
 from explorer.training.group import TrainingGroup
 from explorer.training.groups import (
     CPU_BUDGET,

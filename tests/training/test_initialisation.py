@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from explorer.nn.srae import ExplanationModule, ModuleSettings
+from explorer.nn.settings import ModuleSettings
+from explorer.nn.srae import ExplanationModule
 from explorer.training import initialisation
 from explorer.training.initialisation import (
     centre_biases,

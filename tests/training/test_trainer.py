@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from explorer.config import ExplorerError, Progress
-from explorer.nn.srae import ExplanationModule, ModuleSettings
+from explorer.nn.settings import ModuleSettings
+from explorer.nn.srae import ExplanationModule
 from explorer.training.rows import CategoryPhotos
 from explorer.training.settings import TrainingSettings
 from explorer.training.trainer import train_group

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from explorer.config import ExplorerError
-from explorer.nn.srae import ModuleSettings
+from explorer.nn.settings import ModuleSettings
 from explorer.training.job_types import Job, JobRequest, JobState, JobStatus
 from explorer.training.settings import TrainingSettings
 from explorer.ui.names import name_training
