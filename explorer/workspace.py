@@ -26,6 +26,7 @@ from explorer.layout import (
     ModuleEntry,
     WorkspaceError,
     WorkspaceSettings,
+    check_inside,
     save_settings,
     write_json,
 )
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from explorer.attribution.explain import Explanation
     from explorer.maps_cache import CachedMaps
     from explorer.nn.backbones import Backbone
-    from explorer.nn.checkpoint import ModuleRecord
+    from explorer.nn.records import ModuleRecord
     from explorer.nn.srae import ExplanationModule, ModuleSettings
     from explorer.training.features import Features
     from explorer.training.finetune_settings import FinetuneSettings
@@ -149,7 +150,8 @@ class Workspace(WorkspaceFiles):
         from explorer.nn.checkpoint import load_backbone  # noqa: PLC0415
 
         path = self.path / CLASSIFIER_FILE
-        if not path.is_file():
+        check_inside(self.path, path)
+        if not path.exists():
             raise WorkspaceError(
                 f"{self.path} has no classifier yet. Train one with "
                 f"`python -m explorer finetune {self.path}`."
@@ -228,7 +230,8 @@ class Workspace(WorkspaceFiles):
         """Read Z and the logits of every photo, computing and caching them the first time."""
         from explorer.training.features import load_or_compute_features  # noqa: PLC0415
 
-        folder, photos = self.path / FEATURES_FOLDER, self.dataset.photos
+        folder, photos = self.path / FEATURES_FOLDER, self.dataset.present
+        check_inside(self.path, folder)
         return (yield from load_or_compute_features(folder, self.backbone, photos))
 
     def measure_classifier(self) -> Generator[Progress, None, dict[str, Any]]:
@@ -243,6 +246,7 @@ class Workspace(WorkspaceFiles):
         """Load a module, or return it if it has been loaded and not been replaced since."""
         from explorer.nn.checkpoint import load_module  # noqa: PLC0415
 
+        self.check_module(entry)
         try:
             key = (entry.path, entry.path.stat().st_mtime_ns)
         except OSError as error:
@@ -250,11 +254,7 @@ class Workspace(WorkspaceFiles):
         with self._lock:
             if key not in self._modules:
                 module, record = load_module(entry.path, self.backbone)
-                if record.category != entry.category:
-                    raise WorkspaceError(
-                        f"{entry.path} explains {record.category}, but lies in the folder of "
-                        f"{entry.category}. Move it back, or train the module again."
-                    )
+                self.check_record(entry, record)
                 self._modules[key] = (module.to(self.device), record)
                 while len(self._modules) > _MODULES_IN_MEMORY:
                     self._modules.popitem(last=False)
@@ -384,12 +384,7 @@ class Workspace(WorkspaceFiles):
         """Measure a module and write ``metrics.json`` beside it; see `explorer.measures`."""
         from explorer.measures import measure_module  # noqa: PLC0415
 
+        self.check_module(entry)
         metrics = yield from measure_module(self, entry)
         write_json(entry.metrics_path, metrics)
         return metrics
-
-    def load_record(self, entry: ModuleEntry) -> "ModuleRecord":
-        """Read a module's own description without loading any network."""
-        from explorer.nn.checkpoint import load_module_record  # noqa: PLC0415
-
-        return load_module_record(entry.path)

@@ -35,6 +35,8 @@ def take_lock(path: Path, report: Callable[[], Progress]) -> Generator[Progress,
         Held; to be released.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_symlink():  # to take the lock is to empty its file, wherever that is
+        path.unlink()
     # A generator may be closed by another thread than the one that took the lock.
     lock = FileLock(path, thread_local=False)
     while True:

@@ -25,12 +25,13 @@ from torch import Tensor
 
 from explorer.config import ExplorerError, Progress
 from explorer.data.cub import Photo, load_photo
-from explorer.data.growing import GrowingArray, open_rows, sync_file
+from explorer.data.growing import GrowingArray, map_array, open_rows, sync_file
 from explorer.data.locks import take_lock
 from explorer.data.transforms import prepare_image
 from explorer.files import write_text
 from explorer.nn.backbones import Backbone
 from explorer.nn.vgg import Architecture
+from explorer.reading import parse_json, read_regular
 
 _BATCH_SIZE = 32
 _FORMAT = 1
@@ -66,7 +67,8 @@ class Features:
         unknown = np.setdiff1d(wanted, self.image_ids)
         if len(unknown):
             raise ExplorerError(
-                f"The data set has no photo with id {unknown[0]}. Train the module again."
+                f"The data set has no photo with id {unknown[0]}, or its file is missing. Put it "
+                "back; `python -m explorer doctor` lists what is missing."
             )
         order = np.argsort(self.image_ids)
         rows: NDArray[np.int64] = order[np.searchsorted(self.image_ids, wanted, sorter=order)]
@@ -133,20 +135,21 @@ def load_or_compute_features(
     key = _compute_key(backbone, photos)
     cache, partial = folder / key, folder / f".{key}.tmp"
     image_ids = np.array([photo.image_id for photo in photos], dtype=np.int64)
-    arrays = _load_arrays(cache, len(photos))
+    arrays = _load_arrays(cache, len(photos), backbone)
     if arrays is None:
         lock = yield from take_lock(
             folder / _LOCK_FILE,
             lambda: Progress(_STAGE, min(_read_note(partial)["rows"], len(photos)), len(photos)),
         )
         try:
-            if _load_arrays(cache, len(photos)) is None:  # nor has it come from another meanwhile
+            # It may have come from another process meanwhile.
+            if _load_arrays(cache, len(photos), backbone) is None:
                 _remove_dead(folder, cache, partial)
                 yield from _write_features(partial, backbone, photos)
                 _publish(partial, cache)
         finally:
             lock.release()
-        arrays = _load_arrays(cache, len(photos))
+        arrays = _load_arrays(cache, len(photos), backbone)
     if arrays is None:
         raise ExplorerError(f"{cache} was damaged while it was written. Try again.")
     return Features(image_ids, *arrays)
@@ -158,21 +161,25 @@ def _remove_dead(folder: Path, cache: Path, partial: Path) -> None:
     Parts of other caches would be gone on with only by a network or list of photos that has been
     replaced since.
     """
+    if cache.is_symlink():
+        cache.unlink()
     shutil.rmtree(cache, ignore_errors=True)
     for path in folder.glob(".*.tmp"):
         if path != partial:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _load_arrays(cache: Path, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+def _load_arrays(
+    cache: Path, count: int, backbone: Backbone
+) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
     """Map Z and logits into memory; None where they are not there whole."""
     if not (cache / _DONE_FILE).is_file():
         return None
-    try:
-        z, logits = (np.load(cache / f"{name}.npy", mmap_mode="r") for name in _NAMES)
-    except (OSError, ValueError):
+    z, logits = (map_array(cache / f"{name}.npy") for name in _NAMES)
+    wanted = ((count, backbone.z_size), (count, len(backbone.categories)))
+    if z is None or logits is None or (z.shape, logits.shape) != wanted:
         return None
-    return (z, logits) if len(z) == len(logits) == count else None
+    return (z, logits) if z.dtype == logits.dtype == np.float32 else None
 
 
 def _compute_key(backbone: Backbone, photos: Sequence[Photo]) -> str:
@@ -189,6 +196,8 @@ def _write_features(
     partial: Path, backbone: Backbone, photos: Sequence[Photo]
 ) -> Iterator[Progress]:
     """Compute what is missing in `partial`, which is then ready to be published."""
+    if partial.is_symlink() or (partial.exists() and not partial.is_dir()):
+        partial.unlink()
     partial.mkdir(exist_ok=True)
     for leftover in partial.glob(".*.tmp"):
         leftover.unlink()
@@ -231,9 +240,9 @@ def _find_sound(partial: Path, count: int) -> dict[str, int]:
 
 def _read_note(partial: Path) -> dict[str, int]:
     try:
-        note = json.loads((partial / _NOTE_FILE).read_text(encoding="utf-8"))
+        note = parse_json(read_regular(partial / _NOTE_FILE))
         return {name: int(note[name]) for name in _NOTHING}
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):
         return _NOTHING
 
 
