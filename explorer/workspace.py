@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.config import Progress, get_precision
+from explorer.config import ExplorerError, Progress, get_precision
 from explorer.data.cub import Photo, load_cub
 from explorer.data.splits import get_held_out
 from explorer.data.transforms import prepare_image
@@ -147,6 +147,7 @@ class Workspace(WorkspaceFiles):
 
     def _load_classifier(self) -> "tuple[Engine, dict[str, Any]]":
         from explorer.attribution.engine import Engine  # noqa: PLC0415
+        from explorer.nn.backbones import check_z_layer  # noqa: PLC0415
         from explorer.nn.checkpoint import load_backbone  # noqa: PLC0415
 
         path = self.path / CLASSIFIER_FILE
@@ -156,6 +157,10 @@ class Workspace(WorkspaceFiles):
                 f"{self.path} has no classifier yet. Train one with "
                 f"`python -m explorer finetune {self.path}`."
             )
+        try:
+            check_z_layer(self.settings.z_layer)
+        except ExplorerError as error:
+            raise WorkspaceError(f"{self.path / SETTINGS_FILE}: {error}") from error
         backbone, report = load_backbone(path, z_layer=self.settings.z_layer)
         if backbone.sha256 != self.settings.classifier_sha256:
             raise WorkspaceError(
@@ -164,7 +169,8 @@ class Workspace(WorkspaceFiles):
             )
         if backbone.categories != self.dataset.categories:
             raise WorkspaceError(
-                f"The classifier's categories are not those of {self.dataset.root}."
+                f"The classifier's categories in {path} are not those of {self.dataset.root}. Put "
+                "the right file or data set back, or fine-tune again with --force."
             )
         backbone.layers.to(self.device)
         return Engine(backbone, self.precision), report

@@ -13,6 +13,7 @@ from explorer.data.cub import CubDataset, Photo, load_cub
 from explorer.data.splits import get_held_out
 from explorer.layout import (
     METRICS_FILE,
+    SETTINGS_FILE,
     ModuleEntry,
     WorkspaceError,
     check_inside,
@@ -57,8 +58,18 @@ class WorkspaceFiles:
         """The annotations of all photos; no image is read."""
         with self._lock:
             if self._dataset is None:
-                self._dataset = load_cub((self.path / self.settings.dataset).resolve())
+                self._dataset = self._load_dataset()
             return self._dataset
+
+    def _load_dataset(self) -> CubDataset:
+        # Not Path.resolve, which raises for links that go round in a circle.
+        root = Path(os.path.realpath(self.path / self.settings.dataset))
+        if not os.path.isdir(root):  # noqa: PTH112 (no error where a name is too long)
+            raise WorkspaceError(
+                f"{self.path / SETTINGS_FILE} names the data set {root}, but there is no such "
+                "folder. Put it back, or correct 'dataset' in that file."
+            )
+        return load_cub(root)
 
     @property
     def is_painted(self) -> bool:
@@ -73,8 +84,16 @@ class WorkspaceFiles:
         """Photos that the classifier was not trained on."""
         with self._lock:
             if self._held_out is None:
-                self._held_out = get_held_out(self.dataset, self.settings.held_out)
+                self._held_out = self._find_held_out()
             return self._held_out
+
+    def _find_held_out(self) -> tuple[Photo, ...]:
+        dataset = self.dataset
+        try:
+            return get_held_out(dataset, self.settings.held_out)
+        except ExplorerError as error:
+            file = self.path / SETTINGS_FILE
+            raise WorkspaceError(f"{file}, 'held_out': {error}") from error
 
     def load_classifier_metrics(self) -> dict[str, Any] | None:
         """Read what `measure_classifier` stored; None where it has not run on this classifier.

@@ -161,12 +161,17 @@ def _remove_dead(folder: Path, cache: Path, partial: Path) -> None:
     Parts of other caches would be gone on with only by a network or list of photos that has been
     replaced since.
     """
-    if cache.is_symlink():
-        cache.unlink()
-    shutil.rmtree(cache, ignore_errors=True)
-    for path in folder.glob(".*.tmp"):
+    for path in (cache, *folder.glob(".*.tmp")):
         if path != partial:
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove whatever stands at a place; a link, not what it leads to."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _load_arrays(
@@ -196,11 +201,13 @@ def _write_features(
     partial: Path, backbone: Backbone, photos: Sequence[Photo]
 ) -> Iterator[Progress]:
     """Compute what is missing in `partial`, which is then ready to be published."""
-    if partial.is_symlink() or (partial.exists() and not partial.is_dir()):
-        partial.unlink()
-    partial.mkdir(exist_ok=True)
-    for leftover in partial.glob(".*.tmp"):
-        leftover.unlink()
+    if partial.is_symlink() or not partial.is_dir():
+        _remove(partial)
+        partial.mkdir()
+    growing = {*(f"{name}.npy" for name in _NAMES), _NOTE_FILE}
+    for path in partial.iterdir():
+        if path.name not in growing or path.is_symlink() or not path.is_file():
+            _remove(path)
     note = _find_sound(partial, len(photos))
     shape, wide = (len(photos), backbone.z_size), (len(photos), len(backbone.categories))
     kind = np.dtype(np.float32)
