@@ -54,10 +54,13 @@ _SPREAD = 2.0**15  # what the largest value of a map is stored as; float16 goes 
 _HASH = "S64"
 
 
-def compute_key(workspace: "Workspace", entry: ModuleEntry, stop: str) -> bytes:
+def compute_key(
+    workspace: "Workspace", entry: ModuleEntry, stop: str, precision: str = ""
+) -> bytes:
     """Hash what a module's maps depend on besides the photos: networks, layer and format.
 
-    No network is loaded: the classifier is known by the hash in the workspace's settings.
+    No network is loaded: the classifier is known by the hash in the workspace's settings. Without
+    `precision`, it is that of the workspace.
 
     Raises
     ------
@@ -67,7 +70,7 @@ def compute_key(workspace: "Workspace", entry: ModuleEntry, stop: str) -> bytes:
     own, status = workspace.settings, entry.path.stat()
     module = _hash_module(entry.path, status.st_mtime_ns, status.st_size)
     parts = (_FORMAT, own.architecture, own.classifier_sha256, own.z_layer, entry.category, module)
-    chosen = (stop, workspace.precision)
+    chosen = (stop, precision or workspace.precision)
     return hashlib.sha256("\n".join(map(str, (*parts, *chosen))).encode()).hexdigest().encode()
 
 

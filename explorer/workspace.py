@@ -152,6 +152,8 @@ class Workspace(WorkspaceFiles):
 
         path = self.path / CLASSIFIER_FILE
         check_inside(self.path, path)
+        if self.settings.classifier_sha256 and not path.exists():
+            raise WorkspaceError(f"{path} is gone. Put it back, or fine-tune again with --force.")
         if not path.exists():
             raise WorkspaceError(
                 f"{self.path} has no classifier yet. Train one with "
@@ -169,7 +171,7 @@ class Workspace(WorkspaceFiles):
             )
         if backbone.categories != self.dataset.categories:
             raise WorkspaceError(
-                f"The classifier's categories in {path} are not those of {self.dataset.root}. Put "
+                f"{path}: the classifier's categories are not those of {self.dataset.root}. Put "
                 "the right file or data set back, or fine-tune again with --force."
             )
         backbone.layers.to(self.device)

@@ -50,11 +50,15 @@ ALLOWED: dict[str, set[str]] = {
     "evaluation": BASE
     | ARRAYS
     | {"data", "nn", "attribution", "training", "parts", "workspace", "methods"},
+    "doctor": BASE
+    | ARRAYS
+    | {"data", "nn", "attribution", "training", "workspace", "notes", "maps_cache"}
+    | {"evaluation", "methods"},
     "sweep": BASE | {"nn", "training", "workspace", "methods", "module_training"},
     "sweep_ray": {"config", "sweep", "workspace"},
     "cli": BASE
     | {"data", "nn", "attribution", "training", "workspace", "methods", "sweep", "sweep_ray"}
-    | {"map_drawing"},
+    | {"map_drawing", "doctor"},
     "__main__": BASE
     | ARRAYS
     | {"data", "nn", "attribution", "training", "workspace", "demo", "methods", "evaluation"}

@@ -39,7 +39,7 @@ _STAGE = "Reading photos through the network"
 _NAMES = ("z", "logits")
 _DONE_FILE = "done.json"
 _NOTE_FILE = "note.json"
-_LOCK_FILE = ".lock"
+LOCK_FILE = ".lock"
 _NOTHING = {"rows": 0, "z": 0, "logits": 0}
 
 
@@ -132,24 +132,24 @@ def load_or_compute_features(
     Features
         Memory-mapped, read-only.
     """
-    key = _compute_key(backbone, photos)
+    key = compute_features_key(backbone, photos)
     cache, partial = folder / key, folder / f".{key}.tmp"
     image_ids = np.array([photo.image_id for photo in photos], dtype=np.int64)
-    arrays = _load_arrays(cache, len(photos), backbone)
+    arrays = load_arrays(cache, len(photos), backbone)
     if arrays is None:
         lock = yield from take_lock(
-            folder / _LOCK_FILE,
+            folder / LOCK_FILE,
             lambda: Progress(_STAGE, min(_read_note(partial)["rows"], len(photos)), len(photos)),
         )
         try:
             # It may have come from another process meanwhile.
-            if _load_arrays(cache, len(photos), backbone) is None:
+            if load_arrays(cache, len(photos), backbone) is None:
                 _remove_dead(folder, cache, partial)
                 yield from _write_features(partial, backbone, photos)
                 _publish(partial, cache)
         finally:
             lock.release()
-        arrays = _load_arrays(cache, len(photos), backbone)
+        arrays = load_arrays(cache, len(photos), backbone)
     if arrays is None:
         raise ExplorerError(f"{cache} was damaged while it was written. Try again.")
     return Features(image_ids, *arrays)
@@ -174,7 +174,7 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _load_arrays(
+def load_arrays(
     cache: Path, count: int, backbone: Backbone
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
     """Map Z and logits into memory; None where they are not there whole."""
@@ -187,7 +187,8 @@ def _load_arrays(
     return (z, logits) if z.dtype == logits.dtype == np.float32 else None
 
 
-def _compute_key(backbone: Backbone, photos: Sequence[Photo]) -> str:
+def compute_features_key(backbone: Backbone, photos: Sequence[Photo]) -> str:
+    """Name the cache of a network, a layer and a list of photos."""
     parts = [str(_FORMAT), backbone.sha256, backbone.z_layer, str(backbone.architecture)]
     for photo in photos:
         # The size tells a photo that was replaced without reading it. One that is gone is
