@@ -10,6 +10,7 @@ from typing import Any
 
 from explorer.config import ExplorerError
 from explorer.data.cub import CubDataset, Photo, load_cub
+from explorer.data.cub_tables import DatasetError, check_layout
 from explorer.data.splits import get_held_out
 from explorer.layout import (
     METRICS_FILE,
@@ -69,6 +70,10 @@ class WorkspaceFiles:
                 f"{self.path / SETTINGS_FILE} names the data set {root}, but there is no such "
                 "folder. Put it back, or correct 'dataset' in that file."
             )
+        try:
+            check_layout(root)
+        except DatasetError as error:
+            raise WorkspaceError(f"{error} {self.path / SETTINGS_FILE} names this one.") from error
         return load_cub(root)
 
     @property
@@ -159,8 +164,8 @@ class WorkspaceFiles:
         if record.backbone_sha256 != own.classifier_sha256:
             raise WorkspaceError(
                 f"{entry.path} was trained on another network (hash "
-                f"{record.backbone_sha256[:12]}…) than the one in this workspace "
-                f"({own.classifier_sha256[:12]}…). Train the module again."
+                f"{record.backbone_sha256[:12]}…) than the one that "
+                f"{SETTINGS_FILE} names ({own.classifier_sha256[:12]}…). Train the module again."
             )
         if record.z_layer != own.z_layer:
             raise WorkspaceError(

@@ -211,7 +211,7 @@ def load_cub(root: Path) -> CubDataset:
     images = cub_tables.read_names(root / "images.txt")
     warnings: list[str] = []
     paths, missing = cub_tables.find_photos(root / "images", images, warnings)
-    part_names = cub_tables.read_names(root / "parts/parts.txt")
+    part_names = cub_tables.read_part_names(root, len(images.names))
     category_rows = cub_tables.read_category_rows(root, images, categories, warnings)
     boxes = cub_tables.read_boxes(root, images, warnings)
     is_training = cub_tables.read_split(root, images, warnings)

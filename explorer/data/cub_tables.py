@@ -33,6 +33,9 @@ TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _UNSAFE_KINDS = ("Cc", "Cs", "Zl", "Zp")
 _MOST_NAME_BYTES = 200
 _MOST_MISSING = 0.1
+_PART_SIGNS = " -_'’().,/"
+_MOST_PART_LETTERS = 60
+_MOST_PARTS = 2**26  # hundreds of times those of full CUB
 
 CURE = "Correct it, or unpack the data set again."
 
@@ -119,6 +122,11 @@ def _read_table(path: Path, columns: int) -> _Table:
     return _Table(path, source.lines, np.array(rows))
 
 
+def is_plain_line(text: str) -> bool:
+    """Tell whether a name is free of control characters, line breaks and turns of direction."""
+    return not any(unicodedata.category(c) in _UNSAFE_KINDS or c in TURNING for c in text)
+
+
 def read_names(path: Path) -> Names:
     """Read a file of ids and names; `DatasetError` names the line that is malformed or repeated."""
     source, texts = _read_texts(path)
@@ -127,7 +135,7 @@ def read_names(path: Path) -> Names:
         found = re.fullmatch(r"([0-9]{1,15}) \s*(\S.*)", text)
         if not found:
             raise source.explain(row, f"{text!r} is not an id and a name")
-        if any(unicodedata.category(c) in _UNSAFE_KINDS or c in TURNING for c in text):
+        if not is_plain_line(text):
             raise source.explain(row, f"{text!r} holds control characters")
         ids.append(int(found[1]))
         names.append(found[2])
@@ -191,6 +199,18 @@ def read_categories(root: Path) -> Names:
             raise categories.explain(row, problem)
         seen[folder] = name
     return categories
+
+
+def read_part_names(root: Path, image_count: int) -> Names:
+    """Read parts.txt; names are short words, and not more than fit into memory for all images."""
+    parts = read_names(root / "parts/parts.txt")
+    for row, name in enumerate(parts.names):
+        strange = "".join(c for c in name if not c.isalnum() and c not in _PART_SIGNS)
+        if strange or len(name) > _MOST_PART_LETTERS:
+            raise parts.explain(row, f"{name[:80]!r} is no plain name of a part")
+    if len(parts.names) * image_count > _MOST_PARTS:
+        raise parts.explain(0, f"{len(parts.names):,} parts of {image_count:,} images are too many")
+    return parts
 
 
 def find_photos(

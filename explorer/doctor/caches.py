@@ -1,10 +1,12 @@
 """Checks of caches: Z and logits of all photos, and the maps of each module."""
 
+import zlib
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from explorer.attribution.engine import PRECISIONS
 from explorer.config import ExplorerError, Progress
@@ -12,7 +14,12 @@ from explorer.data.locks import is_held
 from explorer.doctor.findings import Finding, Severity
 from explorer.layout import FEATURES_FOLDER, MAPS_FOLDER, ModuleEntry
 from explorer.maps_cache import compute_key, count_current
-from explorer.training.features import LOCK_FILE, compute_features_key, load_arrays
+from explorer.training.features import (
+    LOCK_FILE,
+    compute_features_key,
+    load_arrays,
+    load_checksums,
+)
 
 if TYPE_CHECKING:
     from explorer.workspace import Workspace
@@ -37,13 +44,8 @@ def examine_features(
         if cache.name == LOCK_FILE:
             continue
         if cache.name == current:
-            arrays = load_arrays(cache, len(photos), backbone)
-            is_finite = arrays is not None
-            for array in arrays or ():
-                for start in range(0, len(array), _ROWS):
-                    is_finite &= bool(np.isfinite(array[start : start + _ROWS]).all())
-                    yield Progress(_STAGE, min(start + _ROWS, len(array)), len(array))
-            if not is_finite:
+            is_whole = yield from _check_arrays(cache, load_arrays(cache, len(photos), backbone))
+            if not is_whole:
                 problem = "The cached features are damaged."
                 findings.append(Finding(Severity.ERROR, cache, problem, _AGAIN, not is_busy))
         elif cache.name != key:
@@ -55,6 +57,24 @@ def examine_features(
             problem = "These features are of another network or of other photos."
             cure = "Nothing reads them any more."
             findings.append(Finding(Severity.WARNING, cache, problem, cure, not is_busy))
+
+
+def _check_arrays(
+    cache: Path, arrays: tuple[NDArray[np.float32], NDArray[np.float32]] | None
+) -> Generator[Progress, None, bool]:
+    """Tell whether all rows are finite, and are those that were written."""
+    if arrays is None:
+        return False
+    noted, is_whole = load_checksums(cache), True
+    for name, array in zip(("z", "logits"), arrays, strict=True):
+        checksum = 0
+        for start in range(0, len(array), _ROWS):
+            rows = np.asarray(array[start : start + _ROWS])
+            is_whole &= bool(np.isfinite(rows).all())
+            checksum = zlib.crc32(rows.tobytes(), checksum)
+            yield Progress(_STAGE, start + len(rows), len(array))
+        is_whole &= noted.get(name, checksum) == checksum
+    return is_whole
 
 
 def _examine_half_written(

@@ -20,10 +20,14 @@ from explorer.analysis.table import (
     list_rows,
 )
 from explorer.config import ExplorerError
+from explorer.data.cub_tables import is_plain_line
 from explorer.files import write_text
 from explorer.layout import RESULTS_FOLDER, RESULTS_NAME, check_inside
 from explorer.methods import METHODS, list_paper_figures
 from explorer.reading import explain_os_error, read_regular
+
+# Of a method or measure, such as ``srae:beta=10:widths=256x64`` and ``srae@random-labels``.
+_NAME = re.compile(r"[\w:=.@+-]+")
 
 
 @dataclass(frozen=True)
@@ -133,9 +137,9 @@ def load_rows(workspace: Path, name: str) -> list[Row] | None:
 def _parse_row(fields: dict[str, str]) -> Row:
     seed, value = int(fields["seed"]), float(fields["value"])
     names = [fields[name] for name in ("method", "category", "measure")]
-    if not all(name.isprintable() and name for name in names):
-        raise ValueError(f"a name in it is empty or holds control characters: {names!r:.80}")
+    method, category, measure = names
+    if not (_NAME.fullmatch(method) and _NAME.fullmatch(measure) and is_plain_line(category)):
+        raise ValueError(f"a name in it is none that we give: {names!r:.120}")
     if not math.isfinite(value) or abs(seed) >= 2**63:
         raise ValueError(f"it holds the number {fields['value']:.40} or the seed {seed}")
-    method, category, measure = names
     return Row(method, category, seed, measure, value)

@@ -1,7 +1,7 @@
 """Z and logits of every photo, computed once and kept on disk.
 
-``features/<key>/`` holds ``z.npy`` and ``logits.npy``, a row for each photo, and ``done.json``,
-without which it is not taken for whole. While they are being computed they lie in
+``features/<key>/`` holds ``z.npy`` and ``logits.npy``, a row for each photo, and ``done.json`` with
+their checksums, without which it is not taken for whole. While they are being computed they lie in
 ``features/.<key>.tmp/``, with a note after every batch of how many rows there are and of their
 checksums. Whoever computes holds ``features/.lock``.
 """
@@ -187,6 +187,15 @@ def load_arrays(
     return (z, logits) if z.dtype == logits.dtype == np.float32 else None
 
 
+def load_checksums(cache: Path) -> dict[str, int]:
+    """Read the CRC-32 of all rows of ``z`` and ``logits``; nothing where they were not noted."""
+    try:
+        done = parse_json(read_regular(cache / _DONE_FILE))
+        return {name: int(done[name]) for name in _NAMES}
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):
+        return {}
+
+
 def compute_features_key(backbone: Backbone, photos: Sequence[Photo]) -> str:
     """Name the cache of a network, a layer and a list of photos."""
     parts = [str(_FORMAT), backbone.sha256, backbone.z_layer, str(backbone.architecture)]
@@ -228,7 +237,8 @@ def _write_features(
             yield Progress(_STAGE, note["rows"], len(photos))
     for name in _NAMES:
         sync_file(partial / f"{name}.npy")
-    write_text(partial / _DONE_FILE, json.dumps({"photos": len(photos)}))
+    sums = {name: note[name] for name in _NAMES}
+    write_text(partial / _DONE_FILE, json.dumps({"photos": len(photos), **sums}))
 
 
 def _find_sound(partial: Path, count: int) -> dict[str, int]:

@@ -283,6 +283,12 @@ def put_nan_in_features(folder: Path) -> Path:
     return path.parent
 
 
+def change_a_feature(folder: Path) -> Path:
+    path = next(folder.glob("features/*/z.npy"))
+    np.lib.format.open_memmap(path, "r+")[0, 0] += 1
+    return path.parent
+
+
 def add_stale_features(folder: Path) -> Path:
     cache = next(folder.glob("features/*/z.npy")).parent
     return Path(shutil.copytree(cache, cache.with_name("0" * 32)))
@@ -395,6 +401,7 @@ WARNINGS: list[tuple[Damage, str]] = [
 REPAIRABLE: list[tuple[Damage, str]] = [
     (spoil_features, "cached features are damaged"),
     (put_nan_in_features, "cached features are damaged"),
+    (change_a_feature, "cached features are damaged"),
     (add_stale_features, "of another network or of other photos"),
     (add_dead_features, "nothing will go on with it"),
     (age_maps, "of an earlier module"),
