@@ -103,6 +103,7 @@ def _draw_module(
     """Bring a module's cache up to date; return how many photos were drawn for it."""
     photos = workspace.dataset.photos_of(entry.category)
     file = entry.get_maps_path(stop)
+    workspace.check_module(entry)
     check_inside(entry.path.parent, file.parent)
     partial = file.with_name(f"{file.name}.tmp")
     key = _compute_key(workspace, entry, stop)
