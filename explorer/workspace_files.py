@@ -169,8 +169,8 @@ class WorkspaceFiles:
             )
         if record.z_layer != own.z_layer:
             raise WorkspaceError(
-                f"{entry.path} reads layer {record.z_layer[:40]}, but this workspace explains "
-                f"{own.z_layer}. Train the module again."
+                f"{entry.path} reads layer {record.z_layer[:40]}, but {SETTINGS_FILE} names "
+                f"{own.z_layer[:40]}. Correct that, or train the module again."
             )
 
     def load_parts(self, photo: Photo) -> PhotoParts:

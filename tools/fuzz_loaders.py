@@ -41,6 +41,7 @@ import mutations  # noqa: E402
 
 from explorer.config import ExplorerError  # noqa: E402
 
+_START_SECONDS = 300.0
 REFUSED, DONE, FAILED = "refused", "done", "failed"
 
 
@@ -399,6 +400,7 @@ def work(source: Path, place: Path, channel: Connection, settings: argparse.Name
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     bound = used + settings.memory * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (bound, bound))
+    channel.send("ready")
     while True:
         number = channel.recv()
         if number is None:
@@ -419,6 +421,8 @@ class Worker:
         )
         self.process.start()
         theirs.close()
+        if not self.channel.poll(_START_SECONDS) or self.channel.recv() != "ready":
+            raise RuntimeError("a worker does not start")
 
     def ask(self, number: int, patience: float) -> tuple[Outcome, int] | str:
         """Run a case; where the process does not survive it, say how it ended."""
@@ -446,9 +450,7 @@ def run_cases(source: Path, settings: argparse.Namespace) -> Iterator[tuple[int,
         if worker is None:
             copies += 1
             worker = Worker(source, source.with_name(f"copy-{copies}"), settings)
-            patience = settings.patience + 120.0  # it has torch to import
-        answer = worker.ask(number, patience)
-        patience = settings.patience
+        answer = worker.ask(number, settings.patience)
         if isinstance(answer, str):
             worker.end()
             worker = None
