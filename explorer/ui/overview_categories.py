@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from explorer.config import ExplorerError
-from explorer.layout import METRICS_FILE, ModuleEntry, format_run, get_usual_module
+from explorer.layout import MODULE_FILE, ModuleEntry, format_run, get_usual_module
 from explorer.ui import cached, choices, components, exports, gallery, links, state
 from explorer.ui.components import escape_markdown, format_share
 from explorer.ui.names import name_categories
@@ -225,7 +225,7 @@ def describe_category(one: CategorySummary) -> str:
     if one.entry is None:
         return f"{accuracy}  \n:gray[no module yet]"
     if one.problem:
-        what = "measures" if METRICS_FILE in one.problem else "module"
+        what = "module" if MODULE_FILE in one.problem else "measures"
         return f"{accuracy}  \n:orange[{what} cannot be read]"
     if one.f_reg is None:
         return f"{accuracy}  \n:gray[not measured yet]"
