@@ -16,7 +16,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
@@ -24,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from memory import Memory, read_memory
 from safetensors.torch import save_file
 
 from explorer.config import DEMO_WORKSPACE
@@ -88,28 +88,6 @@ def make_workspace(folder: Path, photos: int) -> None:
     network = build_network("vgg_small", len(source.categories), batch_norm=False)
     save_file(network.state_dict(), weights)
     Workspace.create(folder, WorkspaceSettings(dataset="birds"), weights)
-
-
-def read_memory(name: str) -> float:
-    """Read a line of this process's memory, in MB."""
-    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) / 1000
-    raise KeyError(name)
-
-
-class Memory(threading.Thread):
-    """Watches how much anonymous memory, which cannot be dropped at need, is in use at most."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.before = self.most = read_memory("RssAnon")
-        self.start()
-
-    def run(self) -> None:
-        while True:
-            self.most = max(self.most, read_memory("RssAnon"))
-            time.sleep(0.01)
 
 
 def exhaust(steps: Iterable[object]) -> None:

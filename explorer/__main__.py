@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from explorer.cli.classifier import finetune, new
+from explorer.cli.doctor import doctor
 from explorer.cli.fetch import fetch
 from explorer.cli.maps import maps
 from explorer.cli.options import Device, WorkspacePath, choose_categories, parse_numbers
@@ -36,6 +37,7 @@ app.command()(new)
 app.command()(finetune)
 app.command()(sweep)
 app.command()(maps)
+app.command()(doctor)
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """What lies where in a workspace folder, and the settings file that makes a folder one."""
 
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -9,6 +10,7 @@ from typing import Any
 
 from explorer.config import ExplorerError
 from explorer.files import write_text
+from explorer.reading import explain_os_error, is_inside, parse_json, read_regular
 
 SCHEMA_VERSION = 1
 SETTINGS_FILE = "workspace.json"
@@ -129,8 +131,31 @@ def get_module_entry(workspace: Path, category: str, run: str) -> ModuleEntry:
 
 def list_module_entries(workspace: Path) -> tuple[ModuleEntry, ...]:
     """List the modules on disk, by category, then run; their files are not opened."""
-    paths = sorted((workspace / MODULES_FOLDER).glob(f"*/*/{MODULE_FILE}"))
+    folder = workspace / MODULES_FOLDER
+    runs = (run for category in _list_folder(folder) for run in _list_folder(category))
+    paths = [run / MODULE_FILE for run in runs if os.path.lexists(run / MODULE_FILE)]
     return tuple(ModuleEntry(path.parents[1].name, path.parent.name, path) for path in paths)
+
+
+def _list_folder(folder: Path) -> list[Path]:
+    """List what is in a folder, sorted; nothing where there is no folder, or it cannot be read."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def check_inside(workspace: Path, path: Path) -> None:
+    """Raise `WorkspaceError` where links lead from a file's place out of its workspace.
+
+    What a workspace holds may come from anybody: no link in it decides what else is read or
+    overwritten. The data set, which ``workspace.json`` names, is a folder of its own.
+    """
+    if not is_inside(path, workspace):
+        raise WorkspaceError(
+            f"{path} leads out of the workspace, to {os.path.realpath(path)}, and is not followed. "
+            "Put the file or folder itself in its place."
+        )
 
 
 def sort_modules(entries: Iterable[ModuleEntry]) -> list[ModuleEntry]:
@@ -157,14 +182,15 @@ def load_settings(workspace: Path) -> WorkspaceSettings:
         When the folder is not a workspace, is damaged, or comes from a newer version.
     """
     file = workspace / SETTINGS_FILE
-    if not file.is_file():
+    check_inside(workspace, file)
+    if not file.exists():
         raise WorkspaceError(
             f"{workspace} is not a workspace: it has no {SETTINGS_FILE}. Make one with "
             "`python -m explorer new`."
         )
     content = read_json(file)
     version = content.get("schema_version")
-    if not isinstance(version, int):
+    if type(version) is not int or version < 1:
         raise WorkspaceError(f"{file} is damaged: it names no schema_version.")
     if version > SCHEMA_VERSION:
         raise WorkspaceError(
@@ -177,6 +203,8 @@ def load_settings(workspace: Path) -> WorkspaceSettings:
             raise WorkspaceError(f"{file} is damaged: {name!r} is unknown or of the wrong type.")
     if "dataset" not in content:
         raise WorkspaceError(f"{file} is damaged: it names no dataset.")
+    if not content["dataset"].isprintable():
+        raise WorkspaceError(f"{file} is damaged: its dataset is not the name of a folder.")
     return WorkspaceSettings(**content)
 
 
@@ -189,9 +217,12 @@ def read_json(file: Path) -> dict[str, Any]:
         When the file cannot be read or does not hold a JSON object.
     """
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise WorkspaceError(f"{file} cannot be read: {error}") from error
+        content = parse_json(read_regular(file))
+    except OSError as error:
+        raise WorkspaceError(f"{file} cannot be read: {explain_os_error(error)}.") from error
+    except ValueError as error:
+        reason = str(error).rstrip(".")
+        raise WorkspaceError(f"{file} cannot be read: {reason}.") from error
     if not isinstance(content, dict):
         raise WorkspaceError(f"{file} is damaged: it does not hold a JSON object.")
     return content

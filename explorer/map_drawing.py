@@ -10,7 +10,7 @@ from explorer.config import ExplorerError, Progress
 from explorer.data.cub import Photo, load_photo
 from explorer.data.growing import GrowingArray, count_rows, sync_file
 from explorer.data.locks import take_lock
-from explorer.layout import ModuleEntry, WorkspaceError
+from explorer.layout import ModuleEntry, WorkspaceError, check_inside
 from explorer.maps_cache import Records, compute_key, count_current, pack_record
 
 if TYPE_CHECKING:
@@ -103,6 +103,8 @@ def _draw_module(
     """Bring a module's cache up to date; return how many photos were drawn for it."""
     photos = workspace.dataset.photos_of(entry.category)
     file = entry.get_maps_path(stop)
+    workspace.check_module(entry)
+    check_inside(entry.path.parent, file.parent)
     partial = file.with_name(f"{file.name}.tmp")
     key = _compute_key(workspace, entry, stop)
     if count_current(file, photos, key) == len(photos):

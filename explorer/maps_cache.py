@@ -39,8 +39,9 @@ from numpy.typing import NDArray
 
 from explorer.attribution.explain import Explanation
 from explorer.data.cub import Photo
-from explorer.data.growing import open_rows
+from explorer.data.growing import map_array, open_rows
 from explorer.layout import ModuleEntry
+from explorer.reading import is_inside, open_regular
 
 if TYPE_CHECKING:
     from explorer.workspace import Workspace
@@ -53,10 +54,13 @@ _SPREAD = 2.0**15  # what the largest value of a map is stored as; float16 goes 
 _HASH = "S64"
 
 
-def compute_key(workspace: "Workspace", entry: ModuleEntry, stop: str) -> bytes:
+def compute_key(
+    workspace: "Workspace", entry: ModuleEntry, stop: str, precision: str = ""
+) -> bytes:
     """Hash what a module's maps depend on besides the photos: networks, layer and format.
 
-    No network is loaded: the classifier is known by the hash in the workspace's settings.
+    No network is loaded: the classifier is known by the hash in the workspace's settings. Without
+    `precision`, it is that of the workspace.
 
     Raises
     ------
@@ -66,7 +70,7 @@ def compute_key(workspace: "Workspace", entry: ModuleEntry, stop: str) -> bytes:
     own, status = workspace.settings, entry.path.stat()
     module = _hash_module(entry.path, status.st_mtime_ns, status.st_size)
     parts = (_FORMAT, own.architecture, own.classifier_sha256, own.z_layer, entry.category, module)
-    chosen = (stop, workspace.precision)
+    chosen = (stop, precision or workspace.precision)
     return hashlib.sha256("\n".join(map(str, (*parts, *chosen))).encode()).hexdigest().encode()
 
 
@@ -76,7 +80,8 @@ def _hash_module(path: Path, mtime_ns: int, size: int) -> str:  # noqa: ARG001
 
 
 def _hash_file(path: Path) -> bytes:
-    return hashlib.sha256(path.read_bytes()).hexdigest().encode()
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest().encode()
 
 
 def pack_record(
@@ -206,13 +211,34 @@ def count_current(file: Path, photos: Sequence[Photo], key: bytes) -> int:
 
 
 def _is_current(record: Records, photo: Photo, key: bytes) -> bool:
-    if record.dtype.names is None or "checksum" not in record.dtype.names:
+    if not _is_ours(record.dtype):
         return False
-    return bool(
-        (record["key"], record["image_id"]) == (key, photo.image_id)
-        and record["photo"] == _hash_file(photo.path)
-        and record["checksum"] == _compute_checksum(record)
-    )
+    try:
+        return bool(
+            (record["key"], record["image_id"]) == (key, photo.image_id)
+            and record["photo"] == _hash_file(photo.path)
+            and record["checksum"] == _compute_checksum(record)
+            and _is_sound(record)
+        )
+    except OSError:  # the photo is gone, and so is what there was to say of it
+        return False
+
+
+def _is_ours(dtype: np.dtype[Any]) -> bool:
+    """Tell whether records have the fields that `pack_record` writes, for any numbers of them."""
+    if not {"maps", "logits"} <= set(dtype.names or ()):
+        return False
+    maps, logits = dtype["maps"].shape, dtype["logits"].shape
+    if len(maps) != 3 or len(logits) != 1:
+        return False
+    return dtype == _make_type((maps[0] + 1, *maps[1:]), logits[0])
+
+
+def _is_sound(record: Records) -> bool:
+    """Tell whether all numbers are finite, and those of maps not below zero."""
+    plain = ("y_bar", "y_hat", "logits", "x_features", "contributions", "largest")
+    is_finite = all(bool(np.isfinite(record[name]).all()) for name in (*plain, "maps", "score"))
+    return is_finite and all(bool((record[n] >= 0).all()) for n in ("largest", "maps", "score"))
 
 
 def load_maps(
@@ -226,13 +252,16 @@ def load_maps(
         None where there is no cache, where it is damaged, or where it is not of this module,
         classifier and photo as they are now.
     """
-    if photo.category != entry.category:
+    file = entry.get_maps_path(stop)
+    if photo.category != entry.category or not is_inside(file, entry.path.parent):
         return None
     try:
-        rows = np.load(entry.get_maps_path(stop), mmap_mode="r")
-        place = workspace.dataset.get_place(photo)
+        rows, place = map_array(file), workspace.dataset.get_place(photo)
+        if rows is None or not _is_ours(rows.dtype):
+            return None
         record = np.array(rows[place : place + 1]).reshape(())
         is_current = _is_current(record, photo, compute_key(workspace, entry, stop))
-    except (OSError, ValueError, EOFError, LookupError):
+    except (OSError, ValueError, LookupError):
         return None
-    return CachedMaps(record, stop) if is_current else None
+    is_of_data_set = len(record["logits"]) == len(workspace.dataset.categories)
+    return CachedMaps(record, stop) if is_current and is_of_data_set else None

@@ -25,7 +25,8 @@ def measure_classifier(workspace: "Workspace") -> Generator[Progress, None, dict
     data set; None where a category has none.
     """
     features = yield from workspace.compute_features()
-    labels = np.array([photo.category_index for photo in workspace.dataset.photos])
+    photos = map(workspace.dataset.get_photo, features.image_ids.tolist())
+    labels = np.array([photo.category_index for photo in photos])
     is_right = features.logits.argmax(axis=1) == labels
     is_test = np.isin(features.image_ids, [photo.image_id for photo in workspace.held_out])
     return {

@@ -153,6 +153,7 @@ def _store(
         split={"train": list(case.split.train), "test": list(case.split.test)},
     )
     entry = get_module_entry(workspace.path, case.category, run)
+    workspace.check_module(entry)
     save_module(entry.path, outcome, record, half=workspace.settings.half)
     entry.metrics_path.unlink(missing_ok=True)
     return entry

@@ -20,6 +20,7 @@ from typing import Any
 
 from explorer.config import ExplorerError
 from explorer.layout import ModuleEntry, WorkspaceError, read_json, write_json
+from explorer.reading import check_regular, open_regular
 
 if sys.platform != "win32":
     import fcntl
@@ -198,7 +199,7 @@ def set_aside(entry: ModuleEntry) -> Path:
     path = get_notes_path(entry)
     with _hold_lock(path.parent):
         # Another session may have done so meanwhile, and somebody may have written since.
-        if path.exists() and not _is_damaged(path):
+        if os.path.lexists(path) and not _is_damaged(path):
             raise NotesError("The notes are not damaged any more. Reload the page.")
         taken = (path.with_name(f"notes-damaged-{number}.json") for number in range(1, 1_000))
         aside = next((name for name in taken if not name.exists()), None)
@@ -288,13 +289,16 @@ def _hash_module(entry: ModuleEntry) -> str:
 
 @lru_cache(maxsize=1024)
 def _hash_file(path: Path, mtime_ns: int, size: int, inode: int) -> str:  # noqa: ARG001 (key)
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read(path: Path) -> Groups:
     """Read all notes in a file, checked; none where there is no file."""
+    if path.is_symlink():
+        raise _tell_damage(path, "it is a link to somewhere else")
     try:
+        check_regular(path)
         size = path.stat().st_size
     except FileNotFoundError:
         return {}
@@ -304,15 +308,19 @@ def _read(path: Path) -> Groups:
         raise _tell_damage(path, f"it has {size:,} bytes")
     try:
         content = read_json(path)
-    except (WorkspaceError, RecursionError) as error:
+    except WorkspaceError as error:
         raise _tell_damage(path, str(error).rstrip(".")) from error
     version = content.get("schema_version")
-    if isinstance(version, int) and version > SCHEMA_VERSION:
+    if type(version) is int and version > SCHEMA_VERSION:
         raise NotesError(
             f"{path} was written in format {version}; this version reads up to {SCHEMA_VERSION}. "
             "Update the explorer."
         )
-    if version != SCHEMA_VERSION or not isinstance(content.get("modules"), dict):
+    if (
+        type(version) is not int
+        or version != SCHEMA_VERSION
+        or not isinstance(content.get("modules"), dict)
+    ):
         raise _tell_damage(path, "it lacks its version or its modules")
     return {key: _check_group(path, key, group) for key, group in content["modules"].items()}
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.config import Progress, get_precision
+from explorer.config import ExplorerError, Progress, get_precision
 from explorer.data.cub import Photo, load_cub
 from explorer.data.splits import get_held_out
 from explorer.data.transforms import prepare_image
@@ -26,6 +26,7 @@ from explorer.layout import (
     ModuleEntry,
     WorkspaceError,
     WorkspaceSettings,
+    check_inside,
     save_settings,
     write_json,
 )
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from explorer.attribution.explain import Explanation
     from explorer.maps_cache import CachedMaps
     from explorer.nn.backbones import Backbone
-    from explorer.nn.checkpoint import ModuleRecord
+    from explorer.nn.records import ModuleRecord
     from explorer.nn.settings import ModuleSettings
     from explorer.nn.srae import ExplanationModule
     from explorer.training.features import Features
@@ -142,14 +143,22 @@ class Workspace(WorkspaceFiles):
 
     def _load_classifier(self) -> "tuple[Engine, dict[str, Any]]":
         from explorer.attribution.engine import Engine  # noqa: PLC0415
+        from explorer.nn.backbones import check_z_layer  # noqa: PLC0415
         from explorer.nn.checkpoint import load_backbone  # noqa: PLC0415
 
         path = self.path / CLASSIFIER_FILE
-        if not path.is_file():
+        check_inside(self.path, path)
+        if self.settings.classifier_sha256 and not path.exists():
+            raise WorkspaceError(f"{path} is gone. Put it back, or fine-tune again with --force.")
+        if not path.exists():
             raise WorkspaceError(
                 f"{self.path} has no classifier yet. Train one with "
                 f"`python -m explorer finetune {self.path}`."
             )
+        try:
+            check_z_layer(self.settings.z_layer)
+        except ExplorerError as error:
+            raise WorkspaceError(f"{self.path / SETTINGS_FILE}: {error}") from error
         backbone, report = load_backbone(path, z_layer=self.settings.z_layer)
         if backbone.sha256 != self.settings.classifier_sha256:
             raise WorkspaceError(
@@ -158,7 +167,8 @@ class Workspace(WorkspaceFiles):
             )
         if backbone.categories != self.dataset.categories:
             raise WorkspaceError(
-                f"The classifier's categories are not those of {self.dataset.root}."
+                f"{path}: the classifier's categories are not those of {self.dataset.root}. Put "
+                "the right file or data set back, or fine-tune again with --force."
             )
         backbone.layers.to(self.device)
         return Engine(backbone, self.precision), report
@@ -224,7 +234,8 @@ class Workspace(WorkspaceFiles):
         """Read Z and the logits of every photo, computing and caching them the first time."""
         from explorer.training.features import load_or_compute_features  # noqa: PLC0415
 
-        folder, photos = self.path / FEATURES_FOLDER, self.dataset.photos
+        folder, photos = self.path / FEATURES_FOLDER, self.dataset.present
+        check_inside(self.path, folder)
         return (yield from load_or_compute_features(folder, self.backbone, photos))
 
     def measure_classifier(self) -> Generator[Progress, None, dict[str, Any]]:
@@ -239,6 +250,7 @@ class Workspace(WorkspaceFiles):
         """Load a module, or return it if it has been loaded and not been replaced since."""
         from explorer.nn.checkpoint import load_module  # noqa: PLC0415
 
+        self.check_module(entry)
         try:
             key = (entry.path, entry.path.stat().st_mtime_ns)
         except OSError as error:
@@ -246,11 +258,7 @@ class Workspace(WorkspaceFiles):
         with self._lock:
             if key not in self._modules:
                 module, record = load_module(entry.path, self.backbone)
-                if record.category != entry.category:
-                    raise WorkspaceError(
-                        f"{entry.path} explains {record.category}, but lies in the folder of "
-                        f"{entry.category}. Move it back, or train the module again."
-                    )
+                self.check_record(entry, record)
                 self._modules[key] = (module.to(self.device), record)
                 while len(self._modules) > _MODULES_IN_MEMORY:
                     self._modules.popitem(last=False)
@@ -383,12 +391,7 @@ class Workspace(WorkspaceFiles):
         """Measure a module and write ``metrics.json`` beside it; see `explorer.measures`."""
         from explorer.measures import measure_module  # noqa: PLC0415
 
+        self.check_module(entry)
         metrics = yield from measure_module(self, entry)
         write_json(entry.metrics_path, metrics)
         return metrics
-
-    def load_record(self, entry: ModuleEntry) -> "ModuleRecord":
-        """Read a module's own description without loading any network."""
-        from explorer.nn.checkpoint import load_module_record  # noqa: PLC0415
-
-        return load_module_record(entry.path)

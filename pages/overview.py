@@ -18,6 +18,7 @@ def show_page() -> None:
         empty.show_next_step(workspace, below_title=True)
     st.header("The birds", anchor=False)
     summaries = overview_categories.summarise(workspace)
+    overview_categories.show_damaged(workspace, summaries)
     found = overview_categories.choose_categories(summaries)
     overview_categories.show_categories(workspace, found, is_all=len(found) == len(summaries))
     st.header("Take it along", anchor=False)

@@ -17,12 +17,13 @@ FILES = sorted([*PACKAGE.rglob("*.py"), *PAGES.rglob("*.py")])
 MOST_LINES = 400
 
 # What each part may import from the others. Whatever is not listed may not be imported.
-BASE = {"config", "files", "layout"}
+BASE = {"config", "files", "layout", "reading"}
 ARRAYS = {"analysis", "render"}
 ALLOWED: dict[str, set[str]] = {
     "config": set(),
     "files": {"config"},
-    "layout": {"config", "files"},
+    "reading": set(),
+    "layout": {"config", "files", "reading"},
     "data": BASE,
     "nn": BASE | {"data"},
     "attribution": BASE | {"data", "nn"},
@@ -33,7 +34,8 @@ ALLOWED: dict[str, set[str]] = {
     "module_training": BASE | {"data", "nn", "training", "workspace"},
     "maps_cache": BASE | {"data", "attribution", "workspace"},
     "map_drawing": BASE | {"data", "attribution", "maps_cache", "workspace"},
-    "workspace_files": BASE | {"data", "parts"},
+    "measured": {"layout"},
+    "workspace_files": BASE | {"data", "nn", "parts", "measured"},
     "workspace": BASE
     | ARRAYS
     | {"data", "nn", "attribution", "training", "measures", "module_training"}
@@ -48,11 +50,15 @@ ALLOWED: dict[str, set[str]] = {
     "evaluation": BASE
     | ARRAYS
     | {"data", "nn", "attribution", "training", "parts", "workspace", "methods"},
+    "doctor": BASE
+    | ARRAYS
+    | {"data", "nn", "attribution", "training", "workspace", "notes", "maps_cache"}
+    | {"evaluation", "methods"},
     "sweep": BASE | {"nn", "training", "workspace", "methods", "module_training"},
     "sweep_ray": {"config", "sweep", "workspace"},
     "cli": BASE
     | {"data", "nn", "attribution", "training", "workspace", "methods", "sweep", "sweep_ray"}
-    | {"map_drawing"},
+    | {"map_drawing", "doctor"},
     "__main__": BASE
     | ARRAYS
     | {"data", "nn", "attribution", "training", "workspace", "demo", "methods", "evaluation"}

@@ -19,8 +19,10 @@ from explorer.config import ExplorerError
 from explorer.data import cub_tables
 from explorer.data.cub_tables import CURE, TOLERATED_OVERHANG, DatasetError
 from explorer.data.transforms import DECODING_ERRORS, Box, Size, clip_box, convert_to_rgb
+from explorer.reading import explain_os_error, read_regular
 
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP")
+MOST_PHOTO_BYTES = 256 * 2**20
 
 MAX_OUTSIDE_FRACTION = 0.25
 """Part of a box's area that may lie outside its photo. CUB holds real boxes that overhang by far
@@ -84,6 +86,9 @@ class CubDataset:
         In the order of images.txt.
     warnings : tuple[str, ...]
         What is odd but usable: one sentence with a count for each kind.
+    missing : frozenset[int]
+        Ids of the photos whose files are not there, a few at most (see `load_cub`). They stay
+        among `photos`, so that no split of the others changes.
     """
 
     root: Path
@@ -91,6 +96,12 @@ class CubDataset:
     part_names: tuple[str, ...]
     photos: tuple[Photo, ...]
     warnings: tuple[str, ...]
+    missing: frozenset[int] = frozenset()
+
+    @cached_property
+    def present(self) -> tuple[Photo, ...]:
+        """The photos whose files were there when the annotations were read."""
+        return tuple(photo for photo in self.photos if photo.image_id not in self.missing)
 
     @cached_property
     def _by_id(self) -> dict[int, Photo]:
@@ -187,18 +198,20 @@ def load_cub(root: Path) -> CubDataset:
     -------
     CubDataset
         Lines about images that images.txt does not list are left out and counted in `warnings`.
+        Where not more than one photo in ten is missing, the others can be used.
 
     Raises
     ------
     DatasetError
-        When files or lines are missing, malformed or contradict each other.
+        When files or lines are missing, malformed or contradict each other, or a photo's place
+        leads out of the folder of photos.
     """
     cub_tables.check_layout(root)
     categories = cub_tables.read_categories(root)
     images = cub_tables.read_names(root / "images.txt")
-    paths = cub_tables.find_photos(root / "images", images)
-    part_names = cub_tables.read_names(root / "parts/parts.txt")
     warnings: list[str] = []
+    paths, missing = cub_tables.find_photos(root / "images", images, warnings)
+    part_names = cub_tables.read_part_names(root, len(images.names))
     category_rows = cub_tables.read_category_rows(root, images, categories, warnings)
     boxes = cub_tables.read_boxes(root, images, warnings)
     is_training = cub_tables.read_split(root, images, warnings)
@@ -220,7 +233,10 @@ def load_cub(root: Path) -> CubDataset:
         )
         for i, path in enumerate(paths)
     )
-    return CubDataset(root, categories.names, part_names.names, photos, tuple(warnings))
+    missing_ids = frozenset(int(images.ids[row]) for row in missing)
+    return CubDataset(
+        root, categories.names, part_names.names, photos, tuple(warnings), missing_ids
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -293,13 +309,14 @@ def load_photo(photo: Photo) -> NDArray[np.uint8]:
         When the file is missing, damaged or cut short, or the box lies outside the picture.
     """
     try:
-        data = photo.path.read_bytes()
+        data = read_regular(photo.path, MOST_PHOTO_BYTES)
         with Image.open(io.BytesIO(data), formats=PHOTO_FORMATS) as image:
             image.verify()
         # verify() leaves an image that can no longer be decoded.
         with Image.open(io.BytesIO(data), formats=PHOTO_FORMATS) as image:
             pixels = convert_to_rgb(image)
     except DECODING_ERRORS as error:
-        raise DatasetError(f"{photo.path}: the photo cannot be read ({error}). {CURE}") from error
+        reason = explain_os_error(error) if isinstance(error, OSError) else error
+        raise DatasetError(f"{photo.path}: the photo cannot be read ({reason}). {CURE}") from error
     check_geometry(photo, (pixels.shape[0], pixels.shape[1]))
     return pixels

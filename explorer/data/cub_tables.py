@@ -2,6 +2,7 @@
 
 import os
 import re
+import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.config import ExplorerError
+from explorer.reading import explain_os_error, is_inside, read_regular
 
 LAYOUT = (
     "images.txt",
@@ -24,6 +26,16 @@ LAYOUT = (
 
 TOLERATED_OVERHANG = 2.0
 """Pixels by which annotations may leave their surroundings without a word: CUB is rounded."""
+
+TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that turn the direction of what follows them, beyond the end of a name."""
+
+_UNSAFE_KINDS = ("Cc", "Cs", "Zl", "Zp")
+_MOST_NAME_BYTES = 200
+_MOST_MISSING = 0.1
+_PART_SIGNS = " -_'’().,/"
+_MOST_PART_LETTERS = 60
+_MOST_PARTS = 2**26  # hundreds of times those of full CUB
 
 CURE = "Correct it, or unpack the data set again."
 
@@ -81,10 +93,10 @@ def check_layout(root: Path) -> None:
 def _read_texts(path: Path) -> tuple[_Rows, list[str]]:
     """Return the lines that hold anything, and where they stand."""
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
         text = data.decode("utf-8-sig")
     except OSError as error:
-        raise DatasetError(f"{path} cannot be read: {error.strerror}. {CURE}") from error
+        raise DatasetError(f"{path} cannot be read: {explain_os_error(error)}. {CURE}") from error
     except UnicodeDecodeError as error:
         # Not `data`: the decoder counts from behind the byte order mark.
         line = error.object.count(b"\n", 0, error.start) + 1
@@ -110,6 +122,11 @@ def _read_table(path: Path, columns: int) -> _Table:
     return _Table(path, source.lines, np.array(rows))
 
 
+def is_plain_line(text: str) -> bool:
+    """Tell whether a name is free of control characters, line breaks and turns of direction."""
+    return not any(unicodedata.category(c) in _UNSAFE_KINDS or c in TURNING for c in text)
+
+
 def read_names(path: Path) -> Names:
     """Read a file of ids and names; `DatasetError` names the line that is malformed or repeated."""
     source, texts = _read_texts(path)
@@ -118,6 +135,8 @@ def read_names(path: Path) -> Names:
         found = re.fullmatch(r"([0-9]{1,15}) \s*(\S.*)", text)
         if not found:
             raise source.explain(row, f"{text!r} is not an id and a name")
+        if not is_plain_line(text):
+            raise source.explain(row, f"{text!r} holds control characters")
         ids.append(int(found[1]))
         names.append(found[2])
     table = Names(path, source.lines, np.array(ids, dtype=np.int64), tuple(names))
@@ -161,18 +180,49 @@ def _count_others(rows: list[int]) -> str:
 def read_categories(root: Path) -> Names:
     """Read classes.txt; each name is unique and fit for a folder of the workspace."""
     categories = read_names(root / "classes.txt")
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
     for row, name in enumerate(categories.names):
         if "/" in name or "\\" in name or name in (".", ".."):
             raise categories.explain(row, f"{name!r} cannot name a folder")
-        if name in seen:
-            raise categories.explain(row, f"the category {name!r} appears twice")
-        seen.add(name)
+        if len(name.encode()) > _MOST_NAME_BYTES:
+            problem = (
+                f"{name[:40]!r}… is longer than {_MOST_NAME_BYTES} bytes, too long for a folder"
+            )
+            raise categories.explain(row, problem)
+        # Some file systems take these for one folder.
+        folder = unicodedata.normalize("NFC", name).casefold()
+        if folder in seen:
+            other = seen[folder]
+            problem = f"the category {name!r} appears twice"
+            if other != name:
+                problem = f"{name!r} and {other!r} would share a folder on some systems"
+            raise categories.explain(row, problem)
+        seen[folder] = name
     return categories
 
 
-def find_photos(folder: Path, images: Names) -> list[Path]:
-    """Return each photo's path, all of them there; raises `DatasetError` otherwise."""
+def read_part_names(root: Path, image_count: int) -> Names:
+    """Read parts.txt; names are short words, and not more than fit into memory for all images."""
+    parts = read_names(root / "parts/parts.txt")
+    for row, name in enumerate(parts.names):
+        strange = "".join(c for c in name if not c.isalnum() and c not in _PART_SIGNS)
+        if strange or len(name) > _MOST_PART_LETTERS:
+            raise parts.explain(row, f"{name[:80]!r} is no plain name of a part")
+    if len(parts.names) * image_count > _MOST_PARTS:
+        raise parts.explain(0, f"{len(parts.names):,} parts of {image_count:,} images are too many")
+    return parts
+
+
+def find_photos(
+    folder: Path, images: Names, warnings: list[str]
+) -> tuple[list[Path], tuple[int, ...]]:
+    """Return each photo's path, and the rows of those that are not there.
+
+    Raises
+    ------
+    DatasetError
+        When a name or a link leads out of the folder, or more than one photo in ten is missing.
+    """
     # One listing per folder, as a look at each file is slow.
     present: dict[str, set[str]] = defaultdict(set)
     missing = []
@@ -183,20 +233,31 @@ def find_photos(folder: Path, images: Names) -> list[Path]:
             raise images.explain(row, f"{name!r} leads out of the images folder")
         inner, _, file = name.rpartition("/")
         if inner not in present:
-            present[inner] = _list_files(folder / inner)
+            if not is_inside(folder / inner, folder):
+                raise images.explain(row, f"the folder {folder / inner} is a link that leads out")
+            present[inner] = _list_files(folder / inner, folder)
         if file not in present[inner]:
             missing.append(row)
     paths = [folder / name for name in images.names]
     if missing:
         subject = f"the photo {paths[missing[0]]}{_count_others(missing)}"
-        raise images.explain(missing[0], f"{subject} is missing")
-    return paths
+        if len(missing) > len(paths) * _MOST_MISSING:
+            raise images.explain(missing[0], f"{subject} is missing")
+        verb = "is" if len(missing) == 1 else "are"
+        warnings.append(f"{subject[0].upper()}{subject[1:]} {verb} missing.")
+    return paths, tuple(missing)
 
 
-def _list_files(folder: Path) -> set[str]:
+def _list_files(inner: Path, folder: Path) -> set[str]:
+    """List the files in a folder; links only where they stay within the folder of all photos."""
     try:
-        with os.scandir(folder) as entries:
-            return {entry.name for entry in entries if entry.is_file()}
+        with os.scandir(inner) as entries:
+            return {
+                entry.name
+                for entry in entries
+                if entry.is_file()
+                and not (entry.is_symlink() and not is_inside(Path(entry), folder))
+            }
     except OSError:
         return set()
 

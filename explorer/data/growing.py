@@ -16,6 +16,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from explorer.reading import open_regular
+
+_MOST_ROW_BYTES = 2**30
+
 
 class GrowingArray:
     """An array that is appended to; use it in a ``with`` block.
@@ -43,7 +47,7 @@ class GrowingArray:
     ) -> None:
         header = _make_header(dtype, shape)
         row_bytes = dtype.itemsize * math.prod(shape[1:])
-        self._file = path.open("r+b" if path.exists() else "w+b")
+        self._file = path.open("r+b" if _is_plain(path) else "w+b")
         is_same = self._file.read(len(header)) == header
         there = (path.stat().st_size - len(header)) // row_bytes if is_same else 0
         self.rows = min(rows, there)
@@ -70,6 +74,16 @@ class GrowingArray:
         self._file.flush()
 
 
+def _is_plain(path: Path) -> bool:
+    """Tell whether a file is there to go on with; what else stands in its place is taken away."""
+    if not os.path.lexists(path):
+        return False
+    if path.is_symlink() or not path.is_file():
+        path.unlink()  # a link would lead what is written elsewhere
+        return False
+    return True
+
+
 def sync_file(path: Path) -> None:
     """Wait until a file is on the disk and not only in the system's memory."""
     with path.open("rb+") as file:
@@ -83,7 +97,7 @@ def open_rows(path: Path) -> Generator[Iterator[NDArray[Any]], None, None]:
     The file may be in the making. One that is missing, or that holds no array, has no rows.
     """
     try:
-        file = path.open("rb")
+        file = open_regular(path)
     except OSError:
         yield iter(())
         return
@@ -94,7 +108,7 @@ def open_rows(path: Path) -> Generator[Iterator[NDArray[Any]], None, None]:
 def count_rows(path: Path) -> int:
     """Count the whole rows of an array file that may be in the making, by its size."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             found = _read_header(file)
             return (path.stat().st_size - file.tell()) // found[2] if found else 0
     except OSError:
@@ -106,6 +120,8 @@ def _read_rows(file: BinaryIO) -> Iterator[NDArray[Any]]:
     if found is None:
         return
     shape, dtype, row_bytes = found
+    if row_bytes > _MOST_ROW_BYTES:
+        return
     for _ in range(shape[0]):
         data = file.read(row_bytes)
         if len(data) < row_bytes:
@@ -118,11 +134,37 @@ def _read_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any], int] |
     try:
         if np.lib.format.read_magic(file) != (1, 0):
             return None
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-    except ValueError:
+        shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    except Exception:  # NumPy reads it as Python's source, in which damage raises nearly any kind
+        return None
+    if is_fortran or not all(type(size) is int and size >= 0 for size in shape):
         return None
     row_bytes = dtype.itemsize * math.prod(shape[1:])
     return (shape, dtype, row_bytes) if shape and row_bytes and not dtype.hasobject else None
+
+
+def map_array(path: Path) -> NDArray[Any] | None:
+    """Map an array file of plain values into memory, read-only.
+
+    Returns
+    -------
+    NDArray or None
+        None where there is no such file, it is not whole, or it holds no array as `GrowingArray`
+        writes it.
+    """
+    try:
+        with open_regular(path) as file:
+            found = _read_header(file)
+            if found is None:
+                return None
+            shape, dtype, row_bytes = found
+            if os.fstat(file.fileno()).st_size != file.tell() + shape[0] * row_bytes:
+                return None
+            if shape[0] == 0:
+                return np.empty(shape, dtype)
+            return np.memmap(path, dtype, "r", file.tell(), shape)
+    except (OSError, ValueError, OverflowError):
+        return None
 
 
 def _make_header(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:

@@ -35,6 +35,8 @@ def take_lock(path: Path, report: Callable[[], Progress]) -> Generator[Progress,
         Held; to be released.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_symlink():  # to take the lock is to empty its file, wherever that is
+        path.unlink()
     # A generator may be closed by another thread than the one that took the lock.
     lock = FileLock(path, thread_local=False)
     while True:
@@ -45,3 +47,16 @@ def take_lock(path: Path, report: Callable[[], Progress]) -> Generator[Progress,
             time.sleep(_LOOK)
         else:
             return lock
+
+
+def is_held(path: Path) -> bool:
+    """Tell whether somebody holds the lock; it is not made where it is not there."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, OSError):
+        return True
+    lock.release()
+    return False

@@ -23,7 +23,7 @@ from explorer.evaluation.repeatability import (
 from explorer.evaluation.scores import Measures, measure_scores
 from explorer.evaluation.settings import EvaluationSettings, draw_categories
 from explorer.evaluation.sources import Case, Source, prepare_source
-from explorer.layout import RESULTS_FOLDER, read_json, write_json
+from explorer.layout import RESULTS_FOLDER, check_inside, read_json, write_json
 from explorer.methods import Method
 from explorer.workspace import Workspace
 
@@ -117,7 +117,9 @@ def get_record_file(
     workspace: Path, method: str, category: str, seed: int, ending: str = "json"
 ) -> Path:
     """Name the file of a record, or with ``npz`` that of its trace."""
-    return workspace / RESULTS_FOLDER / method / f"{category}-s{seed}.{ending}"
+    file = workspace / RESULTS_FOLDER / method / f"{category}-s{seed}.{ending}"
+    check_inside(workspace, file)
+    return file
 
 
 def _load_record(case: Case, method: Method, settings: EvaluationSettings) -> Record | None:

@@ -4,7 +4,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
+from zipfile import ZipFile
 
 import cv2
 import numpy as np
@@ -20,9 +20,11 @@ from explorer.evaluation.maps import draw_heat
 from explorer.evaluation.scores import Measures, mean_of_defined
 from explorer.evaluation.sources import Case, Source
 from explorer.files import write_bytes
+from explorer.reading import read_regular
 
 _MAP_PHOTOS = 4
 _GRID = 16
+_MOST_BYTES = 2**30
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,10 +72,31 @@ def save_trace(file: Path, trace: Trace) -> None:
 def load_trace(file: Path) -> Trace:
     """Read what `save_trace` wrote."""
     try:
-        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as arrays:
-            return Trace(arrays["activations"], arrays["maps"], arrays["live"])
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        data = read_regular(file, _MOST_BYTES)
+        _check_sizes(data)
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            trace = Trace(arrays["activations"], arrays["maps"], arrays["live"])
+        _check_shapes(trace)
+    except Exception as error:  # NumPy and ZIP raise nearly any kind for damage
         raise ExplorerError(f"{file} is damaged. Delete it and try again.") from error
+    return trace
+
+
+def _check_sizes(data: bytes) -> None:
+    """Raise where a small file claims to hold more than memory would."""
+    with ZipFile(io.BytesIO(data)) as packed:
+        if sum(member.file_size for member in packed.infolist()) > _MOST_BYTES:
+            raise ValueError("it holds too much")
+
+
+def _check_shapes(trace: Trace) -> None:
+    arrays = (trace.activations, trace.maps, trace.live)
+    kinds = tuple((array.dtype, array.ndim) for array in arrays)
+    count = trace.live.size
+    if kinds != ((np.float32, 2), (np.float32, 4), (np.bool_, 1)):
+        raise ValueError("its arrays are others")
+    if (trace.activations.shape[1], trace.maps.shape[1]) != (count, count):
+        raise ValueError("its arrays do not fit each other")
 
 
 def measure_repeatability(traces: Sequence[Trace]) -> list[Measures]:

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -18,9 +20,14 @@ from explorer.analysis.table import (
     list_rows,
 )
 from explorer.config import ExplorerError
+from explorer.data.cub_tables import is_plain_line
 from explorer.files import write_text
-from explorer.layout import RESULTS_FOLDER, RESULTS_NAME
+from explorer.layout import RESULTS_FOLDER, RESULTS_NAME, check_inside
 from explorer.methods import METHODS, list_paper_figures
+from explorer.reading import explain_os_error, read_regular
+
+# Of a method or measure, such as ``srae:beta=10:widths=256x64`` and ``srae@random-labels``.
+_NAME = re.compile(r"[\w:=.@+-]+")
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,7 @@ def write_files(workspace: Path, results: Results, name: str) -> tuple[Path, Pat
     if not re.fullmatch(r"[\w-]+", name):
         raise ExplorerError(f"{name!r} cannot name results. Use letters, digits, - and _.")
     folder = workspace / RESULTS_FOLDER
+    check_inside(workspace, folder)
     tidy, table = folder / f"{name}.csv", folder / f"{name}.md"
     write_text(tidy, results.tidy)
     write_text(table, results.markdown)
@@ -111,13 +119,27 @@ def load_results(workspace: Path) -> Results | None:
 def load_rows(workspace: Path, name: str) -> list[Row] | None:
     """Read ``results/<name>.csv``; None where it is not there."""
     file = workspace / RESULTS_FOLDER / f"{name}.csv"
-    if not file.is_file():
+    check_inside(workspace, file)
+    if not os.path.lexists(file):
         return None
     try:
-        with file.open(encoding="utf-8", newline="") as lines:
-            return [
-                Row(r["method"], r["category"], int(r["seed"]), r["measure"], float(r["value"]))
-                for r in csv.DictReader(lines)
-            ]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ExplorerError(f"{file} is damaged ({error!r}). Run the comparison again.") from error
+        text = read_regular(file).decode()
+        rows = [_parse_row(row) for row in csv.DictReader(io.StringIO(text, newline=""))]
+    except OSError as error:
+        raise ExplorerError(f"{file} cannot be read: {explain_os_error(error)}.") from error
+    except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
+        raise ExplorerError(f"{file} is damaged ({error}). Run the comparison again.") from error
+    if not rows:
+        raise ExplorerError(f"{file} is damaged (it has no rows). Run the comparison again.")
+    return rows
+
+
+def _parse_row(fields: dict[str, str]) -> Row:
+    seed, value = int(fields["seed"]), float(fields["value"])
+    names = [fields[name] for name in ("method", "category", "measure")]
+    method, category, measure = names
+    if not (_NAME.fullmatch(method) and _NAME.fullmatch(measure) and is_plain_line(category)):
+        raise ValueError(f"a name in it is none that we give: {names!r:.120}")
+    if not math.isfinite(value) or abs(seed) >= 2**63:
+        raise ValueError(f"it holds the number {fields['value']:.40} or the seed {seed}")
+    return Row(method, category, seed, measure, value)

@@ -16,7 +16,7 @@ from explorer.evaluation.compare import Record, compare_methods, get_record_file
 from explorer.evaluation.repeatability import load_trace, measure_repeatability
 from explorer.evaluation.results import Results, load_rows, write_files
 from explorer.evaluation.settings import EvaluationSettings
-from explorer.layout import SANITY_FOLDER, SANITY_NAME, SETTINGS_FILE
+from explorer.layout import SANITY_FOLDER, SANITY_NAME, SETTINGS_FILE, check_inside
 from explorer.methods import METHODS
 from explorer.training.finetune_settings import FinetuneSettings
 from explorer.training.starts import build_random_backbone
@@ -88,6 +88,7 @@ def _open_randomised(
     workspace: Workspace, condition: str, epochs: int
 ) -> Generator[Progress, None, Workspace]:
     folder = workspace.path / SANITY_FOLDER / condition
+    check_inside(workspace.path, folder)
     if not (folder / SETTINGS_FILE).exists():
         dataset = str(workspace.dataset.root.resolve())
         settings = replace(workspace.settings, dataset=dataset, classifier_sha256="", half=False)

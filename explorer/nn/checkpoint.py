@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,45 +15,40 @@ from torch import Tensor
 from explorer.config import ExplorerError
 from explorer.files import write_bytes
 from explorer.nn.backbones import Backbone
+from explorer.nn.records import (
+    HEADER_KEY,
+    MOST_VALUES,
+    SCHEMA_VERSION,
+    CheckpointError,
+    ModuleRecord,
+    WeightsHeader,
+    load_module_record,
+    load_weights_header,
+    parse_header,
+    parse_module_record,
+)
 from explorer.nn.settings import ModuleSettings
 from explorer.nn.srae import ExplanationModule
 from explorer.nn.vgg import build_network_from_weights, flatten_network, get_architecture
 
-SCHEMA_VERSION = 1
-_HEADER_KEY = "srae_explorer"
+__all__ = [
+    "CheckpointError",
+    "ModuleRecord",
+    "load_backbone",
+    "load_module",
+    "load_module_record",
+    "load_tensors",
+    "round_to_half",
+    "save_backbone",
+    "save_module",
+    "save_tensors",
+    "unflatten_names",
+]
+
 _LIBRARIES = ("torch", "numpy", "safetensors")
-
-
-class CheckpointError(ExplorerError):
-    """A weights file that cannot be used; the message names the file and the reason."""
-
-
-@dataclass(frozen=True)
-class ModuleRecord:
-    """What a module's file says about how it came to be.
-
-    Attributes
-    ----------
-    category : str
-        The category it explains, as in ``classes.txt``.
-    z_layer : str
-        Layer of the classifier that it reads.
-    backbone_sha256 : str
-        Hash of the classifier that it was trained on.
-    settings : dict
-        Fields of `ModuleSettings`, widths filled in.
-    training : dict
-        Fields of the training settings, the seed among them.
-    split : dict
-        ``train`` and ``test``: lists of image ids.
-    """
-
-    category: str
-    z_layer: str
-    backbone_sha256: str
-    settings: dict[str, Any]
-    training: dict[str, Any]
-    split: dict[str, list[int]]
+_MOST_MODULE_VALUES = 2**27  # a module for VGG19 has 7 million
+_MOST_LAYERS = 32
+_MOST_WIDTH = 2**20
 
 
 def save_tensors(
@@ -80,11 +75,22 @@ def save_tensors(
         "libraries": {name: version(name) for name in _LIBRARIES},
         **header,
     }
-    write_bytes(path, save(stored, {_HEADER_KEY: json.dumps(full, ensure_ascii=False)}))
+    write_bytes(path, save(stored, {HEADER_KEY: json.dumps(full, ensure_ascii=False)}))
 
 
-def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load_tensors(
+    path: Path, *, most_values: int = MOST_VALUES, only_floats: bool = False
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read tensors (as float32) and header from a safetensors file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    most_values : int
+        How many numbers it may hold.
+    only_floats : bool
+        Whether tensors of whole numbers are refused.
 
     Raises
     ------
@@ -92,36 +98,24 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         When the file is missing, damaged, from a newer version or holds values that are not
         finite. A header of foreign origin comes back empty.
     """
-    tensors, metadata = _read_safetensors(path)
-    try:
-        header = json.loads(metadata.get(_HEADER_KEY, "{}"))
-    except json.JSONDecodeError as error:
-        raise CheckpointError(f"{path} has a damaged header: {error}.") from error
-    if not isinstance(header, dict):
-        raise CheckpointError(f"{path} has a damaged header.")
-    _check_schema(path, header)
+    found = load_weights_header(path, most_values)
+    header = parse_header(path, found)
+    if only_floats and found.whole:
+        raise CheckpointError(f"{path}: {found.whole[0][:80]!r} holds whole numbers, no weights.")
+    tensors = _read_tensors(path)
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
-            raise CheckpointError(f"{path}: {name!r} holds NaN or infinite values.")
+            raise CheckpointError(
+                f"{path}: {name!r} holds NaN or infinite values. Put a whole copy in its place, "
+                "or make it again."
+            )
     return tensors, header
 
 
-def _check_schema(path: Path, header: Mapping[str, Any]) -> None:
-    found = header.get("schema_version", SCHEMA_VERSION)
-    if not isinstance(found, int) or found > SCHEMA_VERSION:
-        raise CheckpointError(
-            f"{path} was written in format {found}; this version reads up to {SCHEMA_VERSION}. "
-            "Update the explorer."
-        )
-
-
-def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    if not path.is_file():
-        raise CheckpointError(f"There is no file {path}.")
+def _read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name).to(torch.float32) for name in file.keys()}  # noqa: SIM118
-            return tensors, file.metadata() or {}
+            return {name: file.get_tensor(name).to(torch.float32) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path} is not a readable safetensors file: {error}.") from error
 
@@ -177,7 +171,7 @@ def load_backbone(path: Path, *, z_layer: str = "fc6") -> tuple[Backbone, dict[s
     training : dict
         How it was trained and what it reached, as given to `save_backbone`.
     """
-    tensors, header = load_tensors(path)
+    tensors, header = load_tensors(path, only_floats=True)
     if header.get("kind") != "classifier":
         raise CheckpointError(f"{path} is not a classifier written by the explorer.")
     try:
@@ -199,29 +193,6 @@ def save_module(
     save_tensors(path, module.state_dict(), header, half=half)
 
 
-def load_module_record(path: Path) -> ModuleRecord:
-    """Read what a module's file says about itself, without its weights."""
-    if not path.is_file():
-        raise CheckpointError(f"There is no file {path}.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get(_HEADER_KEY, "{}"))
-    except (SafetensorError, OSError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{path} is not a readable safetensors file: {error}.") from error
-    return _parse_module_record(path, header)
-
-
-def _parse_module_record(path: Path, header: Any) -> ModuleRecord:
-    if not isinstance(header, dict) or header.get("kind") != "module":
-        raise CheckpointError(f"{path} is not an explanation module written by the explorer.")
-    _check_schema(path, header)
-    fields = ModuleRecord.__dataclass_fields__
-    missing = [name for name in fields if name not in header]
-    if missing:
-        raise CheckpointError(f"{path}: the header lacks {missing[0]!r}.")
-    return ModuleRecord(**{name: header[name] for name in fields})
-
-
 def load_module(path: Path, backbone: Backbone) -> tuple[ExplanationModule, ModuleRecord]:
     """Read an explanation module for use on `backbone`.
 
@@ -230,8 +201,8 @@ def load_module(path: Path, backbone: Backbone) -> tuple[ExplanationModule, Modu
     CheckpointError
         When the file is damaged, or was trained on another network or layer.
     """
-    tensors, header = load_tensors(path)
-    record = _parse_module_record(path, header)
+    found = load_weights_header(path, _MOST_MODULE_VALUES)
+    record = parse_module_record(path, parse_header(path, found))
     if record.backbone_sha256 != backbone.sha256:
         raise CheckpointError(
             f"{path} was trained on another network (hash {record.backbone_sha256[:12]}…) than "
@@ -242,9 +213,35 @@ def load_module(path: Path, backbone: Backbone) -> tuple[ExplanationModule, Modu
             f"{path} reads layer {record.z_layer}, but this workspace explains {backbone.z_layer}."
         )
     try:
-        settings = ModuleSettings(**{**record.settings, "widths": tuple(record.settings["widths"])})
-        module = ExplanationModule(backbone.z_size, settings)
-        module.load_state_dict(tensors)
-    except (ExplorerError, RuntimeError, TypeError, KeyError, ValueError) as error:
-        raise CheckpointError(f"{path} does not fit its own description: {error}") from error
+        module = _build_module(backbone.z_size, record, found)
+    except (ExplorerError, TypeError, KeyError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} does not fit its own description: {error}. Train the module again."
+        ) from error
+    tensors, _ = load_tensors(path, most_values=_MOST_MODULE_VALUES, only_floats=True)
+    module.to_empty(device="cpu").load_state_dict(tensors)
     return module.eval().requires_grad_(False), record
+
+
+def _build_module(z_size: int, record: ModuleRecord, found: WeightsHeader) -> ExplanationModule:
+    """Build a module without memory for its weights, once those in the file are known to fit."""
+    settings = ModuleSettings(**{**record.settings, "widths": tuple(record.settings["widths"])})
+    sizes = (*settings.widths, settings.x_features)
+    if len(sizes) > _MOST_LAYERS or not all(
+        type(size) is int and size <= _MOST_WIDTH for size in sizes
+    ):
+        raise ValueError("its widths are no small whole numbers")
+    with torch.device("meta"):
+        module = ExplanationModule(z_size, settings)
+    expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    if expected != found.shapes:
+        names = sorted(
+            name
+            for name in expected.keys() | found.shapes.keys()
+            if expected.get(name) != found.shapes.get(name)
+        )
+        raise ValueError(
+            f"{names[0][:80]!r} has shape {found.shapes.get(names[0])}, where the settings mean "
+            f"{expected.get(names[0])}"
+        )
+    return module

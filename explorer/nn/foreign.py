@@ -9,11 +9,14 @@ from torch import Tensor
 
 from explorer.nn.backbones import Backbone
 from explorer.nn.checkpoint import CheckpointError, load_tensors, round_to_half
+from explorer.nn.records import MOST_VALUES
 from explorer.nn.vgg import Architecture, build_network_from_weights, flatten_network
+from explorer.reading import check_regular, explain_os_error
 
 # What training scripts lay around the state_dict, and what wrappers put before its names.
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "network", "net")
 _PREFIXES = ("module.", "_orig_mod.", "model.", "network.", "net.")
+_MOST_WRAPPERS = 8
 _CURE = "Save it anew with torch.save(model.state_dict(), …) or as safetensors."
 
 
@@ -55,8 +58,12 @@ def load_foreign_weights(path: Path) -> dict[str, Tensor]:
     """
     if path.suffix == ".safetensors":
         return _strip_prefixes(load_tensors(path)[0])
-    if not path.is_file():
-        raise CheckpointError(f"There is no file {path}.")
+    try:
+        check_regular(path)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"There is no file {path}.") from error
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {explain_os_error(error)}.") from error
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle raises nearly any kind
@@ -70,6 +77,17 @@ def load_foreign_weights(path: Path) -> dict[str, Tensor]:
                 f"{path} does not hold a state_dict (names to tensors): {str(name)!r} is a "
                 f"{type(value).__name__}. {_CURE}"
             )
+        is_plain = value.layout == torch.strided and value.device.type == "cpu"
+        if not is_plain or value.is_complex() or value.is_quantized:
+            raise CheckpointError(
+                f"{path}: {str(name)!r} is no plain tensor of real numbers. {_CURE}"
+            )
+    # A few bytes of a file can claim to be any number of equal values.
+    values = sum(tensor.numel() for tensor in state.values())
+    if values > MOST_VALUES:
+        raise CheckpointError(
+            f"{path} holds {values:,} numbers, more than {MOST_VALUES:,}. {_CURE}"
+        )
     return _strip_prefixes({str(name): tensor.float() for name, tensor in state.items()})
 
 
@@ -89,7 +107,9 @@ def _explain(path: Path) -> str:
 
 
 def _unwrap(content: Any) -> Any:
-    while isinstance(content, dict):
+    for _ in range(_MOST_WRAPPERS):  # a dictionary may hold itself
+        if not isinstance(content, dict):
+            break
         inner = next((content[n] for n in _WRAPPERS if isinstance(content.get(n), dict)), None)
         if inner is None:
             break

@@ -1,7 +1,7 @@
 """Z and logits of every photo, computed once and kept on disk.
 
-``features/<key>/`` holds ``z.npy`` and ``logits.npy``, a row for each photo, and ``done.json``,
-without which it is not taken for whole. While they are being computed they lie in
+``features/<key>/`` holds ``z.npy`` and ``logits.npy``, a row for each photo, and ``done.json`` with
+their checksums, without which it is not taken for whole. While they are being computed they lie in
 ``features/.<key>.tmp/``, with a note after every batch of how many rows there are and of their
 checksums. Whoever computes holds ``features/.lock``.
 """
@@ -25,12 +25,13 @@ from torch import Tensor
 
 from explorer.config import ExplorerError, Progress
 from explorer.data.cub import Photo, load_photo
-from explorer.data.growing import GrowingArray, open_rows, sync_file
+from explorer.data.growing import GrowingArray, map_array, open_rows, sync_file
 from explorer.data.locks import take_lock
 from explorer.data.transforms import prepare_image
 from explorer.files import write_text
 from explorer.nn.backbones import Backbone
 from explorer.nn.vgg import Architecture
+from explorer.reading import parse_json, read_regular
 
 _BATCH_SIZE = 32
 _FORMAT = 1
@@ -38,7 +39,7 @@ _STAGE = "Reading photos through the network"
 _NAMES = ("z", "logits")
 _DONE_FILE = "done.json"
 _NOTE_FILE = "note.json"
-_LOCK_FILE = ".lock"
+LOCK_FILE = ".lock"
 _NOTHING = {"rows": 0, "z": 0, "logits": 0}
 
 
@@ -66,7 +67,8 @@ class Features:
         unknown = np.setdiff1d(wanted, self.image_ids)
         if len(unknown):
             raise ExplorerError(
-                f"The data set has no photo with id {unknown[0]}. Train the module again."
+                f"The data set has no photo with id {unknown[0]}, or its file is missing. Put it "
+                "back; `python -m explorer doctor` lists what is missing."
             )
         order = np.argsort(self.image_ids)
         rows: NDArray[np.int64] = order[np.searchsorted(self.image_ids, wanted, sorter=order)]
@@ -130,23 +132,24 @@ def load_or_compute_features(
     Features
         Memory-mapped, read-only.
     """
-    key = _compute_key(backbone, photos)
+    key = compute_features_key(backbone, photos)
     cache, partial = folder / key, folder / f".{key}.tmp"
     image_ids = np.array([photo.image_id for photo in photos], dtype=np.int64)
-    arrays = _load_arrays(cache, len(photos))
+    arrays = load_arrays(cache, len(photos), backbone)
     if arrays is None:
         lock = yield from take_lock(
-            folder / _LOCK_FILE,
+            folder / LOCK_FILE,
             lambda: Progress(_STAGE, min(_read_note(partial)["rows"], len(photos)), len(photos)),
         )
         try:
-            if _load_arrays(cache, len(photos)) is None:  # nor has it come from another meanwhile
+            # It may have come from another process meanwhile.
+            if load_arrays(cache, len(photos), backbone) is None:
                 _remove_dead(folder, cache, partial)
                 yield from _write_features(partial, backbone, photos)
                 _publish(partial, cache)
         finally:
             lock.release()
-        arrays = _load_arrays(cache, len(photos))
+        arrays = load_arrays(cache, len(photos), backbone)
     if arrays is None:
         raise ExplorerError(f"{cache} was damaged while it was written. Try again.")
     return Features(image_ids, *arrays)
@@ -158,24 +161,43 @@ def _remove_dead(folder: Path, cache: Path, partial: Path) -> None:
     Parts of other caches would be gone on with only by a network or list of photos that has been
     replaced since.
     """
-    shutil.rmtree(cache, ignore_errors=True)
-    for path in folder.glob(".*.tmp"):
+    for path in (cache, *folder.glob(".*.tmp")):
         if path != partial:
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(path)
 
 
-def _load_arrays(cache: Path, count: int) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+def _remove(path: Path) -> None:
+    """Remove whatever stands at a place; a link, not what it leads to."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def load_arrays(
+    cache: Path, count: int, backbone: Backbone
+) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
     """Map Z and logits into memory; None where they are not there whole."""
     if not (cache / _DONE_FILE).is_file():
         return None
-    try:
-        z, logits = (np.load(cache / f"{name}.npy", mmap_mode="r") for name in _NAMES)
-    except (OSError, ValueError):
+    z, logits = (map_array(cache / f"{name}.npy") for name in _NAMES)
+    wanted = ((count, backbone.z_size), (count, len(backbone.categories)))
+    if z is None or logits is None or (z.shape, logits.shape) != wanted:
         return None
-    return (z, logits) if len(z) == len(logits) == count else None
+    return (z, logits) if z.dtype == logits.dtype == np.float32 else None
 
 
-def _compute_key(backbone: Backbone, photos: Sequence[Photo]) -> str:
+def load_checksums(cache: Path) -> dict[str, int]:
+    """Read the CRC-32 of all rows of ``z`` and ``logits``; nothing where they were not noted."""
+    try:
+        done = parse_json(read_regular(cache / _DONE_FILE))
+        return {name: int(done[name]) for name in _NAMES}
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):
+        return {}
+
+
+def compute_features_key(backbone: Backbone, photos: Sequence[Photo]) -> str:
+    """Name the cache of a network, a layer and a list of photos."""
     parts = [str(_FORMAT), backbone.sha256, backbone.z_layer, str(backbone.architecture)]
     for photo in photos:
         # The size tells a photo that was replaced without reading it. One that is gone is
@@ -189,9 +211,13 @@ def _write_features(
     partial: Path, backbone: Backbone, photos: Sequence[Photo]
 ) -> Iterator[Progress]:
     """Compute what is missing in `partial`, which is then ready to be published."""
-    partial.mkdir(exist_ok=True)
-    for leftover in partial.glob(".*.tmp"):
-        leftover.unlink()
+    if partial.is_symlink() or not partial.is_dir():
+        _remove(partial)
+        partial.mkdir()
+    growing = {*(f"{name}.npy" for name in _NAMES), _NOTE_FILE}
+    for path in partial.iterdir():
+        if path.name not in growing or path.is_symlink() or not path.is_file():
+            _remove(path)
     note = _find_sound(partial, len(photos))
     shape, wide = (len(photos), backbone.z_size), (len(photos), len(backbone.categories))
     kind = np.dtype(np.float32)
@@ -211,7 +237,8 @@ def _write_features(
             yield Progress(_STAGE, note["rows"], len(photos))
     for name in _NAMES:
         sync_file(partial / f"{name}.npy")
-    write_text(partial / _DONE_FILE, json.dumps({"photos": len(photos)}))
+    sums = {name: note[name] for name in _NAMES}
+    write_text(partial / _DONE_FILE, json.dumps({"photos": len(photos), **sums}))
 
 
 def _find_sound(partial: Path, count: int) -> dict[str, int]:
@@ -231,9 +258,9 @@ def _find_sound(partial: Path, count: int) -> dict[str, int]:
 
 def _read_note(partial: Path) -> dict[str, int]:
     try:
-        note = json.loads((partial / _NOTE_FILE).read_text(encoding="utf-8"))
+        note = parse_json(read_regular(partial / _NOTE_FILE))
         return {name: int(note[name]) for name in _NOTHING}
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, OverflowError):
         return _NOTHING
 
 

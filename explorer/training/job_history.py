@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from explorer.config import Progress
+from explorer.reading import read_regular
 from explorer.training.jobs import HISTORY_FILE
 
+_TOO_MUCH = (OverflowError, RecursionError)
 _LEAST_STEPS = 3
 _MOST_RECORDS = 2000
 
@@ -43,7 +45,7 @@ def load_history(folder: Path, category: str) -> list[Progress]:
     A line that is damaged, or that is being written at this very moment, is left out.
     """
     try:
-        text = (folder / HISTORY_FILE).read_text(encoding="utf-8", errors="replace")
+        text = read_regular(folder / HISTORY_FILE).decode(errors="replace")
     except OSError:
         return []
     beginning, records = _begin_line(category), []
@@ -56,7 +58,7 @@ def load_history(folder: Path, category: str) -> list[Progress]:
             progress = Progress(
                 str(record["stage"]), int(record["done"]), int(record["total"]), values
             )
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, *_TOO_MUCH):
             continue
         records.append(progress)
     return records

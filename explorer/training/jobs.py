@@ -33,6 +33,7 @@ from platformdirs import user_state_path
 
 from explorer.config import STATE_VARIABLE
 from explorer.files import write_text
+from explorer.reading import open_regular, parse_json, read_regular
 from explorer.training.job_types import Job, JobError, JobRequest, JobState, JobStatus
 
 REQUEST_FILE = "job.json"
@@ -47,6 +48,7 @@ STARTING_SECONDS = 30.0
 
 _SAID_BY_WORKERS = frozenset(JobState) - {JobState.CANCELLING, JobState.DIED}
 _LOG_BYTES = 20_000
+_MOST_BYTES = 8 * 2**20
 _DIED = (
     "The process ended without a word: it was killed from outside, as it happens where the memory "
     "runs out, or the machine was switched off. Start the training again."
@@ -149,7 +151,7 @@ def load_request(folder: Path) -> JobRequest:
     """
     file = folder / REQUEST_FILE
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = parse_json(read_regular(file, _MOST_BYTES))
         request = JobRequest(**{**content, "categories": tuple(content["categories"])})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise JobError(f"{file} cannot be read. Remove its folder and start again.") from error
@@ -162,7 +164,7 @@ def load_request(folder: Path) -> JobRequest:
 def load_status(folder: Path) -> JobStatus:
     """Read a worker's last word; one that is missing or damaged is as if it had not spoken yet."""
     try:
-        content = json.loads((folder / STATUS_FILE).read_text(encoding="utf-8"))
+        content = parse_json(read_regular(folder / STATUS_FILE, _MOST_BYTES))
         state = JobState(content["state"])
         status = JobStatus(**{**content, "state": state, "measured": tuple(content["measured"])})
     except (OSError, ValueError, TypeError, KeyError):
@@ -220,7 +222,7 @@ def save_status(folder: Path, status: JobStatus) -> None:
 def read_log(job: Job) -> str:
     """Read the end of what the worker's process wrote."""
     try:
-        with (job.folder / LOG_FILE).open("rb") as file:
+        with open_regular(job.folder / LOG_FILE) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _LOG_BYTES))
             return file.read().decode(errors="replace")
     except OSError:

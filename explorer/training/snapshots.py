@@ -15,6 +15,7 @@ from torch import Tensor
 from explorer.config import ExplorerError
 from explorer.data.cub import Photo
 from explorer.files import stage_file
+from explorer.nn.records import CheckpointError, load_weights_header
 from explorer.nn.vgg import build_network_from_weights
 from explorer.training.finetune_run import FinetuneRun, select_tensors
 from explorer.training.finetune_settings import FinetuneSettings
@@ -22,6 +23,16 @@ from explorer.training.starts import Start
 
 _FORMAT = 1
 _KEY = "srae_explorer_finetuning"
+_MOST_VALUES = 2**31  # the network, its best weights, and two moments of each
+_DAMAGED = (
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    IndexError,
+    OverflowError,
+    RecursionError,
+)
 _WITHOUT_EFFECT = ("workers", "half")  # on the course of the training
 
 
@@ -55,7 +66,7 @@ class Snapshot:
             run.load(self.tensors, self.values)
         except torch.OutOfMemoryError:
             raise
-        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        except (*_DAMAGED, RuntimeError) as error:
             raise _explain_damage(self.path, error) from error
 
 
@@ -100,12 +111,13 @@ def load_snapshot(path: Path, description: Mapping[str, Any]) -> Snapshot:
         When the file is damaged, or of a run with another description.
     """
     try:
+        found = load_weights_header(path, _MOST_VALUES)
         with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})[_KEY])
+            header = json.loads(found.metadata[_KEY])
             _check_header(path, header, description)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return Snapshot(path, tensors, dict(header["values"]))
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, CheckpointError, OSError, *_DAMAGED) as error:
         raise _explain_damage(path, error) from error
 
 

@@ -251,6 +251,25 @@ def _load_classifier_metrics(
     return _workspace.load_classifier_metrics()
 
 
+def load_classifier_metrics_or_none(workspace: "Workspace") -> Mapping[str, Any] | None:
+    """Read how accurate the network is; None also where that is damaged, which Overview tells."""
+    try:
+        return load_classifier_metrics(workspace)
+    except ExplorerError:
+        return None
+
+
+def list_damaged(workspace: "Workspace") -> Mapping[Path, str]:
+    """Return why modules cannot be used, by the path of their file."""
+    key = tuple(make_module_key(workspace, entry) for entry in workspace.list_modules())
+    return _list_damaged(workspace, key)
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def _list_damaged(_workspace: "Workspace", key: tuple[Key, ...]) -> Mapping[Path, str]:  # noqa: ARG001
+    return {entry.path: reason for entry, reason in _workspace.list_damaged()}
+
+
 def load_results(workspace: "Workspace") -> "Results | None":
     """Read the comparison of methods, or None where there is none."""
     file = workspace.path / RESULTS_FOLDER / f"{RESULTS_NAME}.csv"

@@ -1,6 +1,7 @@
 """Small things that every page shows: errors in words, signed numbers, verdicts, measures."""
 
 import logging
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
-_MARKDOWN_SIGNS = r"\*_[]$~#<>:|"
+_MARKDOWN_SIGNS = r"\*_[]$~#<>:|@&`"
+# Between single backticks, with none beside them: nothing else is sure to be taken for code.
+_CODE = re.compile(r"((?<!`)`[^`\n]+`(?!`))")
 _SIDES = {
     "test": ("test photo", "The module has not learnt from this photo."),
     "train": ("training photo", "The module has learnt from this photo."),
@@ -58,10 +61,17 @@ def error_boundary(cure: str = "") -> Iterator[None]:
 
 def escape_markdown(text: str) -> str:
     """Make a message's paths and names safe to show; what stands in backticks stays code."""
-    pieces = text.split("`")
+    pieces = _CODE.split(text)
     for index in range(0, len(pieces), 2):
-        pieces[index] = "".join(f"\\{c}" if c in _MARKDOWN_SIGNS else c for c in pieces[index])
-    return "`".join(pieces)
+        pieces[index] = _escape_plain(pieces[index])
+    return "".join(pieces)
+
+
+def _escape_plain(text: str) -> str:
+    escaped = "".join(f"\\{c}" if c in _MARKDOWN_SIGNS else c for c in text)
+    # What looks like an address becomes a link, and what begins a line like a list becomes one.
+    escaped = re.sub(r"(?i)\b(www)\.", r"\1\\.", escaped)
+    return re.sub(r"(?m)^(\s*\d*)([-+=.)])(?=\s|$|[-=])", r"\1\\\2", escaped)
 
 
 def load_style() -> None:

@@ -11,12 +11,18 @@ import numpy as np
 import streamlit as st
 from numpy.typing import ArrayLike
 
+_LONGEST_PIECE = 60
+
 Columns = Mapping[str, Sequence[object]]
 
 
 def make_stem(*pieces: str) -> str:
-    """Join words to the name of a file, without its ending, in letters that every system takes."""
-    return "_".join(re.sub(r"[^A-Za-z0-9]+", "-", piece).strip("-").lower() for piece in pieces)
+    """Join words to the name of a file, without its ending, in letters that every system takes.
+
+    A long piece is cut; one without any such letter is left out.
+    """
+    plain = (re.sub(r"[^A-Za-z0-9]+", "-", piece).strip("-").lower() for piece in pieces)
+    return "_".join(piece[:_LONGEST_PIECE].rstrip("-") for piece in plain if piece) or "srae"
 
 
 def make_csv(columns: Mapping[str, Sequence[object]]) -> bytes:

@@ -1,5 +1,6 @@
 """All categories with their key figures: found, ordered, shown and taken along."""
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from explorer.config import ExplorerError
-from explorer.layout import ModuleEntry, format_run, get_usual_module
+from explorer.layout import MODULE_FILE, ModuleEntry, format_run, get_usual_module
 from explorer.ui import cached, choices, components, exports, gallery, links, state
 from explorer.ui.components import escape_markdown, format_share
 from explorer.ui.names import name_categories
@@ -72,7 +73,7 @@ def summarise(workspace: "Workspace") -> list[CategorySummary]:
     """Gather every category's key figures, in the order of the data set."""
     categories = workspace.dataset.categories
     entries = workspace.list_modules()
-    measured = cached.load_classifier_metrics(workspace) or {}
+    measured = cached.load_classifier_metrics_or_none(workspace) or {}
     accuracies = measured.get("category_accuracies", [None] * len(categories))
     names = name_categories(categories)
     return [
@@ -93,6 +94,9 @@ def _summarise(
     plain = CategorySummary(category, name, entry, accuracy)
     if entry is None:
         return plain
+    problem = cached.list_damaged(workspace).get(entry.path, "")
+    if problem:
+        return CategorySummary(category, name, entry, accuracy, problem=problem)
     try:
         metrics = cached.load_metrics(workspace, entry)
     except ExplorerError as error:
@@ -130,6 +134,23 @@ def find_categories(
         return one.entry is None, key is None, 0 if key is None else key
 
     return sorted(found, key=rank)
+
+
+def show_damaged(workspace: "Workspace", summaries: Sequence[CategorySummary]) -> None:
+    """Say what cannot be read, and why; all else can be used."""
+    problems = dict.fromkeys(cached.list_damaged(workspace).values())
+    problems |= dict.fromkeys(one.problem for one in summaries if one.problem)
+    try:
+        cached.load_classifier_metrics(workspace)
+    except ExplorerError as error:
+        problems[str(error)] = None
+    if not problems:
+        return
+    count = f"{len(problems)} file{' is' if len(problems) == 1 else 's are'} damaged"
+    with st.expander(f"{count}; all others can be used.", icon=":material/warning:"):
+        st.markdown("\n".join(f"- {escape_markdown(problem)}" for problem in problems))
+        path = shlex.quote(str(workspace.path))
+        st.code(f"python -m explorer doctor {path}", language="bash", wrap_lines=True)
 
 
 def choose_categories(summaries: Sequence[CategorySummary]) -> list[CategorySummary]:
@@ -204,7 +225,8 @@ def describe_category(one: CategorySummary) -> str:
     if one.entry is None:
         return f"{accuracy}  \n:gray[no module yet]"
     if one.problem:
-        return f"{accuracy}  \n:orange[measures cannot be read]"
+        what = "module" if MODULE_FILE in one.problem else "measures"
+        return f"{accuracy}  \n:orange[{what} cannot be read]"
     if one.f_reg is None:
         return f"{accuracy}  \n:gray[not measured yet]"
     locality = "–" if one.locality is None else f"{one.locality:.2f}"

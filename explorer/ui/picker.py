@@ -8,7 +8,7 @@ import streamlit as st
 from explorer.layout import ModuleEntry
 from explorer.ui import cached, state
 from explorer.ui.cached import SplitSides
-from explorer.ui.components import error_boundary
+from explorer.ui.components import error_boundary, escape_markdown
 from explorer.ui.names import name_categories
 from explorer.ui.pictures import THUMBNAIL_SIDE
 from explorer.ui.words import HELP
@@ -130,7 +130,7 @@ def _show_thumbnail(workspace: "Workspace", photo: "Photo", is_current: bool) ->
         if st.button(
             f"{photo.image_id}",
             key=f"choose-{photo.image_id}",
-            help=photo.name,
+            help=escape_markdown(photo.name),
             type="primary" if is_current else "secondary",
             width="stretch",
             on_click=_choose,

@@ -1,5 +1,6 @@
 """The comparison of methods: its table, each measure's spread, and one category's numbers."""
 
+import html
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -119,7 +120,7 @@ def show_measure(results: "Results") -> None:
     )
     measure = columns[title].measure
     values = {
-        name: {format_category(category): value for category, value in points.items()}
+        name: {html.escape(format_category(c)): value for c, value in points.items()}
         for method, name in results.titles.items()
         if (points := average_seeds(results.rows, method, measure))
     }
@@ -130,7 +131,9 @@ def show_measure(results: "Results") -> None:
     }
     figure = render_distribution(values, title, paper=paper, text_colour=state.get_text_colour())
     means = ", ".join(f"{n} {sum(p.values()) / len(p):.3f}" for n, p in values.items())
-    cells = [(n, c, value) for n, found in values.items() for c, value in found.items()]
+    cells = [
+        (n, html.unescape(c), value) for n, found in values.items() for c, value in found.items()
+    ]
     components.show_figure(
         figure,
         f"{title} by method: mean {means}",

@@ -114,7 +114,7 @@ def _choose_module(workspace: "Workspace", entries: Sequence[ModuleEntry]) -> Se
     else:
         state.check_param(state.RUN, [format_run(run)], "module")
         state.drop_param(state.RUN)
-        st.caption(f"Module: {format_run(run)}")
+        st.caption(escape_markdown(f"Module: {format_run(run)}"))
     return Selection(workspace.path, runs[run], names[category])
 
 
@@ -132,13 +132,15 @@ def show_network(place: "DeltaGenerator") -> None:
     with place:
         try:
             workspace = cached.open_workspace()
-            report = cached.load_classifier_metrics(workspace) or workspace.classifier_report
+            report = (
+                cached.load_classifier_metrics_or_none(workspace) or workspace.classifier_report
+            )
         except ExplorerError:
             return
         accuracy = report.get("test_accuracy")
         measured = (
             "test accuracy not measured yet"
-            if accuracy is None
+            if not isinstance(accuracy, int | float)
             else f"test accuracy {float(accuracy):.1%}"
         )
         _show_network(workspace, measured)

@@ -87,7 +87,8 @@ def _show_briefly(workspace: "Workspace") -> None:
     if living != seen:  # a module is there that the page does not know, or a job has come or gone
         for job in jobs:
             if job.id in seen and job.id not in living:
-                st.toast(f"{name_training(job.request)}: {job.state}", icon=LOOKS[job.state][1])
+                words = escape_markdown(f"{name_training(job.request)}: {job.state}")
+                st.toast(words, icon=LOOKS[job.state][1])
         st.rerun()
     for job in jobs:
         if job.state.is_live:

@@ -131,7 +131,7 @@ def _show_ending(workspace: "Workspace", job: Job) -> None:
             if entry.path.is_file():
                 st.page_link(
                     PAGES_DIR / "photo.py",
-                    label=f"See {format_category(category)} explained",
+                    label=escape_markdown(f"See {format_category(category)} explained"),
                     icon=":material/photo:",
                     query_params=links.make_module_params(workspace, entry),
                 )

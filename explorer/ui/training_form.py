@@ -125,7 +125,8 @@ def start(request: JobRequest) -> None:
         st.error(escape_markdown(str(error)), icon=":material/error:")
         return
     st.session_state[LAST_STARTED] = job.id
-    st.toast(f"Training {name_training(request)}", icon=":material/model_training:")
+    words = escape_markdown(f"Training {name_training(request)}")
+    st.toast(words, icon=":material/model_training:")
     st.rerun()
 
 
@@ -316,8 +317,10 @@ def _ask_to_replace(request: JobRequest, entries: Sequence[ModuleEntry]) -> bool
     return st.checkbox(
         f"Replace {what} of these settings",
         key=_key(f"replace-{request.run}-{'-'.join(replaced)}"),
-        help=f"{format_run(request.run)}, for {', '.join(replaced)}: each is replaced when its "
-        "successor is finished. Change a setting, such as the seed, to keep both.",
+        help=escape_markdown(
+            f"{format_run(request.run)}, for {', '.join(replaced)}: each is replaced when its "
+            "successor is finished. Change a setting, such as the seed, to keep both."
+        ),
     )
 
 

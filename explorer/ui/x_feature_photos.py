@@ -202,9 +202,10 @@ def _make_tile(subject: Subject, row: int, style: MapStyle, share: float) -> Til
     photo = _get_photo(subject, row)
     activation, contribution = _get_numbers(subject, row)
     category = format_category(photo.category)
+    plain = escape_markdown(category)
     words = components.format_contribution(contribution, activation)
     lines = [
-        f"**{escape_markdown(category)}**" if photo.category == entry.category else category,
+        f"**{plain}**" if photo.category == entry.category else plain,
         f"activation {activation:.2f}",
         words if activation == 0 else f"contribution {words}",
     ]

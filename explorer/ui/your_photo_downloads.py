@@ -40,9 +40,7 @@ def make_stem(photo: OwnPhoto, category: str, explained_by: str) -> str:
     """Name files after the photo, the explained category and the module, or what stands for it."""
     name = photo.name.rpartition(".")[0] or photo.name
     what = "sample" if photo.source == SAMPLE else "your-photo"
-    pieces = (what, name[:60], format_category(category), explained_by)
-    # A name without any plain letter leaves nothing.
-    return "_".join(stem for piece in pieces if (stem := exports.make_stem(piece)))
+    return exports.make_stem(what, name, format_category(category), explained_by)
 
 
 def show_score_download(

@@ -1,9 +1,11 @@
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from explorer.data.cub import load_cub
+from explorer.data.cub import load_cub, load_photo
 from explorer.data.cub_tables import LAYOUT, DatasetError
 
 TEXT_FILES = [name for name in LAYOUT if name.endswith(".txt")]
@@ -163,4 +165,103 @@ def test_several_oddities_of_a_kind_are_counted_in_the_plural(cub_folder: Path) 
 def test_a_line_behind_a_byte_order_mark_is_counted_right(cub_folder: Path) -> None:
     (cub_folder / "classes.txt").write_bytes(b"\xef\xbb\xbf7 Red\n\xff 016.Blue\n")
     with pytest.raises(DatasetError, match=r"classes\.txt, line 2: the text is not UTF-8"):
+        load_cub(cub_folder)
+
+
+def add_photos(folder: Path, count: int) -> None:
+    """Add photos of the first category with ids from 100 on."""
+    lines = {name: [] for name in TEXT_FILES}
+    for number in range(100, 100 + count):
+        name = f"007.Red_Bird/more-{number}.jpg"
+        shutil.copy(folder / "images/007.Red_Bird/a.jpg", folder / "images" / name)
+        lines["images.txt"].append(f"{number} {name}")
+        lines["image_class_labels.txt"].append(f"{number} 7")
+        lines["bounding_boxes.txt"].append(f"{number} 1.0 2.0 10.0 8.0")
+        lines["train_test_split.txt"].append(f"{number} 1")
+    for name, added in lines.items():
+        rewrite(folder, name, lambda text, added=added: text + "".join(f"{a}\n" for a in added))
+
+
+def test_a_few_missing_photos_leave_the_others(cub_folder: Path) -> None:
+    add_photos(cub_folder, 20)
+    before = load_cub(cub_folder)
+    (cub_folder / "images/007.Red_Bird/b.jpg").unlink()
+    found = load_cub(cub_folder)
+    assert found.missing == {12}
+    assert [p.image_id for p in found.photos] == [p.image_id for p in before.photos]
+    assert len(found.present) == 22
+    (warning,) = [text for text in found.warnings if "missing" in text]
+    assert warning == f"The photo {cub_folder}/images/007.Red_Bird/b.jpg is missing."
+    assert before.missing == frozenset()
+    with pytest.raises(DatasetError, match=r"b\.jpg: the photo cannot be read"):
+        load_photo(found.get_photo(12))
+
+
+def test_more_than_a_tenth_missing_is_no_data_set(cub_folder: Path) -> None:
+    add_photos(cub_folder, 17)
+    for path in list((cub_folder / "images/007.Red_Bird").glob("more-10[0-2].jpg")):
+        path.unlink()
+    with pytest.raises(DatasetError, match=r"more-100\.jpg \(and 2 more\) is missing"):
+        load_cub(cub_folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("016.Blue\x07Bird", "control characters"),
+        ("016.Blue\u202eBird", "control characters"),
+        ("016.Blue\u2028Bird", "control characters"),
+        ("016." + "a" * 200, "longer than 200 bytes"),
+        ("016." + "🦜" * 50, "longer than 200 bytes"),
+        ("007.RED_BIRD", "would share a folder"),
+        ("../" * 30, "cannot name a folder"),
+    ],
+)
+def test_names_that_are_no_folders_are_refused(cub_folder: Path, name: str, problem: str) -> None:
+    rewrite(cub_folder, "classes.txt", lambda text: text.replace("016.Blue_Bird", name))
+    with pytest.raises(DatasetError, match=rf"classes\.txt, line 2: .*{problem}"):
+        load_cub(cub_folder)
+
+
+def test_names_that_differ_by_normalisation_alone_are_refused(cub_folder: Path) -> None:
+    (cub_folder / "classes.txt").write_text("7 a.Caf\u00e9\n16 a.Cafe\u0301\n", encoding="utf-8")
+    with pytest.raises(DatasetError, match=r"classes\.txt, line 2: .*would share a folder"):
+        load_cub(cub_folder)
+
+
+@pytest.mark.parametrize("name", ["<b>beak</b>", "[beak](x)", "beak`", "$beak$", "b" * 61])
+def test_parts_have_plain_names(cub_folder: Path, name: str) -> None:
+    rewrite(cub_folder, "parts/parts.txt", lambda text: text.replace("beak", name))
+    with pytest.raises(DatasetError, match=r"parts\.txt, line 1: .* is no plain name of a part"):
+        load_cub(cub_folder)
+
+
+def test_photos_behind_links_out_of_the_folder_are_not_read(
+    cub_folder: Path, tmp_path: Path
+) -> None:
+    photo = cub_folder / "images/007.Red_Bird/a.jpg"
+    photo.rename(tmp_path / "outside.jpg")
+    photo.symlink_to(tmp_path / "outside.jpg")
+    with pytest.raises(DatasetError, match=r"a\.jpg is missing"):
+        load_cub(cub_folder)
+    photo.unlink()
+    photo.symlink_to("b.jpg")  # within the folder
+    assert len(load_cub(cub_folder).photos) == 3
+    (cub_folder / "images/007.Red_Bird").rename(tmp_path / "outside")
+    (cub_folder / "images/007.Red_Bird").symlink_to(tmp_path / "outside")
+    with pytest.raises(DatasetError, match="is a link that leads out"):
+        load_cub(cub_folder)
+
+
+def test_the_folder_of_photos_may_be_a_link(cub_folder: Path, tmp_path: Path) -> None:
+    (cub_folder / "images").rename(tmp_path / "other-disk")
+    (cub_folder / "images").symlink_to(tmp_path / "other-disk")
+    assert len(load_cub(cub_folder).photos) == 3
+
+
+@pytest.mark.parametrize("name", TEXT_FILES)
+def test_a_pipe_in_the_place_of_a_table_is_not_waited_for(cub_folder: Path, name: str) -> None:
+    (cub_folder / name).unlink()
+    os.mkfifo(cub_folder / name)
+    with pytest.raises(DatasetError, match=r"\.txt cannot be read: it is a pipe"):
         load_cub(cub_folder)

@@ -196,13 +196,14 @@ def test_no_modules_still_shows_the_birds(own_workspace: Path, open_page: OpenAp
 
 def test_damaged_files_leave_the_rest(own_workspace: Path, open_page: OpenApp) -> None:
     module = Workspace(own_workspace).list_modules()[0]
-    module.path.write_bytes(module.path.read_bytes()[:100])
     module.metrics_path.write_text("{")
+    assert "measures cannot be read" in list_tiles(open_page(own_workspace))[0]
+    module.path.write_bytes(module.path.read_bytes()[:100])
     app = open_page(own_workspace)
     assert not app.exception
     assert [error.value for error in app.error if "module.safetensors" in error.value]
     assert len(list_tiles(app)) == 12
-    assert "measures cannot be read" in list_tiles(app)[0]
+    assert "module cannot be read" in list_tiles(app)[0]
 
 
 def test_a_missing_photo_leaves_the_others(own_workspace: Path, open_page: OpenApp) -> None:

@@ -113,6 +113,23 @@ def test_missing_photo_leaves_the_others(own_workspace: Path, open_app: OpenApp)
     assert not app.error
 
 
+@pytest.mark.parametrize("page", ["overview", "category", "photo", "x_feature", "compare"])
+def test_a_photo_that_was_missing_from_the_start_leaves_the_others(
+    own_workspace: Path, open_app: OpenApp, page: str
+) -> None:
+    photo = Workspace(own_workspace).dataset.photos_of(OTHER)[-1]
+    photo.path.unlink()
+    app = open_app(own_workspace, page)
+    assert not app.exception
+    assert not app.error
+    shown = open_app(
+        own_workspace,
+        category="Harebell capped Finch",
+        photo=photo.name.replace("_", " "),
+    )
+    assert "cannot be read" in show_errors(shown)
+
+
 def test_unexpected_failure_is_told_without_a_traceback(
     tiny_workspace: Path,
     open_app: OpenApp,

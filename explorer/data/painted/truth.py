@@ -1,7 +1,6 @@
 """The known truth about painted birds, and the power to paint a photo again with a change."""
 
 import io
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from explorer.data.painted.dataset import TRAITS_FILE, PaintedSettings, encode_p
 from explorer.data.painted.photo import PaintedPhoto, paint_photo
 from explorer.data.painted.scene import PERCHES, Backdrop, Occluder, Scene, draw_scene
 from explorer.data.painted.traits import TRAIT_PARTS, BirdTraits, Relative, replace_traits
+from explorer.reading import parse_json, read_regular
 
 Image8 = npt.NDArray[np.uint8]
 
@@ -137,7 +137,7 @@ def load_truth(root: Path) -> PaintedTruth | None:
     if not file.is_file():
         return None
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = parse_json(read_regular(file))
         categories = found["categories"]
         return PaintedTruth(
             settings=PaintedSettings(**found["settings"]),
@@ -155,5 +155,5 @@ def load_truth(root: Path) -> PaintedTruth | None:
                 for category in categories
             },
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ExplorerError(f"{file} is damaged ({error!r}). Paint the birds again.") from error

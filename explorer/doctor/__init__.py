@@ -1,0 +1,1 @@
+"""What can be wrong with a workspace: looked for, told, and repaired where that is safe."""

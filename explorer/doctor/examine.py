@@ -1,0 +1,111 @@
+"""All checks of a workspace, one after the other."""
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from explorer.config import ExplorerError, Progress
+from explorer.doctor.caches import examine_features, examine_maps
+from explorer.doctor.findings import Finding, Severity
+from explorer.doctor.leftovers import examine_leftovers
+from explorer.doctor.modules import examine_module, examine_places
+from explorer.doctor.photos import examine_data_set, examine_photos
+from explorer.doctor.records import examine_accuracy, examine_jobs, examine_results
+from explorer.layout import (
+    CLASSIFIER_FILE,
+    FINETUNING_FILE,
+    MODULES_FOLDER,
+    SETTINGS_FILE,
+    list_module_entries,
+)
+
+if TYPE_CHECKING:
+    from explorer.workspace import Workspace
+
+_CLASSIFIER = "Checking the network"
+_MODULES = "Checking modules"
+_LEFTOVERS = "Looking for leftovers"
+
+
+def examine(
+    path: Path, *, decode_photos: bool = False
+) -> Generator[Progress, None, tuple[Finding, ...]]:
+    """Check all that a workspace holds, and change nothing.
+
+    Parameters
+    ----------
+    path : Path
+        The workspace's folder.
+    decode_photos : bool
+        Whether every photo is decoded as a whole, which takes a minute for some ten thousand; else
+        their files' beginnings alone are read.
+
+    Yields
+    ------
+    Progress
+        In several stages.
+
+    Returns
+    -------
+    tuple of Finding
+        In the order in which things rest on one another; empty where there is nothing to say.
+    """
+    from explorer.workspace import Workspace  # noqa: PLC0415 (torch takes seconds)
+
+    yield Progress(_CLASSIFIER, 0, 1)
+    try:
+        workspace = Workspace(path)
+    except ExplorerError as error:
+        return (Finding(Severity.ERROR, path / SETTINGS_FILE, str(error)),)
+    findings: list[Finding] = []
+    has_data_set = not examine_data_set(workspace, findings)
+    has_network = has_data_set and examine_classifier(workspace, findings)
+    yield Progress(_CLASSIFIER, 1, 1)
+    if has_data_set:
+        yield from examine_photos(workspace, findings, decode=decode_photos)
+        examine_places(workspace, findings)
+        entries = list_module_entries(workspace.path)
+        for done, entry in enumerate(entries, start=1):
+            is_sound = examine_module(workspace, entry, findings, has_network=has_network)
+            examine_maps(workspace, entry, findings, is_sound=is_sound)
+            yield Progress(_MODULES, done, len(entries))
+        examine_accuracy(workspace, findings)
+        examine_results(workspace, findings)
+        yield from examine_features(workspace, findings, has_network=has_network)
+    yield Progress(_LEFTOVERS, 0, 1)
+    examine_leftovers(workspace, findings)
+    examine_jobs(workspace, findings)
+    yield Progress(_LEFTOVERS, 1, 1)
+    return tuple(findings)
+
+
+def examine_classifier(workspace: "Workspace", findings: list[Finding]) -> bool:
+    """Check the network against its file, its hash and the data set; return whether it is sound."""
+    path, snapshot = workspace.path / CLASSIFIER_FILE, workspace.path / FINETUNING_FILE
+    if os.path.lexists(snapshot):
+        findings.append(
+            Finding(
+                Severity.NOTE,
+                snapshot,
+                "A fine-tuning was not finished.",
+                "Run `finetune` with the same options to go on with it, or with --restart.",
+            )
+        )
+    if not workspace.settings.classifier_sha256 and not os.path.lexists(path):
+        has_modules = (workspace.path / MODULES_FOLDER).is_dir()
+        findings.append(
+            Finding(
+                Severity.WARNING if has_modules else Severity.NOTE,
+                path,
+                "There is no classifier yet.",
+                "Train one with `finetune`.",
+            )
+        )
+        return False
+    try:
+        _ = workspace.backbone
+    except ExplorerError as error:
+        findings.append(Finding(Severity.ERROR, path, str(error)))
+        return False
+    return True

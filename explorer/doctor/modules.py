@@ -1,0 +1,146 @@
+"""Checks of modules: their place, their file, their split, their measures and their notes."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from explorer.config import ExplorerError
+from explorer.doctor.findings import Finding, Severity
+from explorer.layout import METRICS_FILE, MODULE_FILE, MODULES_FOLDER, ModuleEntry
+from explorer.nn.records import ModuleRecord
+from explorer.notes import NOTES_FILE, NotesError, load_notes
+
+if TYPE_CHECKING:
+    from explorer.workspace import Workspace
+
+_TRAIN = "Train the module again."
+_MEASURE = "Measure it with `evaluate`."
+
+
+def examine_places(workspace: "Workspace", findings: list[Finding]) -> None:
+    """Look for what lies among the modules and is none."""
+    known = set(workspace.dataset.categories)
+    folder = workspace.path / MODULES_FOLDER
+    categories = sorted(folder.iterdir()) if folder.is_dir() else []
+    for category in (path for path in categories if path.is_dir()):
+        if category.name not in known:
+            findings.append(
+                Finding(
+                    Severity.WARNING,
+                    category,
+                    "The data set has no category of this name, so what is in it is not shown.",
+                    "Give the folder its category's name as in classes.txt, or move it away.",
+                )
+            )
+        for run in sorted(category.iterdir()):
+            if run.is_dir() and not os.path.lexists(run / MODULE_FILE):
+                kept = [name for name in (METRICS_FILE, NOTES_FILE) if (run / name).exists()]
+                also = f"; {' and '.join(kept)} wait for it" if kept else ""
+                findings.append(
+                    Finding(
+                        Severity.WARNING,
+                        run,
+                        f"There is no {MODULE_FILE} in this folder{also}.",
+                        f"Put the file back. {_TRAIN}",
+                    )
+                )
+
+
+def examine_module(
+    workspace: "Workspace", entry: ModuleEntry, findings: list[Finding], *, has_network: bool
+) -> bool:
+    """Check one module and what lies beside it; return whether it can be used."""
+    try:
+        record = workspace.load_record(entry)
+        if has_network:
+            workspace.load_module(entry)
+    except ExplorerError as error:
+        findings.append(Finding(Severity.ERROR, entry.path, str(error)))
+        return False
+    if entry.category not in workspace.dataset.categories:
+        return False
+    for problem in list_faults_of_split(workspace, record):
+        findings.append(Finding(Severity.ERROR, entry.path, problem, _TRAIN))
+    _examine_measures(workspace, entry, record, findings)
+    _examine_notes(entry, findings)
+    return True
+
+
+def list_faults_of_split(workspace: "Workspace", record: ModuleRecord) -> list[str]:
+    """Say what is wrong with the photos that a module learnt from and was tested on."""
+    dataset = workspace.dataset
+    own = {photo.image_id for photo in dataset.photos_of(record.category)}
+    known = {photo.image_id for photo in dataset.photos}
+    held_out = {photo.image_id for photo in workspace.held_out}
+    train, test = (set(record.split[side]) for side in ("train", "test"))
+    faults = []
+    strangers = (train | test) - known
+    if strangers:
+        faults.append(
+            f"Its split names {_count(strangers)} that the data set does not have, such as "
+            f"{min(strangers)}."
+        )
+    for side, ids in (("train", train), ("test", test)):
+        if ids.isdisjoint(own):
+            faults.append(f"Its split has no photo of its own category to {side} with.")
+    seen = (test & known) - held_out
+    if seen:
+        faults.append(
+            f"The network was trained on {_count(seen)} of its test photos, such as {min(seen)}: "
+            "what is measured there says too much."
+        )
+    return faults
+
+
+def _count(ids: set[int]) -> str:
+    return "1 photo" if len(ids) == 1 else f"{len(ids)} photos"
+
+
+def _examine_measures(
+    workspace: "Workspace", entry: ModuleEntry, record: ModuleRecord, findings: list[Finding]
+) -> None:
+    path = entry.metrics_path
+    try:
+        metrics = workspace.load_metrics(entry)
+    except ExplorerError as error:
+        findings.append(Finding(Severity.ERROR, path, str(error)))
+        return
+    if metrics is None and not os.path.lexists(path):
+        problem = "The module has not been measured."
+        findings.append(Finding(Severity.NOTE, path, problem, _MEASURE))
+    elif metrics is None:
+        problem = "These are measures on another network, and are not shown."
+        findings.append(Finding(Severity.WARNING, path, problem, _MEASURE))
+    elif _are_of_another(metrics, record, workspace):
+        problem = "These are not the measures of the module beside them, which was trained since."
+        findings.append(Finding(Severity.ERROR, path, problem, _MEASURE))
+
+
+def _are_of_another(
+    metrics: Mapping[str, Any], record: ModuleRecord, workspace: "Workspace"
+) -> bool:
+    """Tell whether numbers of photos or x-features are not those of a module."""
+    own = {photo.image_id for photo in workspace.dataset.photos_of(record.category)}
+    counted: list[tuple[Any, Any]] = [
+        (metrics[side][what]["count"], _count_among(record.split[side], among))
+        for side in ("train", "test")
+        for what, among in (("faithfulness", None), ("positives", own))
+    ]
+    counted.append((len(metrics["live"]), record.settings.get("x_features")))
+    return any(found != expected for found, expected in counted)
+
+
+def _count_among(ids: Sequence[int], among: set[int] | None) -> int:
+    return len(ids) if among is None else len(among.intersection(ids))
+
+
+def _examine_notes(entry: ModuleEntry, findings: list[Finding]) -> None:
+    path = entry.path.with_name(NOTES_FILE)
+    try:
+        notes = load_notes(entry)
+    except NotesError as error:
+        findings.append(Finding(Severity.ERROR, path, str(error)))
+        return
+    if notes.earlier and not notes.current:
+        problem = "Its notes are of an earlier module, and are shown as such."
+        findings.append(Finding(Severity.NOTE, path, problem))

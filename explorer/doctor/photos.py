@@ -1,0 +1,77 @@
+"""Checks of the data set: its tables, its photos, and what is held out."""
+
+import os
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from explorer.config import ExplorerError, Progress
+from explorer.data.cub import PHOTO_FORMATS, Photo, check_geometry, load_photo
+from explorer.data.cub_tables import CURE, DatasetError
+from explorer.data.painted.truth import load_truth
+from explorer.data.transforms import DECODING_ERRORS
+from explorer.doctor.findings import Finding, Severity
+from explorer.layout import SETTINGS_FILE
+from explorer.reading import explain_os_error, open_regular
+
+if TYPE_CHECKING:
+    from explorer.workspace import Workspace
+
+_READING, _DECODING = "Looking at photos", "Decoding photos"
+
+
+def examine_data_set(workspace: "Workspace", findings: list[Finding]) -> bool:
+    """Check the tables, without photos; return whether something keeps all else from use."""
+    place = workspace.path / SETTINGS_FILE
+    try:
+        dataset = workspace.dataset
+        _ = workspace.held_out
+    except ExplorerError as error:
+        findings.append(Finding(Severity.ERROR, place, str(error)))
+        return True
+    findings += [
+        Finding(Severity.NOTE, dataset.root, text)
+        for text in dataset.warnings
+        if "missing" not in text  # each is told by itself
+    ]
+    try:
+        load_truth(dataset.root)
+    except ExplorerError as error:
+        findings.append(Finding(Severity.ERROR, dataset.root, str(error)))
+    return False
+
+
+def examine_photos(
+    workspace: "Workspace", findings: list[Finding], *, decode: bool
+) -> Generator[Progress, None, None]:
+    """Check that every photo is there, is a picture, and has its bird's box inside."""
+    photos, stage = workspace.dataset.photos, _DECODING if decode else _READING
+    for done, photo in enumerate(photos, start=1):
+        problem = _find_fault(photo, decode=decode)
+        if problem:
+            findings.append(Finding(Severity.ERROR, photo.path, problem))
+        if done % 100 == 0 or done == len(photos):
+            yield Progress(stage, done, len(photos))
+
+
+def _find_fault(photo: Photo, *, decode: bool) -> str:
+    try:
+        with open_regular(photo.path) as file:
+            if not os.fstat(file.fileno()).st_size:
+                return f"The photo with id {photo.image_id} is empty. {CURE}"
+            with Image.open(file, formats=PHOTO_FORMATS) as image:
+                size = (image.height, image.width)
+        check_geometry(photo, size)
+        if decode:
+            load_photo(photo)
+    except FileNotFoundError:
+        return (
+            f"The photo with id {photo.image_id} is missing. Put it back: all others can be used."
+        )
+    except DatasetError as error:
+        return str(error)
+    except DECODING_ERRORS as error:
+        reason = explain_os_error(error) if isinstance(error, OSError) else error
+        return f"The photo with id {photo.image_id} cannot be read ({reason}). {CURE}"
+    return ""

@@ -1,0 +1,96 @@
+"""Checks of what was measured of the network and of methods, and of trainings in the background."""
+
+import math
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from explorer.analysis.table import Row
+from explorer.config import ExplorerError
+from explorer.doctor.findings import Finding, Severity
+from explorer.evaluation.results import load_results
+from explorer.evaluation.sanity import load_sanity
+from explorer.layout import (
+    METRICS_FILE,
+    RESULTS_FOLDER,
+    RESULTS_NAME,
+    SANITY_NAME,
+    get_module_entry,
+    name_run,
+)
+from explorer.methods import METHODS
+from explorer.training.job_types import JobState
+from explorer.training.jobs import list_jobs
+
+if TYPE_CHECKING:
+    from explorer.workspace import Workspace
+
+_MEASURE = "Measure it with `evaluate`."
+_COMPARE = "Run the comparison again with `evaluate --methods`."
+_TOLERANCE = 1e-3  # results are stored to six digits
+
+
+def examine_accuracy(workspace: "Workspace", findings: list[Finding]) -> None:
+    """Check the measures of the network."""
+    path = workspace.path / METRICS_FILE
+    try:
+        measured = workspace.load_classifier_metrics()
+    except ExplorerError as error:
+        findings.append(Finding(Severity.ERROR, path, str(error)))
+        return
+    if measured is None and os.path.lexists(path):
+        problem = "These are the measures of another network, and are not shown."
+        findings.append(Finding(Severity.WARNING, path, problem, _MEASURE))
+
+
+def examine_results(workspace: "Workspace", findings: list[Finding]) -> None:
+    """Check comparisons: readable, of this data set, and of the modules that are here."""
+    for name, load in ((RESULTS_NAME, load_results), (SANITY_NAME, load_sanity)):
+        path = workspace.path / RESULTS_FOLDER / f"{name}.csv"
+        try:
+            results = load(workspace.path)
+        except ExplorerError as error:
+            findings.append(Finding(Severity.ERROR, path, str(error)))
+            continue
+        if results is None:
+            continue
+        strangers = {row.category for row in results.rows} - set(workspace.dataset.categories)
+        if strangers:
+            problem = f"It speaks of {min(strangers)!r}, which the data set does not have."
+            findings.append(Finding(Severity.WARNING, path, problem, _COMPARE))
+        elif name == RESULTS_NAME and _are_of_others(workspace, results.rows):
+            problem = "It speaks of modules or a network that have been replaced since."
+            findings.append(Finding(Severity.WARNING, path, problem, _COMPARE))
+
+
+def _are_of_others(workspace: "Workspace", rows: tuple[Row, ...]) -> bool:
+    """Tell whether results differ from the measures beside the modules that they were taken of."""
+    for row in rows:
+        method = METHODS.get(row.method)
+        if row.measure != "f_reg_test" or method is None or method.settings is None:
+            continue
+        run = name_run(method.settings, replace(method.training, seed=row.seed))
+        entry = get_module_entry(workspace.path, row.category, run)
+        try:
+            metrics = workspace.load_metrics(entry)
+        except ExplorerError:  # told beside the module
+            continue
+        if metrics is not None:
+            found = metrics["test"]["faithfulness"]["f_reg"]
+            if not math.isclose(found, row.value, rel_tol=_TOLERANCE, abs_tol=1e-6):
+                return True
+    return False
+
+
+def examine_jobs(workspace: "Workspace", findings: list[Finding]) -> None:
+    """Tell of trainings of this workspace whose processes ended without a word."""
+    findings += [
+        Finding(
+            Severity.NOTE,
+            job.folder,
+            "A training in the background ended without a word.",
+            "The Training page shows it, and starts it again.",
+        )
+        for job in list_jobs(workspace.path)
+        if job.state is JobState.DIED
+    ]

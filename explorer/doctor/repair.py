@@ -1,0 +1,65 @@
+"""Taking away what is of no use: stale caches, temporary files, dead locks. Nothing else."""
+
+import shutil
+from collections.abc import Generator, Iterable
+from pathlib import Path
+
+from explorer.config import Progress
+from explorer.doctor.findings import Finding
+from explorer.doctor.leftovers import is_temporary
+from explorer.layout import FEATURES_FOLDER, MAPS_FOLDER, MODULES_FOLDER
+from explorer.reading import explain_os_error, is_inside
+
+_STAGE = "Repairing"
+
+
+def repair(
+    workspace: Path, findings: Iterable[Finding]
+) -> Generator[Progress, None, tuple[str, ...]]:
+    """Take away what findings call repairable, and say what was done, a sentence for each.
+
+    Modules, notes, measures, results, settings, networks and photos are never touched, whatever a
+    finding says.
+
+    Parameters
+    ----------
+    workspace : Path
+        The workspace's folder.
+    findings : iterable of Finding
+        From `explorer.doctor.examine.examine`, of the same workspace.
+
+    Yields
+    ------
+    Progress
+        One for each finding that is repaired.
+    """
+    wanted = [finding.path for finding in findings if finding.is_repairable]
+    done = []
+    for number, path in enumerate(wanted, start=1):
+        done.append(_take_away(workspace, path))
+        yield Progress(_STAGE, number, len(wanted))
+    return tuple(done)
+
+
+def _take_away(workspace: Path, path: Path) -> str:
+    if not is_dispensable(workspace, path):
+        return f"Left alone: {path}."
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    except OSError as error:
+        return f"Not removed: {path} ({explain_os_error(error)})."
+    return f"Removed: {path}."
+
+
+def is_dispensable(workspace: Path, path: Path) -> bool:
+    """Tell by its name whether a place holds a cache, a temporary file or a dead lock."""
+    if not is_inside(path.parent, workspace) or ".." in path.parts:
+        return False
+    is_features = path.parent == workspace.resolve() / FEATURES_FOLDER
+    is_of_module = path.is_relative_to(workspace.resolve() / MODULES_FOLDER)
+    is_maps = path.parent.name == MAPS_FOLDER and path.name.endswith((".npy", ".npy.tmp"))
+    is_lock = path.is_symlink() and path.name == ".lock"
+    return is_features or (is_of_module and is_maps) or is_lock or is_temporary(path)

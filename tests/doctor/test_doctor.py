@@ -1,0 +1,626 @@
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from filelock import FileLock
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from explorer import __main__ as command_line
+from explorer.config import DEMO_WORKSPACE, STATE_VARIABLE
+from explorer.doctor.examine import examine
+from explorer.doctor.findings import Finding, Severity, count_findings, list_troubles
+from explorer.doctor.repair import is_dispensable, repair
+from explorer.evaluation.results import write_results
+from explorer.layout import WorkspaceSettings, load_settings, save_settings
+from explorer.map_drawing import draw_maps
+from explorer.notes import Note, load_notes, save_note
+from explorer.training.job_types import JobRequest, JobStatus
+from explorer.training.jobs import get_jobs_folder, save_request, save_status
+from explorer.workspace import Workspace
+
+Run = Callable[..., Any]
+Damage = Callable[[Path], Path]
+OLD = (1, 1)  # nanoseconds since 1970
+
+
+@pytest.fixture(scope="session")
+def full_workspace(tiny_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a workspace with features, maps, notes, accuracy and results. Read only."""
+    folder = Path(shutil.copytree(tiny_workspace, tmp_path_factory.mktemp("doctor") / "full"))
+    workspace = Workspace(folder)
+    for _ in workspace.measure_classifier():
+        pass
+    (entry,) = workspace.list_modules()
+    for _ in draw_maps(workspace, [entry]):
+        pass
+    note = Note("crown", "What it looks at.")
+    save_note(entry, 0, note, base=Note(), module_sha256=load_notes(entry).module_sha256)
+    record = {"method": "z", "category": entry.category, "seed": 0, "measures": {"locality": 1.5}}
+    write_results(folder, [record])
+    return folder
+
+
+@pytest.fixture
+def folder(full_workspace: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(full_workspace, tmp_path / "workspace"))
+
+
+def look(folder: Path, **options: bool) -> tuple[Finding, ...]:
+    steps = examine(folder, **options)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            found: tuple[Finding, ...] = stop.value
+            return found
+
+
+def mend(folder: Path) -> tuple[str, ...]:
+    steps = repair(folder, look(folder))
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            said: tuple[str, ...] = stop.value
+            return said
+
+
+def hash_tree(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): (
+            str(path.readlink())
+            if path.is_symlink()
+            else hashlib.sha256(path.read_bytes()).hexdigest()
+        )
+        for path in sorted(folder.rglob("*"))
+        if path.is_symlink() or path.is_file()
+    }
+
+
+def find_module(folder: Path) -> Path:
+    return next(folder.glob("modules/*/*/module.safetensors"))
+
+
+def change_json(file: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    content = json.loads(file.read_text())
+    change(content)
+    file.write_text(json.dumps(content))
+    return file
+
+
+def change_record(folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """Change what a module's file says of itself."""
+    path = find_module(folder)
+    with safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()["srae_explorer"])
+    change(header)
+    save_file(load_file(path), path, {"srae_explorer": json.dumps(header)})
+    return path
+
+
+def write(path: Path, data: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+def get_photo(folder: Path, place: int = 0) -> Path:
+    return Workspace(folder).dataset.photos[place].path
+
+
+# One for each kind of finding: what is done, and what is said of which file.
+
+
+def remove_classifier(folder: Path) -> Path:
+    (folder / "classifier.safetensors").unlink()
+    return folder / "classifier.safetensors"
+
+
+def forget_hash(folder: Path) -> Path:
+    save_settings(folder, replace(load_settings(folder), classifier_sha256="0" * 64))
+    return folder / "classifier.safetensors"
+
+
+def put_nan(folder: Path) -> Path:
+    path = folder / "classifier.safetensors"
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    tensors = load_file(path)
+    tensors["classifier.6.bias"][0] = float("nan")
+    save_file(tensors, path, metadata)
+    return path
+
+
+def put_nan_in_module(folder: Path) -> Path:
+    path = find_module(folder)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    tensors = load_file(path)
+    tensors["v.weight"][0, 0] = float("inf")
+    save_file(tensors, path, metadata)
+    return path
+
+
+def remove_photo(folder: Path) -> Path:
+    path = get_photo(folder)
+    path.unlink()
+    return path
+
+
+def empty_photo(folder: Path) -> Path:
+    return write(get_photo(folder), b"")
+
+
+def garble_photo(folder: Path) -> Path:
+    return write(get_photo(folder), b"no picture at all")
+
+
+def shrink_photo(folder: Path) -> Path:
+    path = get_photo(folder)
+    Image.new("RGB", (8, 8)).save(path, format="JPEG")
+    return path
+
+
+def spoil_traits(folder: Path) -> Path:
+    write(folder / "birds/traits.json", b"{}")
+    return folder / "birds"
+
+
+def rename_category_folder(folder: Path) -> Path:
+    source = find_module(folder).parents[1]
+    source.rename(source.with_name("999.Nobody"))
+    return source.with_name("999.Nobody")
+
+
+def swap_category_folder(folder: Path) -> Path:
+    source = find_module(folder).parents[1]
+    other = Workspace(folder).dataset.categories[4]
+    source.rename(source.with_name(other))
+    return find_module(folder)
+
+
+def lose_module(folder: Path) -> Path:
+    find_module(folder).unlink()
+    return next(folder.glob("modules/*/*"))
+
+
+def change_network_hash(folder: Path) -> Path:
+    return change_record(folder, lambda header: header.update(backbone_sha256="1" * 64))
+
+
+def name_strangers(folder: Path) -> Path:
+    return change_record(folder, lambda header: header["split"]["train"].append(987654))
+
+
+def swap_sides(folder: Path) -> Path:
+    def swap(header: dict[str, Any]) -> None:
+        split = header["split"]
+        split["train"], split["test"] = split["test"], split["train"]
+
+    return change_record(folder, swap)
+
+
+def drop_positives(folder: Path) -> Path:
+    own = {p.image_id for p in Workspace(folder).dataset.photos if p.category_index == 0}
+
+    def drop(header: dict[str, Any]) -> None:
+        header["split"]["train"] = [i for i in header["split"]["train"] if i not in own]
+
+    return change_record(folder, drop)
+
+
+def doubled_photo(folder: Path) -> Path:
+    return change_record(folder, lambda h: h["split"]["test"].append(h["split"]["train"][0]))
+
+
+def spoil_metrics(folder: Path) -> Path:
+    file = find_module(folder).with_name("metrics.json")
+    return change_json(file, lambda metrics: metrics["test"].update(faithfulness=[]))
+
+
+def take_other_metrics(folder: Path) -> Path:
+    file = find_module(folder).with_name("metrics.json")
+    return change_json(file, lambda metrics: metrics["test"]["faithfulness"].update(count=3))
+
+
+def age_metrics(folder: Path) -> Path:
+    file = find_module(folder).with_name("metrics.json")
+    return change_json(file, lambda metrics: metrics.update(classifier_sha256="1" * 64))
+
+
+def spoil_notes(folder: Path) -> Path:
+    return write(find_module(folder).with_name("notes.json"), b"{")
+
+
+def spoil_accuracy(folder: Path) -> Path:
+    return change_json(folder / "metrics.json", lambda m: m.update(category_accuracies=[1.0]))
+
+
+def age_accuracy(folder: Path) -> Path:
+    return change_json(folder / "metrics.json", lambda m: m.update(classifier_sha256="1" * 64))
+
+
+def spoil_results(folder: Path) -> Path:
+    return write(folder / "results/results.csv", b"method,category\nsrae,x\n")
+
+
+def rename_in_results(folder: Path) -> Path:
+    path = folder / "results/results.csv"
+    return write(path, path.read_bytes().replace(b"001.Ember", b"001.Other"))
+
+
+def contradict_results(folder: Path) -> Path:
+    entry = next(iter(Workspace(folder).list_modules()))
+    default = entry.path.parent.with_name("srae-k5-s0")
+    if default != entry.path.parent:
+        shutil.copytree(entry.path.parent, default)
+    measures = {"f_reg_test": 123.0}
+    record = {"method": "srae", "category": entry.category, "seed": 0, "measures": measures}
+    return write_results(folder, [record])[0]
+
+
+def spoil_features(folder: Path) -> Path:
+    path = next(folder.glob("features/*/z.npy"))
+    write(path, path.read_bytes()[:-8])
+    return path.parent
+
+
+def put_nan_in_features(folder: Path) -> Path:
+    path = next(folder.glob("features/*/logits.npy"))
+    np.lib.format.open_memmap(path, "r+")[0, 0] = np.nan
+    return path.parent
+
+
+def change_a_feature(folder: Path) -> Path:
+    path = next(folder.glob("features/*/z.npy"))
+    np.lib.format.open_memmap(path, "r+")[0, 0] += 1
+    return path.parent
+
+
+def add_stale_features(folder: Path) -> Path:
+    cache = next(folder.glob("features/*/z.npy")).parent
+    return Path(shutil.copytree(cache, cache.with_name("0" * 32)))
+
+
+def add_dead_features(folder: Path) -> Path:
+    cache = next(folder.glob("features/*/z.npy")).parent
+    return Path(shutil.copytree(cache, cache.with_name(f".{'0' * 32}.tmp")))
+
+
+def age_maps(folder: Path) -> Path:
+    change_record(folder, lambda header: header["training"].update(seed=1))
+    return find_module(folder).with_name("maps") / "relu1.npy"
+
+
+def spoil_maps(folder: Path) -> Path:
+    path = find_module(folder).with_name("maps") / "relu1.npy"
+    data = bytearray(path.read_bytes())
+    data[-5_000] ^= 1
+    return write(path, bytes(data))
+
+
+def add_dead_maps(folder: Path) -> Path:
+    return write(find_module(folder).with_name("maps") / "pool2.npy.tmp", b"begun")
+
+
+def leave_temporary(folder: Path) -> Path:
+    path = write(folder / "modules/.module.safetensors.ab12_x9z.tmp", b"half")
+    os.utime(path, ns=OLD)
+    return path
+
+
+def link_lock(folder: Path) -> Path:
+    path = folder / "features/.lock"
+    path.unlink(missing_ok=True)
+    path.symlink_to(folder / "workspace.json")
+    return path
+
+
+def link_out(folder: Path) -> Path:
+    path = folder / "results/elsewhere"
+    path.symlink_to("/etc")
+    return path
+
+
+def link_nowhere(folder: Path) -> Path:
+    path = folder / "results/nowhere"
+    path.symlink_to(folder / "nothing")
+    return path
+
+
+def put_pipe(folder: Path) -> Path:
+    path = folder / "results/pipe"
+    os.mkfifo(path)
+    return path
+
+
+def put_folder_for_lock(folder: Path) -> Path:
+    path = find_module(folder).with_name("maps") / ".lock"
+    path.unlink(missing_ok=True)
+    path.mkdir()
+    return path
+
+
+def spoil_settings(folder: Path) -> Path:
+    return write(folder / "workspace.json", b"{}")
+
+
+def take_data_set_away(folder: Path) -> Path:
+    (folder / "birds").rename(folder / "other")
+    return folder / "workspace.json"
+
+
+ERRORS: list[tuple[Damage, str]] = [
+    (spoil_settings, "names no schema_version"),
+    (take_data_set_away, "there is no such folder"),
+    (remove_classifier, "is gone"),
+    (forget_hash, "is not the classifier that workspace.json names"),
+    (put_nan, "NaN or infinite"),
+    (remove_photo, "is missing"),
+    (empty_photo, "is empty"),
+    (garble_photo, "cannot be read"),
+    (shrink_photo, "lies outside"),
+    (spoil_traits, "traits.json is damaged"),
+    (swap_category_folder, "lies in the folder of"),
+    (change_network_hash, "another network"),
+    (put_nan_in_module, "NaN or infinite"),
+    (name_strangers, "that the data set does not have, such as 987654"),
+    (swap_sides, "The network was trained on"),
+    (drop_positives, "no photo of its own category to train with"),
+    (doubled_photo, "on both sides"),
+    (spoil_metrics, "'faithfulness' is missing in 'test'"),
+    (take_other_metrics, "not the measures of the module beside them"),
+    (spoil_notes, "are damaged"),
+    (spoil_accuracy, "'category_accuracies' has not a number for each category"),
+    (spoil_results, "is damaged"),
+    (link_out, "is a link out of the workspace, to /etc"),
+    (link_nowhere, "leads nowhere"),
+    (put_pipe, "pipe"),
+    (put_folder_for_lock, "in the place of a lock"),
+]
+WARNINGS: list[tuple[Damage, str]] = [
+    (rename_category_folder, "no category of this name"),
+    (lose_module, "no module.safetensors in this folder; metrics.json and notes.json wait"),
+    (age_metrics, "measures on another network"),
+    (age_accuracy, "measures of another network"),
+    (rename_in_results, "which the data set does not have"),
+    (contradict_results, "have been replaced since"),
+]
+REPAIRABLE: list[tuple[Damage, str]] = [
+    (spoil_features, "cached features are damaged"),
+    (put_nan_in_features, "cached features are damaged"),
+    (change_a_feature, "cached features are damaged"),
+    (add_stale_features, "of another network or of other photos"),
+    (add_dead_features, "nothing will go on with it"),
+    (age_maps, "of an earlier module"),
+    (spoil_maps, "damaged"),
+    (add_dead_maps, "nothing will go on with it"),
+    (leave_temporary, "left this temporary file"),
+    (link_lock, "A link stands in the place of a lock"),
+]
+
+
+def name_case(case: object) -> str:
+    return getattr(case, "__name__", "")
+
+
+def test_a_healthy_workspace_gives_no_finding(full_workspace: Path) -> None:
+    before = hash_tree(full_workspace)
+    assert look(full_workspace) == ()
+    assert look(full_workspace, decode_photos=True) == ()
+    assert hash_tree(full_workspace) == before
+
+
+def test_the_demo_gives_no_finding() -> None:
+    assert look(DEMO_WORKSPACE) == ()
+
+
+@pytest.mark.parametrize(("damage", "words"), ERRORS, ids=name_case)
+def test_what_cannot_be_used_is_an_error_and_left_alone(
+    folder: Path, damage: Damage, words: str
+) -> None:
+    path = damage(folder)
+    (finding,) = [f for f in look(folder) if f.path == path and words in f.problem]
+    assert finding.severity is Severity.ERROR
+    assert not finding.is_repairable
+    assert finding.is_trouble
+    before = hash_tree(folder)
+    mend(folder)
+    # What was computed of a photo that has changed since is stale indeed.
+    assert {
+        name for name in before if "/maps/" not in name and not name.startswith("features/")
+    } <= set(hash_tree(folder))
+    assert all(before[name] == h for name, h in hash_tree(folder).items())
+    assert finding in look(folder)
+
+
+@pytest.mark.parametrize(("damage", "words"), WARNINGS, ids=name_case)
+def test_what_is_of_no_use_is_a_warning_and_left_alone(
+    folder: Path, damage: Damage, words: str
+) -> None:
+    path = damage(folder)
+    (finding,) = [f for f in look(folder) if f.path == path and words in f.problem]
+    assert finding.severity is Severity.WARNING
+    assert not finding.is_repairable
+    before = hash_tree(folder)
+    mend(folder)
+    assert hash_tree(folder) == before
+
+
+@pytest.mark.parametrize(("damage", "words"), REPAIRABLE, ids=name_case)
+def test_repair_takes_away_just_what_is_found(folder: Path, damage: Damage, words: str) -> None:
+    path = damage(folder)
+    (finding,) = list_troubles(look(folder))
+    assert finding.path == path
+    assert words in finding.problem
+    assert finding.is_repairable
+    before = hash_tree(folder)
+    assert mend(folder) == (f"Removed: {path}.",)
+    after = hash_tree(folder)
+    place = str(path.relative_to(folder))
+    gone = {name for name in before if name == place or name.startswith(f"{place}/")}
+    assert after == {name: h for name, h in before.items() if name not in gone}
+    assert gone
+    assert list_troubles(look(folder)) == ()
+    assert mend(folder) == (), "repairing twice is repairing once"
+    assert hash_tree(folder) == after
+
+
+def test_repair_never_touches_what_people_made(folder: Path) -> None:
+    names = ("workspace.json", "classifier.safetensors", "metrics.json", "results/results.csv")
+    beside = ("module.safetensors", "notes.json", "metrics.json")
+    module = find_module(folder)
+    kept = [folder / name for name in names] + [module.with_name(name) for name in beside]
+    kept += [module.parent, folder, folder / "modules", get_photo(folder), Path("/etc/passwd")]
+    kept.append(folder / "features" / ".." / "modules")
+    assert all(path.exists() for path in kept)
+    before = hash_tree(folder)
+    lies = [Finding(Severity.ERROR, path, "", is_repairable=True) for path in kept]
+    steps = repair(folder, lies)
+    said: list[str] = []
+    while not said:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            said = list(stop.value)
+    assert said == [f"Left alone: {path}." for path in kept]
+    assert hash_tree(folder) == before
+    assert not is_dispensable(folder, folder / "birds/maps/relu1.npy")
+
+
+def test_caches_behind_a_link_are_left_alone(folder: Path, tmp_path: Path) -> None:
+    (folder / "features").rename(tmp_path / "elsewhere")
+    (folder / "features").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / ("0" * 32)).mkdir()
+    assert "out of the workspace" in " ".join(f.problem for f in look(folder))
+    assert mend(folder) == ()
+    assert (tmp_path / "elsewhere" / ("0" * 32)).is_dir()
+
+
+def test_what_another_process_writes_just_now_is_left_alone(folder: Path) -> None:
+    path = add_dead_features(folder)
+    with FileLock(folder / "features/.lock"):
+        (finding,) = look(folder)
+        assert (finding.path, finding.severity) == (path, Severity.NOTE)
+        assert mend(folder) == ()
+    os.utime(leave_temporary(folder))
+    assert [f.path for f in look(folder) if f.is_trouble] == [path]
+
+
+def test_what_goes_on_by_itself_is_a_note(folder: Path) -> None:
+    cache = next(folder.glob("features/*/z.npy")).parent
+    cache.rename(cache.with_name(f".{cache.name}.tmp"))
+    maps = find_module(folder).with_name("maps") / "relu1.npy"
+    maps.rename(maps.with_name("relu1.npy.tmp"))
+    (folder / "finetuning.safetensors").write_bytes(b"")
+    metrics = find_module(folder).with_name("metrics.json")
+    metrics.unlink()
+    findings = look(folder)
+    assert {f.severity for f in findings} == {Severity.NOTE}
+    assert len(findings) == 4
+    assert mend(folder) == ()
+
+
+def test_notes_of_an_earlier_module_are_a_note(folder: Path) -> None:
+    age_maps(folder)
+    found = [f for f in look(folder) if f.path.name == "notes.json"]
+    assert [f.severity for f in found] == [Severity.NOTE]
+    assert "earlier module" in found[0].problem
+
+
+def test_a_workspace_without_network_is_healthy(tmp_path: Path, painted_root: Path) -> None:
+    Workspace.create(tmp_path / "new", WorkspaceSettings(dataset=str(painted_root)))
+    (finding,) = look(tmp_path / "new")
+    assert finding.severity is Severity.NOTE
+    assert "no classifier yet" in finding.problem
+
+
+def test_photos_cut_short_are_found_by_decoding_them(folder: Path) -> None:
+    path = get_photo(folder)
+    write(path, path.read_bytes()[:-300])
+    assert not [f for f in look(folder) if f.path == path]
+    (finding,) = [f for f in look(folder, decode_photos=True) if f.path == path]
+    assert "cannot be read" in finding.problem
+
+
+def test_features_are_kept_while_a_photo_is_missing(folder: Path) -> None:
+    remove_photo(folder)
+    caches = [f for f in look(folder) if f.path.parent.name == "features"]
+    assert [f.severity for f in caches] == [Severity.NOTE]
+    mend(folder)
+    assert next(folder.glob("features/*/z.npy")).is_file()
+
+
+def test_a_training_that_died_is_told(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(STATE_VARIABLE, str(tmp_path / "state"))
+    for name, place in (("one", folder), ("two", tmp_path)):
+        job = get_jobs_folder() / name
+        job.mkdir(parents=True)
+        save_request(job, JobRequest(str(place.resolve()), ("001.A",), "srae-k5-s0", {}, {}))
+        save_status(job, JobStatus(pid=999_999_999, updated=time.time()))
+    (finding,) = look(folder)
+    assert finding.path.name == "one"
+    assert not finding.is_trouble
+
+
+def test_findings_are_counted_in_words() -> None:
+    kinds = (Severity.ERROR, Severity.ERROR, Severity.WARNING)
+    assert count_findings(tuple(Finding(k, Path(), "") for k in kinds)) == "2 errors, 1 warning"
+    assert count_findings(()) == "nothing"
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: object) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["explorer", "doctor", *map(str, arguments)])
+        status = 0
+        try:
+            command_line.main()
+        except SystemExit as stop:
+            status = int(stop.code or 0)
+        return status, capsys.readouterr().out
+
+    return run
+
+
+def test_the_command_tells_and_repairs(folder: Path, call: Run) -> None:
+    assert call(folder)[0] == 0
+    stale = add_stale_features(folder)
+    status, out = call(folder)
+    assert status == 1
+    assert f"warning: {stale}: These features are of another network" in out
+    assert "1 warning found." in out
+    assert "--repair takes care of 1 of them." in out
+    status, out = call(folder, "--repair", "--photos")
+    assert status == 0
+    assert f"Removed: {stale}." in out
+    assert "The workspace is healthy." in out
+    spoil_notes(folder)
+    status, out = call(folder, "--repair")
+    assert status == 1
+    assert "1 error remain" in out
+
+
+def test_a_folder_that_is_no_workspace_is_one_finding(tmp_path: Path, call: Run) -> None:
+    status, out = call(tmp_path)
+    assert status == 1
+    assert "is not a workspace" in out
+
+
+def test_a_module_of_half_precision_is_no_finding(full_workspace: Path) -> None:
+    dtypes = {tensor.dtype for tensor in load_file(find_module(full_workspace)).values()}
+    assert dtypes == {torch.float16}

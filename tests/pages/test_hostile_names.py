@@ -1,0 +1,195 @@
+"""Names that a data set may bring along: nothing in them is taken for Markdown or HTML."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from streamlit.testing.v1 import AppTest
+
+from explorer.data.cub import format_category
+from explorer.data.painted import PaintedSettings, paint_dataset
+from explorer.evaluation.results import write_results
+from explorer.nn.settings import ModuleSettings
+from explorer.nn.vgg import build_network
+from explorer.training.settings import TrainingSettings
+from explorer.ui import components, exports
+from explorer.workspace import Workspace, WorkspaceSettings
+
+OpenApp = Callable[..., AppTest]
+
+FIRST = "001.<b>Bold_[link](javascript:alert(1))_`_$x$_:red[red]_www.a.org_!🦜"
+SECOND = "002.-_**strong**_<img src=x onerror=alert(2)>_|_|_e\u0301_\u200f_" + "long" * 20
+# What must not stand in Markdown unescaped, and what must not be HTML.
+TELLTALES = (
+    r"(?<!\\)\[link(?<!\\)\]",
+    r"(?<!\\)<b>",
+    r"(?<!\\)<img",
+    r"(?<!\\)\*\*strong",
+    r"(?<!\\):red\[red",
+    r"(?<!\\)\$x",
+)
+SHOWS_NO_NAME = ("results", "quiz", "your_photo")  # before anything is chosen there
+PAGES = ("overview", "category", "x_feature", "photo", "your_photo", "compare", "results", "quiz")
+# The fields of Streamlit's messages that its browser's side takes for Markdown.
+MARKDOWN_FIELDS = {"body", "label", "help", "text"}
+PLAIN_ELEMENTS = {"code", "json"}
+
+
+def rename(root: Path, old: str, new: str) -> None:
+    for table in ("classes.txt", "images.txt"):
+        path = root / table
+        path.write_text(path.read_text().replace(old, new))
+    (root / "images" / old).rename(root / "images" / new)
+    (root / "traits.json").unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="module")
+def hostile_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("hostile") / "workspace"
+    size = PaintedSettings(
+        photos_per_category=4, test_photos_per_category=1, size=64, supersampling=1
+    )
+    for _ in paint_dataset(folder / "birds", size):
+        pass
+    rename(folder / "birds", "001.Ember_capped_Finch", FIRST)
+    rename(folder / "birds", "002.Harebell_capped_Finch", SECOND)
+    torch.manual_seed(0)
+    weights = folder / "weights.safetensors"
+    save_file(build_network("vgg_small", 12, batch_norm=False).state_dict(), weights)
+    workspace = Workspace.create(folder, WorkspaceSettings(dataset="birds"), weights)
+    for category in (FIRST, SECOND):
+        training = TrainingSettings(epochs=2, pretrain_epochs=0)
+        for _ in workspace.train_module(category, ModuleSettings(widths=(16, 8)), training):
+            pass
+        (entry,) = (e for e in workspace.list_modules() if e.category == category)
+        for _ in workspace.evaluate_module(entry):
+            pass
+    for _ in workspace.measure_classifier():
+        pass
+    measured = {"locality": 1.5, "f_reg_test": 0.1}
+    write_results(
+        folder,
+        [
+            {"method": "z", "category": category, "seed": 0, "measures": measured}
+            for category in (FIRST, SECOND)
+        ],
+    )
+    run = next(folder.glob("modules/001*/*"))
+    run.rename(run.with_name("[link](javascript:alert(3)) <b> `"))
+    return folder
+
+
+def list_markdown(app: AppTest) -> Iterator[tuple[str, str]]:
+    """List all texts of a page that are drawn as Markdown, with the kind of their element."""
+    for element in _walk(app._tree):
+        proto = getattr(element, "proto", None)
+        if proto is None or element.type in PLAIN_ELEMENTS:
+            continue
+        for field, value in _list_fields(proto):
+            if field.name in MARKDOWN_FIELDS and isinstance(value, str):
+                yield element.type, value
+
+
+def _list_fields(proto: Any) -> Iterator[tuple[Any, Any]]:
+    try:
+        yield from proto.ListFields()
+    except AttributeError:
+        return
+
+
+def _walk(block: Any) -> Iterator[Any]:
+    yield block
+    for child in getattr(block, "children", {}).values():
+        yield from _walk(child)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_names_stay_plain_text(hostile_workspace: Path, open_app: OpenApp, page: str) -> None:
+    app = open_app(hostile_workspace, page)
+    assert not app.exception
+    assert [error.value for error in app.error] == []
+    texts = list(list_markdown(app))
+    assert len(texts) > 10
+    caught = [
+        (kind, text)
+        for kind, text in texts
+        for telltale in TELLTALES
+        if re.search(telltale, re.sub(r"`[^`\n]+`", "", text))
+    ]
+    assert caught == []
+    assert any("strong" in text or "Bold" in text for _, text in texts) or page in SHOWS_NO_NAME
+
+
+@pytest.mark.parametrize("page", ["category", "x_feature", "photo", "compare", "results"])
+def test_names_in_figures_are_no_html(
+    hostile_workspace: Path, open_app: OpenApp, page: str
+) -> None:
+    app = open_app(hostile_workspace, page)
+    specs = [e.proto.spec for e in _walk(app._tree) if getattr(e, "type", "") == "plotly_chart"]
+    assert specs
+    assert not [spec for spec in specs if re.search("<b>Bold|<img", spec)]
+
+
+def test_names_of_files_are_plain() -> None:
+    stem = exports.make_stem(format_category(FIRST), format_category(SECOND), "🦜", "x" * 500)
+    assert re.fullmatch("[a-z0-9_-]+", stem)
+    assert len(stem) < 200
+    assert exports.make_stem("🦜") == "srae"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`<b>``x [link](y)",
+        "one ` lone [link](y)",
+        "`` [link](y) `",
+        "www.evil.com and a@b.c and http://x.y",
+        "![link](http://tracker)",
+        "&lt;b&gt;",
+        "- no item",
+        "1. no item",
+        "===",
+    ],
+)
+def test_no_part_of_a_name_is_markdown(text: str) -> None:
+    escaped = components.escape_markdown(text)
+    assert re.sub(r"\\([^\w\s])", r"\1", escaped) == text
+    assert not re.search(r"(?<!\\)\[link|(?<!\\)<b|www\.|(?<!\\)@|(?<!\\):|(?<!\\)&", escaped)
+    assert not re.match(r"- |\d+\. |===", escaped)
+
+
+def find_damage(app: AppTest) -> Any:
+    return next(box for box in app.expander if "damaged" in box.label)
+
+
+def test_damaged_modules_are_listed_and_leave_the_others(
+    own_workspace: Path, open_app: OpenApp
+) -> None:
+    first, second = sorted(own_workspace.glob("modules/*/*/module.safetensors"))
+    second.write_bytes(b"no module at all")
+    app = open_app(own_workspace, "overview")
+    assert not app.error
+    expander = find_damage(app)
+    assert expander.label == "1 file is damaged; all others can be used."
+    assert "not a readable safetensors file" in expander.markdown[0].value
+    assert "python -m explorer doctor" in expander.code[0].value
+    assert any("module cannot be read" in text.value for text in (*app.caption, *app.markdown))
+    shutil.copyfile(first, second)  # of another category
+    app = open_app(own_workspace, "overview")
+    assert "lies in the folder of" in find_damage(app).markdown[0].value
+
+
+def test_damaged_accuracy_leaves_the_first_page(own_workspace: Path, open_app: OpenApp) -> None:
+    workspace = Workspace(own_workspace)
+    sha256 = workspace.settings.classifier_sha256
+    (own_workspace / "metrics.json").write_text(
+        f'{{"classifier_sha256": "{sha256}", "category_accuracies": [null, "x"]}}'
+    )
+    app = open_app(own_workspace, "overview")
+    assert not app.error
+    assert "category" in find_damage(app).markdown[0].value

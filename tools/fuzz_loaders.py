@@ -1,0 +1,509 @@
+"""Damage the files of a small workspace in thousands of ways, and see what loaders make of it.
+
+Each case changes one file of a workspace that is whole, and runs everything that reads this file.
+A loader may do its work, or refuse with an `ExplorerError` that names the file. Anything else is a
+failure: another exception, a crash, a wait that does not end, or more memory than allowed. Cases
+run in processes of their own, one after the other, so that all of this is seen.
+
+    python tools/fuzz_loaders.py                          # 1,000 cases, some minutes
+    python tools/fuzz_loaders.py --cases 5000 --seed 3
+    python tools/fuzz_loaders.py --only module --verbose  # what is done to modules, case by case
+
+A case is known by its number and the seed: `--first 731 --cases 1` repeats one. The exit status is
+1 where anything failed.
+"""
+
+import argparse
+import collections
+import contextlib
+import faulthandler
+import json
+import multiprocessing
+import os
+import random
+import resource
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+import zlib
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
+
+import mutations  # noqa: E402
+
+from explorer.config import ExplorerError  # noqa: E402
+
+_START_SECONDS = 300.0
+REFUSED, DONE, FAILED = "refused", "done", "failed"
+
+
+class Outcome(NamedTuple):
+    """What came of a case: one of `REFUSED`, `DONE`, `FAILED`, and words for it."""
+
+    kind: str
+    target: str
+    damage: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """A file, what reads it, and the ways of damaging it that its format calls for."""
+
+    name: str
+    path: str
+    load: Callable[[Path, Path], None]
+    ways: tuple[mutations.Mutation, ...] = ()
+
+
+def exhaust(steps: Generator[Any, None, Any]) -> Any:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return stop.value
+
+
+# Everything that reads a file, each on the workspace's folder and the file.
+
+
+def load_files(folder: Path, file: Path) -> None:
+    from explorer.workspace_files import WorkspaceFiles
+
+    opened = WorkspaceFiles(folder)
+    _ = (opened.dataset, opened.held_out, opened.is_painted)
+    opened.load_classifier_metrics()
+    for entry in opened.list_modules():
+        opened.load_record(entry)
+        opened.load_metrics(entry)
+
+
+def load_all(folder: Path, file: Path) -> None:
+    from explorer.workspace import Workspace
+
+    load_files(folder, file)
+    opened = Workspace(folder)
+    _ = opened.backbone
+    for entry in opened.list_modules():
+        opened.load_module(entry)
+
+
+def load_modules(folder: Path, file: Path) -> None:
+    from explorer.workspace_files import WorkspaceFiles
+
+    opened = _open(folder)
+    damaged = {entry for entry, _ in WorkspaceFiles(folder).list_damaged()}
+    good = [entry for entry in opened.list_modules() if entry.path != file]
+    if not good or damaged & set(good):
+        raise AssertionError("a damaged module hides good ones")
+    for entry in sorted(opened.list_modules(), key=lambda entry: entry.path == file):
+        opened.load_module(entry)
+
+
+_OPENED: dict[Path, Any] = {}
+
+
+def _open(folder: Path) -> Any:
+    """Open the workspace once: the network is the same in all cases that ask for it here."""
+    from explorer.workspace import Workspace
+
+    if folder not in _OPENED:
+        _OPENED[folder] = Workspace(folder)
+        _ = _OPENED[folder].backbone
+    return _OPENED[folder]
+
+
+def load_features(folder: Path, file: Path) -> None:
+    import numpy as np
+
+    found = exhaust(_open(folder).compute_features())
+    _ = np.isfinite(found.z).all(), np.isfinite(found.logits).all()
+
+
+def load_half_features(folder: Path, file: Path) -> None:
+    for done in folder.glob("features/[!.]*/done.json"):
+        done.unlink()
+    load_features(folder, file)
+
+
+def load_maps(folder: Path, file: Path) -> None:
+    import numpy as np
+
+    opened = _open(folder)
+    for entry in opened.list_modules():
+        for photo in opened.dataset.photos_of(entry.category):
+            maps = opened.load_maps(entry, photo, "relu1")
+            if maps is not None:
+                explanation = maps.unpack_explanation()
+                _ = maps.unpack_score()
+                if not np.isfinite(explanation.maps).all():
+                    raise AssertionError("maps that are not finite are taken for good")
+
+
+def load_notes(folder: Path, file: Path) -> None:
+    from explorer.notes import load_names, load_notes
+
+    entry = next(e for e in _open(folder).list_modules() if e.path.parent == file.parent)
+    load_names(entry)
+    load_notes(entry)
+
+
+def load_results(folder: Path, file: Path) -> None:
+    from explorer.evaluation.results import load_results
+    from explorer.evaluation.sanity import load_sanity
+
+    for results in (load_results(folder), load_sanity(folder)):
+        if results is not None:
+            _ = results.markdown
+
+
+def load_trace(folder: Path, file: Path) -> None:
+    from explorer.evaluation.repeatability import load_trace, measure_repeatability
+
+    measure_repeatability([load_trace(file), load_trace(file)])
+
+
+def load_data_set(folder: Path, file: Path) -> None:
+    from explorer.data.cub import load_cub
+    from explorer.data.painted.truth import load_truth
+    from explorer.data.splits import draw_module_split, get_held_out
+
+    dataset = load_cub(folder / "birds")
+    held_out = get_held_out(dataset, "official")
+    for category in dataset.categories:
+        with contextlib.suppress(ExplorerError):  # some may have lost all photos of one side
+            draw_module_split(dataset, category, held_out, 0)
+    load_truth(folder / "birds")
+
+
+def load_photo(folder: Path, file: Path) -> None:
+    from explorer.parts import load_parts
+
+    photo = next(photo for photo in _open(folder).dataset.photos if photo.path == file)
+    load_parts(photo)
+
+
+def load_jobs(folder: Path, file: Path) -> None:
+    from explorer.training.job_history import list_columns, load_history
+    from explorer.training.jobs import list_damaged, list_jobs, read_log
+
+    os.environ["SRAE_STATE"] = str(folder / "state")
+    for job in list_jobs():
+        _ = (job.share_done, read_log(job))
+        for category in job.request.categories:
+            list_columns(load_history(job.folder, category))
+    list_damaged()
+
+
+def load_snapshot(folder: Path, file: Path) -> None:
+    from explorer.training.snapshots import load_snapshot
+
+    load_snapshot(file, {}).build_start("vgg_small")
+
+
+def load_weights(folder: Path, file: Path) -> None:
+    from explorer.nn.foreign import load_foreign_weights
+    from explorer.nn.vgg import build_network_from_weights
+
+    try:
+        build_network_from_weights("vgg_small", load_foreign_weights(file))
+    except ExplorerError as error:  # whoever named the file knows its name
+        raise ExplorerError(f"{file}: {error}") from error
+
+
+_MODULE = "modules/001.Ember_capped_Finch/*"
+_SAFETENSORS = (mutations.change_safetensors,) * 8 + (mutations.put_bad_weights,) * 2
+_JSON = (mutations.change_json,) * 12
+_TEXT = (mutations.change_word,) * 12
+_ARRAY = (mutations.change_array,) * 8
+TARGETS = (
+    Target("settings", "workspace.json", load_all, _JSON),
+    Target("classifier", "classifier.safetensors", load_all, _SAFETENSORS),
+    Target("module", f"{_MODULE}/module.safetensors", load_modules, _SAFETENSORS),
+    Target("module", f"{_MODULE}/module.safetensors", load_modules, _SAFETENSORS),
+    Target("measures", f"{_MODULE}/metrics.json", load_files, _JSON),
+    Target("accuracy", "metrics.json", load_files, _JSON),
+    Target("notes", f"{_MODULE}/notes.json", load_notes, _JSON),
+    Target("maps", f"{_MODULE}/maps/relu1.npy", load_maps, _ARRAY),
+    Target("z", "features/[!.]*/z.npy", load_features, _ARRAY),
+    Target("logits", "features/[!.]*/logits.npy", load_features, _ARRAY),
+    Target("half features", "features/.*.tmp/note.json", load_half_features, _JSON),
+    Target("results", "results/results.csv", load_results, _TEXT),
+    Target("sanity", "results/sanity.csv", load_results, _TEXT),
+    Target("trace", "results/srae/trace-s0.npz", load_trace),
+    *(
+        Target(f"birds/{name}", f"birds/{name}", load_data_set, _TEXT)
+        for name in (
+            "images.txt",
+            "classes.txt",
+            "image_class_labels.txt",
+            "bounding_boxes.txt",
+            "train_test_split.txt",
+            "parts/parts.txt",
+            "parts/part_locs.txt",
+        )
+    ),
+    Target("traits", "birds/traits.json", load_data_set, _JSON),
+    Target("photo", "birds/images/*/*.jpg", load_photo),
+    Target("job", "state/jobs/one/job.json", load_jobs, _JSON),
+    Target("status", "state/jobs/one/status.json", load_jobs, _JSON),
+    Target("history", "state/jobs/one/history.jsonl", load_jobs, _JSON),
+    Target("snapshot", "finetuning.safetensors", load_snapshot, _SAFETENSORS),
+    Target("weights", "weights.safetensors", load_weights, _SAFETENSORS),
+    Target("pth", "weights.pth", load_weights),
+)
+
+
+def build_workspace(folder: Path) -> Path:
+    """Make a small workspace that holds every kind of file."""
+    import torch
+    from safetensors.torch import save_file
+
+    from explorer.data.painted import PaintedSettings, paint_dataset
+    from explorer.map_drawing import draw_maps
+    from explorer.nn.settings import ModuleSettings
+    from explorer.nn.vgg import build_network
+    from explorer.training.settings import TrainingSettings
+    from explorer.workspace import Workspace, WorkspaceSettings
+
+    size = PaintedSettings(
+        photos_per_category=3, test_photos_per_category=1, size=64, supersampling=1
+    )
+    exhaust(paint_dataset(folder / "birds", size))
+    torch.manual_seed(0)
+    state = build_network("vgg_small", 12, batch_norm=False).state_dict()
+    save_file(state, folder / "weights.safetensors")
+    torch.save(state, folder / "weights.pth")
+    own = WorkspaceSettings(dataset="birds", half=True)
+    workspace = Workspace.create(folder, own, folder / "weights.safetensors")
+    exhaust(workspace.measure_classifier())
+    training = TrainingSettings(epochs=1, pretrain_epochs=0)
+    for category in workspace.dataset.categories[:2]:
+        entry = exhaust(workspace.train_module(category, ModuleSettings(widths=(16, 8)), training))
+        exhaust(workspace.evaluate_module(entry))
+    entry = workspace.list_modules()[0]
+    exhaust(draw_maps(workspace, [entry]))
+    _add_records(folder, entry)
+    _save_snapshot(folder / "finetuning.safetensors", state)
+    return folder
+
+
+def _add_records(folder: Path, entry: Any) -> None:
+    """Write what a comparison, a training and people leave behind."""
+    import numpy as np
+
+    from explorer.analysis.table import Row
+    from explorer.config import Progress
+    from explorer.evaluation.repeatability import Trace, save_trace
+    from explorer.evaluation.results import Results, write_files
+    from explorer.notes import Note, load_notes, save_note
+    from explorer.training.job_history import format_record
+    from explorer.training.job_types import JobRequest, JobState, JobStatus
+    from explorer.training.jobs import save_request, save_status
+
+    notes = load_notes(entry)
+    note = Note("red crown", "What the crown looks like.")
+    save_note(entry, 0, note, base=Note(), module_sha256=notes.module_sha256)
+    rows = [Row("srae", entry.category, 0, "f_reg_test", 0.1)]
+    write_files(folder, Results.from_rows(rows), "results")
+    rows = [Row("srae@trained", entry.category, 0, "f_reg_test", 0.1)]
+    write_files(folder, Results.from_rows(rows, titles={"srae@trained": "SRAE"}), "sanity")
+    trace = Trace(
+        np.ones((4, 5), np.float32), np.ones((2, 5, 4, 4), np.float32), np.ones(5, np.bool_)
+    )
+    save_trace(folder / "results/srae/trace-s0.npz", trace)
+    (cache,) = (folder / "features").glob("*/")
+    half = Path(shutil.copytree(cache, cache.with_name(f".{cache.name}.tmp")))
+    (half / "done.json").unlink()
+    checks = {n: zlib.crc32(np.load(half / f"{n}.npy")[:20].tobytes()) for n in ("z", "logits")}
+    (half / "note.json").write_text(json.dumps({"rows": 20, **checks}))
+    job = folder / "state/jobs/one"
+    job.mkdir(parents=True)
+    names = (entry.category, "002.Harebell_capped_Finch")
+    save_request(job, JobRequest(str(folder), names, entry.run, {"method": "srae"}, {"epochs": 1}))
+    save_status(job, JobStatus(JobState.FINISHED, "Done.", names[0], "Training", 1, 2, names, 1.5))
+    record = format_record(names[0], Progress("Training", 1, 2, {"loss": 0.5}))
+    (job / "history.jsonl").write_text(record * 3)
+
+
+def _save_snapshot(path: Path, state: dict[str, Any]) -> None:
+    from safetensors.torch import save_file
+
+    stored = {f"network.{name}": tensor for name, tensor in state.items()}
+    header = {"format": 1, "description": {}, "values": {"history": [], "best": {"epoch": 0}}}
+    save_file(stored, path, {"srae_explorer_finetuning": json.dumps(header)})
+
+
+def choose_target(rng: random.Random, only: str) -> Target:
+    return rng.choice([target for target in TARGETS if only in target.name])
+
+
+def run_case(source: Path, folder: Path, settings: argparse.Namespace, number: int) -> Outcome:
+    """Damage one file of `folder`, a copy of `source`; run what reads it, and put the file back."""
+    rng = random.Random(f"{settings.seed}-{number}")
+    target = choose_target(rng, settings.only)
+    whole = rng.choice(sorted(source.glob(target.path)))
+    file = folder / whole.relative_to(source)
+    if not file.parent.is_dir():  # a cache that was thrown away in an earlier case
+        shutil.copytree(whole.parent, file.parent)
+    kept = whole.read_bytes()
+    mutation = rng.choice((*target.ways, *mutations.BLIND, *mutations.PLACES))
+    damage = mutation(rng, file)
+    try:
+        target.load(folder, file)
+    except ExplorerError as error:
+        names = {
+            file.name,
+            *(p.name for p in file.parents if file.is_relative_to(folder / "birds")),
+        }
+        is_named = any(name in str(error) for name in names) or target.name.startswith("birds/")
+        kind = REFUSED if is_named else FAILED
+        return Outcome(kind, target.name, damage, f"{'' if is_named else 'unnamed: '}{error}")
+    except BaseException as error:
+        where = "".join(traceback.format_tb(error.__traceback__)[-2:])
+        words = f"{type(error).__name__}: {str(error)[:200]}\n{where}"
+        return Outcome(FAILED, target.name, damage, words)
+    finally:
+        _restore(file, kept)
+    return Outcome(DONE, target.name, damage, "")
+
+
+def _restore(file: Path, kept: bytes) -> None:
+    if file.is_dir() and not file.is_symlink():
+        shutil.rmtree(file)
+    elif os.path.lexists(file):
+        file.unlink()
+    file.parent.mkdir(parents=True, exist_ok=True)  # caches may have been thrown away
+    file.write_bytes(kept)
+
+
+def work(source: Path, place: Path, channel: Connection, settings: argparse.Namespace) -> None:
+    """Run cases as they are asked for; the process of a worker."""
+    faulthandler.enable()
+    warnings.simplefilter("error")  # a warning of a library on hostile input is no outcome
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    import torch
+
+    import explorer.evaluation.sanity  # noqa: F401
+    from explorer.workspace import Workspace  # noqa: F401
+
+    torch.set_num_threads(1)
+    folder = Path(shutil.copytree(source, place))
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    bound = used + settings.memory * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (bound, bound))
+    channel.send("ready")
+    while True:
+        number = channel.recv()
+        if number is None:
+            return
+        outcome = run_case(source, folder, settings, number)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        channel.send((outcome, peak))
+
+
+class Worker:
+    """A process that runs cases, and is replaced where one kills it or does not end."""
+
+    def __init__(self, source: Path, place: Path, settings: argparse.Namespace) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.channel, theirs = context.Pipe()
+        self.process = context.Process(
+            target=work, args=(source, place, theirs, settings), daemon=True
+        )
+        self.process.start()
+        theirs.close()
+        if not self.channel.poll(_START_SECONDS) or self.channel.recv() != "ready":
+            raise RuntimeError("a worker does not start")
+
+    def ask(self, number: int, patience: float) -> tuple[Outcome, int] | str:
+        """Run a case; where the process does not survive it, say how it ended."""
+        self.channel.send(number)
+        try:
+            if self.channel.poll(patience):
+                answer: tuple[Outcome, int] = self.channel.recv()
+                return answer
+        except EOFError:
+            self.process.join()
+            return f"the process ended with {self.process.exitcode}"
+        return f"no answer within {patience:.0f} s"
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.channel.close()
+
+
+def run_cases(source: Path, settings: argparse.Namespace) -> Iterator[tuple[int, Outcome, int]]:
+    """Yield number, outcome and peak of memory (KiB) of every case."""
+    worker: Worker | None = None
+    copies = 0
+    for number in range(settings.first, settings.first + settings.cases):
+        if worker is None:
+            copies += 1
+            worker = Worker(source, source.with_name(f"copy-{copies}"), settings)
+        answer = worker.ask(number, settings.patience)
+        if isinstance(answer, str):
+            worker.end()
+            worker = None
+            rng = random.Random(f"{settings.seed}-{number}")
+            target = choose_target(rng, settings.only)
+            yield number, Outcome(FAILED, target.name, "", answer), 0
+        else:
+            yield number, *answer
+    if worker is not None:
+        worker.end()
+
+
+def report(cases: Iterator[tuple[int, Outcome, int]], settings: argparse.Namespace) -> int:
+    """Print what came out; return the number of failures."""
+    counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
+    failures, peak, start = [], 0, time.monotonic()
+    for number, outcome, memory in cases:
+        counts[outcome.target][outcome.kind] += 1
+        peak = max(peak, memory)
+        if outcome.kind == FAILED:
+            failures.append(number)
+        if outcome.kind == FAILED or settings.verbose:
+            words = outcome.words if outcome.kind == FAILED else outcome.words[:300]
+            print(f"case {number}, {outcome.target}, {outcome.damage}: {outcome.kind} {words}")
+    total = sum(sum(found.values()) for found in counts.values())
+    print(f"{'file':32} {'cases':>6} {REFUSED:>8} {'loaded':>8} {FAILED:>7}")
+    for name, found in sorted(counts.items()):
+        cells = (sum(found.values()), found[REFUSED], found[DONE], found[FAILED])
+        print(f"{name:32} {cells[0]:6} {cells[1]:8} {cells[2]:8} {cells[3]:7}")
+    print(
+        f"{total:,} cases of seed {settings.seed} in {time.monotonic() - start:.0f} s; peak of "
+        f"memory {peak / 1024:.0f} MiB; {len(failures)} failed"
+        + (f": {', '.join(map(str, failures[:50]))}" if failures else ".")
+    )
+    return len(failures)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--cases", type=int, default=1000)
+    parser.add_argument("--first", type=int, default=0, help="number of the first case")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="only files whose name holds this")
+    parser.add_argument("--patience", type=float, default=20.0, help="seconds for a case")
+    parser.add_argument("--memory", type=int, default=2048, help="MiB beyond the libraries'")
+    parser.add_argument("--verbose", action="store_true", help="print every case")
+    settings = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "source"
+        source.mkdir()
+        build_workspace(source)
+        return min(1, report(run_cases(source, settings), settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
