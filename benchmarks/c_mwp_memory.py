@@ -22,7 +22,7 @@ from explorer.attribution.engine import PRECISIONS, Engine
 from explorer.nn.backbones import Backbone
 from explorer.nn.vgg import build_network, flatten_network, get_architecture
 
-PHOTOS = (1, 4, 16)
+PHOTOS = (1, 4, 16, 48)
 NEURONS = (5, 50)
 
 
