@@ -224,12 +224,12 @@ class Workspace(WorkspaceFiles):
         snapshot.unlink(missing_ok=True)
         return report
 
-    def compute_features(self) -> "Generator[Progress, None, Features]":
-        """Read Z and the logits of every photo, computing and caching them the first time."""
-        from explorer.training.features import load_or_compute_features  # noqa: PLC0415
+    def compute_features(self, *, store: bool = True) -> "Generator[Progress, None, Features]":
+        """Read Z and the logits of every photo; what is not on disk is computed, and stored."""
+        from explorer.training import features  # noqa: PLC0415
 
-        folder, photos = self.path / FEATURES_FOLDER, self.dataset.photos
-        return (yield from load_or_compute_features(folder, self.backbone, photos))
+        load = features.load_or_compute_features if store else features.load_or_hold_features
+        return (yield from load(self.path / FEATURES_FOLDER, self.backbone, self.dataset.photos))
 
     def measure_classifier(self) -> Generator[Progress, None, dict[str, Any]]:
         """Measure and store the classifier's accuracy; see `explorer.measures`."""

@@ -5,6 +5,7 @@ its size in pixels is read from the header before any pixel is decoded.
 """
 
 import io
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -12,13 +13,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 from pillow_heif import register_heif_opener
 
-from explorer.config import ExplorerError
+from explorer.config import ExplorerError, is_public
 from explorer.data.transforms import DECODING_ERRORS, convert_to_rgb
 
 UPLOAD_FORMATS: Final = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF")
 UPLOAD_ENDINGS: Final = ("jpg", "jpeg", "png", "webp", "tif", "tiff", "heic", "heif")
-MAX_MEGABYTES: Final = 25
-MAX_MEGAPIXELS: Final = 60
 SHORTEST_SIDE: Final = 32
 LONGEST_KEPT: Final = 2048
 
@@ -33,7 +32,32 @@ class UploadError(ExplorerError):
     """A visitor's file cannot be used; the message says what is wrong and what to do."""
 
 
-def read_upload(data: bytes) -> NDArray[np.uint8]:
+@dataclass(frozen=True)
+class UploadLimits:
+    """How large a visitor's file may be.
+
+    Attributes
+    ----------
+    megabytes : int
+        Of the file.
+    megapixels : int
+        Of the picture in it.
+    """
+
+    megabytes: int
+    megapixels: int
+
+
+OWN_LIMITS: Final = UploadLimits(megabytes=25, megapixels=60)
+PUBLIC_LIMITS: Final = UploadLimits(megabytes=10, megapixels=30)
+
+
+def get_limits() -> UploadLimits:
+    """Return the limits of this app: smaller ones where it is public."""
+    return PUBLIC_LIMITS if is_public() else OWN_LIMITS
+
+
+def read_upload(data: bytes, limits: UploadLimits = OWN_LIMITS) -> NDArray[np.uint8]:
     """Decode a visitor's file: JPEG, PNG, WebP, TIFF or HEIC.
 
     The rotation in EXIF is applied, colours are brought to sRGB where the file holds a profile,
@@ -44,6 +68,8 @@ def read_upload(data: bytes) -> NDArray[np.uint8]:
     ----------
     data : bytes
         The whole file.
+    limits : UploadLimits
+        Checked before anything is decoded.
 
     Returns
     -------
@@ -53,26 +79,26 @@ def read_upload(data: bytes) -> NDArray[np.uint8]:
     Raises
     ------
     UploadError
-        When the file is empty, above 25 MB, no picture of these formats, damaged, above 60
-        megapixels, less than 32 pixels wide or high, or so narrow that it would be when reduced.
+        When the file is empty, above a limit, no picture of these formats, damaged, less than 32
+        pixels wide or high, or so narrow that it would be when reduced.
     """
     if not data:
         raise UploadError("The file is empty. Choose another photo.")
-    if len(data) > MAX_MEGABYTES * 1024 * 1024:
+    if len(data) > limits.megabytes * 1024 * 1024:
         raise UploadError(
             f"The file has {len(data) / 1024 / 1024:.0f} MB, more than the limit of "
-            f"{MAX_MEGABYTES} MB. Save it smaller, for instance as JPEG."
+            f"{limits.megabytes} MB. Save it smaller, for instance as JPEG."
         )
     try:
         with Image.open(io.BytesIO(data), formats=UPLOAD_FORMATS) as image:
-            _check_size(*image.size)
+            _check_size(*image.size, limits)
             # JPEG alone can be decoded at a half, a quarter or an eighth, which saves memory.
             image.draft(None, (LONGEST_KEPT, LONGEST_KEPT))
             image.load()
             return _convert_or_say_why(image)
     # Pillow warns of or refuses sizes by itself; which of the two depends on the warning filters.
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _make_size_error("far too many pixels") from error
+        raise _make_size_error("far too many pixels", limits) from error
     except UnidentifiedImageError as error:
         raise UploadError(_explain_foreign_file(data)) from error
     # What decoders say of hostile data means nothing to whoever took the photo.
@@ -83,9 +109,9 @@ def read_upload(data: bytes) -> NDArray[np.uint8]:
         ) from error
 
 
-def _check_size(width: int, height: int) -> None:
-    if width * height > MAX_MEGAPIXELS * 1_000_000:
-        raise _make_size_error(f"{width} × {height} pixels")
+def _check_size(width: int, height: int, limits: UploadLimits) -> None:
+    if width * height > limits.megapixels * 1_000_000:
+        raise _make_size_error(f"{width} × {height} pixels", limits)
     if min(width, height) < SHORTEST_SIDE:
         raise UploadError(
             f"The photo has only {width} × {height} pixels: too few to see a bird. Choose one "
@@ -98,9 +124,9 @@ def _check_size(width: int, height: int) -> None:
         )
 
 
-def _make_size_error(found: str) -> UploadError:
+def _make_size_error(found: str, limits: UploadLimits) -> UploadError:
     return UploadError(
-        f"The photo has {found}, more than the limit of {MAX_MEGAPIXELS} megapixels. "
+        f"The photo has {found}, more than the limit of {limits.megapixels} megapixels. "
         "Make it smaller first."
     )
 

@@ -16,7 +16,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from explorer.config import ExplorerError
 from explorer.data.cub import format_category
 from explorer.data.samples import draw_meadow, draw_noise
-from explorer.data.upload import MAX_MEGABYTES, UPLOAD_ENDINGS, read_upload
+from explorer.data.upload import OWN_LIMITS, UPLOAD_ENDINGS, get_limits, read_upload
 from explorer.ui import cached, pictures, state
 from explorer.ui.components import escape_markdown
 from explorer.ui.gallery import name_photo
@@ -54,7 +54,7 @@ _DRAWINGS: Mapping[str, Callable[[], NDArray[np.uint8]]] = {MEADOW: draw_meadow,
 _MEGABYTE = 1024 * 1024
 
 # The server would put larger uploads into a nameless file on disk while they arrive.
-MultiPartParser.spool_max_size = (MAX_MEGABYTES + 1) * _MEGABYTE
+MultiPartParser.spool_max_size = (OWN_LIMITS.megabytes + 1) * _MEGABYTE
 
 
 def show_intake(workspace: "Workspace") -> OwnPhoto | None:
@@ -124,7 +124,7 @@ def show_own_buttons(photo: OwnPhoto) -> None:
 
 
 def _show_uploader() -> None:
-    limit = min(MAX_MEGABYTES, int(st.get_option("server.maxUploadSize")))
+    limit = min(get_limits().megabytes, int(st.get_option("server.maxUploadSize")))
     st.file_uploader(
         "A photo of one bird, as large in the picture as can be",
         # The endings are for systems that know no type of HEIC. With a type among them, Streamlit
@@ -181,7 +181,7 @@ def _take(source: str) -> None:
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
     st.session_state[_CAMERA_IS_OPEN] = False
     try:
-        image = read_upload(data)
+        image = read_upload(data, get_limits())
     except ExplorerError as error:
         st.session_state[_REFUSED] = (source, f"{name}: {error}" if source == FILE else str(error))
         return

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartParser
 
 from explorer.config import REPOSITORY_ROOT
-from explorer.data.upload import MAX_MEGABYTES
+from explorer.data.upload import OWN_LIMITS
 from explorer.ui import your_photo_intake
 
 BOUNDARY = "between"
@@ -33,7 +33,7 @@ async def receive(content: bytes) -> UploadFile:
     return file
 
 
-@pytest.mark.parametrize("size", [1, 3 * 1024 * 1024, MAX_MEGABYTES * 1024 * 1024])
+@pytest.mark.parametrize("size", [1, 3 * 1024 * 1024, OWN_LIMITS.megabytes * 1024 * 1024])
 def test_an_upload_stays_in_memory_while_it_arrives(
     size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -52,5 +52,5 @@ def test_an_upload_stays_in_memory_while_it_arrives(
 
 def test_the_server_takes_as_much_as_the_page_reads_and_no_more() -> None:
     settings = tomllib.loads((REPOSITORY_ROOT / ".streamlit" / "config.toml").read_text())
-    assert settings["server"]["maxUploadSize"] == MAX_MEGABYTES
-    assert your_photo_intake.MultiPartParser.spool_max_size > MAX_MEGABYTES * 1024 * 1024
+    assert settings["server"]["maxUploadSize"] == OWN_LIMITS.megabytes
+    assert your_photo_intake.MultiPartParser.spool_max_size > OWN_LIMITS.megabytes * 1024 * 1024
