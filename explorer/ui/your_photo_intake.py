@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
-from starlette.formparsers import MultiPartParser
 from streamlit.errors import StreamlitAPIException
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from explorer.config import ExplorerError
 from explorer.data.cub import format_category
 from explorer.data.samples import draw_meadow, draw_noise
-from explorer.data.upload import OWN_LIMITS, UPLOAD_ENDINGS, get_limits, read_upload
+from explorer.data.upload import UPLOAD_ENDINGS, get_limits, read_upload
 from explorer.ui import cached, pictures, state
 from explorer.ui.components import escape_markdown
 from explorer.ui.gallery import name_photo
@@ -51,10 +50,6 @@ _ROUND = "your_photo_round"
 _REFUSED = "your_photo_refused"
 _CAMERA_IS_OPEN = "your_photo_camera"
 _DRAWINGS: Mapping[str, Callable[[], NDArray[np.uint8]]] = {MEADOW: draw_meadow, NOISE: draw_noise}
-_MEGABYTE = 1024 * 1024
-
-# The server would put larger uploads into a nameless file on disk while they arrive.
-MultiPartParser.spool_max_size = (OWN_LIMITS.megabytes + 1) * _MEGABYTE
 
 
 def show_intake(workspace: "Workspace") -> OwnPhoto | None:
