@@ -4,6 +4,7 @@ One `Session` is one visitor. It keeps what the last run of a page has shown as 
 addresses, sets widgets and uploads files with the server's token, as a browser does.
 """
 
+import contextlib
 import json
 import urllib.request
 import uuid
@@ -37,6 +38,8 @@ class Page:
         Everything written, in the order in which it came.
     widgets : dict of str to Message
         By the widget's id: what it was drawn from.
+    blocks : dict of str to str
+        The ids of expanders that tell when they are opened, by their labels.
     figures : list of dict
         Of Plotly.
     pictures : set of str
@@ -47,6 +50,7 @@ class Page:
 
     texts: list[str] = field(default_factory=list)
     widgets: dict[str, Any] = field(default_factory=dict)
+    blocks: dict[str, str] = field(default_factory=dict)
     figures: list[dict[str, Any]] = field(default_factory=list)
     pictures: set[str] = field(default_factory=set)
     errors: list[str] = field(default_factory=list)
@@ -76,10 +80,12 @@ class Session:
         self._name, self._script_hash, self._query = "", "", ""
         self._seen: set[str] = set()
         self._cookie = ""
+        self._open = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
         address = self.url.replace("http", "ws", 1) + "/_stcore/stream"
-        self._socket = connect(address, subprotocols=["streamlit"], max_size=None)  # type: ignore[list-item]
+        stream = connect(address, subprotocols=["streamlit"], max_size=None)  # type: ignore[list-item]
+        self._socket = self._open.enter_context(stream)
         return self
 
     def __exit__(
@@ -88,7 +94,7 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._socket.close()
+        self._open.close()
 
     def visit(self, page: str, query: str = "") -> Page:
         """Go to a page, named as its script in ``pages/``; return what it shows."""
@@ -102,12 +108,12 @@ class Session:
 
     def choose(self, widget: Any, text: str) -> Page:
         """Choose an option of a select box by its words."""
-        self._states[widget.id] = WidgetState(id=widget.id, string_value=text)
-        return self._rerun()
+        return self.set_state(WidgetState(id=widget.id, string_value=text))
 
     def set_state(self, state: WidgetState) -> Page:
-        """Send any state of any widget, though the page has none such."""
-        return self._rerun(state)
+        """Set any widget, though the page may have none such, until another page is visited."""
+        self._states[state.id] = state
+        return self._rerun()
 
     def upload(self, uploader: Any, name: str, data: bytes) -> Page:
         """Send a file to the server and tell the page of it, as its uploader does."""
@@ -196,6 +202,10 @@ class Session:
             self.page.errors.append(f"no page {message.page_not_found.page_name}")
         elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
             self._take(message.delta.new_element)
+        elif kind == "delta" and message.delta.WhichOneof("type") == "add_block":
+            block = message.delta.add_block
+            if block.WhichOneof("type") == "expandable" and block.id:
+                self.page.blocks[block.expandable.label] = block.id
         elif kind == "page_info_changed":
             self._query = message.page_info_changed.query_string
         elif kind == "script_finished" and message.script_finished != _STOPPED:

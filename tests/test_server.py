@@ -12,12 +12,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from app_client import Session
+from common import copy_demo
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from explorer.config import PUBLIC_VARIABLE, REPOSITORY_ROOT, STATE_VARIABLE, WORKSPACE_VARIABLE
+from explorer.config import (
+    PUBLIC_VARIABLE,
+    REPOSITORY_ROOT,
+    STATE_VARIABLE,
+    WORKSPACE_VARIABLE,
+)
+from explorer.training.job_control import cancel
+from explorer.training.jobs import list_jobs
 
 STREAMLIT = [sys.executable, "-m", "streamlit", "run", "explorer/app.py", "--server.headless=true"]
 
@@ -158,6 +168,39 @@ def test_a_file_above_the_limit_is_refused_by_its_announced_size(place: str) -> 
             )
             plain.sendall(head.encode())
             assert b" 413 " in plain.recv(4096).splitlines()[0]
+
+
+def test_a_forged_click_starts_nothing_on_a_public_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The very messages that start a training on a private server."""
+    own, public = tmp_path / "own", tmp_path / "public"
+    workspace = {WORKSPACE_VARIABLE: str(copy_demo(tmp_path))}
+    log = tmp_path / "log.txt"
+    with (
+        serve(log, **workspace, **{STATE_VARIABLE: str(own)}) as place,
+        Session(f"http://{place}") as session,
+    ):
+        form = WidgetState(id=session.visit("about").blocks["Train a module"], bool_value=True)
+        agreed = session.set_state(form).find_widget("Checkbox", "Replace").id
+        button = session.set_state(WidgetState(id=agreed, bool_value=True)).find_widget(
+            "Button", "Train"
+        )
+        session.press(button)
+        monkeypatch.setenv(STATE_VARIABLE, str(own))
+        (job,) = list_jobs()
+        cancel(job)
+    with (
+        serve(log, **workspace, **{STATE_VARIABLE: str(public), PUBLIC_VARIABLE: "1"}) as place,
+        Session(f"http://{place}") as session,
+    ):
+        session.visit("about")
+        session.set_state(form)
+        session.set_state(WidgetState(id=agreed, bool_value=True))
+        page = session.press(button)
+        assert page.errors == []
+        assert not [w for w in page.widgets.values() if "train" in w.label.lower()]
+    assert not public.exists()
 
 
 def test_programs_without_a_browser_cannot_drive_it(place: str) -> None:
