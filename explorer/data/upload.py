@@ -5,6 +5,7 @@ its size in pixels is read from the header before any pixel is decoded.
 """
 
 import io
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +21,13 @@ UPLOAD_FORMATS: Final = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF")
 UPLOAD_ENDINGS: Final = ("jpg", "jpeg", "png", "webp", "tif", "tiff", "heic", "heif")
 SHORTEST_SIDE: Final = 32
 LONGEST_KEPT: Final = 2048
+
+MOST_SCANS: Final = 64
+"""Of a JPEG that comes in several; cameras and programs write a dozen at most."""
+
+# Of a JPEG: all but filling, pixels that look like a marker, and points to begin anew at.
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]", re.DOTALL)
+_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 
 _NAMES = "JPEG, PNG, WebP, TIFF or HEIC"
 _RESIZABLE = ("L", "LA", "RGB", "RGBA", "CMYK")
@@ -82,16 +90,12 @@ def read_upload(data: bytes, limits: UploadLimits = OWN_LIMITS) -> NDArray[np.ui
         When the file is empty, above a limit, no picture of these formats, damaged, less than 32
         pixels wide or high, or so narrow that it would be when reduced.
     """
-    if not data:
-        raise UploadError("The file is empty. Choose another photo.")
-    if len(data) > limits.megabytes * 1024 * 1024:
-        raise UploadError(
-            f"The file has {len(data) / 1024 / 1024:.0f} MB, more than the limit of "
-            f"{limits.megabytes} MB. Save it smaller, for instance as JPEG."
-        )
+    check_bytes(data, limits)
     try:
         with Image.open(io.BytesIO(data), formats=UPLOAD_FORMATS) as image:
             _check_size(*image.size, limits)
+            if image.format in ("JPEG", "MPO"):
+                _check_scans(data)
             # JPEG alone can be decoded at a half, a quarter or an eighth, which saves memory.
             image.draft(None, (LONGEST_KEPT, LONGEST_KEPT))
             image.load()
@@ -101,12 +105,28 @@ def read_upload(data: bytes, limits: UploadLimits = OWN_LIMITS) -> NDArray[np.ui
         raise _make_size_error("far too many pixels", limits) from error
     except UnidentifiedImageError as error:
         raise UploadError(_explain_foreign_file(data)) from error
+    except MemoryError as error:
+        raise UploadError(
+            "The photo takes more memory to be read than its size is worth. Save it again as JPEG "
+            "or PNG."
+        ) from error
     # What decoders say of hostile data means nothing to whoever took the photo.
     except DECODING_ERRORS as error:
         raise UploadError(
             "The photo is damaged or cut short, so that it cannot be read to its end. Copy or "
             "download it again."
         ) from error
+
+
+def check_bytes(data: bytes, limits: UploadLimits) -> None:
+    """Raise `UploadError` where a file is empty or larger than the limit."""
+    if not data:
+        raise UploadError("The file is empty. Choose another photo.")
+    if len(data) > limits.megabytes * 1024 * 1024:
+        raise UploadError(
+            f"The file has {len(data) / 1024 / 1024:.0f} MB, more than the limit of "
+            f"{limits.megabytes} MB. Save it smaller, for instance as JPEG."
+        )
 
 
 def _check_size(width: int, height: int, limits: UploadLimits) -> None:
@@ -122,6 +142,24 @@ def _check_size(width: int, height: int, limits: UploadLimits) -> None:
             f"The photo has {width} × {height} pixels: too narrow a strip to see a bird. Cut out "
             "the part with the bird first."
         )
+
+
+def _check_scans(data: bytes) -> None:
+    """Refuse a JPEG that comes in hundreds of scans: each goes over all of its pixels again."""
+    place, scans = 2, 0
+    while found := _MARKER.search(data, place):
+        kind, place = found[0][1], found.end()
+        if kind == _END_OF_IMAGE:
+            return
+        scans += kind == _START_OF_SCAN
+        if scans > MOST_SCANS:
+            raise UploadError(
+                f"The photo is stored in more than {MOST_SCANS} scans, which takes too long to "
+                "read. Save it again as JPEG or PNG."
+            )
+        # What is said of a scan or of the picture is passed over by its length; what follows the
+        # head of a scan are pixels, in which no other marker can stand.
+        place += max(2, int.from_bytes(data[place : place + 2], "big"))
 
 
 def _make_size_error(found: str, limits: UploadLimits) -> UploadError:

@@ -15,7 +15,8 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from explorer.config import ExplorerError
 from explorer.data.cub import format_category
 from explorer.data.samples import draw_meadow, draw_noise
-from explorer.data.upload import UPLOAD_ENDINGS, get_limits, read_upload
+from explorer.data.upload import UPLOAD_ENDINGS, get_limits
+from explorer.data.upload_process import read_upload_apart
 from explorer.ui import cached, pictures, state
 from explorer.ui.components import escape_markdown
 from explorer.ui.gallery import name_photo
@@ -176,7 +177,7 @@ def _take(source: str) -> None:
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
     st.session_state[_CAMERA_IS_OPEN] = False
     try:
-        image = read_upload(data, get_limits())
+        image = read_upload_apart(data, get_limits())
     except ExplorerError as error:
         st.session_state[_REFUSED] = (source, f"{name}: {error}" if source == FILE else str(error))
         return

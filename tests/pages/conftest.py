@@ -116,6 +116,8 @@ _HOOKED: list[bool] = []
 def _watch_writing(event: str, args: tuple) -> None:
     if _WRITTEN is None or event not in ("open", "tempfile.mkstemp", "os.rename", "os.mkdir"):
         return
+    if isinstance(args[0], int):  # a pipe that is open already
+        return
     flags = args[2] if event == "open" else os.O_CREAT
     if isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
         _WRITTEN.append(str(args[0]))

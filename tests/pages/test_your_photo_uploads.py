@@ -152,7 +152,7 @@ def test_a_decoder_that_fails_as_nobody_foresaw_is_told_without_its_words(
     def fail(data: bytes) -> None:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr(your_photo_intake, "read_upload", fail)
+    monkeypatch.setattr(your_photo_intake, "read_upload_apart", fail)
     app = upload(open_app(tiny_workspace, "your_photo"), make_jpeg())
     assert not app.exception
     (error,) = app.error
