@@ -91,7 +91,7 @@ def read_upload_apart(data: bytes, limits: UploadLimits = OWN_LIMITS) -> NDArray
     return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
 
 
-def bound_process(limits: UploadLimits) -> None:
+def bound_process(limits: UploadLimits, *, with_time: bool = True) -> None:
     """Set the bounds of this process, from now on; where the system knows none, there are none."""
     if sys.platform == "win32":
         return
@@ -100,7 +100,7 @@ def bound_process(limits: UploadLimits) -> None:
     most = BYTES_PER_PIXEL * limits.megapixels * 1_000_000 + 3 * limits.megabytes * 2**20
     bounds = {
         resource.RLIMIT_AS: _count_own_bytes() + _SPARE_BYTES + most,
-        resource.RLIMIT_CPU: MOST_SECONDS,
+        resource.RLIMIT_CPU: MOST_SECONDS if with_time else resource.RLIM_INFINITY,
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_CORE: 0,
     }
