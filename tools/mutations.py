@@ -120,6 +120,8 @@ def edit_size(data: bytes, random: Random, _: Sequence[bytes]) -> bytes:
     spoiled = bytearray(data)
     for start, code in places if random.random() < 0.5 else places[:1]:
         limit = 256 ** struct.calcsize(code)
+        if start + struct.calcsize(code) > len(spoiled):
+            continue
         struct.pack_into(code, spoiled, start, _SIDES[random.integers(len(_SIDES))] % limit)
     return mend_png(bytes(spoiled))
 
@@ -166,9 +168,9 @@ def mend_png(data: bytes) -> bytes:
 
 def flip_behind_checksums(data: bytes, random: Random, others: Sequence[bytes]) -> bytes:
     """Flip bits, of a PNG in a chunk or in its unpacked rows, and mend every checksum."""
-    if not data.startswith(_PNG):
-        return flip_bits(data, random, others)
     chunks = list_png_chunks(data)
+    if not chunks:
+        return flip_bits(data, random, others)
     at = int(random.integers(len(chunks)))
     name, body = chunks[at]
     try:
@@ -183,7 +185,7 @@ def flip_behind_checksums(data: bytes, random: Random, others: Sequence[bytes]) 
 
 def move_chunks(data: bytes, random: Random, _: Sequence[bytes]) -> bytes:
     """Swap, repeat or drop chunks of a PNG, or stretches of any other file."""
-    if data.startswith(_PNG):
+    if list_png_chunks(data):
         parts = [make_chunk(name, body) for name, body in list_png_chunks(data)]
         head = _PNG
     else:

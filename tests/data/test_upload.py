@@ -275,6 +275,12 @@ def test_foreign_files_are_refused(data: bytes, message: str) -> None:
         read_upload(data)
 
 
+def test_a_palette_picture_without_its_palette_is_refused() -> None:
+    data = make_png(40, 32, 8, 3, bytes(41) * 32)
+    with pytest.raises(UploadError, match="damaged or cut short"):
+        read_upload(data)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("part", [0.02, 0.5, 0.9])
 def test_truncated_files_are_refused_in_one_sentence(kind: str, part: float) -> None:
