@@ -4,6 +4,7 @@ import streamlit as st
 
 from explorer.config import ASSETS_DIR, PAGES_DIR
 from explorer.ui.components import error_boundary, load_style
+from explorer.ui.origins import ask_nobody_for_address
 from explorer.ui.sidebar import show_network, show_sidebar
 from explorer.ui.state import follow_address, open_notes, remember_address
 from explorer.ui.upload_store import bound_uploads
@@ -40,6 +41,7 @@ page = st.navigation(
 )
 load_style()
 bound_uploads()
+ask_nobody_for_address()
 follow_address()
 open_notes()
 try:
