@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from app_client import Session
 from common import copy_demo
+from hostile_files import make_file
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
@@ -201,6 +202,35 @@ def test_a_forged_click_starts_nothing_on_a_public_server(
         assert page.errors == []
         assert not [w for w in page.widgets.values() if "train" in w.label.lower()]
     assert not public.exists()
+
+
+def test_what_one_visitor_uploads_no_other_sees_and_no_disk_keeps(tmp_path: Path) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    environment = {STATE_VARIABLE: str(tmp_path / "state"), "TMPDIR": str(folder)}
+    environment[WORKSPACE_VARIABLE] = str(copy_demo(tmp_path))
+    with (
+        serve(tmp_path / "log.txt", **environment) as place,
+        Session(f"http://{place}") as one,
+        Session(f"http://{place}") as other,
+    ):
+        uploader = one.visit("your_photo").find_widget("FileUploader")
+        other.visit("your_photo")
+        cut = make_file("cut.png").data
+        page = one.upload(uploader, "heron.png", cut)
+        assert [error for error in page.errors if "damaged or cut short" in error]
+        uploader = page.find_widget("FileUploader")
+        page = one.upload(uploader, "robin.png", make_file("photo and archive.png").data)
+        assert page.errors == []
+        assert "robin.png, 320 × 240 pixels" in page.texts
+        for name in ("your_photo", "", "photo"):
+            texts = "\n".join(other.visit(name).texts)
+            assert "robin" not in texts
+            assert "heron" not in texts
+        with pytest.raises(KeyError):
+            other.visit("your_photo").find_widget("Button", "Forget")
+        # torch makes a folder for itself, which stays empty.
+        assert [path for path in folder.rglob("*") if path.is_file()] == []
 
 
 def test_programs_without_a_browser_cannot_drive_it(place: str) -> None:
