@@ -44,7 +44,9 @@ from explorer.workspace import Workspace
 MOST_SESSIONS, MOST_MINUTES = 25, 30.0
 MOST_GROWTH = 3.0  # MiB a minute, of the line through the second half
 PAGES = ("", "category", "x_feature", "photo", "compare", "results", "quiz", "about", "training")
-_SAMPLE_SECONDS = 2.0
+_MOMENTS = 12  # at which memory is looked at
+_QUIET_SECONDS = 3.0
+_PATIENCE = 300.0
 _THINKING = 1.0  # seconds that a visitor looks at a page, on average
 _WARM = 0.5  # of the time, before memory is looked at
 
@@ -135,31 +137,75 @@ def _read_numbers(values: object) -> Sequence[float]:
     return [float(value) for value in values]  # type: ignore[attr-defined]
 
 
+class Watch:
+    """Looks at the server's memory in moments when no visitor asks for anything.
+
+    In between, memory goes up and down with what is being computed, by more than what could be
+    learnt of it in minutes.
+
+    Parameters
+    ----------
+    process : int
+        Of the server.
+    sessions : int
+        Visitors who will come to each of these moments.
+    """
+
+    def __init__(self, process: int, sessions: int) -> None:
+        self.process, self.samples = process, list[tuple[float, float]]()
+        self.start = time.monotonic()
+        self._meeting = threading.Barrier(sessions, action=self._look, timeout=_PATIENCE)
+
+    def wait_until_all_are_quiet(self) -> None:
+        """Wait for the other visitors, and until the memory has been looked at."""
+        self._meeting.wait()
+
+    def _look(self) -> None:
+        time.sleep(_QUIET_SECONDS)
+        self.samples.append((time.monotonic() - self.start, read_memory(self.process)))
+
+    def fit_growth(self, share: float = _WARM) -> float:
+        """Return the slope of memory over time, in MiB a minute, without the first part."""
+        warm = np.array(self.samples[int(share * len(self.samples)) :])
+        if len(warm) < 3:
+            return 0.0
+        slope: float = np.polyfit(warm[:, 0], warm[:, 1], 1)[0]
+        return 60 * slope
+
+
 class Visitor:
     """One visitor, with a session, a photo and a will of its own."""
 
     def __init__(self, url: str, workspace: Workspace, number: int, *, trains: bool) -> None:
         self.workspace, self.number, self.trains = workspace, number, trains
         self.random = random.Random(number)
-        self.session, self.stay = Session(url), Stay()
+        self.session, self.done = Session(url), Stay()
         self.own: OwnPhoto | None = None
         self.url = url
 
-    def stay_until(self, deadline: float) -> Stay:
-        """Do one thing after the other until the time is over; a fault does not end it."""
+    def stay(self, moments: Sequence[float], watch: Watch) -> Stay:
+        """Do one thing after the other between the moments at which all are quiet, to the last.
+
+        A fault does not end it.
+        """
         with ExitStack() as stack:
             stack.enter_context(self.session)
-            while time.monotonic() < deadline:
-                start = time.perf_counter()
-                try:
-                    self._act()
-                except Exception as error:
-                    self.stay.faults.append(f"{type(error).__name__}: {error}")
-                    self.session = stack.enter_context(Session(self.url))
-                    self.own = None
-                self.stay.seconds.append(time.perf_counter() - start)
-                time.sleep(self.random.expovariate(1 / _THINKING))
-        return self.stay
+            for moment in moments:
+                while time.monotonic() < watch.start + moment:
+                    self._act_and_think(stack)
+                watch.wait_until_all_are_quiet()
+        return self.done
+
+    def _act_and_think(self, stack: ExitStack) -> None:
+        start = time.perf_counter()
+        try:
+            self._act()
+        except Exception as error:
+            self.done.faults.append(f"{type(error).__name__}: {error}")
+            self.session = stack.enter_context(Session(self.url))
+            self.own = None
+        self.done.seconds.append(time.perf_counter() - start)
+        time.sleep(self.random.expovariate(1 / _THINKING))
 
     def _act(self) -> None:
         chance = self.random.random()
@@ -182,13 +228,13 @@ class Visitor:
 
     def _take(self, page: Page, *, is_own: bool = False) -> None:
         """Note what a page shows, and fetch its pictures."""
-        self.stay.visits += 1
-        self.stay.faults += page.errors
+        self.done.visits += 1
+        self.done.faults += page.errors
         if is_own and self.own is not None:
-            self.stay.checks += 1
-            self.stay.faults += check_own(page, self.own)
+            self.done.checks += 1
+            self.done.faults += check_own(page, self.own)
         elif any("visitor-" in text for text in page.texts):
-            self.stay.faults.append("a page that is nobody's shows a visitor's photo")
+            self.done.faults.append("a page that is nobody's shows a visitor's photo")
         self.session.fetch_pictures()
 
     def _upload(self) -> None:
@@ -196,10 +242,10 @@ class Visitor:
         if self.own is not None:
             self._take(page, is_own=True)
             page = self.session.press(page.find_widget("Button", "Forget this photo"))
-        own = make_photo(self.workspace, self.number, self.stay.uploads)
+        own = make_photo(self.workspace, self.number, self.done.uploads)
         page = self.session.upload(page.find_widget("FileUploader"), own.name, own.data)
         self.own = own
-        self.stay.uploads += 1
+        self.done.uploads += 1
         self._take(page, is_own=True)
 
     def _train(self) -> None:
@@ -209,7 +255,7 @@ class Visitor:
         page = session.set_state(
             WidgetState(id=session.page.blocks["Train a module"], bool_value=True)
         )
-        for label, value in (("Seed", 1000 * self.number + self.stay.trainings), ("Epochs", 3)):
+        for label, value in (("Seed", 1000 * self.number + self.done.trainings), ("Epochs", 3)):
             field_id = page.find_widget("NumberInput", label).id
             page = session.set_state(WidgetState(id=field_id, double_value=float(value)))
         button = next(
@@ -218,30 +264,7 @@ class Visitor:
             if getattr(widget, "label", "") in ("Train", "Add to the queue")
         )
         self._take(session.press(button))
-        self.stay.trainings += 1
-
-
-class Watch(threading.Thread):
-    """Looks at the server's memory until it is told to stop."""
-
-    def __init__(self, process: int) -> None:
-        super().__init__(daemon=True)
-        self.process, self.samples = process, list[tuple[float, float]]()
-        self.stopped = threading.Event()
-
-    def run(self) -> None:
-        """Take a sample every few seconds: seconds since the start, MiB."""
-        start = time.monotonic()
-        while not self.stopped.wait(_SAMPLE_SECONDS):
-            self.samples.append((time.monotonic() - start, read_memory(self.process)))
-
-    def fit_growth(self, share: float = _WARM) -> float:
-        """Return the slope of memory over time, in MiB a minute, without the first part."""
-        warm = np.array(self.samples[int(share * len(self.samples)) :])
-        if len(warm) < 3:
-            return 0.0
-        slope: float = np.polyfit(warm[:, 0], warm[:, 1], 1)[0]
-        return 60 * slope
+        self.done.trainings += 1
 
 
 def report(stays: Sequence[Stay], watch: Watch, events: Counter[str], minutes: float) -> list[str]:
@@ -257,9 +280,8 @@ def report(stays: Sequence[Stay], watch: Watch, events: Counter[str], minutes: f
         f"An act took {statistics.median(seconds):.2f} s in the middle, "
         f"{seconds[int(0.95 * (len(seconds) - 1))]:.2f} s at 95 %, {seconds[-1]:.2f} s at most"
     )
-    print("Memory (MiB) by tenths of the time: ", end="")
-    tenth = max(1, len(watch.samples) // 10)
-    print(" ".join(f"{size:.0f}" for _, size in watch.samples[tenth - 1 :: tenth]))
+    print("Memory (MiB) when all were quiet, after so many seconds: ", end="")
+    print(", ".join(f"{size:.0f} ({at:.0f})" for at, size in watch.samples))
     growth = watch.fit_growth()
     print(f"It grows by {growth:+.2f} MiB a minute in the second half")
     print(f"The network was loaded {events['network loaded']} time(s)")
@@ -282,14 +304,12 @@ def run(sessions: int, minutes: float, trainers: int, folder: Path) -> list[str]
         visitors = [
             Visitor(url, workspace, number, trains=number < trainers) for number in range(sessions)
         ]
-        watch = Watch(server.pid)
-        watch.start()
-        deadline = time.monotonic() + 60 * minutes
+        watch = Watch(server.pid, sessions)
+        moments = np.linspace(0, 60 * minutes, _MOMENTS + 1)[1:].tolist()
         try:
             with ThreadPoolExecutor(sessions) as pool:
-                stays = list(pool.map(lambda visitor: visitor.stay_until(deadline), visitors))
+                stays = list(pool.map(lambda visitor: visitor.stay(moments, watch), visitors))
         finally:
-            watch.stopped.set()
             jobs = list_jobs()
             for job in jobs:
                 cancel(job)
