@@ -1,4 +1,4 @@
-.PHONY: run test check demo screenshots
+.PHONY: run test check audit demo screenshots
 
 run: ## open the explorer on the demo
 	streamlit run explorer/app.py
@@ -6,10 +6,13 @@ run: ## open the explorer on the demo
 test: ## run all tests
 	python -m pytest -n auto
 
-check: ## lint, format and types
+check: audit ## lint, format, types and known vulnerabilities
 	ruff check .
 	ruff format --check .
 	mypy
+
+audit: ## ask PyPI for known vulnerabilities of what is installed
+	python tools/audit.py
 
 demo: ## rebuild the demo workspace from nothing
 	python -m explorer demo --force

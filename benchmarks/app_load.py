@@ -8,23 +8,18 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
-from common import copy_demo, describe_machine, serve_app
-from streamlit.proto.Alert_pb2 import Alert
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from websockets.sync.client import connect
+from app_client import Session
+from common import copy_demo, describe_machine, read_memory, serve_app
 
 from explorer.config import STATE_VARIABLE
 from explorer.data.cub import format_category
@@ -39,7 +34,6 @@ from explorer.workspace import Workspace
 MOST_SESSIONS, MOST_STEPS = 10, 60
 PAGES = ("", "category", "x_feature", "photo", "results", "about")
 _PATIENCE = 180.0
-_ENDED = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
 
 
 @dataclass(frozen=True)
@@ -66,46 +60,14 @@ class Visit:
 def browse(url: str, steps: Sequence[tuple[str, str]]) -> Visit:
     """Open a session, ask for one page after the other, and fetch the pictures of each."""
     visit = Visit()
-    seen: set[str] = set()
-    address = url.replace("http", "ws", 1) + "/_stcore/stream"
-    with connect(address, subprotocols=["streamlit"], max_size=None) as socket:  # type: ignore[list-item]
+    with Session(url) as session:
         for page, query in steps:
-            message = BackMsg()
-            message.rerun_script.page_name = page
-            message.rerun_script.query_string = query
             start = time.perf_counter()
-            socket.send(message.SerializeToString())
-            pictures = _take_page(socket, visit)
-            for path in pictures - seen:
-                with urllib.request.urlopen(url + quote(path), timeout=_PATIENCE) as response:
-                    visit.picture_bytes += len(response.read())
-            seen |= pictures
+            visit.errors += session.visit(page, query).errors
+            session.fetch_pictures()
             visit.seconds.append(time.perf_counter() - start)
+        visit.socket_bytes, visit.picture_bytes = session.socket_bytes, session.picture_bytes
     return visit
-
-
-def _take_page(socket: object, visit: Visit) -> set[str]:
-    """Read messages until the page is done; return the addresses of its pictures."""
-    pictures: set[str] = set()
-    while True:
-        data = socket.recv(timeout=_PATIENCE)  # type: ignore[attr-defined]
-        visit.socket_bytes += len(data)
-        message = ForwardMsg.FromString(data)
-        kind = message.WhichOneof("type")
-        if kind == "script_finished":
-            if message.script_finished not in _ENDED:
-                visit.errors.append(f"the script ended with {message.script_finished}")
-            return pictures
-        if kind == "page_not_found":
-            visit.errors.append(f"no page {message.page_not_found.page_name}")
-        if kind != "delta" or message.delta.WhichOneof("type") != "new_element":
-            continue
-        element = message.delta.new_element
-        if element.WhichOneof("type") == "exception":
-            visit.errors.append(element.exception.message)
-        if element.WhichOneof("type") == "alert" and element.alert.format == Alert.ERROR:
-            visit.errors.append(element.alert.body)
-        pictures |= {image.url for image in element.imgs.imgs if image.url.startswith("/media/")}
 
 
 def plan_steps(workspace: Workspace, session: int, count: int) -> list[tuple[str, str]]:
@@ -127,14 +89,6 @@ def run_sessions(load: Load, sessions: int) -> list[Visit]:
     plans = [plan_steps(load.workspace, session, load.steps) for session in range(sessions)]
     with ThreadPoolExecutor(sessions) as pool:
         return list(pool.map(lambda steps: browse(load.url, steps), plans))
-
-
-def read_memory(process: int) -> float:
-    """Return how much memory a process holds, in MiB, as the system's own ``ps`` says it."""
-    found = subprocess.run(
-        ["ps", "-o", "rss=", "-p", str(process)], capture_output=True, text=True, check=True
-    )
-    return int(found.stdout) / 1024
 
 
 def start_training(workspace: Workspace, device: str) -> Job:

@@ -89,6 +89,14 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     raise SystemExit(f"{url} has not answered for a minute.")
 
 
+def read_memory(process: int) -> float:
+    """Return how much memory a process holds, in MiB, as the system's own ``ps`` says it."""
+    found = subprocess.run(
+        ["ps", "-o", "rss=", "-p", str(process)], capture_output=True, text=True, check=True
+    )
+    return int(found.stdout) / 1024
+
+
 def find_chromium() -> str:
     """Return the path of the system's Chromium."""
     found = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -4,8 +4,10 @@ import streamlit as st
 
 from explorer.config import ASSETS_DIR, PAGES_DIR
 from explorer.ui.components import error_boundary, load_style
+from explorer.ui.origins import ask_nobody_for_address
 from explorer.ui.sidebar import show_network, show_sidebar
 from explorer.ui.state import follow_address, open_notes, remember_address
+from explorer.ui.upload_store import bound_uploads
 
 st.set_page_config(
     page_title="SRAE explorer", page_icon=str(ASSETS_DIR / "icon.svg"), layout="wide"
@@ -38,6 +40,8 @@ page = st.navigation(
     }
 )
 load_style()
+bound_uploads()
+ask_nobody_for_address()
 follow_address()
 open_notes()
 try:

@@ -14,12 +14,17 @@ WORKSPACE_VARIABLE = "SRAE_WORKSPACE"
 CUB_ROOT_VARIABLE = "CUB_ROOT"
 STATE_VARIABLE = "SRAE_STATE"
 PRECISION_VARIABLE = "SRAE_PRECISION"
+PUBLIC_VARIABLE = "SRAE_PUBLIC"
 
 _MAX_SEED = 2**63 - 1  # the largest that every random generator in use takes
 
 
 class ExplorerError(Exception):
     """An expected failure whose message tells the user what is wrong and how to mend it."""
+
+
+class PublicError(ExplorerError):
+    """Something was asked for that a public server does not do for its visitors."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +57,37 @@ def list_workspaces() -> tuple[Path, ...]:
     """Return the workspaces named by ``SRAE_WORKSPACE``, or the demo that ships.
 
     Several are written like folders in ``PATH``: with ``:`` between them, on Windows with ``;``.
+    A public server has only the first.
     """
     named = os.environ.get(WORKSPACE_VARIABLE, "").split(os.pathsep)
     paths = [Path(path).resolve() for path in named if path]
-    return tuple(dict.fromkeys(paths)) or (DEMO_WORKSPACE.resolve(),)
+    found = tuple(dict.fromkeys(paths)) or (DEMO_WORKSPACE.resolve(),)
+    return found[:1] if is_public() else found
+
+
+def is_public() -> bool:
+    """Return whether visitors may look but change nothing: ``SRAE_PUBLIC=1``.
+
+    Any value switches it on but nothing, ``0``, ``false``, ``no`` and ``off``: a misspelt one must
+    not open a server.
+    """
+    named = os.environ.get(PUBLIC_VARIABLE, "").strip().lower()
+    return named not in ("", "0", "false", "no", "off")
+
+
+def refuse_if_public(what: str) -> None:
+    """Raise `PublicError` where visitors may change nothing.
+
+    Parameters
+    ----------
+    what : str
+        What was asked for, to begin a sentence with, such as ``"Training"``.
+    """
+    if is_public():
+        raise PublicError(
+            f"{what} is switched off on this public server. Whoever runs it can do so on the "
+            f"command line, or start another app without {PUBLIC_VARIABLE}."
+        )
 
 
 def get_precision() -> str:

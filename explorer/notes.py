@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from explorer.config import ExplorerError
+from explorer.config import ExplorerError, refuse_if_public
 from explorer.layout import ModuleEntry, WorkspaceError, read_json, write_json
 from explorer.reading import check_regular, open_regular
 
@@ -165,7 +165,10 @@ def save_note(
     NotesError
         When the note is too long, the module was replaced meanwhile, the notes on disk are
         damaged (they are left as they are), or the folder cannot be written to.
+    PublicError
+        On a public server.
     """
+    refuse_if_public("Writing names and notes")
     if not 0 <= feature < _MOST_X_FEATURES:
         raise NotesError(f"There is no x-feature {feature + 1} to write of.")
     mine = Note(clean_name(note.name), clean_text(note.text))
@@ -195,7 +198,10 @@ def set_aside(entry: ModuleEntry) -> Path:
     ------
     NotesError
         When there is no such file, it is not damaged, or the folder cannot be written to.
+    PublicError
+        On a public server.
     """
+    refuse_if_public("Setting files aside")
     path = get_notes_path(entry)
     with _hold_lock(path.parent):
         # Another session may have done so meanwhile, and somebody may have written since.

@@ -230,13 +230,14 @@ class Workspace(WorkspaceFiles):
         snapshot.unlink(missing_ok=True)
         return report
 
-    def compute_features(self) -> "Generator[Progress, None, Features]":
-        """Read Z and the logits of every photo, computing and caching them the first time."""
-        from explorer.training.features import load_or_compute_features  # noqa: PLC0415
+    def compute_features(self, *, store: bool = True) -> "Generator[Progress, None, Features]":
+        """Read Z and the logits of every photo; what is not on disk is computed, and stored."""
+        from explorer.training import features  # noqa: PLC0415
 
-        folder, photos = self.path / FEATURES_FOLDER, self.dataset.present
+        folder = self.path / FEATURES_FOLDER
         check_inside(self.path, folder)
-        return (yield from load_or_compute_features(folder, self.backbone, photos))
+        load = features.load_or_compute_features if store else features.load_or_hold_features
+        return (yield from load(folder, self.backbone, self.dataset.present))
 
     def measure_classifier(self) -> Generator[Progress, None, dict[str, Any]]:
         """Measure and store the classifier's accuracy; see `explorer.measures`."""

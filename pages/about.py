@@ -4,7 +4,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import streamlit as st
 
-from explorer.config import PRECISION_VARIABLE, get_precision
+from explorer.config import PRECISION_VARIABLE, PUBLIC_VARIABLE, get_precision, is_public
 from explorer.ui.components import error_boundary
 
 LIBRARIES = ("srae-explorer", "torch", "streamlit", "numpy", "plotly")
@@ -102,6 +102,11 @@ def show_versions() -> None:
     rows = [f"| {name} | {find_version(name)} |" for name in LIBRARIES]
     st.markdown("\n".join(["| package | version |", "|:--|:--|", *rows]))
     st.caption(f"Heatmaps are computed in {get_precision()}; `{PRECISION_VARIABLE}` chooses.")
+    st.caption(
+        f"This server is public (`{PUBLIC_VARIABLE}`): visitors change nothing on it."
+        if is_public()
+        else f"Whoever opens this app may train and write notes; `{PUBLIC_VARIABLE}=1` forbids it."
+    )
 
 
 def find_version(name: str) -> str:

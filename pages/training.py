@@ -2,11 +2,31 @@
 
 import streamlit as st
 
+from explorer.config import PUBLIC_VARIABLE, is_public
 from explorer.ui import components, empty, training, training_details
+
+
+def show_closed() -> None:
+    """Say why nothing is trained here, and where it is."""
+    st.title("Training", anchor=False)
+    st.info(
+        "This is a public server: its visitors look at modules, compare them and bring photos of "
+        "their own, but train nothing and change nothing.",
+        icon=":material/lock:",
+    )
+    st.markdown(
+        "To train modules, run the explorer on your own machine, where it is as it comes. Whoever "
+        "runs this server trains on the command line, `python -m explorer train`, or in another "
+        f"app that is started without `{PUBLIC_VARIABLE}`; new modules then appear here by "
+        "themselves."
+    )
 
 
 def show_page() -> None:
     """Show the trainings of the open workspace."""
+    if is_public():
+        show_closed()
+        return
     workspace = empty.open_workspace_or_say_why()
     if workspace is None:
         return

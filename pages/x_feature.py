@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from explorer.config import is_public
 from explorer.ui import (
     cached,
     components,
@@ -18,6 +19,8 @@ from explorer.ui import (
 from explorer.ui.heatmaps import choose_feature, name_feature
 from explorer.ui.state import MapStyle
 from explorer.ui.x_feature import Subject
+
+_INVITATION = "Look at what it fires on, and find a name for it."
 
 
 def show_page() -> None:
@@ -46,7 +49,7 @@ def show_page() -> None:
         category = components.escape_markdown(selection.category_name)
         st.markdown(
             f"One of the few concepts that rebuild the network's score of **{category}**. "
-            "Look at what it fires on, and find a name for it."
+            + ("Look at what it fires on." if is_public() else _INVITATION)
         )
     with notes_place:
         if notes is not None:

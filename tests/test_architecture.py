@@ -40,6 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     | ARRAYS
     | {"data", "nn", "attribution", "training", "measures", "module_training"}
     | {"maps_cache", "workspace_files"},
+    "read_only": BASE | {"training", "workspace"},
     "measures": BASE | ARRAYS | {"data", "nn", "attribution", "workspace"},
     "scores": BASE | ARRAYS | {"data", "nn", "training", "workspace"},
     "notes": BASE,
@@ -66,7 +67,7 @@ ALLOWED: dict[str, set[str]] = {
     "ui": BASE
     | ARRAYS
     | {"data", "nn", "attribution", "training", "parts", "workspace", "evaluation"}
-    | {"scores", "notes", "quiz"},
+    | {"scores", "notes", "quiz", "read_only"},
     "app": {"config", "ui"},
     "pages": BASE | ARRAYS | {"data", "attribution", "workspace", "ui"},
     "__init__": set(),

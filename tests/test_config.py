@@ -3,7 +3,15 @@ from pathlib import Path
 
 import pytest
 
-from explorer.config import DEMO_WORKSPACE, WORKSPACE_VARIABLE, list_workspaces
+from explorer.config import (
+    DEMO_WORKSPACE,
+    PUBLIC_VARIABLE,
+    WORKSPACE_VARIABLE,
+    PublicError,
+    is_public,
+    list_workspaces,
+    refuse_if_public,
+)
 
 
 @pytest.mark.parametrize("value", [None, "", os.pathsep])
@@ -23,3 +31,27 @@ def test_several_workspaces_are_named_in_order_and_once(
     named = [first, second, first / ".." / "b"]
     monkeypatch.setenv(WORKSPACE_VARIABLE, os.pathsep.join(map(str, named)))
     assert list_workspaces() == (first, second)
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [("1", True), ("true", True), ("yes!", True), ("", False), ("0", False), (" No ", False)],
+)
+def test_any_word_but_a_plain_no_makes_a_server_public(
+    monkeypatch: pytest.MonkeyPatch, value: str, wanted: bool
+) -> None:
+    monkeypatch.setenv(PUBLIC_VARIABLE, value)
+    assert is_public() is wanted
+    if wanted:
+        with pytest.raises(PublicError, match="Training is switched off"):
+            refuse_if_public("Training")
+    else:
+        refuse_if_public("Training")
+
+
+def test_a_public_server_offers_one_workspace(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(WORKSPACE_VARIABLE, f"{tmp_path / 'a'}{os.pathsep}{tmp_path / 'b'}")
+    monkeypatch.setenv(PUBLIC_VARIABLE, "1")
+    assert list_workspaces() == (tmp_path / "a",)

@@ -13,7 +13,6 @@ Exit status 1 where anything was lost, could not be opened or came out otherwise
 import argparse
 import contextlib
 import hashlib
-import io
 import os
 import random
 import shutil
@@ -65,7 +64,7 @@ JOBS = {
         Job(
             "new",
             lambda folder: ("new", str(folder), "--cub", str(folder / "birds"), "--arch",
-                            "vgg_small", "--half", "--held-out", "last:1"),
+                            "vgg_small", "--held-out", "last:1"),
             (),
             ("workspace.json",),
             lambda folder: (folder / "workspace.json").exists(),
@@ -254,7 +253,9 @@ def prepare(job: Job, root: Path) -> Path:
     if not job.needs:
         folder = root / "new"
         if not folder.exists():
-            child = fork(lambda: exhaust(paint_dataset(folder / "birds", PAINTED)), root / "log.txt")
+            child = fork(
+                lambda: exhaust(paint_dataset(folder / "birds", PAINTED)), root / "log.txt"
+            )
             assert wait_for(child) == 0, (root / "log.txt").read_text()
         return folder
     before, folder = JOBS[job.needs[-1]], root / job.name
@@ -314,7 +315,7 @@ def kill_at_change(case: Case, count: int) -> None:
     case.complete()
 
 
-def kill(names: Sequence[str], cases: int, every_change: bool, seed: int) -> Tally:
+def kill_all(names: Sequence[str], cases: int, seed: int, *, every_change: bool) -> Tally:
     """Kill each command `cases` times at random, and before every change that it makes."""
     draw, total = random.Random(seed), Tally()
     root = Path(tempfile.mkdtemp(prefix="faults-"))
@@ -409,7 +410,7 @@ def main() -> int:
     options = parser.parse_args()
     names = options.commands.split(",")
     if options.what == "kill":
-        tally = kill(names, options.cases, not options.only_random, options.seed)
+        tally = kill_all(names, options.cases, options.seed, every_change=not options.only_random)
     else:
         tally = use_bad_disk(names, options.steps)
     print(f"{tally.kills} faults, {len(tally.failures)} failures")

@@ -37,9 +37,9 @@ from typing import Any, NamedTuple
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
 
-import mutations  # noqa: E402
+import file_mutations as mutations
 
-from explorer.config import ExplorerError  # noqa: E402
+from explorer.config import ExplorerError
 
 _START_SECONDS = 300.0
 REFUSED, DONE, FAILED = "refused", "done", "failed"

@@ -26,6 +26,7 @@ DECODING_ERRORS = (
     TypeError,
     RuntimeError,
     MemoryError,
+    AssertionError,
     struct.error,
     Image.DecompressionBombError,
 )

@@ -5,6 +5,8 @@ its size in pixels is read from the header before any pixel is decoded.
 """
 
 import io
+import re
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -12,15 +14,20 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 from pillow_heif import register_heif_opener
 
-from explorer.config import ExplorerError
+from explorer.config import ExplorerError, is_public
 from explorer.data.transforms import DECODING_ERRORS, convert_to_rgb
 
 UPLOAD_FORMATS: Final = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF")
 UPLOAD_ENDINGS: Final = ("jpg", "jpeg", "png", "webp", "tif", "tiff", "heic", "heif")
-MAX_MEGABYTES: Final = 25
-MAX_MEGAPIXELS: Final = 60
 SHORTEST_SIDE: Final = 32
 LONGEST_KEPT: Final = 2048
+
+MOST_SCANS: Final = 64
+"""Of a JPEG that comes in several; cameras and programs write a dozen at most."""
+
+# Of a JPEG: all but filling, pixels that look like a marker, and points to begin anew at.
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]", re.DOTALL)
+_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 
 _NAMES = "JPEG, PNG, WebP, TIFF or HEIC"
 _RESIZABLE = ("L", "LA", "RGB", "RGBA", "CMYK")
@@ -33,7 +40,32 @@ class UploadError(ExplorerError):
     """A visitor's file cannot be used; the message says what is wrong and what to do."""
 
 
-def read_upload(data: bytes) -> NDArray[np.uint8]:
+@dataclass(frozen=True)
+class UploadLimits:
+    """How large a visitor's file may be.
+
+    Attributes
+    ----------
+    megabytes : int
+        Of the file.
+    megapixels : int
+        Of the picture in it.
+    """
+
+    megabytes: int
+    megapixels: int
+
+
+OWN_LIMITS: Final = UploadLimits(megabytes=25, megapixels=60)
+PUBLIC_LIMITS: Final = UploadLimits(megabytes=10, megapixels=30)
+
+
+def get_limits() -> UploadLimits:
+    """Return the limits of this app: smaller ones where it is public."""
+    return PUBLIC_LIMITS if is_public() else OWN_LIMITS
+
+
+def read_upload(data: bytes, limits: UploadLimits = OWN_LIMITS) -> NDArray[np.uint8]:
     """Decode a visitor's file: JPEG, PNG, WebP, TIFF or HEIC.
 
     The rotation in EXIF is applied, colours are brought to sRGB where the file holds a profile,
@@ -44,6 +76,8 @@ def read_upload(data: bytes) -> NDArray[np.uint8]:
     ----------
     data : bytes
         The whole file.
+    limits : UploadLimits
+        Checked before anything is decoded.
 
     Returns
     -------
@@ -53,28 +87,29 @@ def read_upload(data: bytes) -> NDArray[np.uint8]:
     Raises
     ------
     UploadError
-        When the file is empty, above 25 MB, no picture of these formats, damaged, above 60
-        megapixels, less than 32 pixels wide or high, or so narrow that it would be when reduced.
+        When the file is empty, above a limit, no picture of these formats, damaged, less than 32
+        pixels wide or high, or so narrow that it would be when reduced.
     """
-    if not data:
-        raise UploadError("The file is empty. Choose another photo.")
-    if len(data) > MAX_MEGABYTES * 1024 * 1024:
-        raise UploadError(
-            f"The file has {len(data) / 1024 / 1024:.0f} MB, more than the limit of "
-            f"{MAX_MEGABYTES} MB. Save it smaller, for instance as JPEG."
-        )
+    check_bytes(data, limits)
     try:
         with Image.open(io.BytesIO(data), formats=UPLOAD_FORMATS) as image:
-            _check_size(*image.size)
+            _check_size(*image.size, limits)
+            if image.format in ("JPEG", "MPO"):
+                _check_scans(data)
             # JPEG alone can be decoded at a half, a quarter or an eighth, which saves memory.
             image.draft(None, (LONGEST_KEPT, LONGEST_KEPT))
             image.load()
             return _convert_or_say_why(image)
     # Pillow warns of or refuses sizes by itself; which of the two depends on the warning filters.
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _make_size_error("far too many pixels") from error
+        raise _make_size_error("far too many pixels", limits) from error
     except UnidentifiedImageError as error:
         raise UploadError(_explain_foreign_file(data)) from error
+    except MemoryError as error:
+        raise UploadError(
+            "The photo takes more memory to be read than its size is worth. Save it again as JPEG "
+            "or PNG."
+        ) from error
     # What decoders say of hostile data means nothing to whoever took the photo.
     except DECODING_ERRORS as error:
         raise UploadError(
@@ -83,9 +118,20 @@ def read_upload(data: bytes) -> NDArray[np.uint8]:
         ) from error
 
 
-def _check_size(width: int, height: int) -> None:
-    if width * height > MAX_MEGAPIXELS * 1_000_000:
-        raise _make_size_error(f"{width} × {height} pixels")
+def check_bytes(data: bytes, limits: UploadLimits) -> None:
+    """Raise `UploadError` where a file is empty or larger than the limit."""
+    if not data:
+        raise UploadError("The file is empty. Choose another photo.")
+    if len(data) > limits.megabytes * 1024 * 1024:
+        raise UploadError(
+            f"The file has {len(data) / 1024 / 1024:.0f} MB, more than the limit of "
+            f"{limits.megabytes} MB. Save it smaller, for instance as JPEG."
+        )
+
+
+def _check_size(width: int, height: int, limits: UploadLimits) -> None:
+    if width * height > limits.megapixels * 1_000_000:
+        raise _make_size_error(f"{width} × {height} pixels", limits)
     if min(width, height) < SHORTEST_SIDE:
         raise UploadError(
             f"The photo has only {width} × {height} pixels: too few to see a bird. Choose one "
@@ -98,9 +144,27 @@ def _check_size(width: int, height: int) -> None:
         )
 
 
-def _make_size_error(found: str) -> UploadError:
+def _check_scans(data: bytes) -> None:
+    """Refuse a JPEG that comes in hundreds of scans: each goes over all of its pixels again."""
+    place, scans = 2, 0
+    while found := _MARKER.search(data, place):
+        kind, place = found[0][1], found.end()
+        if kind == _END_OF_IMAGE:
+            return
+        scans += kind == _START_OF_SCAN
+        if scans > MOST_SCANS:
+            raise UploadError(
+                f"The photo is stored in more than {MOST_SCANS} scans, which takes too long to "
+                "read. Save it again as JPEG or PNG."
+            )
+        # What is said of a scan or of the picture is passed over by its length; what follows the
+        # head of a scan are pixels, in which no other marker can stand.
+        place += max(2, int.from_bytes(data[place : place + 2], "big"))
+
+
+def _make_size_error(found: str, limits: UploadLimits) -> UploadError:
     return UploadError(
-        f"The photo has {found}, more than the limit of {MAX_MEGAPIXELS} megapixels. "
+        f"The photo has {found}, more than the limit of {limits.megapixels} megapixels. "
         "Make it smaller first."
     )
 

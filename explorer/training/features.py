@@ -41,6 +41,7 @@ _DONE_FILE = "done.json"
 _NOTE_FILE = "note.json"
 LOCK_FILE = ".lock"
 _NOTHING = {"rows": 0, "z": 0, "logits": 0}
+_MOST_HELD_BYTES = 2**30
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +154,45 @@ def load_or_compute_features(
     if arrays is None:
         raise ExplorerError(f"{cache} was damaged while it was written. Try again.")
     return Features(image_ids, *arrays)
+
+
+def load_or_hold_features(
+    folder: Path, backbone: Backbone, photos: Sequence[Photo]
+) -> Generator[Progress, None, Features]:
+    """Read the cached features of `photos`, or compute them in memory; nothing is written.
+
+    Parameters
+    ----------
+    folder, backbone, photos
+        As in `load_or_compute_features`.
+
+    Yields
+    ------
+    Progress
+        One per batch that had to be computed.
+
+    Raises
+    ------
+    ExplorerError
+        When they are not on disk, and too many to be held in memory.
+    """
+    cache = folder / compute_features_key(backbone, photos)
+    arrays = load_arrays(cache, len(photos), backbone)
+    if arrays is None:
+        width = backbone.z_size + len(backbone.categories)
+        if 4 * width * len(photos) > _MOST_HELD_BYTES:
+            raise ExplorerError(
+                f"{folder} does not hold what the network says of all {len(photos):,} photos, and "
+                "here it may not be stored. Compute it once where the workspace can be written to: "
+                f"`python -m explorer evaluate {folder.parent}`."
+            )
+        parts = []
+        for part in _compute_batches(backbone, photos, 0):
+            parts.append(part)
+            yield Progress(_STAGE, sum(len(z) for z, _ in parts), len(photos))
+        z, logits = (np.concatenate(rows) for rows in zip(*parts, strict=True))
+        arrays = z, logits
+    return Features(np.array([photo.image_id for photo in photos], dtype=np.int64), *arrays)
 
 
 def _remove_dead(folder: Path, cache: Path, partial: Path) -> None:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from explorer.config import REPOSITORY_ROOT, STATE_VARIABLE
+from explorer.config import REPOSITORY_ROOT, STATE_VARIABLE, refuse_if_public
 from explorer.training.job_types import Job, JobError, JobRequest, JobState
 from explorer.training.jobs import (
     CANCEL_FILE,
@@ -46,7 +46,10 @@ def submit(request: JobRequest) -> Job:
     ------
     JobError
         When the job cannot be written down or no process be started.
+    PublicError
+        On a public server.
     """
+    refuse_if_public("Training")
     remove_old()
     request = replace(request, created=time.time())
     try:
@@ -110,7 +113,13 @@ def cancel(job: Job) -> Job:
 
     What it has finished stays. The module that was in the making is dropped, and the one that was
     there before is as it was.
+
+    Raises
+    ------
+    PublicError
+        On a public server.
     """
+    refuse_if_public("Stopping a training")
     if not job.state.is_live:
         return job
     with contextlib.suppress(OSError):  # gone, or no room: then it is killed below
@@ -160,7 +169,10 @@ def remove(job: Job) -> None:
     ------
     JobError
         When it lives.
+    PublicError
+        On a public server.
     """
+    refuse_if_public("Removing a training")
     if load_job(job.folder).state.is_live:
         raise JobError("A training that is running cannot be removed. Cancel it first.")
     shutil.rmtree(job.folder, ignore_errors=True)

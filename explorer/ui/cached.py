@@ -15,7 +15,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from explorer.analysis.locality import PartHistogram
-from explorer.config import ExplorerError
+from explorer.config import ExplorerError, is_public
 from explorer.layout import (
     METRICS_FILE,
     RESULTS_FOLDER,
@@ -46,15 +46,17 @@ def open_workspace() -> "Workspace":
         When there is none at that place, or it cannot be read.
     """
     path = state.get_workspace_path()
-    return _open_workspace(str(path), _get_mtime(path / SETTINGS_FILE), state.get_device())
+    settings = _get_mtime(path / SETTINGS_FILE)
+    return _open_workspace(str(path), settings, state.get_device(), is_public())
 
 
 # Few, so that a workspace whose classifier was replaced does not keep the old one in memory long.
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _open_workspace(path: str, mtime_ns: int, device: str) -> "Workspace":  # noqa: ARG001
+def _open_workspace(path: str, mtime_ns: int, device: str, read_only: bool) -> "Workspace":  # noqa: ARG001
+    from explorer.read_only import ReadOnlyWorkspace  # noqa: PLC0415
     from explorer.workspace import Workspace  # noqa: PLC0415
 
-    workspace = Workspace(Path(path), device)
+    workspace = (ReadOnlyWorkspace if read_only else Workspace)(Path(path), device)
     _ = workspace.dataset
     return workspace
 

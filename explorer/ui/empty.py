@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from explorer.config import WORKSPACE_VARIABLE, ExplorerError
+from explorer.config import WORKSPACE_VARIABLE, ExplorerError, is_public
 from explorer.data.cub import format_category
 from explorer.ui import cached, state, training, training_form
 from explorer.ui.components import escape_markdown
@@ -25,6 +25,9 @@ def open_workspace_or_say_why(*, below_title: bool = False) -> "Workspace | None
     except ExplorerError as error:
         _show_heading("No workspace yet", below_title=below_title)
         st.error(escape_markdown(str(error)), icon=":material/error:")
+    if is_public():
+        st.markdown("Whoever runs this server can mend it.")
+        return None
     training.show_last_word(state.get_workspace_path())
     path = shlex.quote(str(state.get_workspace_path()))
     st.markdown("Build the demo with painted birds (some minutes, nothing is downloaded):")
@@ -60,8 +63,9 @@ def show_next_step(workspace: "Workspace", *, below_title: bool = False) -> None
         return
     _show_heading("No module yet", below_title=below_title)
     st.info("The network is ready. An explanation needs a module for a category; train one:")
-    training_form.show_quick_start(workspace)
-    st.markdown("Or on the command line:")
+    if not is_public():
+        training_form.show_quick_start(workspace)
+        st.markdown("Or on the command line:")
     example = shlex.quote(format_category(workspace.dataset.categories[0]))
     _show_command(f"python -m explorer train {path} --category {example}")
     st.caption("Then reload this page. `--all` instead of `--category` trains one for each.")

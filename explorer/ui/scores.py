@@ -1,5 +1,7 @@
 """What modules say of all photos, read once from cached Z and shared by all sessions."""
 
+import logging
+from collections.abc import Generator
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -9,9 +11,15 @@ from explorer.layout import ModuleEntry
 from explorer.ui.cached import Key, make_module_key
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+    from explorer.config import Progress
     from explorer.scores import ModuleScores
     from explorer.training.features import Features
     from explorer.workspace import Workspace
+
+
+_LOG = logging.getLogger(__name__)
 
 
 class _FeatureHolder:
@@ -38,17 +46,26 @@ def load_features(workspace: "Workspace") -> "Features":
         place.caption("Another visitor's page is reading the photos. This one waits for it …")
     with holder.lock:
         if holder.features is None:
-            steps = workspace.compute_features()
-            while True:
-                try:
-                    step = next(steps)
-                except StopIteration as stop:
-                    holder.features = stop.value
-                    break
-                label = f"Reading {step.total:,} photos through the network, this once …"
-                place.progress(step.done / step.total, label)
+            try:
+                holder.features = _run(workspace.compute_features(), place)
+            except OSError:
+                # No room, or no right to write: what is shown does not depend on it.
+                _LOG.exception("The features cannot be stored, and are held in memory")
+                holder.features = _run(workspace.compute_features(store=False), place)
         place.empty()
         return holder.features
+
+
+def _run(steps: "Generator[Progress, None, Features]", place: "DeltaGenerator") -> "Features":
+    """Run a computation to its end and return its result, its progress shown in `place`."""
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as stop:
+            features: Features = stop.value
+            return features
+        label = f"Reading {step.total:,} photos through the network, this once …"
+        place.progress(step.done / step.total, label)
 
 
 def score_module(workspace: "Workspace", entry: ModuleEntry) -> "ModuleScores":

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from explorer.config import ExplorerError
+from explorer.config import ExplorerError, is_public
 from explorer.layout import ModuleEntry, format_run, sort_modules
 from explorer.render.colour_maps import COLOUR_MAPS, DEFAULT_COLOUR_MAP
 from explorer.render.heatmap import DEFAULT_OPACITY
@@ -42,7 +42,8 @@ def show_sidebar() -> "DeltaGenerator":
         _show_workspace(workspace)
         if entries:
             state.keep_selection(_choose_module(workspace, entries))
-        training.show_training(workspace, entries)
+        if not is_public():
+            training.show_training(workspace, entries)
     return place
 
 
@@ -67,14 +68,17 @@ def _show_workspace(workspace: "Workspace") -> None:
     photos = f"{len(dataset.photos):,} " + ("painted birds" if workspace.is_painted else "photos")
     if len(state.name_workspaces()) == 1:
         name = escape_markdown(state.get_workspace_name())
-        st.markdown(f"**{name}**", help=f"The workspace in `{workspace.path}`.")
+        # Where a server keeps its files is no business of its visitors.
+        place = None if is_public() else f"The workspace in `{workspace.path}`."
+        st.markdown(f"**{name}**", help=place)
+    origin = None if is_public() else f"From `{dataset.root}`."
     st.caption(
         f"{photos} of {len(dataset.categories)} "
         + ("invented categories" if workspace.is_painted else "categories"),
         help=(
             "All birds and categories are invented, and the photos painted by a program."
             if workspace.is_painted
-            else f"From `{dataset.root}`."
+            else origin
         ),
     )
 
@@ -164,7 +168,7 @@ def _show_device(workspace: "Workspace", network: str) -> None:
     place = devices.get(name) or devices.get(f"{name}:0", name)
     with st.container():
         st.caption(f"{network} It runs on the {place}.", help=HELP["accuracy"])
-        if len(devices) > 1:
+        if len(devices) > 1 and not is_public():
             st.selectbox(
                 "Device",
                 [state.ANY_DEVICE, *devices],

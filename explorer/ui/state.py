@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-from explorer.config import DEMO_WORKSPACE, list_workspaces
+from explorer.config import DEMO_WORKSPACE, is_public, list_workspaces
 from explorer.layout import ModuleEntry
 from explorer.render.style import TEXT_COLOUR
 
@@ -186,8 +186,11 @@ def get_workspace_path() -> Path:
 
 
 def get_device() -> str:
-    """Return where networks run: what was chosen, or ``auto``."""
-    return str(st.session_state.get(DEVICE, ANY_DEVICE))
+    """Return where networks run: what was chosen, or ``auto``; visitors of a server cannot choose.
+
+    Each device holds a copy of the network.
+    """
+    return ANY_DEVICE if is_public() else str(st.session_state.get(DEVICE, ANY_DEVICE))
 
 
 def open_notes() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from explorer import notes
+from explorer.config import ExplorerError, is_public
 from explorer.layout import ModuleEntry
 from explorer.notes import ConflictError, DamagedNotesError, ModuleNotes, Note, NotesError
 from explorer.ui.components import escape_markdown
@@ -22,7 +23,9 @@ def load_or_tell(entry: ModuleEntry) -> ModuleNotes | None:
         return notes.load_notes(entry)
     except DamagedNotesError as error:
         st.warning(escape_markdown(str(error)), icon=":material/edit_off:")
-        if st.button("Set the damaged file aside", icon=":material/drive_file_move:"):
+        if not is_public() and st.button(
+            "Set the damaged file aside", icon=":material/drive_file_move:"
+        ):
             aside = notes.set_aside(entry)
             st.toast(escape_markdown(f"The damaged notes are now in `{aside.name}`."))
             st.rerun()
@@ -37,6 +40,9 @@ def show_note(entry: ModuleEntry, found: ModuleNotes, feature: int) -> None:
     if note.text:
         with st.container(key="x-feature-note"):
             st.text(note.text)
+    if is_public():
+        _show_earlier(found)
+        return
     has_note = note != Note()
     is_asked = st.button(
         "Edit name and note" if has_note else "Give it a name",
@@ -108,7 +114,7 @@ def _save(entry: ModuleEntry, feature: int, module_sha256: str) -> None:
     base: Note = st.session_state[_BASE]
     try:
         notes.save_note(entry, feature, typed, base=base, module_sha256=module_sha256)
-    except NotesError as error:
+    except ExplorerError as error:
         st.session_state[_FAILURE] = error
         if isinstance(error, ConflictError):
             st.session_state[_BASE] = error.theirs

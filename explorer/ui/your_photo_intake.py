@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
-from starlette.formparsers import MultiPartParser
 from streamlit.errors import StreamlitAPIException
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from explorer.config import ExplorerError
 from explorer.data.cub import format_category
 from explorer.data.samples import draw_meadow, draw_noise
-from explorer.data.upload import MAX_MEGABYTES, UPLOAD_ENDINGS, read_upload
+from explorer.data.upload import UPLOAD_ENDINGS, get_limits
+from explorer.data.upload_process import read_upload_apart
 from explorer.ui import cached, pictures, state
 from explorer.ui.components import escape_markdown
 from explorer.ui.gallery import name_photo
@@ -51,10 +51,6 @@ _ROUND = "your_photo_round"
 _REFUSED = "your_photo_refused"
 _CAMERA_IS_OPEN = "your_photo_camera"
 _DRAWINGS: Mapping[str, Callable[[], NDArray[np.uint8]]] = {MEADOW: draw_meadow, NOISE: draw_noise}
-_MEGABYTE = 1024 * 1024
-
-# The server would put larger uploads into a nameless file on disk while they arrive.
-MultiPartParser.spool_max_size = (MAX_MEGABYTES + 1) * _MEGABYTE
 
 
 def show_intake(workspace: "Workspace") -> OwnPhoto | None:
@@ -124,7 +120,7 @@ def show_own_buttons(photo: OwnPhoto) -> None:
 
 
 def _show_uploader() -> None:
-    limit = min(MAX_MEGABYTES, int(st.get_option("server.maxUploadSize")))
+    limit = min(get_limits().megabytes, int(st.get_option("server.maxUploadSize")))
     st.file_uploader(
         "A photo of one bird, as large in the picture as can be",
         # The endings are for systems that know no type of HEIC. With a type among them, Streamlit
@@ -181,7 +177,7 @@ def _take(source: str) -> None:
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
     st.session_state[_CAMERA_IS_OPEN] = False
     try:
-        image = read_upload(data)
+        image = read_upload_apart(data, get_limits())
     except ExplorerError as error:
         st.session_state[_REFUSED] = (source, f"{name}: {error}" if source == FILE else str(error))
         return

@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageFile
 
-from explorer.data import upload
-from explorer.data.upload import LONGEST_KEPT, MAX_MEGABYTES, UploadError, read_upload
+from explorer.data.upload import LONGEST_KEPT, OWN_LIMITS, UploadError, UploadLimits, read_upload
 
 repeatable = settings(derandomize=True, deadline=None)
 KINDS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF")
@@ -226,10 +225,9 @@ def test_every_format_is_measured_before_it_is_decoded(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = encode(Image.new("RGB", (1100, 1000)), kind)
-    monkeypatch.setattr(upload, "MAX_MEGAPIXELS", 1)
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda *_: pytest.fail("decoded"))
     with pytest.raises(UploadError, match="1100 × 1000 pixels, more than the limit"):
-        read_upload(data)
+        read_upload(data, UploadLimits(megabytes=25, megapixels=1))
 
 
 @pytest.mark.parametrize(
@@ -252,7 +250,7 @@ def test_smallest_and_narrowest_that_are_taken() -> None:
 
 
 def test_files_above_the_limit_are_refused_unread() -> None:
-    data = b"\xff\xd8\xff" + bytes((MAX_MEGABYTES + 5) * 1024 * 1024)
+    data = b"\xff\xd8\xff" + bytes((OWN_LIMITS.megabytes + 5) * 1024 * 1024)
     with pytest.raises(UploadError, match="has 30 MB, more than the limit of 25 MB"):
         read_upload(data)
 
@@ -274,6 +272,12 @@ def test_files_above_the_limit_are_refused_unread() -> None:
 )
 def test_foreign_files_are_refused(data: bytes, message: str) -> None:
     with pytest.raises(UploadError, match=message):
+        read_upload(data)
+
+
+def test_a_palette_picture_without_its_palette_is_refused() -> None:
+    data = make_png(40, 32, 8, 3, bytes(41) * 32)
+    with pytest.raises(UploadError, match="damaged or cut short"):
         read_upload(data)
 
 

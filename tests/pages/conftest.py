@@ -1,4 +1,6 @@
+import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -105,3 +107,29 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     watch(attribution, "compute_explanation", lambda args: f"x-features, {args[-1]}")
     watch(Workspace, "explain_score", lambda args: f"score, {args[-1]}")
     return made
+
+
+_WRITTEN: list[str] | None = None
+_HOOKED: list[bool] = []
+
+
+def _watch_writing(event: str, args: tuple) -> None:
+    if _WRITTEN is None or event not in ("open", "tempfile.mkstemp", "os.rename", "os.mkdir"):
+        return
+    if isinstance(args[0], int):  # a pipe that is open already
+        return
+    flags = args[2] if event == "open" else os.O_CREAT
+    if isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+        _WRITTEN.append(str(args[0]))
+
+
+@pytest.fixture
+def written() -> Iterator[list[str]]:
+    """Return a list that grows by the name of everything that is opened for writing."""
+    global _WRITTEN  # noqa: PLW0603 (a hook cannot be taken off again)
+    if not _HOOKED:
+        sys.addaudithook(_watch_writing)
+        _HOOKED.append(True)
+    _WRITTEN = []
+    yield _WRITTEN
+    _WRITTEN = None

@@ -1,9 +1,7 @@
 import gc
 import io
-import os
-import sys
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -154,7 +152,7 @@ def test_a_decoder_that_fails_as_nobody_foresaw_is_told_without_its_words(
     def fail(data: bytes) -> None:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr(your_photo_intake, "read_upload", fail)
+    monkeypatch.setattr(your_photo_intake, "read_upload_apart", fail)
     app = upload(open_app(tiny_workspace, "your_photo"), make_jpeg())
     assert not app.exception
     (error,) = app.error
@@ -240,28 +238,6 @@ def test_the_server_does_not_keep_the_file(
     assert managers
     for manager in managers:
         assert not [file for files in manager.file_storage.values() for file in files]
-
-
-_WRITTEN: list[str] | None = None
-
-
-def _watch_writing(event: str, args: tuple) -> None:
-    if _WRITTEN is None or event not in ("open", "tempfile.mkstemp", "os.rename", "os.mkdir"):
-        return
-    flags = args[2] if event == "open" else os.O_CREAT
-    if isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-        _WRITTEN.append(str(args[0]))
-
-
-@pytest.fixture
-def written() -> Iterator[list[str]]:
-    """Return a list that grows by the name of everything that is opened for writing."""
-    global _WRITTEN  # noqa: PLW0603 (a hook cannot be taken off again)
-    if _WRITTEN is None:
-        sys.addaudithook(_watch_writing)
-    _WRITTEN = []
-    yield _WRITTEN
-    _WRITTEN = None
 
 
 def test_nothing_is_written_to_disk(

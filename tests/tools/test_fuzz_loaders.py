@@ -32,7 +32,7 @@ def test_thousands_of_damages_end_in_words() -> None:
 @pytest.fixture
 def mutations(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(TOOL.parent))
-    import mutations  # noqa: PLC0415
+    import file_mutations as mutations  # noqa: PLC0415
 
     return mutations
 

@@ -1,0 +1,149 @@
+import errno
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from explorer.config import PAGES_DIR, PUBLIC_VARIABLE, WORKSPACE_VARIABLE
+from explorer.layout import FEATURES_FOLDER, list_module_entries
+from explorer.notes import get_notes_path
+from explorer.training import features
+from explorer.training.jobs import get_jobs_folder
+from explorer.ui import cached, training_form
+
+pytestmark = pytest.mark.usefixtures("state_folder")
+OpenApp = Callable[..., AppTest]
+PAGES = sorted(path.stem for path in PAGES_DIR.glob("*.py"))
+
+
+@pytest.fixture
+def public(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PUBLIC_VARIABLE, "1")
+
+
+@pytest.fixture
+def bare_workspace(own_workspace: Path) -> Path:
+    """Return a workspace without anything that pages compute when they are first seen."""
+    shutil.rmtree(own_workspace / FEATURES_FOLDER)
+    return own_workspace
+
+
+def read_texts(app: AppTest) -> str:
+    kinds = (app.title, app.header, app.markdown, app.caption)
+    kinds += (app.info, app.success, app.warning, app.error)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def list_files(folder: Path) -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.usefixtures("public")
+def test_a_visitor_writes_nothing_on_any_page(
+    page: str, bare_workspace: Path, open_app: OpenApp, written: list[str]
+) -> None:
+    before = list_files(bare_workspace)
+    app = open_app(bare_workspace, page)
+    # Not even for whoever says they had opened the form before.
+    app.session_state[training_form.OPENED] = True
+    app.run()
+    assert not app.exception
+    assert not app.error
+    assert list_files(bare_workspace) == before
+    assert [name for name in written if "__pycache__" not in name] == []
+    assert not get_jobs_folder().exists()
+    assert "Train a module" not in [expander.label for expander in app.expander]
+    assert not [button for button in app.button if "train" in button.label.lower()]
+    assert str(bare_workspace) not in read_texts(app)
+
+
+def test_the_same_pages_offer_it_to_whoever_owns_them(
+    bare_workspace: Path, open_app: OpenApp
+) -> None:
+    app = open_app(bare_workspace, "category")
+    assert "Train a module" in [expander.label for expander in app.expander]
+    assert (bare_workspace / FEATURES_FOLDER).is_dir()
+
+
+@pytest.mark.usefixtures("public")
+def test_the_training_page_says_why_it_is_closed(tiny_workspace: Path, open_app: OpenApp) -> None:
+    texts = read_texts(open_app(tiny_workspace, "training"))
+    assert "This is a public server" in texts
+    assert "python -m explorer train" in texts
+    assert PUBLIC_VARIABLE in texts
+
+
+@pytest.mark.usefixtures("public")
+def test_about_tells_the_setting(tiny_workspace: Path, open_app: OpenApp) -> None:
+    texts = read_texts(open_app(tiny_workspace, "about"))
+    assert "This server is public (`SRAE_PUBLIC`)" in texts
+
+
+@pytest.mark.usefixtures("public")
+def test_nobody_leads_it_to_another_workspace(
+    tiny_workspace: Path, own_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = os.pathsep.join(map(str, (tiny_workspace, own_workspace)))
+    app = open_app(Path(both), "overview", workspace=own_workspace.name)
+    assert "Workspace" not in [box.label for box in app.selectbox]
+    app.session_state["workspace"] = own_workspace.name
+    app.session_state["device"] = "meta"
+    opened: list[tuple[object, ...]] = []
+    monkeypatch.setattr(cached, "_open_workspace", lambda *key: opened.append(key))
+    app.run()
+    assert opened
+    assert {key[0] for key in opened} == {str(tiny_workspace)}
+    assert {key[2] for key in opened} == {"auto"}
+
+
+@pytest.mark.usefixtures("public")
+def test_notes_are_read_and_not_written(own_workspace: Path, open_app: OpenApp) -> None:
+    entry = list_module_entries(own_workspace)[0]
+    get_notes_path(entry).write_text("no notes")
+    app = open_app(own_workspace, "x_feature", category="Ember capped Finch")
+    assert "damaged" in read_texts(app)
+    labels = [button.label for button in app.button]
+    assert not {"Set the damaged file aside", "Give it a name", "Edit name and note"} & {*labels}
+    get_notes_path(entry).unlink()
+    app = open_app(own_workspace, "x_feature", category="Ember capped Finch")
+    labels = [button.label for button in app.button]
+    assert not {"Give it a name", "Edit name and note"} & {*labels}
+
+
+@pytest.mark.usefixtures("public")
+def test_uploads_are_taken_up_to_a_smaller_limit(tiny_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(tiny_workspace, "your_photo")
+    (uploader,) = app.file_uploader
+    assert uploader.proto.max_upload_size_mb == 10
+    app = uploader.set_value(("large.png", bytes(11 * 2**20), "image/png")).run()
+    assert "more than the limit of 10 MB" in read_texts(app)
+
+
+@pytest.mark.usefixtures("public")
+def test_a_workspace_that_does_not_open_tells_no_paths(
+    tmp_path: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_app(tmp_path / "nowhere", "category")
+    texts = read_texts(app)
+    assert "Whoever runs this server can mend it." in texts
+    assert "python -m explorer demo" not in texts
+    monkeypatch.delenv(WORKSPACE_VARIABLE)
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.ENOSPC])
+def test_a_disk_that_takes_nothing_costs_no_page(
+    number: int, bare_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(features, "take_lock", refuse)
+    app = open_app(bare_workspace, "category")
+    assert not app.error
+    assert not app.exception
+    assert app.get("plotly_chart")
+    assert not (bare_workspace / FEATURES_FOLDER).exists()

@@ -1,0 +1,239 @@
+"""The running server, asked over the loopback as a hostile page or program would ask it."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from app_client import Session
+from common import copy_demo
+from hostile_files import make_file
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from explorer.config import (
+    PUBLIC_VARIABLE,
+    REPOSITORY_ROOT,
+    STATE_VARIABLE,
+    WORKSPACE_VARIABLE,
+)
+from explorer.training.job_control import cancel
+from explorer.training.jobs import list_jobs
+
+STREAMLIT = [sys.executable, "-m", "streamlit", "run", "explorer/app.py", "--server.headless=true"]
+
+
+def find_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def serve(log: Path, **environment: str) -> Iterator[str]:
+    """Start the app as the README does, with no setting but the port; yield ``host:port``."""
+    place = f"127.0.0.1:{find_port()}"
+    command = [*STREAMLIT, f"--server.port={place.partition(':')[2]}"]
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            command,
+            cwd=REPOSITORY_ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **environment},
+        ) as process,
+    ):
+        try:
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline:
+                assert process.poll() is None, log.read_text()
+                with contextlib.suppress(OSError):
+                    urllib.request.urlopen(f"http://{place}/_stcore/health", timeout=2).close()
+                    break
+                time.sleep(0.2)
+            yield place
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("server")
+    environment = {PUBLIC_VARIABLE: "1", STATE_VARIABLE: str(folder / "state")}
+    environment[WORKSPACE_VARIABLE] = str(folder / "none")
+    with serve(folder / "log.txt", **environment) as found:
+        yield found
+
+
+def open_stream(place: str, origin: str | None = None) -> ClientConnection:
+    return connect(
+        f"ws://{place}/_stcore/stream",
+        subprotocols=["streamlit"],  # type: ignore[list-item]
+        origin=origin,  # type: ignore[arg-type]
+        max_size=None,
+    )
+
+
+def start_session(stream: ClientConnection) -> str:
+    """Ask for the first page; return the session's id, which its addresses of uploads hold."""
+    message = BackMsg()
+    message.rerun_script.query_string = ""
+    stream.send(message.SerializeToString())
+    session = ""
+    while True:
+        data = stream.recv(timeout=120)
+        assert isinstance(data, bytes)
+        found = ForwardMsg.FromString(data)
+        if found.WhichOneof("type") == "new_session":
+            session = found.new_session.initialize.session_id
+        if found.WhichOneof("type") == "script_finished":
+            return session
+
+
+def read_status(request: urllib.request.Request) -> int:
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            status: int = response.status
+            return status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_the_server_listens_on_this_machine_alone(place: str) -> None:
+    port = int(place.partition(":")[2])
+    table = Path("/proc/net/tcp")
+    if not table.exists():
+        pytest.skip("only Linux tells who listens where in /proc/net/tcp")
+    rows = [line.split() for line in table.read_text().splitlines()[1:]]
+    listening = {row[1].split(":")[0] for row in rows if row[1].endswith(f":{port:04X}")}
+    assert listening == {"0100007F"}  # 127.0.0.1, the lowest byte first
+
+
+def test_pages_of_other_sites_get_no_connection(place: str) -> None:
+    for origin in (None, f"http://{place}"):
+        with open_stream(place, origin) as stream:
+            assert start_session(stream)
+    with pytest.raises(InvalidStatus, match="403"), open_stream(place, "https://example.org"):
+        pass
+
+
+def make_upload(place: str, session: str, **headers: str) -> urllib.request.Request:
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="f"; filename="a.jpg"\r\n\r\n'
+        b"bytes\r\n--x--\r\n"
+    )
+    own = {"Content-Type": "multipart/form-data; boundary=x", **headers}
+    url = f"http://{place}/_stcore/upload_file/{session}/one"
+    return urllib.request.Request(url, body, own, method="PUT")
+
+
+def test_an_upload_needs_the_token_of_its_own_site(place: str) -> None:
+    with urllib.request.urlopen(f"http://{place}/_stcore/health", timeout=30) as response:
+        cookie = response.headers["Set-Cookie"].partition(";")[0]
+    token = cookie.partition("=")[2]
+    with open_stream(place) as stream:
+        session = start_session(stream)
+        assert read_status(make_upload(place, session)) == 403
+        assert read_status(make_upload(place, session, Cookie=cookie)) == 403
+        headers = {"Cookie": cookie, "X-Xsrftoken": token}
+        assert read_status(make_upload(place, session, **headers)) == 204
+        # Nor is there a place to put a file for a session that does not exist.
+        assert read_status(make_upload(place, "made-up", **headers)) == 400
+
+
+def test_a_file_above_the_limit_is_refused_by_its_announced_size(place: str) -> None:
+    with urllib.request.urlopen(f"http://{place}/_stcore/health", timeout=30) as response:
+        cookie = response.headers["Set-Cookie"].partition(";")[0]
+    with open_stream(place) as stream:
+        session = start_session(stream)
+        host, port = place.split(":")
+        with socket.create_connection((host, int(port)), timeout=30) as plain:
+            head = (
+                f"PUT /_stcore/upload_file/{session}/one HTTP/1.1\r\nHost: {place}\r\n"
+                f"Cookie: {cookie}\r\nX-Xsrftoken: {cookie.partition('=')[2]}\r\n"
+                "Content-Type: multipart/form-data; boundary=x\r\n"
+                f"Content-Length: {200 * 2**20}\r\n\r\n"
+            )
+            plain.sendall(head.encode())
+            assert b" 413 " in plain.recv(4096).splitlines()[0]
+
+
+def test_a_forged_click_starts_nothing_on_a_public_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The very messages that start a training on a private server."""
+    own, public = tmp_path / "own", tmp_path / "public"
+    workspace = {WORKSPACE_VARIABLE: str(copy_demo(tmp_path))}
+    log = tmp_path / "log.txt"
+    with (
+        serve(log, **workspace, **{STATE_VARIABLE: str(own)}) as place,
+        Session(f"http://{place}") as session,
+    ):
+        form = WidgetState(id=session.visit("about").blocks["Train a module"], bool_value=True)
+        agreed = session.set_state(form).find_widget("Checkbox", "Replace").id
+        button = session.set_state(WidgetState(id=agreed, bool_value=True)).find_widget(
+            "Button", "Train"
+        )
+        session.press(button)
+        monkeypatch.setenv(STATE_VARIABLE, str(own))
+        (job,) = list_jobs()
+        cancel(job)
+    with (
+        serve(log, **workspace, **{STATE_VARIABLE: str(public), PUBLIC_VARIABLE: "1"}) as place,
+        Session(f"http://{place}") as session,
+    ):
+        session.visit("about")
+        session.set_state(form)
+        session.set_state(WidgetState(id=agreed, bool_value=True))
+        page = session.press(button)
+        assert page.errors == []
+        assert not [w for w in page.widgets.values() if "train" in w.label.lower()]
+    assert not public.exists()
+
+
+def test_what_one_visitor_uploads_no_other_sees_and_no_disk_keeps(tmp_path: Path) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    environment = {STATE_VARIABLE: str(tmp_path / "state"), "TMPDIR": str(folder)}
+    environment[WORKSPACE_VARIABLE] = str(copy_demo(tmp_path))
+    with (
+        serve(tmp_path / "log.txt", **environment) as place,
+        Session(f"http://{place}") as one,
+        Session(f"http://{place}") as other,
+    ):
+        uploader = one.visit("your_photo").find_widget("FileUploader")
+        other.visit("your_photo")
+        cut = make_file("cut.png").data
+        page = one.upload(uploader, "heron.png", cut)
+        assert [error for error in page.errors if "damaged or cut short" in error]
+        uploader = page.find_widget("FileUploader")
+        page = one.upload(uploader, "robin.png", make_file("photo and archive.png").data)
+        assert page.errors == []
+        assert "robin.png, 320 × 240 pixels" in page.texts
+        for name in ("your_photo", "", "photo"):
+            texts = "\n".join(other.visit(name).texts)
+            assert "robin" not in texts
+            assert "heron" not in texts
+        with pytest.raises(KeyError):
+            other.visit("your_photo").find_widget("Button", "Forget")
+        # torch makes a folder for itself, which stays empty.
+        assert [path for path in folder.rglob("*") if path.is_file()] == []
+
+
+def test_programs_without_a_browser_cannot_drive_it(place: str) -> None:
+    url = f"http://{place}/_stcore/agent/interact"
+    request = urllib.request.Request(url, b"{}", {"Content-Type": "application/json"})
+    assert read_status(request) in (403, 404)

@@ -1,0 +1,251 @@
+"""Painted birds as files of every accepted kind, and the ways in which they are spoiled."""
+
+import itertools
+import struct
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from hostile_files import append_archive, encode, make_chunk
+from PIL import Image, ImageCms
+
+from explorer.config import DEMO_WORKSPACE
+from explorer.data.cub import load_cub, load_photo
+
+Random = np.random.Generator
+_PNG = b"\x89PNG\r\n\x1a\n"
+_EDGES = (0, 1, 2, 7, 8, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1)
+_SIDES = (0, 1, 31, 33, 63, 65, 500, 2049, 7745, 16_383, 40_000, 65_535)
+_LARGEST = 2**20
+
+
+def make_birds() -> tuple[Image.Image, Image.Image]:
+    """Return two painted birds of different shapes, small."""
+    photos = load_cub(DEMO_WORKSPACE / "birds").photos
+    first, second = (Image.fromarray(load_photo(photo)) for photo in (photos[0], photos[-1]))
+    return first.resize((120, 90)), second.resize((66, 100))
+
+
+def make_files() -> dict[str, bytes]:
+    """Return files of all kinds and modes that the app takes, by name."""
+    bird, other = make_birds()
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F], exif[0x0132] = 6, "Painter", "2026:01:02 03:04:05"
+    exif.get_ifd(0x8769)[0x9286] = b"ASCII\0\0\0a bird"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    more = {"exif": exif.tobytes(), "icc_profile": profile}
+    clear = bird.copy()
+    clear.putalpha(Image.linear_gradient("L").resize(bird.size))
+    deep = Image.fromarray(np.asarray(bird.convert("L")).astype(np.uint16) * 257)
+
+    def make_pages() -> dict[str, object]:
+        # Copies: Pillow notes on a picture how it was encoded last.
+        return {"save_all": True, "append_images": [other.copy(), bird.copy()]}
+
+    moving = {"save_all": True, "append_images": [bird.rotate(90), bird]}
+    made: list[tuple[str, Image.Image, str, dict[str, object]]] = [
+        ("JPEG", bird, "JPEG", {}),
+        ("JPEG, EXIF and ICC", bird, "JPEG", more),
+        ("JPEG, progressive", bird, "JPEG", {"progressive": True, "quality": 60}),
+        ("JPEG, restarts", bird, "JPEG", {"restart_marker_rows": 1}),
+        ("JPEG, grey", bird.convert("L"), "JPEG", {}),
+        ("JPEG, print", bird.convert("CMYK"), "JPEG", {}),
+        ("JPEG, several", bird, "MPO", make_pages()),
+        ("PNG", bird, "PNG", {}),
+        ("PNG, EXIF and ICC", bird, "PNG", more),
+        ("PNG, transparent", clear, "PNG", {}),
+        ("PNG, 16 bits", deep, "PNG", {}),
+        ("PNG, palette", bird.quantize(40), "PNG", {"transparency": 3}),
+        ("PNG, one bit", bird.convert("1"), "PNG", {}),
+        ("PNG, moving", bird, "PNG", moving),
+        ("WebP", bird, "WEBP", {}),
+        ("WebP, EXIF and ICC", bird, "WEBP", more),
+        ("WebP, transparent", clear, "WEBP", {"lossless": True}),
+        ("WebP, moving", bird, "WEBP", moving),
+        ("TIFF", bird, "TIFF", {}),
+        ("TIFF, EXIF and ICC", bird, "TIFF", more),
+        ("TIFF, LZW", bird, "TIFF", {"compression": "tiff_lzw"}),
+        ("TIFF, deflate", clear, "TIFF", {"compression": "tiff_adobe_deflate"}),
+        ("TIFF, JPEG", bird, "TIFF", {"compression": "jpeg"}),
+        ("TIFF, packbits", bird.convert("L"), "TIFF", {"compression": "packbits"}),
+        ("TIFF, fax", bird.convert("1"), "TIFF", {"compression": "group4"}),
+        ("TIFF, 16 bits", deep, "TIFF", {}),
+        ("TIFF, print", bird.convert("CMYK"), "TIFF", {}),
+        ("TIFF, LAB", bird.convert("LAB"), "TIFF", {}),
+        ("TIFF, pages", bird, "TIFF", make_pages()),
+        ("HEIC", bird, "HEIF", {}),
+        ("HEIC, EXIF and ICC", bird, "HEIF", more),
+        ("HEIC, transparent", clear, "HEIF", {}),
+        ("HEIC, several", bird, "HEIF", make_pages()),
+    ]
+    return {name: encode(image.copy(), kind, **options) for name, image, kind, options in made}
+
+
+def flip_bits(data: bytes, random: Random, _: Sequence[bytes]) -> bytes:
+    """Flip up to 64 bits, most often few, and half of the time near the beginning."""
+    spoiled = bytearray(data)
+    reach = len(data) if random.random() < 0.5 else min(len(data), 600)
+    for _ in range(int(2 ** random.uniform(0, 6))):
+        spoiled[random.integers(reach)] ^= 1 << int(random.integers(8))
+    return bytes(spoiled)
+
+
+def set_bytes(data: bytes, random: Random, _: Sequence[bytes]) -> bytes:
+    """Overwrite a stretch with noise, zeros or ones."""
+    start = int(random.integers(len(data)))
+    length = int(2 ** random.uniform(0, 9))
+    filler = (random.bytes(length), bytes(length), b"\xff" * length)[random.integers(3)]
+    return data[:start] + filler + data[start + length :]
+
+
+def truncate(data: bytes, random: Random, _: Sequence[bytes]) -> bytes:
+    """Cut a file short."""
+    return data[: int(random.integers(len(data)))]
+
+
+def edit_length(data: bytes, random: Random, _: Sequence[bytes]) -> bytes:
+    """Put a number at the edge of what fits anywhere, in two or four bytes of either order."""
+    size, order = (2, 4)[random.integers(2)], ("<", ">")[random.integers(2)]
+    start = int(random.integers(max(1, min(len(data), 1500) - size)))
+    value = _EDGES[random.integers(len(_EDGES))] % 256**size
+    packed = struct.pack(order + ("H" if size == 2 else "I"), value)
+    return data[:start] + packed + data[start + size :]
+
+
+def edit_size(data: bytes, random: Random, _: Sequence[bytes]) -> bytes:
+    """Write another width or height where the format keeps it; elsewhere as `edit_length`."""
+    places = find_sides(data)
+    if not places:
+        return edit_length(data, random, ())
+    spoiled = bytearray(data)
+    for start, code in places if random.random() < 0.5 else places[:1]:
+        limit = 256 ** struct.calcsize(code)
+        if start + struct.calcsize(code) > len(spoiled):
+            continue
+        struct.pack_into(code, spoiled, start, _SIDES[random.integers(len(_SIDES))] % limit)
+    return mend_png(bytes(spoiled))
+
+
+def find_sides(data: bytes) -> list[tuple[int, str]]:
+    """Find where a file says its width and height: place and code for `struct`."""
+    if data.startswith(_PNG):
+        return [(16, ">I"), (20, ">I")]
+    if data.startswith(b"\xff\xd8"):
+        marks = (data.find(bytes((0xFF, kind, 0))) for kind in (0xC0, 0xC1, 0xC2))
+        return [(at + shift, ">H") for at in marks if at > 0 for shift in (5, 7)]
+    if data.startswith(b"II*\0"):
+        start = int.from_bytes(data[4:8], "little")
+        count = int.from_bytes(data[start : start + 2], "little")
+        entries = (start + 2 + 12 * n for n in range(count))
+        wanted = {256: "<H", 257: "<H", 258: "<H", 277: "<H", 278: "<I", 279: "<I"}
+        tags = ((at, int.from_bytes(data[at : at + 2], "little")) for at in entries)
+        return [(at + 8, wanted[tag]) for at, tag in tags if tag in wanted]
+    at = data.find(b"ispe")
+    if at > 0:
+        return [(at + 8, ">I"), (at + 12, ">I")]
+    at = data.find(b"VP8X")
+    if at > 0:
+        return [(at + 12, "<H"), (at + 15, "<H")]
+    return [(26, "<H"), (28, "<H")] if data[12:15] == b"VP8" else []
+
+
+def list_png_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
+    """List the chunks of a PNG file, name and body, as far as they are whole."""
+    chunks, place = [], len(_PNG)
+    while data.startswith(_PNG) and place + 12 <= len(data):
+        length = int.from_bytes(data[place : place + 4], "big")
+        chunks.append((data[place + 4 : place + 8], data[place + 8 : place + 8 + length]))
+        place += 12 + length
+    return chunks
+
+
+def mend_png(data: bytes) -> bytes:
+    """Compute the checksums of a PNG file anew, so that what is spoiled gets past them."""
+    if not data.startswith(_PNG):
+        return data
+    return _PNG + b"".join(make_chunk(name, body) for name, body in list_png_chunks(data))
+
+
+def flip_behind_checksums(data: bytes, random: Random, others: Sequence[bytes]) -> bytes:
+    """Flip bits, of a PNG in a chunk or in its unpacked rows, and mend every checksum."""
+    chunks = list_png_chunks(data)
+    if not chunks:
+        return flip_bits(data, random, others)
+    at = int(random.integers(len(chunks)))
+    name, body = chunks[at]
+    try:
+        rows = bytearray(zlib.decompress(body)) if name == b"IDAT" else bytearray(body)
+    except zlib.error:
+        rows = bytearray(body)
+    for _ in range(int(random.integers(1, 9)) if rows else 0):
+        rows[random.integers(len(rows))] ^= 1 << int(random.integers(8))
+    chunks[at] = name, zlib.compress(bytes(rows)) if name == b"IDAT" else bytes(rows)
+    return _PNG + b"".join(make_chunk(name, body) for name, body in chunks)
+
+
+def move_chunks(data: bytes, random: Random, _: Sequence[bytes]) -> bytes:
+    """Swap, repeat or drop chunks of a PNG, or stretches of any other file."""
+    if list_png_chunks(data):
+        parts = [make_chunk(name, body) for name, body in list_png_chunks(data)]
+        head = _PNG
+    else:
+        cuts = sorted({0, len(data), *random.integers(0, len(data), 5).tolist()})
+        parts = [data[a:b] for a, b in itertools.pairwise(cuts)]
+        head = b""
+    one, two = (int(n) for n in random.integers(len(parts), size=2))
+    kind = random.integers(3)
+    if kind == 0:
+        parts[one], parts[two] = parts[two], parts[one]
+    elif kind == 1:
+        parts[one:one] = [parts[two]] * int(random.integers(1, 40))
+    else:
+        del parts[one]
+    return head + b"".join(parts)
+
+
+def splice(data: bytes, random: Random, others: Sequence[bytes]) -> bytes:
+    """Go on with another file somewhere."""
+    other = others[random.integers(len(others))]
+    start = int(random.integers(len(data)))
+    return data[:start] + other[int(random.integers(len(other))) if random.random() < 0.7 else 0 :]
+
+
+def append_other(data: bytes, random: Random, others: Sequence[bytes]) -> bytes:
+    """Append an archive or a second picture, so that the file is two things at once."""
+    return append_archive(data) if random.random() < 0.5 else data + splice(data, random, others)
+
+
+Mutation = Callable[[bytes, Random, Sequence[bytes]], bytes]
+MUTATIONS: Mapping[str, Mutation] = {
+    "bits flipped": flip_bits,
+    "bytes set": set_bytes,
+    "cut short": truncate,
+    "lengths edited": edit_length,
+    "sizes edited": edit_size,
+    "bits behind checksums": flip_behind_checksums,
+    "chunks moved": move_chunks,
+    "two files spliced": splice,
+    "polyglots": append_other,
+}
+
+
+def spoil(files: Mapping[str, bytes], seed: int, case: int) -> tuple[str, str, bytes]:
+    """Spoil one file in one to three ways; the same for the same seed and case.
+
+    Returns
+    -------
+    str
+        Name of the file that was taken.
+    str
+        Name of the first mutation.
+    bytes
+        The spoiled file, a megabyte at most.
+    """
+    random = np.random.default_rng([seed, case])
+    name = list(files)[random.integers(len(files))]
+    data, first = files[name], ""
+    for _ in range(int(random.choice([1, 2, 3], p=[0.6, 0.25, 0.15]))):
+        mutation = list(MUTATIONS)[random.integers(len(MUTATIONS))]
+        first = first or mutation
+        data = MUTATIONS[mutation](data or b"\0", random, list(files.values()))[:_LARGEST]
+    return name, first, data
