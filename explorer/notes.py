@@ -5,25 +5,20 @@ module's file. After a module has been trained again its x-features are others, 
 before is kept and shown as of an earlier module, but names nothing any more.
 """
 
-import contextlib
 import hashlib
 import os
 import re
-import sys
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from explorer.config import ExplorerError, refuse_if_public
+from explorer.data.locks import hold_folder
 from explorer.layout import ModuleEntry, WorkspaceError, read_json, write_json
 from explorer.reading import check_regular, open_regular
-
-if sys.platform != "win32":
-    import fcntl
 
 NOTES_FILE = "notes.json"
 SCHEMA_VERSION = 1
@@ -34,7 +29,6 @@ _LARGEST_FILE = 8 * 2**20  # bytes; far more than people write, so a larger one 
 _MOST_X_FEATURES = 9_999  # four digits in the file
 # Characters that turn the direction of what follows them, beyond the note's end.
 _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_LOCK = Lock()
 
 Groups = dict[str, dict[int, "Note"]]
 
@@ -173,7 +167,7 @@ def save_note(
         raise NotesError(f"There is no x-feature {feature + 1} to write of.")
     mine = Note(clean_name(note.name), clean_text(note.text))
     path = get_notes_path(entry)
-    with _hold_lock(path.parent):
+    with hold_folder(path.parent):
         sha256 = _hash_module(entry)
         if sha256 != module_sha256:
             raise NotesError(
@@ -203,7 +197,7 @@ def set_aside(entry: ModuleEntry) -> Path:
     """
     refuse_if_public("Setting files aside")
     path = get_notes_path(entry)
-    with _hold_lock(path.parent):
+    with hold_folder(path.parent):
         # Another session may have done so meanwhile, and somebody may have written since.
         if os.path.lexists(path) and not _is_damaged(path):
             raise NotesError("The notes are not damaged any more. Reload the page.")
@@ -377,26 +371,3 @@ def _write(path: Path, groups: Groups) -> None:
             f"{path} cannot be written: {error.strerror or error}. Nothing was stored. Make the "
             "folder writable for whoever runs the explorer."
         ) from error
-
-
-@contextlib.contextmanager
-def _hold_lock(folder: Path) -> Iterator[None]:
-    """Let one writer at a time into a folder, of this and of other processes.
-
-    The lock is on the folder itself, so that it leaves no file behind and needs no right to write.
-    Where a system or file system has none, threads of this process still wait for one another.
-    """
-    with _LOCK:
-        if sys.platform == "win32":
-            yield
-            return
-        try:
-            descriptor = os.open(folder, os.O_RDONLY)
-        except OSError as error:
-            raise NotesError(f"{folder} cannot be opened: {error.strerror or error}.") from error
-        try:
-            with contextlib.suppress(OSError):
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)

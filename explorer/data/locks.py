@@ -1,14 +1,22 @@
 """Turns between processes that would write the same files."""
 
+import contextlib
+import os
+import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from threading import Lock
 
 from filelock import FileLock, Timeout
 
-from explorer.config import Progress
+from explorer.config import ExplorerError, Progress
+
+if sys.platform != "win32":
+    import fcntl
 
 _LOOK = 0.2  # seconds between looks
+_WRITING = Lock()  # of the threads of this process
 
 
 def take_lock(path: Path, report: Callable[[], Progress]) -> Generator[Progress, None, FileLock]:
@@ -60,3 +68,26 @@ def is_held(path: Path) -> bool:
         return True
     lock.release()
     return False
+
+
+@contextlib.contextmanager
+def hold_folder(folder: Path) -> Iterator[None]:
+    """Let one writer at a time into a folder, of this and of other processes.
+
+    The lock is on the folder itself, so that it leaves no file behind and needs no right to write.
+    Where a system or file system has none, threads of this process still wait for one another.
+    """
+    with _WRITING:
+        if sys.platform == "win32":
+            yield
+            return
+        try:
+            descriptor = os.open(folder, os.O_RDONLY)
+        except OSError as error:
+            raise ExplorerError(f"{folder} cannot be opened: {error.strerror or error}.") from error
+        try:
+            with contextlib.suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
