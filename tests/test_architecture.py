@@ -43,7 +43,7 @@ ALLOWED: dict[str, set[str]] = {
     "read_only": BASE | {"training", "workspace"},
     "measures": BASE | ARRAYS | {"data", "nn", "attribution", "workspace"},
     "scores": BASE | ARRAYS | {"data", "nn", "training", "workspace"},
-    "notes": BASE,
+    "notes": BASE | {"data"},
     "quiz": set(),
     "demo": BASE | ARRAYS | {"data", "nn", "attribution", "training", "workspace"},
     "worker": BASE | {"nn", "training", "workspace"},

@@ -42,7 +42,8 @@ def test_nothing_that_writes_was_forgotten() -> None:
     reading = {
         *("backbone", "classifier_report", "compute_scores", "create", "device", "engine"),
         *("explain", "explain_by_gradient", "explain_score", "find_module", "has_device"),
-        *("load_maps", "load_module", "load_record", "prepare_image", "select_scores"),
+        *("load_maps", "load_module", "load_record", "prepare_image", "score_image"),
+        "select_scores",
     }
     public = {name for name in vars(Workspace) if not name.startswith("_")}
     assert public - reading == {name for name in vars(ReadOnlyWorkspace) if name[0] != "_"}
@@ -63,7 +64,7 @@ def test_more_than_memory_is_good_for_is_refused_before_anything_is_computed(
     own_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(features, "_MOST_HELD_BYTES", 1000)
-    monkeypatch.setattr(features, "_load_arrays", lambda *_: None)
+    monkeypatch.setattr(features, "load_arrays", lambda *_: None)
     with pytest.raises(ExplorerError, match="python -m explorer evaluate"):
         next(ReadOnlyWorkspace(own_workspace).compute_features())
 

@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -32,12 +33,13 @@ from explorer import __main__ as command_line
 from explorer.attribution import explain  # noqa: F401, imported before the fork, once for all cases
 from explorer.config import ExplorerError, Progress
 from explorer.data.painted import PaintedSettings, paint_dataset
-from explorer.doctor import examine
+from explorer.doctor.examine import examine
+from explorer.doctor.findings import Severity
 from explorer.maps_cache import load_maps  # noqa: F401
 from explorer.nn.checkpoint import load_module
 from explorer.workspace import Workspace
 
-PAINTED = PaintedSettings(photos_per_category=5, test_photos_per_category=1, size=64)
+PAINTED = PaintedSettings(photos_per_category=3, test_photos_per_category=1, size=64)
 PATIENCE = 300.0
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.chmod")
 _BRIEF = ("--epochs", "2", "--pretrain-epochs", "1", "--widths", "16,8", "--batch-size", "16")
@@ -48,7 +50,7 @@ class Job:
     """A command, what must be there before it, and the files that it is for."""
 
     name: str
-    arguments: Callable[[Path], Sequence[str]]
+    arguments: Callable[[Path, Path], Sequence[str]]  # of the workspace and the birds
     needs: tuple[str, ...]
     results: tuple[str, ...]  # patterns of files that must have the same bytes in the end
     is_done: Callable[[Path], bool] = lambda _: False  # whether running it once more is an error
@@ -63,7 +65,7 @@ JOBS = {
     for job in (
         Job(
             "new",
-            lambda folder: ("new", str(folder), "--cub", str(folder / "birds"), "--arch",
+            lambda folder, birds: ("new", str(folder), "--cub", str(birds), "--arch",
                             "vgg_small", "--held-out", "last:1"),
             (),
             ("workspace.json",),
@@ -71,28 +73,28 @@ JOBS = {
         ),
         Job(
             "finetune",
-            lambda folder: ("finetune", str(folder), "--epochs", "2", "--batch-size", "20"),
+            lambda folder, _: ("finetune", str(folder), "--epochs", "2", "--batch-size", "20"),
             ("new",),
             ("workspace.json", "classifier.safetensors"),
             _has_classifier,
         ),
         Job(
             "train",
-            lambda folder: ("train", str(folder), "--category", "001", "--category", "002",
+            lambda folder, _: ("train", str(folder), "--category", "moonbar warbler", "--category", "plainsong warbler",
                             "--missing", *_BRIEF),
             ("new", "finetune"),
             ("features/*/*.npy", "modules/*/*/module.safetensors", "modules/*/*/metrics.json"),
         ),
         Job(
             "evaluate",
-            lambda folder: ("evaluate", str(folder), "--methods", "srae:epochs=2,z",
+            lambda folder, _: ("evaluate", str(folder), "--methods", "srae:epochs=2,z",
                             "--categories", "1"),
             ("new", "finetune", "train"),
             ("metrics.json", "results/*.csv", "results/*.md"),
         ),
         Job(
             "maps",
-            lambda folder: ("maps", str(folder), "--all"),
+            lambda folder, _: ("maps", str(folder), "--all"),
             ("new", "finetune", "train"),
             ("modules/*/*/maps/*",),
         ),
@@ -131,10 +133,13 @@ def fork(work: Callable[[], None], log: Path) -> int:
             work()
             status = 0
     except SystemExit as error:
-        status = error.code if isinstance(error.code, int) else 1
+        status = error.code if isinstance(error.code, int) else 0
+    except BaseException:
+        traceback.print_exc()
+        status = 2
     finally:
-        with contextlib.suppress(Exception):
-            sys.stdout.flush()
+        sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(status)
 
 
@@ -143,8 +148,8 @@ def wait_for(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def run_command(job: Job, folder: Path) -> None:
-    sys.argv = ["explorer", *job.arguments(folder)]
+def run_command(job: Job, folder: Path, birds: Path) -> None:
+    sys.argv = ["explorer", *job.arguments(folder, birds)]
     command_line.main()
 
 
@@ -188,7 +193,7 @@ def check_workspace(folder: Path) -> None:
         try:
             next(findings)
         except StopIteration as stop:
-            bad = [found for found in stop.value if found.severity == "error"]
+            bad = [found for found in stop.value if found.severity is Severity.ERROR]
             break
     if bad:
         raise ExplorerError(f"{bad[0].path}: {bad[0].problem}")
@@ -199,6 +204,7 @@ class Case:
 
     def __init__(self, job: Job, template: Path, expected: dict[str, str], tally: Tally) -> None:
         self.job, self.expected, self.tally = job, expected, tally
+        self.birds = template.parent / "birds"
         self.root = Path(tempfile.mkdtemp(prefix="faults-"))
         self.folder = self.root / "workspace"
         shutil.copytree(template, self.folder)
@@ -207,6 +213,7 @@ class Case:
 
     def fail(self, words: str) -> None:
         self.tally.failures.append(f"{self.job.name}: {words}; {self.root}")
+        print(f"FAILED {self.tally.failures[-1]}", flush=True)
 
     def kill(self, child: int) -> None:
         """Look at what a child that was to be killed has left."""
@@ -222,7 +229,7 @@ class Case:
     def look(self) -> None:
         """Open the workspace and compare what was finished before."""
         if wait_for(fork(partial(check_workspace, self.folder), self.log)):
-            self.fail("does not open")
+            self.fail(f"does not open: {self.log.read_text().splitlines()[-1]}")
         found = hash_results(self.job, self.folder)
         lost = [name for name in self.finished if found.get(name) != self.finished[name]]
         if lost:
@@ -233,7 +240,9 @@ class Case:
     def complete(self) -> None:
         """Run the command to its end and compare all results."""
         if not self.job.is_done(self.folder):
-            status = wait_for(fork(partial(run_command, self.job, self.folder), self.log))
+            status = wait_for(
+                fork(partial(run_command, self.job, self.folder, self.birds), self.log)
+            )
             if status:
                 self.fail(f"does not go on: status {status}")
         self.look()
@@ -253,15 +262,14 @@ def prepare(job: Job, root: Path) -> Path:
     if not job.needs:
         folder = root / "new"
         if not folder.exists():
-            child = fork(
-                lambda: exhaust(paint_dataset(folder / "birds", PAINTED)), root / "log.txt"
-            )
+            folder.mkdir()
+            child = fork(lambda: exhaust(paint_dataset(root / "birds", PAINTED)), root / "log.txt")
             assert wait_for(child) == 0, (root / "log.txt").read_text()
         return folder
     before, folder = JOBS[job.needs[-1]], root / job.name
     if not folder.exists():
         shutil.copytree(prepare(before, root), folder)
-        child = fork(partial(run_command, before, folder), root / "log.txt")
+        child = fork(partial(run_command, before, folder, root / "birds"), root / "log.txt")
         assert wait_for(child) == 0, (root / "log.txt").read_text()
     return folder
 
@@ -283,8 +291,10 @@ def run_alone(job: Job, template: Path, root: Path) -> tuple[dict[str, str], flo
             seen += bool((event in CHANGES or is_write) and str(folder) in str(arguments[0]))
 
         sys.addaudithook(look)
-        run_command(job, folder)
-        counted.write_text(str(seen))
+        try:
+            run_command(job, folder, root / "birds")
+        finally:
+            counted.write_text(str(seen))
 
     start = time.monotonic()
     status = wait_for(fork(work, root / "log.txt"))
@@ -298,7 +308,7 @@ def kill_at_random(case: Case, seconds: float, draw: random.Random) -> None:
     for _ in range(draw.randint(1, 3)):
         if case.job.is_done(case.folder):
             break
-        child = fork(partial(run_command, case.job, case.folder), case.log)
+        child = fork(partial(run_command, case.job, case.folder, case.birds), case.log)
         time.sleep(draw.uniform(0, 1.05 * seconds))
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
@@ -309,7 +319,7 @@ def kill_at_random(case: Case, seconds: float, draw: random.Random) -> None:
 def kill_at_change(case: Case, count: int) -> None:
     def work() -> None:
         kill_before_change(count, case.folder)
-        run_command(case.job, case.folder)
+        run_command(case.job, case.folder, case.birds)
 
     case.kill(fork(work, case.log))
     case.complete()
@@ -380,7 +390,9 @@ def use_bad_disk(names: Sequence[str], steps: int) -> Tally:
                     room = whole * step // steps
                     words = f"room for {room // 1024} KiB"
                     remount(f"size={used + room}")
-                status = wait_for(fork(partial(run_command, job, case.folder), case.log))
+                status = wait_for(
+                    fork(partial(run_command, job, case.folder, case.birds), case.log)
+                )
                 said = case.log.read_text().strip().splitlines() if case.log.exists() else []
                 print(f"{name:10}{words:>22}{status:8}  {' '.join(said[-3:])[-110:]}", flush=True)
                 if status not in (0, 1) or any("Traceback" in line for line in said):
@@ -414,8 +426,6 @@ def main() -> int:
     else:
         tally = use_bad_disk(names, options.steps)
     print(f"{tally.kills} faults, {len(tally.failures)} failures")
-    for failure in tally.failures:
-        print(failure)
     return bool(tally.failures)
 
 
