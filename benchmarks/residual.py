@@ -69,7 +69,7 @@ def main() -> None:
     print(describe_machine("torch", "torchray"), f"{torch.get_num_threads()} thread(s), float64")
     print(f"Command: {' '.join(sys.argv)}; {NEURONS} plain MWP maps")
     print(
-        f"{'network':10}{'weights':>10}{'difference':>12}{'correlation':>13}{'negative':>10}",
+        f"{'network':10}{'weights':>10}{'difference':>12}{'correlation':>13}",
         end="",
     )
     print(f"{'TorchRay, s':>13}{'ours, s':>10}{'ratio':>8}")
