@@ -1,11 +1,25 @@
 """Writes that are never seen half done: to a temporary name, synced, then renamed."""
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+_OF_A_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # `write` names no file
+
+
+@contextlib.contextmanager
+def name_in_errors(path: Path) -> Iterator[None]:
+    """Have a disk's `OSError` in the block name `path`, where it names no file yet."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno in _OF_A_DISK:
+            error.filename = str(path)
+        raise
 
 
 @contextlib.contextmanager
@@ -34,12 +48,13 @@ def stage_file(path: Path) -> Iterator[Path]:
     os.close(descriptor)
     temporary = Path(name)
     try:
-        yield temporary
-        # mkstemp gives 0600; a workspace is shared like any other folder of its owner.
-        temporary.chmod(0o644)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with name_in_errors(path):
+            yield temporary
+            # mkstemp gives 0600; a workspace is shared like any other folder of its owner.
+            temporary.chmod(0o644)
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -392,7 +392,7 @@ def use_bad_disk(names: Sequence[str], steps: int) -> Tally:
                 else:
                     room = whole * step // steps
                     words = f"room for {room // 1024} KiB"
-                    remount(f"size={used + room}")
+                    remount(f"size={max(4096, used + room)}")  # 0 would be no limit
                 status = wait_for(
                     fork(partial(run_command, job, case.folder, case.birds), case.log)
                 )

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from explorer.files import name_in_errors
 from explorer.reading import open_regular
 
 _MOST_ROW_BYTES = 2**30
@@ -47,6 +48,7 @@ class GrowingArray:
     ) -> None:
         header = _make_header(dtype, shape)
         row_bytes = dtype.itemsize * math.prod(shape[1:])
+        self._path = path
         self._file = path.open("r+b" if _is_plain(path) else "w+b")
         is_same = self._file.read(len(header)) == header
         there = (path.stat().st_size - len(header)) // row_bytes if is_same else 0
@@ -70,8 +72,9 @@ class GrowingArray:
 
     def append(self, rows: NDArray[Any]) -> None:
         """Write rows, (n, ...), of the array's dtype; another process sees them at once."""
-        self._file.write(rows.tobytes())
-        self._file.flush()
+        with name_in_errors(self._path):
+            self._file.write(rows.tobytes())
+            self._file.flush()
 
 
 def _is_plain(path: Path) -> bool:

@@ -1,7 +1,10 @@
 """An unfinished fine-tuning on disk, to be taken up after the process was ended. No pickle."""
 
+import errno
 import hashlib
 import json
+import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -99,7 +102,12 @@ def save_snapshot(path: Path, run: FinetuneRun, description: Mapping[str, Any]) 
     stored = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
     header = {"format": _FORMAT, "description": dict(description), "values": values}
     with stage_file(path) as temporary:
-        save_file(stored, temporary, {_KEY: json.dumps(header)})
+        try:
+            save_file(stored, temporary, {_KEY: json.dumps(header)})
+        except SafetensorError as error:  # its own words for a full disk, among others
+            code = re.search(r"os error (\d+)", str(error))
+            number = int(code[1]) if code else errno.EIO
+            raise OSError(number, os.strerror(number)) from error
 
 
 def load_snapshot(path: Path, description: Mapping[str, Any]) -> Snapshot:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from explorer.config import ExplorerError, Progress
@@ -290,6 +291,21 @@ def test_a_disk_that_fills_up_costs_one_epoch_at_most(
     assert [path.name for path in stopped.snapshot.parent.iterdir()] == [stopped.snapshot.name]
     (backbone, _), _ = stopped.run(**FOUR_EPOCHS)
     assert backbone.sha256 == uninterrupted.backbone.sha256
+
+
+def test_a_disk_that_fills_up_within_safetensors_is_told_as_that(
+    stopped: Stopped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped.run(2, epochs=2)
+    before = stopped.snapshot.read_bytes()
+
+    def fail(*_: object) -> None:
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("explorer.training.snapshots.save_file", fail)
+    with pytest.raises(OSError, match=f"No space left on device: '{stopped.snapshot}'"):
+        stopped.run(epochs=2)
+    assert stopped.snapshot.read_bytes() == before
 
 
 @pytest.mark.parametrize(
