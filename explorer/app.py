@@ -4,6 +4,7 @@ import streamlit as st
 
 from explorer.config import ASSETS_DIR, PAGES_DIR
 from explorer.ui.components import error_boundary, load_style
+from explorer.ui.garbage import spare_modules
 from explorer.ui.origins import ask_nobody_for_address
 from explorer.ui.sidebar import show_network, show_sidebar
 from explorer.ui.state import follow_address, open_notes, remember_address
@@ -51,3 +52,4 @@ try:
         show_network(place_of_network)
 finally:  # also where a click cuts the run short
     remember_address()
+    spare_modules()

@@ -30,7 +30,6 @@ import hashlib
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +40,7 @@ from explorer.attribution.explain import Explanation
 from explorer.data.cub import Photo
 from explorer.data.growing import map_array, open_rows
 from explorer.layout import ModuleEntry
-from explorer.reading import is_inside, open_regular
+from explorer.reading import hash_once, hash_regular, is_inside
 
 if TYPE_CHECKING:
     from explorer.workspace import Workspace
@@ -67,21 +66,10 @@ def compute_key(
     OSError
         When the module's file cannot be read.
     """
-    own, status = workspace.settings, entry.path.stat()
-    module = _hash_module(entry.path, status.st_mtime_ns, status.st_size)
+    own, module = workspace.settings, hash_once(entry.path)
     parts = (_FORMAT, own.architecture, own.classifier_sha256, own.z_layer, entry.category, module)
     chosen = (stop, precision or workspace.precision)
     return hashlib.sha256("\n".join(map(str, (*parts, *chosen))).encode()).hexdigest().encode()
-
-
-@lru_cache(maxsize=1024)
-def _hash_module(path: Path, mtime_ns: int, size: int) -> str:  # noqa: ARG001
-    return _hash_file(path).decode()
-
-
-def _hash_file(path: Path) -> bytes:
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest().encode()
 
 
 def pack_record(
@@ -107,7 +95,8 @@ def pack_record(
     """
     maps = np.concatenate([explanation.maps, score[np.newaxis]])
     record = np.zeros(1, _make_type(maps.shape, len(explanation.logits)))
-    record["key"], record["image_id"], record["photo"] = key, photo.image_id, _hash_file(photo.path)
+    record["key"], record["image_id"] = key, photo.image_id
+    record["photo"] = hash_regular(photo.path).encode()
     for name in ("y_bar", "y_hat", "logits", "x_features", "contributions"):
         record[name] = getattr(explanation, name)
     stored, record["largest"] = _halve(maps)
@@ -216,7 +205,7 @@ def _is_current(record: Records, photo: Photo, key: bytes) -> bool:
     try:
         return bool(
             (record["key"], record["image_id"]) == (key, photo.image_id)
-            and record["photo"] == _hash_file(photo.path)
+            and record["photo"] == hash_regular(photo.path).encode()
             and record["checksum"] == _compute_checksum(record)
             and _is_sound(record)
         )

@@ -5,20 +5,18 @@ module's file. After a module has been trained again its x-features are others, 
 before is kept and shown as of an earlier module, but names nothing any more.
 """
 
-import hashlib
 import os
 import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from explorer.config import ExplorerError, refuse_if_public
 from explorer.data.locks import hold_folder
 from explorer.layout import ModuleEntry, WorkspaceError, read_json, write_json
-from explorer.reading import check_regular, open_regular
+from explorer.reading import check_regular, hash_once
 
 NOTES_FILE = "notes.json"
 SCHEMA_VERSION = 1
@@ -281,16 +279,9 @@ def _pick(groups: Groups, sha256: str) -> ModuleNotes:
 
 def _hash_module(entry: ModuleEntry) -> str:
     try:
-        found = entry.path.stat()
-        return _hash_file(entry.path, found.st_mtime_ns, found.st_size, found.st_ino)
+        return hash_once(entry.path)
     except OSError as error:
         raise NotesError(f"{entry.path} cannot be read: {error.strerror or error}.") from error
-
-
-@lru_cache(maxsize=1024)
-def _hash_file(path: Path, mtime_ns: int, size: int, inode: int) -> str:  # noqa: ARG001 (key)
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read(path: Path) -> Groups:

@@ -7,16 +7,21 @@ in it may be JSON that no writer of ours would write. All of this ends in an `OS
 """
 
 import errno
+import hashlib
 import json
 import math
 import os
 import stat
+from functools import lru_cache
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 MOST_TEXT_BYTES = 64 * 2**20
 """The largest text file that is read: full CUB's largest table has a tenth of that."""
+
+Stamp = tuple[int, int, int]
+"""Time of the last change in ns, bytes, and number in the file system."""
 
 _MOST_DIGITS = 20  # of a whole number: 64 bits and their sign
 
@@ -43,6 +48,40 @@ def open_regular(path: Path) -> BufferedReader:
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def read_stamp(path: Path) -> Stamp:
+    """Return what changes whenever another file takes this one's place, whatever clocks say.
+
+    Raises
+    ------
+    OSError
+        When there is no such file.
+    """
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def hash_regular(path: Path) -> str:
+    """Return the SHA-256 of a regular file, in hex.
+
+    Raises
+    ------
+    OSError
+        When there is no such file, it is none, or it cannot be read.
+    """
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_once(path: Path) -> str:
+    """Return what `hash_regular` does, and read the file again only where it was replaced."""
+    return _hash_once(path, read_stamp(path))
+
+
+@lru_cache(maxsize=1024)
+def _hash_once(path: Path, stamp: Stamp) -> str:  # noqa: ARG001, the stamp is part of the key
+    return hash_regular(path)
 
 
 def _check_mode(path: Path, mode: int) -> None:

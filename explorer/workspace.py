@@ -30,6 +30,7 @@ from explorer.layout import (
     save_settings,
     write_json,
 )
+from explorer.reading import Stamp, read_stamp
 from explorer.workspace_files import WorkspaceFiles
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Workspace(WorkspaceFiles):
             _ = self.device
         self.precision = get_precision()
         self._classifier: tuple[Engine, dict[str, Any]] | None = None
-        self._modules: OrderedDict[tuple[Path, int], tuple[ExplanationModule, ModuleRecord]]
+        self._modules: OrderedDict[tuple[Path, Stamp], tuple[ExplanationModule, ModuleRecord]]
         self._modules = OrderedDict()
 
     @property
@@ -253,7 +254,7 @@ class Workspace(WorkspaceFiles):
 
         self.check_module(entry)
         try:
-            key = (entry.path, entry.path.stat().st_mtime_ns)
+            key = (entry.path, read_stamp(entry.path))
         except OSError as error:
             raise WorkspaceError(f"{entry.path} is gone. Train the module again.") from error
         with self._lock:

@@ -15,6 +15,7 @@ import torch
 from explorer import workspace as workspace_module
 from explorer.config import ExplorerError
 from explorer.data.cub import load_photo
+from explorer.files import write_bytes
 from explorer.layout import ModuleEntry, WorkspaceError, WorkspaceSettings, get_module_entry
 from explorer.nn.settings import ModuleSettings
 from explorer.nn.vgg import build_network
@@ -180,8 +181,9 @@ def test_module_is_loaded_once_and_again_when_replaced(own_workspace: Path, run:
     assert opened.load_record(entry) == record
     run(opened.train_module(entry.category, SMALL, SHORT))
     (other,) = (e for e in opened.list_modules() if e.run != entry.run)
-    shutil.copyfile(other.path, entry.path)
-    os.utime(entry.path, ns=(1, 1))  # older than what it replaces
+    before = entry.path.stat()
+    write_bytes(entry.path, other.path.read_bytes())
+    os.utime(entry.path, ns=(before.st_atime_ns, before.st_mtime_ns))  # as a clock set back may
     assert opened.load_module(entry)[0].settings.widths == (8,)
 
 

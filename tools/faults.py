@@ -3,9 +3,9 @@
 ``kill`` runs a command of the explorer on a small workspace of painted birds and kills it with
 SIGKILL, at random moments and before every single change that it makes to the disk. Each time the
 workspace must open, without damage and with everything that was finished before; and the command,
-run once more, must end with the same bytes as a run that nobody killed. ``disk`` does so on a disk
-that is full, then on one that is read-only (a small file system in memory, which takes the rights
-to mount one).
+run once more, must end with the same bytes as a run that nobody killed. ``together`` runs a command
+twice at once in one workspace and kills one of both. ``disk`` runs commands on a disk that is full,
+then on one that is read-only (a small file system in memory, which takes the rights to mount one).
 
 Exit status 1 where anything was lost, could not be opened or came out otherwise.
 """
@@ -13,6 +13,7 @@ Exit status 1 where anything was lost, could not be opened or came out otherwise
 import argparse
 import contextlib
 import hashlib
+import itertools
 import os
 import random
 import shutil
@@ -56,7 +57,15 @@ class Job:
     arguments: Callable[[Path, Path], Sequence[str]]  # of the workspace and the birds
     needs: tuple[str, ...]
     results: tuple[str, ...]  # patterns of files that must have the same bytes in the end
-    is_done: Callable[[Path], bool] = lambda _: False  # whether running it once more is an error
+    has_ended: Callable[[Path], bool] | None = None  # of a command that does its work but once
+
+    @property
+    def is_once(self) -> bool:
+        return self.has_ended is not None
+
+    def is_done(self, folder: Path) -> bool:
+        """Tell whether running it once more is an error."""
+        return self.has_ended is not None and self.has_ended(folder)
 
 
 def _has_classifier(folder: Path) -> bool:
@@ -156,17 +165,13 @@ def run_command(job: Job, folder: Path, birds: Path) -> None:
     command_line.main()
 
 
-def kill_before_change(count: int, folder: Path) -> None:
-    """Have this process kill itself before its `count`-th change to the disk below `folder`."""
-    seen = 0
+def watch_changes(folder: Path, tell: Callable[[], None]) -> None:
+    """Have `tell` called before every change that this process makes to the disk in `folder`."""
 
     def look(event: str, arguments: tuple[object, ...]) -> None:
-        nonlocal seen
         is_write = event == "open" and isinstance(arguments[2], int) and arguments[2] & os.O_ACCMODE
         if (event in CHANGES or is_write) and str(folder) in str(arguments[0]):
-            seen += 1
-            if seen == count:
-                os.kill(os.getpid(), signal.SIGKILL)
+            tell()
 
     sys.addaudithook(look)
 
@@ -218,12 +223,12 @@ class Case:
         self.tally.failures.append(f"{self.job.name}: {words}; {self.root}")
         print(f"FAILED {self.tally.failures[-1]}", flush=True)
 
-    def kill(self, child: int) -> None:
+    def kill(self, child: int, *, may_be_told: bool = False) -> None:
         """Look at what a child that was to be killed has left."""
         status = wait_for(child)
         if status == -signal.SIGKILL:
             self.tally.kills += 1
-        elif status == 0:
+        elif status == 0 or (status == 1 and may_be_told):
             self.tally.survived += 1
         else:
             self.fail(f"ended with status {status}")
@@ -284,20 +289,12 @@ def run_alone(job: Job, template: Path, root: Path) -> tuple[dict[str, str], flo
     counted = root / f"{job.name}-changes.txt"
 
     def work() -> None:
-        seen = 0
-
-        def look(event: str, arguments: tuple[object, ...]) -> None:
-            nonlocal seen
-            is_write = (
-                event == "open" and isinstance(arguments[2], int) and arguments[2] & os.O_ACCMODE
-            )
-            seen += bool((event in CHANGES or is_write) and str(folder) in str(arguments[0]))
-
-        sys.addaudithook(look)
+        changes = itertools.count()
+        watch_changes(folder, lambda: next(changes))
         try:
             run_command(job, folder, root / "birds")
         finally:
-            counted.write_text(str(seen))
+            counted.write_text(str(next(changes)))
 
     start = time.monotonic()
     status = wait_for(fork(work, root / "log.txt"))
@@ -320,16 +317,40 @@ def kill_at_random(case: Case, seconds: float, draw: random.Random) -> None:
 
 
 def kill_at_change(case: Case, count: int) -> None:
+    changes = itertools.count(1)
+
+    def tell() -> None:
+        if next(changes) == count:
+            os.kill(os.getpid(), signal.SIGKILL)
+
     def work() -> None:
-        kill_before_change(count, case.folder)
+        watch_changes(case.folder, tell)
         run_command(case.job, case.folder, case.birds)
 
     case.kill(fork(work, case.log))
     case.complete()
 
 
-def kill_all(names: Sequence[str], cases: int, seed: int, *, every_change: bool) -> Tally:
-    """Kill each command `cases` times at random, and before every change that it makes."""
+def kill_one_of_two(case: Case, seconds: float, draw: random.Random) -> None:
+    """Have two processes run a command at once, and kill one: the other must not mind."""
+    run = partial(run_command, case.job, case.folder, case.birds)
+    killed, other = fork(run, case.log), fork(run, case.root / "other.txt")
+    time.sleep(draw.uniform(0, 2.5 * seconds))
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(killed, signal.SIGKILL)
+    status, said = wait_for(other), (case.root / "other.txt").read_text()
+    # Whoever comes second is told so where a command does its work but once.
+    if status not in ((0, 1) if case.job.is_once else (0,)) or "Traceback" in said:
+        case.fail(f"the other one ended with status {status}: {said[-200:]}")
+    case.kill(killed, may_be_told=case.job.is_once)
+    case.complete()
+
+
+WAYS = {"kill": kill_at_random, "together": kill_one_of_two}
+
+
+def kill_all(names: Sequence[str], cases: int, seed: int, way: str, *, every_change: bool) -> Tally:
+    """Kill each command `cases` times in a way, and perhaps before every change that it makes."""
     draw, total = random.Random(seed), Tally()
     root = Path(tempfile.mkdtemp(prefix="faults-"))
     print(f"{'command':10}{'s':>6}{'changes':>9}{'kills':>7}{'too late':>10}{'failures':>10}")
@@ -344,7 +365,7 @@ def kill_all(names: Sequence[str], cases: int, seed: int, *, every_change: bool)
             if count:
                 kill_at_change(case, count)
             else:
-                kill_at_random(case, seconds, draw)
+                WAYS[way](case, seconds, draw)
             case.close(before)
         print(f"{name:10}{seconds:6.1f}{changes:9}{tally.kills:7}{tally.survived:10}", end="")
         print(f"{len(tally.failures):10}", flush=True)
@@ -416,7 +437,7 @@ def measure(folder: Path) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("kill", "disk"))
+    parser.add_argument("what", choices=(*WAYS, "disk"))
     parser.add_argument("--commands", default=",".join(JOBS), help="with commas between")
     parser.add_argument("--cases", type=int, default=20, help="kills at random, per command")
     parser.add_argument("--only-random", action="store_true", help="not before every change")
@@ -424,10 +445,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     names = options.commands.split(",")
-    if options.what == "kill":
-        tally = kill_all(names, options.cases, options.seed, every_change=not options.only_random)
-    else:
+    if options.what == "disk":
         tally = use_bad_disk(names, options.steps)
+    else:
+        every_change = options.what == "kill" and not options.only_random
+        way = options.what
+        tally = kill_all(names, options.cases, options.seed, way, every_change=every_change)
     print(f"{tally.kills} faults, {len(tally.failures)} failures")
     return bool(tally.failures)
 

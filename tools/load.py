@@ -124,7 +124,11 @@ def check_own(page: Page, own: OwnPhoto) -> list[str]:
         for bars in shown
         if len(bars) > 1
     ):
-        faults.append(f"{own.name} does not see its scores")
+        best = [round(float(bars.max()), 3) for bars in shown if len(bars)]
+        faults.append(
+            f"{own.name} does not see its scores, at most {wanted[-1]:.3f}, but {best} "
+            f"after {page.texts[-3:]}"
+        )
     return faults
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp")  # as `explorer.files` names them
 _LOCK_NAME = ".lock"
-# A younger one may be being written by another process.
+# One of about now may be being written by another process; clocks may have been set back since.
 _LEFT_SECONDS = 600.0
 
 
@@ -38,7 +38,7 @@ def examine_leftovers(workspace: "Workspace", findings: list[Finding]) -> None:
         elif not stat.S_ISREG(status.st_mode):
             problem = "It is a pipe, socket or device, which is never read."
             findings.append(Finding(Severity.ERROR, path, problem, "Remove it."))
-        elif is_temporary(path) and now - status.st_mtime > _LEFT_SECONDS:
+        elif is_temporary(path) and abs(now - status.st_mtime) > _LEFT_SECONDS:
             problem = "A write was ended before it was whole, and left this temporary file."
             findings.append(Finding(Severity.WARNING, path, problem, "", is_repairable=True))
 

@@ -134,7 +134,9 @@ def load_job(folder: Path) -> Job:
         status = load_status(folder)
         if not status.state.is_live:
             return Job(folder, request, status, status.state, status.message)
-        is_starting = not status.pid and time.time() - request.created < STARTING_SECONDS
+        # Clocks may have been set back since: then it is not starting for ever.
+        is_recent = abs(time.time() - request.created) < STARTING_SECONDS
+        is_starting = is_recent and not status.pid
         if not is_starting:
             return Job(folder, request, status, JobState.DIED, _DIED)
     state = JobState.CANCELLING if (folder / CANCEL_FILE).exists() else status.state

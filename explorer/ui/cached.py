@@ -24,6 +24,7 @@ from explorer.layout import (
     SETTINGS_FILE,
     ModuleEntry,
 )
+from explorer.reading import Stamp, read_stamp
 from explorer.ui import pictures, state
 
 if TYPE_CHECKING:
@@ -46,13 +47,13 @@ def open_workspace() -> "Workspace":
         When there is none at that place, or it cannot be read.
     """
     path = state.get_workspace_path()
-    settings = _get_mtime(path / SETTINGS_FILE)
+    settings = _get_stamp(path / SETTINGS_FILE)
     return _open_workspace(str(path), settings, state.get_device(), is_public())
 
 
 # Few, so that a workspace whose classifier was replaced does not keep the old one in memory long.
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _open_workspace(path: str, mtime_ns: int, device: str, read_only: bool) -> "Workspace":  # noqa: ARG001
+def _open_workspace(path: str, stamp: Stamp, device: str, read_only: bool) -> "Workspace":  # noqa: ARG001
     from explorer.read_only import ReadOnlyWorkspace  # noqa: PLC0415
     from explorer.workspace import Workspace  # noqa: PLC0415
 
@@ -217,7 +218,7 @@ def _measure_parts(
 
 def load_metrics(workspace: "Workspace", entry: ModuleEntry) -> Mapping[str, Any] | None:
     """Read a module's measures, or None where it has not been evaluated."""
-    return _load_metrics(workspace, entry, str(entry.metrics_path), _get_mtime(entry.metrics_path))
+    return _load_metrics(workspace, entry, str(entry.metrics_path), _get_stamp(entry.metrics_path))
 
 
 @st.cache_data(show_spinner=False, max_entries=1024)
@@ -225,7 +226,7 @@ def _load_metrics(
     _workspace: "Workspace",
     _entry: ModuleEntry,
     path: str,  # noqa: ARG001
-    mtime_ns: int,  # noqa: ARG001
+    stamp: Stamp,  # noqa: ARG001
 ) -> Mapping[str, Any] | None:
     return _workspace.load_metrics(_entry)
 
@@ -241,14 +242,14 @@ def load_metrics_or_none(workspace: "Workspace", entry: ModuleEntry) -> Mapping[
 def load_classifier_metrics(workspace: "Workspace") -> Mapping[str, Any] | None:
     """Read how accurate the network is, or None where that has not been measured."""
     file = workspace.path / METRICS_FILE
-    return _load_classifier_metrics(workspace, make_classifier_key(workspace), _get_mtime(file))
+    return _load_classifier_metrics(workspace, make_classifier_key(workspace), _get_stamp(file))
 
 
 @st.cache_data(show_spinner=False, max_entries=16)
 def _load_classifier_metrics(
     _workspace: "Workspace",
     key: Key,  # noqa: ARG001
-    mtime_ns: int,  # noqa: ARG001
+    stamp: Stamp,  # noqa: ARG001
 ) -> Mapping[str, Any] | None:
     return _workspace.load_classifier_metrics()
 
@@ -275,11 +276,11 @@ def _list_damaged(_workspace: "Workspace", key: tuple[Key, ...]) -> Mapping[Path
 def load_results(workspace: "Workspace") -> "Results | None":
     """Read the comparison of methods, or None where there is none."""
     file = workspace.path / RESULTS_FOLDER / f"{RESULTS_NAME}.csv"
-    return _load_results(str(workspace.path), _get_mtime(file))
+    return _load_results(str(workspace.path), _get_stamp(file))
 
 
 @st.cache_data(show_spinner=False, max_entries=4)
-def _load_results(path: str, mtime_ns: int) -> "Results | None":  # noqa: ARG001
+def _load_results(path: str, stamp: Stamp) -> "Results | None":  # noqa: ARG001
     from explorer.evaluation.results import load_results  # noqa: PLC0415
 
     return load_results(Path(path))
@@ -288,11 +289,11 @@ def _load_results(path: str, mtime_ns: int) -> "Results | None":  # noqa: ARG001
 def load_sanity(workspace: "Workspace") -> "Results | None":
     """Read the sanity checks, or None where they have not been run."""
     file = workspace.path / RESULTS_FOLDER / f"{SANITY_NAME}.csv"
-    return _load_sanity(str(workspace.path), _get_mtime(file))
+    return _load_sanity(str(workspace.path), _get_stamp(file))
 
 
 @st.cache_data(show_spinner=False, max_entries=4)
-def _load_sanity(path: str, mtime_ns: int) -> "Results | None":  # noqa: ARG001
+def _load_sanity(path: str, stamp: Stamp) -> "Results | None":  # noqa: ARG001
     from explorer.evaluation.sanity import load_sanity  # noqa: PLC0415
 
     return load_sanity(Path(path))
@@ -300,7 +301,7 @@ def _load_sanity(path: str, mtime_ns: int) -> "Results | None":  # noqa: ARG001
 
 def make_module_key(workspace: "Workspace", entry: ModuleEntry) -> Key:
     """Name a module as it is on disk now, with the classifier it stands on."""
-    return (*make_classifier_key(workspace), str(entry.path), _get_mtime(entry.path))
+    return (*make_classifier_key(workspace), str(entry.path), *_get_stamp(entry.path))
 
 
 def make_classifier_key(workspace: "Workspace") -> Key:
@@ -310,7 +311,7 @@ def make_classifier_key(workspace: "Workspace") -> Key:
 
 def make_photo_key(photo: "Photo") -> Key:
     """Name a photo as it is on disk now, with its annotations."""
-    return (str(photo.path), _get_mtime(photo.path), photo.image_id, str(photo.box))
+    return (str(photo.path), *_get_stamp(photo.path), photo.image_id, str(photo.box))
 
 
 def make_map_key(workspace: "Workspace", entry: ModuleEntry, photo: "Photo", layer: str) -> Key:
@@ -318,9 +319,9 @@ def make_map_key(workspace: "Workspace", entry: ModuleEntry, photo: "Photo", lay
     return (*make_module_key(workspace, entry), *make_photo_key(photo), layer)
 
 
-def _get_mtime(path: Path) -> int:
-    """Return the time of a file's last change in nanoseconds, or 0 where there is none."""
+def _get_stamp(path: Path) -> Stamp:
+    """Return the stamp of a file, or zeros where there is none."""
     try:
-        return path.stat().st_mtime_ns
+        return read_stamp(path)
     except OSError:
-        return 0
+        return 0, 0, 0

@@ -94,7 +94,7 @@ def _show_briefly(workspace: "Workspace") -> None:
         if job.state.is_live:
             _show_living(job)
     ended = [job for job in jobs if not job.state.is_live]
-    if ended and not living and time.time() - ended[-1].status.updated < _SECONDS_TOLD:
+    if ended and not living and _has_just_ended(ended[-1]):
         _show_ended(ended[-1])
     if jobs:
         st.page_link(PAGE, label="Curves and logs of trainings", icon=":material/show_chart:")
@@ -107,6 +107,10 @@ def _show_living(job: Job) -> None:
         show_cancel(job, "sidebar")
 
 
+def _has_just_ended(job: Job) -> bool:
+    return abs(time.time() - job.status.updated) < _SECONDS_TOLD
+
+
 def _show_ended(job: Job) -> None:
     colour, icon = LOOKS[job.state]
     name = escape_markdown(name_training(job.request))
@@ -116,7 +120,7 @@ def _show_ended(job: Job) -> None:
 def show_last_word(workspace: Path) -> None:
     """Show what the latest training said of its end, where its workspace cannot be opened."""
     ended = [job for job in list_jobs(workspace) if job.state in (JobState.FAILED, JobState.DIED)]
-    if ended and time.time() - ended[-1].status.updated < _SECONDS_TOLD:
+    if ended and _has_just_ended(ended[-1]):
         name, message = name_training(ended[-1].request), ended[-1].message
         st.warning(escape_markdown(f"The training of {name} has ended: {message}"))
 

@@ -519,6 +519,12 @@ def test_what_another_process_writes_just_now_is_left_alone(folder: Path) -> Non
     assert [f.path for f in look(folder) if f.is_trouble] == [path]
 
 
+def test_a_clock_that_was_set_back_hides_no_leftovers(folder: Path) -> None:
+    path = leave_temporary(folder)
+    os.utime(path, (time.time() + 86_400,) * 2)
+    assert [f.path for f in look(folder) if f.is_trouble] == [path]
+
+
 def test_what_goes_on_by_itself_is_a_note(folder: Path) -> None:
     cache = next(folder.glob("features/*/z.npy")).parent
     cache.rename(cache.with_name(f".{cache.name}.tmp"))

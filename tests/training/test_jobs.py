@@ -85,7 +85,9 @@ def test_jobs_are_listed_by_age_and_by_workspace() -> None:
     [
         (None, False, False, 0, JobState.WAITING),  # its worker is about to begin
         (None, False, False, STARTING_SECONDS + 1, JobState.DIED),
+        (None, False, False, -STARTING_SECONDS - 1, JobState.DIED),  # the clock was set back
         (None, True, False, STARTING_SECONDS + 1, JobState.WAITING),
+        (None, True, False, -STARTING_SECONDS - 1, JobState.WAITING),
         (JobState.WAITING, True, False, 0, JobState.WAITING),
         (JobState.WAITING, False, False, 0, JobState.DIED),
         (JobState.RUNNING, True, False, 0, JobState.RUNNING),
