@@ -64,6 +64,7 @@ def test_it_runs_without_rights_on_two_folders_of_its_own() -> None:
     environment = read_environment()
     assert environment["SRAE_STATE"] == "/state"
     assert environment["HOME"] == "/tmp"
+    assert environment["MALLOC_ARENA_MAX"] == "2"
     assert environment["PYTHONDONTWRITEBYTECODE"] == "1"
     names = [name for name, _ in read_instructions()]
     assert "RUN" not in names[names.index("USER") :]

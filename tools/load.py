@@ -49,6 +49,7 @@ _QUIET_SECONDS = 3.0
 _PATIENCE = 300.0
 _THINKING = 1.0  # seconds that a visitor looks at a page, on average
 _SAME = 1e-3  # between scores: the app has computed them in another batch
+_AS_IN_THE_CONTAINER = {"MALLOC_ARENA_MAX": "2"}
 _WARM = 0.5  # of the time, before memory is looked at
 
 
@@ -306,7 +307,7 @@ def run(sessions: int, minutes: float, trainers: int, folder: Path) -> list[str]
     """Let the visitors stay, and return what is wrong."""
     os.environ[STATE_VARIABLE] = str(folder / "state")
     workspace = Workspace(copy_demo(folder))
-    with serve_app(folder, workspace.path) as (url, server):
+    with serve_app(folder, workspace.path, _AS_IN_THE_CONTAINER) as (url, server):
         visitors = [
             Visitor(url, workspace, number, trains=number < trainers) for number in range(sessions)
         ]
