@@ -20,7 +20,10 @@ def test_rank_agreement_looks_at_order_alone() -> None:
 
 def test_rank_agreement_is_not_defined_without_differences() -> None:
     assert compute_rank_agreement([1, 1, 1], [1, 2, 3]) is None
+    assert compute_rank_agreement([1, 2, 3], [1, 1, 1]) is None
     assert compute_rank_agreement([1], [2]) is None
+    assert compute_rank_agreement([1, 2], [5, 6]) == pytest.approx(1)
+    assert compute_rank_agreement([1, 2, 3], [5, 6, 6]) == pytest.approx(0.75**0.5)
 
 
 def test_one_against_all_accuracy_weighs_positives_like_negatives() -> None:
@@ -32,12 +35,19 @@ def test_one_against_all_accuracy_weighs_positives_like_negatives() -> None:
     assert found == pytest.approx((1 + 2 / 3) / 2)
 
 
+def test_a_score_that_only_equals_its_rival_is_not_taken() -> None:
+    found = compute_one_against_all_accuracy([1.0, 1.0], [[1.0], [1.0]], [True, False])
+    assert found == 0.5
+
+
 def test_mean_squared_cosine_of_known_columns() -> None:
     # Columns (1, 0), (1, 1): cos 45° squared is 1/2. A dead column changes nothing.
     assert compute_mean_squared_cosine([[1, 1], [0, 1]]) == pytest.approx(0.5)
     assert compute_mean_squared_cosine([[1, 1, 0], [0, 1, 0]]) == pytest.approx(0.5)
     assert compute_mean_squared_cosine([[1, 0], [0, 1]]) == pytest.approx(0)
     assert compute_mean_squared_cosine([[1, 0], [2, 0]]) is None
+    # Two photos of three dimensions each: (3·5 + 4·12)² / (25 · 169).
+    assert compute_mean_squared_cosine([[3, 5], [4, 12]]) == pytest.approx(63**2 / 65**2)
 
 
 def test_matching_finds_a_permutation_again() -> None:
@@ -59,6 +69,12 @@ def test_matching_prefers_the_best_sum_to_the_best_pair() -> None:
 def test_correlation_with_a_constant_is_zero() -> None:
     correlations = compute_correlations([[1, 5], [2, 5], [3, 5]], [[-1], [-2], [-3]])
     np.testing.assert_allclose(correlations, [[-1], [0]], atol=1e-12)
+
+
+def test_overlap_of_maps_is_taken_over_both_directions() -> None:
+    one, other = np.ones((1, 1, 2, 3)), np.zeros((1, 1, 2, 3))
+    other[0, 0] = [[1, 0, 0], [0, 0, 1]]
+    assert compute_overlaps(one, other)[0, 0] == pytest.approx(1 / 3)
 
 
 def test_overlap_of_maps() -> None:

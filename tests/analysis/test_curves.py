@@ -8,6 +8,7 @@ from explorer.analysis.curves import (
     blur_image,
     compute_curve_areas,
     make_curve_images,
+    name_point,
     scale_curves,
     select_hottest,
 )
@@ -46,6 +47,17 @@ def test_deleting_and_inserting_change_the_same_pixels() -> None:
     np.testing.assert_allclose(deleted + inserted, np.broadcast_to(pixels + blurred, deleted.shape))
     changed = (deleted[0] != pixels).any(axis=0).mean()
     assert changed == pytest.approx(FRACTIONS[1], abs=1 / 256)
+
+
+def test_a_photo_need_not_be_square() -> None:
+    pixels = np.random.default_rng(0).normal(size=(3, 48, 64)).astype(np.float32)
+    deleted, inserted = make_curve_images(pixels, np.ones((4, 4)))
+    assert deleted.shape == inserted.shape == (len(FRACTIONS) - 2, 3, 48, 64)
+
+
+def test_points_are_named_by_their_percentage() -> None:
+    assert name_point("deletion", "score", 0.05) == "deletion_score_at_5"
+    assert name_point("insertion", "own", 1.0) == "insertion_own_at_100"
 
 
 def test_a_blurred_photo_shows_next_to_nothing() -> None:

@@ -26,6 +26,12 @@ def test_what_is_left_over_has_no_partner() -> None:
     assert back[0].correlation is None
 
 
+def test_x_features_of_one_size_keep_their_order() -> None:
+    left = np.random.default_rng(0).random((4, 40))
+    pairs = pair_x_features(left, left[:, :0], np.ones((1, 40)))
+    assert [pair.left for pair in pairs] == list(range(40))
+
+
 def test_a_dead_x_feature_matches_nothing() -> None:
     pairs = pair_x_features(np.array([UP, [0.0] * 4]).T, np.array([UP, BENT]).T, [[1.0, 0.0]])
     assert pairs[1] == Pair(1, 1, 0.0)

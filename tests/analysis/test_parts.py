@@ -26,6 +26,7 @@ def test_the_pointer_is_the_x_feature_with_the_most_heat_on_the_part() -> None:
     assert compute_pointer_share([0.1, 0.6, 0.3], [1.0, 2.0, -1.0]) == pytest.approx(0.5)
     assert compute_pointer_share([0.1, 0.2, 0.3], [1.0, 2.0, -1.0]) == 0, "it rose"
     assert compute_pointer_share([0.1, 0.2, 0.3], [0.0, 0.0, 0.0]) is None
+    assert compute_pointer_share([0.0, 1.0], [0.125, 0.25]) == pytest.approx(2 / 3)
 
 
 def test_important_are_the_fewest_that_hold_half() -> None:

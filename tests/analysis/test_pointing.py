@@ -11,7 +11,9 @@ def test_the_part_under_the_highest_cell() -> None:
     maps[0, 0, 2] = 1
     maps[1] = [[1, 2, 1], [1, 3, 1]]
     maps[2, 1, 0] = 5
-    assert compute_pointing(maps, LABELS).tolist() == [1, 2, -1, -1]
+    found = compute_pointing(maps, LABELS)
+    assert found.tolist() == [1, 2, -1, -1]
+    assert found.dtype == np.int64
 
 
 def test_of_several_highest_cells_the_first_counts() -> None:

@@ -39,9 +39,23 @@ def test_equal_values_are_dead_whatever_their_rounded_mean() -> None:
         (Z, REBUILT[:, :2], HELD),
         (Z[:0], Z[:0], Z[:0]),
         (Z[0], Z[0], Z[0]),
+        (Z[0], Z, Z),
+        (Z[:0], Z, Z),
         (Z, REBUILT, np.full_like(Z, np.nan)),
     ],
 )
 def test_what_cannot_be_compared(arrays: tuple[np.ndarray, ...]) -> None:
     with pytest.raises(ValueError, match="must be"):
         compute_rebuilding(*arrays)
+
+
+def test_shapes_that_differ_are_told() -> None:
+    with pytest.raises(ValueError, match=r"with a photo: \(2, 5\), \(2, 5\), \(1, 5\)$"):
+        compute_rebuilding(Z, REBUILT, HELD[:1])
+
+
+def test_dimensions_that_lose_alike_keep_their_order() -> None:
+    z = np.repeat([[0.0], [1.0]], 40, axis=1)
+    found = compute_rebuilding(z, z, np.full_like(z, 0.5))
+    assert found.rank(40).tolist() == list(range(40))
+    assert found.rank(40).dtype == np.int64

@@ -36,6 +36,11 @@ def test_records_become_one_row_a_number_and_undefined_ones_none() -> None:
     }
 
 
+def test_a_row_says_what_was_measured_on_what() -> None:
+    record = make_record(category="b", seed=3, measures={"locality": 1.23456789})
+    assert list_rows([record]) == [Row("srae", "b", 3, "locality", 1.23457)]
+
+
 def test_seeds_are_averaged_before_categories() -> None:
     rows = [
         Row("srae", "a", 0, "locality", 1.0),
@@ -81,6 +86,13 @@ def test_table_sets_the_paper_beside_what_was_measured() -> None:
         "| SRAE | 0.250 |",
         "",
     ]
+
+
+def test_locality_alone_has_its_interval_where_there_are_categories_to_resample() -> None:
+    measured = {"a": {"locality": 1.0, "outside": 0.2}, "b": {"locality": 2.0, "outside": 0.4}}
+    rows = list_rows([make_record(category=c, measures=m) for c, m in measured.items()])
+    (table,) = format_tables(rows, {"srae": "SRAE"}, {("srae", "locality"): 1.9694})
+    assert table.text.splitlines()[-1] == "| SRAE | 1.500 (1.000–2.000) [1.9694] | 30% |"
 
 
 def test_no_measure_stands_in_two_columns_and_no_title_means_two_things() -> None:
