@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import settings
 from PIL import Image
+from xdist.scheduler import LoadScopeScheduling
 
 from explorer.config import CUB_ROOT_VARIABLE, REPOSITORY_ROOT, STATE_VARIABLE, Progress
 from explorer.data.cub import CubDataset, load_cub
@@ -49,11 +50,16 @@ def pytest_configure() -> None:
         torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests, which share what they set up, and all browsers to one process each."""
-    for item in items:
-        group = "browser" if "browser" in item.path.parts else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+class FileScheduling(LoadScopeScheduling):
+    """Keeps a file's tests, which share what they set up, and all browsers to one process each."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        return "browser" if "/browser/" in file else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return FileScheduling(config, log)
 
 
 def run_steps(steps: Generator[Progress, None, T]) -> T:
