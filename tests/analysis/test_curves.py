@@ -60,9 +60,10 @@ def test_points_are_named_by_their_percentage() -> None:
     assert name_point("insertion", "own", 1.0) == "insertion_own_at_100"
 
 
-def test_a_blurred_photo_shows_next_to_nothing() -> None:
+@pytest.mark.parametrize("axis", [1, 2])
+def test_a_blurred_photo_shows_next_to_nothing(axis: int) -> None:
     pixels = np.zeros((3, 64, 64), np.float32)
-    pixels[:, ::2] = 1
+    np.moveaxis(pixels, axis, 0)[::2] = 1
     blurred = blur_image(pixels)
     assert np.ptp(blurred) < 0.05
     assert blurred.mean() == pytest.approx(0.5, abs=0.01)

@@ -17,17 +17,23 @@ from explorer.analysis.agreement import (
     match_x_features,
 )
 from explorer.analysis.curves import FRACTIONS, compute_curve_areas, scale_curves
+from explorer.analysis.doubt import compute_likeness, compute_softmax
 from explorer.analysis.faithfulness import (
     compute_contributions,
     compute_f_reg,
     compute_faithfulness,
     compute_live_mask,
 )
-from explorer.analysis.locality import compute_locality, compute_part_histogram
+from explorer.analysis.locality import (
+    compute_locality,
+    compute_mean_histogram,
+    compute_part_histogram,
+)
 from explorer.analysis.pairing import pair_x_features
 from explorer.analysis.parts import compute_importance, compute_pointer_share
 from explorer.analysis.pointing import compute_pointing
 from explorer.analysis.rebuilding import compute_rebuilding
+from explorer.analysis.table import compute_estimate
 
 Array = NDArray[Any]
 
@@ -62,6 +68,13 @@ CASES: dict[str, tuple[Callable[..., Any], list[Array]]] = {
         draw((5, 4, 3)),
     ),
     "locality": (lambda values: compute_locality(values)[0], draw((5, 4))),
+    "mean histogram": (
+        lambda values: compute_mean_histogram(np.divide(values, 2048), [[1, 0, 1]] * 5).values,
+        draw((5, 3, 4)),
+    ),
+    "likeness": (compute_likeness, draw((4, 30), (6, 30))),
+    "softmax": (lambda logits: compute_softmax(np.divide(logits, 512)), draw((4, 6))),
+    "estimate": (compute_estimate, draw((12,))),
     "importance": (compute_importance, draw((5, 3), (5,))),
     "pointer": (compute_pointer_share, draw((5,), (5,))),
     "pointing": (lambda maps: compute_pointing(maps, LABELS), draw((5, 4, 3))),

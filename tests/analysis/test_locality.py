@@ -109,6 +109,13 @@ def test_mean_histogram_by_hand_leaves_dead_photos_out():
     assert_allclose(mean.outside, [0.5, 1.0])
 
 
+def test_mean_histogram_of_one_photo_is_its_own():
+    mean = compute_mean_histogram([[[0.25, 0.5]]], [[True]])
+
+    assert_allclose(mean.values, [[1 / 3, 2 / 3]])
+    assert_allclose(mean.outside, [0.25])
+
+
 def test_mean_is_taken_before_normalising():
     # One photo with little mass in the parts must not weigh as much as one with all.
     mean = compute_mean_histogram([[[1.0, 0.0]], [[0.0, 0.25]]], [[True], [True]])

@@ -1,5 +1,6 @@
 from typing import Any
 
+import numpy as np
 import pytest
 
 from explorer.analysis.table import (
@@ -57,6 +58,14 @@ def test_interval_of_a_bootstrap() -> None:
     same = compute_estimate([2.0, 2.0, 2.0])
     assert same is not None
     assert (same.low, same.mean, same.high) == (2, 2, 2)
+    # The 2.5th and the 97.5th percentile of means of twelve: those of a normal law, nearly.
+    wide = compute_estimate(range(12))
+    assert wide is not None
+    half = 1.96 * np.std(range(12)) / 12**0.5
+    assert wide.low == pytest.approx(5.5 - half, abs=0.05)
+    assert wide.high == pytest.approx(5.5 + half, abs=0.05)
+    assert compute_estimate(range(12)) == compute_estimate(range(12), seed=0) == wide
+    assert compute_estimate(range(12), seed=1) != wide
     # Two values: a quarter of the resamples is all-low, a quarter all-high.
     two = compute_estimate([0.0, 1.0])
     assert two is not None
