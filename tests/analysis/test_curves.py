@@ -19,13 +19,29 @@ STEPS = np.array(FRACTIONS)
 def test_the_hottest_patches_are_marked() -> None:
     heat = np.zeros((64, 64))
     heat[8:12, 40:44] = 1
-    heat[0, 0] = 0.5
+    heat[20, 20] = 0.5  # a corner of its patch
     mask = select_hottest(heat, (64, 64), 1 / 256)
     assert mask.sum() == 16
     assert mask[8:12, 40:44].all()
     two = select_hottest(heat, (64, 64), 2 / 256)
-    assert two[:4, :4].all()
+    assert two[20:24, 20:24].all()
     assert two.sum() == 32
+
+
+def test_a_coarse_map_is_drawn_up_between_its_cells() -> None:
+    heat = np.zeros((3, 3))
+    heat[1, 1] = 1
+    mask = select_hottest(heat, (64, 64), 4 / 256)
+    assert mask[28:36, 28:36].all()
+    assert mask.sum() == 64
+
+
+def test_equal_patches_are_marked_in_the_order_of_reading() -> None:
+    mask = select_hottest(np.ones((16, 16)), (48, 64), 20 / 256)
+    assert mask.shape == (48, 64)
+    assert mask[:3].all()
+    assert mask[3:6, :16].all()
+    assert mask.sum() == 20 * 12
 
 
 @pytest.mark.parametrize("shape", [(7, 7), (16, 16), (64, 64), (100, 60)])

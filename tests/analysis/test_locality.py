@@ -159,6 +159,20 @@ def test_locality_by_hand():
     assert is_defined.all()
 
 
+def test_a_single_part_holds_everything():
+    locality, is_defined = compute_locality([[2.0], [0.0]])
+
+    assert_array_equal(locality, [0, 0])
+    assert_array_equal(is_defined, [True, False])
+
+
+def test_the_largest_and_the_smallest_numbers_stay_in_range():
+    locality, is_defined = compute_locality([[1e308] * 3, [5e-324] * 3])
+
+    assert_allclose(locality, np.log([3, 3]))
+    assert is_defined.all()
+
+
 def test_fifteen_equal_parts_have_the_highest_locality():
     locality, _ = compute_locality(np.full((1, 15), 1 / 15))
 
