@@ -67,6 +67,7 @@ def test_reference_is_empty_where_all_or_none_are_held_out(value: bool) -> None:
     reference = doubt.compute_reference(z, logits, np.full(30, value))
     assert reference.likeness.shape == reference.certainty.shape == (0,)
     judgement = judge(0.0, 0.0, reference)
+    assert (judgement.share_less_like, judgement.share_less_certain) == (1, 1)
     assert not judgement.is_known
     assert not judgement.is_strange
     assert not judgement.is_torn
