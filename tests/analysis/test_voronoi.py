@@ -146,6 +146,34 @@ def test_polygons_by_hand():
     assert set(map(tuple, right)) == {(2, 0), (4, 0), (4, 4), (2, 4)}
 
 
+def test_a_photo_of_one_pixel_has_one_cell():
+    (cell,) = compute_cell_polygons([(0.5, 0.5)], [1], (0, 0, 1, 1), (1, 1))
+
+    assert compute_area(cell) == 1
+
+
+@pytest.mark.parametrize("box", [(1, 0, 0, 4), (0, 1, 4, 0), (1, 1, 0, 0)])
+def test_a_box_without_area_has_no_cells(box):
+    polygons = compute_cell_polygons([(1, 2), (3, 2)], [1, 1], box, (4, 4))
+
+    assert [len(polygon) for polygon in polygons] == [0, 0]
+
+
+def test_a_cell_that_only_touches_the_box_is_empty():
+    # The border between both parts is the left edge of the box.
+    left, right = compute_cell_polygons([(1, 2), (3, 2)], [1, 1], (2, 0, 2, 4), (4, 4))
+
+    assert len(left) == 0
+    assert compute_area(right) == 8
+
+
+def test_cells_at_a_corner_keep_their_area():
+    # Of a cell the sums of products may vanish where it lies about the origin.
+    cells = compute_cell_polygons([(0, 0), (3, 3)], [1, 1], (0, 0, 4, 4), (4, 4))
+
+    assert [compute_area(cell) for cell in cells] == [4.5, 11.5]
+
+
 def test_parts_on_one_point_share_no_cell():
     parts = [(1, 2), (3, 2), (3, 2), (1, 2)]
     polygons = compute_cell_polygons(parts, [1, 1, 1, 1], (0, 0, 4, 4), (4, 4))
