@@ -13,6 +13,7 @@ from explorer.data.cub import CubDataset, Photo, load_photo
 from explorer.training.features import Features, load_or_compute_features
 from explorer.workspace import Workspace
 
+pytestmark = pytest.mark.slow
 Pixels = NDArray[np.uint8]
 SIZE = 128
 CLOSE = 0.025

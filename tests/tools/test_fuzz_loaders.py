@@ -16,10 +16,10 @@ def fuzz(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=560, check=False)
 
 
-def test_some_hundred_damages_end_in_words() -> None:
-    done = fuzz("--cases", 150, "--seed", 7)
+def test_some_damages_end_in_words() -> None:
+    done = fuzz("--cases", 60, "--seed", 7)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "150 cases of seed 7" in done.stdout
+    assert "60 cases of seed 7" in done.stdout
     assert "0 failed." in done.stdout
 
 
