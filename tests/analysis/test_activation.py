@@ -24,6 +24,16 @@ def test_spread_by_hand() -> None:
     assert spread.inactive_shares.tolist() == [0.25, 0.75]
 
 
+def test_bins_reach_to_the_largest_activation_however_small() -> None:
+    spread = compute_activation_spread([0.25, 0.5], [True, False])
+    assert (spread.edges[0], spread.edges[-1], len(spread.edges)) == (0, 0.5, 25)
+    assert spread.counts[:, [11, 23]].tolist() == [[1, 0], [0, 1]]
+
+
+def test_spread_of_nothing_has_edges() -> None:
+    assert compute_activation_spread([], [], bins=2).edges.tolist() == [0, 0.5, 1]
+
+
 def test_spread_of_a_dead_x_feature_and_of_no_photo() -> None:
     dead = compute_activation_spread([0.0, 0.0], [True, False], bins=2)
     assert dead.counts.sum() == 0

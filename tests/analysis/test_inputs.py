@@ -7,7 +7,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from explorer.analysis.activation import compute_contribution_shares, draw_order
+from explorer.analysis.activation import (
+    compute_activation_spread,
+    compute_contribution_shares,
+    draw_order,
+)
 from explorer.analysis.agreement import (
     compute_correlations,
     compute_mean_squared_cosine,
@@ -57,6 +61,10 @@ CASES: dict[str, tuple[Callable[..., Any], list[Array]]] = {
     "overlaps": (compute_overlaps, draw((3, 2, 4, 3), (3, 5, 4, 3))),
     "curve areas": (compute_curve_areas, draw((2, len(FRACTIONS)))),
     "scaled curves": (scale_curves, [-np.sort(-a) for a in draw(*[(len(FRACTIONS),)] * 2)]),
+    "spread": (
+        lambda values: compute_activation_spread(values, [1, 0] * 10).edges,
+        draw((20,)),
+    ),
     "shares": (compute_contribution_shares, draw((20, 5))),
     "order": (lambda values: draw_order(values, 0, descending=True), draw((20,))),
     "F_reg": (compute_f_reg, draw((40,), (40,))),

@@ -211,6 +211,9 @@ def test_bad_arguments_are_refused(arguments, message):
             function(*arguments)
 
 
-def test_bad_map_size_is_refused():
+@pytest.mark.parametrize(
+    ("image_size", "map_size"), [((2, 2), (0, 2)), ((2, 2), (2, 0)), ((0, 2), (2, 2))]
+)
+def test_bad_sizes_are_refused(image_size, map_size):
     with pytest.raises(ValueError, match="positive"):
-        compute_partition([(1, 1)], [True], (0, 0, 1, 1), (2, 2), (0, 2))
+        compute_partition([(1, 1)], [True], (0, 0, 1, 1), image_size, map_size)
