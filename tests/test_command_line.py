@@ -213,6 +213,7 @@ def start_process(*arguments: object) -> subprocess.Popen[str]:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_finetune_survives_being_killed(call: Call, tmp_path: Path, painted_root: Path) -> None:
     """Its second epoch does not come to its end; the classifier is as if nothing had happened."""
     options = ["--epochs", 3, "--batch-size", 12, "--device", "cpu"]

@@ -125,6 +125,7 @@ def wait_for(command: list[str], process: subprocess.Popen[bytes], log: Path) ->
         time.sleep(0.3)
 
 
+@pytest.mark.slow
 def test_its_command_serves_every_page_without_a_disk_to_write_to(place: Path) -> None:
     if not can_isolate():
         pytest.skip("needs Linux and the right to make mounts of one's own")

@@ -125,6 +125,7 @@ def test_maps_lie_on_parts(metrics: list[dict[str, Any]]) -> None:
         assert item["locality"]["test"]["mean_locality"] < np.log(15)
 
 
+@pytest.mark.slow
 def test_measurements_can_be_repeated(demo: Workspace, run: Run, tmp_path: Path) -> None:
     """On a copy of one module: nothing that ships is written by a test."""
     ignore = shutil.ignore_patterns("features", "maps")

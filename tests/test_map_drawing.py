@@ -73,6 +73,7 @@ def test_every_photo_of_the_category_is_drawn_once(
     assert again.size == entry.get_maps_path(STOP).stat().st_size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("photos", [1, 3, 5])
 def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
     own: Workspace, entry: ModuleEntry, undisturbed: bytes, run: Run, photos: int

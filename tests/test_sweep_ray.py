@@ -24,6 +24,8 @@ if find_spec("ray") is None and not os.environ.get("CI"):  # there, nothing may 
 
 from explorer.sweep_ray import make_engine, ray  # which is set up before it is imported
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[[Any], Any]
 TRAINING = TrainingSettings(epochs=30, pretrain_epochs=2, batch_size=16)
 PATIENCE = 120  # seconds until a worker is there; a busy machine is no failure

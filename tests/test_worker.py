@@ -132,6 +132,7 @@ def test_a_stopped_process_is_cancelled_as_well(own_workspace: Path) -> None:
     assert not is_alive(job.folder)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_found_dead_and_started_again(own_workspace: Path) -> None:
     request = make_request(own_workspace, epochs=FOREVER)
     before = put_older_modules(request)
@@ -155,6 +156,7 @@ def test_a_worker_that_is_told_to_end_says_so(own_workspace: Path) -> None:
     assert read_modules(own_workspace) == before
 
 
+@pytest.mark.slow
 def test_two_jobs_on_one_device_take_turns(own_workspace: Path) -> None:
     first = wait_until_trains(submit(make_request(own_workspace, epochs=FOREVER)))
     second = submit(make_request(own_workspace, SECOND))
@@ -204,6 +206,7 @@ def test_a_vanished_workspace_is_told_and_not_brought_back(
     assert not own_workspace.exists()
 
 
+@pytest.mark.slow
 def test_a_job_outlives_who_started_it_and_is_found_again(own_workspace: Path) -> None:
     program = (
         "import sys, time\n"

@@ -119,6 +119,7 @@ def test_reference_weights_load(reference_weights: Path) -> None:
     assert network.classifier[-1].out_features == 40
 
 
+@pytest.mark.slow
 def test_reference_network_recognises_whole_photos(
     reference_weights: Path, real_cub: CubDataset
 ) -> None:

@@ -221,6 +221,7 @@ def check_against_torchvision(architecture: str) -> None:
     torch.testing.assert_close(layers(images), expected, rtol=1e-3, atol=1e-4 * expected.std())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["vgg11", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"]
 )

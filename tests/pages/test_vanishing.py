@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.config import REPOSITORY_ROOT
 
-pytestmark = pytest.mark.usefixtures("state_folder")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("state_folder")]
 OpenApp = Callable[..., AppTest]
 PAGES = {path.stem for path in (REPOSITORY_ROOT / "pages").glob("*.py")}
 # The others show no photo before something is chosen.

@@ -49,6 +49,7 @@ def test_the_same_seed_damages_alike(tmp_path: Path, mutations: ModuleType) -> N
         assert results != {bytes(range(256)) * 4}
 
 
+@pytest.mark.slow
 def test_what_no_loader_would_stand_is_seen(tmp_path: Path) -> None:
     """The tool calls an exception, a crash, a wait and a hunger for memory by their names."""
     script = tmp_path / "faulty.py"

@@ -163,6 +163,7 @@ def test_closed_half_way_goes_on(
     assert read_files(folder) == undisturbed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batches", [1, 5, 8])
 def test_killed_anywhere_goes_on_with_the_same_bytes(
     own_workspace: Path, run: Run, monkeypatch: pytest.MonkeyPatch, batches: int

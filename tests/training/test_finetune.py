@@ -398,6 +398,7 @@ def test_random_labels_are_learnt_to_the_last_epoch(
     assert outcome.report["validation_accuracy"] == 0.0, "the last epoch's, though it is worse"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") < 8e9, reason="needs 8 GB of memory"
 )
