@@ -46,7 +46,7 @@ def test_mean_squared_cosine_of_known_columns() -> None:
     assert compute_mean_squared_cosine([[1, 1, 0], [0, 1, 0]]) == pytest.approx(0.5)
     assert compute_mean_squared_cosine([[1, 0], [0, 1]]) == pytest.approx(0)
     assert compute_mean_squared_cosine([[1, 0], [2, 0]]) is None
-    # Two photos of three dimensions each: (3·5 + 4·12)² / (25 · 169).
+    # Columns (3, 4), (5, 12), whose rows have other lengths: (3·5 + 4·12)² / (25 · 169).
     assert compute_mean_squared_cosine([[3, 5], [4, 12]]) == pytest.approx(63**2 / 65**2)
 
 
