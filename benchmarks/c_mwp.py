@@ -28,6 +28,7 @@ from explorer.attribution.trace import Trace, begin, read_layers
 from explorer.config import DEMO_WORKSPACE
 from explorer.data.cub import load_cub
 from explorer.nn.backbones import Backbone
+from explorer.nn.devices import choose_device, describe_device, resolve_device
 from explorer.nn.torchvision_guard import import_torchvision
 from explorer.nn.vgg import build_network, flatten_network, get_architecture
 from explorer.training.features import load_input
@@ -52,15 +53,15 @@ class Side:
         self.seconds.append(time.perf_counter() - start)
 
 
-def build_encoder() -> list[nn.Module]:
+def build_encoder(device: torch.device) -> list[nn.Module]:
     """Stack 4096-800-100-5 with ReLUs between, up to the last Linear; random weights."""
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(WIDTHS):
         layers += [nn.Linear(inputs, outputs).requires_grad_(False), nn.ReLU()]
-    return layers[:-1]
+    return [layer.to(device) for layer in layers[:-1]]
 
 
-def draw_with_torchray(model: nn.Sequential) -> Callable[[Tensor], Tensor]:
+def draw_with_torchray(model: nn.Sequential, device: torch.device) -> Callable[[Tensor], Tensor]:
     import_torchvision()  # which TorchRay imports in a way that fails beside a torch for processors
     from torchray.attribution import excitation_backprop as torchray  # noqa: PLC0415
 
@@ -69,11 +70,11 @@ def draw_with_torchray(model: nn.Sequential) -> Callable[[Tensor], Tensor]:
     def draw(images: Tensor) -> Tensor:
         maps = [
             torchray.contrastive_excitation_backprop(
-                model, images, torch.tensor([neuron]), stop, contrast
+                model, images.to(device), torch.tensor([neuron], device=device), stop, contrast
             )
             for neuron in range(WIDTHS[-1])
         ]
-        return torch.cat(maps, 1)[0]
+        return torch.cat(maps, 1)[0].cpu()  # which waits for a card
 
     return draw
 
@@ -86,6 +87,11 @@ def draw_with_engine(engine: Engine, encoder: list[nn.Module]) -> Callable[[Tens
     return draw
 
 
+def wait_for(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def time_convolutions(layers: Sequence[nn.Module], images: Tensor) -> float:
     """Return the seconds of one pass over all convolutions, and nothing else."""
     x, seconds = images.contiguous(memory_format=torch.channels_last), 0.0
@@ -96,6 +102,7 @@ def time_convolutions(layers: Sequence[nn.Module], images: Tensor) -> float:
             for _ in range(3):
                 start = time.perf_counter()
                 y = F.conv2d(x, weight, layer.bias, padding=1)
+                wait_for(x.device)
                 times.append(time.perf_counter() - start)
             seconds += min(times)
             x = y
@@ -119,7 +126,7 @@ def take_winners(trace: Trace, exact: Trace) -> tuple[Trace, int]:
     for own, other in zip(trace.steps, exact.steps, strict=True):
         step = own
         if isinstance(own, UnpoolPairs) and isinstance(other, UnpoolPairs):
-            pairs = list(zip(own.shares, other.shares, strict=True))
+            pairs = [(a, b.to(a.device)) for a, b in zip(own.shares, other.shares, strict=True)]
             differ += sum(int(((a == 0) & (b > 0)).sum()) for a, b in pairs)
             step = UnpoolPairs(tuple(b.to(a.dtype) for a, b in pairs))
         steps.append(step)
@@ -127,15 +134,15 @@ def take_winners(trace: Trace, exact: Trace) -> tuple[Trace, int]:
 
 
 @torch.no_grad()
-def compare(photos: int, repeats: int, seed: int) -> None:
+def compare(photos: int, repeats: int, seed: int, device: torch.device) -> None:
     torch.manual_seed(seed)
     architecture = get_architecture("vgg19")
-    layers = flatten_network(build_network("vgg19", 200, batch_norm=False))
+    layers = flatten_network(build_network("vgg19", 200, batch_norm=False)).to(device)
     backbone = Backbone(architecture, layers, tuple(map(str, range(200))))
-    encoder = build_encoder()
+    encoder = build_encoder(device)
     model = nn.Sequential(*list(layers)[: backbone.z_stop], *encoder).eval()
     engines = [Engine(backbone, precision) for precision in ("float32", "bfloat16")]
-    sides = [Side("TorchRay, one call a neuron", draw_with_torchray(model))]
+    sides = [Side("TorchRay, one call a neuron", draw_with_torchray(model, device))]
     sides += [Side(engine.precision, draw_with_engine(engine, encoder)) for engine in engines]
 
     dataset = load_cub(DEMO_WORKSPACE / "birds")
@@ -163,17 +170,18 @@ def compare(photos: int, repeats: int, seed: int) -> None:
         times = []
         for image in images * repeats:
             engine.trace(image[0].numpy(), STOP)
+            wait_for(device)
             start = time.perf_counter()
             engine.draw(image[0].numpy(), encoder, STOP)
             times.append(time.perf_counter() - start)
         middle = statistics.median(times)
         print(f"{engine.precision + ', a further category':30}{middle:9.3f}{base / middle:8.2f}")
-    floor = PASSES * statistics.median(time_convolutions(layers, images[0]) for _ in range(3))
+    floor = PASSES * statistics.median(time_convolutions(layers, images[0].to(device)) for _ in range(3))
     print(f"{f'floor: {PASSES} plain passes':30}{floor:9.3f}{base / floor:8.2f}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory of the process, TorchRay's included: {peak:.0f} MiB")
 
-    doubles = [copy.deepcopy(layer).double() for layer in model]
+    doubles = [copy.deepcopy(layer).cpu().double() for layer in model]
     below = read_layers(doubles[: backbone.z_stop], images[0].double())
     above = read_layers(doubles[backbone.z_stop :], images[0].double())
     print("\nagainst float64 maps: relative error (norm) and least correlation of five maps")
@@ -189,7 +197,7 @@ def compare(photos: int, repeats: int, seed: int) -> None:
             for side in sides
         ]
         trace, differ = take_winners(engines[0].trace(image[0].numpy(), STOP), exact_trace)
-        mended = trace.follow(read_layers(encoder, trace.output)).draw()[0]
+        mended = trace.follow(read_layers(encoder, trace.output)).draw()[0].cpu()
         print(f"{index:<6}" + "".join(f"{cell:>24}" for cell in cells), end="")
         print(f"{differ:>24}{compute_error(mended, exact):>27.1e}")
 
@@ -198,14 +206,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=int, default=3, help="how many painted birds")
     parser.add_argument("--repeats", type=int, default=3, help="times each is drawn by each side")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
     parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
     parser.add_argument("--seed", type=int, default=0, help="of the random weights")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    print(describe_machine("torch", "torchray"), f"{torch.get_num_threads()} thread(s)")
+    device = choose_device(options.device)
+    print(describe_machine("torch", "torchray"), f"{torch.get_num_threads()} thread(s),", end=" ")
+    print(describe_device(resolve_device(options.device)))
     print(f"Command: {' '.join(sys.argv)}; medians")
-    compare(options.photos, options.repeats, options.seed)
+    compare(options.photos, options.repeats, options.seed, device)
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ from explorer.nn.backbones import Backbone
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 """Of normalisers and P between the pixels and Z. The way up, and with it scores, x-features and the
-winners of max pooling, never takes less than float32, and for float32 maps takes float64 on a
-processor. Sums above Z are formed in float64."""
+winners of max pooling, never takes less than float32, and for float32 maps takes float64 wherever
+the device knows it. Sums above Z are formed in float64."""
 
 
 class Engine:

@@ -203,11 +203,12 @@ def read_layers(layers: Iterable[nn.Module], x: Tensor) -> list[PassRule]:
 def begin(images: Tensor, *, is_exact: bool = True) -> Trace:
     """Return a trace of nothing but the images, (B, C, H, W), float32 or float64.
 
-    Where it is to be exact, a processor takes them up in float64 whatever they are in: who wins in
-    max pooling is decided by the seventh digit now and then, and with it where a share of P goes.
+    Where it is to be exact, they are taken up in float64 whatever they are in, save on MPS, which
+    knows none: who wins in max pooling is decided by the seventh digit now and then, and with it
+    where a share of P goes.
     """
     check_images(images)
-    if is_exact and images.device.type == "cpu":
+    if is_exact and images.device.type != "mps":
         images = images.double()
     return Trace(images.contiguous(memory_format=torch.channels_last), ())
 

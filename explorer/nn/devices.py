@@ -12,11 +12,16 @@ from explorer.config import ExplorerError
 def choose_device(name: str) -> torch.device:
     """Return the device called `name`; ``auto`` is CUDA, then MPS, then the CPU.
 
+    Convolutions of float32 are computed in float32 from here on, for the whole process. By
+    default a card rounds what goes into them to ten bits (TF32), after which the c-MWP maps of
+    VGG19 are 2 to 3 % wrong.
+
     Raises
     ------
     ExplorerError
         When there is no such device on this machine.
     """
+    torch.backends.cudnn.allow_tf32 = False
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")

@@ -15,6 +15,7 @@ from explorer.attribution.engine import Engine
 from explorer.attribution.steps import UnpoolPairs
 from explorer.config import ExplorerError
 from explorer.nn.backbones import Backbone
+from explorer.nn.devices import choose_device
 from explorer.nn.vgg import Architecture
 
 
@@ -92,6 +93,20 @@ def test_float32_is_exact_to_rounding(
     expected = exact(stop, draw_pixels())
     assert maps.dtype == np.float32
     assert maps.shape == expected.shape
+    assert np.linalg.norm(maps - expected) <= 1e-5 * np.linalg.norm(expected)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("stop", ["relu1", "pool1"])
+def test_a_card_draws_as_exactly_as_a_processor(
+    top: list[nn.Module], exact: Callable, stop: str
+) -> None:
+    device = choose_device("cuda")
+    backbone = build_backbone()
+    backbone.layers.to(device)
+    layers = [copy.deepcopy(layer).to(device) for layer in top]
+    maps, expected = Engine(backbone).draw(draw_pixels(), layers, stop), exact(stop, draw_pixels())
     assert np.linalg.norm(maps - expected) <= 1e-5 * np.linalg.norm(expected)
 
 

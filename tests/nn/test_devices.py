@@ -33,6 +33,13 @@ def test_device_that_is_not_there_is_refused(name: str) -> None:
         choose_device(name)
 
 
+def test_no_card_rounds_float32_to_ten_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    choose_device("cpu")
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
+
+
 @pytest.fixture
 def two_cards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the machine seem to have two cards, of which the second does not answer."""
