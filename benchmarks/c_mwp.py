@@ -176,7 +176,8 @@ def compare(photos: int, repeats: int, seed: int, device: torch.device) -> None:
             times.append(time.perf_counter() - start)
         middle = statistics.median(times)
         print(f"{engine.precision + ', a further category':30}{middle:9.3f}{base / middle:8.2f}")
-    floor = PASSES * statistics.median(time_convolutions(layers, images[0].to(device)) for _ in range(3))
+    image = images[0].to(device)
+    floor = PASSES * statistics.median(time_convolutions(layers, image) for _ in range(3))
     print(f"{f'floor: {PASSES} plain passes':30}{floor:9.3f}{base / floor:8.2f}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory of the process, TorchRay's included: {peak:.0f} MiB")
