@@ -1,3 +1,5 @@
+import functools
+import inspect
 import os
 import shutil
 import sys
@@ -8,6 +10,7 @@ import pytest
 import streamlit as st
 import torch
 from safetensors.torch import save_file
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from explorer.attribution import explain as attribution
@@ -16,6 +19,7 @@ from explorer.data.painted import PaintedSettings, paint_dataset
 from explorer.nn.settings import ModuleSettings
 from explorer.nn.vgg import build_network
 from explorer.training.settings import TrainingSettings
+from explorer.ui import garbage
 from explorer.workspace import Workspace, WorkspaceSettings
 
 MEASURED, UNMEASURED = "Ember capped Finch", "Harebell capped Finch"
@@ -62,13 +66,41 @@ def own_workspace(tiny_workspace: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_workspace, tmp_path / "copy"))
 
 
-@pytest.fixture(autouse=True)
-def _no_cache() -> Iterator[None]:
+@pytest.fixture(autouse=True, scope="session")
+def _no_work_beside() -> Iterator[None]:
+    """Leave out what Streamlit and the app do once in a process, and would do in every test."""
+    scan = functools.cache(manifest_scanner.scan_component_manifests)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", scan)
+        patch.setattr(garbage, "spare_modules", lambda: None)
+        yield
+
+
+def _clear_caches() -> None:
     st.cache_data.clear()
     st.cache_resource.clear()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _caches_of_a_file() -> Iterator[None]:
+    """Let the tests of one file share what pages keep, as visitors of one server do."""
+    _clear_caches()
     yield
-    st.cache_data.clear()
-    st.cache_resource.clear()
+    _clear_caches()
+
+
+@pytest.fixture
+def no_cache() -> Iterator[None]:
+    """Keep to itself a test that counts what is computed, or changes how it is."""
+    _clear_caches()
+    yield
+    _clear_caches()
+
+
+@pytest.fixture(autouse=True)
+def _no_cache_beside_patches(request: pytest.FixtureRequest) -> None:
+    if "monkeypatch" in inspect.signature(request.function).parameters:
+        request.getfixturevalue("no_cache")
 
 
 @pytest.fixture
@@ -90,7 +122,7 @@ def open_app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
 
 
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def calls(monkeypatch: pytest.MonkeyPatch, no_cache: None) -> list[str]:
     """Return a list that grows by what the network is run for, each time it is run."""
     made: list[str] = []
 

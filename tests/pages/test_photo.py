@@ -34,7 +34,7 @@ def segments(app: AppTest, label: str) -> object:
 
 
 @pytest.fixture
-def explanations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def explanations(monkeypatch: pytest.MonkeyPatch, no_cache: None) -> list[str]:
     """Return a list that grows by the map layer of every explanation that is computed."""
     calls: list[str] = []
     compute = attribution.compute_explanation
@@ -48,7 +48,7 @@ def explanations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def scores(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def scores(monkeypatch: pytest.MonkeyPatch, no_cache: None) -> list[str]:
     """Return a list that grows by the map layer of every map of ŷ that is computed."""
     calls: list[str] = []
     draw = Workspace.explain_score

@@ -80,7 +80,7 @@ def test_pages_without_numbers_need_no_torch(
 
 
 @pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+def drawn(monkeypatch: pytest.MonkeyPatch, no_cache: None) -> list[tuple[int, int]]:
     """Return a list that grows by the size of every picture that is drawn."""
     sizes: list[tuple[int, int]] = []
     render = drawings.render_overlay
