@@ -138,6 +138,16 @@ class Visit:
         if message.type == "error" and not (is_search or is_dropped):
             self.complaints.append(message.text)
 
+    def switch_to(self, scheme: str) -> None:
+        """Prefer a light or a dark scheme from now on, as a system does at dusk."""
+        self.page.emulate_media(color_scheme=scheme)
+        self.page.get_by_test_id("stApp").wait_for()
+        self.page.wait_for_function(
+            "scheme => getComputedStyle(document.querySelector('[data-testid=stApp]'))"
+            ".colorScheme === scheme",
+            arg=scheme,
+        )
+
     def wait_until_done(self) -> None:
         """Wait for the last thing on the page, then for the script and the pictures."""
         self.page.get_by_role("button", name="Raw maps and numbers").wait_for()
