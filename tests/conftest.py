@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import pytest
 import torch
-from hypothesis import settings
+from hypothesis import Phase, settings
 from PIL import Image
 from xdist.scheduler import LoadScopeScheduling
 
@@ -27,6 +27,13 @@ T = TypeVar("T")
 
 # The same cases on every run, and no failure because a machine was busy.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
+# A change of the code is noticed or not; which case is the smallest that notices it is no matter.
+settings.register_profile(
+    "mutants",
+    settings.get_profile("repeatable"),
+    max_examples=20,
+    phases=(Phase.explicit, Phase.generate),
+)
 settings.load_profile("repeatable")
 
 # Ids with gaps and out of order, as a subset of CUB may have them.
