@@ -9,6 +9,7 @@ from torch import Tensor
 from explorer.config import ExplorerError, Progress
 from explorer.data.download import download
 from explorer.data.remote import DEFAULT_PATIENCE, Fetched, Patience, RemoteFile
+from explorer.nn.foreign import load_foreign_weights
 from explorer.nn.torchvision_guard import import_torchvision
 from explorer.nn.vgg import get_architecture
 
@@ -55,7 +56,7 @@ def load_imagenet_weights(architecture: str) -> dict[str, Tensor]:
     Raises
     ------
     ExplorerError
-        When there are no such weights, or they have not been fetched yet.
+        When there are no such weights, they have not been fetched yet or are damaged.
     """
     path = get_imagenet_folder() / get_imagenet_file(architecture).name
     if not path.is_file():
@@ -63,5 +64,4 @@ def load_imagenet_weights(architecture: str) -> dict[str, Tensor]:
             f"The ImageNet weights of {architecture} are not there yet. Get them with "
             f"`python -m explorer fetch {architecture}`."
         )
-    state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    return state
+    return load_foreign_weights(path)

@@ -136,6 +136,37 @@ def test_classifier_round_trip_is_exact(tmp_path: Path, small_backbone: Backbone
     )
 
 
+def test_a_classifier_opens_at_fc6_and_tells_nothing_where_nothing_was_noted(
+    tmp_path: Path, small_backbone: Backbone
+) -> None:
+    path = tmp_path / "classifier.safetensors"
+    save_backbone(path, small_backbone, {})
+    rewrite_header(path, training=None)
+    loaded, training = load_backbone(path)
+    assert loaded.z_layer == "fc6"
+    assert training == {}
+
+
+def test_a_classifier_takes_half_the_room_in_half_precision(
+    tmp_path: Path, small_backbone: Backbone
+) -> None:
+    sizes = []
+    for half in (False, True):
+        save_backbone(tmp_path / "a.safetensors", small_backbone, {}, half=half)
+        sizes.append((tmp_path / "a.safetensors").stat().st_size)
+    assert 0.49 * sizes[0] < sizes[1] < 0.51 * sizes[0]
+
+
+def test_a_classifier_of_whole_numbers_is_refused(tmp_path: Path, small_backbone: Backbone) -> None:
+    path = tmp_path / "classifier.safetensors"
+    save_backbone(path, small_backbone, {})
+    tensors, header = load_tensors(path)[0], read_header(path)
+    tensors["classifier.6.bias"] = tensors["classifier.6.bias"].int()
+    save_file(tensors, path, {KEY: json.dumps(header)})
+    with pytest.raises(CheckpointError, match="bias' holds whole numbers"):
+        load_backbone(path)
+
+
 def test_classifier_is_named_as_torchvision_names_it(
     tmp_path: Path, small_backbone: Backbone
 ) -> None:
@@ -272,7 +303,6 @@ def test_classifier_and_module_are_not_taken_for_each_other(
 @pytest.mark.parametrize(
     "changes",
     [
-        {"categories": None},
         {"categories": ["one"]},
         {"categories": 7},
         {"architecture": None},
@@ -288,6 +318,21 @@ def test_damaged_classifier_header_is_refused(
     rewrite_header(path, **changes)
     with pytest.raises(CheckpointError, match=r"classifier\.safetensors"):
         load_backbone(path)
+
+
+def test_a_classifier_without_categories_says_so(tmp_path: Path, small_backbone: Backbone) -> None:
+    path = tmp_path / "classifier.safetensors"
+    save_backbone(path, small_backbone, {})
+    rewrite_header(path, categories=None)
+    with pytest.raises(CheckpointError, match=r"classifier\.safetensors.*there are 0 categories"):
+        load_backbone(path)
+
+
+@pytest.mark.parametrize("field", ["category", "settings"])
+def test_a_record_that_cannot_be_read_names_its_file(saved: Path, field: str) -> None:
+    rewrite_header(saved, **{field: None})
+    with pytest.raises(CheckpointError, match=r"module\.safetensors.*lacks"):
+        load_module_record(saved)
 
 
 def test_header_of_foreign_origin_comes_back_empty(tmp_path: Path) -> None:

@@ -9,8 +9,10 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from explorer.nn.checkpoint import CheckpointError
-from explorer.nn.foreign import load_foreign_weights
+from explorer.nn import foreign
+from explorer.nn.backbones import Backbone
+from explorer.nn.checkpoint import CheckpointError, unflatten_names
+from explorer.nn.foreign import load_foreign_backbone, load_foreign_weights
 
 
 class Bomb:
@@ -125,3 +127,45 @@ def test_cut_pth_is_refused(path: Path, modern: bool) -> None:
 def test_missing_file_is_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(CheckpointError, match=f"no file .*{name}"):
         load_foreign_weights(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        torch.ones(2, 2).to_sparse(),
+        torch.ones(2, dtype=torch.complex64),
+        torch.ones(2, device="meta"),
+    ],
+    ids=["sparse", "complex", "without values"],
+)
+def test_tensors_that_are_not_plain_are_refused(path: Path, value: torch.Tensor) -> None:
+    torch.save({"features.0.weight": value}, path)
+    with pytest.raises(CheckpointError, match=r"'features\.0\.weight' is no plain|cannot be read"):
+        load_foreign_weights(path)
+
+
+def test_a_file_may_not_claim_more_numbers_than_a_network_has(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(foreign, "MOST_VALUES", 6)
+    torch.save({"a": torch.ones(2), "b": torch.ones(1).expand(4)}, path)
+    assert len(load_foreign_weights(path)) == 2
+    torch.save({"a": torch.ones(3), "b": torch.ones(1).expand(4)}, path)
+    with pytest.raises(CheckpointError, match="holds 7 numbers, more than 6"):
+        load_foreign_weights(path)
+
+
+@pytest.mark.parametrize("half", [None, False, True])
+def test_a_foreign_network_computes_as_it_did(
+    path: Path, small_backbone: Backbone, half: bool | None
+) -> None:
+    torch.save(unflatten_names(small_backbone.layers), path)
+    options = {} if half is None else {"half": half}
+    found = load_foreign_backbone(
+        path, small_backbone.architecture, small_backbone.categories, "fc7", **options
+    )
+    assert found.architecture == small_backbone.architecture
+    assert found.categories == small_backbone.categories
+    assert found.z_layer == "fc7"
+    for one, own in zip(found.layers.parameters(), small_backbone.layers.parameters(), strict=True):
+        assert torch.equal(one, own.half().float() if half else own)

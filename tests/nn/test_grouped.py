@@ -28,6 +28,11 @@ def test_each_member_works_on_its_own_examples(members: list[ExplanationModule],
             torch.testing.assert_close(one[index], other)
 
 
+def test_a_group_may_have_one_member(members: list[ExplanationModule], z: Tensor) -> None:
+    found = ModuleGroup(members[:1])(z[:1])
+    torch.testing.assert_close(found.y_bar[0], members[0](z[0]).y_bar)
+
+
 def test_members_are_copied_into_the_group(members: list[ExplanationModule], z: Tensor) -> None:
     group = ModuleGroup(members)
     before = group(z)

@@ -1,5 +1,6 @@
 import hashlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from explorer.config import ExplorerError
+from explorer.data.remote import Patience
 from explorer.nn import imagenet
 from explorer.nn.imagenet import (
     fetch_imagenet_weights,
@@ -50,6 +52,37 @@ def test_weights_that_are_there_are_checked_and_read(
     monkeypatch.setattr(imagenet, "get_imagenet_file", lambda _: replace(file, sha256="0" * 8))
     with pytest.raises(ExplorerError, match="damaged or another one"):
         run(fetch_imagenet_weights("vgg19"))
+
+
+def test_they_are_fetched_for_the_network_that_is_asked_for(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple] = []
+
+    def download(*args: object) -> Iterator[None]:
+        asked.append(args)
+        yield
+
+    monkeypatch.setattr(imagenet, "download", download)
+    patience = Patience(attempts=2)
+    run(fetch_imagenet_weights("vgg16", tmp_path, patience))
+    assert asked == [(get_imagenet_file("vgg16"), tmp_path, patience)]
+
+
+def test_damaged_weights_are_refused_and_never_run(cache: Path, tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (os.mkdir, (str(tmp_path / "executed"),))
+
+    cache.mkdir(parents=True)
+    file = cache / get_imagenet_file("vgg16").name
+    torch.save({"classifier.6.bias": Bomb()}, file)
+    with pytest.raises(ExplorerError, match=rf"{file.name} holds more than tensors"):
+        load_imagenet_weights("vgg16")
+    assert not (tmp_path / "executed").exists()
+    file.write_bytes(b"cut short")
+    with pytest.raises(ExplorerError, match=f"{file.name} cannot be read"):
+        load_imagenet_weights("vgg16")
 
 
 def test_missing_weights_name_the_command_that_gets_them() -> None:

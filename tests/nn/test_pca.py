@@ -28,3 +28,15 @@ def test_scores_are_contributions_and_an_intercept() -> None:
     contributions = components * probe.v.weight[0].numpy()
     intercept = float(probe.v.bias[0])
     np.testing.assert_allclose(contributions.sum(axis=1) + intercept, y_bar, atol=1e-5)
+
+
+def test_it_is_computed_in_double_precision() -> None:
+    # A large mean leaves single precision no digits for what varies.
+    rng = np.random.default_rng(2)
+    z = (rng.random((40, 6)) + 1e4).astype(np.float32)
+    y_hat = (rng.random(40) + 1e4).astype(np.float32)
+    one, other = (PcaProbe(z.astype(t), y_hat.astype(t), 2) for t in (np.float32, np.float64))
+    for (name, found), expected in zip(
+        one.state_dict().items(), other.state_dict().values(), strict=True
+    ):
+        assert torch.equal(found, expected), name

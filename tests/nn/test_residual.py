@@ -73,6 +73,16 @@ def test_positive_networks_hand_down_gradient_times_input() -> None:
     torch.testing.assert_close(maps.sum((2, 3)), torch.ones(2, 4, dtype=torch.float64))
 
 
+@torch.no_grad()
+def test_additions_below_the_stop_are_passed_as_the_network_does() -> None:
+    layers = list_layers(build_resnet("resnet18"))
+    stop = next(i for i, layer in enumerate(layers) if isinstance(layer, Residual)) + 2
+    below = layers[:stop](draw_images())
+    found = contrastive_mwp(layers, draw_images(), stop=stop)
+    torch.testing.assert_close(found, contrastive_mwp(layers[stop:], below))
+    assert found.any()
+
+
 def test_mass_is_never_more_than_one() -> None:
     layers = list_layers(build_resnet("resnet18"))
     mass = mwp(layers, draw_images(), stop=3).sum((2, 3))

@@ -22,8 +22,8 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 def test_mean_over_photos_is_inside_the_log() -> None:
-    z = torch.zeros(2, 2)
-    rebuilt = torch.tensor([[1.0, 0.0], [3.0, 0.0]])
+    z = torch.tensor([[0.5, 2.0], [0.5, 2.0]])
+    rebuilt = torch.tensor([[1.5, 2.0], [3.5, 2.0]])
     # Dimension 0: mean of 1 and 9 is 5, so log(1 + 2 * 5); dimension 1 is exact and counts 0.
     inside = torch.tensor(11.0).log() / 2
     outside = (torch.tensor(3.0).log() + torch.tensor(19.0).log()) / 4
@@ -49,9 +49,9 @@ def test_sparse_reconstruction_prefers_one_bad_dimension_to_many_half_bad() -> N
 OUTPUTS = ModuleOutputs(
     x_features=torch.tensor([[3.0, 0.0], [4.0, 5.0]]),
     y_bar=torch.tensor([1.0, 4.0]),
-    z_reconstructed=torch.tensor([[1.0, 0.0], [3.0, 0.0]]),
+    z_reconstructed=torch.tensor([[1.5, 2.0], [3.5, 2.0]]),
 )
-Z, Y_HAT = torch.zeros(2, 2), torch.tensor([2.0, 1.0])
+Z, Y_HAT = torch.tensor([[0.5, 2.0], [0.5, 2.0]]), torch.tensor([2.0, 1.0])
 FAITHFULNESS = (1 + 9) / 2
 COSINE = 20 / (5 * 5)
 
@@ -102,6 +102,17 @@ def test_pull_away_of_a_dead_x_feature_is_zero_and_has_a_finite_gradient() -> No
 
 def test_pull_away_of_one_x_feature_is_zero() -> None:
     assert float(compute_pull_away(torch.ones(4, 1))) == 0
+    assert compute_pull_away(torch.ones(2, 4, 1)).tolist() == [0, 0], "two modules side by side"
+
+
+def test_pull_away_counts_examples_by_their_own_shares() -> None:
+    x_features = torch.rand(2, 3, 4, generator=seeded(1))
+    shares = torch.tensor([[0.5, 0.5, 0], [0, 0.25, 0.75]])
+    together = compute_pull_away(x_features, shares)
+    for index in range(2):
+        torch.testing.assert_close(
+            together[index], compute_pull_away(x_features[index], shares[index])
+        )
 
 
 @given(seed=st.integers(0, 1000), scale=st.floats(0.01, 100))
@@ -144,7 +155,7 @@ def test_an_example_that_counts_double_is_one_that_is_there_twice() -> None:
     twice = ModuleOutputs(*(torch.cat([part, part[1:]]) for part in OUTPUTS))
     settings = ModuleSettings(beta=3.0, q=2.0, pull_away=0.5)
     weighted = compute_loss(OUTPUTS, Z, Y_HAT, settings, shares)
-    counted = compute_loss(twice, torch.zeros(3, 2), torch.tensor([2.0, 1.0, 1.0]), settings)
+    counted = compute_loss(twice, Z[[0, 1, 1]], torch.tensor([2.0, 1.0, 1.0]), settings)
     torch.testing.assert_close(tuple(weighted), tuple(counted))
 
 

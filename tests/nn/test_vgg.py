@@ -128,6 +128,14 @@ def test_batch_norm_is_recognised_and_its_counters_may_be_missing() -> None:
         assert torch.equal(network(draw_images(1)), original(draw_images(1)))
 
 
+def test_what_is_missing_after_a_counter_is_missed() -> None:
+    weights = dict(build_small(batch_norm=True).state_dict())
+    weights = {name: t for name, t in weights.items() if "num_batches" not in name}
+    del weights["features.4.weight"]
+    with pytest.raises(ExplorerError, match=r"lack 'features.4.weight'.*with batch norm"):
+        build_network_from_weights("vgg_small", weights)
+
+
 def test_loaded_network_does_not_share_memory_with_the_weights(
     weights: dict[str, Tensor],
 ) -> None:
@@ -161,7 +169,7 @@ def spoil(weights: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
         ("unknown", r"'features.99.weight'"),
         ("nan", r"'features.3.weight' holds NaN"),
         ("inf", r"'features.3.weight' holds NaN or infinite"),
-        ("headless", r"no 'classifier.6.bias'"),
+        ("headless", r"no 'classifier.6.bias'.*classifier.6. It begins with 'features.0.weight'."),
         ("scalar", r"'classifier.6"),
     ],
 )
@@ -183,6 +191,17 @@ def test_weights_of_another_architecture_are_refused(weights: dict[str, Tensor])
         build_network_from_weights("resnet50", weights)
 
 
+def test_a_small_network_is_named_without_a_word_on_batch_norm() -> None:
+    weights = build_small(batch_norm=True).state_dict()
+    with pytest.raises(ExplorerError, match="those of a vgg_small: check"):
+        build_network_from_weights("vgg16", weights)
+
+
+def test_no_weights_at_all_are_refused() -> None:
+    with pytest.raises(ExplorerError, match=r"classifier\.3 and classifier\.6\.$"):
+        build_network_from_weights("vgg_small", {})
+
+
 @pytest.mark.parametrize(
     ("architecture", "other"), [("vgg19_bn", "vgg13"), ("vgg13", "vgg11_bn"), ("vgg11", "vgg16")]
 )
@@ -195,7 +214,9 @@ def test_weights_tell_their_own_architecture(architecture: str, other: str) -> N
 
 
 def test_weights_that_fit_nothing_name_no_architecture(weights: dict[str, Tensor]) -> None:
-    with pytest.raises(ExplorerError, match="Check that --arch names"):
+    with pytest.raises(
+        ExplorerError, match=r"\. Check that --arch names the network of these weights\.$"
+    ):
         build_network_from_weights("vgg_small", spoil(weights, "shape"))
 
 
