@@ -10,6 +10,7 @@ import argparse
 import io
 import os
 import random
+import signal
 import statistics
 import sys
 import tempfile
@@ -148,7 +149,8 @@ class Watch:
     """Looks at the server's memory in moments when no visitor asks for anything.
 
     In between, memory goes up and down with what is being computed, by more than what could be
-    learnt of it in minutes.
+    learnt of it in minutes. So does what malloc keeps for the next time: the server is asked to
+    give that back, and what it holds then is what is in use.
 
     Parameters
     ----------
@@ -159,7 +161,9 @@ class Watch:
     """
 
     def __init__(self, process: int, sessions: int) -> None:
-        self.process, self.samples = process, list[tuple[float, float]]()
+        self.process = process
+        self.held = list[float]()
+        self.used = list[tuple[float, float]]()
         self.start = time.monotonic()
         self._meeting = threading.Barrier(sessions, action=self._look, timeout=_PATIENCE)
 
@@ -169,11 +173,14 @@ class Watch:
 
     def _look(self) -> None:
         time.sleep(_QUIET_SECONDS)
-        self.samples.append((time.monotonic() - self.start, read_memory(self.process)))
+        self.held.append(read_memory(self.process))
+        os.kill(self.process, signal.SIGUSR1)
+        time.sleep(_QUIET_SECONDS)
+        self.used.append((time.monotonic() - self.start, read_memory(self.process)))
 
     def fit_growth(self, share: float = _WARM) -> float:
-        """Return the slope of memory over time, in MiB a minute, without the first part."""
-        warm = np.array(self.samples[int(share * len(self.samples)) :])
+        """Return the slope of what is in use over time, in MiB a minute, without the first part."""
+        warm = np.array(self.used[int(share * len(self.used)) :])
         if len(warm) < 3:
             return 0.0
         slope: float = np.polyfit(warm[:, 0], warm[:, 1], 1)[0]
@@ -287,10 +294,12 @@ def report(stays: Sequence[Stay], watch: Watch, events: Counter[str], minutes: f
         f"An act took {statistics.median(seconds):.2f} s in the middle, "
         f"{seconds[int(0.95 * (len(seconds) - 1))]:.2f} s at 95 %, {seconds[-1]:.2f} s at most"
     )
-    print("Memory (MiB) when all were quiet, after so many seconds: ", end="")
-    print(", ".join(f"{size:.0f} ({at:.0f})" for at, size in watch.samples))
+    print("Memory held (MiB) when all were quiet: ", end="")
+    print(", ".join(f"{size:.0f}" for size in watch.held))
+    print("Of it in use, after so many seconds: ", end="")
+    print(", ".join(f"{size:.0f} ({at:.0f})" for at, size in watch.used))
     growth = watch.fit_growth()
-    print(f"It grows by {growth:+.2f} MiB a minute in the second half")
+    print(f"What is in use grows by {growth:+.2f} MiB a minute in the second half")
     print(f"The network was loaded {events['network loaded']} time(s)")
     wrong = [f"{count} × {fault}" for fault, count in faults.most_common()]
     # In a short run what is computed for the first time comes late as well.

@@ -44,9 +44,9 @@ def test_anything_of_another_is_a_fault(page: Page, fault: str) -> None:
 
 def test_growth_is_that_of_the_second_half() -> None:
     watch = Watch(0, 1)
-    watch.samples = [(2.0 * n, 100.0 + 50 * min(n, 50)) for n in range(100)]
+    watch.used = [(2.0 * n, 100.0 + 50 * min(n, 50)) for n in range(100)]
     assert abs(watch.fit_growth()) < 1e-6
-    watch.samples = [(2.0 * n, 100.0 + n / 15) for n in range(100)]
+    watch.used = [(2.0 * n, 100.0 + n / 15) for n in range(100)]
     assert abs(watch.fit_growth() - 2) < 1e-6
 
 
