@@ -68,7 +68,8 @@ def show_next_step(workspace: "Workspace", *, below_title: bool = False) -> None
         st.markdown("Or on the command line:")
     example = shlex.quote(format_category(workspace.dataset.categories[0]))
     _show_command(f"python -m explorer train {path} --category {example}")
-    st.caption("Then reload this page. `--all` instead of `--category` trains one for each.")
+    if not is_public():
+        st.caption("Then reload this page. `--all` instead of `--category` trains one for each.")
 
 
 def show_no_metrics(workspace: "Workspace") -> None:
@@ -83,4 +84,7 @@ def _show_heading(text: str, *, below_title: bool) -> None:
 
 
 def _show_command(command: str) -> None:
+    if is_public():  # it would name a folder of the server, and is not for visitors
+        st.markdown("Whoever runs this server can do so.")
+        return
     st.code(command, language="bash", wrap_lines=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from explorer.config import ExplorerError
+from explorer.config import ExplorerError, is_public
 from explorer.layout import MODULE_FILE, ModuleEntry, format_run, get_usual_module
 from explorer.ui import cached, choices, components, exports, gallery, links, state
 from explorer.ui.components import escape_markdown, format_share
@@ -137,7 +137,7 @@ def find_categories(
 
 
 def show_damaged(workspace: "Workspace", summaries: Sequence[CategorySummary]) -> None:
-    """Say what cannot be read, and why; all else can be used."""
+    """Say what cannot be read, and to whoever can mend it also where and why."""
     problems = dict.fromkeys(cached.list_damaged(workspace).values())
     problems |= dict.fromkeys(one.problem for one in summaries if one.problem)
     try:
@@ -147,6 +147,9 @@ def show_damaged(workspace: "Workspace", summaries: Sequence[CategorySummary]) -
     if not problems:
         return
     count = f"{len(problems)} file{' is' if len(problems) == 1 else 's are'} damaged"
+    if is_public():
+        st.warning(f"{count}; all others can be used.", icon=":material/warning:")
+        return
     with st.expander(f"{count}; all others can be used.", icon=":material/warning:"):
         st.markdown("\n".join(f"- {escape_markdown(problem)}" for problem in problems))
         path = shlex.quote(str(workspace.path))

@@ -83,6 +83,26 @@ def test_about_tells_the_setting(tiny_workspace: Path, open_app: OpenApp) -> Non
     assert "This server is public (`SRAE_PUBLIC`)" in texts
 
 
+@pytest.mark.parametrize("lacks", ["module", "measures", "whole file"])
+@pytest.mark.usefixtures("public")
+def test_visitors_are_told_of_no_folder(lacks: str, own_workspace: Path, open_app: OpenApp) -> None:
+    entry = list_module_entries(own_workspace)[0]
+    if lacks == "module":
+        shutil.rmtree(own_workspace / "modules")
+    elif lacks == "measures":
+        for path in own_workspace.glob("modules/*/*/metrics.json"):
+            path.unlink()
+    else:
+        entry.path.write_bytes(b"cut short")
+    for page in ("overview", "photo", "category"):
+        app = open_app(own_workspace, page)
+        assert not app.exception
+        assert str(own_workspace) not in read_texts(app)
+        assert not [code for code in app.code if str(own_workspace) in code.value]
+        if lacks == "whole file" and page == "overview":
+            assert "1 file is damaged" in read_texts(app)
+
+
 @pytest.mark.usefixtures("public")
 def test_nobody_leads_it_to_another_workspace(
     tiny_workspace: Path, own_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
