@@ -12,6 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from explorer.attribution import contrastive_mwp, winograd
 from explorer.attribution import trace as tracing
 from explorer.attribution.engine import Engine
+from explorer.attribution.rules import Kernels
 from explorer.attribution.steps import UnpoolPairs
 from explorer.config import ExplorerError
 from explorer.nn.backbones import Backbone
@@ -205,6 +206,20 @@ def test_winograd_is_used_and_given_up_beside_large_shares(
     maps = Engine(biased).draw(draw_pixels(), top, "relu1")
     assert not calls
     assert np.isfinite(maps).all()
+
+
+def test_weights_are_kept_in_each_format_that_is_asked_for() -> None:
+    weight = torch.randn(4, 4, 3, 3, generator=torch.Generator().manual_seed(0))
+    options = {"stride": 1, "padding": 1, "dilation": 1, "groups": 1}
+    kernels = Kernels(weight, options)
+    forms = ("signed", "signed_filters", "positive", "flipped", "filters")
+    for form in forms:
+        get = getattr(kernels, f"get_{form}")
+        for dtype in (torch.float32, torch.float64, torch.bfloat16):
+            assert get(dtype).dtype == dtype
+            assert get(dtype) is get(dtype)
+    found = [getattr(kernels, f"get_{form}")(torch.float32) for form in forms]
+    assert len({id(tensor) for tensor in found}) == len(forms)
 
 
 def test_pieces_make_no_difference(

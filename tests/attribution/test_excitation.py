@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from explorer.attribution import AttributionError, contrastive_mwp, mwp
+from explorer.attribution.trace import begin, read_layers
 from explorer.config import ExplorerError
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -267,6 +268,8 @@ def test_batch_norm_is_folded(affine, bias):
     expected = compute_slow_maps(model, x, 0, False)
     torch.testing.assert_close(mwp(model, x), expected, rtol=1e-10, atol=1e-14)
     assert torch.equal(mwp(model, x, stop=1), mwp(model, x, stop=2))
+    output = begin(x).follow(read_layers(model, x)).output
+    torch.testing.assert_close(output, model.eval()(x), rtol=1e-10, atol=1e-14)
 
 
 # --- Properties -----------------------------------------------------------------------------------

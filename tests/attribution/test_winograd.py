@@ -81,3 +81,27 @@ def test_strips_make_no_difference(monkeypatch: pytest.MonkeyPatch, bytes_in_cac
     x, weight = draw(3, 4, 13, 9), draw(2, 4, 3, 3, seed=1)
     found = winograd.convolve(x, winograd.transform_weight(weight))
     torch.testing.assert_close(found, F.conv2d(x, weight, padding=1), rtol=1e-12, atol=1e-12)
+
+
+@given(
+    count=st.integers(1, 5),
+    down=st.integers(1, 9),
+    size=st.integers(1, 40),
+    cache=st.integers(1, 400),
+)
+def test_strips_hold_every_row_once_and_fit_into_the_cache(
+    count: int, down: int, size: int, cache: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(winograd, "_BYTES_IN_CACHE", cache)
+        strips = list(winograd._cut(count, down, size))
+    found = [
+        (image, row)
+        for images, rows in strips
+        for image in range(images.start, images.stop)
+        for row in range(rows.start, rows.stop)
+    ]
+    assert found == list(itertools.product(range(count), range(down)))
+    for images, rows in strips:
+        held = (images.stop - images.start) * (rows.stop - rows.start)
+        assert held == 1 or held * size <= cache
