@@ -2,12 +2,13 @@ import os
 import shutil
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import Phase, settings
 from PIL import Image
+from steps import run_steps
 from xdist.scheduler import LoadScopeScheduling
 
 from explorer.config import CUB_ROOT_VARIABLE, REPOSITORY_ROOT, STATE_VARIABLE, Progress
@@ -22,8 +23,6 @@ from explorer.training.job_control import cancel
 from explorer.training.jobs import list_jobs
 from explorer.training.settings import TrainingSettings
 from explorer.workspace import Workspace
-
-T = TypeVar("T")
 
 # The same cases on every run, and no failure because a machine was busy.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
@@ -67,16 +66,6 @@ class FileScheduling(LoadScopeScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     return FileScheduling(config, log)
-
-
-def run_steps(steps: Generator[Progress, None, T]) -> T:
-    """Run a generator of progress records to its end and return its result."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -255,6 +255,19 @@ def test_random_networks_equal_the_slow_reference(conv, pool, norm, contrastive,
     torch.testing.assert_close(maps, expected, rtol=1e-9, atol=1e-13)
 
 
+@pytest.mark.parametrize("height", range(3, 10))
+@pytest.mark.parametrize("width", range(3, 10))
+def test_windows_of_two_by_two_may_leave_a_row_or_column_over(height, width):
+    torch.manual_seed(height * width)
+    size = 3 * (height // 2) * (width // 2)
+    model = nn.Sequential(
+        nn.Conv2d(3, 3, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(size, 2)
+    ).double()
+    x = torch.randn(1, 3, height, width, dtype=torch.float64)
+    expected = compute_slow_maps(model, x, 0, True)
+    torch.testing.assert_close(contrastive_mwp(model, x), expected, rtol=1e-9, atol=1e-13)
+
+
 @pytest.mark.parametrize("affine", [False, True])
 @pytest.mark.parametrize("bias", [False, True])
 def test_batch_norm_is_folded(affine, bias):

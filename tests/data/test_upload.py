@@ -1,22 +1,16 @@
-import io
 import zlib
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from photos import encode
 from PIL import Image, ImageCms, ImageFile
 
 from explorer.data.upload import LONGEST_KEPT, OWN_LIMITS, UploadError, UploadLimits, read_upload
 
 repeatable = settings(derandomize=True, deadline=None)
 KINDS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF")
-
-
-def encode(image: Image.Image, kind: str, **options: object) -> bytes:
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
 
 
 def make_noise(height: int = 40, width: int = 60) -> np.ndarray:

@@ -10,6 +10,7 @@ import pytest
 import streamlit as st
 import torch
 from safetensors.torch import save_file
+from steps import run_steps
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
@@ -40,18 +41,10 @@ def make_tiny_workspace(path: Path) -> Path:
     for category in (MEASURED, UNMEASURED):
         training = TrainingSettings(epochs=2, pretrain_epochs=0)
         steps = workspace.train_module(category, ModuleSettings(widths=(16, 8)), training)
-        entry = exhaust(steps)
+        entry = run_steps(steps)
         if category == MEASURED:
-            exhaust(workspace.evaluate_module(entry))
+            run_steps(workspace.evaluate_module(entry))
     return path
-
-
-def exhaust(steps: Iterator) -> object:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return stop.value
 
 
 @pytest.fixture(scope="session")

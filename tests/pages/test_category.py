@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+from app_pages import read_texts
 from streamlit.testing.v1 import AppTest
 
 from explorer.attribution import explain as attribution
@@ -23,11 +24,6 @@ PREFIX = "Painted bird "
 @pytest.fixture
 def open_page(open_app: OpenApp) -> OpenApp:
     return lambda workspace, **params: open_app(workspace, "category", **params)
-
-
-def read_texts(app: AppTest) -> str:
-    kinds = (app.title, app.header, app.markdown, app.caption, app.info, app.warning, app.error)
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
 
 
 def list_photos(app: AppTest) -> list[int]:

@@ -3,14 +3,16 @@ import io
 import re
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+from app_pages import read_texts, select
 from PIL import Image
+from steps import run_steps
 from streamlit.testing.v1 import AppTest
 
 from explorer.analysis.pairing import Pair
@@ -31,14 +33,6 @@ BIRD = "Ember capped Finch"
 STYLE = MapStyle("pool3", "viridis", 80, False, True)
 
 
-def exhaust(steps: Iterator) -> object:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return stop.value
-
-
 @pytest.fixture(scope="module")
 def two_modules(tiny_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a workspace where the first category has a second module, of another seed and size."""
@@ -46,18 +40,9 @@ def two_modules(tiny_workspace: Path, tmp_path_factory: pytest.TempPathFactory) 
     workspace = Workspace(path)
     training = TrainingSettings(epochs=2, pretrain_epochs=0, seed=4)
     module = ModuleSettings(method="nn", widths=(16, 8), x_features=3)
-    entry = exhaust(workspace.train_module(CATEGORY, module, training))
-    exhaust(workspace.evaluate_module(entry))
+    entry = run_steps(workspace.train_module(CATEGORY, module, training))
+    run_steps(workspace.evaluate_module(entry))
     return path
-
-
-def read_texts(app: AppTest) -> str:
-    kinds = (app.title, app.header, app.markdown, app.caption, app.info, app.warning, app.error)
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
-
-
-def select(app: AppTest, label: str) -> object:
-    return next(box for box in app.selectbox if box.label == label)
 
 
 def read_choices(app: AppTest) -> list[str]:
@@ -97,7 +82,7 @@ def test_numbers_are_those_of_the_facade(two_modules: Path, open_app: OpenApp) -
     texts = read_texts(app)
     assert "They differ in method (SRAE and NN), x-features (5 and 3), seed (0 and 4)" in texts
 
-    features = exhaust(workspace.compute_features())
+    features = run_steps(workspace.compute_features())
     rows = features.get_rows([photo.image_id for photo in workspace.dataset.photos_of(CATEGORY)])
     y_hat = features.logits[:, 0]
     activations, y_bars = zip(

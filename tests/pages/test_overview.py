@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from app_pages import read_texts, show_commands
 from streamlit.testing.v1 import AppTest
 
 from explorer.layout import CLASSIFIER_FILE, WorkspaceSettings, save_settings
@@ -27,11 +28,6 @@ def open_page(open_app: OpenApp) -> OpenApp:
     return lambda workspace, **params: open_app(workspace, "overview", **params)
 
 
-def read_texts(app: AppTest) -> str:
-    kinds = (app.title, app.header, app.markdown, app.caption, app.info, app.warning, app.error)
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
-
-
 def list_tiles(app: AppTest) -> list[str]:
     """Return the words below every category's picture, in the order of the page."""
     return [element.value for element in app.markdown if "accuracy " in element.value]
@@ -39,10 +35,6 @@ def list_tiles(app: AppTest) -> list[str]:
 
 def list_links(app: AppTest) -> list[str]:
     return [link.proto.label for link in app.get("page_link")]
-
-
-def show_commands(app: AppTest) -> str:
-    return "\n".join(block.value for block in app.code)
 
 
 def make_summary(name: str, **figures: object) -> CategorySummary:

@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 import streamlit as st
+from app_pages import read_texts, select
 from streamlit.testing.v1 import AppTest
 from torch.nn import functional
 
@@ -17,16 +18,6 @@ from explorer.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
 CATEGORY, OTHER = "001.Ember_capped_Finch", "002.Harebell_capped_Finch"
-
-
-def read_texts(app: AppTest) -> str:
-    """Join all words on the page and in the sidebar."""
-    kinds = (app.title, app.header, app.markdown, app.caption, app.info, app.warning, app.error)
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
-
-
-def select(app: AppTest, label: str) -> object:
-    return next(box for box in app.selectbox if box.label == label)
 
 
 def segments(app: AppTest, label: str) -> object:

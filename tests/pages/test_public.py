@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from app_pages import read_texts
 from streamlit.testing.v1 import AppTest
 
 from explorer.config import PAGES_DIR, PUBLIC_VARIABLE, WORKSPACE_VARIABLE
@@ -29,12 +30,6 @@ def bare_workspace(own_workspace: Path) -> Path:
     """Return a workspace without anything that pages compute when they are first seen."""
     shutil.rmtree(own_workspace / FEATURES_FOLDER)
     return own_workspace
-
-
-def read_texts(app: AppTest) -> str:
-    kinds = (app.title, app.header, app.markdown, app.caption)
-    kinds += (app.info, app.success, app.warning, app.error)
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
 
 
 def list_files(folder: Path) -> dict[str, int]:

@@ -2,13 +2,15 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from app_pages import read_texts
+from steps import run_steps
 from streamlit.testing.v1 import AppTest
 
 from explorer.layout import CLASSIFIER_FILE, WorkspaceSettings, save_settings
@@ -24,20 +26,12 @@ OpenApp = Callable[..., AppTest]
 FAVOURITE = "008.Honey_bibbed_Bunting"
 
 
-def exhaust(steps: Iterator) -> object:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return stop.value
-
-
 @pytest.fixture(scope="module")
 def quiz_workspace(tiny_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a workspace where all that the network says can be explained. Read only."""
     path = Path(shutil.copytree(tiny_workspace, tmp_path_factory.mktemp("quiz") / "quiz"))
     training = TrainingSettings(epochs=2, pretrain_epochs=0)
-    exhaust(Workspace(path).train_module(FAVOURITE, ModuleSettings(widths=(16, 8)), training))
+    run_steps(Workspace(path).train_module(FAVOURITE, ModuleSettings(widths=(16, 8)), training))
     return path
 
 
@@ -61,11 +55,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return stopped
 
 
-def read_texts(app: AppTest) -> str:
-    kinds = (app.title, app.subheader, app.markdown, app.caption, app.info, app.warning, app.error)
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
-
-
 def begin(app: AppTest) -> AppTest:
     return app.button(key="quiz-start").click().run()
 
@@ -83,7 +72,7 @@ def answer(app: AppTest, category: int) -> AppTest:
 def read_truth(workspace: Path) -> tuple[dict[int, int], dict[int, int]]:
     """Return what each photo shows and what the network says, read without the app."""
     opened = Workspace(workspace)
-    features = exhaust(opened.compute_features())
+    features = run_steps(opened.compute_features())
     labels = {photo.image_id: photo.category_index for photo in opened.dataset.photos}
     ids = features.image_ids.tolist()
     return labels, dict(zip(ids, features.logits.argmax(axis=1).tolist(), strict=True))

@@ -1,9 +1,11 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from app_pages import read_texts
+from steps import run_steps
 from streamlit.testing.v1 import AppTest
 
 from explorer.evaluation.compare import compare_methods
@@ -15,30 +17,18 @@ from explorer.workspace import Workspace
 OpenApp = Callable[..., AppTest]
 
 
-def exhaust(steps: Iterator) -> object:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return stop.value
-
-
 @pytest.fixture
 def compared(own_workspace: Path) -> Path:
     settings = EvaluationSettings(
         methods=get_methods("pca,excitation-bp"), categories=3, stop="pool3", z_dimensions=2
     )
-    records = exhaust(compare_methods(Workspace(own_workspace), settings))
+    records = run_steps(compare_methods(Workspace(own_workspace), settings))
     write_results(own_workspace, records)
     return own_workspace
 
 
 def open_results(open_app: OpenApp, workspace: Path, **params: str) -> AppTest:
     return open_app(workspace, "results", **params)
-
-
-def read_texts(app: AppTest) -> str:
-    return "\n".join(str(element.value) for element in (*app.markdown, *app.info, *app.error))
 
 
 def test_without_a_comparison_it_says_how_to_make_one(

@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from app_pages import select
 from streamlit.testing.v1 import AppTest
 
 from explorer.nn import devices
@@ -20,10 +21,6 @@ def two_workspaces(tiny_workspace: Path, tmp_path: Path, monkeypatch: pytest.Mon
     shutil.copytree(tiny_workspace, second)
     shutil.rmtree(second / "modules" / "001.Ember_capped_Finch")
     return Path(f"{tiny_workspace}{os.pathsep}{second}")
-
-
-def select(app: AppTest, label: str) -> object:
-    return next(box for box in app.selectbox if box.label == label)
 
 
 def list_labels(app: AppTest) -> list[str]:

@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from app_pages import show_commands
 from streamlit.testing.v1 import AppTest
 
 from explorer.layout import CLASSIFIER_FILE, WorkspaceSettings, save_settings
@@ -18,10 +19,6 @@ def show_errors(app: AppTest) -> str:
     assert not app.exception
     assert app.error
     return "\n".join(error.value for error in app.error)
-
-
-def show_commands(app: AppTest) -> str:
-    return "\n".join(block.value for block in app.code)
 
 
 def choose_category(app: AppTest, category: str) -> AppTest:

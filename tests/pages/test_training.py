@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from app_pages import find
 from filelock import FileLock
 from streamlit.testing.v1 import AppTest
 
@@ -75,10 +76,6 @@ def put_job(workspace: Path | str, status: JobStatus | None = None, **fields: An
 RUNNING = JobStatus(
     JobState.RUNNING, category=THIRD, stage="Training", done=3, total=4, seconds_left=70.0, pid=1
 )
-
-
-def find(elements: Any, label: str) -> Any:
-    return next(element for element in elements if element.label == label)
 
 
 def get_captions(app: AppTest) -> str:

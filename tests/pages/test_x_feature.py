@@ -8,6 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 import torch
+from app_pages import read_texts
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -31,13 +32,6 @@ TEST_PHOTOS = 10
 def open_page(open_app: OpenApp) -> OpenApp:
     """Return a function that opens the x-feature page on a workspace."""
     return lambda workspace, **params: open_app(workspace, "x_feature", **params)
-
-
-def read_texts(app: AppTest) -> str:
-    """Join all words on the page and in the sidebar."""
-    kinds = (app.title, app.header, app.markdown, app.caption, app.info, app.warning, app.error)
-    texts = [str(element.value) for kind in kinds for element in kind]
-    return "\n".join([*texts, *(str(element.value) for element in app.text)])
 
 
 def segments(app: AppTest, key: str) -> object:

@@ -1,11 +1,11 @@
-import io
 import os
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import numpy as np
 import pytest
+from app_pages import find, list_captions, read_texts, upload
+from photos import make_jpeg, make_pixels
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
@@ -14,42 +14,6 @@ from explorer.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
 CATEGORY, OTHER = "001.Ember_capped_Finch", "002.Harebell_capped_Finch"
-
-
-def read_texts(app: AppTest) -> str:
-    kinds = (app.title, app.header, app.markdown, app.caption)
-    kinds += (app.info, app.success, app.warning, app.error)
-    return "\n".join(str(element.value) for kind in kinds for element in kind)
-
-
-def find(elements: object, label: str) -> object:
-    return next(element for element in elements if element.label == label)
-
-
-def make_pixels(height: int = 60, width: int = 90) -> np.ndarray:
-    """Draw a brown bird's back before a sky, in a manner that no two sizes share."""
-    pixels = np.full((height, width, 3), (150, 180, 220), np.uint8)
-    pixels[height // 3 : 2 * height // 3, width // 4 : width // 2] = (120, 80, 40)
-    pixels += np.random.default_rng(2).integers(0, 20, pixels.shape, dtype=np.uint8)
-    return pixels
-
-
-def encode(image: Image.Image, kind: str, **options: object) -> bytes:
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
-
-
-def make_jpeg(height: int = 60, width: int = 90) -> bytes:
-    return encode(Image.fromarray(make_pixels(height, width)), "JPEG")
-
-
-def upload(app: AppTest, data: bytes, name: str = "robin.jpg") -> AppTest:
-    return app.file_uploader[0].set_value((name, data, "application/octet-stream")).run()
-
-
-def list_captions(app: AppTest) -> list[str]:
-    return [caption.value for caption in app.caption]
 
 
 # --- Choices, links and how often the network runs ------------------------------------------------
