@@ -71,6 +71,43 @@ def test_factors_are_joined_with_pools_and_with_one_another() -> None:
     assert kinds == [*lower, "Convolution", "UnpoolPairs", "Reshape", "Scale", "FullyConnected"]
 
 
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"stride": 2}, {"dilation": 2}, {"groups": 2}, {"padding": 0}, {"padding": 2}],
+    ids=str,
+)
+@torch.no_grad()
+def test_wide_convolutions_of_every_kind_are_computed_as_they_are(
+    options: dict[str, int], bias: bool
+) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layer = nn.Conv2d(128, 128, 3, bias=bias, **{"padding": 1, **options})
+        images = torch.rand(1, 128, 21, 21)
+    (rule,) = read_layers([layer], images)
+    torch.testing.assert_close(rule.forward(images), layer(images), rtol=1e-4, atol=1e-5)
+
+
+def test_what_comes_in_is_never_written_over() -> None:
+    images = torch.randn((1, 3, 8, 8), generator=torch.Generator().manual_seed(0))
+    before = images.clone()
+    layers = [nn.ReLU(), nn.Conv2d(3, 4, 3).requires_grad_(False)]
+    Trace(images, ()).follow(read_layers(layers, images))
+    assert torch.equal(images, before)
+
+
+def test_only_exact_maps_take_the_way_up_in_double_precision() -> None:
+    images = torch.rand(1, 3, 8, 8)
+    assert begin(images).output.dtype == torch.float64
+    assert begin(images, is_exact=False).output.dtype == torch.float32
+
+
+def test_layers_that_have_no_rule_are_told_which_have() -> None:
+    with pytest.raises(AttributionError, match=r"use Conv2d, Linear, ReLU, .*, Identity, or Batch"):
+        read_layers([nn.Tanh()], torch.rand(1, 3, 8, 8))
+
+
 def test_memory_of_a_trace_is_that_of_its_tensors_without_the_networks_own() -> None:
     weight = nn.Parameter(torch.rand(3, 8))
     kept = (
