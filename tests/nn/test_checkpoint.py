@@ -281,9 +281,9 @@ def test_settings_that_do_not_fit_are_refused(
 def test_damaged_header_is_refused(tmp_path: Path, small_backbone: Backbone, text: str) -> None:
     path = tmp_path / "module.safetensors"
     save_file({"a": torch.ones(2)}, path, {KEY: text})
-    with pytest.raises(CheckpointError):
+    with pytest.raises(CheckpointError, match=r"module\.safetensors"):
         load_module(path, small_backbone)
-    with pytest.raises(CheckpointError):
+    with pytest.raises(CheckpointError, match=r"module\.safetensors"):
         load_module_record(path)
 
 

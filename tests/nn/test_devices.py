@@ -86,8 +86,10 @@ def test_a_card_is_named_with_its_free_memory() -> None:
 
 
 @pytest.mark.usefixtures("apple")
-def test_what_is_left_for_an_apple_gpu() -> None:
+def test_what_is_left_for_an_apple_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert describe_device("mps") == "Apple GPU, 12.0 of 16.0 GB free"
+    monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 17_000_000_000)
+    assert get_free_memory("mps") == (0, 16_000_000_000)
 
 
 def test_the_cpu_is_named_with_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
