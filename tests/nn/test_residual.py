@@ -1,4 +1,5 @@
 import copy
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -78,8 +79,8 @@ def test_additions_below_the_stop_are_passed_as_the_network_does() -> None:
     layers = list_layers(build_resnet("resnet18"))
     stop = next(i for i, layer in enumerate(layers) if isinstance(layer, Residual)) + 2
     below = layers[:stop](draw_images())
-    found = contrastive_mwp(layers, draw_images(), stop=stop)
-    torch.testing.assert_close(found, contrastive_mwp(layers[stop:], below))
+    found = contrastive_mwp(layers, draw_images(), stop=stop, neurons=[1])
+    torch.testing.assert_close(found, contrastive_mwp(layers[stop:], below, neurons=[1]))
     assert found.any()
 
 
@@ -115,6 +116,41 @@ class Branching(nn.Module):
 def test_what_is_no_layer_is_refused_by_name(network: nn.Module, words: str) -> None:
     with pytest.raises(ExplorerError, match=words):
         list_layers(network)
+
+
+class Calls(nn.Module):
+    """Does something to its input that is no layer."""
+
+    def __init__(self, call: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.call = call
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.call(x)
+
+
+@pytest.mark.parametrize(
+    "call", [lambda x: x + x, lambda x: x.flatten(1), lambda x: torch.flatten(x, 1)]
+)
+def test_additions_and_flattening_are_layers(call: Callable[[Tensor], Tensor]) -> None:
+    x = torch.rand(2, 3, 4, 4)
+    assert torch.equal(list_layers(Calls(call))(x), call(x))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: torch.softmax(x, 1),
+        lambda x: torch.flatten(x, 2),
+        lambda x: torch.flatten(x, start_dim=1),
+        lambda x: torch.add(x, x, alpha=2),
+        lambda x: x + 1,
+        lambda x: torch.cat([x, x.flatten(1)]),
+    ],
+)
+def test_other_calls_are_refused(call: Callable[[Tensor], Tensor]) -> None:
+    with pytest.raises(ExplorerError, match="not supported"):
+        list_layers(Calls(call))
 
 
 def test_layers_inside_that_are_not_supported_are_named() -> None:

@@ -193,6 +193,15 @@ def test_x_features_and_reconstruction_are_never_negative(seed: int) -> None:
     assert (outputs.z_reconstructed >= 0).all()
 
 
+def test_without_a_generator_weights_are_drawn_all_the_same() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = ExplanationModule(8, ModuleSettings(widths=(4,)))
+    assert all(parameter.device.type == "cpu" for parameter in module.parameters())
+    assert 0 < float(module.v.weight.detach().abs().max()) < 10
+    assert module.v.bias is None
+
+
 def test_encoder_and_decoder_mirror_each_other() -> None:
     module = ExplanationModule(40, ModuleSettings(widths=(30, 20), x_features=3))
     encoder = [layer for layer in module.encoder if isinstance(layer, nn.Linear)]
