@@ -78,8 +78,8 @@ def test_positive_networks_hand_down_gradient_times_input() -> None:
 def test_additions_below_the_stop_are_passed_as_the_network_does() -> None:
     layers = list_layers(build_resnet("resnet18"))
     stop = next(i for i, layer in enumerate(layers) if isinstance(layer, Residual)) + 2
-    below = layers[:stop](draw_images())
-    found = contrastive_mwp(layers, draw_images(), stop=stop, neurons=[1])
+    below = layers[:stop](draw_images(32))
+    found = contrastive_mwp(layers, draw_images(32), stop=stop, neurons=[1])
     torch.testing.assert_close(found, contrastive_mwp(layers[stop:], below, neurons=[1]))
     assert found.any()
 

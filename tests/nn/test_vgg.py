@@ -99,7 +99,6 @@ def test_vgg_small_is_what_it_is_said_to_be() -> None:
 def test_a_fresh_vgg_small_begins_undecided() -> None:
     head = build_small(40, batch_norm=True).classifier[-1].requires_grad_(False)
     assert float(head.weight.std()) == pytest.approx(0.01, rel=0.05)
-    assert float(head.bias.abs().max()) == 0
 
 
 def test_torchvision_can_be_imported_in_a_fresh_process() -> None:
