@@ -418,7 +418,8 @@ def use_bad_disk(names: Sequence[str], steps: int) -> Tally:
                     fork(partial(run_command, job, case.folder, case.birds), case.log)
                 )
                 said = case.log.read_text().strip().splitlines() if case.log.exists() else []
-                print(f"{name:10}{words:>22}{status:8}  {' '.join(said[-3:])[-110:]}", flush=True)
+                last = " ".join(" ".join(said[-5:]).split())[-300:]
+                print(f"{name:10}{words:>22}{status:8}  {last}", flush=True)
                 if status not in (0, 1) or any("Traceback" in line for line in said):
                     case.fail(f"{words}: status {status}, or a traceback")
                 remount("rw,size=1g")
