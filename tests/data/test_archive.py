@@ -2,18 +2,30 @@ import contextlib
 import gzip
 import io
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from explorer.data import archive
 from explorer.data.archive import ArchiveLimits, unpack_tar
 from explorer.data.remote import DownloadError
 
 ROOMY = ArchiveLimits(size=10_000_000, members=100)
 Fill = Callable[[tarfile.TarFile], None]
+
+
+@pytest.fixture(scope="module", autouse=True, params=["both locks", "the first lock alone"])
+def _locks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Unpack with and without what Python itself checks, which its first versions do not know."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param != "both locks":
+            has_filters = hasattr(tarfile, "data_filter")
+            trusting = {"filter": "fully_trusted"} if has_filters else {}
+            patch.setattr(archive, "_SECOND_LOCK", trusting)
+        yield
 
 
 def pack(path: Path, fill: Fill) -> Path:
