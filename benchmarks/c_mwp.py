@@ -68,9 +68,10 @@ def draw_with_torchray(model: nn.Sequential, device: torch.device) -> Callable[[
     stop, contrast = "1", str(len(model) - 2)  # the first ReLU; the input of the last Linear
 
     def draw(images: Tensor) -> Tensor:
+        images = images.to(device)
         maps = [
             torchray.contrastive_excitation_backprop(
-                model, images.to(device), torch.tensor([neuron], device=device), stop, contrast
+                model, images, torch.tensor([neuron], device=device), stop, contrast
             )
             for neuron in range(WIDTHS[-1])
         ]

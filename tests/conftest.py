@@ -88,7 +88,7 @@ def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pa
 
 @pytest.fixture
 def run() -> Callable[[Generator[Progress, None, Any]], Any]:
-    """Return `run_steps`, for tests, which cannot import it from here."""
+    """Return `run_steps`."""
     return run_steps
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from bombs import Bomb
 from safetensors.torch import save_file
 from torch import nn
 
@@ -31,16 +32,6 @@ from explorer.nn.settings import ModuleSettings
 from explorer.nn.srae import ExplanationModule
 
 KEY = "srae_explorer"
-
-
-class Bomb:
-    """Unpickling it creates a file."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (os.mkdir, (str(self.target),))
 
 
 @pytest.fixture
@@ -250,9 +241,9 @@ def test_values_that_are_not_finite_are_refused(
 )
 def test_missing_header_field_is_named(saved: Path, small_backbone: Backbone, field: str) -> None:
     rewrite_header(saved, **{field: None})
-    with pytest.raises(CheckpointError, match=f"lacks '{field}'"):
+    with pytest.raises(CheckpointError, match=rf"module\.safetensors.*lacks '{field}'"):
         load_module(saved, small_backbone)
-    with pytest.raises(CheckpointError, match=f"lacks '{field}'"):
+    with pytest.raises(CheckpointError, match=rf"module\.safetensors.*lacks '{field}'"):
         load_module_record(saved)
 
 
@@ -326,13 +317,6 @@ def test_a_classifier_without_categories_says_so(tmp_path: Path, small_backbone:
     rewrite_header(path, categories=None)
     with pytest.raises(CheckpointError, match=r"classifier\.safetensors.*there are 0 categories"):
         load_backbone(path)
-
-
-@pytest.mark.parametrize("field", ["category", "settings"])
-def test_a_record_that_cannot_be_read_names_its_file(saved: Path, field: str) -> None:
-    rewrite_header(saved, **{field: None})
-    with pytest.raises(CheckpointError, match=r"module\.safetensors.*lacks"):
-        load_module_record(saved)
 
 
 def test_header_of_foreign_origin_comes_back_empty(tmp_path: Path) -> None:

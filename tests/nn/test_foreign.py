@@ -1,4 +1,3 @@
-import os
 import pickle
 from collections import OrderedDict
 from pathlib import Path
@@ -6,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from bombs import Bomb
 from safetensors.torch import save_file
 from torch import nn
 
@@ -13,16 +13,6 @@ from explorer.nn import foreign
 from explorer.nn.backbones import Backbone
 from explorer.nn.checkpoint import CheckpointError, unflatten_names
 from explorer.nn.foreign import load_foreign_backbone, load_foreign_weights
-
-
-class Bomb:
-    """Unpickling it creates a file."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (os.mkdir, (str(self.target),))
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from bombs import Bomb
 
 from explorer.config import ExplorerError
 from explorer.data.remote import Patience
@@ -70,13 +70,9 @@ def test_they_are_fetched_for_the_network_that_is_asked_for(
 
 
 def test_damaged_weights_are_refused_and_never_run(cache: Path, tmp_path: Path) -> None:
-    class Bomb:
-        def __reduce__(self) -> tuple[Any, ...]:
-            return (os.mkdir, (str(tmp_path / "executed"),))
-
     cache.mkdir(parents=True)
     file = cache / get_imagenet_file("vgg16").name
-    torch.save({"classifier.6.bias": Bomb()}, file)
+    torch.save({"classifier.6.bias": Bomb(tmp_path / "executed")}, file)
     with pytest.raises(ExplorerError, match=rf"{file.name} holds more than tensors"):
         load_imagenet_weights("vgg16")
     assert not (tmp_path / "executed").exists()
