@@ -42,12 +42,18 @@ def test_anything_of_another_is_a_fault(page: Page, fault: str) -> None:
     assert any(fault in found for found in check_own(page, OWN))
 
 
-def test_growth_is_that_of_the_second_half() -> None:
+def test_growth_is_that_after_the_warm_up() -> None:
     watch = Watch(0, 1)
-    watch.used = [(2.0 * n, 100.0 + 50 * min(n, 50)) for n in range(100)]
-    assert abs(watch.fit_growth()) < 1e-6
-    watch.used = [(2.0 * n, 100.0 + n / 15) for n in range(100)]
-    assert abs(watch.fit_growth() - 2) < 1e-6
+    watch.used = [(10.0 * n, 100.0 + 50 * min(n, 45)) for n in range(100)]
+    assert watch.fit_growth() == pytest.approx(0, abs=1e-6)
+    watch.used = [(10.0 * n, 100.0 + n / 3) for n in range(100)]
+    assert watch.fit_growth() == pytest.approx(2)
+
+
+def test_a_short_run_cannot_tell_of_growth() -> None:
+    watch = Watch(0, 1)
+    watch.used = [(10.0 * n, 100.0 * n) for n in range(48)]
+    assert watch.fit_growth() is None
 
 
 @pytest.mark.slow
