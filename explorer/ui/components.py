@@ -28,6 +28,10 @@ T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 _MARKDOWN_SIGNS = r"\*_[]$~#<>:|@&`"
+# A browser makes links of addresses after signs have been escaped, so that only a character that
+# takes no room keeps one from being found.
+_ADDRESS = re.compile(r"(?i)www(?=\.)|https?(?=://)|(?<=\S)(?=@\S)")
+_WORD_JOINER = "\u2060"
 # Between single backticks, with none beside them: nothing else is sure to be taken for code.
 _CODE = re.compile(r"((?<!`)`[^`\n]+`(?!`))")
 _SIDES = {
@@ -68,9 +72,9 @@ def escape_markdown(text: str) -> str:
 
 
 def _escape_plain(text: str) -> str:
+    text = _ADDRESS.sub(rf"\g<0>{_WORD_JOINER}", text)
     escaped = "".join(f"\\{c}" if c in _MARKDOWN_SIGNS else c for c in text)
-    # What looks like an address becomes a link, and what begins a line like a list becomes one.
-    escaped = re.sub(r"(?i)\b(www)\.", r"\1\\.", escaped)
+    # What begins a line like a list becomes one.
     return re.sub(r"(?m)^(\s*\d*)([-+=.)])(?=\s|$|[-=])", r"\1\\\2", escaped)
 
 

@@ -8,43 +8,14 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-import torch
-from safetensors.torch import save_file
-from steps import run_steps
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
+from workspaces import make_tiny_workspace
 
 from explorer.attribution import explain as attribution
 from explorer.config import REPOSITORY_ROOT, WORKSPACE_VARIABLE
-from explorer.data.painted import PaintedSettings, paint_dataset
-from explorer.nn.settings import ModuleSettings
-from explorer.nn.vgg import build_network
-from explorer.training.settings import TrainingSettings
 from explorer.ui import garbage
-from explorer.workspace import Workspace, WorkspaceSettings
-
-MEASURED, UNMEASURED = "Ember capped Finch", "Harebell capped Finch"
-
-
-def make_tiny_workspace(path: Path) -> Path:
-    """Painted birds, an untrained network and two hardly trained modules, one of them measured."""
-    torch.manual_seed(0)
-    settings = PaintedSettings(
-        photos_per_category=4, test_photos_per_category=1, size=64, supersampling=1
-    )
-    for _ in paint_dataset(path / "birds", settings):
-        pass
-    weights = path / "weights.safetensors"
-    save_file(build_network("vgg_small", 12, batch_norm=False).state_dict(), weights)
-    workspace = Workspace.create(path, WorkspaceSettings(dataset="birds"), weights)
-    weights.unlink()
-    for category in (MEASURED, UNMEASURED):
-        training = TrainingSettings(epochs=2, pretrain_epochs=0)
-        steps = workspace.train_module(category, ModuleSettings(widths=(16, 8)), training)
-        entry = run_steps(steps)
-        if category == MEASURED:
-            run_steps(workspace.evaluate_module(entry))
-    return path
+from explorer.workspace import Workspace
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,66 @@
+"""Makes small workspaces of painted birds, with an untrained network and two modules."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from steps import run_steps
+
+from explorer.data.painted import PaintedSettings, paint_dataset
+from explorer.evaluation.results import write_results
+from explorer.nn.settings import ModuleSettings
+from explorer.nn.vgg import build_network
+from explorer.training.settings import TrainingSettings
+from explorer.workspace import Workspace, WorkspaceSettings
+
+PAINTED = ("001.Ember_capped_Finch", "002.Harebell_capped_Finch")
+# Names that a data set may bring along, in the places of those two.
+HOSTILE = (
+    "001.<b>Bold_[link](javascript:alert(1))_`_$x$_:red[red]_www.a.org_!🦜",
+    "002.-_**strong**_<img src=x onerror=alert(2)>_|_|_e\u0301_\u200f_" + "long" * 20,
+)
+HOSTILE_RUN = "[link](javascript:alert(3)) <b> `"
+
+
+def make_tiny_workspace(path: Path, names: Sequence[str] = PAINTED, measured: int = 1) -> Path:
+    """Make a workspace with two hardly trained modules, of which the first are measured."""
+    torch.manual_seed(0)
+    settings = PaintedSettings(
+        photos_per_category=4, test_photos_per_category=1, size=64, supersampling=1
+    )
+    for _ in paint_dataset(path / "birds", settings):
+        pass
+    for painted, name in zip(PAINTED, names, strict=True):
+        if painted != name:
+            _rename_category(path / "birds", painted, name)
+    weights = path / "weights.safetensors"
+    save_file(build_network("vgg_small", 12, batch_norm=False).state_dict(), weights)
+    workspace = Workspace.create(path, WorkspaceSettings(dataset="birds"), weights)
+    weights.unlink()
+    for number, name in enumerate(names):
+        training = TrainingSettings(epochs=2, pretrain_epochs=0)
+        entry = run_steps(workspace.train_module(name, ModuleSettings(widths=(16, 8)), training))
+        if number < measured:
+            run_steps(workspace.evaluate_module(entry))
+    return path
+
+
+def make_hostile_workspace(path: Path) -> Path:
+    """Make one in which names of categories and of a run are Markdown, HTML and worse."""
+    make_tiny_workspace(path, HOSTILE, measured=len(HOSTILE))
+    run_steps(Workspace(path).measure_classifier())
+    measured = {"locality": 1.5, "f_reg_test": 0.1}
+    rows = [{"method": "z", "category": name, "seed": 0, "measures": measured} for name in HOSTILE]
+    write_results(path, rows)
+    run = next(path.glob("modules/001*/*"))
+    run.rename(run.with_name(HOSTILE_RUN))
+    return path
+
+
+def _rename_category(root: Path, old: str, new: str) -> None:
+    for table in ("classes.txt", "images.txt"):
+        path = root / table
+        path.write_text(path.read_text().replace(old, new))
+    (root / "images" / old).rename(root / "images" / new)
+    (root / "traits.json").unlink(missing_ok=True)
