@@ -58,6 +58,7 @@ def measure_module(
     metrics: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "classifier_sha256": workspace.backbone.sha256,
+        "weights_sha256": record.weights_sha256,
         "stop": DEFAULT_STOP,
     }
     contributions = []

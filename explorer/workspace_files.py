@@ -4,6 +4,7 @@ Nothing here imports torch, which takes seconds: the first page is drawn from it
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -178,7 +179,10 @@ class WorkspaceFiles:
         return load_parts(photo)
 
     def load_metrics(self, entry: ModuleEntry) -> dict[str, Any] | None:
-        """Read what `evaluate_module` wrote; None where it has not run on this classifier.
+        """Read what `evaluate_module` wrote; None where it has not run on these very weights.
+
+        Measures that outlive their module, because it was trained again while they were taken or
+        a process was killed between the two, are no measures of its successor.
 
         Raises
         ------
@@ -191,6 +195,8 @@ class WorkspaceFiles:
         metrics = read_json(entry.metrics_path)
         if metrics.get("classifier_sha256") != self.settings.classifier_sha256:
             return None
+        if not self._are_of_its_weights(metrics, entry):
+            return None
         fault = find_fault_of_measures(metrics)
         if fault:
             raise WorkspaceError(
@@ -198,3 +204,10 @@ class WorkspaceFiles:
                 f"`python -m explorer evaluate {self.path}`."
             )
         return metrics
+
+    def _are_of_its_weights(self, metrics: Mapping[str, Any], entry: ModuleEntry) -> bool:
+        try:
+            record = self.load_record(entry)
+        except ExplorerError:  # told where the module itself is opened
+            return True
+        return bool(metrics.get("weights_sha256", "") == record.weights_sha256)

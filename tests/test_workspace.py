@@ -231,6 +231,24 @@ def test_retraining_discards_old_measurements(own_workspace: Path, run: Run) -> 
     assert opened.load_metrics(entry) is None
 
 
+def test_measures_of_an_earlier_module_are_not_shown(own_workspace: Path, run: Run) -> None:
+    opened = Workspace(own_workspace)
+    category = opened.dataset.categories[2]
+    entry, other = (
+        run(opened.train_module(category, SMALL, replace(SHORT, seed=seed))) for seed in (0, 1)
+    )
+    measuring = opened.evaluate_module(entry)
+    next(measuring)
+    own = entry.path.read_bytes()
+    entry.path.write_bytes(other.path.read_bytes())  # trained again, while it is measured
+    run(measuring)
+    assert opened.load_metrics(entry) is None
+    entry.path.write_bytes(own)
+    measured = opened.load_metrics(entry)
+    assert measured is not None
+    assert measured["weights_sha256"] == opened.load_record(entry).weights_sha256 != ""
+
+
 def test_unknown_category_names_its_neighbours(workspace: Workspace) -> None:
     name = workspace.dataset.categories[0][4:]
     with pytest.raises(ExplorerError, match=f"did you mean .*{name}"):

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from explorer.config import ExplorerError
 from explorer.files import write_bytes
-from explorer.nn.backbones import Backbone
+from explorer.nn.backbones import Backbone, compute_sha256
 from explorer.nn.records import (
     HEADER_KEY,
     MOST_VALUES,
@@ -188,9 +188,13 @@ def load_backbone(path: Path, *, z_layer: str = "fc6") -> tuple[Backbone, dict[s
 def save_module(
     path: Path, module: ExplanationModule, record: ModuleRecord, *, half: bool = False
 ) -> None:
-    """Write an explanation module with all that is needed to check and to repeat it."""
-    header = {"kind": "module", **asdict(record)}
-    save_tensors(path, module.state_dict(), header, half=half)
+    """Write an explanation module with all that is needed to check and to repeat it.
+
+    The hash of its weights is taken here, whatever the record holds.
+    """
+    weights = module.state_dict()
+    header = {"kind": "module", **asdict(record), "weights_sha256": compute_sha256(weights)}
+    save_tensors(path, weights, header, half=half)
 
 
 def load_module(path: Path, backbone: Backbone) -> tuple[ExplanationModule, ModuleRecord]:
@@ -199,7 +203,8 @@ def load_module(path: Path, backbone: Backbone) -> tuple[ExplanationModule, Modu
     Raises
     ------
     CheckpointError
-        When the file is damaged, or was trained on another network or layer.
+        When the file is damaged, its weights are not those that its header names, or it was
+        trained on another network or layer.
     """
     found = load_weights_header(path, _MOST_MODULE_VALUES)
     record = parse_module_record(path, parse_header(path, found))
@@ -219,6 +224,11 @@ def load_module(path: Path, backbone: Backbone) -> tuple[ExplanationModule, Modu
             f"{path} does not fit its own description: {error}. Train the module again."
         ) from error
     tensors, _ = load_tensors(path, most_values=_MOST_MODULE_VALUES, only_floats=True)
+    if record.weights_sha256 and record.weights_sha256 != compute_sha256(tensors):
+        raise CheckpointError(
+            f"{path} is damaged: its weights are not those that were saved. Put a whole copy in "
+            "its place, or train the module again."
+        )
     module.to_empty(device="cpu").load_state_dict(tensors)
     return module.eval().requires_grad_(False), record
 

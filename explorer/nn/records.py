@@ -9,7 +9,7 @@ tampered number decides how much memory is taken.
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,9 @@ class ModuleRecord:
         Fields of the training settings, the seed among them.
     split : dict
         ``train`` and ``test``: lists of image ids, none of them twice.
+    weights_sha256 : str
+        Hash of the module's weights, by which measures know whose they are; written by
+        `save_module`, empty in older files.
     """
 
     category: str
@@ -76,6 +79,7 @@ class ModuleRecord:
     settings: dict[str, Any]
     training: dict[str, Any]
     split: dict[str, list[int]]
+    weights_sha256: str = ""
 
 
 def load_weights_header(path: Path, most_values: int = MOST_VALUES) -> WeightsHeader:
@@ -212,11 +216,13 @@ def parse_module_record(path: Path, header: Mapping[str, Any]) -> ModuleRecord:
     if header.get("kind") != "module":
         raise CheckpointError(f"{path} is not an explanation module written by the explorer.")
     fields = ModuleRecord.__dataclass_fields__
-    missing = [name for name in fields if name not in header]
+    missing = [
+        name for name, field in fields.items() if name not in header and field.default is MISSING
+    ]
     if missing:
         raise CheckpointError(f"{path}: the header lacks {missing[0]!r}. {_TRAIN_AGAIN}")
-    for name in ("category", "z_layer", "backbone_sha256"):
-        if not isinstance(header[name], str):
+    for name in ("category", "z_layer", "backbone_sha256", "weights_sha256"):
+        if not isinstance(header.get(name, ""), str):
             raise CheckpointError(f"{path}: {name!r} in the header is no text. {_TRAIN_AGAIN}")
     for name in ("settings", "training"):
         if not isinstance(header[name], dict):
@@ -227,7 +233,7 @@ def parse_module_record(path: Path, header: Mapping[str, Any]) -> ModuleRecord:
     fault = _find_fault_of_split(header["split"])
     if fault:
         raise CheckpointError(f"{path}: its split {fault}. {_TRAIN_AGAIN}")
-    return ModuleRecord(**{name: header[name] for name in fields})
+    return ModuleRecord(**{name: header[name] for name in fields if name in header})
 
 
 _TRAIN_AGAIN = "Train the module again."

@@ -218,15 +218,15 @@ def _measure_parts(
 
 def load_metrics(workspace: "Workspace", entry: ModuleEntry) -> Mapping[str, Any] | None:
     """Read a module's measures, or None where it has not been evaluated."""
-    return _load_metrics(workspace, entry, str(entry.metrics_path), _get_stamp(entry.metrics_path))
+    key = (*make_module_key(workspace, entry), *_get_stamp(entry.metrics_path))
+    return _load_metrics(workspace, entry, key)
 
 
 @st.cache_data(show_spinner=False, max_entries=1024)
 def _load_metrics(
     _workspace: "Workspace",
     _entry: ModuleEntry,
-    path: str,  # noqa: ARG001
-    stamp: Stamp,  # noqa: ARG001
+    key: Key,  # noqa: ARG001
 ) -> Mapping[str, Any] | None:
     return _workspace.load_metrics(_entry)
 

@@ -240,6 +240,11 @@ def age_metrics(folder: Path) -> Path:
     return change_json(file, lambda metrics: metrics.update(classifier_sha256="1" * 64))
 
 
+def take_metrics_of_other_weights(folder: Path) -> Path:
+    file = find_module(folder).with_name("metrics.json")
+    return change_json(file, lambda metrics: metrics.update(weights_sha256="1" * 64))
+
+
 def spoil_notes(folder: Path) -> Path:
     return write(find_module(folder).with_name("notes.json"), b"{")
 
@@ -393,7 +398,8 @@ ERRORS: list[tuple[Damage, str]] = [
 WARNINGS: list[tuple[Damage, str]] = [
     (rename_category_folder, "no category of this name"),
     (lose_module, "no module.safetensors in this folder; metrics.json and notes.json wait"),
-    (age_metrics, "measures on another network"),
+    (age_metrics, "measures of another network"),
+    (take_metrics_of_other_weights, "or of an earlier module"),
     (age_accuracy, "measures of another network"),
     (rename_in_results, "which the data set does not have"),
     (contradict_results, "have been replaced since"),

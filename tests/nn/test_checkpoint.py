@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from explorer.nn import checkpoint
-from explorer.nn.backbones import Backbone
+from explorer.nn.backbones import Backbone, compute_sha256
 from explorer.nn.checkpoint import (
     CheckpointError,
     ModuleRecord,
@@ -79,8 +79,9 @@ def test_module_round_trip_is_exact(
     saved: Path, module: ExplanationModule, record: ModuleRecord, small_backbone: Backbone
 ) -> None:
     loaded, found = load_module(saved, small_backbone)
+    hashed = replace(record, weights_sha256=compute_sha256(module.state_dict()))
     # JSON knows lists, not tuples.
-    assert asdict(found) == json.loads(json.dumps(asdict(record)))
+    assert asdict(found) == json.loads(json.dumps(asdict(hashed)))
     assert load_module_record(saved) == found
     assert loaded.settings == module.settings
     for name, tensor in module.state_dict().items():
@@ -178,6 +179,29 @@ def test_header_tells_where_a_module_comes_from(saved: Path, record: ModuleRecor
     assert header["split"] == record.split
     assert header["settings"]["widths"] == [16, 8]
     assert header["backbone_sha256"] == record.backbone_sha256
+
+
+def test_weights_other_than_those_saved_are_refused(saved: Path, small_backbone: Backbone) -> None:
+    tensors, header = load_tensors(saved)[0], read_header(saved)
+    tensors["v.weight"][0, 0] += 1e-3
+    save_file(tensors, saved, {KEY: json.dumps(header)})
+    with pytest.raises(CheckpointError, match=r"module\.safetensors is damaged: its weights"):
+        load_module(saved, small_backbone)
+
+
+def test_a_module_of_before_weights_were_hashed_opens(
+    saved: Path, small_backbone: Backbone, record: ModuleRecord
+) -> None:
+    rewrite_header(saved, weights_sha256=None)
+    assert load_module(saved, small_backbone)[1].weights_sha256 == ""
+    assert load_module_record(saved).category == record.category
+
+
+@pytest.mark.parametrize("field", ["category", "z_layer", "backbone_sha256", "weights_sha256"])
+def test_header_fields_are_text(saved: Path, field: str) -> None:
+    rewrite_header(saved, **{field: 7})
+    with pytest.raises(CheckpointError, match=rf"module\.safetensors: '{field}' .* is no text"):
+        load_module_record(saved)
 
 
 def test_module_of_another_network_is_refused(saved: Path, small_backbone: Backbone) -> None:
