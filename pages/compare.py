@@ -51,7 +51,7 @@ def check_modules(workspace: "Workspace", sides: tuple[Side, Side]) -> bool:
                 if side.entry is not None:
                     workspace.load_module(side.entry)
             except ExplorerError as error:
-                message = components.escape_markdown(str(error))
+                message = components.explain_error(error)
                 st.error(
                     f"On the {side.place}: {message} Choose another explanation there.",
                     icon=":material/error:",

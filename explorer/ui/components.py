@@ -17,7 +17,7 @@ from explorer.data.cub import format_category
 from explorer.render.figures import PLOTLY_CONFIG
 from explorer.ui import cached, exports
 from explorer.ui.exports import Columns
-from explorer.ui.state import get_text_colour
+from explorer.ui.state import get_text_colour, hide_folders
 from explorer.ui.words import HELP
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def error_boundary(cure: str = "") -> Iterator[None]:
     try:
         yield
     except ExplorerError as error:
-        st.error(f"{escape_markdown(str(error))}\n\n{cure}", icon=":material/error:")
+        st.error(f"{explain_error(error)}\n\n{cure}", icon=":material/error:")
     except Exception:
         _LOG.exception("Unexpected error while the page was drawn")
         st.error(
@@ -61,6 +61,11 @@ def error_boundary(cure: str = "") -> Iterator[None]:
             "something else, or reload the page. The details are in the log of the program.",
             icon=":material/error:",
         )
+
+
+def explain_error(error: ExplorerError) -> str:
+    """Write an error's words as Markdown; visitors of a public server learn no folder of it."""
+    return escape_markdown(hide_folders(str(error)))
 
 
 def escape_markdown(text: str) -> str:

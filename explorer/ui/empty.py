@@ -8,7 +8,7 @@ import streamlit as st
 from explorer.config import WORKSPACE_VARIABLE, ExplorerError, is_public
 from explorer.data.cub import format_category
 from explorer.ui import cached, state, training, training_form
-from explorer.ui.components import escape_markdown
+from explorer.ui.components import explain_error
 from explorer.ui.state import Selection
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def open_workspace_or_say_why(*, below_title: bool = False) -> "Workspace | None
         return cached.open_workspace()
     except ExplorerError as error:
         _show_heading("No workspace yet", below_title=below_title)
-        st.error(escape_markdown(str(error)), icon=":material/error:")
+        st.error(explain_error(error), icon=":material/error:")
     if is_public():
         st.markdown("Whoever runs this server can mend it.")
         return None

@@ -30,7 +30,7 @@ def show_question(workspace: "Workspace", session: QuizSession) -> None:
     try:
         prepare(workspace, session, question)
     except ExplorerError as error:
-        _show_unanswerable(session, str(error))
+        _show_unanswerable(session, error)
         return
     left, right = st.columns([5, 6], gap="large")
     with left:
@@ -160,9 +160,9 @@ def _show_references(workspace: "Workspace", category: int, seed: int) -> None:
             st.image(picture, width="stretch", alt=f"Example {number} of {name}")
 
 
-def _show_unanswerable(session: QuizSession, reason: str) -> None:
+def _show_unanswerable(session: QuizSession, error: ExplorerError) -> None:
     st.error(
-        f"This question cannot be shown. {components.escape_markdown(reason)}",
+        f"This question cannot be shown. {components.explain_error(error)}",
         icon=":material/error:",
     )
     session.run.mark_shown(quiz.read_clock())

@@ -1,6 +1,7 @@
 """What the user has chosen, and how an address in the browser says it."""
 
 import contextlib
+import os
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,8 @@ from urllib.parse import urlsplit
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-from explorer.config import DEMO_WORKSPACE, is_public, list_workspaces
-from explorer.layout import ModuleEntry
+from explorer.config import DEMO_WORKSPACE, ExplorerError, is_public, list_workspaces
+from explorer.layout import ModuleEntry, load_settings
 from explorer.render.style import TEXT_COLOUR
 
 WORKSPACE = "workspace"
@@ -183,6 +184,22 @@ def get_workspace_name() -> str:
 def get_workspace_path() -> Path:
     """Return the folder of the workspace that is open, or is to be opened."""
     return name_workspaces()[get_workspace_name()]
+
+
+def hide_folders(text: str) -> str:
+    """Name files from the folder of the workspace, or of its birds, on: for a public server.
+
+    On any other, whoever reads this must find them, and the text stays as it is.
+    """
+    if not is_public():
+        return text
+    path = get_workspace_path()
+    folders = [path]
+    with contextlib.suppress(ExplorerError):
+        folders.append(Path(os.path.realpath(path / load_settings(path).dataset)))
+    for folder in folders:
+        text = text.replace(f"{folder.parent}{os.sep}", "")
+    return text
 
 
 def get_device() -> str:

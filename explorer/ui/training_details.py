@@ -16,7 +16,7 @@ from explorer.training.job_history import list_columns, load_history
 from explorer.training.job_types import Job, JobState
 from explorer.training.jobs import list_damaged, list_jobs, read_log
 from explorer.ui import components, exports, links, state, training, training_form
-from explorer.ui.components import escape_markdown
+from explorer.ui.components import escape_markdown, explain_error
 from explorer.ui.exports import make_stem
 from explorer.ui.names import name_categories, name_training
 
@@ -155,7 +155,7 @@ def _show_ways_on(job: Job) -> None:
         try:
             remove(job)
         except ExplorerError as error:
-            st.error(escape_markdown(str(error)), icon=":material/error:")
+            st.error(explain_error(error), icon=":material/error:")
             return
         st.rerun()
 

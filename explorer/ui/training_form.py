@@ -14,7 +14,7 @@ from explorer.training.job_control import submit
 from explorer.training.job_types import JobRequest
 from explorer.training.jobs import list_jobs
 from explorer.ui import state
-from explorer.ui.components import error_boundary, escape_markdown
+from explorer.ui.components import error_boundary, escape_markdown, explain_error
 from explorer.ui.names import name_categories, name_training
 from explorer.ui.words import HELP
 
@@ -64,7 +64,7 @@ def _show_form(workspace: "Workspace", entries: Sequence[ModuleEntry]) -> None:
         request = make_request(workspace, categories, _choose_settings(), _choose_device())
     except ExplorerError as error:
         st.button("Train", type="primary", disabled=True, width="stretch", key=_key("train"))
-        st.caption(f":red[{escape_markdown(str(error))}]")
+        st.caption(f":red[{explain_error(error)}]")
         return
     twin, is_agreed = find_twin(request), _ask_to_replace(request, entries)
     ahead = [
@@ -122,7 +122,7 @@ def start(request: JobRequest) -> None:
     try:
         job = submit(request)
     except ExplorerError as error:
-        st.error(escape_markdown(str(error)), icon=":material/error:")
+        st.error(explain_error(error), icon=":material/error:")
         return
     st.session_state[LAST_STARTED] = job.id
     words = escape_markdown(f"Training {name_training(request)}")

@@ -8,7 +8,7 @@ from explorer import notes
 from explorer.config import ExplorerError, is_public
 from explorer.layout import ModuleEntry
 from explorer.notes import ConflictError, DamagedNotesError, ModuleNotes, Note, NotesError
-from explorer.ui.components import escape_markdown
+from explorer.ui.components import escape_markdown, explain_error
 from explorer.ui.heatmaps import name_feature
 from explorer.ui.x_feature import escape_words, name_in_markdown
 
@@ -22,7 +22,7 @@ def load_or_tell(entry: ModuleEntry) -> ModuleNotes | None:
     try:
         return notes.load_notes(entry)
     except DamagedNotesError as error:
-        st.warning(escape_markdown(str(error)), icon=":material/edit_off:")
+        st.warning(explain_error(error), icon=":material/edit_off:")
         if not is_public() and st.button(
             "Set the damaged file aside", icon=":material/drive_file_move:"
         ):
@@ -30,7 +30,7 @@ def load_or_tell(entry: ModuleEntry) -> ModuleNotes | None:
             st.toast(escape_markdown(f"The damaged notes are now in `{aside.name}`."))
             st.rerun()
     except NotesError as error:
-        st.warning(escape_markdown(str(error)), icon=":material/edit_off:")
+        st.warning(explain_error(error), icon=":material/edit_off:")
     return None
 
 

@@ -2,6 +2,7 @@ import errno
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from app_pages import read_texts
 from streamlit.testing.v1 import AppTest
 
 from explorer.config import PAGES_DIR, PUBLIC_VARIABLE, WORKSPACE_VARIABLE
-from explorer.layout import FEATURES_FOLDER, list_module_entries
+from explorer.layout import FEATURES_FOLDER, list_module_entries, load_settings, save_settings
 from explorer.notes import get_notes_path
 from explorer.training import features
 from explorer.training.jobs import get_jobs_folder
@@ -138,6 +139,27 @@ def test_uploads_are_taken_up_to_a_smaller_limit(tiny_workspace: Path, open_app:
     assert "more than the limit of 10 MB" in read_texts(app)
 
 
+@pytest.mark.parametrize("lacks", ["photo", "notes"])
+@pytest.mark.usefixtures("public")
+def test_errors_name_files_from_the_folder_on(
+    lacks: str, own_workspace: Path, tmp_path: Path, open_app: OpenApp
+) -> None:
+    elsewhere = tmp_path / "disk" / "birds"
+    elsewhere.parent.mkdir()
+    (own_workspace / "birds").rename(elsewhere)
+    save_settings(own_workspace, replace(load_settings(own_workspace), dataset=str(elsewhere)))
+    if lacks == "photo":
+        for photo in (elsewhere / "images").glob("001*/*"):
+            photo.write_bytes(b"no photo")
+    else:
+        for entry in list_module_entries(own_workspace):
+            entry.path.with_name("notes.json").write_bytes(b"{")
+    texts = read_texts(open_app(own_workspace, "x_feature"))
+    named = "birds/images/001" if lacks == "photo" else "copy/modules/001"
+    assert named in texts.replace("\\", "")
+    assert str(tmp_path) not in texts.replace("\\", "")
+
+
 @pytest.mark.usefixtures("public")
 def test_a_workspace_that_does_not_open_tells_no_paths(
     tmp_path: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
@@ -146,6 +168,7 @@ def test_a_workspace_that_does_not_open_tells_no_paths(
     texts = read_texts(app)
     assert "Whoever runs this server can mend it." in texts
     assert "python -m explorer demo" not in texts
+    assert str(tmp_path) not in texts
     monkeypatch.delenv(WORKSPACE_VARIABLE)
 
 
