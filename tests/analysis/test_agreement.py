@@ -36,7 +36,7 @@ def test_one_against_all_accuracy_weighs_positives_like_negatives() -> None:
 
 
 def test_a_score_that_only_equals_its_rival_is_not_taken() -> None:
-    found = compute_one_against_all_accuracy([1.0, 1.0], [[1.0], [1.0]], [True, False])
+    found = compute_one_against_all_accuracy([1.0, 0.0], [[1.0], [1.0]], [True, False])
     assert found == 0.5
 
 

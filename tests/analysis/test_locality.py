@@ -139,6 +139,7 @@ def test_no_photo_is_defined_for_none():
     [
         (np.zeros((2, 3)), np.zeros((2, 3)), "shapes"),
         (np.zeros((2, 3, 4)), np.zeros((2, 4)), "shapes"),
+        (np.zeros((2, 3, 4)), np.zeros((2, 1)), "shapes"),
         (np.full((1, 1, 2), 1.5), [[True]], r"\[0, 1\]"),
         (np.full((1, 1, 2), -0.1), [[True]], r"\[0, 1\]"),
         (np.full((1, 1, 2), np.nan), [[True]], r"\[0, 1\]"),
