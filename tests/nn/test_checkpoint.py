@@ -239,7 +239,7 @@ def test_pickle_in_disguise_is_never_opened(tmp_path: Path, small_backbone: Back
     assert not target.exists()
 
 
-@pytest.mark.parametrize("schema", [2, "1", 1.5])
+@pytest.mark.parametrize("schema", [2, 0, "1", 1.5])
 def test_unknown_format_is_refused(saved: Path, small_backbone: Backbone, schema: object) -> None:
     rewrite_header(saved, schema_version=schema)
     with pytest.raises(CheckpointError, match="Update the explorer"):
@@ -341,6 +341,14 @@ def test_a_classifier_without_categories_says_so(tmp_path: Path, small_backbone:
     rewrite_header(path, categories=None)
     with pytest.raises(CheckpointError, match=r"classifier\.safetensors.*there are 0 categories"):
         load_backbone(path)
+
+
+def test_a_file_may_hold_as_many_numbers_as_it_says_and_no_more(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_file({"a": torch.ones(2, 3), "b": torch.ones(4)}, path)
+    assert set(load_tensors(path, most_values=10)[0]) == {"a", "b"}
+    with pytest.raises(CheckpointError, match=r"weights\.safetensors"):
+        load_tensors(path, most_values=9)
 
 
 def test_header_of_foreign_origin_comes_back_empty(tmp_path: Path) -> None:
