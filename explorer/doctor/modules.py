@@ -109,7 +109,7 @@ def _examine_measures(
         problem = "The module has not been measured."
         findings.append(Finding(Severity.NOTE, path, problem, _MEASURE))
     elif metrics is None:
-        problem = "These are measures of another network or of an earlier module, and not shown."
+        problem = "These measures, of another network or an earlier module, are not shown."
         findings.append(Finding(Severity.WARNING, path, problem, _MEASURE))
     elif _are_of_another(metrics, record, workspace):
         problem = "These are not the measures of the module beside them, which was trained since."

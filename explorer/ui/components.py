@@ -30,7 +30,7 @@ _LOG = logging.getLogger(__name__)
 _MARKDOWN_SIGNS = r"\*_[]$~#<>:|@&`"
 # A browser makes links of addresses after signs have been escaped, so that only a character that
 # takes no room keeps one from being found.
-_ADDRESS = re.compile(r"(?i)www(?=\.)|https?(?=://)|(?<=\S)(?=@\S)")
+_ADDRESS = re.compile(r"(?i)www(?=\.)|https?(?=://)|(?<=[-.\w+])(?=@[-\w]+\.)")
 _WORD_JOINER = "\u2060"
 # Between single backticks, with none beside them: nothing else is sure to be taken for code.
 _CODE = re.compile(r"((?<!`)`[^`\n]+`(?!`))")

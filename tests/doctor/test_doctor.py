@@ -398,8 +398,8 @@ ERRORS: list[tuple[Damage, str]] = [
 WARNINGS: list[tuple[Damage, str]] = [
     (rename_category_folder, "no category of this name"),
     (lose_module, "no module.safetensors in this folder; metrics.json and notes.json wait"),
-    (age_metrics, "measures of another network"),
-    (take_metrics_of_other_weights, "or of an earlier module"),
+    (age_metrics, "These measures, of another network"),
+    (take_metrics_of_other_weights, "or an earlier module"),
     (age_accuracy, "measures of another network"),
     (rename_in_results, "which the data set does not have"),
     (contradict_results, "have been replaced since"),

@@ -115,8 +115,12 @@ def test_no_part_of_a_name_is_markdown(text: str) -> None:
     assert re.sub(r"\\([\W_])", r"\1", escaped).replace("\u2060", "") == text
     assert not re.search(r"(?<!\\)\[link|(?<!\\)<b|(?<!\\)@|(?<!\\):|(?<!\\)&", escaped)
     # What a browser takes for an address, once signs are no longer escaped.
-    assert not re.search(r"(?i)www\.|https?:/|[-.\w+]@", escaped.replace("\\", ""))
+    assert not re.search(r"(?i)www\.|https?:/|[-.\w+]@[-\w]+\.", escaped.replace("\\", ""))
     assert not re.match(r"- |\d+\. |===", escaped)
+
+
+def test_a_path_can_be_copied_from_a_message() -> None:
+    assert components.escape_markdown("/home/me@work/birds") == r"/home/me\@work/birds"
 
 
 def find_damage(app: AppTest) -> Any:
