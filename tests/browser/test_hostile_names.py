@@ -20,7 +20,8 @@ def hostile_url(serve: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield url
 
 
-@pytest.mark.parametrize("width", [1440, 390])
+# Where there is least room, long names do most harm.
+@pytest.mark.parametrize("width", [pytest.param(1440, marks=pytest.mark.slow), 390])
 def test_names_are_read_and_do_nothing(
     hostile_url: str, visit_address: Any, artefacts: Path, width: int
 ) -> None:
