@@ -63,6 +63,11 @@ class WorkspaceSettings:
     half: bool = False
     schema_version: int = SCHEMA_VERSION
 
+    def locate_dataset(self, workspace: Path) -> Path:
+        """Return the CUB folder, absolute and with links followed; it may not be there."""
+        # Not Path.resolve, which raises for links that go round in a circle.
+        return Path(os.path.realpath(workspace / self.dataset))
+
 
 @dataclass(frozen=True)
 class ModuleEntry:

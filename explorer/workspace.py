@@ -123,7 +123,7 @@ class Workspace(WorkspaceFiles):
             raise WorkspaceError(f"{path} is a workspace already. Choose another folder.")
         architecture = get_architecture(settings.architecture)
         check_z_layer(settings.z_layer)
-        dataset = load_cub((path / settings.dataset).resolve())
+        dataset = load_cub(settings.locate_dataset(path))
         get_held_out(dataset, settings.held_out)
         backbone = None
         if weights is not None:

@@ -64,8 +64,7 @@ class WorkspaceFiles:
             return self._dataset
 
     def _load_dataset(self) -> CubDataset:
-        # Not Path.resolve, which raises for links that go round in a circle.
-        root = Path(os.path.realpath(self.path / self.settings.dataset))
+        root = self.settings.locate_dataset(self.path)
         if not os.path.isdir(root):  # noqa: PTH112 (no error where a name is too long)
             raise WorkspaceError(
                 f"{self.path / SETTINGS_FILE} names the data set {root}, but there is no such "

@@ -24,7 +24,7 @@ _LEFT_SECONDS = 600.0
 def examine_leftovers(workspace: "Workspace", findings: list[Finding]) -> None:
     """Look through all files of a workspace, but not through its data set."""
     now = time.time()
-    for path in _list_all(workspace.path, Path(os.path.realpath(_get_data_set(workspace)))):
+    for path in _list_all(workspace.path, workspace.settings.locate_dataset(workspace.path)):
         try:
             status = path.lstat()
         except OSError:
@@ -46,10 +46,6 @@ def examine_leftovers(workspace: "Workspace", findings: list[Finding]) -> None:
 def is_temporary(path: Path) -> bool:
     """Tell whether a file is named as one that a write renames in the end."""
     return _TEMPORARY.fullmatch(path.name) is not None
-
-
-def _get_data_set(workspace: "Workspace") -> Path:
-    return workspace.path / workspace.settings.dataset
 
 
 def _list_all(folder: Path, left_out: Path) -> Iterator[Path]:

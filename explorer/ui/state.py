@@ -196,7 +196,7 @@ def hide_folders(text: str) -> str:
     path = get_workspace_path()
     folders = [path]
     with contextlib.suppress(ExplorerError):
-        folders.append(Path(os.path.realpath(path / load_settings(path).dataset)))
+        folders.append(load_settings(path).locate_dataset(path))
     for folder in folders:
         text = text.replace(f"{folder.parent}{os.sep}", "")
     return text
