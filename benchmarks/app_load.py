@@ -23,13 +23,13 @@ from common import copy_demo, describe_machine, read_memory, serve_app
 
 from explorer.config import STATE_VARIABLE
 from explorer.data.cub import format_category
-from explorer.layout import name_run
+from explorer.jobs.control import cancel, submit
+from explorer.jobs.store import load_job
+from explorer.jobs.types import Job, JobRequest
 from explorer.nn.settings import ModuleSettings
-from explorer.training.job_control import cancel, submit
-from explorer.training.job_types import Job, JobRequest
-from explorer.training.jobs import load_job
-from explorer.training.settings import TrainingSettings
-from explorer.workspace import Workspace
+from explorer.training.modules.settings import TrainingSettings
+from explorer.workspace.layout import name_run
+from explorer.workspace.workspace import Workspace
 
 MOST_SESSIONS, MOST_STEPS = 10, 60
 PAGES = ("", "category", "x_feature", "photo", "results", "about")

@@ -21,17 +21,17 @@ import torch.nn.functional as F  # noqa: N812
 from common import describe_machine
 from torch import Tensor, nn
 
-from explorer.attribution import winograd
 from explorer.attribution.engine import Engine
+from explorer.attribution.fast import winograd
 from explorer.attribution.steps import UnpoolPairs
 from explorer.attribution.trace import Trace, begin, read_layers
 from explorer.config import DEMO_WORKSPACE
 from explorer.data.cub import load_cub
-from explorer.nn.backbones import Backbone
+from explorer.nn.backbones.backbone import Backbone
+from explorer.nn.backbones.vgg import build_network, flatten_network, get_architecture
 from explorer.nn.devices import choose_device, describe_device, resolve_device
 from explorer.nn.torchvision_guard import import_torchvision
-from explorer.nn.vgg import build_network, flatten_network, get_architecture
-from explorer.training.features import load_input
+from explorer.workspace.features import load_input
 
 STOP = "relu1"
 WIDTHS = (4096, 800, 100, 5)

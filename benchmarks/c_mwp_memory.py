@@ -19,8 +19,8 @@ from torch import nn
 
 from explorer.attribution import contrastive_mwp
 from explorer.attribution.engine import PRECISIONS, Engine
-from explorer.nn.backbones import Backbone
-from explorer.nn.vgg import build_network, flatten_network, get_architecture
+from explorer.nn.backbones.backbone import Backbone
+from explorer.nn.backbones.vgg import build_network, flatten_network, get_architecture
 
 PHOTOS = (1, 4, 16, 48)
 NEURONS = (5, 50)

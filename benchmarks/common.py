@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from explorer.config import DEMO_WORKSPACE
-from explorer.layout import FEATURES_FOLDER
+from explorer.workspace.layout import FEATURES_FOLDER
 
 REPOSITORY_ROOT = Path(__file__).parents[1]
 _SERVER = Path(__file__).with_name("app_server.py")

@@ -28,13 +28,13 @@ from safetensors.torch import save_file
 
 from explorer.config import DEMO_WORKSPACE
 from explorer.data.cub import CubDataset, load_cub, load_photo
-from explorer.layout import FEATURES_FOLDER, WorkspaceSettings
-from explorer.map_drawing import draw_maps
-from explorer.nn.backbones import Backbone
+from explorer.maps.drawing import draw_maps
+from explorer.nn.backbones.backbone import Backbone
+from explorer.nn.backbones.vgg import build_network
 from explorer.nn.settings import ModuleSettings
-from explorer.nn.vgg import build_network
-from explorer.training.settings import TrainingSettings
-from explorer.workspace import Workspace
+from explorer.training.modules.settings import TrainingSettings
+from explorer.workspace.layout import FEATURES_FOLDER, WorkspaceSettings
+from explorer.workspace.workspace import Workspace
 
 PARTS = ("open", "features", "train", "draw maps", "read maps")
 MODULE = ModuleSettings()

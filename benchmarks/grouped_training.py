@@ -23,11 +23,11 @@ from torch import Tensor
 from explorer.config import DEMO_WORKSPACE
 from explorer.nn.devices import choose_device
 from explorer.nn.settings import ModuleSettings
-from explorer.training.groups import choose_group_size, make_groups
-from explorer.training.rows import CategoryPhotos
-from explorer.training.settings import TrainingSettings
-from explorer.training.trainer import train_group
-from explorer.workspace import Workspace
+from explorer.training.modules.group_sizes import choose_group_size, make_groups
+from explorer.training.modules.rows import CategoryPhotos
+from explorer.training.modules.settings import TrainingSettings
+from explorer.training.modules.trainer import train_group
+from explorer.workspace.workspace import Workspace
 
 MODULE = ModuleSettings()
 State = dict[str, Tensor]

@@ -17,7 +17,7 @@ from common import describe_machine
 from torch import Tensor, nn
 
 from explorer.attribution import mwp
-from explorer.nn.residual import list_layers
+from explorer.nn.backbones.residual import list_layers
 from explorer.nn.torchvision_guard import import_torchvision
 
 STOP, LAYER = 3, "relu"  # the output of the first ReLU: ours by index, TorchRay's by name

@@ -21,9 +21,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from explorer.nn.settings import ModuleSettings
 from explorer.nn.srae import ExplanationModule, compute_loss
-from explorer.training.rows import CategoryPhotos
-from explorer.training.settings import TrainingSettings
-from explorer.training.trainer import train_group
+from explorer.training.modules.rows import CategoryPhotos
+from explorer.training.modules.settings import TrainingSettings
+from explorer.training.modules.trainer import train_group
 
 SHAPES = {"small": (2300, 512), "large": (2300, 4096)}  # photos, dimensions of Z
 MODULE = ModuleSettings()

@@ -24,12 +24,12 @@ from explorer.evaluation.compare import compare_methods
 from explorer.evaluation.results import write_results
 from explorer.evaluation.sanity import check_sanity, write_sanity
 from explorer.evaluation.settings import EvaluationSettings
-from explorer.layout import RESULTS_NAME, ModuleEntry
-from explorer.methods import get_methods
-from explorer.module_training import NotTrainedError
+from explorer.methods.registry import get_methods
 from explorer.nn.settings import ModuleSettings
-from explorer.training.settings import TrainingSettings
-from explorer.workspace import Workspace
+from explorer.training.modules.settings import TrainingSettings
+from explorer.training.modules.train import NotTrainedError
+from explorer.workspace.layout import RESULTS_NAME, ModuleEntry
+from explorer.workspace.workspace import Workspace
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 app.command()(fetch)

@@ -3,12 +3,12 @@
 import streamlit as st
 
 from explorer.config import ASSETS_DIR, PAGES_DIR
-from explorer.ui.components import error_boundary, load_style
-from explorer.ui.garbage import spare_modules
-from explorer.ui.origins import ask_nobody_for_address
-from explorer.ui.sidebar import show_network, show_sidebar
-from explorer.ui.state import follow_address, open_notes, remember_address
-from explorer.ui.upload_store import bound_uploads
+from explorer.ui.shared.components import error_boundary, load_style
+from explorer.ui.shared.garbage import spare_modules
+from explorer.ui.shared.origins import ask_nobody_for_address
+from explorer.ui.shared.state import follow_address, open_notes, remember_address
+from explorer.ui.shared.upload_store import bound_uploads
+from explorer.ui.sidebar.sidebar import show_network, show_sidebar
 
 st.set_page_config(
     page_title="SRAE explorer", page_icon=str(ASSETS_DIR / "icon.svg"), layout="wide"

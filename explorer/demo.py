@@ -6,7 +6,10 @@ from pathlib import Path
 from explorer.config import Progress
 from explorer.data.augment import AugmentSettings
 from explorer.data.painted.dataset import paint_dataset
-from explorer.layout import (
+from explorer.nn.settings import ModuleSettings
+from explorer.training.classifier.settings import FinetuneSettings
+from explorer.training.modules.settings import TrainingSettings
+from explorer.workspace.layout import (
     CLASSIFIER_FILE,
     FEATURES_FOLDER,
     FINETUNING_FILE,
@@ -16,10 +19,7 @@ from explorer.layout import (
     SANITY_FOLDER,
     SETTINGS_FILE,
 )
-from explorer.nn.settings import ModuleSettings
-from explorer.training.finetune_settings import FinetuneSettings
-from explorer.training.settings import TrainingSettings
-from explorer.workspace import Workspace, WorkspaceSettings
+from explorer.workspace.workspace import Workspace, WorkspaceSettings
 
 BIRDS_FOLDER = "birds"
 

@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 import streamlit as st
 
 from explorer.config import PRECISION_VARIABLE, PUBLIC_VARIABLE, get_precision, is_public
-from explorer.ui.components import error_boundary
+from explorer.ui.shared.components import error_boundary
 
 LIBRARIES = ("srae-explorer", "torch", "streamlit", "numpy", "plotly")
 

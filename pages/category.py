@@ -5,26 +5,17 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from explorer.ui import (
-    cached,
-    category,
-    category_photos,
-    components,
-    empty,
-    exports,
-    links,
-    scores,
-    sidebar,
-    state,
-    x_feature_notes,
-)
-from explorer.ui.components import escape_markdown
-from explorer.ui.heatmaps import choose_feature, name_feature
-from explorer.ui.state import MapStyle, Selection
-from explorer.ui.x_feature import Subject
+from explorer.ui.category import category_photos, summary
+from explorer.ui.shared import cached, components, empty, exports, links, scores, state
+from explorer.ui.shared.components import escape_markdown
+from explorer.ui.shared.heatmaps import choose_feature, name_feature
+from explorer.ui.shared.state import MapStyle, Selection
+from explorer.ui.sidebar import sidebar
+from explorer.ui.x_feature import feature_notes
+from explorer.ui.x_feature.summary import Subject
 
 if TYPE_CHECKING:
-    from explorer.workspace import Workspace
+    from explorer.workspace.workspace import Workspace
 
 
 def show_page() -> None:
@@ -44,7 +35,7 @@ def show_page() -> None:
     notes_place = st.container()
     feature = choose_feature(module_scores.x_features.shape[1], metrics)
     with notes_place:
-        notes = x_feature_notes.load_or_tell(selection.entry)
+        notes = feature_notes.load_or_tell(selection.entry)
     subject = Subject(
         workspace,
         selection.entry,
@@ -54,7 +45,7 @@ def show_page() -> None:
         feature,
     )
     with introduction:
-        category.show_introduction(subject)
+        summary.show_introduction(subject)
     show_sections(workspace, selection, subject, style)
 
 
@@ -64,12 +55,12 @@ def show_sections(
     """Show x-features, scores and photos; one that fails leaves the others."""
     left, right = st.columns([5, 7], gap="large")
     with left, components.error_boundary():
-        category.show_ranking(subject)
+        summary.show_ranking(subject)
     with right, components.error_boundary():
-        category.show_examples(subject, style)
+        summary.show_examples(subject, style)
     st.header("How well the module copies the score", anchor=False)
     with components.error_boundary():
-        category.show_scatter(subject)
+        summary.show_scatter(subject)
     with components.error_boundary():
         metrics = cached.load_metrics(workspace, subject.entry)
         if metrics is None:
@@ -82,7 +73,7 @@ def show_sections(
     st.header("Take it along", anchor=False)
     stem = exports.make_stem(selection.category_name, subject.entry.run, "photos")
     exports.show_numbers(
-        partial(category.make_columns, subject), stem, "Every photo's numbers (CSV)"
+        partial(summary.make_columns, subject), stem, "Every photo's numbers (CSV)"
     )
     links.show_link(
         {

@@ -5,24 +5,16 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from explorer.config import ExplorerError
-from explorer.ui import (
-    compare,
-    compare_files,
-    compare_maps,
-    compare_measures,
-    components,
-    empty,
-    links,
-    sidebar,
-    state,
-)
-from explorer.ui.compare import Side, SideNumbers
-from explorer.ui.names import name_categories
+from explorer.ui.compare import choosing, compare_files, compare_maps, compare_measures
+from explorer.ui.compare.choosing import Side, SideNumbers
+from explorer.ui.shared import components, empty, links, state
+from explorer.ui.shared.names import name_categories
+from explorer.ui.sidebar import sidebar
 
 if TYPE_CHECKING:
     from explorer.analysis.pairing import Pair
-    from explorer.ui.state import Selection
-    from explorer.workspace import Workspace
+    from explorer.ui.shared.state import Selection
+    from explorer.workspace.workspace import Workspace
 
 
 def show_page() -> None:
@@ -37,7 +29,7 @@ def show_page() -> None:
         "See where two methods, two seeds or two categories agree on the same photos: why a "
         "Finch, and why not a Warbler."
     )
-    sides = compare.choose_sides(workspace, selection)
+    sides = choosing.choose_sides(workspace, selection)
     if check_modules(workspace, sides):
         show_comparison(workspace, selection, sides)
 
@@ -65,7 +57,7 @@ def show_comparison(
 ) -> None:
     """Show measures, pairs, photos and parts of two explanations that can be used."""
     left, right = sides
-    st.markdown(compare.describe_difference(workspace, left, right))
+    st.markdown(choosing.describe_difference(workspace, left, right))
     style = sidebar.show_map_controls(list(workspace.backbone.stops))
     top = st.container()
     st.header("On the same photos", anchor=False)
@@ -84,8 +76,8 @@ def show_comparison(
             compare_measures.show_measures(workspace, one, other)
         with columns[1]:
             numbers = (
-                compare.load_numbers(workspace, left),
-                compare.load_numbers(workspace, right),
+                choosing.load_numbers(workspace, left),
+                choosing.load_numbers(workspace, right),
             )
             pairs = compare_measures.list_pairs(*numbers)
             if left.entry is not None and right.entry is not None:
@@ -124,9 +116,9 @@ def show_comparison(
     links.show_link(
         {
             **links.make_module_params(workspace, selection.entry),
-            **compare.make_params(left, right),
+            **choosing.make_params(left, right),
             state.PHOTOS_OF: category_names[category],
-            compare.PAGE: compare_maps.get_page(),
+            choosing.PAGE: compare_maps.get_page(),
             **compare_measures.make_pair_params(pairs, pair),
             **links.make_style_params(style),
         }

@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from explorer.ui import components, empty, links, overview, overview_categories, state
+from explorer.ui.overview import example, overview_categories
+from explorer.ui.shared import components, empty, links, state
 
 
 def show_page() -> None:
     """Show what is quick at once; the worked example fills its place when it is ready."""
     components.load_page_style("overview")
-    overview.show_introduction()
+    example.show_introduction()
     workspace = empty.open_workspace_or_say_why(below_title=True)
     if workspace is None:
         return
@@ -32,9 +33,9 @@ def show_page() -> None:
             place_of_example,
             components.error_boundary("Choose another category in the sidebar, or mend it."),
         ):
-            photo = overview.choose_example(workspace, selection)
-            overview.show_example(workspace, selection, photo)
-            overview.show_ways(workspace, selection, photo)
+            photo = example.choose_example(workspace, selection)
+            example.show_example(workspace, selection, photo)
+            example.show_ways(workspace, selection, photo)
 
 
 with components.error_boundary():

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from explorer.ui import (
+from explorer.ui.shared import (
     cached,
     components,
     downloads,
@@ -13,16 +13,16 @@ from explorer.ui import (
     heatmaps,
     links,
     picker,
-    sidebar,
     state,
 )
-from explorer.ui.state import MapStyle, Selection
-from explorer.ui.words import HELP
+from explorer.ui.shared.state import MapStyle, Selection
+from explorer.ui.shared.words import HELP
+from explorer.ui.sidebar import sidebar
 
 if TYPE_CHECKING:
     from explorer.attribution.explain import Explanation
     from explorer.data.cub import Photo
-    from explorer.workspace import Workspace
+    from explorer.workspace.workspace import Workspace
 
 
 def show_page() -> None:

@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from explorer.ui import components, empty, quiz_questions, quiz_results, quiz_start
-from explorer.ui.quiz import get_session, keep_in_address
+from explorer.ui.quiz import quiz_questions, quiz_results, quiz_start
+from explorer.ui.quiz.attempt import get_session, keep_in_address
+from explorer.ui.shared import components, empty
 
 if TYPE_CHECKING:
-    from explorer.ui.quiz import QuizSession
-    from explorer.workspace import Workspace
+    from explorer.ui.quiz.attempt import QuizSession
+    from explorer.workspace.workspace import Workspace
 
 
 def show_page() -> None:

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from explorer.ui import cached, components, empty, links, results
+from explorer.ui.results import tables
+from explorer.ui.shared import cached, components, empty, links
 
 
 def show_page() -> None:
@@ -18,15 +19,15 @@ def show_page() -> None:
     )
     found = cached.load_results(workspace)
     if found is None:
-        results.show_no_results(workspace)
+        tables.show_no_results(workspace)
         return
-    results.show_tables(found, cached.load_sanity(workspace), workspace)
+    tables.show_tables(found, cached.load_sanity(workspace), workspace)
     st.header("Category by category", anchor=False)
-    results.show_measure(found)
-    results.show_category(found, [entry.category for entry in workspace.list_modules()])
+    tables.show_measure(found)
+    tables.show_category(found, [entry.category for entry in workspace.list_modules()])
     st.header("Take it along", anchor=False)
-    results.show_downloads(found)
-    links.show_link({**links.name_workspace(), **results.make_params()})
+    tables.show_downloads(found)
+    links.show_link({**links.name_workspace(), **tables.make_params()})
 
 
 with components.error_boundary("Run the comparison again, or mend its files and reload."):

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from explorer.config import PUBLIC_VARIABLE, is_public
-from explorer.ui import components, empty, training, training_details
+from explorer.ui.shared import components, empty
+from explorer.ui.training import details, trainings
 
 
 def show_closed() -> None:
@@ -38,7 +39,7 @@ def show_page() -> None:
         "Modules are trained in a process of their own: you may browse on, close this page or stop "
         "the app, and come back. Trainings on the same device take turns, the oldest first."
     )
-    training.show_polled(training_details.show_trainings, workspace, "page")
+    trainings.show_polled(details.show_trainings, workspace, "page")
 
 
 with components.error_boundary("Reload the page; a training that runs is not touched by this."):

@@ -3,22 +3,12 @@
 import streamlit as st
 
 from explorer.config import is_public
-from explorer.ui import (
-    cached,
-    components,
-    empty,
-    links,
-    scores,
-    sidebar,
-    state,
-    x_feature,
-    x_feature_notes,
-    x_feature_photos,
-    x_feature_rebuilding,
-)
-from explorer.ui.heatmaps import choose_feature, name_feature
-from explorer.ui.state import MapStyle
-from explorer.ui.x_feature import Subject
+from explorer.ui.shared import cached, components, empty, links, scores, state
+from explorer.ui.shared.heatmaps import choose_feature, name_feature
+from explorer.ui.shared.state import MapStyle
+from explorer.ui.sidebar import sidebar
+from explorer.ui.x_feature import feature_notes, feature_photos, feature_rebuilding, summary
+from explorer.ui.x_feature.summary import Subject
 
 _INVITATION = "Look at what it fires on, and find a name for it."
 
@@ -41,7 +31,7 @@ def show_page() -> None:
     feature = choose_feature(module_scores.x_features.shape[1], metrics)
     notes_place = st.container()
     with notes_place:
-        notes = x_feature_notes.load_or_tell(entry)
+        notes = feature_notes.load_or_tell(entry)
     names = {} if notes is None else notes.names
     subject = Subject(workspace, entry, module_scores, sides, names, feature)
     with heading:
@@ -53,34 +43,34 @@ def show_page() -> None:
         )
     with notes_place:
         if notes is not None:
-            x_feature_notes.show_note(entry, notes, feature)
-        x_feature_notes.show_others(names, feature)
-    x_feature.show_summary(subject)
+            feature_notes.show_note(entry, notes, feature)
+        feature_notes.show_others(names, feature)
+    summary.show_summary(subject)
     show_sections(subject, style)
 
 
 def show_sections(subject: Subject, style: MapStyle) -> None:
     """Show photos, activations, parts and what is rebuilt; one that fails leaves the others."""
     st.header("What it fires on", anchor=False)
-    choice = x_feature_photos.choose_photos(subject)
-    x_feature_photos.show_photos(subject, choice, style)
+    choice = feature_photos.choose_photos(subject)
+    feature_photos.show_photos(subject, choice, style)
     st.header("How well it tells the category", anchor=False)
     with components.error_boundary():
-        x_feature.show_activations(subject)
+        summary.show_activations(subject)
     st.header("Where on the bird it looks", anchor=False)
     with components.error_boundary():
-        x_feature.show_parts(subject)
+        summary.show_parts(subject)
     st.header("What it rebuilds of Z", anchor=False)
     st.markdown(
         "The x-features must also rebuild the network's layer Z. These dimensions of Z suffer "
         "most when this x-feature is held still at its mean."
     )
     with components.error_boundary():
-        x_feature_rebuilding.show_rebuilding(subject)
+        feature_rebuilding.show_rebuilding(subject)
     st.header("Take it along", anchor=False)
     with st.container(horizontal=True):
-        x_feature.show_numbers(subject)
-        x_feature_photos.show_pack(subject, choice, style)
+        summary.show_numbers(subject)
+        feature_photos.show_pack(subject, choice, style)
     links.show_link(
         {
             **links.make_module_params(subject.workspace, subject.entry),

@@ -4,24 +4,13 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from explorer.ui import (
-    cached,
-    components,
-    empty,
-    heatmaps,
-    links,
-    state,
-    your_photo,
-    your_photo_downloads,
-    your_photo_intake,
-    your_photo_parts,
-    your_photo_verdict,
-)
-from explorer.ui.your_photo_state import SAMPLE, OwnPhoto
+from explorer.ui.shared import cached, components, empty, heatmaps, links, state
+from explorer.ui.your_photo import explaining, intake, photo_downloads, photo_parts, verdict
+from explorer.ui.your_photo.own_photo import SAMPLE, OwnPhoto
 
 if TYPE_CHECKING:
-    from explorer.layout import ModuleEntry
-    from explorer.workspace import Workspace
+    from explorer.workspace.layout import ModuleEntry
+    from explorer.workspace.workspace import Workspace
 
 
 def show_page() -> None:
@@ -35,65 +24,65 @@ def show_page() -> None:
     components.load_page_style("your_photo")
     st.title("Your photo", anchor=False)
     st.markdown("Show the network a bird of your own: what does it take it for, and why?")
-    photo = your_photo_intake.show_intake(workspace)
+    photo = intake.show_intake(workspace)
     if photo is None or photo.source != SAMPLE:
-        your_photo_verdict.show_painted_note(workspace)
+        verdict.show_painted_note(workspace)
     if photo is None:
         return
     photo.marks.name_parts(workspace.dataset.part_names)
     entries = workspace.list_modules()
     left, right = st.columns([5, 6], gap="large")
     with left:
-        your_photo_intake.show_photo(photo)
+        intake.show_photo(photo)
         if photo.source != SAMPLE:
-            your_photo_intake.show_own_buttons(photo)
+            intake.show_own_buttons(photo)
     with right:
-        verdict = st.container()
+        verdict_place = st.container()
         with st.spinner("Asking the network …"):
-            your_photo_verdict.show_scores(workspace, photo)
+            verdict.show_scores(workspace, photo)
     with components.error_boundary("The network's scores are shown all the same."):
-        judgement, neighbours = your_photo_verdict.judge(workspace, photo)
-        with verdict:
-            your_photo_verdict.show_verdict(workspace, photo, judgement)
+        judgement, neighbours = verdict.judge(workspace, photo)
+        with verdict_place:
+            verdict.show_verdict(workspace, photo, judgement)
         selection = state.get_selection()
-        your_photo_verdict.show_neighbours(
+        verdict.show_neighbours(
             workspace, None if selection is None else selection.entry, neighbours
         )
     st.header("Why?", anchor=False)
     if not entries:
         show_score_alone(workspace, photo)
         return
-    entry = your_photo.choose_module(workspace, photo, entries)
+    entry = explaining.choose_module(workspace, photo, entries)
     with components.error_boundary("Choose another category or module above, or mend it."):
         show_explanation(workspace, entry, photo)
 
 
 def show_score_alone(workspace: "Workspace", photo: OwnPhoto) -> None:
     """Show where the network's highest score comes from, which takes no module."""
-    style = your_photo.show_map_controls(workspace)
-    order = your_photo_verdict.ask(workspace, photo).order
+    style = explaining.show_map_controls(workspace)
+    order = verdict.ask(workspace, photo).order
     category = workspace.dataset.categories[int(order[0])]
-    your_photo.show_score_only(workspace, category, photo, style)
+    explaining.show_score_only(workspace, category, photo, style)
     st.header("Take it along", anchor=False)
-    your_photo_downloads.show_score_download(workspace, category, photo, style)
-    your_photo_downloads.show_link(photo, style, links.name_workspace())
+    photo_downloads.show_score_download(workspace, category, photo, style)
+    photo_downloads.show_link(photo, style, links.name_workspace())
 
 
 def show_explanation(workspace: "Workspace", entry: "ModuleEntry", photo: OwnPhoto) -> None:
     """Show one category's x-features on the photo, beside the network's own score of it."""
-    style = your_photo.show_map_controls(workspace)
+    style = explaining.show_map_controls(workspace)
     with st.spinner("Tracing the x-features back to the photo's pixels …"):
-        explanation = your_photo.explain(workspace, entry, photo, style.layer)
+        explanation = explaining.explain(workspace, entry, photo, style.layer)
         key = cached.make_module_key(workspace, entry)
-        overlays = your_photo.draw(photo, explanation.maps, style, key)
+        overlays = explaining.draw(photo, explanation.maps, style, key)
     left, right = st.columns(2, gap="large")
     with left:
-        your_photo.show_contributions_title(entry)
+        explaining.show_contributions_title(entry)
         heatmaps.show_contributions(explanation)
         components.show_scores(explanation.y_hat, explanation.y_bar)
     with right:
         st.markdown("##### Where that score comes from")
-        your_photo.show_score_map(workspace, entry.category, photo, style)
+        explaining.show_score_map(workspace, entry.category, photo, style)
 
     st.header("What each x-feature looks at", anchor=False)
     feature = heatmaps.choose_feature(
@@ -107,24 +96,24 @@ def show_explanation(workspace: "Workspace", entry: "ModuleEntry", photo: OwnPho
     st.header(f"{heatmaps.name_feature(feature)} up close", anchor=False)
     left, right = st.columns(2, gap="large")
     with left, st.container(key="large-map"):
-        large = your_photo.draw_large(
+        large = explaining.draw_large(
             photo, explanation.maps[feature], style, (*key, feature), overlays.tops[feature]
         )
         heatmaps.show_large(explanation, large, overlays.tops[feature], feature, style)
     with right:
-        is_measured = your_photo_parts.choose_parts()
+        is_measured = photo_parts.choose_parts()
         if is_measured:
-            your_photo_parts.show_histogram(workspace, entry, photo, style.layer, feature)
+            photo_parts.show_histogram(workspace, entry, photo, style.layer, feature)
     if is_measured:
         st.header("Where the bird and its parts are", anchor=False)
-        your_photo_parts.show_marks(photo, workspace.dataset.part_names)
+        photo_parts.show_marks(photo, workspace.dataset.part_names)
         if photo.marks.points:
-            your_photo_parts.show_partition(workspace, entry, photo, feature)
+            photo_parts.show_partition(workspace, entry, photo, feature)
 
     st.header("Take it along", anchor=False)
-    your_photo_downloads.show_downloads(workspace, entry, photo, style, feature)
-    explained = your_photo_downloads.make_explained_params(workspace, entry, feature)
-    your_photo_downloads.show_link(photo, style, explained)
+    photo_downloads.show_downloads(workspace, entry, photo, style, feature)
+    explained = photo_downloads.make_explained_params(workspace, entry, feature)
+    photo_downloads.show_link(photo, style, explained)
 
 
 with components.error_boundary("Choose another photo, or mend the workspace and reload."):

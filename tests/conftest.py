@@ -14,15 +14,15 @@ from xdist.scheduler import LoadScopeScheduling
 from explorer.config import CUB_ROOT_VARIABLE, REPOSITORY_ROOT, STATE_VARIABLE, Progress
 from explorer.data.cub import CubDataset, load_cub
 from explorer.data.painted.dataset import PaintedSettings, paint_dataset
-from explorer.layout import WorkspaceSettings
-from explorer.nn.backbones import Backbone
+from explorer.jobs.control import cancel
+from explorer.jobs.store import list_jobs
+from explorer.nn.backbones.backbone import Backbone
+from explorer.nn.backbones.vgg import build_network, flatten_network, get_architecture
 from explorer.nn.settings import ModuleSettings
-from explorer.nn.vgg import build_network, flatten_network, get_architecture
-from explorer.training.finetune_settings import FinetuneSettings
-from explorer.training.job_control import cancel
-from explorer.training.jobs import list_jobs
-from explorer.training.settings import TrainingSettings
-from explorer.workspace import Workspace
+from explorer.training.classifier.settings import FinetuneSettings
+from explorer.training.modules.settings import TrainingSettings
+from explorer.workspace.layout import WorkspaceSettings
+from explorer.workspace.workspace import Workspace
 
 # The same cases on every run, and no failure because a machine was busy.
 settings.register_profile("repeatable", deadline=None, derandomize=True)

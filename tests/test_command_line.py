@@ -19,15 +19,15 @@ import torch
 import typer
 
 from explorer import __main__ as command_line
-from explorer import module_training
 from explorer.config import REPOSITORY_ROOT, ExplorerError, Progress
-from explorer.data.archive import ArchiveLimits
 from explorer.data.cub import CubDataset
-from explorer.data.fetch_cub import CubRelease, fetch_cub
-from explorer.data.remote import Fetched, Patience, RemoteFile
+from explorer.data.fetching.archive import ArchiveLimits
+from explorer.data.fetching.cub import CubRelease, fetch_cub
+from explorer.data.fetching.remote import Fetched, Patience, RemoteFile
 from explorer.data.splits import Split
-from explorer.nn.vgg import build_network
-from explorer.workspace import Workspace
+from explorer.nn.backbones.vgg import build_network
+from explorer.training.modules import train
+from explorer.workspace.workspace import Workspace
 
 TINY = ["--epochs", "1", "--pretrain-epochs", "0", "--widths", "8"]
 
@@ -329,14 +329,14 @@ def test_one_bad_category_does_not_hide_the_good_ones(
     call: Call, own_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = Workspace(own_workspace).dataset.categories[3:5]
-    draw = module_training.draw_module_split
+    draw = train.draw_module_split
 
     def refuse(dataset: CubDataset, category: str, *arguments: Any) -> Split:
         if category == one:
             raise ExplorerError(f"{one} has no photo")
         return draw(dataset, category, *arguments)
 
-    monkeypatch.setattr(module_training, "draw_module_split", refuse)
+    monkeypatch.setattr(train, "draw_module_split", refuse)
     result = call("train", own_workspace, "--category", one, "--category", two, *TINY)
     check_refusal(result, "Not trained", f"{one} has no photo")
     opened = Workspace(own_workspace)
@@ -411,7 +411,7 @@ def test_sweep_says_how_to_get_ray(
     call: Call, own_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    monkeypatch.delitem(sys.modules, "explorer.sweep_ray", raising=False)
+    monkeypatch.delitem(sys.modules, "explorer.evaluation.sweep.ray_engine", raising=False)
     result = call("sweep", own_workspace, "--all", "--engine", "ray")
     check_refusal(result, "pip install .[cluster]", "--engine local")
 

@@ -15,8 +15,8 @@ from explorer.data.transforms import prepare_image
 from explorer.demo import build_demo, is_demo
 from explorer.evaluation.results import load_results
 from explorer.evaluation.sanity import load_sanity
-from explorer.layout import ModuleEntry
-from explorer.workspace import Workspace
+from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.workspace import Workspace
 
 Run = Callable[[Any], Any]
 CACHES = {"features", "maps"}

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from explorer.analysis import doubt
 from explorer.config import DEMO_WORKSPACE
 from explorer.data.cub import CubDataset, Photo, load_photo
-from explorer.training.features import Features, load_or_compute_features
-from explorer.workspace import Workspace
+from explorer.workspace.features import Features, load_or_compute_features
+from explorer.workspace.workspace import Workspace
 
 pytestmark = pytest.mark.slow
 Pixels = NDArray[np.uint8]

@@ -27,8 +27,8 @@ from explorer.config import (
     STATE_VARIABLE,
     WORKSPACE_VARIABLE,
 )
-from explorer.training.job_control import cancel
-from explorer.training.jobs import list_jobs
+from explorer.jobs.control import cancel
+from explorer.jobs.store import list_jobs
 
 STREAMLIT = [sys.executable, "-m", "streamlit", "run", "explorer/app.py", "--server.headless=true"]
 

@@ -36,9 +36,9 @@ from explorer.config import ExplorerError, Progress
 from explorer.data.painted import PaintedSettings, paint_dataset
 from explorer.doctor.examine import examine
 from explorer.doctor.findings import Severity
-from explorer.maps_cache import load_maps  # noqa: F401
+from explorer.maps.cache import load_maps  # noqa: F401
 from explorer.nn.checkpoint import load_module
-from explorer.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 PAINTED = PaintedSettings(photos_per_category=3, test_photos_per_category=1, size=64)
 PATIENCE = 300.0

@@ -76,7 +76,7 @@ def exhaust(steps: Generator[Any, None, Any]) -> Any:
 
 
 def load_files(folder: Path, file: Path) -> None:
-    from explorer.workspace_files import WorkspaceFiles
+    from explorer.workspace.files import WorkspaceFiles
 
     opened = WorkspaceFiles(folder)
     _ = (opened.dataset, opened.held_out, opened.is_painted)
@@ -87,7 +87,7 @@ def load_files(folder: Path, file: Path) -> None:
 
 
 def load_all(folder: Path, file: Path) -> None:
-    from explorer.workspace import Workspace
+    from explorer.workspace.workspace import Workspace
 
     load_files(folder, file)
     opened = Workspace(folder)
@@ -97,7 +97,7 @@ def load_all(folder: Path, file: Path) -> None:
 
 
 def load_modules(folder: Path, file: Path) -> None:
-    from explorer.workspace_files import WorkspaceFiles
+    from explorer.workspace.files import WorkspaceFiles
 
     opened = _open(folder)
     damaged = {entry for entry, _ in WorkspaceFiles(folder).list_damaged()}
@@ -113,7 +113,7 @@ _OPENED: dict[Path, Any] = {}
 
 def _open(folder: Path) -> Any:
     """Open the workspace once: the network is the same in all cases that ask for it here."""
-    from explorer.workspace import Workspace
+    from explorer.workspace.workspace import Workspace
 
     if folder not in _OPENED:
         _OPENED[folder] = Workspace(folder)
@@ -149,7 +149,7 @@ def load_maps(folder: Path, file: Path) -> None:
 
 
 def load_notes(folder: Path, file: Path) -> None:
-    from explorer.notes import load_names, load_notes
+    from explorer.workspace.notes import load_names, load_notes
 
     entry = next(e for e in _open(folder).list_modules() if e.path.parent == file.parent)
     load_names(entry)
@@ -185,15 +185,15 @@ def load_data_set(folder: Path, file: Path) -> None:
 
 
 def load_photo(folder: Path, file: Path) -> None:
-    from explorer.parts import load_parts
+    from explorer.measuring.parts import load_parts
 
     photo = next(photo for photo in _open(folder).dataset.photos if photo.path == file)
     load_parts(photo)
 
 
 def load_jobs(folder: Path, file: Path) -> None:
-    from explorer.training.job_history import list_columns, load_history
-    from explorer.training.jobs import list_damaged, list_jobs, read_log
+    from explorer.jobs.history import list_columns, load_history
+    from explorer.jobs.store import list_damaged, list_jobs, read_log
 
     os.environ["SRAE_STATE"] = str(folder / "state")
     for job in list_jobs():
@@ -204,14 +204,14 @@ def load_jobs(folder: Path, file: Path) -> None:
 
 
 def load_snapshot(folder: Path, file: Path) -> None:
-    from explorer.training.snapshots import load_snapshot
+    from explorer.training.classifier.snapshots import load_snapshot
 
     load_snapshot(file, {}).build_start("vgg_small")
 
 
 def load_weights(folder: Path, file: Path) -> None:
+    from explorer.nn.backbones.vgg import build_network_from_weights
     from explorer.nn.foreign import load_foreign_weights
-    from explorer.nn.vgg import build_network_from_weights
 
     try:
         build_network_from_weights("vgg_small", load_foreign_weights(file))
@@ -268,11 +268,11 @@ def build_workspace(folder: Path) -> Path:
     from safetensors.torch import save_file
 
     from explorer.data.painted import PaintedSettings, paint_dataset
-    from explorer.map_drawing import draw_maps
+    from explorer.maps.drawing import draw_maps
+    from explorer.nn.backbones.vgg import build_network
     from explorer.nn.settings import ModuleSettings
-    from explorer.nn.vgg import build_network
-    from explorer.training.settings import TrainingSettings
-    from explorer.workspace import Workspace, WorkspaceSettings
+    from explorer.training.modules.settings import TrainingSettings
+    from explorer.workspace.workspace import Workspace, WorkspaceSettings
 
     size = PaintedSettings(
         photos_per_category=3, test_photos_per_category=1, size=64, supersampling=1
@@ -304,10 +304,10 @@ def _add_records(folder: Path, entry: Any) -> None:
     from explorer.config import Progress
     from explorer.evaluation.repeatability import Trace, save_trace
     from explorer.evaluation.results import Results, write_files
-    from explorer.notes import Note, load_notes, save_note
-    from explorer.training.job_history import format_record
-    from explorer.training.job_types import JobRequest, JobState, JobStatus
-    from explorer.training.jobs import save_request, save_status
+    from explorer.jobs.history import format_record
+    from explorer.jobs.store import save_request, save_status
+    from explorer.jobs.types import JobRequest, JobState, JobStatus
+    from explorer.workspace.notes import Note, load_notes, save_note
 
     notes = load_notes(entry)
     note = Note("red crown", "What the crown looks like.")
@@ -393,7 +393,7 @@ def work(source: Path, place: Path, channel: Connection, settings: argparse.Name
     import torch
 
     import explorer.evaluation.sanity  # noqa: F401
-    from explorer.workspace import Workspace  # noqa: F401
+    from explorer.workspace.workspace import Workspace  # noqa: F401
 
     torch.set_num_threads(1)
     folder = Path(shutil.copytree(source, place))

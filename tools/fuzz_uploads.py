@@ -25,8 +25,14 @@ import numpy as np
 from picture_mutations import MUTATIONS, make_files, spoil
 
 from explorer.config import REPOSITORY_ROOT
-from explorer.data.upload import LONGEST_KEPT, OWN_LIMITS, SHORTEST_SIDE, UploadError, read_upload
-from explorer.data.upload_process import bound_process
+from explorer.data.uploads.decoding import (
+    LONGEST_KEPT,
+    OWN_LIMITS,
+    SHORTEST_SIDE,
+    UploadError,
+    read_upload,
+)
+from explorer.data.uploads.process import bound_process
 
 MOST_SECONDS = 20.0
 MOST_MEGABYTES = 900.0

@@ -37,10 +37,10 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from explorer.config import STATE_VARIABLE
 from explorer.data.cub import format_category, load_photo
-from explorer.data.upload import read_upload
-from explorer.training.job_control import cancel
-from explorer.training.jobs import list_jobs
-from explorer.workspace import Workspace
+from explorer.data.uploads.decoding import read_upload
+from explorer.jobs.control import cancel
+from explorer.jobs.store import list_jobs
+from explorer.workspace.workspace import Workspace
 
 MOST_SESSIONS, MOST_MINUTES = 25, 30.0
 MOST_GROWTH = 3.0  # MiB a minute, of the line through what is in use after the warm-up

@@ -17,8 +17,14 @@ from pathlib import Path
 from hostile_files import MAKERS, MEGABYTE, HostileFile, make_file
 
 from explorer.config import REPOSITORY_ROOT
-from explorer.data.upload import OWN_LIMITS, PUBLIC_LIMITS, UploadError, UploadLimits, check_bytes
-from explorer.data.upload_process import read_upload_apart
+from explorer.data.uploads.decoding import (
+    OWN_LIMITS,
+    PUBLIC_LIMITS,
+    UploadError,
+    UploadLimits,
+    check_bytes,
+)
+from explorer.data.uploads.process import read_upload_apart
 
 MOST_MEGABYTES = 1100
 MOST_SECONDS = 30.0

@@ -18,7 +18,7 @@ from torch import nn
 from explorer.attribution.rules import PassRule
 from explorer.attribution.trace import BYTES_OF_TRACES, Trace, begin, read_layers
 from explorer.config import ExplorerError
-from explorer.nn.backbones import Backbone
+from explorer.nn.backbones.backbone import Backbone
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 """Of normalisers and P between the pixels and Z. The way up, and with it scores, x-features and the

@@ -7,7 +7,7 @@ Localization", ICCV 2017.
 import torch
 from torch import Tensor
 
-from explorer.nn.backbones import Backbone
+from explorer.nn.backbones.backbone import Backbone
 
 
 def compute_grad_cam(backbone: Backbone, images: Tensor, category: str) -> Tensor:

@@ -9,7 +9,7 @@ from torch import nn
 
 from explorer.attribution.engine import Engine
 from explorer.attribution.gradcam import compute_grad_cam
-from explorer.nn.backbones import Backbone
+from explorer.nn.backbones.backbone import Backbone
 
 Draw = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """From the pixels of a photo, (3, H, W), normalised, to maps (K, h, w), >= 0."""

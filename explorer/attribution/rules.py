@@ -14,7 +14,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.nn.grad import conv2d_input
 
-from explorer.attribution import winograd
+from explorer.attribution.fast import winograd
 from explorer.attribution.steps import (
     Average,
     Convolution,

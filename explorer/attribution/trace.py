@@ -20,7 +20,7 @@ from explorer.attribution.rules import (
     read_layer,
 )
 from explorer.attribution.steps import Branches, FullyConnected, Scale, Step, invert
-from explorer.nn.residual import Residual
+from explorer.nn.backbones.residual import Residual
 
 BYTES_OF_TRACES = 2**28
 """What the traces of several photos may take together, in bytes; a single one may take more."""

@@ -9,9 +9,9 @@ import typer
 
 from explorer.cli.options import Device, WorkspacePath
 from explorer.cli.reporting import console, follow
-from explorer.layout import FINETUNING_FILE
-from explorer.training.finetune_settings import FinetuneSettings
-from explorer.workspace import Workspace, WorkspaceSettings
+from explorer.training.classifier.settings import FinetuneSettings
+from explorer.workspace.layout import FINETUNING_FILE
+from explorer.workspace.workspace import Workspace, WorkspaceSettings
 
 _MOST_WORKERS = 8
 

@@ -9,9 +9,9 @@ import typer
 
 from explorer.cli.reporting import console, follow
 from explorer.config import ExplorerError
-from explorer.data.fetch_cub import fetch_cub
-from explorer.nn.imagenet import fetch_imagenet_weights
-from explorer.nn.vgg import ARCHITECTURES
+from explorer.data.fetching.cub import fetch_cub
+from explorer.nn.backbones.imagenet import fetch_imagenet_weights
+from explorer.nn.backbones.vgg import ARCHITECTURES
 
 CUB = "cub"
 PRETRAINED = tuple(name for name in ARCHITECTURES if name != "vgg_small")

@@ -8,8 +8,8 @@ from explorer.attribution.explain import DEFAULT_STOP
 from explorer.cli.options import Device, WorkspacePath, choose_categories
 from explorer.cli.reporting import console, follow
 from explorer.config import ExplorerError
-from explorer.map_drawing import draw_maps
-from explorer.workspace import Workspace
+from explorer.maps.drawing import draw_maps
+from explorer.workspace.workspace import Workspace
 
 
 def maps(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from explorer.config import ExplorerError
-from explorer.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 WorkspacePath = Annotated[Path, typer.Argument(metavar="WORKSPACE", help="The workspace folder.")]
 Device = Annotated[str, typer.Option(help="Where to compute: auto, cpu, cuda, cuda:1, mps.")]

@@ -17,7 +17,7 @@ from rich.progress import Progress as ProgressBar
 from rich.table import Column, Table
 
 from explorer.config import Progress
-from explorer.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 console = Console()
 T = TypeVar("T")

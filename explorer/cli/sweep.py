@@ -8,10 +8,16 @@ import typer
 from explorer.cli.options import Device, WorkspacePath, choose_categories, parse_numbers
 from explorer.cli.reporting import console, follow, print_modules
 from explorer.config import ExplorerError
-from explorer.methods import get_trained_methods
-from explorer.sweep import Engine, SweepError, SweepSettings, sweep_locally, sweep_modules
-from explorer.training.settings import TrainingSettings
-from explorer.workspace import Workspace
+from explorer.evaluation.sweep.plan import (
+    Engine,
+    SweepError,
+    SweepSettings,
+    sweep_locally,
+    sweep_modules,
+)
+from explorer.methods.registry import get_trained_methods
+from explorer.training.modules.settings import TrainingSettings
+from explorer.workspace.workspace import Workspace
 
 
 class EngineName(StrEnum):
@@ -80,7 +86,7 @@ def _print_count(count: int) -> None:
 def _choose_engine(name: EngineName, address: str, workers: int) -> Engine:
     if name == EngineName.RAY:
         # Ray is an extra that only this engine needs.
-        from explorer.sweep_ray import make_engine  # noqa: PLC0415
+        from explorer.evaluation.sweep.ray_engine import make_engine  # noqa: PLC0415
 
         return make_engine(address, workers)
     if address or workers:

@@ -19,7 +19,7 @@ from explorer.config import ExplorerError
 from explorer.data import cub_tables
 from explorer.data.cub_tables import CURE, TOLERATED_OVERHANG, DatasetError
 from explorer.data.transforms import DECODING_ERRORS, Box, Size, clip_box, convert_to_rgb
-from explorer.reading import explain_os_error, read_regular
+from explorer.storage.reading import explain_os_error, read_regular
 
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP")
 MOST_PHOTO_BYTES = 256 * 2**20

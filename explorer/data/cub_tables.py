@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.config import ExplorerError
-from explorer.reading import explain_os_error, is_inside, read_regular
+from explorer.storage.reading import explain_os_error, is_inside, read_regular
 
 LAYOUT = (
     "images.txt",

@@ -10,19 +10,14 @@ from numpy.typing import NDArray
 
 from explorer.attribution.engine import PRECISIONS
 from explorer.config import ExplorerError, Progress
-from explorer.data.locks import is_held
 from explorer.doctor.findings import Finding, Severity
-from explorer.layout import FEATURES_FOLDER, MAPS_FOLDER, ModuleEntry
-from explorer.maps_cache import compute_key, count_current
-from explorer.training.features import (
-    LOCK_FILE,
-    compute_features_key,
-    load_arrays,
-    load_checksums,
-)
+from explorer.maps.cache import compute_key, count_current
+from explorer.storage.locks import is_held
+from explorer.workspace.features import LOCK_FILE, compute_features_key, load_arrays, load_checksums
+from explorer.workspace.layout import FEATURES_FOLDER, MAPS_FOLDER, ModuleEntry
 
 if TYPE_CHECKING:
-    from explorer.workspace import Workspace
+    from explorer.workspace.workspace import Workspace
 
 _STAGE = "Checking cached features"
 _AGAIN = "It is computed again when it is needed."

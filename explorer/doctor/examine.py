@@ -12,7 +12,7 @@ from explorer.doctor.leftovers import examine_leftovers
 from explorer.doctor.modules import examine_module, examine_places
 from explorer.doctor.photos import examine_data_set, examine_photos
 from explorer.doctor.records import examine_accuracy, examine_jobs, examine_results
-from explorer.layout import (
+from explorer.workspace.layout import (
     CLASSIFIER_FILE,
     FINETUNING_FILE,
     MODULES_FOLDER,
@@ -21,7 +21,7 @@ from explorer.layout import (
 )
 
 if TYPE_CHECKING:
-    from explorer.workspace import Workspace
+    from explorer.workspace.workspace import Workspace
 
 _CLASSIFIER = "Checking the network"
 _MODULES = "Checking modules"
@@ -51,7 +51,7 @@ def examine(
     tuple of Finding
         In the order in which things rest on one another; empty where there is nothing to say.
     """
-    from explorer.workspace import Workspace  # noqa: PLC0415 (torch takes seconds)
+    from explorer.workspace.workspace import Workspace  # noqa: PLC0415 (torch takes seconds)
 
     yield Progress(_CLASSIFIER, 0, 1)
     try:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from explorer.doctor.findings import Finding, Severity
-from explorer.layout import FEATURES_FOLDER
-from explorer.reading import is_inside
+from explorer.storage.reading import is_inside
+from explorer.workspace.layout import FEATURES_FOLDER
 
 if TYPE_CHECKING:
-    from explorer.workspace import Workspace
+    from explorer.workspace.workspace import Workspace
 
-_TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp")  # as `explorer.files` names them
+_TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp")  # as `explorer.storage.atomic` names them
 _LOCK_NAME = ".lock"
 # One of about now may be being written by another process; clocks may have been set back since.
 _LEFT_SECONDS = 600.0

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from explorer.config import ExplorerError
 from explorer.doctor.findings import Finding, Severity
-from explorer.layout import METRICS_FILE, MODULE_FILE, MODULES_FOLDER, ModuleEntry
 from explorer.nn.records import ModuleRecord
-from explorer.notes import NOTES_FILE, NotesError, load_notes
+from explorer.workspace.layout import METRICS_FILE, MODULE_FILE, MODULES_FOLDER, ModuleEntry
+from explorer.workspace.notes import NOTES_FILE, NotesError, load_notes
 
 if TYPE_CHECKING:
-    from explorer.workspace import Workspace
+    from explorer.workspace.workspace import Workspace
 
 _TRAIN = "Train the module again."
 _MEASURE = "Measure it with `evaluate`."

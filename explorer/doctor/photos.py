@@ -12,11 +12,11 @@ from explorer.data.cub_tables import CURE, DatasetError
 from explorer.data.painted.truth import load_truth
 from explorer.data.transforms import DECODING_ERRORS
 from explorer.doctor.findings import Finding, Severity
-from explorer.layout import SETTINGS_FILE
-from explorer.reading import explain_os_error, open_regular
+from explorer.storage.reading import explain_os_error, open_regular
+from explorer.workspace.layout import SETTINGS_FILE
 
 if TYPE_CHECKING:
-    from explorer.workspace import Workspace
+    from explorer.workspace.workspace import Workspace
 
 _READING, _DECODING = "Looking at photos", "Decoding photos"
 

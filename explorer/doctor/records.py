@@ -10,7 +10,10 @@ from explorer.config import ExplorerError
 from explorer.doctor.findings import Finding, Severity
 from explorer.evaluation.results import load_results
 from explorer.evaluation.sanity import load_sanity
-from explorer.layout import (
+from explorer.jobs.store import list_jobs
+from explorer.jobs.types import JobState
+from explorer.methods.registry import METHODS
+from explorer.workspace.layout import (
     METRICS_FILE,
     RESULTS_FOLDER,
     RESULTS_NAME,
@@ -18,12 +21,9 @@ from explorer.layout import (
     get_module_entry,
     name_run,
 )
-from explorer.methods import METHODS
-from explorer.training.job_types import JobState
-from explorer.training.jobs import list_jobs
 
 if TYPE_CHECKING:
-    from explorer.workspace import Workspace
+    from explorer.workspace.workspace import Workspace
 
 _MEASURE = "Measure it with `evaluate`."
 _COMPARE = "Run the comparison again with `evaluate --methods`."

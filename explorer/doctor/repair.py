@@ -7,8 +7,8 @@ from pathlib import Path
 from explorer.config import Progress
 from explorer.doctor.findings import Finding
 from explorer.doctor.leftovers import is_temporary
-from explorer.layout import FEATURES_FOLDER, MAPS_FOLDER, MODULES_FOLDER
-from explorer.reading import explain_os_error, is_inside
+from explorer.storage.reading import explain_os_error, is_inside
+from explorer.workspace.layout import FEATURES_FOLDER, MAPS_FOLDER, MODULES_FOLDER
 
 _STAGE = "Repairing"
 

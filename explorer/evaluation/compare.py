@@ -23,9 +23,9 @@ from explorer.evaluation.repeatability import (
 from explorer.evaluation.scores import Measures, measure_scores
 from explorer.evaluation.settings import EvaluationSettings, draw_categories
 from explorer.evaluation.sources import Case, Source, prepare_source
-from explorer.layout import RESULTS_FOLDER, check_inside, read_json, write_json
-from explorer.methods import Method
-from explorer.workspace import Workspace
+from explorer.methods.registry import Method
+from explorer.workspace.layout import RESULTS_FOLDER, check_inside, read_json, write_json
+from explorer.workspace.workspace import Workspace
 
 _RECORD_FORMAT = 2
 

@@ -10,7 +10,7 @@ from explorer.data.cub import Photo
 from explorer.data.painted.traits import Relative
 from explorer.data.painted.truth import NEUTRAL_PARTS, Image8, PaintedTruth
 from explorer.evaluation.sources import Source
-from explorer.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 Array = NDArray[np.float32]
 

@@ -15,8 +15,8 @@ from explorer.analysis.pointing import compute_pointing
 from explorer.attribution.rivals import Draw
 from explorer.data.cub import Photo
 from explorer.evaluation.scores import Measures
-from explorer.parts import PhotoParts
-from explorer.workspace import Workspace
+from explorer.measuring.parts import PhotoParts
+from explorer.workspace.workspace import Workspace
 
 
 @dataclass(frozen=True, eq=False)

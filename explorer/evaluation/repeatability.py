@@ -19,8 +19,8 @@ from explorer.config import ExplorerError
 from explorer.evaluation.maps import draw_heat
 from explorer.evaluation.scores import Measures, mean_of_defined
 from explorer.evaluation.sources import Case, Source
-from explorer.files import write_bytes
-from explorer.reading import read_regular
+from explorer.storage.atomic import write_bytes
+from explorer.storage.reading import read_regular
 
 _MAP_PHOTOS = 4
 _GRID = 16

@@ -21,10 +21,10 @@ from explorer.analysis.table import (
 )
 from explorer.config import ExplorerError
 from explorer.data.cub_tables import is_plain_line
-from explorer.files import write_text
-from explorer.layout import RESULTS_FOLDER, RESULTS_NAME, check_inside
-from explorer.methods import METHODS, list_paper_figures
-from explorer.reading import explain_os_error, read_regular
+from explorer.methods.registry import METHODS, list_paper_figures
+from explorer.storage.atomic import write_text
+from explorer.storage.reading import explain_os_error, read_regular
+from explorer.workspace.layout import RESULTS_FOLDER, RESULTS_NAME, check_inside
 
 # Of a method or measure, such as ``srae:beta=10:widths=256x64`` and ``srae@random-labels``.
 _NAME = re.compile(r"[\w:=.@+-]+")

@@ -16,11 +16,11 @@ from explorer.evaluation.compare import Record, compare_methods, get_record_file
 from explorer.evaluation.repeatability import load_trace, measure_repeatability
 from explorer.evaluation.results import Results, load_rows, write_files
 from explorer.evaluation.settings import EvaluationSettings
-from explorer.layout import SANITY_FOLDER, SANITY_NAME, SETTINGS_FILE, check_inside
-from explorer.methods import METHODS
-from explorer.training.finetune_settings import FinetuneSettings
-from explorer.training.starts import build_random_backbone
-from explorer.workspace import Workspace
+from explorer.methods.registry import METHODS
+from explorer.training.classifier.settings import FinetuneSettings
+from explorer.training.classifier.starts import build_random_backbone
+from explorer.workspace.layout import SANITY_FOLDER, SANITY_NAME, SETTINGS_FILE, check_inside
+from explorer.workspace.workspace import Workspace
 
 TRAINED = "trained"
 CONDITIONS = {

@@ -7,7 +7,7 @@ import numpy as np
 
 from explorer.attribution.explain import DEFAULT_STOP
 from explorer.config import ExplorerError, check_seed
-from explorer.methods import METHODS, Method
+from explorer.methods.registry import METHODS, Method
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class EvaluationSettings:
     Attributes
     ----------
     methods : tuple of Method
-        From `explorer.methods.get_methods`.
+        From `explorer.methods.registry.get_methods`.
     categories : int
         How many, drawn at random; 0 for all.
     rest : bool

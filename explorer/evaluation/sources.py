@@ -17,13 +17,13 @@ from explorer.config import Progress
 from explorer.data.cub import Photo
 from explorer.data.splits import Split, draw_module_split
 from explorer.evaluation.settings import EvaluationSettings
-from explorer.layout import ModuleEntry
-from explorer.methods import Method
+from explorer.methods.registry import Method
 from explorer.nn.pca import PcaProbe
 from explorer.nn.settings import ModuleSettings
 from explorer.nn.srae import ExplanationModule, apply_module
-from explorer.training.features import Features
-from explorer.workspace import Workspace
+from explorer.workspace.features import Features
+from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.workspace import Workspace
 
 Array = NDArray[np.float32]
 

@@ -13,8 +13,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from explorer.config import ExplorerError
-from explorer.files import write_bytes
-from explorer.nn.backbones import Backbone, compute_sha256
+from explorer.nn.backbones.backbone import Backbone, compute_sha256
+from explorer.nn.backbones.vgg import build_network_from_weights, flatten_network, get_architecture
 from explorer.nn.records import (
     HEADER_KEY,
     MOST_VALUES,
@@ -29,7 +29,7 @@ from explorer.nn.records import (
 )
 from explorer.nn.settings import ModuleSettings
 from explorer.nn.srae import ExplanationModule
-from explorer.nn.vgg import build_network_from_weights, flatten_network, get_architecture
+from explorer.storage.atomic import write_bytes
 
 __all__ = [
     "CheckpointError",

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from explorer.nn.backbones import Backbone
+from explorer.nn.backbones.backbone import Backbone
+from explorer.nn.backbones.vgg import Architecture, build_network_from_weights, flatten_network
 from explorer.nn.checkpoint import CheckpointError, load_tensors, round_to_half
 from explorer.nn.records import MOST_VALUES
-from explorer.nn.vgg import Architecture, build_network_from_weights, flatten_network
-from explorer.reading import check_regular, explain_os_error
+from explorer.storage.reading import check_regular, explain_os_error
 
 # What training scripts lay around the state_dict, and what wrappers put before its names.
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "network", "net")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer.config import ExplorerError
-from explorer.reading import explain_os_error, open_regular, parse_json
+from explorer.storage.reading import explain_os_error, open_regular, parse_json
 
 SCHEMA_VERSION = 1
 HEADER_KEY = "srae_explorer"

@@ -9,15 +9,16 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from explorer.attribution import contrastive_mwp, winograd
+from explorer.attribution import contrastive_mwp
 from explorer.attribution import trace as tracing
 from explorer.attribution.engine import Engine
+from explorer.attribution.fast import winograd
 from explorer.attribution.rules import Kernels
 from explorer.attribution.steps import UnpoolPairs
 from explorer.config import ExplorerError
-from explorer.nn.backbones import Backbone
+from explorer.nn.backbones.backbone import Backbone
+from explorer.nn.backbones.vgg import Architecture
 from explorer.nn.devices import choose_device
-from explorer.nn.vgg import Architecture
 
 
 class CountConvolutions(TorchDispatchMode):

@@ -9,10 +9,10 @@ from explorer.attribution.engine import Engine
 from explorer.attribution.excitation import contrastive_mwp
 from explorer.attribution.explain import DEFAULT_STOP, Explanation, compute_explanation
 from explorer.config import ExplorerError
-from explorer.nn.backbones import Backbone
+from explorer.nn.backbones.backbone import Backbone
+from explorer.nn.backbones.vgg import Architecture
 from explorer.nn.settings import ModuleSettings
 from explorer.nn.srae import ExplanationModule
-from explorer.nn.vgg import Architecture
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from explorer.attribution.rivals import (
     make_module_draw,
     make_z_draw,
 )
-from explorer.nn.backbones import Backbone
+from explorer.nn.backbones.backbone import Backbone
 
 
 @pytest.fixture

@@ -23,12 +23,12 @@ from explorer.doctor.examine import examine
 from explorer.doctor.findings import Finding, Severity, count_findings, list_troubles
 from explorer.doctor.repair import is_dispensable, repair
 from explorer.evaluation.results import write_results
-from explorer.layout import WorkspaceSettings, load_settings, save_settings
-from explorer.map_drawing import draw_maps
-from explorer.notes import Note, load_notes, save_note
-from explorer.training.job_types import JobRequest, JobStatus
-from explorer.training.jobs import get_jobs_folder, save_request, save_status
-from explorer.workspace import Workspace
+from explorer.jobs.store import get_jobs_folder, save_request, save_status
+from explorer.jobs.types import JobRequest, JobStatus
+from explorer.maps.drawing import draw_maps
+from explorer.workspace.layout import WorkspaceSettings, load_settings, save_settings
+from explorer.workspace.notes import Note, load_notes, save_note
+from explorer.workspace.workspace import Workspace
 
 Run = Callable[..., Any]
 Damage = Callable[[Path], Path]

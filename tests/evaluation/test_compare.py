@@ -14,9 +14,9 @@ from explorer.evaluation import compare
 from explorer.evaluation.compare import compare_methods
 from explorer.evaluation.results import write_results
 from explorer.evaluation.settings import EvaluationSettings, draw_categories
-from explorer.layout import save_settings
-from explorer.methods import METHODS, get_methods
-from explorer.workspace import Workspace
+from explorer.methods.registry import METHODS, get_methods
+from explorer.workspace.layout import save_settings
+from explorer.workspace.workspace import Workspace
 
 Run = Callable[[Any], Any]
 QUICK = EvaluationSettings(

@@ -10,7 +10,7 @@ from explorer.analysis.curves import name_point
 from explorer.evaluation.curves import measure_curves
 from explorer.evaluation.maps import draw_heat
 from explorer.evaluation.sources import Case, Source
-from explorer.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 Run = Callable[[Any], Any]
 

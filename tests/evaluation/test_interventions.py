@@ -14,7 +14,7 @@ from explorer.evaluation.funny_birds import measure_funny_birds
 from explorer.evaluation.interventions import Interventions, Repainted, Scores
 from explorer.evaluation.maps import PhotoHeat, measure_maps
 from explorer.evaluation.sources import Case, Source
-from explorer.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 Run = Callable[[Any], Any]
 FINCH = "001.Ember_capped_Finch"  # told from its relative by its crown

@@ -8,8 +8,8 @@ import pytest
 from explorer.config import ExplorerError
 from explorer.evaluation.sanity import CONDITIONS, check_sanity, write_sanity
 from explorer.evaluation.settings import EvaluationSettings
-from explorer.methods import get_methods
-from explorer.workspace import Workspace
+from explorer.methods.registry import get_methods
+from explorer.workspace.workspace import Workspace
 
 Run = Callable[[Any], Any]
 

@@ -9,10 +9,10 @@ from steps import run_steps
 
 from explorer.data.painted import PaintedSettings, paint_dataset
 from explorer.evaluation.results import write_results
+from explorer.nn.backbones.vgg import build_network
 from explorer.nn.settings import ModuleSettings
-from explorer.nn.vgg import build_network
-from explorer.training.settings import TrainingSettings
-from explorer.workspace import Workspace, WorkspaceSettings
+from explorer.training.modules.settings import TrainingSettings
+from explorer.workspace.workspace import Workspace, WorkspaceSettings
 
 PAINTED = ("001.Ember_capped_Finch", "002.Harebell_capped_Finch")
 # Names that a data set may bring along, in the places of those two.

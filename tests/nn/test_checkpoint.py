@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from explorer.nn import checkpoint
-from explorer.nn.backbones import Backbone, compute_sha256
+from explorer.nn.backbones.backbone import Backbone, compute_sha256
 from explorer.nn.checkpoint import (
     CheckpointError,
     ModuleRecord,

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from explorer.nn import foreign
-from explorer.nn.backbones import Backbone
+from explorer.nn.backbones.backbone import Backbone
 from explorer.nn.checkpoint import CheckpointError, unflatten_names
 from explorer.nn.foreign import load_foreign_backbone, load_foreign_weights
 

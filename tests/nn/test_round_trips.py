@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from torch import Tensor
 
-from explorer.nn.backbones import Backbone, compute_sha256
+from explorer.nn.backbones.backbone import Backbone, compute_sha256
 from explorer.nn.checkpoint import load_module, load_tensors, save_module, save_tensors
 from explorer.nn.records import ModuleRecord
 from explorer.nn.settings import METHODS, ModuleSettings

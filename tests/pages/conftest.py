@@ -14,8 +14,8 @@ from workspaces import make_tiny_workspace
 
 from explorer.attribution import explain as attribution
 from explorer.config import REPOSITORY_ROOT, WORKSPACE_VARIABLE
-from explorer.ui import garbage
-from explorer.workspace import Workspace
+from explorer.ui.shared import garbage
+from explorer.workspace.workspace import Workspace
 
 
 @pytest.fixture(scope="session")

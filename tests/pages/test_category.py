@@ -9,12 +9,13 @@ from app_pages import read_texts
 from streamlit.testing.v1 import AppTest
 
 from explorer.attribution import explain as attribution
-from explorer.scores import ModuleScores, score_photos
-from explorer.ui import cached, category, category_photos
-from explorer.ui.category_photos import Choice, compute_values, sort_rows
-from explorer.ui.exports import make_csv
-from explorer.ui.x_feature import Subject
-from explorer.workspace import Workspace
+from explorer.measuring.scores import ModuleScores, score_photos
+from explorer.ui.category import category_photos, summary
+from explorer.ui.category.category_photos import Choice, compute_values, sort_rows
+from explorer.ui.shared import cached
+from explorer.ui.shared.exports import make_csv
+from explorer.ui.x_feature.summary import Subject
+from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
 MEASURED, UNMEASURED = "Ember capped Finch", "Harebell capped Finch"
@@ -80,12 +81,12 @@ def test_says_what_the_network_reaches(tiny_workspace: Path, open_page: OpenApp)
 
 def test_x_features_are_ranked_by_their_mean_contribution(tiny_workspace: Path) -> None:
     subject = make_subject(tiny_workspace)
-    rows = category.find_own_test_rows(subject)
+    rows = summary.find_own_test_rows(subject)
     assert rows.size
     assert subject.scores.is_positive[rows].all()
     assert set(subject.sides[rows]) == {"test"}
     means = subject.scores.contributions[rows].mean(axis=0)
-    ranked = means[category.rank_features(subject)]
+    ranked = means[summary.rank_features(subject)]
     assert (np.diff(ranked) <= 0).all()
     metrics = subject.workspace.load_metrics(subject.entry)
     assert metrics is not None
@@ -96,7 +97,7 @@ def test_the_first_x_feature_shown_is_the_most_important(
     tiny_workspace: Path, open_page: OpenApp
 ) -> None:
     subject = make_subject(tiny_workspace)
-    best, second = category.rank_features(subject)[:2] + 1
+    best, second = summary.rank_features(subject)[:2] + 1
     assert f"**x-feature {best}** is the most important of 5" in read_texts(
         open_page(tiny_workspace)
     )
@@ -108,7 +109,7 @@ def test_weights_stand_above_the_examples(tiny_workspace: Path, open_page: OpenA
     app = open_page(tiny_workspace)
     chosen = next(box for box in app.segmented_control if box.key == "feature").value
     subject = make_subject(tiny_workspace, chosen)
-    for row in category.find_own_test_rows(subject)[:6]:
+    for row in summary.find_own_test_rows(subject)[:6]:
         value = float(subject.contributions[row])
         if subject.activations[row]:
             assert f"{value:+.2f}".replace("-", "−") in read_texts(app)
@@ -205,7 +206,7 @@ def test_other_choices_run_no_network_again(
     monkeypatch.setattr(attribution, "compute_explanation", count)
     app = open_page(tiny_workspace)
     before = len(calls)
-    assert before == len(category.find_own_test_rows(make_subject(tiny_workspace)))
+    assert before == len(summary.find_own_test_rows(make_subject(tiny_workspace)))
     for key, value in (("feature", 3), ("scale", "one for all"), ("sort", "lead")):
         next(box for box in app.segmented_control if box.key == key).set_value(value).run()
     next(box for box in app.selectbox if box.key == "colours").set_value("viridis").run()
@@ -216,7 +217,7 @@ def test_other_choices_run_no_network_again(
 
 def test_every_number_can_be_taken_along(tiny_workspace: Path) -> None:
     subject = make_subject(tiny_workspace)
-    rows = list(csv.DictReader(make_csv(category.make_columns(subject)).decode().splitlines()))
+    rows = list(csv.DictReader(make_csv(summary.make_columns(subject)).decode().splitlines()))
     assert len(rows) == len(subject.scores.image_ids)
     for row in rows:
         total = sum(float(row[f"contribution_{n}"]) for n in range(1, 6))

@@ -18,14 +18,14 @@ from streamlit.testing.v1 import AppTest
 from explorer.analysis.pairing import Pair
 from explorer.nn.settings import ModuleSettings
 from explorer.nn.srae import apply_module
-from explorer.training.settings import TrainingSettings
-from explorer.ui import compare, compare_maps
-from explorer.ui.compare import LEFT, RIGHT, Side
-from explorer.ui.compare_files import make_columns, make_pictures
-from explorer.ui.compare_measures import list_unpaired
-from explorer.ui.exports import make_csv
-from explorer.ui.state import MapStyle
-from explorer.workspace import Workspace
+from explorer.training.modules.settings import TrainingSettings
+from explorer.ui.compare import choosing, compare_maps
+from explorer.ui.compare.choosing import LEFT, RIGHT, Side
+from explorer.ui.compare.compare_files import make_columns, make_pictures
+from explorer.ui.compare.compare_measures import list_unpaired
+from explorer.ui.shared.exports import make_csv
+from explorer.ui.shared.state import MapStyle
+from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
 CATEGORY, OTHER = "001.Ember_capped_Finch", "002.Harebell_capped_Finch"
@@ -238,7 +238,7 @@ def test_pages_of_photos(
     assert not app.get("pagination")  # all photos fit on one page
     assert "Test photo" in read_texts(app)
     monkeypatch.setattr(compare_maps, "PHOTOS_A_PAGE", 3)
-    app = open_app(own_workspace, "compare", **{compare.PAGE: "2"})
+    app = open_app(own_workspace, "compare", **{choosing.PAGE: "2"})
     assert app.get("pagination")[0].value == 2
     assert not app.warning
     select(app, "Photos of").set_value("012.Lantern_bellied_Shrike").run()
@@ -347,7 +347,10 @@ def make_sides(workspace: Workspace) -> tuple[Side, Side]:
 def test_csv_has_every_number(tiny_workspace: Path) -> None:
     workspace = Workspace(tiny_workspace)
     sides = make_sides(workspace)
-    numbers = (compare.load_numbers(workspace, sides[0]), compare.load_numbers(workspace, sides[1]))
+    numbers = (
+        choosing.load_numbers(workspace, sides[0]),
+        choosing.load_numbers(workspace, sides[1]),
+    )
     pairs = tuple(Pair(feature, None, None) for feature in (2, 0, 1, 3, 4))
     photos = workspace.dataset.photos_of(CATEGORY)
     text = make_csv(make_columns(workspace, sides, numbers, pairs, photos)).decode()

@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 from workspaces import HOSTILE, make_hostile_workspace
 
 from explorer.data.cub import format_category
-from explorer.ui import components, exports
-from explorer.workspace import Workspace
+from explorer.ui.shared import components, exports
+from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
 

@@ -8,16 +8,16 @@ import pytest
 from app_pages import read_texts, show_commands
 from streamlit.testing.v1 import AppTest
 
-from explorer.layout import CLASSIFIER_FILE, WorkspaceSettings, save_settings
-from explorer.ui import overview_categories
-from explorer.ui.exports import make_csv
-from explorer.ui.overview_categories import (
+from explorer.ui.overview import overview_categories
+from explorer.ui.overview.overview_categories import (
     CategorySummary,
     describe_category,
     find_categories,
     make_columns,
 )
-from explorer.workspace import Workspace
+from explorer.ui.shared.exports import make_csv
+from explorer.workspace.layout import CLASSIFIER_FILE, WorkspaceSettings, save_settings
+from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
 MEASURED, UNMEASURED = "Ember capped Finch", "Harebell capped Finch"

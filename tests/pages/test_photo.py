@@ -11,10 +11,10 @@ from torch.nn import functional
 
 from explorer.attribution import explain as attribution
 from explorer.config import REPOSITORY_ROOT
-from explorer.map_drawing import draw_maps
-from explorer.ui import cached
-from explorer.ui.downloads import make_arrays, make_file_name
-from explorer.workspace import Workspace
+from explorer.maps.drawing import draw_maps
+from explorer.ui.shared import cached
+from explorer.ui.shared.downloads import make_arrays, make_file_name
+from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
 CATEGORY, OTHER = "001.Ember_capped_Finch", "002.Harebell_capped_Finch"

@@ -10,11 +10,17 @@ from app_pages import read_texts
 from streamlit.testing.v1 import AppTest
 
 from explorer.config import PAGES_DIR, PUBLIC_VARIABLE, WORKSPACE_VARIABLE
-from explorer.layout import FEATURES_FOLDER, list_module_entries, load_settings, save_settings
-from explorer.notes import get_notes_path
-from explorer.training import features
-from explorer.training.jobs import get_jobs_folder
-from explorer.ui import cached, training_form
+from explorer.jobs.store import get_jobs_folder
+from explorer.ui.shared import cached
+from explorer.ui.training import form
+from explorer.workspace import features
+from explorer.workspace.layout import (
+    FEATURES_FOLDER,
+    list_module_entries,
+    load_settings,
+    save_settings,
+)
+from explorer.workspace.notes import get_notes_path
 
 pytestmark = pytest.mark.usefixtures("state_folder")
 OpenApp = Callable[..., AppTest]
@@ -45,7 +51,7 @@ def test_a_visitor_writes_nothing_on_any_page(
     before = list_files(bare_workspace)
     app = open_app(bare_workspace, page)
     # Not even for whoever says they had opened the form before.
-    app.session_state[training_form.OPENED] = True
+    app.session_state[form.OPENED] = True
     app.run()
     assert not app.exception
     assert not app.error

@@ -13,13 +13,13 @@ from app_pages import read_texts
 from steps import run_steps
 from streamlit.testing.v1 import AppTest
 
-from explorer.layout import CLASSIFIER_FILE, WorkspaceSettings, save_settings
 from explorer.nn.settings import ModuleSettings
-from explorer.training.settings import TrainingSettings
-from explorer.ui import quiz
-from explorer.ui.quiz import QuizSession
-from explorer.ui.quiz_results import make_results_csv, make_results_json
-from explorer.workspace import Workspace
+from explorer.training.modules.settings import TrainingSettings
+from explorer.ui.quiz import attempt
+from explorer.ui.quiz.attempt import QuizSession
+from explorer.ui.quiz.quiz_results import make_results_csv, make_results_json
+from explorer.workspace.layout import CLASSIFIER_FILE, WorkspaceSettings, save_settings
+from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
 # What the untrained network of the tiny workspace takes nearly every photo for.
@@ -51,7 +51,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     stopped = Clock()
-    monkeypatch.setattr(quiz, "read_clock", stopped)
+    monkeypatch.setattr(attempt, "read_clock", stopped)
     return stopped
 
 

@@ -11,8 +11,8 @@ from streamlit.testing.v1 import AppTest
 from explorer.evaluation.compare import compare_methods
 from explorer.evaluation.results import Results, load_results, write_results
 from explorer.evaluation.settings import EvaluationSettings
-from explorer.methods import get_methods
-from explorer.workspace import Workspace
+from explorer.methods.registry import get_methods
+from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
 

@@ -6,10 +6,10 @@ import pytest
 from app_pages import show_commands
 from streamlit.testing.v1 import AppTest
 
-from explorer.layout import CLASSIFIER_FILE, WorkspaceSettings, save_settings
-from explorer.ui import drawings
-from explorer.ui.components import escape_markdown
-from explorer.workspace import Workspace
+from explorer.ui.shared import drawings
+from explorer.ui.shared.components import escape_markdown
+from explorer.workspace.layout import CLASSIFIER_FILE, WorkspaceSettings, save_settings
+from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
 OTHER = "002.Harebell_capped_Finch"

@@ -12,12 +12,9 @@ from filelock import FileLock
 from streamlit.testing.v1 import AppTest
 
 from explorer.config import Progress
-from explorer.layout import WorkspaceSettings, save_settings
-from explorer.nn import devices
-from explorer.training import job_control
-from explorer.training.job_history import format_record
-from explorer.training.job_types import Job, JobRequest, JobState, JobStatus
-from explorer.training.jobs import (
+from explorer.jobs import control
+from explorer.jobs.history import format_record
+from explorer.jobs.store import (
     HISTORY_FILE,
     LOCK_FILE,
     LOG_FILE,
@@ -28,7 +25,10 @@ from explorer.training.jobs import (
     save_request,
     save_status,
 )
-from explorer.ui import training_form
+from explorer.jobs.types import Job, JobRequest, JobState, JobStatus
+from explorer.nn import devices
+from explorer.ui.training import form
+from explorer.workspace.layout import WorkspaceSettings, save_settings
 
 pytestmark = pytest.mark.usefixtures("state_folder")
 OpenApp = Callable[..., AppTest]
@@ -45,7 +45,7 @@ def open_app(open_app: OpenApp) -> OpenApp:
 
     def run(workspace: Path, page: str = "photo", /, **params: str) -> AppTest:
         app = open_app(workspace, page, **params)
-        app.session_state[training_form.OPENED] = True
+        app.session_state[form.OPENED] = True
         return app.run()
 
     return run
@@ -53,7 +53,7 @@ def open_app(open_app: OpenApp) -> OpenApp:
 
 @pytest.fixture
 def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_control, "_start_worker", lambda _: None)
+    monkeypatch.setattr(control, "_start_worker", lambda _: None)
 
 
 @contextmanager

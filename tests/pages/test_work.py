@@ -10,9 +10,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from explorer.config import REPOSITORY_ROOT, WORKSPACE_VARIABLE
-from explorer.ui import category, drawings, pictures
-from explorer.workspace import Workspace
-from explorer.workspace_files import WorkspaceFiles
+from explorer.ui.category import summary
+from explorer.ui.shared import drawings, pictures
+from explorer.workspace.files import WorkspaceFiles
+from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
 
@@ -147,8 +148,8 @@ def test_what_a_page_says_of_all_photos_is_laid_out_once(
 
         monkeypatch.setattr(owner, name, count)
 
-    watch(category, "render_scatter")
-    watch(category, "make_columns")
+    watch(summary, "render_scatter")
+    watch(summary, "make_columns")
     watch(WorkspaceFiles, "load_classifier_metrics")
     app = open_app(tiny_workspace, "category")
     next(box for box in app.segmented_control if box.key == "feature").set_value(3).run()

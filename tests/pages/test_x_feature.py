@@ -13,15 +13,16 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from explorer.attribution import explain as attribution
-from explorer.layout import ModuleEntry
+from explorer.measuring.scores import ModuleScores, score_photos
 from explorer.nn.checkpoint import save_module
-from explorer.notes import Note, get_notes_path, load_names, load_notes, save_note
-from explorer.scores import ModuleScores, score_photos
-from explorer.ui import cached, drawings, x_feature, x_feature_photos
-from explorer.ui.state import MapStyle
-from explorer.ui.x_feature import Subject, escape_words, make_numbers, name_in_figure
-from explorer.ui.x_feature_photos import Choice, make_pack
-from explorer.workspace import Workspace
+from explorer.ui.shared import cached, drawings
+from explorer.ui.shared.state import MapStyle
+from explorer.ui.x_feature import feature_photos, summary
+from explorer.ui.x_feature.feature_photos import Choice, make_pack
+from explorer.ui.x_feature.summary import Subject, escape_words, make_numbers, name_in_figure
+from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.notes import Note, get_notes_path, load_names, load_notes, save_note
+from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
 OTHER = "Harebell capped Finch"
@@ -225,9 +226,9 @@ def test_what_ties_is_told(tiny_workspace: Path) -> None:
         {},
         0,
     )
-    rows = x_feature_photos.find_rows(silent, "all birds", "both")
+    rows = feature_photos.find_rows(silent, "all birds", "both")
     choice = Choice("lowest activation", "all birds", "both", 1, tuple(rows[:12]), True, len(rows))
-    said = x_feature_photos.describe_choice(silent, choice)
+    said = feature_photos.describe_choice(silent, choice)
     assert f"{len(rows)} have the same value 0.00; among them chance decides." in said
 
 
@@ -384,7 +385,7 @@ def test_notes_that_cannot_be_stored(
     def refuse(*args: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("explorer.notes.write_json", refuse)
+    monkeypatch.setattr("explorer.workspace.notes.write_json", refuse)
     app = open_page(own_workspace)
     press(app, "Give it a name")
     next(box for box in app.text_input if box.label == "Name").set_value("cap")
@@ -535,6 +536,6 @@ def test_a_photo_that_is_gone_leaves_the_others(own_workspace: Path, open_page: 
 def test_unknown_numbers_stay_out_of_sight(tiny_workspace: Path) -> None:
     subject = make_subject(tiny_workspace, 0, {0: "cap"})
     assert subject.title == "x-feature 1 “cap”"
-    assert x_feature.make_stem(subject) == (
+    assert summary.make_stem(subject) == (
         "ember-capped-finch_srae-k5-s0-widths16x8-epochs2-pretrain-epochs0_x-feature-1"
     )

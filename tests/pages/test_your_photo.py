@@ -12,10 +12,10 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.analysis import doubt
 from explorer.analysis.doubt import Judgement
-from explorer.data.upload import UPLOAD_ENDINGS
-from explorer.layout import CLASSIFIER_FILE, WorkspaceSettings, save_settings
-from explorer.ui.your_photo_state import SAMPLE
-from explorer.workspace import Workspace
+from explorer.data.uploads.decoding import UPLOAD_ENDINGS
+from explorer.ui.your_photo.own_photo import SAMPLE
+from explorer.workspace.layout import CLASSIFIER_FILE, WorkspaceSettings, save_settings
+from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
 CATEGORY, OTHER = "001.Ember_capped_Finch", "002.Harebell_capped_Finch"

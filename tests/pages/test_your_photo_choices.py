@@ -9,8 +9,8 @@ from photos import make_jpeg, make_pixels
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from explorer.ui.your_photo_state import SAMPLE
-from explorer.workspace import Workspace
+from explorer.ui.your_photo.own_photo import SAMPLE
+from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
 CATEGORY, OTHER = "001.Ember_capped_Finch", "002.Harebell_capped_Finch"

@@ -11,8 +11,8 @@ from PIL import Image
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
-from explorer.ui import your_photo_intake
-from explorer.ui.your_photo_state import CAMERA, FILE, SAMPLE
+from explorer.ui.your_photo import intake
+from explorer.ui.your_photo.own_photo import CAMERA, FILE, SAMPLE
 
 OpenApp = Callable[..., AppTest]
 
@@ -117,7 +117,7 @@ def test_a_decoder_that_fails_as_nobody_foresaw_is_told_without_its_words(
     def fail(data: bytes) -> None:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr(your_photo_intake, "read_upload_apart", fail)
+    monkeypatch.setattr(intake, "read_upload_apart", fail)
     app = upload(open_app(tiny_workspace, "your_photo"), make_jpeg())
     assert not app.exception
     (error,) = app.error
@@ -172,9 +172,9 @@ def test_a_forgotten_photo_is_gone_with_all_that_was_computed(
     tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept: list[weakref.ref] = []
-    keep = your_photo_intake.keep
+    keep = intake.keep
     monkeypatch.setattr(
-        your_photo_intake, "keep", lambda photo: (kept.append(weakref.ref(photo)), keep(photo))
+        intake, "keep", lambda photo: (kept.append(weakref.ref(photo)), keep(photo))
     )
     app = upload(open_app(tiny_workspace, "your_photo"), make_jpeg())
     (photo,) = kept

@@ -16,7 +16,7 @@ from explorer.data.painted.dataset import TRAITS_FILE, PaintedSettings, encode_p
 from explorer.data.painted.photo import PaintedPhoto, paint_photo
 from explorer.data.painted.scene import PERCHES, Backdrop, Occluder, Scene, draw_scene
 from explorer.data.painted.traits import TRAIT_PARTS, BirdTraits, Relative, replace_traits
-from explorer.reading import parse_json, read_regular
+from explorer.storage.reading import parse_json, read_regular
 
 Image8 = npt.NDArray[np.uint8]
 

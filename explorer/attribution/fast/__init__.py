@@ -1,0 +1,1 @@
+"""What makes the formulas fast: number formats, kernels and Winograd's algorithm."""

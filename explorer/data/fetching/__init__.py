@@ -1,0 +1,1 @@
+"""Downloading and unpacking the data set, resumed and verified."""

@@ -1,0 +1,1 @@
+"""A module for every category, method, setting and seed, here or on a cluster."""

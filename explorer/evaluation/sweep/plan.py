@@ -1,0 +1,180 @@
+"""A sweep: a module for every category, method, setting and seed, each trained on its own."""
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from explorer.config import ExplorerError, Progress
+from explorer.methods.registry import Method
+from explorer.nn.devices import limit_threads
+from explorer.nn.settings import ModuleSettings
+from explorer.training.modules.settings import TrainingSettings
+from explorer.training.modules.train import NotTrainedError
+from explorer.workspace.layout import ModuleEntry, name_run
+from explorer.workspace.workspace import Workspace
+
+_THREADS = 1  # the same wherever a task runs, so that its module is the same to the byte
+
+
+@dataclass(frozen=True)
+class SweepSettings:
+    """What is trained.
+
+    Attributes
+    ----------
+    categories : tuple of str
+        Names as in the data set.
+    methods : tuple of Method
+        From `explorer.methods.registry.get_trained_methods`.
+    seeds : tuple of int
+        They replace the seeds of the methods' trainings.
+    missing : bool
+        Leave out modules that are there and measured.
+    """
+
+    categories: tuple[str, ...]
+    methods: tuple[Method, ...]
+    seeds: tuple[int, ...] = (0,)
+    missing: bool = False
+
+    def __post_init__(self) -> None:
+        if not (self.categories and self.methods and self.seeds):
+            raise ExplorerError("Name at least one category, one method and one seed.")
+
+
+@dataclass(frozen=True)
+class SweepTask:
+    """One module to be trained and measured; only to be measured where `missing` finds it there."""
+
+    category: str
+    module: ModuleSettings
+    training: TrainingSettings
+    missing: bool = False
+
+    @property
+    def run(self) -> str:
+        """The name of the module's run."""
+        return name_run(self.module, self.training)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a task: its module is stored and measured, or `failure` says why not."""
+
+    task: SweepTask
+    failure: str = ""
+
+
+Engine = Callable[[Workspace, Sequence[SweepTask]], Iterator[Outcome]]
+
+
+class SweepError(ExplorerError):
+    """Tasks that failed; the message names the category and run of each and what kept it.
+
+    Attributes
+    ----------
+    done : tuple of SweepTask
+        The others of the same sweep, whose modules are stored and measured.
+    """
+
+    def __init__(self, failed: Iterable[Outcome], done: Iterable[SweepTask]) -> None:
+        lines = [f"{one.task.category}, {one.task.run}: {one.failure}" for one in failed]
+        super().__init__("Not trained and measured:\n" + "\n".join(lines))
+        self.done = tuple(done)
+
+
+def list_tasks(workspace: Workspace, settings: SweepSettings) -> tuple[SweepTask, ...]:
+    """List what there is to do, by method, seed and category, each module once."""
+    tasks = [
+        SweepTask(category, method.settings, replace(method.training, seed=seed), settings.missing)
+        for method in settings.methods
+        if method.settings is not None
+        for seed in settings.seeds
+        for category in settings.categories
+    ]
+    return tuple(task for task in dict.fromkeys(tasks) if not _is_done(workspace, task))
+
+
+def _is_done(workspace: Workspace, task: SweepTask) -> bool:
+    entry = _find_module(workspace, task)
+    try:
+        return entry is not None and workspace.load_metrics(entry) is not None
+    except ExplorerError:  # damaged, so to be measured again
+        return False
+
+
+def _find_module(workspace: Workspace, task: SweepTask) -> ModuleEntry | None:
+    if not task.missing:
+        return None
+    return workspace.find_module(task.category, task.module, task.training)
+
+
+def sweep_locally(workspace: Workspace, tasks: Sequence[SweepTask]) -> Iterator[Outcome]:
+    """Do one task after the other in this process: the engine that needs nothing."""
+    for task in tasks:
+        yield do_task(workspace, task)
+
+
+def do_task(workspace: Workspace, task: SweepTask) -> Outcome:
+    """Train, store and measure a module; doing it again gives the same files."""
+    try:
+        with limit_threads(_THREADS):
+            for _ in _train_and_measure(workspace, task):
+                pass
+    except NotTrainedError as error:
+        return Outcome(task, str(error.reasons[task.category]))
+    except (ExplorerError, OSError) as error:
+        return Outcome(task, str(error))
+    return Outcome(task)
+
+
+def _train_and_measure(workspace: Workspace, task: SweepTask) -> Iterator[Progress]:
+    entry = _find_module(workspace, task)
+    if entry is None:
+        entry = yield from workspace.train_module(task.category, task.module, task.training)
+    yield from workspace.evaluate_module(entry)
+
+
+def sweep_modules(
+    workspace: Workspace, settings: SweepSettings, engine: Engine = sweep_locally
+) -> Generator[Progress, None, tuple[SweepTask, ...]]:
+    """Train, store and measure a module for each category, method and seed.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Its features are computed here, before the first task.
+    settings : SweepSettings
+        What is trained.
+    engine : Engine
+        Who does the tasks, in whatever order: `sweep_locally` or one of
+        `explorer.evaluation.sweep.ray_engine.make_engine`. The modules are the same.
+
+    Yields
+    ------
+    Progress
+        One per task that has ended, with the number of those that failed.
+
+    Returns
+    -------
+    tuple of SweepTask
+        What was done, in the order in which it ended.
+
+    Raises
+    ------
+    SweepError
+        At the end, where tasks failed; it names them, and holds the others.
+    """
+    yield from workspace.compute_features()
+    tasks = list_tasks(workspace, settings)
+    done: list[SweepTask] = []
+    failed: list[Outcome] = []
+    for outcome in engine(workspace, tasks) if tasks else ():
+        if outcome.failure:
+            failed.append(outcome)
+        else:
+            done.append(outcome.task)
+        count = len(done) + len(failed)
+        yield Progress("Training modules", count, len(tasks), {"failed": len(failed)})
+    if failed:
+        raise SweepError(failed, done)
+    return tuple(done)

@@ -1,0 +1,135 @@
+"""The engine of a sweep that hands its tasks to Ray, on this machine or on a cluster."""
+
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from explorer.config import ExplorerError
+from explorer.evaluation.sweep.plan import Engine, Outcome, SweepTask, do_task
+from explorer.workspace.workspace import Workspace
+
+# Read by Ray as it is imported. Without the first, what it starts here would listen to the whole
+# network: the name says where "0" is the default. The second tells nobody what is trained here.
+os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+try:
+    import ray
+    from ray.exceptions import RayError, RayTaskError
+except ImportError as missing:
+    raise ExplorerError(
+        "Ray is not installed. Install it with `pip install .[cluster]`, or sweep with "
+        "--engine local."
+    ) from missing
+
+_SECONDS_TO_ANSWER = 10
+_RETRIES = 3  # of a task whose worker or machine died
+
+
+def make_engine(address: str = "", workers: int = 0) -> Engine:
+    """Return an engine for `explorer.evaluation.sweep.plan.sweep_modules`.
+
+    Parameters
+    ----------
+    address : str
+        Of a cluster that runs already and whose machines find the workspace under the same path;
+        empty to start Ray on this machine, for this sweep alone and for no one outside it.
+    workers : int
+        Tasks at once where Ray is started here; 0 for one per core.
+
+    Raises
+    ------
+    ExplorerError
+        Here for numbers that make no sense; from the engine where the cluster does not answer.
+
+    Notes
+    -----
+    Tasks on a CUDA device take a whole card each. A task whose worker dies is tried anew; closing
+    the engine's iterator, as an interrupt does, cancels the tasks that are left.
+    """
+    if workers < 0:
+        raise ExplorerError("The number of workers must be at least 1, or 0 for one per core.")
+    if address and workers:
+        raise ExplorerError("A cluster has its own workers: leave out --workers or --address.")
+
+    def engine(workspace: Workspace, tasks: Sequence[SweepTask]) -> Iterator[Outcome]:
+        with _connect(address, workers):
+            yield from _run_tasks(workspace, tasks)
+
+    return engine
+
+
+@contextlib.contextmanager
+def _connect(address: str, workers: int) -> Iterator[None]:
+    try:
+        if address:
+            _knock(address)
+            ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
+        else:
+            ray.init(
+                address="local",
+                num_cpus=workers or None,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.WARNING,
+                _node_ip_address="127.0.0.1",
+            )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ExplorerError(
+            f"Ray did not start: {error} Check --address, or sweep with --engine local."
+        ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raise `OSError` where nobody listens, on which Ray itself would wait for minutes."""
+    host, _, port = address.rpartition(":")
+    if port.isdigit() and "/" not in host:
+        socket.create_connection((host, int(port)), _SECONDS_TO_ANSWER).close()
+
+
+def _run_tasks(workspace: Workspace, tasks: Sequence[SweepTask]) -> Iterator[Outcome]:
+    device = workspace.device.type  # which card it is, Ray says
+    if device == "cuda" and not ray.cluster_resources().get("GPU"):
+        raise ExplorerError("Ray knows of no card to compute on. Sweep with --device cpu.")
+    remote = ray.remote(
+        num_cpus=1, num_gpus=int(device == "cuda"), max_retries=_RETRIES, retry_exceptions=False
+    )(_do_remotely)
+    waiting = {remote.remote(str(workspace.path), device, task): task for task in tasks}
+    try:
+        while waiting:
+            (ready, *_), _ = ray.wait(list(waiting), num_returns=1)
+            yield _collect(ready, waiting.pop(ready))
+    finally:
+        for reference in waiting:
+            ray.cancel(reference)
+
+
+def _collect(reference: "ray.ObjectRef[Outcome]", task: SweepTask) -> Outcome:
+    try:
+        outcome: Outcome = ray.get(reference)
+    except RayTaskError:  # a mistake of ours, which is not to be taken for an outcome
+        raise
+    except RayError as error:
+        return Outcome(task, f"Ray gave it up after {_RETRIES} more tries: {error}")
+    return outcome
+
+
+def _do_remotely(path: str, device: str, task: SweepTask) -> Outcome:
+    try:
+        workspace = _open_workspace(path, device)
+    except ExplorerError as error:
+        return Outcome(task, str(error))
+    return do_task(workspace, task)
+
+
+@lru_cache(maxsize=1)
+def _open_workspace(path: str, device: str) -> Workspace:
+    """Open a workspace once for all tasks of a worker."""
+    return Workspace(Path(path), device)

@@ -1,0 +1,91 @@
+"""What a worker writes into the folder of its job."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from explorer.config import Progress
+from explorer.jobs.history import Pace, format_record, is_kept
+from explorer.jobs.store import HISTORY_FILE, REQUEST_FILE, RESERVE_FILE, save_status
+from explorer.jobs.types import Job, JobState, JobStatus
+
+_LOG = logging.getLogger(__name__)
+_BETWEEN_WRITES = 0.25
+
+
+class Reporter:
+    """Keeps ``status.json`` and ``history.jsonl`` of a job; may be used from several threads.
+
+    Parameters
+    ----------
+    job : Job
+        As its worker has found it.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self._folder = job.folder
+        self._status = JobStatus(pid=os.getpid())
+        self._pace = Pace(len(job.request.categories))
+        self._lines: list[str] = []
+        self._last_write = 0.0
+        self._lock = threading.RLock()
+
+    def say(self, state: JobState) -> None:
+        """Say that the job waits, or that it begins to run."""
+        started = time.time() if state is JobState.RUNNING else 0.0
+        self._write(replace(self._status, state=state, started=started))
+
+    def report(self, category: str, progress: Progress, measured: Sequence[str]) -> None:
+        """Take note of a step.
+
+        It is written down at once where a stage begins or ends, else now and then: a write waits
+        for the disk, and an epoch may take less than that.
+        """
+        before = self._status
+        if is_kept(progress):
+            self._lines.append(format_record(category, progress))
+        self._status = replace(
+            before,
+            category=category,
+            stage=progress.stage,
+            done=progress.done,
+            total=progress.total,
+            measured=tuple(measured),
+            seconds_left=self._pace.estimate(category, progress),
+        )
+        is_new = (category, progress.stage) != (before.category, before.stage)
+        if is_new:
+            _LOG.info("%s: %s", category, progress.stage)
+        is_due = time.monotonic() - self._last_write > _BETWEEN_WRITES
+        if is_new or is_due or progress.done == progress.total:
+            self._append_lines()
+            self._write(self._status)
+
+    def end(self, state: JobState, message: str, measured: Sequence[str]) -> None:
+        """Say the last word; where the disk is full, a file that was kept for it makes room."""
+        _LOG.info("%s: %s", state, message)
+        status = replace(
+            self._status, state=state, message=message, measured=tuple(measured), seconds_left=None
+        )
+        try:
+            self._write(status)
+        except OSError:
+            (self._folder / RESERVE_FILE).unlink(missing_ok=True)
+            self._write(status)
+        self._append_lines()
+
+    def _append_lines(self) -> None:
+        with self._lock:
+            if self._lines and (self._folder / REQUEST_FILE).exists():
+                with (self._folder / HISTORY_FILE).open("a", encoding="utf-8") as file:
+                    file.write("".join(self._lines))
+                self._lines.clear()
+
+    def _write(self, status: JobStatus) -> None:
+        with self._lock:
+            self._status = replace(status, updated=time.time())
+            self._last_write = time.monotonic()
+            save_status(self._folder, self._status)

@@ -1,0 +1,1 @@
+"""Heatmaps drawn ahead and kept on disk."""

@@ -1,0 +1,80 @@
+"""What a module says of every photo of a data set, from cached Z: no photo is read."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explorer.analysis.faithfulness import compute_contributions
+from explorer.nn.srae import ExplanationModule, apply_module
+from explorer.workspace.features import Features
+from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.workspace import Workspace
+
+_ROWS_AT_ONCE = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class ModuleScores:
+    """A module's numbers on M photos, one row each.
+
+    Attributes
+    ----------
+    image_ids : NDArray of int64
+        (M,).
+    x_features : NDArray of float32
+        (M, K), E(Z), >= 0.
+    contributions : NDArray of float64
+        (M, K), vₙEₙ, signed; rows add up to `y_bar`.
+    y_bar, y_hat : NDArray of float32
+        (M,), the module's and the classifier's score of the module's category.
+    is_positive : NDArray of bool
+        (M,), photos of the module's category.
+    logits : NDArray of float32
+        (M, C), the classifier's scores of all categories.
+    """
+
+    image_ids: NDArray[np.int64]
+    x_features: NDArray[np.float32]
+    contributions: NDArray[np.float64]
+    y_bar: NDArray[np.float32]
+    y_hat: NDArray[np.float32]
+    is_positive: NDArray[np.bool_]
+    logits: NDArray[np.float32]
+
+
+def score_photos(workspace: Workspace, entry: ModuleEntry, features: Features) -> ModuleScores:
+    """Apply a module to all photos of a data set.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Of the module.
+    entry : ModuleEntry
+        The module.
+    features : Features
+        From `Workspace.compute_features`.
+    """
+    module, _ = workspace.load_module(entry)
+    x_features, y_bar = _apply_in_parts(module, features.z)
+    index = workspace.dataset.categories.index(entry.category)
+    positives = [photo.image_id for photo in workspace.dataset.photos_of(entry.category)]
+    return ModuleScores(
+        image_ids=features.image_ids,
+        x_features=x_features,
+        contributions=compute_contributions(x_features, module.v.weight[0].cpu().numpy()),
+        y_bar=y_bar,
+        y_hat=np.array(features.logits[:, index]),
+        is_positive=np.isin(features.image_ids, positives),
+        logits=np.asarray(features.logits),  # the same for all modules, so not copied
+    )
+
+
+def _apply_in_parts(
+    module: ExplanationModule, z: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Compute x-features (M, K) and ȳ (M,), with a bounded part of Z in memory at a time."""
+    starts = range(0, len(z), _ROWS_AT_ONCE)
+    parts = [apply_module(module, z[start : start + _ROWS_AT_ONCE]) for start in starts]
+    x_features, y_bar = (np.concatenate(values) for values in zip(*parts, strict=True))
+    return x_features, y_bar

@@ -1,0 +1,1 @@
+"""The classifiers that are explained, one file a family."""

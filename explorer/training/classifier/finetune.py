@@ -1,0 +1,161 @@
+"""Fine-tuning of a classifier on a CUB folder, as a generator of progress records."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from explorer.config import ExplorerError, Progress
+from explorer.data.cub import CubDataset, Photo
+from explorer.nn.backbones.backbone import Backbone
+from explorer.nn.backbones.imagenet import fetch_imagenet_weights
+from explorer.nn.backbones.vgg import flatten_network, get_architecture
+from explorer.nn.checkpoint import round_to_half
+from explorer.training.classifier.photos import TrainingPhotos, measure_accuracy
+from explorer.training.classifier.run import FinetuneRun
+from explorer.training.classifier.settings import IMAGENET, FinetuneSettings
+from explorer.training.classifier.snapshots import (
+    Snapshot,
+    describe_run,
+    load_snapshot,
+    save_snapshot,
+)
+from explorer.training.classifier.starts import build_start
+
+_MIN_VALIDATION_PHOTOS = 1
+
+
+def finetune(
+    dataset: CubDataset,
+    held_out: Sequence[Photo],
+    settings: FinetuneSettings,
+    device: torch.device,
+    snapshot: Path | None = None,
+) -> Generator[Progress, None, tuple[Backbone, dict[str, Any]]]:
+    """Train a classifier of the categories of `dataset`.
+
+    The best epoch is chosen by its accuracy on a share of the training photos (ties: by the lower
+    loss); `held_out` is looked at once, at the end.
+
+    Parameters
+    ----------
+    dataset : CubDataset
+        Photos and their categories.
+    held_out : sequence of Photo
+        Photos that are not trained on.
+    settings : FinetuneSettings
+        How to train.
+    device : torch.device
+        Where to compute.
+    snapshot : Path, optional
+        File that is written after every epoch. A run that finds one goes on where it ended, with
+        the same result as if it had never stopped; the caller removes it in the end.
+
+    Yields
+    ------
+    Progress
+        Within an epoch the running loss, after it the validation accuracy. ImageNet weights that
+        are not there are downloaded first.
+
+    Returns
+    -------
+    backbone : Backbone
+        On the CPU, batch norm folded.
+    report : dict
+        Settings, history per epoch, accuracy on validation photos and on `held_out`.
+
+    Raises
+    ------
+    ExplorerError
+        When there are too few photos, the weights to start from cannot be had or do not fit, the
+        snapshot is of another run, or the loss is no longer finite.
+    """
+    training, validation = _split_photos(dataset, held_out, settings)
+    architecture = get_architecture(settings.architecture)
+    photos = TrainingPhotos(training, architecture, settings.augment, settings.seed)
+    description = describe_run(settings, dataset.categories, training, validation)
+    if snapshot is not None and snapshot.is_file():
+        run = _resume(load_snapshot(snapshot, description), photos, settings, device)
+    else:
+        if settings.start == IMAGENET:
+            yield from fetch_imagenet_weights(settings.architecture)
+        run = FinetuneRun(build_start(settings, len(dataset.categories)), photos, settings, device)
+    total = settings.epochs * run.steps_per_epoch
+    while run.epoch < settings.epochs:
+        done, mean_loss = run.epoch * run.steps_per_epoch, 0.0
+        for step, mean_loss in enumerate(run.train_epoch(), start=1):
+            values = {"loss": mean_loss} | (run.history[-1] if run.history else {})
+            yield Progress("Fine-tuning", done + step, total, values)
+        run.finish_epoch(mean_loss, *measure_accuracy(run.network, validation, architecture))
+        if snapshot is not None:
+            save_snapshot(snapshot, run, description)
+    run.restore_best()
+    layers = flatten_network(run.network)
+    if settings.half:
+        round_to_half(layers)
+    test_accuracy, _ = measure_accuracy(layers, held_out, architecture)
+    report = {
+        "settings": asdict(settings),
+        "precision": run.precision.name,
+        "history": run.history,
+        "photos": {"train": len(training), "validation": len(validation), "test": len(held_out)},
+        "validation_accuracy": run.best_accuracy,
+        "test_accuracy": test_accuracy,
+    }
+    return Backbone(architecture, layers.cpu(), dataset.categories), report
+
+
+def _resume(
+    snapshot: Snapshot, photos: TrainingPhotos, settings: FinetuneSettings, device: torch.device
+) -> FinetuneRun:
+    run = FinetuneRun(snapshot.build_start(settings.architecture), photos, settings, device)
+    snapshot.restore(run)
+    return run
+
+
+def _split_photos(
+    dataset: CubDataset, held_out: Sequence[Photo], settings: FinetuneSettings
+) -> tuple[list[Photo], list[Photo]]:
+    """Return the photos to train with and those to choose the best epoch on."""
+    held_out_ids = {photo.image_id for photo in held_out}
+    known = [photo for photo in dataset.photos if photo.image_id not in held_out_ids]
+    # A subset may keep the whole classes.txt: a category without any photo is simply not learnt.
+    unknown = sorted({photo.category for photo in held_out} - {photo.category for photo in known})
+    if unknown:
+        raise ExplorerError(f"{unknown[0]} has no photo to train with. Hold fewer photos out.")
+    if settings.random_labels:
+        known = shuffle_labels(known, settings.seed)
+    return split_validation(known, settings.validation_share, settings.seed)
+
+
+def shuffle_labels(photos: Sequence[Photo], seed: int) -> list[Photo]:
+    """Deal the photos' labels out to them anew, so that none means anything."""
+    order = np.random.default_rng(seed).permutation(len(photos))
+    return [
+        replace(
+            photo,
+            category=photos[other].category,
+            category_index=photos[other].category_index,
+        )
+        for photo, other in zip(photos, order, strict=True)
+    ]
+
+
+def split_validation(
+    photos: Sequence[Photo], share: float, seed: int
+) -> tuple[list[Photo], list[Photo]]:
+    """Set aside `share` of each category's photos, at least one, for choosing the best epoch."""
+    rng = np.random.default_rng(seed)
+    chosen: set[int] = set()
+    categories = sorted({photo.category for photo in photos})
+    for category in categories:
+        ids = [photo.image_id for photo in photos if photo.category == category]
+        if len(ids) < 2:
+            raise ExplorerError(f"{category} has fewer than two photos to train with.")
+        count = max(_MIN_VALIDATION_PHOTOS, round(share * len(ids)))
+        chosen |= set(map(int, rng.choice(ids, size=count, replace=False)))
+    train = [photo for photo in photos if photo.image_id not in chosen]
+    return train, [photo for photo in photos if photo.image_id in chosen]

@@ -1,0 +1,100 @@
+"""Photos as a network's input, varied for training or whole, and how well it knows them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+
+from explorer.data.augment import AugmentSettings, augment_image
+from explorer.data.cub import Photo, load_photo
+from explorer.data.transforms import prepare_image
+from explorer.nn.backbones.vgg import Architecture
+
+
+class TrainingPhotos(Dataset[tuple[Tensor, int]]):
+    """Augmented photos; every epoch and photo has a random state of its own.
+
+    An item is the network's input (3, H, W), float32, normalised, and the category's index.
+
+    Attributes
+    ----------
+    photos : sequence of Photo
+        What is trained on.
+    architecture : Architecture
+        Input size and normalisation.
+    augment : AugmentSettings
+        How far photos are varied.
+    seed : int
+        Seed of the variation.
+    epoch : int
+        Counted from 0; to be set before every epoch.
+    """
+
+    def __init__(
+        self,
+        photos: Sequence[Photo],
+        architecture: Architecture,
+        augment: AugmentSettings,
+        seed: int,
+    ) -> None:
+        self.photos = photos
+        self.architecture = architecture
+        self.augment = augment
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        photo, arch = self.photos[index], self.architecture
+        rng = np.random.default_rng((self.seed, self.epoch, photo.image_id))
+        image = augment_image(load_photo(photo), photo.box, rng, arch.input_size, self.augment)
+        pixels = prepare_image(image, arch.input_size, arch.mean, arch.std)
+        return torch.from_numpy(pixels), photo.category_index
+
+
+class WholePhotos(Dataset[tuple[Tensor, int]]):
+    """Photos as the explorer shows them to the network: whole, squashed to its input.
+
+    An item is as in `TrainingPhotos`.
+
+    Attributes
+    ----------
+    photos : sequence of Photo
+        What is looked at.
+    architecture : Architecture
+        Input size and normalisation.
+    """
+
+    def __init__(self, photos: Sequence[Photo], architecture: Architecture) -> None:
+        self.photos = photos
+        self.architecture = architecture
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        photo, arch = self.photos[index], self.architecture
+        pixels = prepare_image(load_photo(photo), arch.input_size, arch.mean, arch.std)
+        return torch.from_numpy(pixels), photo.category_index
+
+
+@torch.inference_mode()
+def measure_accuracy(
+    network: nn.Module, photos: Sequence[Photo], architecture: Architecture
+) -> tuple[float, float]:
+    """Measure top-1 accuracy in [0, 1] and mean cross-entropy on whole photos."""
+    device = next(network.parameters()).device
+    network.eval()
+    correct, loss = 0, 0.0
+    # A loader without a generator would draw from the global one, shuffling or not.
+    whole = WholePhotos(photos, architecture)
+    for images, labels in DataLoader(whole, batch_size=64, generator=torch.Generator()):
+        logits, target = network(images.to(device)), labels.to(device)
+        correct += int((logits.argmax(1) == target).sum())
+        loss += float(nn.functional.cross_entropy(logits, target, reduction="sum"))
+    count = max(1, len(photos))
+    return correct / count, loss / count

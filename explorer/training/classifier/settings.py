@@ -1,0 +1,112 @@
+"""How a classifier is fine-tuned."""
+
+from dataclasses import dataclass
+
+from explorer.config import ExplorerError, check_seed
+from explorer.data.augment import DEFAULT_AUGMENT, AugmentSettings
+from explorer.nn.backbones.vgg import VGG_SMALL
+from explorer.training.classifier.precision import AUTO, check_precision
+
+IMAGENET = "imagenet"
+SCRATCH = "scratch"
+FRESH_HEAD_FACTOR = 10.0
+
+
+@dataclass(frozen=True)
+class FinetuneSettings:
+    """How a classifier is fine-tuned.
+
+    Attributes
+    ----------
+    architecture : str
+        A name in `explorer.nn.backbones.vgg.ARCHITECTURES`.
+    initial : str
+        ``imagenet`` (torchvision's IMAGENET1K_V1 weights), ``scratch``, or the path of a file of
+        weights. Empty: ``scratch`` for vgg_small, ``imagenet`` for the others.
+    epochs, batch_size, seed : int
+        Passes over the training photos, photos per step, and the seed of everything random.
+    learning_rate : float
+        Peak of AdamW's, which rises and falls along half cosines (one cycle); 0 chooses 1e-3 for
+        vgg_small from scratch and 1e-4 otherwise.
+    head_factor : float
+        How many times faster the last layer learns than what lies below it; 0 chooses 10 where it
+        is fresh on top of a trained network, and 1 otherwise.
+    warm_up : float
+        Share of the steps in which the learning rate rises; 0 chooses 0.3 from scratch and 0.1
+        otherwise.
+    weight_decay : float
+        Decoupled weight decay.
+    label_smoothing : float
+        Share of the target spread over all categories.
+    validation_share : float
+        Share of each category's training photos on which the best epoch is chosen.
+    augment : AugmentSettings
+        How far training photos are varied.
+    precision : str
+        A name in `explorer.training.classifier.precision.PRECISIONS`.
+    half : bool
+        Round the final weights to half precision, for half the file; measured after rounding.
+    workers : int
+        Processes that load and augment photos; 0 loads in this one. Changes nothing in the result.
+    random_labels : bool
+        Shuffle the labels of the training photos and keep the last epoch: the data randomisation
+        test of Adebayo et al., "Sanity Checks for Saliency Maps" (2018), section 4. What such a
+        network knows by heart has nothing to do with birds.
+    """
+
+    architecture: str = VGG_SMALL
+    initial: str = ""
+    epochs: int = 30
+    batch_size: int = 32
+    seed: int = 0
+    learning_rate: float = 0.0
+    head_factor: float = 0.0
+    warm_up: float = 0.0
+    weight_decay: float = 0.02
+    label_smoothing: float = 0.1
+    validation_share: float = 0.1
+    augment: AugmentSettings = DEFAULT_AUGMENT
+    precision: str = AUTO
+    half: bool = False
+    workers: int = 0
+    random_labels: bool = False
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch_size < 2:
+            raise ExplorerError("Fine-tuning needs at least 1 epoch and batches of at least 2.")
+        if not 0 < self.validation_share < 1:
+            raise ExplorerError("The validation share must lie between 0 and 1.")
+        # Written so that NaN is refused as well.
+        if not (self.learning_rate >= 0 and self.weight_decay >= 0):
+            raise ExplorerError("The learning rate and weight decay must be at least 0.")
+        if not self.head_factor >= 0:
+            raise ExplorerError("The head's factor must be at least 0.")
+        if not 0 <= self.warm_up < 1:
+            raise ExplorerError("The share of warm-up must be at least 0 and below 1.")
+        if not 0 <= self.label_smoothing < 1:
+            raise ExplorerError("Label smoothing must be at least 0 and below 1.")
+        if self.workers < 0:
+            raise ExplorerError("The number of workers must be at least 0.")
+        check_precision(self.precision)
+        check_seed(self.seed)
+
+    @property
+    def start(self) -> str:
+        """What training begins with: `initial`, or what it is by default."""
+        return self.initial or (SCRATCH if self.architecture == VGG_SMALL else IMAGENET)
+
+    @property
+    def peak_rate(self) -> float:
+        """Highest learning rate of all layers but the last."""
+        is_small = self.architecture == VGG_SMALL and self.start == SCRATCH
+        return self.learning_rate or (1e-3 if is_small else 1e-4)
+
+    @property
+    def rise(self) -> float:
+        """Share of the steps in which the learning rate rises."""
+        return self.warm_up or (0.3 if self.start == SCRATCH else 0.1)
+
+    def get_head_factor(self, *, is_fresh: bool) -> float:
+        """Return how many times faster the last layer learns, fresh or trained before."""
+        is_new_on_old = is_fresh and self.start != SCRATCH
+        return self.head_factor or (FRESH_HEAD_FACTOR if is_new_on_old else 1.0)

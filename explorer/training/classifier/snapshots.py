@@ -1,0 +1,156 @@
+"""An unfinished fine-tuning on disk, to be taken up after the process was ended. No pickle."""
+
+import errno
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from explorer.config import ExplorerError
+from explorer.data.cub import Photo
+from explorer.nn.backbones.vgg import build_network_from_weights
+from explorer.nn.records import CheckpointError, load_weights_header
+from explorer.storage.atomic import stage_file
+from explorer.training.classifier.run import FinetuneRun, select_tensors
+from explorer.training.classifier.settings import FinetuneSettings
+from explorer.training.classifier.starts import Start
+
+_FORMAT = 1
+_KEY = "srae_explorer_finetuning"
+_MOST_VALUES = 2**31  # the network, its best weights, and two moments of each
+_DAMAGED = (
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    IndexError,
+    OverflowError,
+    RecursionError,
+)
+_WITHOUT_EFFECT = ("workers", "half")  # on the course of the training
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """What a file holds of an unfinished run.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    tensors, values : dict
+        As `FinetuneRun.dump` returned them.
+    """
+
+    path: Path
+    tensors: dict[str, Tensor]
+    values: dict[str, Any]
+
+    def build_start(self, architecture: str) -> Start:
+        """Build the network as it was, which takes none of the weights that it began with."""
+        weights = select_tensors(self.tensors, "network.")
+        try:
+            return Start(build_network_from_weights(architecture, weights), has_fresh_head=False)
+        except ExplorerError as error:
+            raise _explain_damage(self.path, error) from error
+
+    def restore(self, run: FinetuneRun) -> None:
+        """Bring `run`, which has just begun, to where the stored one ended."""
+        try:
+            run.load(self.tensors, self.values)
+        except torch.OutOfMemoryError:
+            raise
+        except (*_DAMAGED, RuntimeError) as error:
+            raise _explain_damage(self.path, error) from error
+
+
+def describe_run(
+    settings: FinetuneSettings,
+    categories: Sequence[str],
+    training: Sequence[Photo],
+    validation: Sequence[Photo],
+) -> dict[str, Any]:
+    """Describe what decides the course of a run; runs of one description may continue each other.
+
+    Returns
+    -------
+    dict
+        As it is after a journey through JSON.
+    """
+    sides = [
+        [(p.image_id, p.category, p.path.name) for p in side] for side in (training, validation)
+    ]
+    photos = json.dumps([list(categories), *sides]).encode()
+    described = {n: v for n, v in asdict(settings).items() if n not in _WITHOUT_EFFECT}
+    described["photos"] = hashlib.sha256(photos).hexdigest()
+    plain: dict[str, Any] = json.loads(json.dumps(described))
+    return plain
+
+
+def save_snapshot(path: Path, run: FinetuneRun, description: Mapping[str, Any]) -> None:
+    """Write the state of `run` after an epoch, whole or not at all."""
+    tensors, values = run.dump()
+    stored = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
+    header = {"format": _FORMAT, "description": dict(description), "values": values}
+    with stage_file(path) as temporary:
+        try:
+            save_file(stored, temporary, {_KEY: json.dumps(header)})
+        except SafetensorError as error:  # its own words for a full disk, among others
+            code = re.search(r"os error (\d+)", str(error))
+            number = int(code[1]) if code else errno.EIO
+            raise OSError(number, os.strerror(number)) from error
+
+
+def load_snapshot(path: Path, description: Mapping[str, Any]) -> Snapshot:
+    """Read the state of a run of this description.
+
+    Raises
+    ------
+    ExplorerError
+        When the file is damaged, or of a run with another description.
+    """
+    try:
+        found = load_weights_header(path, _MOST_VALUES)
+        with safe_open(path, framework="pt") as file:
+            header = json.loads(found.metadata[_KEY])
+            _check_header(path, header, description)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return Snapshot(path, tensors, dict(header["values"]))
+    except (SafetensorError, CheckpointError, OSError, *_DAMAGED) as error:
+        raise _explain_damage(path, error) from error
+
+
+def _check_header(path: Path, header: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    if header["format"] > _FORMAT:
+        raise ExplorerError(
+            f"{path} was written by a newer version. Update the explorer, or drop the file with "
+            "--restart."
+        )
+    found = header["description"]
+    for name, value in wanted.items():
+        if found.get(name) == value:
+            continue
+        difference = f"with {name.replace('_', ' ')} {found.get(name)!r}, not {value!r}"
+        if name == "photos":
+            difference = "on other photos"
+        raise ExplorerError(
+            f"{path} holds an unfinished fine-tuning {difference}. Give the same options to go on "
+            "with it, or drop it with --restart."
+        )
+
+
+def _explain_damage(path: Path, error: Exception) -> ExplorerError:
+    reason = " ".join(str(error).split())
+    return ExplorerError(
+        f"{path}, which holds an unfinished fine-tuning, is damaged ({reason}). Drop it with "
+        "--restart."
+    )

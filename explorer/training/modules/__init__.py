@@ -1,0 +1,1 @@
+"""Training of explanation modules, one or many at once."""

@@ -1,0 +1,162 @@
+"""Modules that are trained side by side, and the loop over batches that trains them."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from explorer.nn.grouped import ModuleGroup
+from explorer.nn.settings import ModuleSettings
+from explorer.nn.srae import ExplanationModule, Loss
+from explorer.training.modules.rows import CategoryPhotos, GroupRows, compute_shares
+from explorer.training.modules.settings import TrainingSettings
+
+ROWS_AT_ONCE = 512
+
+# Takes columns of the training photos, (G, B), and what each counts; gives terms of shape (G,).
+ComputeTerms = Callable[[Tensor, Tensor | None], Loss]
+# Takes columns of the training photos, (G, B), and gives what a layer is fed with, (G, B, size).
+Read = Callable[[Tensor], Tensor]
+
+
+class TrainingGroup:
+    """G modules of different categories in training; those that are done leave the others.
+
+    Every member has a generator of random numbers of its own, and its own photos, so that it
+    learns what it would learn alone.
+
+    Parameters
+    ----------
+    z : Tensor
+        (N, S_z) float32, >= 0: shared by all, never copied as a whole. It may be on the CPU, mapped
+        into memory, while the members are elsewhere.
+    members : sequence of CategoryPhotos
+        Not empty. Their training photos make the same number of batches each.
+    module_settings, settings
+        Shape and training, the same for all.
+
+    Attributes
+    ----------
+    module : ModuleGroup
+        On the device of the members.
+    train, test, validation : GroupRows
+        Photos of the members that are left.
+    places : list of int
+        Which of the `members` are left.
+
+    Raises
+    ------
+    ValueError
+        When the numbers of batches differ: the members' steps would not go together.
+    """
+
+    def __init__(
+        self,
+        z: Tensor,
+        members: Sequence[CategoryPhotos],
+        module_settings: ModuleSettings,
+        settings: TrainingSettings,
+    ) -> None:
+        if len({count_batches(photos, settings.batch_size) for photos in members}) != 1:
+            raise ValueError("The members of a group must have the same number of batches.")
+        scores = [photos.y_hat for photos in members]
+        self.device = members[0].train.device
+        self.settings = settings
+        self.places = list(range(len(members)))
+        self.train = GroupRows.stack([photos.train for photos in members], scores)
+        self.test = GroupRows.stack([photos.test for photos in members], scores)
+        self.validation = GroupRows.stack([photos.validation for photos in members], scores)
+        self._generators = [torch.Generator().manual_seed(settings.seed) for _ in members]
+        self.module = ModuleGroup(
+            [ExplanationModule(z.shape[1], module_settings, each) for each in self._generators]
+        ).to(self.device)
+        self._z = z
+        self._optimiser: torch.optim.Adam | None = None
+
+    def fit(
+        self, parameters: Iterable[nn.Parameter], compute_terms: ComputeTerms, epochs: int
+    ) -> Iterator[Tensor]:
+        """Run Adam; after every epoch yield each loss term's mean over the batches: (4, G)."""
+        own = self.settings
+        self._optimiser = torch.optim.Adam(
+            parameters, lr=own.learning_rate, weight_decay=own.weight_decay, fused=True
+        )
+        batches = -(-max(self.train.counts) // own.batch_size)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimiser, epochs * batches)
+        for _ in range(epochs):
+            sums = torch.zeros(len(Loss._fields), len(self.places), device=self.device)
+            for columns, shares in self._draw_batches():
+                terms = compute_terms(columns, shares)
+                self._optimiser.zero_grad()
+                terms.total.sum().backward()
+                self._optimiser.step()
+                schedule.step()
+                sums += torch.stack([term.detach() for term in terms])
+                del terms  # the graph holds on to the sizes of weights that may be about to leave
+            yield sums / batches
+
+    def _draw_batches(self) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Shuffle each member's photos; yield columns of `train`, (G, B), and what each counts."""
+        counts, size = self.train.counts, self.settings.batch_size
+        order = torch.zeros(len(counts), max(counts), dtype=torch.int64)
+        for row, count, generator in zip(order, counts, self._generators, strict=True):
+            row[:count] = torch.randperm(count, generator=generator)
+        for batch, columns in enumerate(order.to(self.device).split(size, dim=1)):
+            sizes = [min(size, count - batch * size) for count in counts]
+            yield columns, compute_shares(sizes, self.device)
+
+    def take_z(self, rows: Tensor) -> Tensor:
+        """Take rows of Z, (...), to the device of the members: (..., S_z)."""
+        return self._z[rows.to(self._z.device)].to(self.device)
+
+    def read_z(self, columns: Tensor) -> Tensor:
+        """Read Z of training photos: columns (G, B) to (G, B, S_z)."""
+        return self.take_z(self.train.rows.gather(1, columns))
+
+    def read_y_hat(self, columns: Tensor) -> Tensor:
+        """Read ŷ of training photos: columns (G, B) to (G, B)."""
+        return self.train.y_hat.gather(1, columns)
+
+    @torch.no_grad()
+    def compute_on_training(self, layer: nn.Module, read: Read) -> Tensor:
+        """Apply a layer to what `read` gives for all training photos: (G, M, outputs)."""
+        columns = torch.arange(max(self.train.counts), device=self.device)
+        columns = columns.expand(len(self.places), -1)
+        parts = [layer(read(part)) for part in columns.split(ROWS_AT_ONCE, dim=1)]
+        return torch.cat(parts, dim=1)
+
+    @torch.no_grad()
+    def compute_x_features(self, photos: GroupRows) -> Tensor:
+        """Compute what each member's encoder makes of its photos: (G, M, K)."""
+        parts = photos.rows.split(ROWS_AT_ONCE, dim=1)
+        return torch.cat([self.module.encoder(self.take_z(part)) for part in parts], dim=1)
+
+    @torch.no_grad()
+    def compute_f_reg(self, x_features: Tensor, photos: GroupRows) -> Tensor:
+        """Compute F_reg of each member, the mean of |ȳ − ŷ| in units of the logit: (G,)."""
+        gaps = (self.module.v(x_features).squeeze(-1) - photos.y_hat).abs()
+        shares = photos.compute_shares()
+        f_reg: Tensor = gaps.mean(dim=1) if shares is None else (shares * gaps).sum(dim=1)
+        return f_reg
+
+    def keep(self, members: Sequence[int]) -> None:
+        """Go on with some of the members, given by their present positions; the others leave."""
+        if len(members) == len(self.places):
+            return
+        self.places = [self.places[member] for member in members]
+        self._generators = [self._generators[member] for member in members]
+        self.train, self.test, self.validation = (
+            photos.keep(members) for photos in (self.train, self.test, self.validation)
+        )
+        for parameter in self.module.parameters():
+            parameter.grad = None
+            parameter.data = parameter.data[members]
+            state = self._optimiser.state.get(parameter, {}) if self._optimiser else {}
+            for name in ("exp_avg", "exp_avg_sq"):
+                if name in state:
+                    state[name] = state[name][members]
+
+
+def count_batches(photos: CategoryPhotos, batch_size: int) -> int:
+    """Count the steps of an epoch over a category's training photos."""
+    return -(-len(photos.train) // batch_size)

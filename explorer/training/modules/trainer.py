@@ -1,0 +1,265 @@
+"""Training of explanation modules, one or many at once, as a generator of progress records."""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from explorer.config import ExplorerError, Progress
+from explorer.nn.grouped import GroupedLinear, ModuleGroup
+from explorer.nn.settings import ModuleSettings
+from explorer.nn.srae import ExplanationModule, Loss, compute_loss, compute_plain_reconstruction
+from explorer.training.modules.early_stopping import BestWeights
+from explorer.training.modules.group import Read, TrainingGroup
+from explorer.training.modules.initialisation import (
+    centre_biases,
+    fit_v,
+    initialise_v,
+    revive_x_features,
+)
+from explorer.training.modules.rows import CategoryPhotos
+from explorer.training.modules.settings import TrainingSettings
+
+__all__ = ["Outcome", "TrainingSettings", "count_epochs", "train_group"]
+
+Outcome = ExplanationModule | ExplorerError
+
+
+def count_epochs(module_settings: ModuleSettings, settings: TrainingSettings) -> int:
+    """Count the epochs of pretraining and training that a module takes at most."""
+    hidden = len(module_settings.widths) or 2  # open widths become two
+    return settings.pretrain_epochs * (hidden + 1) + settings.epochs
+
+
+def train_group(
+    z: Tensor,
+    members: Sequence[CategoryPhotos],
+    module_settings: ModuleSettings,
+    settings: TrainingSettings,
+) -> Generator[Progress, None, tuple[Outcome, ...]]:
+    """Train an explanation module for each of several categories, as one batched computation.
+
+    Each member learns what it would learn alone, up to the rounding of sums. Test photos are only
+    measured, never learned from or selected on.
+
+    Parameters
+    ----------
+    z : Tensor
+        (N, S_z) float32, >= 0: Z of all photos, shared by the members; see `TrainingGroup`.
+    members : sequence of CategoryPhotos
+        Not empty; all with the same number of batches (see `make_groups`).
+    module_settings, settings
+        The same for all members.
+
+    Yields
+    ------
+    Progress
+        One per epoch, with the members' mean of each term of the loss and of F_reg on train and
+        test photos.
+
+    Returns
+    -------
+    tuple of ExplanationModule or ExplorerError
+        For each member its module, on the CPU, in evaluation mode, or what kept it from being
+        trained: a loss that is no longer finite. Such a member does the others no harm.
+
+    Notes
+    -----
+    The same group with the same seed on the same machine gives the same weights. The global random
+    state is left alone. X-features that die in the first half of the joint training are revived
+    (see `revive_x_features`); later ones are left to what the loss makes of them.
+    """
+    group = TrainingGroup(z, members, module_settings, settings)
+    total = count_epochs(module_settings, settings)
+    done = 0
+    for error in _pretrain_layers(group):
+        done += 1
+        yield Progress("Pretraining layer by layer", done, total, {"reconstruction": error})
+    if settings.pretrain_epochs:
+        _initialise_v(group, members)
+    return (yield from _train_jointly(group, done, total))
+
+
+def _pretrain_layers(group: TrainingGroup) -> Iterator[float]:
+    """Train each encoder layer with its mirror in the decoder to rebuild its own input.
+
+    Greedy layer-wise pretraining (Bengio et al., 2007). The plain mean squared error is used: at
+    this stage no dimension of Z is to be given up yet.
+    """
+    epochs = group.settings.pretrain_epochs
+    if not epochs:
+        return
+    read: Read = group.read_z
+    pairs = zip(
+        _get_layers(group.module.encoder), _get_layers(group.module.decoder)[::-1], strict=True
+    )
+    for encode, decode in pairs:
+        _centre_biases(group, encode, read)
+
+        def compute_terms(
+            columns: Tensor,
+            shares: Tensor | None,
+            encode: nn.Module = encode,
+            decode: nn.Module = decode,
+            read: Read = read,
+        ) -> Loss:
+            inputs = read(columns)
+            rebuilt = decode(encode(inputs).relu()).relu()
+            return _as_loss(compute_plain_reconstruction(rebuilt, inputs, shares))
+
+        parameters = [*encode.parameters(), *decode.parameters()]
+        for terms in group.fit(parameters, compute_terms, epochs):
+            yield float(terms[0].mean())
+        hidden = group.compute_on_training(encode, read).relu_()
+        read = partial(_read_columns, hidden)
+
+
+def _get_layers(stack: nn.Sequential) -> list[GroupedLinear]:
+    return [layer for layer in stack if isinstance(layer, GroupedLinear)]
+
+
+def _read_columns(hidden: Tensor, columns: Tensor) -> Tensor:
+    return hidden[torch.arange(len(hidden), device=hidden.device).unsqueeze(1), columns]
+
+
+def _centre_biases(group: TrainingGroup, layer: GroupedLinear, read: Read) -> None:
+    if layer.bias is None:
+        raise TypeError("The layers of an encoder have biases.")
+    outputs = group.compute_on_training(layer, read)
+    for i, count in enumerate(group.train.counts):
+        centre_biases(layer.bias.detach()[i, 0], outputs[i, :count])
+
+
+def _initialise_v(group: TrainingGroup, members: Sequence[CategoryPhotos]) -> None:
+    x_features = group.compute_x_features(group.train)
+    v = group.module.v.weight.detach()[..., 0]
+    for place, photos in enumerate(members):
+        own = x_features[place, : len(photos.train)]
+        is_positive = photos.is_positive[photos.train]
+        initialise_v(v[place], own, photos.y_hat[photos.train], is_positive)
+
+
+def _train_jointly(
+    group: TrainingGroup, done: int, total: int
+) -> Generator[Progress, None, tuple[Outcome, ...]]:
+    """Train everything, or for SAE the autoencoder alone; see `train_group`."""
+    module, settings = group.module, group.settings
+    is_joint = module.settings.method != "sae"
+    stage = "Training" if is_joint else "Training the autoencoder"
+    autoencoder = [*module.encoder.parameters(), *module.decoder.parameters()]
+    parameters = list(module.parameters()) if is_joint else autoencoder
+    roll = _Roll(group, BestWeights(module, settings.patience) if settings.patience else None)
+
+    def compute_terms(columns: Tensor, shares: Tensor | None) -> Loss:
+        return _compute_terms(module, group.read_z(columns), group.read_y_hat(columns), shares)
+
+    for epoch, terms in enumerate(group.fit(parameters, compute_terms, settings.epochs), start=1):
+        x_features = group.compute_x_features(group.train)
+        diverged = _find_diverged(module, terms, x_features)
+        sound = roll.dismiss({i: _explain_divergence() for i in diverged})
+        if not sound:
+            break
+        x_features = x_features[sound]
+        if not is_joint:
+            _fit_v(group, x_features)
+        values = _measure(group, terms[:, sound], x_features)
+        finished: list[int] = []
+        if roll.best is not None:
+            losses = _compute_validation_losses(group)
+            values["validation"] = float(np.mean(losses))
+            finished = roll.best.update(losses)
+        if is_joint and epoch < settings.epochs // 2:
+            _revive(group, x_features)
+        staying = roll.dismiss({i: roll.finish(i) for i in finished})
+        yield Progress(stage, done + epoch if staying else total, total, values)
+        if not staying:
+            break
+    roll.dismiss({i: roll.finish(i) for i in range(len(group.places))})
+    return tuple(roll.outcomes[place] for place in sorted(roll.outcomes))
+
+
+@dataclass(frozen=True, eq=False)
+class _Roll:
+    """Who of a group is still in training, and what has become of the others, by place."""
+
+    group: TrainingGroup
+    best: BestWeights | None
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+
+    def finish(self, position: int) -> ExplanationModule:
+        """Return the module of a member that goes on no further."""
+        return (self.best or self.group.module).copy_member(position)
+
+    def dismiss(self, leaving: Mapping[int, Outcome]) -> list[int]:
+        """Write down what became of members, by position, and return who stays."""
+        staying = [i for i in range(len(self.group.places)) if i not in leaving]
+        for position, outcome in leaving.items():
+            self.outcomes[self.group.places[position]] = outcome
+        if leaving:
+            self.group.keep(staying)
+            if self.best is not None:
+                self.best.keep(staying)
+        return staying
+
+
+def _find_diverged(module: ModuleGroup, terms: Tensor, x_features: Tensor) -> list[int]:
+    """Return the positions of members with a loss, a weight or an x-feature that is not finite."""
+    is_finite = [
+        values.isfinite().flatten(1).all(dim=1)
+        for values in (terms.T, x_features, *module.parameters())
+    ]
+    return torch.nonzero(~torch.stack(is_finite).all(dim=0)).flatten().tolist()
+
+
+def _explain_divergence() -> ExplorerError:
+    return ExplorerError(
+        "The loss is no longer finite. Lower the learning rate, β or q and try again."
+    )
+
+
+def _compute_terms(module: ModuleGroup, z: Tensor, y_hat: Tensor, shares: Tensor | None) -> Loss:
+    """Compute the loss of the joint training, or for SAE that of the autoencoder."""
+    method = module.settings.method
+    if method == "sae":
+        return _as_loss(compute_plain_reconstruction(module.decoder(module.encoder(z)), z, shares))
+    outputs = module(z, rebuild=method != "nn")
+    return compute_loss(outputs, z, y_hat, module.settings, shares)
+
+
+def _as_loss(error: Tensor) -> Loss:
+    """Wrap a plain reconstruction error as a loss with this one term."""
+    zero = torch.zeros_like(error)
+    return Loss(error, zero, error, zero)
+
+
+def _fit_v(group: TrainingGroup, x_features: Tensor) -> None:
+    for i, count in enumerate(group.train.counts):
+        v = group.module.v.weight.detach()[i, :, 0]
+        fit_v(v, x_features[i, :count], group.train.y_hat[i, :count])
+
+
+def _measure(group: TrainingGroup, terms: Tensor, x_features: Tensor) -> dict[str, float]:
+    """Average over the members what is reported of an epoch: the loss terms, (4, G), and F_reg."""
+    f_reg_train = group.compute_f_reg(x_features, group.train)
+    f_reg_test = group.compute_f_reg(group.compute_x_features(group.test), group.test)
+    means = torch.cat([terms, f_reg_train[None], f_reg_test[None]]).mean(dim=1)
+    return dict(zip((*Loss._fields, "f_reg_train", "f_reg_test"), means.tolist(), strict=True))
+
+
+@torch.no_grad()
+def _compute_validation_losses(group: TrainingGroup) -> list[float]:
+    photos = group.validation
+    shares, z = photos.compute_shares(), group.take_z(photos.rows)
+    losses: list[float] = _compute_terms(group.module, z, photos.y_hat, shares).total.tolist()
+    return losses
+
+
+def _revive(group: TrainingGroup, x_features: Tensor) -> None:
+    has_dead = (x_features.amax(dim=1) == 0).any(dim=1).tolist()
+    for i, count in enumerate(group.train.counts):
+        if has_dead[i]:
+            z, y_hat = group.take_z(group.train.rows[i, :count]), group.train.y_hat[i, :count]
+            revive_x_features(group.module.view_member(i), z, y_hat)

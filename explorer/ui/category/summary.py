@@ -1,0 +1,218 @@
+"""A category as a whole: which x-features matter most to it, and how well its score is copied."""
+
+import html
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+from plotly.io import from_json
+
+from explorer.config import PAGES_DIR
+from explorer.data.cub import format_category
+from explorer.render.scatter import render_scatter
+from explorer.render.x_feature_bars import render_mean_contributions
+from explorer.ui.shared import cached, components, drawings, gallery, links, state
+from explorer.ui.shared.components import escape_markdown, format_signed
+from explorer.ui.shared.gallery import Tile, name_photo
+from explorer.ui.shared.heatmaps import name_feature
+from explorer.ui.shared.state import MapStyle
+from explorer.ui.shared.words import HELP
+from explorer.ui.x_feature.summary import Subject, name_in_figure
+
+if TYPE_CHECKING:
+    from explorer.data.cub import Photo
+
+_EXAMPLES = 6
+
+
+def show_introduction(subject: Subject) -> None:
+    """Say how many photos there are and how many of them the network names rightly."""
+    own = subject.scores.is_positive
+    category = subject.workspace.dataset.categories.index(subject.entry.category)
+    held_out = {photo.image_id for photo in subject.workspace.held_out}
+    is_test = own & np.isin(subject.scores.image_ids, list(held_out))
+    right = int((subject.scores.logits[is_test].argmax(axis=1) == category).sum())
+    kind = "painted birds" if subject.workspace.is_painted else "photos"
+    known = (
+        f"The network names {right} of the {int(is_test.sum())} that it was not trained on rightly."
+        if is_test.any()
+        else "The network was trained on all of them."
+    )
+    st.markdown(f"{int(own.sum())} {kind}. {known}", help=HELP["accuracy"])
+
+
+def find_own_test_rows(subject: Subject) -> NDArray[np.int64]:
+    """Return the rows of the category's own test photos; of all its own where none is for tests."""
+    own = subject.scores.is_positive
+    tested = own & (subject.sides == "test")
+    rows: NDArray[np.int64] = np.flatnonzero(tested if tested.any() else own)
+    return rows
+
+
+def rank_features(subject: Subject) -> NDArray[np.int64]:
+    """Return all x-features, counted from 0, by mean contribution, the highest first."""
+    means = subject.scores.contributions[find_own_test_rows(subject)].mean(axis=0)
+    order: NDArray[np.int64] = np.argsort(-means, kind="stable")
+    return order
+
+
+def show_ranking(subject: Subject) -> None:
+    """Show what every x-feature adds to the category's own test photos, and lead to each."""
+    order, rows = rank_features(subject), find_own_test_rows(subject)
+    names = [name_in_figure(int(n), subject.names) for n in order]
+    contributions = subject.scores.contributions[rows][:, order]
+    means = contributions.mean(axis=0) + 0.0
+    components.show_figure(
+        render_mean_contributions(contributions, names, text_colour=state.get_text_colour()),
+        "Mean contribution of every x-feature: "
+        + ", ".join(
+            f"{name_feature(int(n))} {format_signed(float(mean))}"
+            for n, mean in zip(order, means, strict=True)
+        ),
+        key="figure-mean-contributions",
+        numbers={
+            "x-feature": [name_feature(int(n)) for n in order],
+            "name": [subject.names.get(int(n), "") for n in order],
+            "mean contribution": means.tolist(),
+            "lowest": contributions.min(axis=0).tolist(),
+            "highest": contributions.max(axis=0).tolist(),
+        },
+    )
+    st.caption(
+        f"Bars are means over the category's {len(rows)} own test photos, each of them a thin "
+        f"line. Together they add up to {float(means.sum()):.2f}, the mean ȳ.",
+        help=HELP["contribution"],
+    )
+
+
+def show_examples(subject: Subject, style: MapStyle) -> None:
+    """Show the chosen x-feature on test photos of the category, each with its weight above."""
+    rank = rank_features(subject).tolist().index(subject.feature) + 1
+    place = "the most important" if rank == 1 else f"number {rank}"
+    own = find_own_test_rows(subject)
+    rows, mean = own[:_EXAMPLES], float(subject.contributions[own].mean())
+    st.markdown(
+        f"**{subject.title}** is {place} of {subject.scores.x_features.shape[1]}: on average it "
+        f"adds {format_signed(mean + 0.0)} to the score. The category's first {len(rows)} test "
+        "photos, as they come and not the best ones:"
+    )
+    tiles = []
+    for row in components.track(rows.tolist(), "Drawing photo"):
+        # A photo that cannot be read leaves the others.
+        with components.error_boundary():
+            tiles.append(_make_example(subject, row, style))
+    gallery.show_gallery(subject.workspace, subject.entry, tiles, "examples")
+    st.page_link(
+        PAGES_DIR / "x_feature.py",
+        label=f"All about {name_feature(subject.feature)}",
+        icon=":material/search:",
+        query_params={
+            **links.make_module_params(subject.workspace, subject.entry),
+            state.FEATURE: name_feature(subject.feature),
+        },
+    )
+
+
+def _make_example(subject: Subject, row: int, style: MapStyle) -> Tile:
+    photo = get_photo(subject, row)
+    activation = float(subject.activations[row])
+    contribution = float(subject.contributions[row]) + 0.0
+    name = name_feature(subject.feature)
+    return Tile(
+        photo,
+        drawings.draw_tile(subject.workspace, subject.entry, photo, style, subject.feature),
+        alt=(
+            f"Heatmap of {name} over {name_photo(subject.workspace, photo).lower()}; contribution "
+            f"{format_signed(contribution)}"
+        ),
+        text="",
+        above=f"vₙEₙ = {components.format_contribution(contribution, activation)}"
+        if activation
+        else components.format_contribution(contribution, activation),
+        params={state.FEATURE: name},
+    )
+
+
+def get_photo(subject: Subject, row: int) -> "Photo":
+    """Return the photo of a row of the module's scores."""
+    return subject.workspace.dataset.get_photo(int(subject.scores.image_ids[row]))
+
+
+def show_scatter(subject: Subject) -> None:
+    """Show ŷ against ȳ on every photo; a click on a point opens it on the Photo page."""
+    scores, workspace = subject.scores, subject.workspace
+    key = cached.make_module_key(workspace, subject.entry)
+    figure = from_json(_lay_out_scatter(subject, key, state.get_text_colour()))
+    error = np.abs(scores.y_bar - scores.y_hat)
+    clicked = components.show_figure(
+        figure,
+        f"The network's score of {subject.category} across and the module's up, a point a photo; "
+        f"on average they differ by {float(error.mean()):.2f}, at most by {float(error.max()):.2f}",
+        key="figure-scatter",
+        numbers=partial(make_columns, subject),
+        is_clickable=True,
+    )
+    st.caption(
+        f"{len(scores.image_ids):,} points, those of {escape_markdown(subject.category)} larger. "
+        "On the dotted line the module copies the network exactly. A click on a point opens its "
+        "photo.",
+        help=f"{HELP['y_hat']}\n\n{HELP['y_bar']}\n\n{HELP['error']}",
+    )
+    if clicked is not None:
+        links.switch_to_photo(workspace, subject.entry, workspace.dataset.get_photo(int(clicked)))
+
+
+@st.cache_data(show_spinner=False, max_entries=16)
+def _lay_out_scatter(
+    _subject: Subject,
+    key: cached.Key,  # noqa: ARG001
+    text_colour: str,
+) -> str:
+    """Lay out a point for every photo of the data set, once for a module, as Plotly's JSON.
+
+    A figure that comes back from the cache is not told by the same name as when it went in, so the
+    first click on it would be lost.
+    """
+    scores, workspace = _subject.scores, _subject.workspace
+    photos = [get_photo(_subject, row) for row in range(len(scores.image_ids))]
+    figure = render_scatter(
+        scores.y_hat,
+        scores.y_bar,
+        is_positive=scores.is_positive,
+        sides=_subject.sides.tolist(),
+        image_ids=scores.image_ids,
+        labels=[
+            f"{html.escape(format_category(photo.category))}, "
+            f"{name_photo(workspace, photo).lower()}"
+            for photo in photos
+        ],
+        category=html.escape(_subject.category),
+        text_colour=text_colour,
+    )
+    text: str = figure.to_json()
+    return text
+
+
+def make_columns(subject: Subject) -> dict[str, list[object]]:
+    """Lay out what network and module say of every photo as columns, a row a photo."""
+    scores = subject.scores
+    photos = [get_photo(subject, row) for row in range(len(scores.image_ids))]
+    said = scores.logits.argmax(axis=1).tolist()
+    return {
+        "image_id": [photo.image_id for photo in photos],
+        "category": [photo.category for photo in photos],
+        "said": [subject.workspace.dataset.categories[index] for index in said],
+        "side": subject.sides.tolist(),
+        "y_hat": scores.y_hat.tolist(),
+        "y_bar": scores.y_bar.tolist(),
+        **{
+            f"contribution_{n + 1}": scores.contributions[:, n].tolist()
+            for n in range(scores.contributions.shape[1])
+        },
+        **{
+            f"activation_{n + 1}": scores.x_features[:, n].tolist()
+            for n in range(scores.x_features.shape[1])
+        },
+    }

@@ -1,0 +1,299 @@
+"""The quiz: its settings, and the run that a visitor's session keeps."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from explorer.quiz.answers import QuizRun
+from explorer.quiz.questions import (
+    CONDITIONS,
+    HALF,
+    MOST_OPTIONS,
+    MOST_QUESTIONS,
+    PHOTO_ONLY,
+    Question,
+    QuizSettings,
+    draw_questions,
+    select_candidates,
+)
+from explorer.ui.shared import cached, scores, state
+from explorer.ui.shared.state import MapStyle
+from explorer.workspace.layout import ModuleEntry, sort_modules
+
+if TYPE_CHECKING:
+    from explorer.workspace.workspace import Workspace
+
+QUESTIONS, SEED, WRONG = "quiz_questions", "quiz_seed", "quiz_wrong"
+OPTIONS, CONDITION, FEEDBACK = "quiz_options", "quiz_condition", "quiz_feedback"
+PARTICIPANT = "quiz_participant"
+HIGHEST_SEED = 999_999
+_SESSION = "quiz_session"
+_OPTION_COUNTS = tuple(str(count) for count in range(2, MOST_OPTIONS + 1))
+_DEFAULTS = QuizSettings()
+
+QUIZ_HELP: Mapping[str, str] = {
+    "condition": (
+        "With an explanation you are told the network's answer, which may be wrong, and see the "
+        "x-features that it rests on. Half and half compares the two: photos with and without an "
+        "explanation come mixed."
+    ),
+    "seed": "The same number gives the same photos in the same order to everybody.",
+    "wrong": (
+        "How many of the photos the network itself gets wrong, or as near to it as there are such "
+        "photos. They show whether an explanation makes people trust a wrong answer."
+    ),
+    "options": "How many birds there are to choose from at each question.",
+    "feedback": (
+        "Telling the answer at once is more fun, but people learn from it, so that later "
+        "questions get easier. For a study leave it off."
+    ),
+    "participant": "Written into the file of results, and nowhere else. No real name, please.",
+}
+
+
+@dataclass
+class QuizSession:
+    """A quiz that a visitor is taking.
+
+    Attributes
+    ----------
+    run : QuizRun
+        Questions and answers.
+    settings : QuizSettings
+        What it was drawn by.
+    modules : Mapping
+        Category, as its position in classes.txt, to the module that explains it.
+    style : MapStyle or None
+        How explanations are drawn, the same all through; None where there are none.
+    has_feedback : bool
+        Whether each answer is judged at once.
+    participant : str
+        A code, or nothing.
+    started : str
+        Date and time in UTC, ISO 8601.
+    classifier : tuple
+        From `cached.make_classifier_key`.
+    feedback_on : int or None
+        The answer, counted from 0, that is being judged.
+    """
+
+    run: QuizRun
+    settings: QuizSettings
+    modules: Mapping[int, ModuleEntry]
+    style: MapStyle | None
+    has_feedback: bool
+    participant: str
+    started: str
+    classifier: tuple[str | int, ...]
+    feedback_on: int | None = None
+
+
+def read_clock() -> float:
+    """Read a clock that only ever goes forward, in seconds."""
+    return time.monotonic()
+
+
+def get_session(workspace: "Workspace") -> QuizSession | None:
+    """Return the quiz that is being taken; None before one, or where the network has changed."""
+    session: QuizSession | None = st.session_state.get(_SESSION)
+    if session is not None and session.classifier != cached.make_classifier_key(workspace):
+        del st.session_state[_SESSION]
+        return None
+    return session
+
+
+def start(session: QuizSession) -> None:
+    """Begin a quiz."""
+    st.session_state[_SESSION] = session
+
+
+def give_answer(session: QuizSession, position: int, chosen: int | None) -> None:
+    """Take the answer to the question at `position`."""
+    session.run.give_answer(position, chosen, read_clock())
+    if session.has_feedback and chosen is not None and session.run.position == position + 1:
+        session.feedback_on = position
+
+
+def go_on(session: QuizSession) -> None:
+    """Leave the judgement of an answer."""
+    session.feedback_on = None
+
+
+def leave(session: QuizSession) -> None:
+    """Go back to the settings, after the last question with the next seed for other photos."""
+    settings = session.settings
+    if session.run.is_over:
+        settings = replace(settings, seed=(settings.seed + 1) % (HIGHEST_SEED + 1))
+    keep_in_address(settings, has_feedback=session.has_feedback)
+    del st.session_state[_SESSION]
+
+
+def keep_in_address(settings: QuizSettings, *, has_feedback: bool) -> None:
+    """Say in the address how a quiz is drawn.
+
+    Widgets are not bound to it here: bound ones leave the address while they are not shown, and
+    come back with what the address said when the page was first opened.
+    """
+    params = make_params(settings, has_feedback=has_feedback)
+    st.query_params.update({name: str(value) for name, value in params.items()})
+
+
+def make_params(settings: QuizSettings, *, has_feedback: bool) -> dict[str, str | int]:
+    """Return what says in the address how a quiz is drawn."""
+    return {
+        CONDITION: settings.condition,
+        QUESTIONS: settings.questions,
+        SEED: settings.seed,
+        WRONG: settings.wrong_share,
+        OPTIONS: settings.options,
+        FEEDBACK: str(has_feedback).lower(),
+    }
+
+
+def choose_settings(*, has_modules: bool) -> tuple[QuizSettings, bool, str]:
+    """Show the settings of a quiz; return them, whether answers are judged, and the code."""
+    with st.container(horizontal=True, key="quiz-settings", vertical_alignment="bottom"):
+        condition = st.segmented_control(
+            "What is shown",
+            CONDITIONS,
+            default=_read_choice(
+                CONDITION, CONDITIONS, HALF if has_modules else PHOTO_ONLY, "kind of quiz"
+            ),
+            required=True,
+            key=CONDITION,
+            help=QUIZ_HELP["condition"],
+        )
+        questions = st.number_input(
+            "Questions",
+            1,
+            MOST_QUESTIONS,
+            _read_number(QUESTIONS, 1, MOST_QUESTIONS, _DEFAULTS.questions, "number of questions"),
+            key=QUESTIONS,
+            width=160,
+        )
+    with st.expander("For a class or a study", icon=":material/groups:", key="quiz-study"):
+        settings, has_feedback, participant = _choose_details(int(questions), str(condition))
+    keep_in_address(settings, has_feedback=has_feedback)
+    return settings, has_feedback, participant
+
+
+def _choose_details(questions: int, condition: str) -> tuple[QuizSettings, bool, str]:
+    with st.container(horizontal=True, key="quiz-details", vertical_alignment="bottom"):
+        seed = st.number_input(
+            "Seed",
+            0,
+            HIGHEST_SEED,
+            _read_number(SEED, 0, HIGHEST_SEED, _DEFAULTS.seed, "seed"),
+            key=SEED,
+            help=QUIZ_HELP["seed"],
+            width=160,
+        )
+        options = st.segmented_control(
+            "Answers to choose from",
+            _OPTION_COUNTS,
+            default=_read_choice(
+                OPTIONS, _OPTION_COUNTS, str(_DEFAULTS.options), "number of answers"
+            ),
+            required=True,
+            key=OPTIONS,
+            help=QUIZ_HELP["options"],
+        )
+        participant = st.text_input(
+            "Participant's code (optional)",
+            max_chars=40,
+            key=PARTICIPANT,
+            persist_state="session",
+            help=QUIZ_HELP["participant"],
+            width=240,
+        )
+    wrong_share = st.slider(
+        "Photos that the network gets wrong",
+        0,
+        100,
+        _read_number(WRONG, 0, 100, _DEFAULTS.wrong_share, "share of photos"),
+        format="%d %%",
+        key=WRONG,
+        help=QUIZ_HELP["wrong"],
+    )
+    has_feedback = st.toggle(
+        "Tell after each question whether it was right",
+        _read_choice(FEEDBACK, ("true", "false"), "false", "way of judging answers") == "true",
+        key=FEEDBACK,
+        help=QUIZ_HELP["feedback"],
+    )
+    settings = QuizSettings(questions, int(seed), wrong_share, int(str(options)), condition)
+    return settings, has_feedback, _clean_code(participant)
+
+
+def _read_choice(key: str, labels: Sequence[str], usual: str, what: str) -> str:
+    """Read a choice from the address, and say so where there is no such choice."""
+    state.check_param(key, labels, what)
+    asked = st.query_params.get(key, usual)
+    return asked if asked in labels else usual
+
+
+def _read_number(key: str, low: int, high: int, usual: int, what: str) -> int:
+    """Read a number from the address, and say so where it is none or out of range."""
+    asked = st.query_params.get(key, str(usual))
+    # Longer texts are out of any range here, and would take their time to be read as a number.
+    is_known = asked.isascii() and asked.isdecimal() and len(asked) < 9
+    is_known = is_known and low <= int(asked) <= high
+    state.check_param(key, [asked] if is_known else [], what)
+    return int(asked) if is_known else usual
+
+
+def _clean_code(text: str) -> str:
+    """Keep of a participant's code what is safe in any file's name and any spreadsheet."""
+    return "".join(c for c in text if c.isalnum() or c in " _-.").strip(" -.")
+
+
+def list_explainers(workspace: "Workspace") -> dict[int, ModuleEntry]:
+    """Return for each category that has one its module, the paper's own method first."""
+    explainers: dict[int, ModuleEntry] = {}
+    for entry in sort_modules(workspace.list_modules()):
+        explainers.setdefault(workspace.dataset.categories.index(entry.category), entry)
+    return explainers
+
+
+def draw(
+    workspace: "Workspace", modules: Mapping[int, ModuleEntry], settings: QuizSettings
+) -> tuple[Question, ...]:
+    """Draw the questions among the held-out photos; the same for the same settings."""
+    features = scores.load_features(workspace)
+    labels = {photo.image_id: photo.category_index for photo in workspace.dataset.photos}
+    held_out = [photo.image_id for photo in workspace.held_out]
+    has_module = np.isin(np.arange(len(workspace.dataset.categories)), list(modules))
+    logits = np.asarray(features.logits)
+    is_candidate = select_candidates(
+        logits, np.isin(features.image_ids, held_out), has_module, settings.condition
+    )
+    label_rows = np.array([labels[int(image_id)] for image_id in features.image_ids])
+    return draw_questions(logits, label_rows, features.image_ids, is_candidate, settings)
+
+
+def make_session(
+    workspace: "Workspace",
+    questions: tuple[Question, ...],
+    settings: QuizSettings,
+    modules: Mapping[int, ModuleEntry],
+    style: MapStyle | None,
+    *,
+    has_feedback: bool,
+    participant: str,
+) -> QuizSession:
+    """Make ready a quiz that begins now."""
+    return QuizSession(
+        run=QuizRun(questions),
+        settings=settings,
+        modules=modules,
+        style=style,
+        has_feedback=has_feedback,
+        participant=participant,
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+        classifier=cached.make_classifier_key(workspace),
+    )

@@ -1,0 +1,213 @@
+"""The comparison of methods: its table, each measure's spread, and one category's numbers."""
+
+import html
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from explorer.analysis.curves import FRACTIONS, WAYS, name_point
+from explorer.analysis.table import (
+    COLUMNS,
+    CURVES_SECTION,
+    SECTIONS,
+    Column,
+    Row,
+    Section,
+    average_seeds,
+)
+from explorer.config import PAGES_DIR
+from explorer.data.cub import format_category
+from explorer.render.curves import render_curves
+from explorer.render.distribution import render_distribution
+from explorer.ui.shared import components, state
+from explorer.ui.shared.choices import choose_one
+from explorer.ui.shared.components import escape_markdown
+from explorer.ui.shared.words import HELP
+
+if TYPE_CHECKING:
+    from explorer.evaluation.results import Results
+    from explorer.workspace.workspace import Workspace
+
+MEASURE = "measure"
+RESULT_CATEGORY = "result_category"
+TABLE = "table"
+CURVES = "curves"
+# What is chosen to the name under which its points are kept.
+_CURVES = {"the network's score ŷ": "score", "the activation that a map explains": "own"}
+
+
+def show_no_results(workspace: "Workspace") -> None:
+    """Say that methods have not been compared, and the command that does."""
+    st.info(
+        "Methods have not been compared in this workspace yet. This trains what is missing and "
+        "measures all methods; it can be stopped and goes on where it was. Then reload this page."
+    )
+    _show_command("evaluate", workspace, " --methods all")
+
+
+def _show_command(command: str, workspace: "Workspace", options: str = "") -> None:
+    path = shlex.quote(str(workspace.path))
+    st.code(f"python -m explorer {command} {path}{options}", language="bash", wrap_lines=True)
+
+
+def show_tables(results: "Results", sanity: "Results | None", workspace: "Workspace") -> None:
+    """Show the means over categories, beside the paper's figures, one subject at a time."""
+    categories = {row.category for row in results.rows}
+    seeds = {row.seed for row in results.rows}
+    st.caption(
+        f"Means over {len(categories)} categories and {len(seeds)} "
+        f"seed{'' if len(seeds) == 1 else 's'}. Scores are compared on test photos unless said "
+        "otherwise; maps are drawn on the category's own test photos.",
+        help=HELP["locality"],
+    )
+    tables = {t.section.title: t for t in (*results.tables, *(sanity.tables if sanity else ()))}
+    table = tables[choose_one(TABLE, tuple(tables), "Table of", "table")]
+    st.markdown(table.text)
+    st.caption(table.section.caption)
+    if table.section == CURVES_SECTION:  # a copy, where it comes from the cache
+        _show_curves(results)
+    else:
+        state.drop_param(CURVES)
+    if sanity is None:
+        st.caption("Not run yet: the sanity checks on randomised networks.")
+        _show_command("sanity", workspace)
+
+
+def _show_curves(results: "Results") -> None:
+    """Show deletion and insertion curves, of each map's own activation or of ŷ."""
+    what = choose_one(CURVES, tuple(_CURVES), "Curves of", "kind of curves")
+    curves: dict[str, dict[str, list[float]]] = {}
+    for method, title in results.titles.items():
+        ways = {way: _list_points(results, method, way, _CURVES[what]) for way in WAYS}
+        if all(ways.values()):
+            curves[title] = ways
+    if curves:
+        heading = "Deletion solid, insertion dotted"
+        figure = render_curves(curves, FRACTIONS, heading, text_colour=state.get_text_colour())
+        alt = f"Curves of {what} for {len(curves)} methods. {heading}"
+        rows = [
+            (method, way, fraction, value)
+            for method, ways in curves.items()
+            for way, points in ways.items()
+            for fraction, value in zip(FRACTIONS, points, strict=True)
+        ]
+        columns = ("method", "way", "share changed", what)
+        numbers = dict(zip(columns, zip(*rows, strict=True), strict=True))
+        components.show_figure(figure, alt, key="figure-curves", numbers=numbers)
+
+
+def _list_points(results: "Results", method: str, way: str, name: str) -> list[float]:
+    """Return a curve at all `FRACTIONS`, mean over categories; empty where it is not defined."""
+    points = []
+    for fraction in FRACTIONS:
+        values = average_seeds(results.rows, method, name_point(way, name, fraction)).values()
+        if not values:
+            return []
+        points.append(sum(values) / len(values))
+    return points
+
+
+def show_measure(results: "Results") -> None:
+    """Let the user choose a measure, and show its value for every category and method."""
+    measured = {row.measure for row in results.rows}
+    columns = {column.title: column for column in COLUMNS if column.measure in measured}
+    state.check_param(MEASURE, columns, "measure")
+    default = list(columns).index("locality") if "locality" in columns else 0
+    title = st.selectbox(
+        "Measure", list(columns), index=default, key=MEASURE, bind=state.BIND, width=280
+    )
+    measure = columns[title].measure
+    values = {
+        name: {html.escape(format_category(c)): value for c, value in points.items()}
+        for method, name in results.titles.items()
+        if (points := average_seeds(results.rows, method, measure))
+    }
+    paper = {
+        results.titles[method]: figure
+        for (method, name), figure in results.paper.items()
+        if name == measure and method in results.titles
+    }
+    figure = render_distribution(values, title, paper=paper, text_colour=state.get_text_colour())
+    means = ", ".join(f"{n} {sum(p.values()) / len(p):.3f}" for n, p in values.items())
+    cells = [
+        (n, html.unescape(c), value) for n, found in values.items() for c, value in found.items()
+    ]
+    components.show_figure(
+        figure,
+        f"{title} by method: mean {means}",
+        key="figure-distribution",
+        numbers=dict(zip(("method", "category", title), zip(*cells, strict=True), strict=True)),
+    )
+    st.caption(
+        "A point is a category; the box spans the middle half, its dashed line is the mean."
+        + (" Diamonds are the paper's figures." if paper else "")
+    )
+
+
+def show_category(results: "Results", with_module: Sequence[str]) -> None:
+    """Show all numbers of one category, and the way to its photos."""
+    names = {format_category(row.category): row.category for row in results.rows}
+    state.check_param(RESULT_CATEGORY, names, "category")
+    name = st.selectbox("Category", sorted(names), key=RESULT_CATEGORY, bind=state.BIND, width=280)
+    category = names[name]
+    for section in SECTIONS:
+        table = _format_category_table(results, category, section)
+        if table:
+            st.markdown(f"**{section.title}**\n\n{table}")
+    if category in with_module:
+        st.page_link(
+            PAGES_DIR / "photo.py",
+            label=f"See photos of {escape_markdown(name)} explained",
+            icon=":material/photo:",
+            query_params={state.CATEGORY: name},
+        )
+
+
+def _format_category_table(results: "Results", category: str, section: Section) -> str:
+    rows = [row for row in results.rows if row.category == category]
+    columns = [c for c in section.columns if any(row.measure == c.measure for row in rows)]
+    if not columns:
+        return ""
+    lines = [
+        "| method | " + " | ".join(column.title for column in columns) + " |",
+        "|:--|" + "--:|" * len(columns),
+    ]
+    for method, title in results.titles.items():
+        cells = [_format_value(rows, method, column) for column in columns]
+        if any(cell != "–" for cell in cells):
+            lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _format_value(rows: Sequence[Row], method: str, column: Column) -> str:
+    values: Mapping[str, float] = average_seeds(rows, method, column.measure)
+    return format(next(iter(values.values())), column.form) if values else "–"
+
+
+def show_downloads(results: "Results") -> None:
+    """Offer the file that the page was made from, and the table."""
+    with st.container(horizontal=True):
+        st.download_button(
+            "Every number (CSV)",
+            results.tidy,
+            "srae-comparison.csv",
+            "text/csv",
+            icon=":material/table:",
+            on_click="ignore",
+        )
+        st.download_button(
+            "The tables (Markdown)",
+            results.markdown,
+            "srae-comparison.md",
+            "text/markdown",
+            icon=":material/description:",
+            on_click="ignore",
+        )
+
+
+def make_params() -> dict[str, str | int]:
+    """Return what the address says of table, curves, measure and category."""
+    keys = (TABLE, CURVES, MEASURE, RESULT_CATEGORY)
+    return {key: st.session_state[key] for key in keys if st.session_state.get(key)}

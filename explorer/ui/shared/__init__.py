@@ -1,0 +1,1 @@
+"""Widgets and caches that several pages share."""

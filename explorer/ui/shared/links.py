@@ -1,0 +1,148 @@
+"""Ways from one page to another, with what is to be seen there in the address."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import urlencode
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from explorer.config import PAGES_DIR
+from explorer.data.cub import format_category
+from explorer.ui.shared import cached, state
+from explorer.ui.shared.components import escape_markdown
+from explorer.ui.shared.names import name_categories
+from explorer.ui.shared.picker import name_photos, sort_photos
+from explorer.ui.shared.state import MapStyle
+from explorer.ui.shared.words import HELP
+from explorer.workspace.layout import ModuleEntry, format_run, get_usual_module
+
+if TYPE_CHECKING:
+    from explorer.data.cub import Photo
+    from explorer.workspace.workspace import Workspace
+
+_OTHERS_SHOWN = 3
+
+
+def make_module_params(workspace: "Workspace", entry: ModuleEntry) -> dict[str, str]:
+    """Return what chooses a module in any page's address."""
+    names = name_categories(workspace.dataset.categories)
+    return {
+        **name_workspace(),
+        state.CATEGORY: names[entry.category],
+        state.RUN: format_run(entry.run),
+    }
+
+
+def name_workspace() -> dict[str, str]:
+    """Return what chooses the workspace in any page's address, if there is a choice."""
+    is_choice = len(state.name_workspaces()) > 1
+    return {state.WORKSPACE: state.get_workspace_name()} if is_choice else {}
+
+
+def make_photo_params(workspace: "Workspace", entry: ModuleEntry, photo: "Photo") -> dict[str, str]:
+    """Return what chooses a module and a photo in the address of the Photo page."""
+    names = name_categories(workspace.dataset.categories)
+    photos = name_photos(workspace.dataset.photos_of(photo.category))
+    return make_module_params(workspace, entry) | {
+        state.PHOTOS_OF: names[photo.category],
+        state.PHOTO: photos[photo.image_id],
+    }
+
+
+def switch_to_photo(workspace: "Workspace", entry: ModuleEntry, photo: "Photo") -> NoReturn:
+    """Open a photo on the Photo page, under the module that is chosen in the sidebar."""
+    params = make_photo_params(workspace, entry, photo)
+    # Streamlit lets nobody write into the address what a widget of this page is bound to.
+    needless = list(make_module_params(workspace, entry))
+    if photo.category == entry.category:
+        # The page would take its own defaults out again, and Back would stop in between.
+        needless.append(state.PHOTOS_OF)
+        photos = workspace.dataset.photos_of(photo.category)
+        if photo == sort_photos(photos, cached.load_split(workspace, entry))[0]:
+            needless.append(state.PHOTO)
+    free = {key: value for key, value in params.items() if key not in needless}
+    st.switch_page(PAGES_DIR / "photo.py", query_params=free)
+
+
+def show_photo_link(
+    workspace: "Workspace", entry: ModuleEntry, photo: "Photo", label: str, *, help_text: str = ""
+) -> None:
+    """Show a link that opens a photo under a module on the Photo page."""
+    st.page_link(
+        PAGES_DIR / "photo.py",
+        label=label,
+        icon=":material/photo:",
+        help=help_text or None,
+        query_params=make_photo_params(workspace, entry, photo),
+    )
+
+
+def show_other_categories(
+    workspace: "Workspace", entry: ModuleEntry, photo: "Photo", logits: NDArray[np.float32]
+) -> None:
+    """Lead to the same photo under the modules of the other categories that score highest.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where they are from.
+    entry : ModuleEntry
+        The module that explains the photo now.
+    photo : Photo
+        The photo.
+    logits : NDArray of float32
+        (C,), signed: the classifier's scores of it.
+    """
+    entries = workspace.list_modules()
+    others = [
+        usual
+        for index in np.argsort(-logits, kind="stable")
+        if (category := workspace.dataset.categories[int(index)]) != entry.category
+        and (usual := get_usual_module(entries, category)) is not None
+    ]
+    if others:
+        st.caption("The same photo, explained for another category:", help=HELP["other"])
+    with st.container(horizontal=True, gap="small"):
+        for other in others[:_OTHERS_SHOWN]:
+            name = escape_markdown(format_category(other.category))
+            params = make_photo_params(workspace, other, photo)
+            label = f"Why not {'an' if name[0] in 'AEIOU' else 'a'} {name}?"
+            st.page_link(PAGES_DIR / "photo.py", label=label, query_params=params)
+
+
+def make_style_params(style: MapStyle) -> dict[str, str | int]:
+    """Return what says in any page's address how heatmaps are drawn."""
+    return {
+        state.LAYER: style.layer,
+        state.COLOURS: style.colours,
+        state.OPACITY: style.opacity,
+        state.SCALE: state.SHARED_SCALE if style.shared_scale else state.OWN_SCALE,
+        state.DRAWING: state.SMOOTH if style.smooth else state.RAW_GRID,
+    }
+
+
+def _read_url() -> str:
+    # Streamlit takes the end of one page's address for another page's, and doubles what is left:
+    # ``/your_/your_photo``, since there is a page ``photo``.
+    return re.sub(r"/your_(?=/your_photo$)", "", st.context.url or "")
+
+
+def show_link(
+    params: Mapping[str, str | int | Sequence[str]], what: str = "exactly this view"
+) -> None:
+    """Show an address that opens this page with all that is chosen on it.
+
+    Parameters
+    ----------
+    params : Mapping
+        Every choice on the page, those left at their defaults included: defaults may change when
+        modules are trained, and a link that is passed on must not. A sequence has a place for
+        each of its items.
+    what : str
+        What the address opens, where it cannot be all that is on the page.
+    """
+    st.markdown(f"A link to {what}, for whoever can reach this address:")
+    st.code(f"{_read_url()}?{urlencode(params, doseq=True)}", language=None, wrap_lines=True)

@@ -1,0 +1,281 @@
+"""What the user has chosen, and how an address in the browser says it."""
+
+import contextlib
+import os
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import streamlit as st
+from streamlit.errors import StreamlitAPIException
+
+from explorer.config import DEMO_WORKSPACE, ExplorerError, is_public, list_workspaces
+from explorer.render.style import TEXT_COLOUR
+from explorer.workspace.layout import ModuleEntry, load_settings
+
+WORKSPACE = "workspace"
+DEVICE = "device"
+CATEGORY = "category"
+RUN = "run"
+PHOTOS_OF = "photos_of"
+PHOTO = "photo"
+FEATURE = "feature"
+LAYER = "layer"
+COLOURS = "colours"
+OPACITY = "opacity"
+SCALE = "scale"
+DRAWING = "drawing"
+OFF = "off"
+LOOK = "look"
+
+ANY_DEVICE = "auto"
+
+BIND: Final = "query-params"
+OWN_SCALE, SHARED_SCALE = "own scale", "one for all"
+SMOOTH, RAW_GRID = "smoothed", "raw grid"
+PICTURE, PIXELS = "picture", "pixel by pixel"
+
+# Keys of widgets that run by themselves and ask for nothing else to be drawn anew.
+TRAINING_KEYS = "training-"
+
+_SELECTION = "chosen_module"
+_OF_WORKSPACE = (CATEGORY, RUN, PHOTOS_OF, PHOTO, FEATURE, OFF, LAYER)
+# What goes along from page to page, though Streamlit forgets it where no widget shows it.
+_KEPT_KEYS = (FEATURE, LAYER, COLOURS, OPACITY, SCALE, DRAWING)
+_KEPT = "kept_choices"
+_ADDRESS = "address_of_last_run"
+_NOTES = "notes_on_link"
+_HUSH = "no_notes_on_link"
+_FIGURE_TEXT = {"light": "#3c424b", "dark": "#d5d2ca"}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The module that all pages speak of.
+
+    Attributes
+    ----------
+    workspace : Path
+        Folder of the workspace.
+    entry : ModuleEntry
+        The chosen module; its category is the explained one.
+    category_name : str
+        The category as it is shown and as addresses name it.
+    """
+
+    workspace: Path
+    entry: ModuleEntry
+    category_name: str
+
+
+@dataclass(frozen=True)
+class MapStyle:
+    """How heatmaps are drawn; no measure depends on it.
+
+    Attributes
+    ----------
+    layer : str
+        Stop of the backbone at which maps are taken.
+    colours : str
+        A name in `explorer.render.colour_maps.COLOUR_MAPS`.
+    opacity : int
+        Per cent.
+    shared_scale : bool
+        One scale for all maps of a photo; else each its own.
+    smooth : bool
+        Smoothed for the eye; else the map's own grid.
+    """
+
+    layer: str
+    colours: str
+    opacity: int
+    shared_scale: bool
+    smooth: bool
+
+
+def follow_address() -> None:
+    """Let an address that was gone to overrule what was chosen before.
+
+    A widget bound to the address reads it only once in a session. Where a link within the app, or
+    the browser's Back or Forward, has changed the address, while no widget has, widgets are made
+    to read it again. What the address of another page does not speak of stays as it was chosen.
+    Call it before the first widget, and `remember_address` at the end.
+    """
+    path, asked = _read_address()
+    path_before, before, chosen = st.session_state.get(_ADDRESS, (path, asked, {}))
+    if asked != before and not _has_chosen(chosen):
+        stale = {key for key in {*asked, *before} if asked.get(key) != before.get(key)}
+        if CATEGORY in stale:
+            stale |= {RUN, PHOTOS_OF, PHOTO, OFF}
+        kept = st.session_state.get(_KEPT, {})
+        for key in stale:
+            st.session_state.pop(key, None)
+            if path == path_before:
+                kept.pop(key, None)
+    _restore(asked, is_new_page=path != path_before)
+
+
+def _has_chosen(before: Mapping[str, object]) -> bool:
+    # What is gone belonged to the page that was left; nobody has chosen anything by that.
+    return any(st.session_state.get(key, was) != was for key, was in before.items())
+
+
+def _restore(asked: Collection[str], *, is_new_page: bool) -> None:
+    for key, value in st.session_state.get(_KEPT, {}).items():
+        # On a new page, what is still there belongs to a widget of the old one, and goes with it.
+        if key not in asked and (is_new_page or key not in st.session_state):
+            st.session_state[key] = value
+
+
+def remember_address() -> None:
+    """Note the address and what is chosen, at the end of a run or where it is cut short."""
+    chosen = {
+        key: value
+        for key, value in st.session_state.items()
+        if isinstance(value, str | int | float | list | None)
+        and not str(key).startswith(TRAINING_KEYS)
+    }
+    st.session_state[_ADDRESS] = (*_read_address(), chosen)
+    kept = st.session_state.get(_KEPT, {})
+    st.session_state[_KEPT] = kept | {key: chosen[key] for key in _KEPT_KEYS if key in chosen}
+
+
+def _read_address() -> tuple[str, dict[str, list[str]]]:
+    """Return the address's path and what it asks for."""
+    asked = {key: st.query_params.get_all(key) for key in st.query_params}
+    return urlsplit(st.context.url or "").path, asked
+
+
+def keep_among(key: str, options: Collection[object]) -> None:
+    """Forget a choice that is not among the options, for a widget would not bear it."""
+    if key in st.session_state and st.session_state[key] not in options:
+        del st.session_state[key]
+
+
+def forget_choices() -> None:
+    """Drop all that was chosen in a workspace, for another one has other categories and photos."""
+    kept = st.session_state.get(_KEPT, {})
+    for key in _OF_WORKSPACE:
+        st.session_state.pop(key, None)
+        kept.pop(key, None)
+    # What the address still asks for is of the old workspace, and no fault of a link.
+    st.session_state[_HUSH] = True
+
+
+def name_workspaces() -> dict[str, Path]:
+    """Return the workspaces that can be chosen, by the name each is shown under."""
+    paths = list_workspaces()
+    plain = ["Demo" if path == DEMO_WORKSPACE.resolve() else path.name for path in paths]
+    return {
+        name if plain.count(name) == 1 else str(path): path
+        for name, path in zip(plain, paths, strict=True)
+    }
+
+
+def get_workspace_name() -> str:
+    """Return the name of the workspace that is open, or is to be opened."""
+    names = list(name_workspaces())
+    chosen = st.session_state.get(WORKSPACE, names[0])
+    return chosen if chosen in names else names[0]
+
+
+def get_workspace_path() -> Path:
+    """Return the folder of the workspace that is open, or is to be opened."""
+    return name_workspaces()[get_workspace_name()]
+
+
+def hide_folders(text: str) -> str:
+    """Name files from the folder of the workspace, or of its birds, on: for a public server.
+
+    On any other, whoever reads this must find them, and the text stays as it is.
+    """
+    if not is_public():
+        return text
+    path = get_workspace_path()
+    folders = [path]
+    with contextlib.suppress(ExplorerError):
+        folders.append(load_settings(path).locate_dataset(path))
+    for folder in folders:
+        text = text.replace(f"{folder.parent}{os.sep}", "")
+    return text
+
+
+def get_device() -> str:
+    """Return where networks run: what was chosen, or ``auto``; visitors of a server cannot choose.
+
+    Each device holds a copy of the network.
+    """
+    return ANY_DEVICE if is_public() else str(st.session_state.get(DEVICE, ANY_DEVICE))
+
+
+def open_notes() -> None:
+    """Make room at the top of the page for what is wrong with its address."""
+    st.session_state[_NOTES] = None if st.session_state.pop(_HUSH, False) else st.container()
+
+
+def keep_selection(selection: Selection | None) -> None:
+    """Remember for this run of the page what the sidebar chose."""
+    st.session_state[_SELECTION] = selection
+
+
+def get_selection() -> Selection | None:
+    """Return the module chosen in the sidebar, or None where there is none to choose."""
+    selection: Selection | None = st.session_state.get(_SELECTION)
+    return selection
+
+
+def check_param(key: str, labels: Iterable[str], what: str) -> None:
+    """Say so where the address asks for something that is not there.
+
+    Call it before the widget bound to `key`, which drops what it does not know without a word.
+
+    Parameters
+    ----------
+    key : str
+        Key of the widget and name of its parameter in the address.
+    labels : iterable of str
+        What the address may ask for.
+    what : str
+        Name of the thing, for the message.
+    """
+    place = st.session_state[_NOTES]
+    if key in st.session_state or place is None:
+        return
+    known = set(labels)
+    for asked in st.query_params.get_all(key):
+        if asked not in known:
+            place.warning(
+                f"The link asks for the {what} “{_shorten(asked)}”, which is not here. "
+                "You see the usual choice instead.",
+                icon=":material/link_off:",
+            )
+
+
+def drop_param(key: str) -> None:
+    """Take a parameter out of the address while no widget is there to bind it."""
+    with contextlib.suppress(KeyError, StreamlitAPIException):
+        del st.query_params[key]
+
+
+def check_number_param(key: str, low: int, high: int, what: str) -> None:
+    """Say so where the address asks for a number out of range, or for no number."""
+    asked = st.query_params.get(key, "")
+    try:
+        is_known = low <= float(asked) <= high
+    except ValueError:
+        is_known = False
+    check_param(key, [asked] if is_known else [], what)
+
+
+def _shorten(text: str) -> str:
+    """Make text from an address harmless and short enough for a message."""
+    plain = "".join(c if c.isalnum() or c in " .-_,'" else "·" for c in text).replace("_", r"\_")
+    return plain if len(plain) <= 60 else plain[:60] + "…"
+
+
+def get_text_colour() -> str:
+    """Return the colour of words in figures that fits the browser's theme."""
+    theme = st.context.theme.type
+    return _FIGURE_TEXT.get(theme, TEXT_COLOUR) if theme else TEXT_COLOUR

@@ -1,0 +1,1 @@
+"""Trainings: the form, the progress and the details."""

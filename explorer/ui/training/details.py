@@ -1,0 +1,259 @@
+"""All there is to see of a training: its curves, what became of it, its settings and its log."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from explorer.config import PAGES_DIR, ExplorerError, Progress
+from explorer.data.cub import format_category
+from explorer.jobs.control import remove
+from explorer.jobs.history import list_columns, load_history
+from explorer.jobs.store import list_damaged, list_jobs, read_log
+from explorer.jobs.types import Job, JobState
+from explorer.render.training import render_training
+from explorer.ui.shared import components, exports, links, state
+from explorer.ui.shared.components import escape_markdown, explain_error
+from explorer.ui.shared.exports import make_stem
+from explorer.ui.shared.names import name_categories, name_training
+from explorer.ui.training import form, trainings
+from explorer.workspace.layout import format_run, get_module_entry
+
+if TYPE_CHECKING:
+    from explorer.workspace.workspace import Workspace
+
+_LOSSES = {
+    "total": "Total",
+    "faithfulness": "Faithfulness",
+    "reconstruction": "Reconstruction",
+    "pull_away": "Pull-away",
+    "pretraining": "Pretraining",
+}
+_F_REG = {"f_reg_test": "Test photos", "f_reg_train": "Training photos"}
+_LINKS_SHOWN = 6
+
+
+def show_trainings(workspace: "Workspace") -> None:
+    """Show the queue, and one training in full."""
+    _show_queue()
+    for folder in list_damaged():
+        st.warning(
+            f"The training in {escape_markdown(str(folder))} cannot be read: its job.json is "
+            "damaged. Remove this folder; modules are not touched by that.",
+            icon=":material/error:",
+        )
+    jobs = {job.id: job for job in reversed(list_jobs(workspace.path))}
+    if not jobs:
+        st.info(
+            "Nothing has been trained from here yet. Start with *Train a module* in the sidebar."
+        )
+        return
+    show_job(workspace, jobs[_choose_job(jobs)])
+
+
+def _choose_job(jobs: Mapping[str, Job]) -> str:
+    """Let the visitor choose a training; one that was just started is chosen at first.
+
+    The widget is another one after each start: a value that is set where a widget has one already
+    may be overruled by a poll that is on its way with the old one.
+    """
+    started = st.session_state.get(form.LAST_STARTED)
+    key = f"{state.TRAINING_KEYS}job-after-{started}"
+    if st.session_state.get(key) not in jobs:
+        st.session_state[key] = started if started in jobs else next(iter(jobs))
+    return st.selectbox(
+        "Training",
+        list(jobs),
+        format_func=lambda name: _title(jobs[name]) if name in jobs else name,
+        key=key,
+        width=420,
+    )
+
+
+def _show_queue() -> None:
+    """List all trainings that live on this machine, where one waits for another."""
+    living = [job for job in list_jobs() if job.state.is_live]
+    if len(living) < 2:
+        return
+    rows = [
+        f"| {number} | {escape_markdown(name_training(job.request))} "
+        f"| {escape_markdown(job.request.device_words)} | {job.state} "
+        f"| {_format_time(job.request.created)} |"
+        for number, job in enumerate(living, start=1)
+    ]
+    st.markdown("\n".join(["| | Training | Device | | Since |", "|--:|:--|:--|:--|:--|", *rows]))
+
+
+def _title(job: Job) -> str:
+    return f"{name_training(job.request)}, {_format_time(job.request.created)}"
+
+
+def _format_time(seconds: float) -> str:
+    """Write a time of the visitor's own clock, with the day where it is not today."""
+    zone = ZoneInfo(st.context.timezone) if st.context.timezone else UTC
+    time, now = datetime.fromtimestamp(seconds, zone), datetime.now(zone)
+    return f"{time:%H:%M:%S}" if time.date() == now.date() else f"{time:%d %b %Y, %H:%M}"
+
+
+def show_job(workspace: "Workspace", job: Job) -> None:
+    """Show a training in full."""
+    colour, icon = trainings.LOOKS[job.state]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.badge(str(job.state), color=colour, icon=icon)  # type: ignore[arg-type]
+        st.caption(
+            escape_markdown(f"{format_run(job.request.run)}, on the {job.request.device_words}"),
+            width="content",
+        )
+    if job.state.is_live:
+        trainings.show_progress(job)
+        trainings.show_cancel(job, "page")
+    else:
+        _show_ending(workspace, job)
+    _show_curves(job)
+    with st.expander("Settings", icon=":material/tune:"):
+        st.markdown(_format_settings(job))
+    with st.expander("Log", icon=":material/terminal:"):
+        st.code(read_log(job) or "Nothing yet.", language=None, wrap_lines=True)
+
+
+def _show_ending(workspace: "Workspace", job: Job) -> None:
+    message = escape_markdown(job.message)
+    if job.state is JobState.FINISHED:
+        st.success(message, icon=trainings.LOOKS[job.state][1])
+    elif job.state is JobState.CANCELLED:
+        st.info(message, icon=trainings.LOOKS[job.state][1])
+    else:
+        st.error(message, icon=trainings.LOOKS[job.state][1])
+    with st.container(horizontal=True, gap="small"):
+        for category in job.status.measured[:_LINKS_SHOWN]:
+            entry = get_module_entry(workspace.path, category, job.request.run)
+            if entry.path.is_file():
+                st.page_link(
+                    PAGES_DIR / "photo.py",
+                    label=escape_markdown(f"See {format_category(category)} explained"),
+                    icon=":material/photo:",
+                    query_params=links.make_module_params(workspace, entry),
+                )
+    _show_ways_on(job)
+
+
+def _show_ways_on(job: Job) -> None:
+    with st.container(horizontal=True, gap="small"):
+        is_again = job.state is not JobState.FINISHED and st.button(
+            "Start again", icon=":material/replay:", type="primary", key=_key("again", job)
+        )
+        is_removed = st.button(
+            "Remove from this list",
+            icon=":material/delete:",
+            key=_key("remove", job),
+            help="Its curves and its log are removed; its modules stay.",
+        )
+    if is_again:
+        form.start(job.request)
+    if is_removed:
+        try:
+            remove(job)
+        except ExplorerError as error:
+            st.error(explain_error(error), icon=":material/error:")
+            return
+        st.rerun()
+
+
+def _show_curves(job: Job) -> None:
+    begun = list(dict.fromkeys([*job.status.measured, job.status.category]))
+    names = name_categories([name for name in begun if name])
+    if not names:
+        return
+    category = list(names)[-1]
+    if len(names) > 1:
+        choices = {"": "the latest", **names}
+        chosen = st.selectbox(
+            "Curves of",
+            list(choices),
+            format_func=lambda name: choices.get(name, name),
+            key=_key("curves", job),
+            width=280,
+        )
+        category = chosen or category
+    records = load_history(job.folder, category)
+    if not records:
+        return
+    epochs = [record.done for record in records]
+    left, right = st.columns(2)
+    with left:
+        _show_figure("loss", _list_losses(records), epochs, "Loss", names[category])
+    with right:
+        curves = {words: _list_values(records, name) for name, words in _F_REG.items()}
+        _show_figure("f-reg", curves, epochs, "F_reg, the mean of |ȳ − ŷ|", names[category])
+    st.caption(_describe_now(records))
+    exports.show_numbers(list_columns(records), make_stem("training", names[category], job.id))
+
+
+def _show_figure(
+    key: str,
+    curves: Mapping[str, Sequence[float | None]],
+    epochs: Sequence[int],
+    title: str,
+    name: str,
+) -> None:
+    measured = {words: values for words, values in curves.items() if any(values)}
+    if not measured:
+        st.caption(f"{title}: not measured before the joint training begins.")
+        return
+    figure = render_training(
+        measured, epochs, title, log_scale=key == "loss", text_colour=state.get_text_colour()
+    )
+    alt = f"{title} of {name} over {epochs[-1]} epochs: {', '.join(measured)}"
+    components.show_figure(figure, alt, key=f"figure-training-{key}")
+
+
+def _list_losses(records: Sequence[Progress]) -> dict[str, list[float | None]]:
+    """Return the terms of the loss, and apart from them the error of pretraining."""
+    is_joint = ["total" in record.values for record in records]
+    losses = {
+        words: [
+            record.values.get(name) if joint else None
+            for record, joint in zip(records, is_joint, strict=True)
+        ]
+        for name, words in _LOSSES.items()
+    }
+    losses[_LOSSES["pretraining"]] = [
+        None if joint else record.values.get("reconstruction")
+        for record, joint in zip(records, is_joint, strict=True)
+    ]
+    return losses
+
+
+def _list_values(records: Sequence[Progress], name: str) -> list[float | None]:
+    return [record.values.get(name) for record in records]
+
+
+def _describe_now(records: Sequence[Progress]) -> str:
+    last = records[-1].values
+    if "f_reg_test" not in last:
+        return "Layers are pretrained one by one: only their error of rebuilding is known yet."
+    return (
+        f"Epoch {records[-1].done}: loss {last['total']:.4g}, F_reg {last['f_reg_test']:.3f} on "
+        f"test photos and {last['f_reg_train']:.3f} on training photos. Test photos are only "
+        "measured, never learnt from."
+    )
+
+
+def _format_settings(job: Job) -> str:
+    values = {**job.request.module, **job.request.training}
+    rows = [
+        f"| {name.replace('_', ' ')} | {_format_value(value)} |" for name, value in values.items()
+    ]
+    return "\n".join(["| Setting | |", "|:--|:--|", *rows])
+
+
+def _format_value(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return escape_markdown(", ".join(map(str, value))) or "by the size of Z"
+    return escape_markdown(str(value))
+
+
+def _key(name: str, job: Job) -> str:
+    return f"{state.TRAINING_KEYS}{name}-{job.id}"

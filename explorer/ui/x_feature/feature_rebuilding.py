@@ -1,0 +1,96 @@
+"""Which dimensions of Z hang on one x-feature."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from explorer.analysis.rebuilding import Rebuilding, compute_rebuilding
+from explorer.render.x_feature_bars import render_rebuilding
+from explorer.ui.shared import cached, components, scores, state
+from explorer.ui.x_feature.summary import Subject
+from explorer.workspace.layout import ModuleEntry
+
+if TYPE_CHECKING:
+    from explorer.workspace.features import Features
+    from explorer.workspace.workspace import Workspace
+
+_SHOWN = 10
+_HELP = (
+    "R² of a dimension: 1 where it is rebuilt perfectly, 0 where its own mean would do as well. "
+    "Without this one means that it is held at its mean over the photos. The dimensions that lose "
+    "most are shown, where an R² below 0 counts as 0."
+)
+
+
+def show_rebuilding(subject: Subject) -> None:
+    """Show the dimensions of Z that are rebuilt worst where the x-feature is held still."""
+    workspace, entry = subject.workspace, subject.entry
+    features = scores.load_features(workspace)
+    found = _rebuild(
+        workspace, entry, features, cached.make_module_key(workspace, entry), subject.feature
+    )
+    if found is None:
+        st.info(
+            "This module was trained without rebuilding Z: its decoder has learnt nothing, so "
+            "there is nothing to tell of it here. Choose a module of the method SRAE."
+        )
+        return
+    ranked = found.rank(_SHOWN)
+    live, rebuilt = int(found.is_live.sum()), int(found.is_rebuilt.sum())
+    if not len(ranked):
+        st.info(
+            f"No dimension of Z is rebuilt worse without it. {rebuilt:,} of {live:,} live "
+            "dimensions are rebuilt better than by their mean."
+        )
+        return
+    figure = render_rebuilding(
+        ranked.tolist(),
+        found.r2[ranked],
+        found.r2_held[ranked],
+        text_colour=state.get_text_colour(),
+    )
+    order = np.flatnonzero(found.is_live)
+    first = int(ranked[0])
+    components.show_figure(
+        figure,
+        f"{len(ranked)} dimensions of Z that lose most R² without it; the first is Z {first}, "
+        f"from {found.r2[first]:.2f} to {found.r2_held[first]:.2f}",
+        key="figure-rebuilding",
+        numbers={
+            "dimension": order.tolist(),
+            "r2": found.r2[order].tolist(),
+            "r2_held": found.r2_held[order].tolist(),
+            "loss": found.loss[order].tolist(),
+        },
+    )
+    st.caption(
+        "The coloured end of a bar is what hangs on this x-feature. "
+        f"Over the {_count_photos(subject):,} test photos {live:,} of {len(found.is_live):,} "
+        f"dimensions of Z are live, and {rebuilt:,} of these are rebuilt better than by their "
+        "mean. Dimensions are counted from 0.",
+        help=_HELP,
+    )
+
+
+def _count_photos(subject: Subject) -> int:
+    return int((subject.sides == "test").sum())
+
+
+@st.cache_data(show_spinner="Rebuilding Z …", max_entries=256)
+def _rebuild(
+    _workspace: "Workspace",
+    _entry: ModuleEntry,
+    _features: "Features",
+    key: cached.Key,  # noqa: ARG001
+    feature: int,
+) -> Rebuilding | None:
+    """Compare what is rebuilt on the test photos; None where the decoder was not trained."""
+    from explorer.nn.rebuilding import has_trained_decoder, rebuild_z  # noqa: PLC0415
+
+    module, record = _workspace.load_module(_entry)
+    test = record.split.get("test", [])
+    if not has_trained_decoder(module) or not test:
+        return None
+    z = _features.z[_features.get_rows(test)]
+    return compute_rebuilding(z, rebuild_z(module, z), rebuild_z(module, z, feature))

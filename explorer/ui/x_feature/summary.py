@@ -1,0 +1,303 @@
+"""One x-feature of a module: its choice, what is told at the top, and its numbers over photos."""
+
+import html
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from explorer.analysis.activation import compute_activation_spread, compute_auc
+from explorer.data.cub import format_category
+from explorer.render.density import render_density
+from explorer.render.x_feature_bars import render_localities
+from explorer.ui.shared import cached, components, empty, exports, state
+from explorer.ui.shared.components import escape_markdown
+from explorer.ui.shared.heatmaps import name_feature, show_module_histogram
+from explorer.ui.shared.words import HELP
+from explorer.workspace.layout import ModuleEntry
+
+if TYPE_CHECKING:
+    from explorer.measuring.scores import ModuleScores
+    from explorer.workspace.workspace import Workspace
+
+_WEIGHT_HELP = (
+    "vₙ: how much one unit of activation adds to the score. Where it is negative, the x-feature "
+    "speaks against the category: it fires on what other birds have."
+)
+_MEAN_HELP = (
+    "The mean of vₙEₙ over the category's own test photos, from which the module has not learnt."
+)
+_AUC_HELP = (
+    "The area under the ROC curve: how often a photo of the category, drawn by chance, has a "
+    "higher activation than a photo of another bird, equal ones counting half. 100 % tells the "
+    "category without fail, 50 % is a coin, and below that other birds activate it more. It is of "
+    "this x-feature alone; the module adds up all of them."
+)
+_INACTIVE_HELP = "Photos on which the activation is exactly 0, so that it adds nothing there."
+_LONGEST_LABEL = 24
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What the page speaks of.
+
+    Attributes
+    ----------
+    workspace : Workspace
+        Where it is from.
+    entry : ModuleEntry
+        The module.
+    scores : ModuleScores
+        What the module says of every photo, M rows.
+    sides : NDArray of str
+        (M,), ``"test"``, ``"train"`` or ``"unused"``.
+    names : Mapping of int to str
+        What people call the x-features, as they typed it; only those that have a name.
+    feature : int
+        The chosen x-feature, counted from 0.
+    """
+
+    workspace: "Workspace"
+    entry: ModuleEntry
+    scores: "ModuleScores"
+    sides: NDArray[np.str_]
+    names: Mapping[int, str]
+    feature: int
+
+    @property
+    def activations(self) -> NDArray[np.float32]:
+        """(M,), >= 0, of the chosen x-feature."""
+        column: NDArray[np.float32] = self.scores.x_features[:, self.feature]
+        return column
+
+    @property
+    def contributions(self) -> NDArray[np.float64]:
+        """(M,), signed, of the chosen x-feature."""
+        column: NDArray[np.float64] = self.scores.contributions[:, self.feature]
+        return column
+
+    @property
+    def category(self) -> str:
+        """The module's category in plain words."""
+        return format_category(self.entry.category)
+
+    @property
+    def title(self) -> str:
+        """Number and name of the chosen x-feature, in Markdown."""
+        return name_in_markdown(self.feature, self.names)
+
+
+def name_in_markdown(feature: int, names: Mapping[int, str]) -> str:
+    """Name an x-feature by its number and by what people call it."""
+    name = names.get(feature)
+    return name_feature(feature) + (f" “{escape_words(name)}”" if name else "")
+
+
+def escape_words(words: str) -> str:
+    """Make one line that a user wrote safe to show, with its backticks, as it was written."""
+    return r"\`".join(escape_markdown(piece) for piece in words.split("`"))
+
+
+def name_in_figure(feature: int, names: Mapping[int, str]) -> str:
+    """Name an x-feature for the HTML of a figure, short enough for a phone."""
+    name = names.get(feature, "")
+    short = name if len(name) <= _LONGEST_LABEL else name[: _LONGEST_LABEL - 1] + "…"
+    return html.escape(short) if short else name_feature(feature)
+
+
+def load_weight(workspace: "Workspace", entry: ModuleEntry, feature: int) -> float:
+    """Read vₙ of an x-feature, counted from 0."""
+    return _load_weights(workspace, entry, cached.make_module_key(workspace, entry))[feature]
+
+
+@st.cache_data(show_spinner=False, max_entries=256)
+def _load_weights(
+    _workspace: "Workspace",
+    _entry: ModuleEntry,
+    key: cached.Key,  # noqa: ARG001
+) -> list[float]:
+    from explorer.nn.rebuilding import read_weights  # noqa: PLC0415
+
+    weights: list[float] = read_weights(_workspace.load_module(_entry)[0]).tolist()
+    return weights
+
+
+def show_summary(subject: Subject) -> None:
+    """Show weight, whether it lives, and what it adds to the category's own test photos."""
+    weight = load_weight(subject.workspace, subject.entry, subject.feature)
+    is_used = subject.sides != "unused"
+    is_live = bool((subject.contributions[is_used] != 0).any())
+    own = subject.scores.is_positive & (subject.sides == "test")
+    mean = float(subject.contributions[own].mean()) if own.any() else None
+    with st.container(horizontal=True, key="x-feature-summary", gap="small"):
+        _show_tile("Weight vₙ", f"{weight:+.3f}".replace("-", "−"), _WEIGHT_HELP)
+        _show_tile("State", "live" if is_live else "dead", HELP["live"])
+        mean_text = "–" if mean is None else components.format_signed(mean)
+        _show_tile("Mean contribution, test", mean_text, _MEAN_HELP)
+    if not is_live:
+        st.info("This x-feature is dead: it adds nothing to the score of any photo.")
+    elif weight < 0:
+        st.caption(
+            "Its weight is negative: where it fires, it **lowers** the score of "
+            f"{escape_markdown(subject.category)}."
+        )
+
+
+def _show_tile(label: str, value: str, help_text: str) -> None:
+    st.metric(label, value, help=help_text, border=True)
+
+
+def show_activations(subject: Subject) -> None:
+    """Show how strongly it fires on photos of the category and on others."""
+    positive = subject.scores.is_positive
+    spread = compute_activation_spread(subject.activations, positive)
+    kinds = (subject.category, "other birds")
+    inactive = [None if math.isnan(share) else share for share in spread.inactive_shares.tolist()]
+    aucs = {
+        side: compute_auc(
+            subject.activations[subject.sides == side], positive[subject.sides == side]
+        )
+        for side in ("test", "train")
+    }
+    with st.container(horizontal=True, key="x-feature-activation", gap="small"):
+        _show_tile("Inactive, own", components.format_share(inactive[0]), _INACTIVE_HELP)
+        _show_tile("Inactive, others", components.format_share(inactive[1]), _INACTIVE_HELP)
+        _show_tile("AUC, test", components.format_share(aucs["test"]), _AUC_HELP)
+        _show_tile("AUC, train", components.format_share(aucs["train"]), _AUC_HELP)
+    if aucs["test"] is not None:
+        st.markdown(_say_auc(aucs["test"], escape_markdown(subject.category)))
+    figure = render_density(
+        spread.edges,
+        spread.shares,
+        spread.inactive_shares,
+        [html.escape(kind) for kind in kinds],
+        text_colour=state.get_text_colour(),
+    )
+    components.show_figure(
+        figure,
+        "Shares of photos by activation. Inactive: "
+        + ", ".join(
+            f"{kind} {components.format_share(share)}"
+            for kind, share in zip(kinds, inactive, strict=True)
+        ),
+        key="figure-activation",
+        numbers={
+            "activation above": [0.0, *spread.edges[:-1].tolist()],
+            "activation up to": [0.0, *spread.edges[1:].tolist()],
+            "own photos": [int(spread.inactive[0]), *spread.counts[0].tolist()],
+            "share of own photos": [inactive[0], *spread.shares[0].tolist()],
+            "other photos": [int(spread.inactive[1]), *spread.counts[1].tolist()],
+            "share of other photos": [inactive[1], *spread.shares[1].tolist()],
+        },
+    )
+    st.caption(
+        f"All {spread.totals[0]:,} photos of the category and {spread.totals[1]:,} of other birds, "
+        "those that the module has learnt from among them. Inactive and active photos are drawn "
+        "on scales of their own; the shares of a kind add up to 100 %."
+    )
+
+
+def _say_auc(auc: float, category: str) -> str:
+    if auc >= 0.5:
+        return (
+            f"Of a test photo of {category} and one of another bird, its activation alone picks "
+            f"the right one **{auc:.1%}** of the time; a coin reaches 50 %."
+        )
+    return (
+        f"Of a test photo of {category} and one of another bird, the **other** has the higher "
+        f"activation **{1 - auc:.1%}** of the time; by chance it would be 50 %."
+    )
+
+
+def show_parts(subject: Subject) -> None:
+    """Show on which parts its heat lies, and its locality beside the module's others."""
+    workspace = subject.workspace
+    metrics = cached.load_metrics(workspace, subject.entry)
+    if metrics is None:
+        empty.show_no_metrics(workspace)
+        return
+    part_names = workspace.dataset.part_names
+    measured = metrics["locality"]["test"]
+    localities = [
+        float(value) if is_defined and value is not None else None
+        for value, is_defined in zip(measured["locality"], measured["is_defined"], strict=True)
+    ]
+    even = math.log(len(part_names))
+    names = [name_in_figure(n, subject.names) for n in range(len(localities))]
+    left, right = st.columns(2, gap="large")
+    with left:
+        show_module_histogram(metrics, subject.feature, part_names)
+    with right:
+        figure = render_localities(
+            localities,
+            names,
+            len(part_names),
+            subject.feature,
+            text_colour=state.get_text_colour(),
+        )
+        shown = ["none" if value is None else f"{value:.2f}" for value in localities]
+        components.show_figure(
+            figure,
+            f"Locality of x-features: {', '.join(shown)}; of an even spread {even:.2f}",
+            key="figure-localities",
+            numbers={
+                "x-feature": [name_feature(n) for n in range(len(localities))],
+                "name": [subject.names.get(n, "") for n in range(len(localities))],
+                "locality": ["" if value is None else value for value in localities],
+                "even spread": [even] * len(localities),
+            },
+        )
+        st.markdown(_say_locality(localities, subject.feature, len(part_names)))
+
+
+def _say_locality(localities: list[float | None], feature: int, part_count: int) -> str:
+    own = localities[feature]
+    if own is None:
+        return "This x-feature has no heat on the category's test photos, so it has no locality."
+    known = [value for value in localities if value is not None]
+    rank = 1 + sum(value < own for value in known)
+    place = "the most local" if rank == 1 else "the least local" if rank == len(known) else ""
+    among = place or f"number {rank} from the most local"
+    parts = math.exp(own)
+    return (
+        f"It is {among} of {len(known)}. Its heat is spread as if evenly over **{parts:.1f}** of "
+        f"{part_count} parts."
+    )
+
+
+def show_numbers(subject: Subject) -> None:
+    """Offer its numbers on every photo as CSV."""
+    st.download_button(
+        "Every photo's numbers (CSV)",
+        data=partial(make_numbers, subject),
+        file_name=f"{make_stem(subject)}.csv",
+        mime="text/csv",
+        icon=":material/table:",
+        on_click="ignore",
+        key="download-numbers",
+    )
+
+
+def make_numbers(subject: Subject) -> bytes:
+    """Write its activation and contribution on all photos as CSV, in the data set's order."""
+    dataset = subject.workspace.dataset
+    photos = [dataset.get_photo(int(image_id)) for image_id in subject.scores.image_ids]
+    return exports.make_csv(
+        {
+            "image_id": [photo.image_id for photo in photos],
+            "category": [photo.category for photo in photos],
+            "side": subject.sides.tolist(),
+            "activation": subject.activations.tolist(),
+            "contribution": subject.contributions.tolist(),
+        }
+    )
+
+
+def make_stem(subject: Subject) -> str:
+    """Name a file after category, module and x-feature."""
+    return exports.make_stem(subject.category, subject.entry.run, name_feature(subject.feature))

@@ -1,0 +1,1 @@
+"""Pieces of the page for a visitor's own photo."""

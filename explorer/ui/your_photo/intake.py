@@ -1,0 +1,262 @@
+"""Where a visitor's photo comes from: a file, the camera, or a sample of the workspace."""
+
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+from streamlit.errors import StreamlitAPIException
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from explorer.config import ExplorerError
+from explorer.data.cub import format_category
+from explorer.data.samples import draw_meadow, draw_noise
+from explorer.data.uploads.decoding import UPLOAD_ENDINGS, get_limits
+from explorer.data.uploads.process import read_upload_apart
+from explorer.ui.shared import cached, pictures, state
+from explorer.ui.shared.components import escape_markdown
+from explorer.ui.shared.gallery import name_photo
+from explorer.ui.your_photo.explaining import EXPLAINED
+from explorer.ui.your_photo.marks import Marks
+from explorer.ui.your_photo.own_photo import (
+    CAMERA,
+    FILE,
+    SAMPLE,
+    SOURCES,
+    OwnPhoto,
+    find,
+    forget,
+    keep,
+    make_digest,
+)
+
+if TYPE_CHECKING:
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+    from explorer.data.cub import Photo
+    from explorer.workspace.workspace import Workspace
+
+_LOG = logging.getLogger(__name__)
+
+SOURCE = "source"
+SAMPLE_KEY = "sample"
+MEADOW, NOISE = "No bird, a meadow", "No bird, only noise"
+
+_BIRDS = 4
+_ROUND = "your_photo_round"
+_REFUSED = "your_photo_refused"
+_CAMERA_IS_OPEN = "your_photo_camera"
+_DRAWINGS: Mapping[str, Callable[[], NDArray[np.uint8]]] = {MEADOW: draw_meadow, NOISE: draw_noise}
+
+
+def show_intake(workspace: "Workspace") -> OwnPhoto | None:
+    """Show the ways to bring a photo, and return the one that is there, if any."""
+    state.check_param(SOURCE, SOURCES, "source of a photo")
+    source = st.segmented_control(
+        "Take the photo from",
+        SOURCES,
+        default=FILE,
+        required=True,
+        key=SOURCE,
+        bind=state.BIND,
+    )
+    if source == SAMPLE:
+        return _show_samples(workspace)
+    state.drop_param(SAMPLE_KEY)
+    kept = find(str(source))
+    if kept is not None:
+        return kept
+    if source == CAMERA:
+        _show_camera()
+    else:
+        _show_uploader()
+    _show_note(str(source))
+    st.caption(
+        "Your photo stays in the memory of this session: it is never written to disk, and nobody "
+        "else sees it."
+    )
+    if source == FILE:
+        st.button(
+            "No photo at hand? Try a sample",
+            icon=":material/image_search:",
+            type="tertiary",
+            on_click=_choose_samples,
+            key="try-sample",
+        )
+    return None
+
+
+def _show_note(source: str) -> None:
+    """Say what was wrong with the last file, or what is missing from the link that led here."""
+    refused_source, reason = st.session_state.get(_REFUSED, ("", ""))
+    if refused_source == source:
+        st.error(escape_markdown(reason), icon=":material/broken_image:")
+    elif EXPLAINED in st.query_params and _ROUND not in st.session_state and find(SAMPLE) is None:
+        st.info(
+            "The link that you followed says how to look at a photo, but cannot hold the photo "
+            "itself. Bring one, and it is shown that way.",
+            icon=":material/link:",
+        )
+
+
+def show_own_buttons(photo: OwnPhoto) -> None:
+    """Offer to drop a visitor's photo, and say what is kept of it."""
+    st.button(
+        "Forget this photo, take another",
+        icon=":material/delete:",
+        on_click=forget,
+        args=(photo.source,),
+        key="forget",
+        help="Drops the photo and all that was computed of it, and asks for the next one.",
+    )
+    st.caption(
+        "Only this session holds your photo, in memory. It is never written to disk, and gone "
+        "when you forget it or soon after you close the page."
+    )
+
+
+def _show_uploader() -> None:
+    limit = min(get_limits().megabytes, int(st.get_option("server.maxUploadSize")))
+    st.file_uploader(
+        "A photo of one bird, as large in the picture as can be",
+        # The endings are for systems that know no type of HEIC. With a type among them, Streamlit
+        # leaves it to `read_upload` to refuse a file, which says why.
+        type=["image/*", *UPLOAD_ENDINGS],
+        max_upload_size=limit,
+        key=_name_widget(FILE),
+        on_change=_take,
+        args=(FILE,),
+    )
+
+
+def _choose_samples() -> None:
+    st.session_state[SOURCE] = SAMPLE
+
+
+def _show_camera() -> None:
+    # A link to this page must not switch on a camera.
+    if not st.session_state.get(_CAMERA_IS_OPEN):
+        st.button(
+            "Open the camera",
+            icon=":material/photo_camera:",
+            on_click=partial(st.session_state.__setitem__, _CAMERA_IS_OPEN, True),
+            key="open-camera",
+        )
+        st.caption(
+            "Your browser will ask whether this page may use it. A telephone takes a sharper photo "
+            "where one is chosen from a file."
+        )
+        return
+    st.camera_input(
+        "A photo of one bird, as large in the picture as can be",
+        key=_name_widget(CAMERA),
+        on_change=_take,
+        args=(CAMERA,),
+        width=560,
+    )
+
+
+def _name_widget(source: str) -> str:
+    """Name the widget anew after every photo, so that it lets go of the last one."""
+    return f"take-{source}-{st.session_state.get(_ROUND, 0)}"
+
+
+def _take(source: str) -> None:
+    """Read what a widget has received, keep the pixels, and drop the file itself."""
+    uploaded: UploadedFile | None = st.session_state.get(_name_widget(source))
+    st.session_state.pop(_REFUSED, None)
+    if uploaded is None:
+        return
+    data = uploaded.getvalue()
+    name = uploaded.name if source == FILE else "From the camera"
+    _drop_file(uploaded)
+    st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
+    st.session_state[_CAMERA_IS_OPEN] = False
+    try:
+        image = read_upload_apart(data, get_limits())
+    except ExplorerError as error:
+        st.session_state[_REFUSED] = (source, f"{name}: {error}" if source == FILE else str(error))
+        return
+    except Exception:
+        # Decoders meet hostile data here, and no boundary of the page is around a callback.
+        _LOG.exception("Unexpected error while a photo was read")
+        reason = "The photo cannot be read. Save it again as JPEG or PNG."
+        st.session_state[_REFUSED] = (source, reason)
+        return
+    marks = Marks(image.shape[1], image.shape[0])
+    keep(OwnPhoto(image, make_digest(data), name, source, marks))
+
+
+def _drop_file(uploaded: "UploadedFile") -> None:
+    """Take the file out of the server's memory, where it would stay as long as the session."""
+    context = get_script_run_ctx()
+    if context is not None:
+        # A server may keep files in its own way, and then looks after them itself.
+        with contextlib.suppress(AttributeError, StreamlitAPIException):
+            context.uploaded_file_mgr.remove_file(context.session_id, uploaded.file_id)  # type: ignore[attr-defined]
+
+
+def list_samples(workspace: "Workspace") -> dict[str, "Photo | None"]:
+    """Name a few held-out photos, of categories far apart, and two pictures without a bird."""
+    first: dict[str, Photo] = {}
+    for photo in workspace.held_out:
+        first.setdefault(photo.category, photo)
+    birds = list(first.values())
+    chosen = [birds[round(i * (len(birds) - 1) / _BIRDS)] for i in range(_BIRDS)] if birds else []
+    named: dict[str, Photo | None] = {
+        f"{format_category(photo.category)}, {name_photo(workspace, photo).lower()}": photo
+        for photo in chosen
+    }
+    return named | dict.fromkeys(_DRAWINGS)
+
+
+def _show_samples(workspace: "Workspace") -> OwnPhoto:
+    samples = list_samples(workspace)
+    state.check_param(SAMPLE_KEY, samples, "sample")
+    chosen = st.pills(
+        "Sample",
+        list(samples),
+        default=next(iter(samples)),
+        required=True,
+        key=SAMPLE_KEY,
+        bind=state.BIND,
+        help="Test photos of this workspace, and pictures without any bird drawn by a program.",
+    )
+    name = str(chosen)
+    sample, kept = _load_sample(workspace, name, samples[name]), find(SAMPLE)
+    # Another workspace may have a sample of the same name.
+    if kept is not None and (kept.name, kept.digest) == (sample.name, sample.digest):
+        return kept
+    keep(sample)
+    return sample
+
+
+def _load_sample(workspace: "Workspace", name: str, photo: "Photo | None") -> OwnPhoto:
+    if photo is None:
+        image = _DRAWINGS[name]()
+        marks = Marks(image.shape[1], image.shape[0])
+        return OwnPhoto(image, make_digest(image.tobytes()), name, SAMPLE, marks)
+    parts = cached.load_parts(photo, workspace)
+    points = {
+        index: (float(x), float(y))
+        for index, ((x, y), is_seen) in enumerate(zip(parts.points, parts.visible, strict=True))
+        if is_seen
+    }
+    marks = Marks(parts.image.shape[1], parts.image.shape[0], parts.box, points)
+    digest = make_digest(parts.image.tobytes())
+    return OwnPhoto(parts.image, digest, name, SAMPLE, marks, truth=photo.category)
+
+
+def show_photo(photo: OwnPhoto) -> None:
+    """Show the photo by itself."""
+    shown = photo.remember(
+        ("shown",), lambda: pictures.encode_jpeg(pictures.fit_for_display(photo.image))
+    )
+    with st.container(key="own-photo"):
+        st.image(shown, width="stretch", alt=f"The photo: {photo.name}")
+    height, width = photo.image.shape[:2]
+    st.caption(escape_markdown(f"{photo.name}, {width} × {height} pixels"))

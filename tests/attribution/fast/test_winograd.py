@@ -1,0 +1,110 @@
+import itertools
+
+import pytest
+import torch
+import torch.nn.functional as F  # noqa: N812
+from hypothesis import given
+from hypothesis import strategies as st
+
+from explorer.attribution.fast import winograd
+
+
+def draw(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(dtype)
+
+
+@given(
+    channels=st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    size=st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 13)),
+    seed=st.integers(0, 99),
+)
+def test_equals_the_convolution(
+    channels: tuple[int, int], size: tuple[int, int, int], seed: int
+) -> None:
+    (inputs, outputs), (count, height, width) = channels, size
+    x = draw(count, inputs, height, width, seed=seed)
+    weight = draw(outputs, inputs, 3, 3, seed=seed)
+    found = winograd.convolve(x, winograd.transform_weight(weight))
+    torch.testing.assert_close(found, F.conv2d(x, weight, padding=1), rtol=1e-12, atol=1e-12)
+
+
+def test_impulses_are_known() -> None:
+    # A single pixel hands out the kernel turned around, wherever in a tile it lies.
+    weight = torch.arange(1.0, 10.0).reshape(1, 1, 3, 3)
+    for row, column in itertools.product(range(1, 9), repeat=2):
+        x = torch.zeros(1, 1, 10, 10)
+        x[0, 0, row, column] = 1
+        found = winograd.convolve(x, winograd.transform_weight(weight))
+        expected = torch.zeros(10, 10)
+        expected[row - 1 : row + 2, column - 1 : column + 2] = weight[0, 0].flip(0, 1)
+        torch.testing.assert_close(found[0, 0], expected, atol=2e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("dtype", "error"), [(torch.float32, 3e-6), (torch.bfloat16, 2e-2)])
+def test_rounds_as_stated(dtype: torch.dtype, error: float) -> None:
+    x, weight = draw(1, 128, 24, 24).abs(), draw(128, 128, 3, 3).abs()
+    exact = F.conv2d(x, weight, padding=1)
+    filters = winograd.transform_weight(weight).to(dtype)
+    found = winograd.convolve(x.to(dtype), filters)
+    assert found.dtype == dtype
+    assert (found.double() - exact).norm() <= error * exact.norm()
+
+
+@pytest.mark.parametrize(
+    ("weight", "maps", "expected"),
+    [
+        ((128, 128, 3, 3), (1, 128, 28, 28), True),
+        ((64, 128, 3, 3), (1, 128, 28, 28), True),
+        ((64, 64, 3, 3), (1, 64, 28, 28), False),
+        ((128, 63, 3, 3), (1, 63, 28, 28), False),
+        ((128, 128, 3, 3), (1, 128, 28, 10), True),
+        ((128, 128, 3, 3), (1, 128, 28, 9), False),
+        ((128, 3, 3, 3), (1, 3, 28, 28), False),
+        ((128, 128, 1, 1), (1, 128, 28, 28), False),
+        ((128, 128, 3, 3), (1, 128, 28, 7), False),
+        ((128, 128, 3, 3), (0, 128, 28, 28), False),
+    ],
+)
+def test_pays_for_wide_layers_and_maps(
+    weight: tuple[int, ...], maps: tuple[int, ...], expected: bool
+) -> None:
+    assert winograd.pays(torch.empty(weight), torch.empty(maps)) is expected
+
+
+def test_pays_for_narrower_layers_in_float64() -> None:
+    weight, maps = torch.empty(64, 64, 3, 3), torch.empty(1, 64, 28, 28)
+    assert winograd.pays(weight, maps.double())
+    assert not winograd.pays(weight, maps[..., :14].double())
+    assert not winograd.pays(weight, maps.half())
+
+
+@pytest.mark.parametrize("bytes_in_cache", [1, 3000, 10**9])
+def test_strips_make_no_difference(monkeypatch: pytest.MonkeyPatch, bytes_in_cache: int) -> None:
+    monkeypatch.setattr(winograd, "_BYTES_IN_CACHE", bytes_in_cache)
+    x, weight = draw(3, 4, 13, 9), draw(2, 4, 3, 3, seed=1)
+    found = winograd.convolve(x, winograd.transform_weight(weight))
+    torch.testing.assert_close(found, F.conv2d(x, weight, padding=1), rtol=1e-12, atol=1e-12)
+
+
+@given(
+    count=st.integers(1, 5),
+    down=st.integers(1, 9),
+    size=st.integers(1, 40),
+    cache=st.integers(1, 400),
+)
+def test_strips_hold_every_row_once_and_fit_into_the_cache(
+    count: int, down: int, size: int, cache: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(winograd, "_BYTES_IN_CACHE", cache)
+        strips = list(winograd._cut(count, down, size))
+    found = [
+        (image, row)
+        for images, rows in strips
+        for image in range(images.start, images.stop)
+        for row in range(rows.start, rows.stop)
+    ]
+    assert found == list(itertools.product(range(count), range(down)))
+    for images, rows in strips:
+        held = (images.stop - images.start) * (rows.stop - rows.start)
+        assert held == 1 or held * size <= cache

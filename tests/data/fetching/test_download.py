@@ -1,0 +1,558 @@
+import contextlib
+import hashlib
+import shutil
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import filelock
+import numpy as np
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+
+from explorer.config import Progress
+from explorer.data.fetching.cub import CUB_200_2011
+from explorer.data.fetching.download import count_missing_bytes, download
+from explorer.data.fetching.remote import (
+    DEFAULT_PATIENCE,
+    DownloadError,
+    Patience,
+    RemoteFile,
+    check_free_space,
+)
+
+Run = Callable[[Any], Any]
+
+SIZE = 1_300_000
+DATA = np.random.default_rng(0).bytes(SIZE)
+OTHER = np.random.default_rng(1).bytes(SIZE)
+HURRY = Patience(connect_seconds=2, silence_seconds=0.8, attempts=3, pause_seconds=0)
+
+
+def describe(server: Any, data: bytes = DATA, **changes: Any) -> RemoteFile:
+    """Serve `data` and return what is known of it."""
+    server.data = data
+    file = RemoteFile(
+        url=server.url,
+        name="birds.tgz",
+        sha256=hashlib.sha256(data).hexdigest(),
+        size=len(data),
+        md5=hashlib.md5(data).hexdigest(),
+    )
+    return replace(file, **changes)
+
+
+def cut(end: int) -> Callable[[Any], None]:
+    """Promise the whole file, or the whole rest, but close the connection after `end` bytes."""
+
+    def answer(handler: Any) -> None:
+        start = handler.parse_start(handler.server.tag) or 0
+        rest = handler.server.data[start:]
+        span = f"bytes {start}-{SIZE - 1}/{SIZE}" if start else ""
+        handler.send(
+            206 if start else 200,
+            rest[:end],
+            Content_Length=str(len(rest)),
+            ETag=handler.server.tag,
+            Content_Range=span,
+        )
+
+    return answer
+
+
+def say(status: int, body: bytes = b"", **headers: str) -> Callable[[Any], None]:
+    return lambda handler: handler.send(status, body, **headers)
+
+
+def stall(end: int) -> Callable[[Any], None]:
+    """Send the first `end` bytes of the file and then nothing more."""
+
+    def answer(handler: Any) -> None:
+        data = handler.server.data
+        handler.send(200, data[:end], Content_Length=str(len(data)), ETag=handler.server.tag)
+        handler.wfile.flush()
+        handler.server.released.wait(10)
+
+    return answer
+
+
+def list_names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+class Outcome(NamedTuple):
+    path: Path
+    progress: list[Progress]
+
+
+def collect(file: RemoteFile, folder: Path, patience: Patience = HURRY) -> Outcome:
+    steps, progress = download(file, folder, patience), []
+    while True:
+        try:
+            progress.append(next(steps))
+        except StopIteration as stop:
+            return Outcome(stop.value.path, progress)
+
+
+def break_off(server: Any, file: RemoteFile, folder: Path, end: int) -> None:
+    """Leave a part of `end` bytes, as a download does that fails in the end."""
+    server.script = [cut(end), *[say(503)] * HURRY.attempts]
+    with pytest.raises(DownloadError, match="503"):
+        collect(file, folder)
+    assert (folder / "birds.tgz.part").stat().st_size == end
+    server.requests.clear()
+
+
+# What works
+
+
+def test_a_file_arrives_whole_under_its_name_alone(server: Any, tmp_path: Path) -> None:
+    path, progress = collect(describe(server), tmp_path / "new" / "folder")
+    assert path == tmp_path / "new" / "folder" / "birds.tgz"
+    assert path.read_bytes() == DATA
+    assert list_names(path.parent) == ["birds.tgz"]
+    assert server.requests[0]["accept-encoding"] == "identity"
+    assert "range" not in server.requests[0]
+    stages = list(dict.fromkeys(step.stage for step in progress))
+    assert stages == ["Downloading birds.tgz, MB", "Checking birds.tgz, MB"]
+    assert all(0 <= step.done <= step.total == 2 for step in progress)
+    assert [step.done for step in progress if step.stage == stages[0]][-1] == 2
+    assert progress[0].values["MB/s"] > 0
+
+
+def test_a_file_that_is_there_is_checked_without_the_network(
+    server: Any, tmp_path: Path, run: Run
+) -> None:
+    (tmp_path / "birds.tgz").write_bytes(DATA)
+    fetched = run(download(describe(server), tmp_path, HURRY))
+    assert fetched.was_there
+    assert not server.requests
+    assert list_names(tmp_path) == ["birds.tgz"]
+
+
+def test_a_file_in_a_folder_that_cannot_be_written_is_still_checked(
+    server: Any, tmp_path: Path, run: Run
+) -> None:
+    (tmp_path / "birds.tgz").write_bytes(DATA)
+    tmp_path.chmod(0o555)
+    try:
+        assert run(download(describe(server), tmp_path, HURRY)).was_there
+    finally:
+        tmp_path.chmod(0o755)
+
+
+def test_a_connection_that_breaks_is_taken_up_where_it_broke(server: Any, tmp_path: Path) -> None:
+    server.script = [cut(400_000), cut(300_000)]
+    path, _ = collect(describe(server), tmp_path)
+    assert path.read_bytes() == DATA
+    assert [r.get("range") for r in server.requests] == [None, "bytes=400000-", "bytes=700000-"]
+    assert [r.get("if-range") for r in server.requests] == [None, '"one"', '"one"']
+
+
+def test_interruptions_that_bring_it_forward_are_not_counted(server: Any, tmp_path: Path) -> None:
+    server.script = [cut(150_000)] * 8
+    path, _ = collect(describe(server), tmp_path)
+    assert path.read_bytes() == DATA
+    assert len(server.requests) == 9 > HURRY.attempts
+
+
+def test_another_run_goes_on_where_the_last_one_ended(server: Any, tmp_path: Path) -> None:
+    file = describe(server)
+    break_off(server, file, tmp_path, 500_000)
+    assert count_missing_bytes(file, tmp_path) == SIZE - 500_000
+    path, _ = collect(file, tmp_path)
+    assert path.read_bytes() == DATA
+    assert [r["range"] for r in server.requests] == ["bytes=500000-"]
+    assert list_names(tmp_path) == ["birds.tgz"]
+    assert count_missing_bytes(file, tmp_path) == 0
+
+
+def test_a_run_that_is_stopped_by_its_user_can_be_taken_up(server: Any, tmp_path: Path) -> None:
+    file = describe(server)
+    server.script = [stall(700_000)]
+    steps = download(file, tmp_path, replace(HURRY, silence_seconds=5, slowest=0))
+    server.script.append(cut(100_000))
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("explorer.data.fetching.transfer._Meter.count", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            list(steps)
+    kept = (tmp_path / "birds.tgz.part").stat().st_size
+    assert 0 < kept <= 700_000
+    assert not (tmp_path / "birds.tgz.lock").exists()
+    server.script = []
+    path, _ = collect(file, tmp_path)
+    assert path.read_bytes() == DATA
+    assert server.requests[-1]["range"] == f"bytes={kept}-"
+
+
+def test_a_whole_part_is_only_checked(server: Any, tmp_path: Path) -> None:
+    """As after a process that was killed before it gave the file its name."""
+    file = describe(server)
+    break_off(server, file, tmp_path, 500_000)
+    (tmp_path / "birds.tgz.part").write_bytes(DATA)
+    path, _ = collect(file, tmp_path)
+    assert path.read_bytes() == DATA
+    assert not server.requests
+
+
+def test_silence_ends_in_another_request(server: Any, tmp_path: Path) -> None:
+    server.script = [stall(400_000)]
+    path, _ = collect(describe(server), tmp_path)
+    assert path.read_bytes() == DATA
+    assert server.requests[1]["range"] == "bytes=400000-"
+
+
+def test_a_server_without_ranges_is_heard_from_the_beginning(server: Any, tmp_path: Path) -> None:
+    server.script = [cut(400_000), say(200, DATA)]
+    path, _ = collect(describe(server), tmp_path)
+    assert path.read_bytes() == DATA
+    assert "range" in server.requests[1]
+
+
+def test_a_busy_server_is_asked_again(server: Any, tmp_path: Path) -> None:
+    server.script = [say(503), say(429)]
+    assert collect(describe(server), tmp_path).path.read_bytes() == DATA
+
+
+def test_redirections_are_followed(server: Any, tmp_path: Path) -> None:
+    server.script = [say(302, Location=server.url + "/elsewhere")]
+    assert collect(describe(server), tmp_path).path.read_bytes() == DATA
+
+
+def test_an_archive_is_stored_as_it_was_sent(server: Any, tmp_path: Path) -> None:
+    """Some servers call a .tgz a tar that they compressed, and libraries would unpack it."""
+    server.script = [say(200, DATA, Content_Encoding="x-gzip")]
+    assert collect(describe(server), tmp_path).path.read_bytes() == DATA
+
+
+def test_a_file_of_unknown_size_is_taken_by_its_hash(server: Any, tmp_path: Path) -> None:
+    file = describe(server, size=0, md5="")
+    short = replace(file, sha256=file.sha256[:8])
+    server.script = [say(200, DATA, Content_Length="", Connection="close")]
+    path, progress = collect(short, tmp_path)
+    assert path.read_bytes() == DATA
+    assert all(step.done <= step.total for step in progress)
+
+
+# A file that changes, and servers that are mistaken
+
+
+def test_a_changed_file_is_fetched_from_its_beginning(server: Any, tmp_path: Path) -> None:
+    break_off(server, describe(server), tmp_path, 500_000)
+    changed = describe(server, OTHER)
+    server.tag = '"two"'
+    path, _ = collect(changed, tmp_path)
+    assert path.read_bytes() == OTHER
+    assert [r.get("if-range") for r in server.requests] == ['"one"']
+
+
+def test_a_change_that_the_server_hides_is_caught_by_the_hash(server: Any, tmp_path: Path) -> None:
+    break_off(server, describe(server), tmp_path, 500_000)
+    changed = describe(server, OTHER)  # under the tag of the file before
+    with pytest.raises(DownloadError, match=r"hash differs.*was removed.*Run the command again"):
+        collect(changed, tmp_path)
+    assert list_names(tmp_path) == []
+    assert collect(changed, tmp_path).path.read_bytes() == OTHER
+
+
+def test_weak_tags_are_no_condition_but_dates_are(server: Any, tmp_path: Path) -> None:
+    date = "Wed, 21 Oct 2015 07:28:00 GMT"
+    file = describe(server)
+
+    def begin(handler: Any) -> None:
+        handler.send(
+            200, DATA[:300_000], Content_Length=str(SIZE), ETag='W/"x"', Last_Modified=date
+        )
+
+    server.script = [begin]
+    assert collect(file, tmp_path).path.read_bytes() == DATA
+    assert server.requests[1]["if-range"] == date
+
+
+@pytest.mark.parametrize(
+    "span",
+    [
+        f"bytes 100-{SIZE - 1}/{SIZE}",  # another beginning
+        f"bytes 400000-{SIZE}/{SIZE + 1}",  # of another file
+        "",
+        "nonsense",
+    ],
+)
+def test_a_partial_answer_that_does_not_fit_is_not_appended(
+    server: Any, tmp_path: Path, span: str
+) -> None:
+    server.script = [cut(400_000), say(206, DATA[400_000:], Content_Range=span)]
+    path, _ = collect(describe(server), tmp_path)
+    assert path.read_bytes() == DATA
+    assert "range" not in server.requests[2], "begun anew"
+
+
+def test_a_part_that_the_server_cannot_continue_is_dropped(server: Any, tmp_path: Path) -> None:
+    file = describe(server, size=0)
+    server.script = [cut(400_000), say(416, Content_Range="bytes */10")]
+    assert collect(file, tmp_path).path.read_bytes() == DATA
+    assert [r.get("range") for r in server.requests] == [None, "bytes=400000-", None]
+
+
+def test_a_promise_of_too_many_bytes_is_cleared_up_by_asking(server: Any, tmp_path: Path) -> None:
+    """The connection closes early, but the part is the whole file, as the next answer shows."""
+    file = describe(server, size=0)
+    server.script = [say(200, DATA, Content_Length=str(SIZE + 9), ETag='"one"')]
+    assert collect(file, tmp_path).path.read_bytes() == DATA
+    assert server.requests[1]["range"] == f"bytes={SIZE}-"
+
+
+@pytest.mark.parametrize("note", ["", "{", "[]", '{"url": 1}', '{"url": "x"}'])
+def test_a_part_of_unknown_origin_is_not_continued(server: Any, tmp_path: Path, note: str) -> None:
+    (tmp_path / "birds.tgz.part").write_bytes(b"junk")
+    if note:
+        (tmp_path / "birds.tgz.part.json").write_text(note)
+    assert collect(describe(server), tmp_path).path.read_bytes() == DATA
+    assert "range" not in server.requests[0]
+
+
+def test_a_part_from_another_address_is_not_continued(server: Any, tmp_path: Path) -> None:
+    file = describe(server)
+    break_off(server, file, tmp_path, 500_000)
+    moved = replace(file, url=server.url + "/2")
+    assert collect(moved, tmp_path).path.read_bytes() == DATA
+    assert "range" not in server.requests[0]
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_a_refusal_ends_it_at_once_and_keeps_the_part(
+    server: Any, tmp_path: Path, status: int
+) -> None:
+    file = describe(server)
+    break_off(server, file, tmp_path, 500_000)
+    server.script = [say(status)]
+    with pytest.raises(
+        DownloadError, match=rf"{status}.*0\.5 MB that arrived are kept.*put it at .*birds\.tgz\."
+    ):
+        collect(file, tmp_path)
+    assert len(server.requests) == 1
+    assert list_names(tmp_path) == ["birds.tgz.part", "birds.tgz.part.json"]
+    assert collect(file, tmp_path).path.read_bytes() == DATA
+
+
+def test_an_ailing_server_is_given_up_after_some_attempts(server: Any, tmp_path: Path) -> None:
+    server.script = [say(500)] * 9
+    with pytest.raises(DownloadError, match=r"answered 500.*run the command again") as caught:
+        collect(describe(server), tmp_path)
+    assert "kept" not in str(caught.value), "nothing has arrived"
+    assert len(server.requests) == HURRY.attempts
+    assert list_names(tmp_path) == []
+
+
+def test_a_server_that_only_drips_is_given_up(server: Any, tmp_path: Path) -> None:
+    def drip(handler: Any) -> None:
+        handler.send(200, Content_Length=str(SIZE), ETag='"one"')
+        while not handler.server.released.wait(0.02):
+            handler.wfile.write(b"x")
+
+    server.script = [drip] * 9
+    with pytest.raises(DownloadError, match="too slowly"):
+        collect(describe(server), tmp_path)
+    assert len(server.requests) == HURRY.attempts
+
+
+def test_a_server_that_never_gets_further_is_given_up(server: Any, tmp_path: Path) -> None:
+    """It knows no ranges and always breaks off at the same place."""
+    broken = say(200, DATA[:400_000], Content_Length=str(SIZE))
+    server.script = [broken] * 20
+    with pytest.raises(DownloadError, match=r"broke off|closed the connection"):
+        collect(describe(server), tmp_path)
+    assert len(server.requests) == HURRY.attempts + 1
+
+
+def test_nobody_listens(tmp_path: Path) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    file = RemoteFile(f"http://127.0.0.1:{port}/x", "birds.tgz", "0" * 64, 10)
+    with pytest.raises(DownloadError, match=r"refused the connection.*Check the connection"):
+        collect(file, tmp_path)
+    assert list_names(tmp_path) == []
+
+
+def test_an_address_that_is_none_is_told(tmp_path: Path) -> None:
+    file = RemoteFile("gopher://127.0.0.1/x", "birds.tgz", "0" * 64, 10)
+    with pytest.raises(DownloadError, match=r"gopher.*put it at"):
+        collect(file, tmp_path)
+
+
+def test_another_file_is_not_kept(server: Any, tmp_path: Path) -> None:
+    file = describe(server)
+    server.data = OTHER
+    with pytest.raises(DownloadError, match=r"hash differs.*put it at .*birds\.tgz\."):
+        collect(file, tmp_path)
+    assert list_names(tmp_path) == []
+
+
+@pytest.mark.parametrize("field", ["sha256", "md5"])
+def test_every_hash_that_is_known_is_checked(server: Any, tmp_path: Path, field: str) -> None:
+    file = describe(server)
+    wrong = replace(file, **{field: "0" * len(getattr(file, field))})
+    with pytest.raises(DownloadError, match="hash differs"):
+        collect(wrong, tmp_path)
+    assert list_names(tmp_path) == []
+
+
+@pytest.mark.parametrize("offered", [4_512, SIZE + 9])
+def test_another_size_is_refused_before_a_byte_is_stored(
+    server: Any, tmp_path: Path, offered: int
+) -> None:
+    server.script = [say(200, b"<html>Sign in</html>", Content_Length=str(offered))]
+    with pytest.raises(DownloadError, match=rf"{offered:,} bytes.*{SIZE:,}.*browser"):
+        collect(describe(server), tmp_path)
+    assert list_names(tmp_path) == []
+
+
+def test_a_promise_of_too_few_bytes_is_caught_by_the_hash(server: Any, tmp_path: Path) -> None:
+    server.script = [say(200, DATA, Content_Length=str(SIZE - 100))]
+    with pytest.raises(DownloadError, match="hash differs"):
+        collect(describe(server, size=0), tmp_path)
+    assert list_names(tmp_path) == []
+
+
+def test_a_stream_without_end_is_cut_off(server: Any, tmp_path: Path) -> None:
+    sent = []
+
+    def flood(handler: Any) -> None:
+        handler.send(200, Content_Length="", Connection="close")
+        while not handler.server.released.is_set() and len(sent) < 1000:
+            handler.wfile.write(DATA)
+            sent.append(len(DATA))
+
+    server.script = [flood]
+    with pytest.raises(DownloadError, match=r"sends more than 1\.3 MB"):
+        collect(describe(server), tmp_path)
+    assert list_names(tmp_path) == []
+    assert len(sent) < 100
+
+
+def test_a_damaged_file_is_left_for_its_owner_to_decide(server: Any, tmp_path: Path) -> None:
+    (tmp_path / "birds.tgz").write_bytes(OTHER)
+    with pytest.raises(DownloadError, match=r"damaged or another one\. Move it away"):
+        collect(describe(server), tmp_path)
+    assert (tmp_path / "birds.tgz").read_bytes() == OTHER
+    assert not server.requests
+
+
+def test_a_full_disk_is_told_before_anything_is_stored(
+    server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: real._replace(free=2_000_000))
+    with pytest.raises(DownloadError, match=r"needs 51\.3 MB .* 2\.0 MB free\. Make room"):
+        collect(describe(server), tmp_path)
+    assert list_names(tmp_path) == []
+
+
+def test_free_space_is_that_of_the_disk_a_new_folder_will_be_on(tmp_path: Path) -> None:
+    folder = tmp_path / "not" / "yet"
+    check_free_space(folder, 1, "Nothing")
+    with pytest.raises(DownloadError, match=r"Everything needs .*GB on the disk of .*yet"):
+        check_free_space(folder, 10**18, "Everything")
+
+
+def test_two_processes_do_not_write_to_one_part(server: Any, tmp_path: Path) -> None:
+    with (
+        filelock.FileLock(tmp_path / "birds.tgz.lock"),
+        pytest.raises(DownloadError, match="Another process is fetching"),
+    ):
+        collect(describe(server), tmp_path)
+    assert not server.requests
+
+
+# Whatever a server does
+
+WORDS = DATA[:3_000]
+
+
+def misbehave(kind: str, number: int) -> Callable[[Any], None]:
+    def answer(handler: Any) -> None:
+        start = handler.parse_start(handler.server.tag) or 0
+        rest = handler.server.data[start:]
+        span = {"Content_Range": f"bytes {start}-{len(WORDS) - 1}/{len(WORDS)}", "ETag": '"one"'}
+        status = 206 if start else 200
+        if kind == "cut":
+            handler.send(status, rest[:number], Content_Length=str(len(rest)), **span)
+        elif kind == "without ranges":
+            handler.send(200, handler.server.data, ETag='"one"')
+        elif kind == "status":
+            handler.send(number)
+        elif kind == "other contents":
+            handler.send(status, OTHER[start : len(WORDS)], **span)
+        elif kind == "other place":
+            handler.send(206, rest, Content_Range=f"bytes {number}-{len(WORDS) - 1}/{len(WORDS)}")
+        elif kind == "other version":
+            handler.send(200, OTHER[:number], ETag=f'"{number}"')
+        else:
+            handler.send(status, rest[:number], Content_Length="", Connection="close", **span)
+
+    return answer
+
+
+MISBEHAVIOUR = st.one_of(
+    st.tuples(st.just("status"), st.sampled_from([200, 206, 404, 416, 500, 503])),
+    st.tuples(
+        st.sampled_from(
+            ["cut", "without ranges", "other contents", "other place", "other version", "no length"]
+        ),
+        st.integers(0, len(WORDS)),
+    ),
+)
+
+
+@given(st.lists(st.lists(MISBEHAVIOUR, max_size=4), min_size=1, max_size=3), st.booleans())
+def test_a_file_is_right_or_it_is_not_there(
+    module_server: Any,
+    tmp_path_factory: pytest.TempPathFactory,
+    runs: list[list[tuple[str, int]]],
+    is_size_known: bool,
+) -> None:
+    """Several runs against servers that do what they like, and one against one that behaves."""
+    folder = tmp_path_factory.mktemp("home")
+    for run in [*runs, []]:
+        module_server.forget()
+        file = describe(module_server, WORDS, size=len(WORDS) if is_size_known else 0)
+        module_server.script = [misbehave(*step) for step in run]
+        with contextlib.suppress(DownloadError):
+            collect(file, folder)
+        found = folder / "birds.tgz"
+        assert not found.exists() or found.read_bytes() == WORDS
+        if found.exists():
+            assert list_names(folder) == ["birds.tgz"]
+            return
+    # The last run may have found out that a part was a wrong one; the next begins anew.
+    assert collect(file, folder).path.read_bytes() == WORDS
+
+
+@pytest.mark.parametrize("sha256", ["", "abc", "DEADBEEF", "x" * 64])
+def test_a_file_without_a_hash_cannot_even_be_described(sha256: str) -> None:
+    with pytest.raises(ValueError, match="SHA-256"):
+        RemoteFile("http://127.0.0.1/x", "x", sha256)
+
+
+@pytest.mark.network
+def test_the_real_archive_is_where_it_is_said_to_be() -> None:
+    archive = CUB_200_2011.archive
+    timeout = (DEFAULT_PATIENCE.connect_seconds, DEFAULT_PATIENCE.silence_seconds)
+    with requests.get(
+        archive.url, headers={"Range": "bytes=0-9"}, stream=True, timeout=timeout
+    ) as answer:
+        assert answer.status_code == 206
+        assert answer.headers["Content-Range"].endswith(f"/{archive.size}")
+        assert answer.raw.read(2) == b"\x1f\x8b", "gzip"

@@ -1,0 +1,307 @@
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from photos import encode
+from PIL import Image, ImageCms, ImageFile
+
+from explorer.data.uploads.decoding import (
+    LONGEST_KEPT,
+    OWN_LIMITS,
+    UploadError,
+    UploadLimits,
+    read_upload,
+)
+
+repeatable = settings(derandomize=True, deadline=None)
+KINDS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF")
+
+
+def make_noise(height: int = 40, width: int = 60) -> np.ndarray:
+    return np.random.default_rng(3).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
+def test_lossless_files_round_trip(kind: str) -> None:
+    noise = make_noise()
+    options = {"lossless": True} if kind == "WEBP" else {}
+    np.testing.assert_array_equal(
+        read_upload(encode(Image.fromarray(noise), kind, **options)), noise
+    )
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "kind", "wanted"),
+    [
+        ("L", 90, "JPEG", (90, 90, 90)),
+        ("CMYK", (0, 0, 0, 165), "JPEG", (90, 90, 90)),
+        ("CMYK", (0, 0, 0, 165), "TIFF", (90, 90, 90)),
+        ("RGB", (200, 100, 50), "JPEG", (200, 100, 50)),
+        ("RGB", (200, 100, 50), "HEIF", (200, 100, 50)),
+        ("RGBA", (200, 100, 50, 0), "HEIF", (255, 255, 255)),
+        ("LAB", (137, 128, 128), "TIFF", (130, 130, 130)),
+        ("YCbCr", (90, 128, 128), "TIFF", (90, 90, 90)),
+        ("1", 1, "PNG", (255, 255, 255)),
+        ("LA", (0, 0), "PNG", (255, 255, 255)),
+        ("RGBA", (255, 0, 0, 128), "PNG", (255, 127, 127)),
+        ("RGBA", (0, 0, 255, 255), "WEBP", (0, 0, 255)),
+    ],
+)
+def test_modes_become_rgb_over_white(
+    mode: str, colour: tuple[float, ...] | float, kind: str, wanted: tuple[int, ...]
+) -> None:
+    pixels = read_upload(encode(Image.new(mode, (48, 32), colour), kind))
+    assert (pixels.shape, pixels.dtype) == ((32, 48, 3), np.uint8)
+    assert np.abs(pixels.astype(int) - wanted).max() <= 3
+
+
+def test_palette_with_transparency_lies_over_white() -> None:
+    image = Image.new("P", (32, 32), 0)
+    image.putpalette([10, 20, 30, 200, 0, 0])
+    image.putpixel((0, 0), 1)
+    pixels = read_upload(encode(image, "PNG", transparency=0))
+    assert pixels[0, 0].tolist() == [200, 0, 0]
+    assert pixels[4, 4].tolist() == [255, 255, 255]
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "transparency"), [("RGB", (9, 9, 9), (9, 9, 9)), ("L", 9, 9)]
+)
+def test_one_colour_that_is_transparent_lies_over_white(
+    mode: str, colour: tuple[int, ...] | int, transparency: tuple[int, ...] | int
+) -> None:
+    data = encode(Image.new(mode, (32, 32), colour), "PNG", transparency=transparency)
+    np.testing.assert_array_equal(read_upload(data), np.full((32, 32, 3), 255))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize(("value", "wanted"), [(0, 0), (32768, 128), (65535, 255), (257, 1)])
+def test_16_bit_grey_is_scaled(kind: str, value: int, wanted: int) -> None:
+    image = Image.fromarray(np.full((32, 40), value, np.uint16))
+    assert image.mode.startswith("I;16")
+    np.testing.assert_array_equal(read_upload(encode(image, kind)), np.full((32, 40, 3), wanted))
+
+
+def make_png(width: int, height: int, depth: int, colour_type: int, rows: bytes) -> bytes:
+    """Write a PNG by hand: Pillow writes no colour of 16 bits a channel."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        check = zlib.crc32(name + body).to_bytes(4, "big")
+        return len(body).to_bytes(4, "big") + name + body + check
+
+    header = b"".join(side.to_bytes(4, "big") for side in (width, height))
+    header += bytes([depth, colour_type, 0, 0, 0])
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def test_16_bit_colour_is_scaled() -> None:
+    row = b"\0" + bytes([200, 7, 100, 7, 50, 7]) * 40
+    pixels = read_upload(make_png(40, 32, 16, 2, row * 32))
+    np.testing.assert_array_equal(pixels, np.full((32, 40, 3), (200, 100, 50)))
+
+
+@pytest.mark.parametrize(
+    "pixels", [np.full((40, 50), 0.5, np.float32), np.full((40, 50), 70000, np.int32)]
+)
+def test_32_bit_pictures_are_refused(pixels: np.ndarray) -> None:
+    with pytest.raises(UploadError, match=r"32-bit .*Save it again as JPEG"):
+        read_upload(encode(Image.fromarray(pixels), "TIFF"))
+
+
+def mark_corner() -> Image.Image:
+    """Draw a wide black picture whose top left corner is red and whose top right one is green."""
+    image = Image.new("RGB", (96, 48))
+    image.paste((255, 0, 0), (0, 0, 24, 24))
+    image.paste((0, 255, 0), (72, 0, 96, 24))
+    return image
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("orientation", "red", "green"),
+    [
+        (1, "top left", "top right"),
+        (2, "top right", "top left"),
+        (3, "bottom right", "bottom left"),
+        (4, "bottom left", "bottom right"),
+        (5, "top left", "bottom left"),
+        (6, "top right", "bottom right"),
+        (7, "bottom right", "top right"),
+        (8, "bottom left", "top left"),
+    ],
+)
+def test_rotation_is_applied(kind: str, orientation: int, red: str, green: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encode(mark_corner(), kind, exif=exif.tobytes())
+    pixels = read_upload(data).astype(int)
+    assert pixels.shape == ((96, 48, 3) if orientation >= 5 else (48, 96, 3))
+    rows, columns = {"top": 8, "bottom": -8}, {"left": 8, "right": -8}
+    for place, channel in ((red, 0), (green, 1)):
+        down, across = place.split()
+        colour = pixels[rows[down], columns[across]]
+        assert colour[channel] > 200
+        assert np.delete(colour, channel).max() < 60
+
+
+def test_rotation_survives_reduction() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = mark_corner().resize((LONGEST_KEPT * 2, LONGEST_KEPT), Image.Resampling.NEAREST)
+    pixels = read_upload(encode(image, "JPEG", exif=exif.tobytes()))
+    assert pixels.shape == (LONGEST_KEPT, LONGEST_KEPT // 2, 3)
+    assert pixels[20, -20, 0] > 200
+    assert pixels[-20, -20, 1] > 200
+
+
+def test_broken_exif_does_not_cost_the_photo() -> None:
+    exif = b"Exif\0\0nonsense that is no TIFF header"
+    data = encode(Image.new("RGB", (50, 40)), "JPEG", exif=exif)
+    assert read_upload(data).shape == (40, 50, 3)
+
+
+def make_swapping_profile() -> bytes:
+    """Return sRGB's profile with the primaries of red and blue exchanged."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return profile.replace(b"rXYZ", b"tmp!").replace(b"bXYZ", b"rXYZ").replace(b"tmp!", b"bXYZ")
+
+
+@pytest.mark.parametrize(("mode", "colour"), [("RGB", (200, 20, 20)), ("RGBA", (200, 20, 20, 0))])
+def test_colour_profile_is_applied(mode: str, colour: tuple[int, ...]) -> None:
+    image = Image.new(mode, (40, 40), colour)
+    pixels = read_upload(encode(image, "PNG", icc_profile=make_swapping_profile()))
+    wanted = (20, 20, 200) if mode == "RGB" else (255, 255, 255)
+    assert np.abs(pixels.astype(int) - wanted).max() <= 3
+
+
+@pytest.mark.parametrize(
+    ("mode", "profile"),
+    [
+        ("RGB", b"no profile"),
+        ("CMYK", b"no profile"),
+        ("CMYK", make_swapping_profile()),
+        ("L", make_swapping_profile()),
+    ],
+)
+def test_profile_that_is_broken_or_does_not_fit_is_ignored(mode: str, profile: bytes) -> None:
+    image = Image.new(mode, (40, 40))
+    plain = read_upload(encode(image, "TIFF"))
+    np.testing.assert_array_equal(read_upload(encode(image, "TIFF", icc_profile=profile)), plain)
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "PNG", "TIFF", "MPO"])
+def test_first_of_several_pictures(kind: str) -> None:
+    frames = [Image.new("RGB", (64, 40), colour) for colour in ("red", "blue")]
+    pixels = read_upload(encode(frames[0], kind, save_all=True, append_images=frames[1:]))
+    assert pixels.shape == (40, 64, 3)
+    assert pixels[20, 20, 0] > 240
+    assert pixels[20, 20, 2] < 15
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "HEIF"])
+def test_large_photos_are_reduced(kind: str) -> None:
+    pixels = read_upload(encode(Image.new("RGB", (3000, 1000), (90, 120, 60)), kind))
+    assert pixels.shape == (683, LONGEST_KEPT, 3)
+    assert np.abs(pixels.astype(int) - (90, 120, 60)).max() <= 3
+
+
+@pytest.mark.parametrize(("width", "height"), [(10_001, 6_000), (10_000, 12_000), (60_000, 60_000)])
+def test_huge_pictures_are_refused_by_their_header(
+    width: int, height: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Image.MAX_IMAGE_PIXELS
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(UploadError, match="more than the limit of 60 megapixels") as caught:
+        read_upload(make_png(width, height, 8, 0, b"\0" * 1000))
+    assert "Make it smaller first." in str(caught.value)
+    assert before == Image.MAX_IMAGE_PIXELS
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_format_is_measured_before_it_is_decoded(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = encode(Image.new("RGB", (1100, 1000)), kind)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda *_: pytest.fail("decoded"))
+    with pytest.raises(UploadError, match="1100 × 1000 pixels, more than the limit"):
+        read_upload(data, UploadLimits(megabytes=25, megapixels=1))
+
+
+@pytest.mark.parametrize(
+    ("size", "message"),
+    [
+        ((31, 400), "only 31 × 400 pixels: too few"),
+        ((1, 1), "only 1 × 1 pixels: too few"),
+        ((9000, 40), "9000 × 40 pixels: too narrow"),
+        ((40, 9000), "40 × 9000 pixels: too narrow"),
+    ],
+)
+def test_pictures_too_small_for_a_bird_are_refused(size: tuple[int, int], message: str) -> None:
+    with pytest.raises(UploadError, match=message):
+        read_upload(encode(Image.new("RGB", size), "PNG"))
+
+
+def test_smallest_and_narrowest_that_are_taken() -> None:
+    assert read_upload(encode(Image.new("RGB", (32, 32)), "PNG")).shape == (32, 32, 3)
+    assert read_upload(encode(Image.new("RGB", (64 * 40, 40)), "PNG")).shape == (32, 2048, 3)
+
+
+def test_files_above_the_limit_are_refused_unread() -> None:
+    data = b"\xff\xd8\xff" + bytes((OWN_LIMITS.megabytes + 5) * 1024 * 1024)
+    with pytest.raises(UploadError, match="has 30 MB, more than the limit of 25 MB"):
+        read_upload(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "The file is empty"),
+        (b"\0", "not a whole JPEG, PNG, WebP, TIFF or HEIC"),
+        (b"just some words", "not a whole JPEG, PNG, WebP, TIFF or HEIC"),
+        (b"<?xml version='1.0'?>\n<svg xmlns='x'></svg>", "An SVG file is a drawing"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "a video, an AVIF picture or a damaged HEIC"),
+        (b"PK\3\4" + bytes(40), "a ZIP archive"),
+        (encode(Image.new("RGB", (40, 40)), "AVIF"), "a video, an AVIF picture or a damaged HEIC"),
+        (encode(Image.new("RGB", (40, 40)), "BMP"), "not a whole JPEG"),
+        (encode(Image.new("RGB", (40, 40)), "GIF"), "not a whole JPEG"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a whole JPEG"),
+    ],
+)
+def test_foreign_files_are_refused(data: bytes, message: str) -> None:
+    with pytest.raises(UploadError, match=message):
+        read_upload(data)
+
+
+def test_a_palette_picture_without_its_palette_is_refused() -> None:
+    data = make_png(40, 32, 8, 3, bytes(41) * 32)
+    with pytest.raises(UploadError, match="damaged or cut short"):
+        read_upload(data)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("part", [0.02, 0.5, 0.9])
+def test_truncated_files_are_refused_in_one_sentence(kind: str, part: float) -> None:
+    data = encode(Image.fromarray(make_noise(64, 64)), kind)
+    with pytest.raises(UploadError) as caught:
+        read_upload(data[: int(len(data) * part)])
+    assert "\n" not in str(caught.value)
+    assert "(" not in str(caught.value)
+
+
+# Pillow warns of odd metadata in passing; what counts is that nothing is raised.
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@repeatable
+@given(st.binary(min_size=1, max_size=40), st.sampled_from(KINDS), st.data())
+def test_damaged_bytes_never_escape_as_another_error(
+    junk: bytes, kind: str, data: st.DataObject
+) -> None:
+    good = encode(Image.fromarray(make_noise(32, 32)), kind)
+    place = data.draw(st.integers(0, len(good)))
+    try:
+        pixels = read_upload(good[:place] + junk + good[place + len(junk) :])
+    except UploadError:
+        return
+    assert pixels.dtype == np.uint8

@@ -1,0 +1,176 @@
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from explorer.config import ExplorerError
+from explorer.evaluation.sweep.plan import (
+    Outcome,
+    SweepError,
+    SweepSettings,
+    SweepTask,
+    list_tasks,
+    sweep_locally,
+    sweep_modules,
+)
+from explorer.methods.registry import get_trained_methods
+from explorer.training.modules.settings import TrainingSettings
+from explorer.workspace.layout import get_module_entry
+from explorer.workspace.workspace import Workspace
+
+Run = Callable[[Any], Any]
+SHORT = TrainingSettings(epochs=2, pretrain_epochs=1, batch_size=16)
+BAD = "learning_rate=1e30"  # no loss stays finite
+
+
+@pytest.fixture
+def opened(own_workspace: Path) -> Workspace:
+    return Workspace(own_workspace)
+
+
+def plan(workspace: Workspace, methods: str, variants: str = "", **others: Any) -> SweepSettings:
+    return SweepSettings(
+        categories=workspace.dataset.categories[3:5],
+        methods=get_trained_methods(methods, variants, SHORT),
+        **others,
+    )
+
+
+def read_times(workspace: Workspace, tasks: Sequence[SweepTask]) -> list[int]:
+    entries = [get_module_entry(workspace.path, task.category, task.run) for task in tasks]
+    files = [file for entry in entries for file in (entry.path, entry.metrics_path)]
+    return [file.stat().st_mtime_ns for file in files]
+
+
+def test_a_module_for_every_category_method_setting_and_seed(opened: Workspace, run: Run) -> None:
+    settings = plan(opened, "srae:widths=8,nn:widths=8", "beta=1,beta=10:q=50", seeds=(0, 3))
+    tasks = list_tasks(opened, settings)
+    assert len(tasks) == 2 * 2 * 2 * 2
+    assert tasks[0].training == SHORT
+    assert {(t.module.method, t.module.beta, t.module.q, t.training.seed) for t in tasks} == {
+        (method, beta, q, seed)
+        for method in ("srae", "nn")
+        for beta, q in ((1.0, tasks[0].module.q), (10.0, 50.0))
+        for seed in (0, 3)
+    }
+
+
+def test_modules_are_trained_and_measured(opened: Workspace, run: Run) -> None:
+    settings = plan(opened, "srae:widths=8,nn:widths=8", seeds=(0, 3))
+    steps = list(sweep_modules(opened, settings))
+    assert [(step.done, step.total) for step in steps] == [(n, 8) for n in range(1, 9)]
+    for task in list_tasks(opened, settings):
+        entry = opened.find_module(task.category, task.module, task.training)
+        assert entry is not None
+        assert entry.run == task.run
+        assert opened.load_metrics(entry) is not None
+
+
+def test_the_same_module_is_trained_once(opened: Workspace) -> None:
+    assert len(list_tasks(opened, plan(opened, "srae:widths=8", "beta=10,beta=10.0"))) == 2
+
+
+def test_all_are_the_methods_that_train_a_module() -> None:
+    names = [method.name for method in get_trained_methods("all")]
+    assert names == ["srae", "srae-pull-away", "nn", "sae", "joint-sae"]
+
+
+def test_missing_leaves_alone_what_is_there_and_measures_the_rest(
+    opened: Workspace, run: Run
+) -> None:
+    there = run(sweep_modules(opened, plan(opened, "srae:widths=8")))
+    before = read_times(opened, there)
+    metrics = get_module_entry(opened.path, there[1].category, there[1].run).metrics_path
+    metrics.unlink()  # as if the sweep had been stopped here
+    again = plan(opened, "srae:widths=8", seeds=(0, 1), missing=True)
+    done = run(sweep_modules(opened, again))
+    assert [(task.category, task.run) for task in done] == [
+        (there[1].category, there[1].run),
+        *((task.category, task.run.replace("s0", "s1")) for task in there),
+    ]
+    assert read_times(opened, there)[:3] == before[:3]
+    assert metrics.exists()
+    assert run(sweep_modules(opened, again)) == ()
+
+
+def test_without_missing_modules_are_trained_again(opened: Workspace, run: Run) -> None:
+    there = run(sweep_modules(opened, plan(opened, "srae:widths=8")))
+    path = get_module_entry(opened.path, there[0].category, there[0].run).path
+    module = path.read_bytes()
+    path.write_bytes(b"no module")
+    run(sweep_modules(opened, plan(opened, "srae:widths=8")))
+    assert path.read_bytes() == module
+
+
+def test_one_that_fails_is_named_and_the_others_are_kept(opened: Workspace, run: Run) -> None:
+    settings = plan(opened, f"srae:widths=8:{BAD},srae:widths=8")
+    bad = list_tasks(opened, settings)[:2]
+    with pytest.raises(SweepError) as caught:
+        run(sweep_modules(opened, settings))
+    for task in bad:
+        assert f"{task.category}, {task.run}: " in str(caught.value)
+        assert opened.find_module(task.category, task.module, task.training) is None
+    assert caught.value.done == list_tasks(opened, settings)[2:]
+    assert len(read_times(opened, caught.value.done)) == 4
+
+
+def test_a_disk_that_cannot_be_written_fails_the_task_alone(
+    opened: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train = Workspace.train_module
+    bad = opened.dataset.categories[3]
+
+    def fail(self: Workspace, category: str, *settings: Any) -> Any:
+        if category == bad:
+            raise OSError("No space left on device")
+        return train(self, category, *settings)
+
+    monkeypatch.setattr(Workspace, "train_module", fail)
+    with pytest.raises(SweepError, match=f"{bad}, .*: No space left on device") as caught:
+        run(sweep_modules(opened, plan(opened, "srae:widths=8")))
+    assert [task.category for task in caught.value.done] == [opened.dataset.categories[4]]
+
+
+def test_tasks_run_with_one_thread_and_the_rest_is_left_as_it_was(
+    opened: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def note(*_: Any) -> Iterator[None]:
+        seen.append(torch.get_num_threads())
+        return iter(())
+
+    monkeypatch.setattr(Workspace, "train_module", note)
+    monkeypatch.setattr(Workspace, "evaluate_module", note)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        run(sweep_modules(opened, plan(opened, "nn")))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert set(seen) == {1}
+
+
+def test_features_are_there_before_the_first_task(opened: Workspace, run: Run) -> None:
+    def engine(workspace: Workspace, tasks: Sequence[SweepTask]) -> Iterator[Outcome]:
+        assert list(workspace.compute_features()) == []  # nothing left to compute
+        return sweep_locally(workspace, tasks[:1])
+
+    for file in sorted((opened.path / "features").rglob("*.*")):
+        if file.is_file():
+            file.unlink()
+    assert len(run(sweep_modules(opened, plan(opened, "nn:widths=8"), engine))) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "variants", "words"),
+    [("srae,pca", "", "trains no module"), ("", "", "at least one"), ("nn", "depth=3", "depth")],
+)
+def test_what_cannot_be_swept_is_refused(
+    opened: Workspace, names: str, variants: str, words: str
+) -> None:
+    with pytest.raises(ExplorerError, match=words):
+        plan(opened, names, variants)

@@ -1,0 +1,143 @@
+"""The engine of a sweep that hands its tasks to Ray: a real one, on this machine."""
+
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from explorer.config import ExplorerError
+from explorer.evaluation.sweep.plan import SweepError, SweepSettings, list_tasks, sweep_modules
+from explorer.methods.registry import get_trained_methods
+from explorer.training.modules.settings import TrainingSettings
+from explorer.workspace.layout import get_module_entry
+from explorer.workspace.workspace import Workspace
+
+if find_spec("ray") is None and not os.environ.get("CI"):  # there, nothing may be lacking
+    pytest.skip("Ray is not installed: pip install .[cluster]", allow_module_level=True)
+
+from explorer.evaluation.sweep.ray_engine import make_engine, ray
+
+pytestmark = pytest.mark.slow
+
+Run = Callable[[Any], Any]
+TRAINING = TrainingSettings(epochs=30, pretrain_epochs=2, batch_size=16)
+PATIENCE = 120  # seconds until a worker is there; a busy machine is no failure
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the token that Ray makes for its processes out of the user's home."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+class KillOne(threading.Thread):
+    """Kills the first process below this one that does a task, and holds its number."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.killed = 0
+
+    def run(self) -> None:
+        end = time.monotonic() + PATIENCE
+        while not self.killed and time.monotonic() < end:
+            for process in find_working():
+                os.kill(process, signal.SIGKILL)
+                self.killed = process
+                return
+            time.sleep(0.01)
+
+
+def find_working() -> list[int]:
+    """Return the processes below this one that Ray has given a task."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            title = (folder / "cmdline").read_bytes()
+            if title.startswith(b"ray::_do_remotely") and is_below(int(folder.name)):
+                found.append(int(folder.name))
+        except OSError:  # it has ended meanwhile
+            continue
+    return found
+
+
+def is_below(process: int) -> bool:
+    while process > 1:
+        if process == os.getpid():
+            return True
+        status = Path(f"/proc/{process}/stat").read_text()
+        process = int(status.rpartition(")")[2].split()[1])
+    return False
+
+
+def plan(workspace: Workspace, methods: str) -> SweepSettings:
+    return SweepSettings(
+        categories=workspace.dataset.categories[3:6],
+        methods=get_trained_methods(methods, "", TRAINING),
+        seeds=(0, 1),
+    )
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked for in /proc")
+def test_a_killed_worker_changes_no_module(own_workspace: Path, tmp_path: Path, run: Run) -> None:
+    here = Workspace(own_workspace)
+    there = Workspace(Path(shutil.copytree(own_workspace, tmp_path / "other")))
+    good = plan(here, "srae:widths=8,nn:widths=8")
+    expected = run(sweep_modules(here, good))
+
+    killer = KillOne()
+    killer.start()
+    both = plan(there, "srae:widths=8,nn:widths=8,sae:widths=8:learning_rate=1e30")
+    with pytest.raises(SweepError, match="no longer finite") as caught:
+        run(sweep_modules(there, both, make_engine(workers=2)))
+    killer.join()
+
+    assert killer.killed
+    assert not ray.is_initialized()
+    assert set(caught.value.done) == set(expected)
+    assert str(caught.value).count("sae-k5-s") == 6
+    for task in expected:
+        entries = [get_module_entry(w.path, task.category, task.run) for w in (here, there)]
+        for name in ("path", "metrics_path"):
+            one, other = (getattr(entry, name).read_bytes() for entry in entries)
+            assert one == other, f"{task.category}, {task.run}"
+
+
+def test_a_sweep_that_is_interrupted_ends_its_tasks(own_workspace: Path) -> None:
+    workspace = Workspace(own_workspace)
+    settings = plan(workspace, "srae:widths=8,nn:widths=8")
+    steps = sweep_modules(workspace, settings, make_engine(workers=1))
+    assert next(steps).done == 1
+    assert [node["NodeManagerAddress"] for node in ray.nodes()] == ["127.0.0.1"]
+    steps.close()
+    assert not ray.is_initialized()
+    tasks = list_tasks(workspace, settings)
+    paths = [get_module_entry(workspace.path, task.category, task.run).path for task in tasks]
+    assert 1 <= sum(path.exists() for path in paths) < len(paths)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"workers": -1}, "at least 1"),
+        ({"address": "127.0.0.1:1", "workers": 2}, "leave out --workers"),
+    ],
+)
+def test_workers_that_make_no_sense_are_refused(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(ExplorerError, match=words):
+        make_engine(**options)
+
+
+def test_a_cluster_that_does_not_answer_is_told(own_workspace: Path, run: Run) -> None:
+    workspace = Workspace(own_workspace)
+    engine = make_engine(address="127.0.0.1:1")
+    with pytest.raises(ExplorerError, match="Check --address"):
+        run(sweep_modules(workspace, plan(workspace, "nn:widths=8"), engine))

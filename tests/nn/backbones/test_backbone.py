@@ -1,0 +1,138 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from explorer.config import REPOSITORY_ROOT, ExplorerError
+from explorer.data.cub import CubDataset, load_photo
+from explorer.data.splits import get_held_out
+from explorer.data.transforms import prepare_image
+from explorer.nn.backbones.backbone import Backbone, compute_sha256
+from explorer.nn.backbones.vgg import (
+    build_network,
+    build_network_from_weights,
+    flatten_network,
+    get_architecture,
+)
+from explorer.nn.foreign import load_foreign_weights
+
+REFERENCE_WEIGHTS = REPOSITORY_ROOT.parent / "shared" / "weights" / "vgg_small_cub40.safetensors"
+SMALL = get_architecture("vgg_small")
+
+
+def draw_images(count: int = 2, size: int = 128) -> Tensor:
+    return torch.randn(count, 3, size, size, generator=torch.Generator().manual_seed(5))
+
+
+@torch.inference_mode()
+def test_stops_lie_behind_the_first_relu_and_the_pools(small_backbone: Backbone) -> None:
+    images = draw_images(1)
+    sides = {"relu1": 128, "pool1": 64, "pool2": 32, "pool3": 16, "pool4": 8}
+    assert list(small_backbone.stops) == list(sides)
+    for name, side in sides.items():
+        stop = small_backbone.get_stop(name)
+        before = small_backbone.layers[stop - 1]
+        assert isinstance(before, nn.ReLU if name == "relu1" else nn.MaxPool2d)
+        activations = small_backbone.layers[:stop](images)
+        assert activations.shape[2:] == (side, side)
+        assert (activations >= 0).all()
+    with pytest.raises(ExplorerError, match=r"pool9.*relu1, pool1"):
+        small_backbone.get_stop("pool9")
+
+
+@pytest.mark.parametrize(("z_layer", "linear"), [("fc6", 0), ("fc7", 1)])
+@torch.inference_mode()
+def test_z_is_the_layer_after_its_relu(small_backbone: Backbone, z_layer: str, linear: int) -> None:
+    backbone = replace(small_backbone, z_layer=z_layer)
+    images = draw_images()
+    z, logits = backbone.compute_features(images)
+    assert z.shape == (2, 512)
+    assert backbone.z_size == 512
+    assert (z >= 0).all()
+    assert (z > 0).any()
+    torch.testing.assert_close(backbone.layers[backbone.z_stop :](z), logits)
+    torch.testing.assert_close(backbone.layers(images), logits)
+    positions = [i for i, layer in enumerate(backbone.layers) if isinstance(layer, nn.Linear)]
+    torch.testing.assert_close(backbone.layers[: positions[linear] + 2](images), z)
+
+
+@pytest.mark.parametrize(
+    ("name", "convolutions"), [("vgg11", 8), ("vgg13", 10), ("vgg16", 13), ("vgg19", 16)]
+)
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("suffix", ["", "_bn"])
+def test_large_vggs_have_the_right_stops(
+    name: str, convolutions: int, batch_norm: bool, suffix: str
+) -> None:
+    name += suffix
+    with torch.device("meta"):  # shapes alone: the real thing takes half a gigabyte
+        layers = flatten_network(build_network(name, 200, batch_norm=batch_norm))
+        images = torch.empty(1, 3, 224, 224)
+    backbone = Backbone(get_architecture(name), layers, tuple(map(str, range(200))))
+    assert sum(isinstance(layer, nn.Conv2d) for layer in layers) == convolutions
+    shapes = {stop: layers[:index](images).shape[1:] for stop, index in backbone.stops.items()}
+    assert shapes == {
+        "relu1": (64, 224, 224),
+        "pool1": (64, 112, 112),
+        "pool2": (128, 56, 56),
+        "pool3": (256, 28, 28),
+        "pool4": (512, 14, 14),
+        "pool5": (512, 7, 7),
+    }
+    assert isinstance(layers[1], nn.ReLU)
+    assert backbone.z_size == replace(backbone, z_layer="fc7").z_size == 4096
+    first, second = backbone.z_stop, replace(backbone, z_layer="fc7").z_stop
+    assert layers[first - 2].in_features == 512 * 7 * 7
+    assert second == first + 3
+    assert layers(images).shape == (1, 200)
+
+
+def test_a_backbone_needs_a_name_for_every_output(small_backbone: Backbone) -> None:
+    with pytest.raises(ExplorerError, match=r"12 outputs.*1 categories"):
+        replace(small_backbone, categories=("one",))
+    with pytest.raises(ExplorerError, match="'fc8'"):
+        replace(small_backbone, z_layer="fc8")
+
+
+def test_hash_depends_on_values_names_and_shapes_only() -> None:
+    values = torch.tensor([[0.5, 1.0], [2.0, -0.25]])  # exact in half precision
+    reference = compute_sha256({"a": values, "b": values})
+    assert compute_sha256({"b": values.half(), "a": values.double()}) == reference
+    assert compute_sha256({"a": values.T.contiguous().T, "b": values}) == reference
+    assert compute_sha256({"a": values + 1e-6, "b": values}) != reference
+    assert compute_sha256({"a": values, "c": values}) != reference
+    assert compute_sha256({"a": values.flatten(), "b": values}) != reference
+
+
+@pytest.fixture(scope="module")
+def reference_weights() -> Path:
+    if not REFERENCE_WEIGHTS.is_file():
+        pytest.skip(f"no reference network at {REFERENCE_WEIGHTS}")
+    return REFERENCE_WEIGHTS
+
+
+def test_reference_weights_load(reference_weights: Path) -> None:
+    network = build_network_from_weights("vgg_small", load_foreign_weights(reference_weights))
+    assert network.classifier[-1].out_features == 40
+
+
+@pytest.mark.slow
+def test_reference_network_recognises_whole_photos(
+    reference_weights: Path, real_cub: CubDataset
+) -> None:
+    if len(real_cub.categories) != 40:
+        pytest.skip("the reference network knows the first 40 categories of CUB only")
+    network = build_network_from_weights("vgg_small", load_foreign_weights(reference_weights))
+    backbone = Backbone(SMALL, flatten_network(network), real_cub.categories)
+    held_out = get_held_out(real_cub, "last:10")
+    right = []
+    for photo in held_out:
+        pixels = prepare_image(load_photo(photo), SMALL.input_size, SMALL.mean, SMALL.std)
+        _, logits = backbone.compute_features(torch.from_numpy(pixels)[None])
+        right.append(int(logits.argmax()) == photo.category_index)
+    assert len(right) == 400
+    # Whole photos, not averaged with their mirror images, which would give 0.475.
+    assert np.mean(right) == pytest.approx(0.46, abs=0.0125)

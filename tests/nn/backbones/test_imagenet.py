@@ -1,0 +1,96 @@
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from bombs import Bomb
+
+from explorer.config import ExplorerError
+from explorer.data.fetching.remote import Patience
+from explorer.nn.backbones import imagenet
+from explorer.nn.backbones.imagenet import (
+    fetch_imagenet_weights,
+    get_imagenet_file,
+    get_imagenet_folder,
+    load_imagenet_weights,
+)
+
+Run = Callable[[Any], Any]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty cache in the place of the user's own."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    return tmp_path / "hub" / "checkpoints"
+
+
+def test_the_name_of_a_file_holds_its_hash() -> None:
+    file = get_imagenet_file("vgg19")
+    assert file.url == "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
+    assert (file.name, file.sha256) == ("vgg19-dcbb9e9d.pth", "dcbb9e9d")
+    assert get_imagenet_file("vgg16").name == "vgg16-397923af.pth"
+
+
+def test_they_are_kept_where_torchvision_looks_for_them(cache: Path) -> None:
+    assert get_imagenet_folder() == cache
+
+
+def test_weights_that_are_there_are_checked_and_read(
+    cache: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.mkdir(parents=True)
+    file = replace(get_imagenet_file("vgg19"), name="small.pth")
+    torch.save({"classifier.6.bias": torch.arange(3.0)}, cache / "small.pth")
+    right = hashlib.sha256((cache / "small.pth").read_bytes()).hexdigest()[:8]
+    monkeypatch.setattr(imagenet, "get_imagenet_file", lambda _: replace(file, sha256=right))
+    assert run(fetch_imagenet_weights("vgg19")).was_there
+    assert load_imagenet_weights("vgg19")["classifier.6.bias"].tolist() == [0, 1, 2]
+    monkeypatch.setattr(imagenet, "get_imagenet_file", lambda _: replace(file, sha256="0" * 8))
+    with pytest.raises(ExplorerError, match="damaged or another one"):
+        run(fetch_imagenet_weights("vgg19"))
+
+
+def test_they_are_fetched_for_the_network_that_is_asked_for(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple] = []
+
+    def download(*args: object) -> Iterator[None]:
+        asked.append(args)
+        yield
+
+    monkeypatch.setattr(imagenet, "download", download)
+    patience = Patience(attempts=2)
+    run(fetch_imagenet_weights("vgg16", tmp_path, patience))
+    assert asked == [(get_imagenet_file("vgg16"), tmp_path, patience)]
+
+
+def test_damaged_weights_are_refused_and_never_run(cache: Path, tmp_path: Path) -> None:
+    cache.mkdir(parents=True)
+    file = cache / get_imagenet_file("vgg16").name
+    torch.save({"classifier.6.bias": Bomb(tmp_path / "executed")}, file)
+    with pytest.raises(ExplorerError, match=rf"{file.name} holds more than tensors"):
+        load_imagenet_weights("vgg16")
+    assert not (tmp_path / "executed").exists()
+    file.write_bytes(b"cut short")
+    with pytest.raises(ExplorerError, match=f"{file.name} cannot be read"):
+        load_imagenet_weights("vgg16")
+
+
+def test_missing_weights_name_the_command_that_gets_them() -> None:
+    with pytest.raises(ExplorerError, match=r"not there yet.*python -m explorer fetch vgg16`"):
+        load_imagenet_weights("vgg16")
+
+
+def test_vgg_small_has_none() -> None:
+    with pytest.raises(ExplorerError, match="from scratch"):
+        load_imagenet_weights("vgg_small")
+
+
+def test_an_unknown_network_is_refused() -> None:
+    with pytest.raises(ExplorerError, match="'resnet50'"):
+        get_imagenet_file("resnet50")

@@ -1,0 +1,270 @@
+import copy
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from explorer.config import ExplorerError
+from explorer.nn.backbones.vgg import (
+    Vgg,
+    build_network,
+    build_network_from_weights,
+    flatten_network,
+    get_architecture,
+    get_linear,
+)
+from explorer.nn.torchvision_guard import import_torchvision
+
+SMALL = get_architecture("vgg_small")
+
+
+def build_small(category_count: int = 4, *, batch_norm: bool) -> Vgg:
+    """Return a vgg_small whose batch norms have seen something."""
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        network = build_network("vgg_small", category_count, batch_norm=batch_norm)
+        for layer in network.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.running_mean.normal_(0, 0.2)
+                layer.running_var.uniform_(0.5, 2)
+                nn.init.uniform_(layer.weight, 0.5, 1.5)
+                nn.init.normal_(layer.bias, 0, 0.2)
+    return network
+
+
+def draw_images(count: int = 2, size: int = 128) -> Tensor:
+    return torch.randn(count, 3, size, size, generator=torch.Generator().manual_seed(5))
+
+
+@pytest.fixture(scope="module")
+def weights() -> dict[str, Tensor]:
+    return {name: t.clone() for name, t in build_small(batch_norm=False).state_dict().items()}
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@torch.inference_mode()
+def test_flattened_layers_compute_the_same(batch_norm: bool) -> None:
+    network = build_small(batch_norm=batch_norm).eval()
+    images = draw_images()
+    layers = flatten_network(network)
+    torch.testing.assert_close(layers(images), network(images), rtol=1e-4, atol=1e-5)
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in layers)
+
+
+def test_flattening_leaves_the_network_alone() -> None:
+    network = build_small(batch_norm=True).train()
+    before = copy.deepcopy(network.state_dict())
+    layers = flatten_network(network)
+    assert all(module.training for module in network.modules())
+    assert all(parameter.requires_grad for parameter in network.parameters())
+    for layer in layers:
+        for parameter in layer.parameters():
+            nn.init.zeros_(parameter)
+    after = network.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_flattened_layers_are_frozen_and_never_work_in_place() -> None:
+    layers = flatten_network(build_small(batch_norm=True))
+    assert not any(module.training for module in layers.modules())
+    assert not any(parameter.requires_grad for parameter in layers.parameters())
+    assert not any(getattr(layer, "inplace", False) for layer in layers)
+
+
+def test_vgg_small_is_what_it_is_said_to_be() -> None:
+    layers = flatten_network(build_small(40, batch_norm=True))
+    described = [
+        layer.out_channels if isinstance(layer, nn.Conv2d) else "P"
+        for layer in layers
+        if isinstance(layer, nn.Conv2d | nn.MaxPool2d)
+    ]
+    assert described == [32, "P", 64, "P", 128, 128, "P", 256, 256, "P"]
+    linears = [layer for layer in layers if isinstance(layer, nn.Linear)]
+    sizes = [(a.in_features, a.out_features) for a in linears]
+    assert sizes == [(4096, 512), (512, 512), (512, 40)]
+    convolutions = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
+    assert {(a.kernel_size, a.stride, a.padding) for a in convolutions} == {
+        ((3, 3), (1, 1), (1, 1))
+    }
+    assert SMALL.input_size == (128, 128)
+    assert SMALL.mean == (0.485, 0.456, 0.406)
+    assert SMALL.std == (0.229, 0.224, 0.225)
+    with torch.inference_mode():
+        assert layers[:16](draw_images(1)).shape == (1, 256, 8, 8)
+
+
+def test_a_fresh_vgg_small_begins_undecided() -> None:
+    head = build_small(40, batch_norm=True).classifier[-1].requires_grad_(False)
+    assert float(head.weight.std()) == pytest.approx(0.01, rel=0.05)
+
+
+def test_torchvision_can_be_imported_in_a_fresh_process() -> None:
+    code = (
+        "from explorer.nn.torchvision_guard import import_torchvision as load;"
+        "vision = load(); assert load() is vision; vision.models.vgg16; import torchvision"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_weights_make_the_network_they_came_from(weights: dict[str, Tensor]) -> None:
+    state = torch.random.get_rng_state()
+    network = build_network_from_weights("vgg_small", weights).eval()
+    assert torch.equal(state, torch.random.get_rng_state())
+    original = build_small(batch_norm=False).eval()
+    with torch.inference_mode():
+        assert torch.equal(network(draw_images(1)), original(draw_images(1)))
+
+
+def test_batch_norm_is_recognised_and_its_counters_may_be_missing() -> None:
+    original = build_small(batch_norm=True).eval()
+    weights = {n: t for n, t in original.state_dict().items() if "num_batches" not in n}
+    network = build_network_from_weights("vgg_small", weights).eval()
+    with torch.inference_mode():
+        assert torch.equal(network(draw_images(1)), original(draw_images(1)))
+
+
+def test_what_is_missing_after_a_counter_is_missed() -> None:
+    weights = dict(build_small(batch_norm=True).state_dict())
+    weights = {name: t for name, t in weights.items() if "num_batches" not in name}
+    del weights["features.4.weight"]
+    with pytest.raises(ExplorerError, match=r"lack 'features.4.weight'.*with batch norm"):
+        build_network_from_weights("vgg_small", weights)
+
+
+def test_loaded_network_does_not_share_memory_with_the_weights(
+    weights: dict[str, Tensor],
+) -> None:
+    before = weights["features.0.weight"].clone()
+    nn.init.zeros_(build_network_from_weights("vgg_small", weights).features[0].weight)
+    assert torch.equal(weights["features.0.weight"], before)
+
+
+def spoil(weights: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
+    spoilt = dict(weights)
+    if kind == "missing":
+        del spoilt["features.3.weight"]
+    elif kind == "shape":
+        spoilt["features.3.weight"] = torch.zeros(64, 32, 5, 5)
+    elif kind == "unknown":
+        spoilt["features.99.weight"] = torch.zeros(3)
+    elif kind in ("nan", "inf"):
+        spoilt["features.3.weight"] = torch.full((64, 32, 3, 3), float(kind))
+    elif kind == "headless":
+        spoilt = {n: t for n, t in weights.items() if not n.startswith("classifier")}
+    else:
+        spoilt["classifier.6.bias"] = torch.tensor(1.0)
+    return spoilt
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("missing", r"lack 'features.3.weight'"),
+        ("shape", r"'features.3.weight' has shape \(64, 32, 5, 5\).*needs \(64, 32, 3, 3\)"),
+        ("unknown", r"'features.99.weight'"),
+        ("nan", r"'features.3.weight' holds NaN"),
+        ("inf", r"'features.3.weight' holds NaN or infinite"),
+        ("headless", r"no 'classifier.6.bias'.*classifier.6. It begins with 'features.0.weight'."),
+        ("scalar", r"'classifier.6"),
+    ],
+)
+def test_wrong_weights_are_refused_by_name(
+    weights: dict[str, Tensor], kind: str, message: str
+) -> None:
+    with pytest.raises(ExplorerError, match=message):
+        build_network_from_weights("vgg_small", spoil(weights, kind))
+
+
+def test_weights_of_another_architecture_are_refused(weights: dict[str, Tensor]) -> None:
+    with pytest.raises(
+        ExplorerError,
+        match=r"needs.*Expected was a vgg16 with 4 categories, without batch norm.*"
+        r"those of a vgg_small: check --arch",
+    ):
+        build_network_from_weights("vgg16", weights)
+    with pytest.raises(ExplorerError, match=r"'resnet50'.*vgg19, vgg16, .*vgg11_bn, vgg_small"):
+        build_network_from_weights("resnet50", weights)
+
+
+def test_a_small_network_is_named_without_a_word_on_batch_norm() -> None:
+    weights = build_small(batch_norm=True).state_dict()
+    with pytest.raises(ExplorerError, match="those of a vgg_small: check"):
+        build_network_from_weights("vgg16", weights)
+
+
+def test_no_weights_at_all_are_refused() -> None:
+    with pytest.raises(ExplorerError, match=r"classifier\.3 and classifier\.6\.$"):
+        build_network_from_weights("vgg_small", {})
+
+
+@pytest.mark.parametrize(
+    ("architecture", "other"), [("vgg19_bn", "vgg13"), ("vgg13", "vgg11_bn"), ("vgg11", "vgg16")]
+)
+def test_weights_tell_their_own_architecture(architecture: str, other: str) -> None:
+    with torch.device("meta"):  # shapes alone: the real thing takes half a gigabyte
+        network = build_network(architecture, 5, batch_norm=architecture.endswith("bn"))
+        weights = network.state_dict()
+        with pytest.raises(ExplorerError, match=rf"with 5 categories.*those of a {architecture}:"):
+            build_network_from_weights(other, weights)
+
+
+def test_weights_that_fit_nothing_name_no_architecture(weights: dict[str, Tensor]) -> None:
+    with pytest.raises(
+        ExplorerError, match=r"\. Check that --arch names the network of these weights\.$"
+    ):
+        build_network_from_weights("vgg_small", spoil(weights, "shape"))
+
+
+@torch.inference_mode()
+def check_against_torchvision(architecture: str) -> None:
+    """Compare with torchvision's own network, batch norms having seen something."""
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        theirs = import_torchvision().models.get_model(architecture, num_classes=7).eval()
+        for layer in theirs.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.running_mean.normal_(0, 0.1)
+                layer.running_var.uniform_(0.5, 2)
+                layer.weight.uniform_(0.5, 1.5)
+                layer.bias.normal_(0, 0.1)
+    images = draw_images(1, size=224)
+    expected = theirs(images)
+    assert expected.std() > 1e-3, "or equality would mean nothing"
+    network = build_network_from_weights(architecture, theirs.state_dict())
+    torch.testing.assert_close(network.eval()(images), expected)
+    layers = flatten_network(network)
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in layers)
+    torch.testing.assert_close(layers(images), expected, rtol=1e-3, atol=1e-4 * expected.std())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["vgg11", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"]
+)
+def test_vggs_compute_what_torchvisions_do(name: str) -> None:
+    check_against_torchvision(name)
+
+
+def test_a_new_head_keeps_the_rest() -> None:
+    network = build_small(batch_norm=False)
+    before = network.classifier[3].weight
+    network.replace_head(9)
+    assert network.classifier[-1].out_features == 9
+    assert network.classifier[3].weight is before
+
+
+def test_a_layer_of_another_kind_is_refused() -> None:
+    layers = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+    assert get_linear(layers, 0) is layers[0]
+    with pytest.raises(TypeError, match="Layer 1 is a ReLU"):
+        get_linear(layers, 1)

@@ -1,0 +1,118 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from explorer.config import ExplorerError
+from explorer.nn.backbones.vgg import build_network
+from explorer.training.classifier.precision import PRECISIONS, Precision
+
+CPU = torch.device("cpu")
+NAMES = [name for name in PRECISIONS if name != "auto"]
+
+
+@pytest.fixture
+def layer() -> nn.Linear:
+    layer = nn.Linear(3, 2, bias=False)
+    nn.init.constant_(layer.weight, 0.1)
+    return layer
+
+
+def take_step(precision: Precision, layer: nn.Linear, factor: float = 1.0) -> bool:
+    optimiser = torch.optim.SGD(layer.parameters(), lr=0.5)
+    with precision.autocast():
+        output = layer(torch.tensor([[1.0, 2.0, 4.0]]))
+    return precision.step(output.float().sum() * factor, optimiser)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_steps_are_the_same_but_for_rounding(layer: nn.Linear, name: str) -> None:
+    assert take_step(Precision(name, CPU), layer, factor=0.1)
+    expected = torch.tensor([[0.05, 0.0, -0.1]] * 2)
+    torch.testing.assert_close(layer.weight.detach(), expected, rtol=1e-2, atol=1e-3)
+    assert layer.weight.dtype == torch.float32
+    assert layer.weight.grad.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [("full", torch.float32), ("bfloat16", torch.bfloat16), ("float16", torch.float16)],
+)
+def test_layers_compute_in_what_was_asked_for(
+    layer: nn.Linear, name: str, dtype: torch.dtype
+) -> None:
+    with Precision(name, CPU).autocast():
+        assert layer(torch.ones(1, 3)).dtype == dtype
+
+
+def test_small_gradients_survive_float16(layer: nn.Linear) -> None:
+    """A gradient of 1e-8 is nothing in float16 unless it is scaled up on its way."""
+    half = layer.weight.detach().half()
+    assert (half * 1e-8 == 0).all(), "so it would be lost"
+    assert take_step(Precision("float16", CPU), layer, factor=1e-8)
+    assert layer.weight.grad[0, 2] == pytest.approx(4e-8, rel=1e-2)
+
+
+def test_a_step_that_overflows_is_left_out_and_the_next_scaled_less(layer: nn.Linear) -> None:
+    precision = Precision("float16", CPU)
+    scale = precision.scaler.get_scale()
+    assert not take_step(precision, layer, factor=1e4)
+    assert torch.equal(layer.weight.detach(), torch.full((2, 3), 0.1))
+    assert precision.scaler.get_scale() == scale / 2
+    while not take_step(precision, layer, factor=1e4):
+        pass
+    assert torch.isfinite(layer.weight).all()
+    assert layer.weight[0, 0] < 0
+
+
+def test_the_cpu_computes_in_full_by_default() -> None:
+    assert Precision("auto", CPU).name == "full"
+    assert Precision("auto", torch.device("meta")).name == "full"
+
+
+@pytest.mark.parametrize(("has_bfloat16", "name"), [(True, "bfloat16"), (False, "float16")])
+def test_a_card_gets_what_it_computes_in(
+    monkeypatch: pytest.MonkeyPatch, has_bfloat16: bool, name: str
+) -> None:
+    asked = []
+
+    def answer(*, including_emulation: bool) -> bool:
+        asked.append(including_emulation)
+        return has_bfloat16
+
+    monkeypatch.setattr(torch.cuda, "device", lambda _: torch.no_grad())
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", answer)
+    monkeypatch.setattr(torch.amp, "GradScaler", lambda device, *, enabled: (device, enabled))
+    chosen = Precision("auto", torch.device("cuda"))
+    assert chosen.name == name
+    assert chosen.scaler == ("cuda", name == "float16")
+    assert asked == [False]
+
+
+def test_an_unknown_precision_is_refused() -> None:
+    with pytest.raises(ExplorerError, match=r"'double'.*auto, full, bfloat16, float16"):
+        Precision("double", CPU)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
+@pytest.mark.parametrize("name", ["auto", "bfloat16", "float16"])
+def test_mixed_precision_learns_on_a_card(name: str) -> None:
+    device = torch.device("cuda")
+    with torch.random.fork_rng(devices=[device]):
+        torch.manual_seed(0)
+        network = build_network("vgg_small", 4, batch_norm=True).to(device).train()
+        images = torch.randn(8, 3, 128, 128, device=device)
+        labels = torch.arange(8, device=device) % 4
+        precision = Precision(name, device)
+        optimiser = torch.optim.AdamW(network.parameters(), lr=1e-3)
+        losses = []
+        for _ in range(40):
+            with precision.autocast():
+                loss = nn.functional.cross_entropy(network(images).float(), labels)
+            precision.step(loss, optimiser)
+            losses.append(float(loss.detach()))
+    assert all(math.isfinite(loss) for loss in losses)
+    assert losses[-1] < 0.5 * losses[0]
+    assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}

@@ -1,0 +1,101 @@
+import pytest
+import torch
+
+from explorer.nn.settings import ModuleSettings
+from explorer.nn.srae import ExplanationModule
+from explorer.training.modules import initialisation
+from explorer.training.modules.initialisation import (
+    centre_biases,
+    fit_v,
+    initialise_v,
+    revive_x_features,
+)
+
+
+@pytest.fixture
+def module() -> ExplanationModule:
+    settings = ModuleSettings(x_features=3, widths=(8, 6))
+    return ExplanationModule(10, settings, torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def z() -> torch.Tensor:
+    return torch.rand(200, 10, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("most", [2**24, 500])
+def test_centred_biases_let_every_unit_fire_on_most_photos(
+    z: torch.Tensor, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(initialisation, "_MOST_IN_QUANTILE", most)
+    layer = torch.nn.Linear(10, 5)
+    with torch.no_grad():
+        layer.bias.fill_(-100.0)
+    centre_biases(layer.bias, layer(z))
+    shares = (layer(z) > 0).float().mean(dim=0)
+    assert torch.allclose(shares, torch.full((5,), 0.7), atol=0.02)
+
+
+def test_more_units_than_a_quantile_takes_can_be_centred() -> None:
+    bias = torch.zeros(2)
+    centre_biases(bias, torch.arange(2 * (2**23 + 1)).float().reshape(-1, 2))
+    assert (bias < 0).all()
+
+
+def test_v_speaks_for_the_category_and_against_the_others(
+    module: ExplanationModule, z: torch.Tensor
+) -> None:
+    is_positive = torch.arange(200) < 10
+    y_hat = torch.where(is_positive, 8.0, -2.0)
+    z[is_positive, 0] += 3
+    hidden = z
+    for layer in (module.encoder[0], module.encoder[2], module.encoder[4]):
+        centre_biases(layer.bias, layer(hidden))
+        hidden = layer(hidden).relu().detach()
+    v = torch.full((3,), 50.0)
+    initialise_v(v, hidden, y_hat, is_positive)
+    y_bar = hidden @ v
+    assert v.max() > 0 > v.min()
+    assert y_bar[is_positive].mean() > y_bar[~is_positive].mean()
+    assert y_bar.abs().max() < y_hat.abs().max() / 2, "a faint start"
+
+
+def test_fitted_v_bears_x_features_that_are_dead_or_alike() -> None:
+    live = torch.rand(50, 1, generator=torch.Generator().manual_seed(2))
+    v = torch.full((3,), 9.0)
+    fit_v(v, torch.cat([live, live, torch.zeros(50, 1)], dim=1), 4 * live[:, 0])
+    assert torch.allclose(v, torch.tensor([2.0, 2.0, 0.0]), atol=1e-5)
+
+
+def kill(module: ExplanationModule, index: int) -> None:
+    with torch.no_grad():
+        module.encoder[-2].weight[index] = 0.0
+        module.encoder[-2].bias[index] = -1.0
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_dead_x_feature_takes_on_what_the_module_gets_wrong(
+    module: ExplanationModule, z: torch.Tensor, sign: float
+) -> None:
+    for index in range(3):
+        kill(module, index)
+    y_hat = sign * (1 + 2 * z[:, 0])
+    before = (module(z).y_bar - y_hat).abs().mean()
+    assert revive_x_features(module, z, y_hat) == 3
+    outputs = module(z)
+    assert (outputs.x_features.amax(dim=0) > 0).any()
+    assert torch.sign(module.v.weight[0, 0]) == sign
+    assert (outputs.y_bar - y_hat).abs().mean() < before / 4
+
+
+def test_living_x_features_are_left_alone(module: ExplanationModule, z: torch.Tensor) -> None:
+    with torch.no_grad():
+        module.encoder[-2].bias.fill_(1.0)
+    kill(module, 1)
+    weight = module.encoder[-2].weight.detach().clone()
+    v = module.v.weight.detach().clone()
+    assert revive_x_features(module, z, 5 + z[:, 0]) == 1
+    for index in (0, 2):
+        assert torch.equal(module.encoder[-2].weight[index], weight[index])
+        assert module.v.weight[0, index] == v[0, index]
+    assert revive_x_features(module, z, 5 + z[:, 0]) == 0

@@ -1,0 +1,96 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from explorer.config import ExplorerError
+from explorer.training.modules.rows import (
+    CategoryPhotos,
+    GroupRows,
+    compute_shares,
+    hold_out_validation,
+)
+
+CPU = torch.device("cpu")
+
+
+def make_photos(train: list[int], positives: int = 20) -> CategoryPhotos:
+    """Return 200 photos, the first of them positive; the last ten are for testing."""
+    return CategoryPhotos(
+        torch.arange(200.0),
+        torch.arange(200) < positives,
+        torch.tensor(train, dtype=torch.int64),
+        torch.arange(190, 200),
+        torch.zeros(0, dtype=torch.int64),
+    )
+
+
+def test_arrays_are_copied_and_none_are_for_validation() -> None:
+    arrays = np.ones(4, np.float32), np.ones(4, bool), np.arange(3), np.arange(3, 4)
+    for array in arrays:
+        array.setflags(write=False)
+    photos = CategoryPhotos.from_arrays(*arrays, CPU)
+    photos.y_hat[0] = 5
+    assert arrays[0][0] == 1
+    assert photos.train.tolist() == [0, 1, 2]
+    assert photos.test.tolist() == [3]
+    assert photos.validation.tolist() == []
+
+
+def test_validation_photos_come_from_the_training_photos_of_both_kinds() -> None:
+    photos = make_photos(list(range(0, 180)))
+    found = hold_out_validation(photos, 0)
+    both = torch.cat([found.train, found.validation])
+    assert sorted(both.tolist()) == photos.train.tolist()
+    assert int(photos.is_positive[found.validation].sum()) == 2
+    assert len(found.validation) == 2 + 16
+    assert torch.equal(found.test, photos.test)
+    assert not set(found.validation.tolist()) & set(photos.test.tolist())
+
+
+def test_validation_photos_are_drawn_by_the_seed() -> None:
+    photos = make_photos(list(range(0, 180)))
+    one, same, other = (hold_out_validation(photos, seed).validation for seed in (0, 0, 1))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+def test_a_single_positive_is_learned_from() -> None:
+    found = hold_out_validation(make_photos([0, *range(50, 60)]), 0)
+    assert 0 in found.train.tolist()
+    assert len(found.validation) == 1
+
+
+def test_too_few_photos_for_validation_are_told() -> None:
+    with pytest.raises(ExplorerError, match=r"too few training photos.*--patience"):
+        hold_out_validation(make_photos([0, 50]), 0)
+
+
+def test_rows_are_filled_up_and_taken_apart_again() -> None:
+    scores = [torch.arange(10.0), 100 + torch.arange(10.0), 200 + torch.arange(10.0)]
+    rows = [torch.tensor([4, 5]), torch.tensor([7, 8, 9]), torch.tensor([1])]
+    stacked = GroupRows.stack(rows, scores)
+    assert stacked.rows.tolist() == [[4, 5, 4], [7, 8, 9], [1, 1, 1]]
+    assert stacked.y_hat.tolist() == [[4, 5, 4], [107, 108, 109], [201, 201, 201]]
+    assert stacked.counts == (2, 3, 1)
+    kept = stacked.keep([0, 2])
+    assert kept.rows.tolist() == [[4, 5], [1, 1]]
+    assert kept.y_hat.tolist() == [[4, 5], [201, 201]]
+    assert kept.counts == (2, 1)
+    assert stacked.keep([]).counts == ()
+
+
+def test_no_rows_at_all_can_be_stacked() -> None:
+    nothing = torch.zeros(0, dtype=torch.int64)
+    assert GroupRows.stack([nothing, nothing], [torch.ones(3)] * 2).rows.shape == (2, 0)
+
+
+def test_what_fills_up_counts_nothing() -> None:
+    shares = compute_shares([2, 4], CPU)
+    assert shares is not None
+    assert shares.tolist() == [[0.5, 0.5, 0, 0], [0.25] * 4]
+    assert compute_shares([3, 3], CPU) is None
+    photos = GroupRows.stack([torch.arange(2), torch.arange(4)], [torch.ones(9)] * 2)
+    assert torch.equal(photos.compute_shares(), shares)
+    assert replace(photos, counts=(4, 4)).compute_shares() is None

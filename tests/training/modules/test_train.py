@@ -1,0 +1,216 @@
+import json
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from explorer.config import ExplorerError, Progress
+from explorer.nn.checkpoint import CheckpointError
+from explorer.nn.settings import ModuleSettings
+from explorer.nn.srae import ExplanationModule
+from explorer.training.modules import train
+from explorer.training.modules.settings import TrainingSettings
+from explorer.training.modules.train import NotTrainedError
+from explorer.workspace.features import Features
+from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.workspace import Workspace
+
+Run = Callable[[Any], Any]
+SMALL = ModuleSettings(widths=(8,))
+SHORT = TrainingSettings(epochs=3, pretrain_epochs=1, batch_size=16)
+EPOCHS = 3 + 2 * 1
+
+
+@pytest.fixture
+def opened(own_workspace: Path) -> Workspace:
+    return Workspace(own_workspace)
+
+
+def load(workspace: Workspace, entry: ModuleEntry) -> dict[str, torch.Tensor]:
+    return Workspace(workspace.path).load_module(entry)[0].state_dict()
+
+
+def spoil(monkeypatch: pytest.MonkeyPatch, category: str) -> None:
+    """Let the network give scores for `category` that no module can learn."""
+    compute = Workspace.compute_features
+
+    def compute_spoiled(self: Workspace) -> Generator[Progress, None, Features]:
+        features = yield from compute(self)
+        logits = features.logits.copy()
+        logits[:, self.dataset.categories.index(category)] = 1e30
+        return replace(features, logits=logits)
+
+    monkeypatch.setattr(Workspace, "compute_features", compute_spoiled)
+
+
+@pytest.mark.parametrize("method", ["srae", "nn", "sae", "jointsae"])
+def test_modules_trained_at_once_are_those_trained_one_by_one(
+    opened: Workspace, run: Run, method: str
+) -> None:
+    names, settings = opened.dataset.categories[3:7], replace(SMALL, method=method)
+    alone = [run(opened.train_module(name, settings, SHORT)) for name in names]
+    expected = [(load(opened, entry), opened.load_record(entry)) for entry in alone]
+    for size in (0, 3):
+        entries = run(opened.train_modules(names, settings, SHORT, group_size=size))
+        assert list(entries) == alone
+        for entry, (weights, record) in zip(entries, expected, strict=True):
+            assert opened.load_record(entry) == record
+            for name, weight in load(opened, entry).items():
+                # The weights are stored in half precision: the last of its digits may be rounded
+                # to the other side.
+                torch.testing.assert_close(weight, weights[name], rtol=2e-3, atol=1e-4)
+
+
+def test_the_same_call_gives_the_same_bytes(opened: Workspace, run: Run) -> None:
+    names = opened.dataset.categories[:3]
+    first = [e.path.read_bytes() for e in run(opened.train_modules(names, SMALL, SHORT))]
+    again = [e.path.read_bytes() for e in run(opened.train_modules(names, SMALL, SHORT))]
+    assert first == again
+    assert len(set(first)) == 3
+
+
+def test_progress_counts_the_epochs_of_all_modules(opened: Workspace, run: Run) -> None:
+    steps = opened.train_modules(opened.dataset.categories[:5], SMALL, SHORT, group_size=2)
+    progress = [step for step in steps if not step.stage.startswith("Reading")]
+    assert {step.total for step in progress} == {5 * EPOCHS}
+    done = [step.done for step in progress]
+    assert done == sorted(done)
+    assert done[-1] == 5 * EPOCHS
+    terms = {"total", "faithfulness", "reconstruction", "pull_away", "f_reg_train", "f_reg_test"}
+    assert {tuple(sorted(step.values)) for step in progress} == {
+        ("reconstruction",),
+        tuple(sorted(terms)),
+    }
+
+
+def test_categories_come_back_in_the_order_of_their_names_and_once(
+    opened: Workspace, run: Run
+) -> None:
+    one, two, three = opened.dataset.categories[:3]
+    entries = run(opened.train_modules([two, one[4:].lower(), two, three], SMALL, SHORT))
+    assert [entry.category for entry in entries] == [two, one, three]
+    assert run(opened.train_modules([], SMALL, SHORT)) == ()
+
+
+def test_each_group_is_stored_as_soon_as_it_is_done(opened: Workspace) -> None:
+    names = opened.dataset.categories[4:8]
+    before = set(opened.list_modules())
+    steps = opened.train_modules(names, SMALL, SHORT, group_size=2)
+    for step in steps:
+        if step.stage == "Training" and step.done > 2 * EPOCHS:
+            break
+    steps.close()
+    assert {e.category for e in set(opened.list_modules()) - before} == set(names[:2])
+    assert not list(opened.path.rglob("*.tmp"))
+
+
+def test_training_again_discards_old_measurements(opened: Workspace, run: Run) -> None:
+    (entry,) = run(opened.train_modules(opened.dataset.categories[:1], SMALL, SHORT))
+    entry.metrics_path.write_text("{}")
+    run(opened.train_modules(opened.dataset.categories[:1], SMALL, SHORT))
+    assert not entry.metrics_path.exists()
+
+
+# What goes wrong
+
+
+def test_one_loss_that_is_not_finite_does_not_lose_the_others(
+    opened: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = opened.dataset.categories[2:6]
+    spoil(monkeypatch, names[1])
+    with pytest.raises(
+        NotTrainedError, match=rf"{names[1]}: The loss is no longer finite"
+    ) as found:
+        run(opened.train_modules(names, SMALL, SHORT))
+    assert [entry.category for entry in found.value.trained] == [names[0], *names[2:]]
+    assert all(entry.path.is_file() for entry in found.value.trained)
+    assert names[0] not in str(found.value)
+
+
+def test_a_category_without_photos_to_test_on_does_not_lose_the_others(
+    own_workspace: Path, run: Run
+) -> None:
+    names = Workspace(own_workspace).dataset.categories[:3]
+    ids = {str(photo.image_id) for photo in Workspace(own_workspace).dataset.photos_of(names[2])}
+    file = own_workspace / "birds" / "train_test_split.txt"
+    lines = [line.split() for line in file.read_text().splitlines()]
+    file.write_text("".join(f"{n} {1 if n in ids else known}\n" for n, known in lines))
+    with pytest.raises(NotTrainedError, match=rf"{names[2]} needs at least one photo") as found:
+        run(Workspace(own_workspace).train_modules(names, SMALL, SHORT))
+    assert [entry.category for entry in found.value.trained] == list(names[:2])
+
+
+def test_a_module_that_cannot_be_stored_does_not_lose_the_others(
+    opened: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounded: list[ExplanationModule] = []
+
+    def refuse_the_first(module: ExplanationModule) -> None:
+        rounded.append(module)
+        if len(rounded) == 1:
+            raise CheckpointError("A weight is too large.")
+
+    monkeypatch.setattr(train, "round_to_half", refuse_the_first)
+    names = opened.dataset.categories[4:6]
+    with pytest.raises(NotTrainedError, match=f"{names[0]}: A weight is too large") as found:
+        run(opened.train_modules(names, SMALL, SHORT))
+    assert [entry.category for entry in found.value.trained] == [names[1]]
+
+
+def test_what_is_asked_wrongly_is_refused_before_anything_is_trained(opened: Workspace) -> None:
+    before = opened.list_modules()
+    names = opened.dataset.categories
+    with pytest.raises(ExplorerError, match="There is no category 'nobody'"):
+        next(opened.train_modules([names[1], "nobody"], SMALL, SHORT))
+    with pytest.raises(ExplorerError, match="group size must be at least 1"):
+        next(opened.train_modules(names, SMALL, SHORT, group_size=-1))
+    assert opened.list_modules() == before
+
+
+# Patience
+
+
+def test_patience_is_told_in_name_and_record_where_there_is_any(
+    opened: Workspace, run: Run
+) -> None:
+    name = opened.dataset.categories[3]
+    plain = run(opened.train_module(name, SMALL, SHORT))
+    assert "patience" not in opened.load_record(plain).training
+    assert "patience" not in plain.run
+    patient = run(opened.train_module(name, SMALL, replace(SHORT, patience=2)))
+    assert opened.load_record(patient).training["patience"] == 2
+    assert patient.run == f"{plain.run}-patience2"
+    assert opened.load_record(patient).split == opened.load_record(plain).split
+
+
+# What is there already
+
+
+def test_a_module_is_found_by_what_it_was_trained_with(opened: Workspace, run: Run) -> None:
+    name, other = opened.dataset.categories[3:5]
+    assert opened.find_module(name, SMALL, SHORT) is None
+    entry = run(opened.train_module(name, SMALL, SHORT))
+    assert opened.find_module(name, SMALL, SHORT) == entry
+    assert opened.find_module(other, SMALL, SHORT) is None
+    assert opened.find_module(name, SMALL, replace(SHORT, seed=1)) is None
+    assert opened.find_module(name, replace(SMALL, beta=2.0), SHORT) is None
+
+
+def test_a_module_in_a_damaged_file_is_not_there(opened: Workspace, run: Run) -> None:
+    entry = run(opened.train_module(opened.dataset.categories[3], SMALL, SHORT))
+    entry.path.write_bytes(b"no module")
+    assert opened.find_module(entry.category, SMALL, SHORT) is None
+
+
+@pytest.mark.parametrize("changes", [{"held_out": "last:2"}, {"z_layer": "fc7"}])
+def test_a_module_of_another_split_or_layer_is_not_there(
+    opened: Workspace, run: Run, changes: dict[str, str]
+) -> None:
+    entry = run(opened.train_module(opened.dataset.categories[3], SMALL, SHORT))
+    file = opened.path / "workspace.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+    assert Workspace(opened.path).find_module(entry.category, SMALL, SHORT) is None

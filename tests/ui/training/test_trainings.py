@@ -1,0 +1,66 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from explorer.config import ExplorerError
+from explorer.jobs.types import Job, JobRequest, JobState, JobStatus
+from explorer.nn.settings import ModuleSettings
+from explorer.training.modules.settings import TrainingSettings
+from explorer.ui.shared.names import name_training
+from explorer.ui.training.form import make_settings, parse_widths
+from explorer.ui.training.trainings import describe_progress, format_seconds
+
+REQUEST = JobRequest("/birds", ("001.Wren", "002.Black_Swan"), "srae-k5-s0", {}, {})
+STATUS = JobStatus(
+    JobState.RUNNING, "", "002.Black_Swan", "Training", 3, 9, ("001.Wren",), 200.0, 5
+)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "1 s"),
+        (89, "89 s"),
+        (90, "2 min"),
+        (3600, "60 min"),
+        (5400, "1 h 30 min"),
+        (36_000, "10 h 0 min"),
+    ],
+)
+def test_times_are_written_in_units_that_matter(seconds: float, words: str) -> None:
+    assert format_seconds(seconds) == words
+
+
+def test_progress_in_words() -> None:
+    job = Job(Path("1"), REQUEST, STATUS, JobState.RUNNING)
+    assert describe_progress(job) == "Black Swan, 2 of 2 · Training: 3 of 9 · about 3 min left"
+    one = replace(job, request=replace(REQUEST, categories=("002.Black_Swan",)))
+    early = replace(one, status=replace(STATUS, measured=(), seconds_left=None))
+    assert describe_progress(early) == "Training: 3 of 9"
+    assert describe_progress(replace(job, state=JobState.CANCELLING)) == "Stopping …"
+    begun = replace(job, status=replace(STATUS, stage=""))
+    assert describe_progress(begun) == "Opening the workspace …"
+
+
+def test_trainings_are_named_by_their_categories() -> None:
+    assert name_training(REQUEST) == "Wren and Black Swan"
+    many = ("001.Wren", "002.Black_Swan", "003.Robin", "004.Kite")
+    assert name_training(replace(REQUEST, categories=many)) == "Wren, Black Swan and 2 more"
+
+
+@pytest.mark.parametrize("text", ["800,100", "800, 100", "800x100", " 800  100 "])
+def test_widths_are_read_as_people_write_them(text: str) -> None:
+    assert parse_widths(text) == (800, 100)
+
+
+def test_settings_are_the_usual_ones_where_nothing_is_filled_in() -> None:
+    assert make_settings({}) == (ModuleSettings(), TrainingSettings())
+    filled = make_settings({"widths": "8", "beta": 2.0, "seed": 3, "method": "sae"})
+    expected = ModuleSettings(method="sae", widths=(8,), beta=2.0), TrainingSettings(seed=3)
+    assert filled == expected
+
+
+def test_what_is_left_empty_is_asked_for() -> None:
+    with pytest.raises(ExplorerError, match="a number for batch size"):
+        make_settings({"batch_size": None})
