@@ -26,9 +26,9 @@ from explorer.data.cub import format_category
 from explorer.jobs.control import cancel, submit
 from explorer.jobs.store import load_job
 from explorer.jobs.types import Job, JobRequest
-from explorer.nn.settings import ModuleSettings
+from explorer.methods.srae import SraeSettings
+from explorer.training.modules.runs import name_run
 from explorer.training.modules.settings import TrainingSettings
-from explorer.workspace.layout import name_run
 from explorer.workspace.workspace import Workspace
 
 MOST_SESSIONS, MOST_STEPS = 10, 60
@@ -93,12 +93,12 @@ def run_sessions(load: Load, sessions: int) -> list[Visit]:
 
 def start_training(workspace: Workspace, device: str) -> Job:
     """Start a training that outlasts the browsing, as the app does: in a process of its own."""
-    module, training = ModuleSettings(), TrainingSettings(epochs=100_000, seed=1)
+    module, training = SraeSettings(), TrainingSettings(epochs=100_000, seed=1)
     request = JobRequest(
         str(workspace.path),
         workspace.dataset.categories[:1],
         name_run(module, training),
-        asdict(module),
+        module.describe(),
         asdict(training),
         device=device,
         device_key=device,

@@ -37,12 +37,12 @@ def write_event(kind: str, what: str) -> None:
 
 # What is counted, once the module that holds it has been imported: owner, name, kind of event.
 WATCHED: dict[str, Sequence[tuple[str, str, str]]] = {
-    "explorer.workspace.workspace": (
-        ("Workspace", "explain", "c-MWP of x-features"),
-        ("Workspace", "explain_score", "c-MWP of the score"),
-        ("Workspace", "explain_by_gradient", "Grad-CAM"),
-        ("Workspace", "compute_scores", "scores alone"),
-        ("Workspace", "_load_classifier", "network loaded"),
+    "explorer.workspace.networks": (
+        ("Networks", "explain", "c-MWP of x-features"),
+        ("Networks", "explain_score", "c-MWP of the score"),
+        ("Networks", "explain_by_gradient", "Grad-CAM"),
+        ("Networks", "compute_scores", "scores alone"),
+        ("Networks", "_load_classifier", "network loaded"),
     ),
     "explorer.nn.backbones.backbone": (("Backbone", "compute_features", "feature passes"),),
     "explorer.measuring.scores": (("", "score_photos", "module over all Z"),),

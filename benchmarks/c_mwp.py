@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from explorer.attribution.engine import Engine
 from explorer.attribution.fast import winograd
-from explorer.attribution.steps import UnpoolPairs
+from explorer.attribution.fast.pairs import UnpoolPairs
 from explorer.attribution.trace import Trace, begin, read_layers
 from explorer.config import DEMO_WORKSPACE
 from explorer.data.cub import load_cub
@@ -31,7 +31,7 @@ from explorer.nn.backbones.backbone import Backbone
 from explorer.nn.backbones.vgg import build_network, flatten_network, get_architecture
 from explorer.nn.devices import choose_device, describe_device, resolve_device
 from explorer.nn.torchvision_guard import import_torchvision
-from explorer.workspace.features import load_input
+from explorer.workspace.features_cache import load_input
 
 STOP = "relu1"
 WIDTHS = (4096, 800, 100, 5)

@@ -35,7 +35,7 @@ def build_backbone() -> Backbone:
 def measure_engine(precision: str, neurons: int) -> dict[str, float]:
     """Return MB for one photo after another, each of `neurons` neurons."""
     backbone = build_backbone()
-    encoder = build_encoder()
+    encoder = build_encoder(torch.device("cpu"))
     top = [*encoder[:-1], nn.Linear(encoder[-1].in_features, neurons).requires_grad_(False)]
     photos = np.random.default_rng(0).random((3, 3, 224, 224), np.float32)
     engine, preparing = Engine(backbone, precision), Memory()

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,18 +26,24 @@ import torch
 from memory import Memory, read_memory
 from safetensors.torch import save_file
 
-from explorer.config import DEMO_WORKSPACE
-from explorer.data.cub import CubDataset, load_cub, load_photo
+from explorer.config import DEMO_WORKSPACE, run
+from explorer.data.cub import CubDataset, load_cub
+from explorer.data.photo import load_photo
+from explorer.maps.cache import load_maps
 from explorer.maps.drawing import draw_maps
+from explorer.methods.srae import SraeSettings
 from explorer.nn.backbones.backbone import Backbone
 from explorer.nn.backbones.vgg import build_network
-from explorer.nn.settings import ModuleSettings
 from explorer.training.modules.settings import TrainingSettings
-from explorer.workspace.layout import FEATURES_FOLDER, WorkspaceSettings
+from explorer.training.modules.train import train_module
+from explorer.workspace.create import create_workspace
+from explorer.workspace.layout import FEATURES_FOLDER
+from explorer.workspace.networks import Networks
+from explorer.workspace.settings import WorkspaceSettings
 from explorer.workspace.workspace import Workspace
 
 PARTS = ("open", "features", "train", "draw maps", "read maps")
-MODULE = ModuleSettings()
+MODULE = SraeSettings()
 TRAINING = TrainingSettings(epochs=2, pretrain_epochs=1)
 POSITIVES = 60  # of the category that is trained, as in CUB, however many the others have
 READS = 50
@@ -87,20 +93,15 @@ def make_workspace(folder: Path, photos: int) -> None:
     weights = folder / "weights.safetensors"
     network = build_network("vgg_small", len(source.categories), batch_norm=False)
     save_file(network.state_dict(), weights)
-    Workspace.create(folder, WorkspaceSettings(dataset="birds"), weights)
-
-
-def exhaust(steps: Iterable[object]) -> None:
-    for _ in steps:
-        pass
+    create_workspace(folder, WorkspaceSettings(dataset="birds"), weights)
 
 
 def stand_in_for_network(workspace: Workspace) -> None:
     """Put something quick in the place of the network: what is left is reading and writing."""
     generator = torch.Generator().manual_seed(0)
     size = 3 * 16 * 16
-    first = torch.randn(size, workspace.backbone.z_size, generator=generator)
-    last = torch.randn(workspace.backbone.z_size, len(workspace.dataset.categories)) / 100
+    first = torch.randn(size, workspace.networks.backbone.z_size, generator=generator)
+    last = torch.randn(workspace.networks.backbone.z_size, len(workspace.dataset.categories)) / 100
 
     def compute(_: Backbone, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         small = torch.nn.functional.adaptive_avg_pool2d(images, 16).flatten(1)
@@ -116,9 +117,10 @@ def stand_in_for_maps(workspace: Workspace) -> None:
         e for e in workspace.list_modules() if e.category == workspace.dataset.categories[0]
     )
     image = load_photo(workspace.dataset.photos_of(entry.category)[0])
-    one, score = workspace.explain(entry, image), workspace.explain_score(entry.category, image)
-    Workspace.explain = lambda *_: one  # type: ignore[method-assign]
-    Workspace.explain_score = lambda *_: score  # type: ignore[method-assign]
+    one = workspace.networks.explain(entry, image)
+    score = workspace.networks.explain_score(entry.category, image)
+    Networks.explain = lambda *_: one  # type: ignore[method-assign]
+    Networks.explain_score = lambda *_: score  # type: ignore[method-assign]
 
 
 def measure_part(part: str, folder: Path, *, stand_in: bool) -> dict[str, float]:
@@ -129,7 +131,7 @@ def measure_part(part: str, folder: Path, *, stand_in: bool) -> dict[str, float]
     opened, count = time.perf_counter() - start, len(workspace.dataset.photos)
     if part == "open":
         return {"photos": count, "seconds": opened, "anon": 0, "rss": read_memory("VmHWM")}
-    _ = workspace.backbone, workspace.held_out
+    _ = workspace.networks.backbone, workspace.held_out
     entries = [e for e in workspace.list_modules() if e.category == categories[0]]
     if stand_in and part == "draw maps":
         stand_in_for_maps(workspace)
@@ -137,11 +139,11 @@ def measure_part(part: str, folder: Path, *, stand_in: bool) -> dict[str, float]
         stand_in_for_network(workspace)
     memory, start = Memory(), time.perf_counter()
     if part == "features":
-        exhaust(workspace.compute_features())
+        run(workspace.networks.compute_features())
     elif part == "train":
-        exhaust(workspace.train_module(categories[-1], MODULE, TRAINING))
+        run(train_module(workspace, categories[-1], MODULE, TRAINING))
     elif part == "draw maps":
-        exhaust(draw_maps(workspace, entries))
+        run(draw_maps(workspace, entries))
         count = len(workspace.dataset.photos_of(categories[0]))
     else:
         seconds = read_at_random(workspace)
@@ -163,7 +165,7 @@ def read_at_random(workspace: Workspace) -> float:
     seconds = []
     for photo in random.Random(0).choices(photos, k=READS):
         start = time.perf_counter()
-        maps = workspace.load_maps(entry, photo, "relu1")
+        maps = load_maps(workspace, entry, photo, "relu1")
         assert maps is not None
         _ = maps.unpack_explanation(), maps.unpack_score()
         seconds.append(time.perf_counter() - start)
@@ -189,7 +191,7 @@ def prepare_map_module(folder: Path, stand_in: bool) -> None:
     if stand_in:
         stand_in_for_network(workspace)
     settings = TrainingSettings(epochs=1, pretrain_epochs=0)
-    exhaust(workspace.train_module(workspace.dataset.categories[0], MODULE, settings))
+    run(train_module(workspace, workspace.dataset.categories[0], MODULE, settings))
 
 
 def measure_size(folder: Path, photos: int, stand_in: bool, parts: Sequence[str]) -> None:

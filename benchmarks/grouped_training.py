@@ -11,25 +11,25 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from explorer.config import DEMO_WORKSPACE
+from explorer.config import DEMO_WORKSPACE, run
+from explorer.methods.srae import SraeSettings
 from explorer.nn.devices import choose_device
-from explorer.nn.settings import ModuleSettings
 from explorer.training.modules.group_sizes import choose_group_size, make_groups
 from explorer.training.modules.rows import CategoryPhotos
 from explorer.training.modules.settings import TrainingSettings
+from explorer.training.modules.train import train_modules
 from explorer.training.modules.trainer import train_group
 from explorer.workspace.workspace import Workspace
 
-MODULE = ModuleSettings()
+MODULE = SraeSettings()
 State = dict[str, Tensor]
 
 
@@ -62,15 +62,6 @@ class Side:
     states: list[State] = field(default_factory=list)
 
 
-def exhaust(steps: Generator[Any, None, Any]) -> Any:
-    """Run a generator of progress records to its end and return its result."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return stop.value
-
-
 def make_members(shape: Shape, device: torch.device) -> tuple[Tensor, list[CategoryPhotos]]:
     """Draw a sparse Z, and for each category scores, photos and a count of its own."""
     generator = torch.Generator().manual_seed(0)
@@ -94,7 +85,7 @@ def train_synthetic(shape: Shape, device: torch.device) -> Callable[[int], list[
         states: list[State] = [{}] * len(members)
         for group in make_groups(members, shape.training.batch_size, group_size):
             chosen = [members[position] for position in group]
-            outcomes = exhaust(train_group(z, chosen, MODULE, shape.training))
+            outcomes = run(train_group(z, chosen, MODULE, shape.training))
             for position, outcome in zip(group, outcomes, strict=True):
                 states[position] = outcome.state_dict()
         return states
@@ -106,14 +97,14 @@ def train_demo(folder: Path, device: str) -> Callable[[int], list[State]]:
     """Return a function that trains and stores all modules of a copy of the demo."""
     shutil.copytree(DEMO_WORKSPACE, folder / "demo")
     workspace = Workspace(folder / "demo", device)
-    exhaust(workspace.compute_features())
+    run(workspace.networks.compute_features())
 
     def train(group_size: int) -> list[State]:
         categories = workspace.dataset.categories
-        steps = workspace.train_modules(
-            categories, MODULE, TrainingSettings(), group_size=group_size
+        steps = train_modules(
+            workspace, categories, MODULE, TrainingSettings(), group_size=group_size
         )
-        loaded = [workspace.load_module(entry)[0] for entry in exhaust(steps)]
+        loaded = [workspace.networks.load_module(entry)[0] for entry in run(steps)]
         return [{n: t.cpu().clone() for n, t in m.state_dict().items()} for m in loaded]
 
     return train

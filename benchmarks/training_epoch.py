@@ -19,14 +19,14 @@ from common import describe_machine
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
-from explorer.nn.settings import ModuleSettings
-from explorer.nn.srae import ExplanationModule, compute_loss
+from explorer.methods.srae import SraeSettings
+from explorer.nn.srae import ExplanationModule
 from explorer.training.modules.rows import CategoryPhotos
 from explorer.training.modules.settings import TrainingSettings
 from explorer.training.modules.trainer import train_group
 
 SHAPES = {"small": (2300, 512), "large": (2300, 4096)}  # photos, dimensions of Z
-MODULE = ModuleSettings()
+MODULE = SraeSettings()
 
 
 def make_photos(photos: int, z_size: int, folder: Path) -> tuple[Tensor, CategoryPhotos]:
@@ -53,7 +53,7 @@ def train_plainly(z: Tensor, photos: CategoryPhotos, settings: TrainingSettings)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.epochs * len(loader))
     for _ in range(settings.epochs):
         for inputs, target in loader:
-            loss = compute_loss(module(inputs), inputs, target, MODULE).total
+            loss = sum(MODULE.compute_terms(module, inputs, target).values())
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

@@ -1,9 +1,11 @@
-"""Settings, paths and the few types that every layer shares (standard library only)."""
+"""Paths, environment and the few types that every room shares (standard library only)."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 REPOSITORY_ROOT = Path(__file__).resolve().parents[1]
 PAGES_DIR = REPOSITORY_ROOT / "pages"
@@ -16,7 +18,10 @@ STATE_VARIABLE = "SRAE_STATE"
 PRECISION_VARIABLE = "SRAE_PRECISION"
 PUBLIC_VARIABLE = "SRAE_PUBLIC"
 
-_MAX_SEED = 2**63 - 1  # the largest that every random generator in use takes
+T = TypeVar("T")
+S = TypeVar("S")
+MOST_SEED = 2**63 - 1
+"""The largest that every random generator in use takes."""
 
 
 class ExplorerError(Exception):
@@ -47,10 +52,40 @@ class Progress:
     values: Mapping[str, float] = field(default_factory=dict)
 
 
+Steps = Generator[Progress, None, T]
+"""A long computation that yields how far it is and returns what it found."""
+
+
+def run(steps: Generator[S, None, T], on_progress: Callable[[S], object] = lambda _: None) -> T:
+    """Run a computation to its end, telling `on_progress` of every step, and return its result."""
+    with closing(steps):
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            on_progress(step)
+
+
+def map_steps(
+    steps: Generator[Progress, None, T], change: Callable[[Progress], S]
+) -> Generator[S, None, T]:
+    """Yield what `change` makes of every step, and return the result of the computation."""
+    with closing(steps):
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as stop:
+                result: T = stop.value
+                return result
+            yield change(step)
+
+
 def check_seed(seed: int) -> None:
     """Raise `ExplorerError` where a random generator would refuse `seed`."""
-    if not 0 <= seed <= _MAX_SEED:
-        raise ExplorerError(f"A seed must lie between 0 and {_MAX_SEED}, unlike {seed}.")
+    if not 0 <= seed <= MOST_SEED:
+        raise ExplorerError(f"A seed must lie between 0 and {MOST_SEED}, unlike {seed}.")
 
 
 def list_workspaces() -> tuple[Path, ...]:
@@ -73,21 +108,6 @@ def is_public() -> bool:
     """
     named = os.environ.get(PUBLIC_VARIABLE, "").strip().lower()
     return named not in ("", "0", "false", "no", "off")
-
-
-def refuse_if_public(what: str) -> None:
-    """Raise `PublicError` where visitors may change nothing.
-
-    Parameters
-    ----------
-    what : str
-        What was asked for, to begin a sentence with, such as ``"Training"``.
-    """
-    if is_public():
-        raise PublicError(
-            f"{what} is switched off on this public server. Whoever runs it can do so on the "
-            f"command line, or start another app without {PUBLIC_VARIABLE}."
-        )
 
 
 def get_precision() -> str:

@@ -1,14 +1,18 @@
 """The demo workspace: painted birds, a small network trained on them, a module per category."""
 
-from collections.abc import Generator
 from pathlib import Path
 
-from explorer.config import Progress
+from explorer.config import Steps
 from explorer.data.augment import AugmentSettings
 from explorer.data.painted.dataset import paint_dataset
-from explorer.nn.settings import ModuleSettings
+from explorer.measuring.classifier import measure_classifier
+from explorer.measuring.module import measure_module
+from explorer.measuring.records import load_classifier_measures, load_module_measures
+from explorer.methods.registry import DEFAULT
 from explorer.training.classifier.settings import FinetuneSettings
-from explorer.training.modules.settings import TrainingSettings
+from explorer.training.classifier.train import train_classifier
+from explorer.training.modules.train import find_module, train_modules
+from explorer.workspace.create import create_workspace
 from explorer.workspace.layout import (
     CLASSIFIER_FILE,
     FEATURES_FOLDER,
@@ -19,7 +23,8 @@ from explorer.workspace.layout import (
     SANITY_FOLDER,
     SETTINGS_FILE,
 )
-from explorer.workspace.workspace import Workspace, WorkspaceSettings
+from explorer.workspace.settings import WorkspaceSettings
+from explorer.workspace.workspace import Workspace
 
 BIRDS_FOLDER = "birds"
 
@@ -27,7 +32,7 @@ BIRDS_FOLDER = "birds"
 _FINETUNE = FinetuneSettings(epochs=40, augment=AugmentSettings(min_zoom=0.6, min_box_fraction=1.0))
 
 
-def build_demo(folder: Path) -> Generator[Progress, None, Workspace]:
+def build_demo(folder: Path) -> Steps[Workspace]:
     """Paint the birds, fine-tune the network and train and measure all modules, seeded.
 
     Weights are kept in half precision so that the whole demo stays small enough to ship. What an
@@ -36,20 +41,20 @@ def build_demo(folder: Path) -> Generator[Progress, None, Workspace]:
     if not (folder / BIRDS_FOLDER).exists():
         yield from paint_dataset(folder / BIRDS_FOLDER)
     if not (folder / SETTINGS_FILE).exists():
-        Workspace.create(folder, WorkspaceSettings(dataset=BIRDS_FOLDER, half=True))
+        create_workspace(folder, WorkspaceSettings(dataset=BIRDS_FOLDER, half=True))
     workspace = Workspace(folder)
     if not workspace.settings.classifier_sha256:
-        yield from workspace.finetune(_FINETUNE)
-    if workspace.load_classifier_metrics() is None:
-        yield from workspace.measure_classifier()
-    settings = ModuleSettings(), TrainingSettings()
+        yield from train_classifier(workspace, _FINETUNE)
+    if load_classifier_measures(workspace) is None:
+        yield from measure_classifier(workspace)
+    settings = DEFAULT.settings, DEFAULT.training
     categories = workspace.dataset.categories
-    found = [workspace.find_module(category, *settings) for category in categories]
+    found = [find_module(workspace, category, *settings) for category in categories]
     missing = [name for name, entry in zip(categories, found, strict=True) if entry is None]
-    trained = (yield from workspace.train_modules(missing, *settings)) if missing else ()
+    trained = (yield from train_modules(workspace, missing, *settings)) if missing else ()
     for entry in (*filter(None, found), *trained):
-        if workspace.load_metrics(entry) is None:
-            yield from workspace.evaluate_module(entry)
+        if load_module_measures(workspace, entry) is None:
+            yield from measure_module(workspace, entry)
     return workspace
 
 

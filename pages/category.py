@@ -1,7 +1,6 @@
 """One category: what matters most to its score, how well the score is copied, all its photos."""
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -13,9 +12,7 @@ from explorer.ui.shared.state import MapStyle, Selection
 from explorer.ui.sidebar import sidebar
 from explorer.ui.x_feature import feature_notes
 from explorer.ui.x_feature.summary import Subject
-
-if TYPE_CHECKING:
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 
 def show_page() -> None:
@@ -27,10 +24,10 @@ def show_page() -> None:
     st.title(escape_markdown(selection.category_name), anchor=False)
     introduction = st.container()
     with st.spinner("Loading the network …"):
-        layers = list(workspace.backbone.stops)
+        layers = list(workspace.networks.backbone.stops)
     module_scores = scores.score_module(workspace, selection.entry)
     style = sidebar.show_map_controls(layers)
-    metrics = cached.load_metrics_or_none(workspace, selection.entry)
+    metrics = cached.load_measures_or_none(workspace, selection.entry)
     st.header("What matters most", anchor=False)
     notes_place = st.container()
     feature = choose_feature(module_scores.x_features.shape[1], metrics)
@@ -50,7 +47,7 @@ def show_page() -> None:
 
 
 def show_sections(
-    workspace: "Workspace", selection: Selection, subject: Subject, style: MapStyle
+    workspace: Workspace, selection: Selection, subject: Subject, style: MapStyle
 ) -> None:
     """Show x-features, scores and photos; one that fails leaves the others."""
     left, right = st.columns([5, 7], gap="large")
@@ -62,7 +59,7 @@ def show_sections(
     with components.error_boundary():
         summary.show_scatter(subject)
     with components.error_boundary():
-        metrics = cached.load_metrics(workspace, subject.entry)
+        metrics = cached.load_measures(workspace, subject.entry)
         if metrics is None:
             empty.show_no_metrics(workspace)
         else:

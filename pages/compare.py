@@ -10,11 +10,11 @@ from explorer.ui.compare.choosing import Side, SideNumbers
 from explorer.ui.shared import components, empty, links, state
 from explorer.ui.shared.names import name_categories
 from explorer.ui.sidebar import sidebar
+from explorer.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from explorer.analysis.pairing import Pair
     from explorer.ui.shared.state import Selection
-    from explorer.workspace.workspace import Workspace
 
 
 def show_page() -> None:
@@ -34,14 +34,14 @@ def show_page() -> None:
         show_comparison(workspace, selection, sides)
 
 
-def check_modules(workspace: "Workspace", sides: tuple[Side, Side]) -> bool:
+def check_modules(workspace: Workspace, sides: tuple[Side, Side]) -> bool:
     """Tell whether both modules can be used, and say so once where one cannot."""
     is_usable = True
     with st.spinner("Loading the network …"):
         for side in sides:
             try:
                 if side.entry is not None:
-                    workspace.load_module(side.entry)
+                    workspace.networks.load_module(side.entry)
             except ExplorerError as error:
                 message = components.explain_error(error)
                 st.error(
@@ -52,13 +52,11 @@ def check_modules(workspace: "Workspace", sides: tuple[Side, Side]) -> bool:
     return is_usable
 
 
-def show_comparison(
-    workspace: "Workspace", selection: "Selection", sides: tuple[Side, Side]
-) -> None:
+def show_comparison(workspace: Workspace, selection: "Selection", sides: tuple[Side, Side]) -> None:
     """Show measures, pairs, photos and parts of two explanations that can be used."""
     left, right = sides
     st.markdown(choosing.describe_difference(workspace, left, right))
-    style = sidebar.show_map_controls(list(workspace.backbone.stops))
+    style = sidebar.show_map_controls(list(workspace.networks.backbone.stops))
     top = st.container()
     st.header("On the same photos", anchor=False)
     category, photos, shown = compare_maps.choose_photos(workspace, left, right)
@@ -68,7 +66,7 @@ def show_comparison(
     measures = None
     with top, components.error_boundary():
         st.header("In numbers", anchor=False)
-        layer = next(iter(workspace.backbone.stops))
+        layer = next(iter(workspace.networks.backbone.stops))
         one, other = (compare_measures.measure_side(workspace, side, layer) for side in sides)
         measures = (one, other)
         columns = st.columns(2, gap="large")
@@ -125,10 +123,12 @@ def show_comparison(
     )
 
 
-def list_pairs_by_number(workspace: "Workspace", left: Side, right: Side) -> "tuple[Pair, ...]":
+def list_pairs_by_number(workspace: Workspace, left: Side, right: Side) -> "tuple[Pair, ...]":
     """Return the x-features of both sides in their own order."""
     counts = [
-        0 if side.entry is None else workspace.load_module(side.entry)[0].settings.x_features
+        0
+        if side.entry is None
+        else workspace.networks.load_module(side.entry)[0].settings.x_features
         for side in (left, right)
     ]
     return compare_measures.list_unpaired(*counts)

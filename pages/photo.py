@@ -1,9 +1,9 @@
 """One photo explained: what the network says, and why, in x-features."""
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
+from explorer.data.photo import Photo
+from explorer.nn.explanation import Explanation
 from explorer.ui.shared import (
     cached,
     components,
@@ -18,11 +18,7 @@ from explorer.ui.shared import (
 from explorer.ui.shared.state import MapStyle, Selection
 from explorer.ui.shared.words import HELP
 from explorer.ui.sidebar import sidebar
-
-if TYPE_CHECKING:
-    from explorer.attribution.explain import Explanation
-    from explorer.data.cub import Photo
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 
 def show_page() -> None:
@@ -43,7 +39,7 @@ def show_page() -> None:
         verdict = st.container()
     with right:
         with st.spinner("Loading the network …"):
-            layers = list(workspace.backbone.stops)
+            layers = list(workspace.networks.backbone.stops)
         style = sidebar.show_map_controls(layers)
         with st.spinner("Tracing the x-features back to the photo's pixels …"):
             explanation = cached.explain(workspace, entry, photo, style.layer)
@@ -60,17 +56,17 @@ def show_page() -> None:
 
 
 def show_x_features(
-    workspace: "Workspace",
+    workspace: Workspace,
     selection: Selection,
-    photo: "Photo",
-    explanation: "Explanation",
+    photo: Photo,
+    explanation: Explanation,
     style: MapStyle,
     *,
     off: frozenset[int],
 ) -> None:
     """Show every x-feature on the photo, one of them closely, and how good the module is."""
     entry = selection.entry
-    metrics = cached.load_metrics(workspace, entry)
+    metrics = cached.load_measures(workspace, entry)
     part_names = workspace.dataset.part_names
     st.header("What each x-feature looks at", anchor=False)
     feature = heatmaps.choose_feature(
@@ -83,7 +79,7 @@ def show_x_features(
 
     st.header(f"{heatmaps.name_feature(feature)} up close", anchor=False)
     look = heatmaps.choose_look()
-    parts = cached.load_parts(photo, workspace)
+    parts = cached.load_parts(photo)
     large = drawings.draw_large(workspace, entry, photo, style, feature)
     top = overlays.tops[feature]
     left, right = st.columns(2, gap="large")

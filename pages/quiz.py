@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 from explorer.ui.quiz import quiz_questions, quiz_results, quiz_start
 from explorer.ui.quiz.attempt import get_session, keep_in_address
 from explorer.ui.shared import components, empty
+from explorer.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from explorer.ui.quiz.attempt import QuizSession
-    from explorer.workspace.workspace import Workspace
 
 
 def show_page() -> None:
@@ -27,7 +27,7 @@ def show_page() -> None:
         show_quiz(workspace, session)
 
 
-def show_quiz(workspace: "Workspace", session: "QuizSession") -> None:
+def show_quiz(workspace: Workspace, session: "QuizSession") -> None:
     """Show where a quiz stands."""
     keep_in_address(session.settings, has_feedback=session.has_feedback)
     if session.feedback_on is not None:

@@ -23,10 +23,10 @@ def show_page() -> None:
     components.load_page_style("x_feature")
     heading = st.container()
     with st.spinner("Loading the network …"):
-        layers = list(workspace.backbone.stops)
+        layers = list(workspace.networks.backbone.stops)
     module_scores = scores.score_module(workspace, entry)
     style = sidebar.show_map_controls(layers)
-    metrics = cached.load_metrics_or_none(workspace, entry)
+    metrics = cached.load_measures_or_none(workspace, entry)
     sides = cached.load_split(workspace, entry).name_sides(module_scores.image_ids)
     feature = choose_feature(module_scores.x_features.shape[1], metrics)
     notes_place = st.container()

@@ -1,16 +1,12 @@
 """A visitor's own photo: what the network says of it, how far to believe that, and why."""
 
-from typing import TYPE_CHECKING
-
 import streamlit as st
 
-from explorer.ui.shared import cached, components, empty, heatmaps, links, state
+from explorer.ui.shared import cached, caching, components, empty, heatmaps, links, state
 from explorer.ui.your_photo import explaining, intake, photo_downloads, photo_parts, verdict
 from explorer.ui.your_photo.own_photo import SAMPLE, OwnPhoto
-
-if TYPE_CHECKING:
-    from explorer.workspace.layout import ModuleEntry
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.workspace import Workspace
 
 
 def show_page() -> None:
@@ -57,7 +53,7 @@ def show_page() -> None:
         show_explanation(workspace, entry, photo)
 
 
-def show_score_alone(workspace: "Workspace", photo: OwnPhoto) -> None:
+def show_score_alone(workspace: Workspace, photo: OwnPhoto) -> None:
     """Show where the network's highest score comes from, which takes no module."""
     style = explaining.show_map_controls(workspace)
     order = verdict.ask(workspace, photo).order
@@ -68,12 +64,12 @@ def show_score_alone(workspace: "Workspace", photo: OwnPhoto) -> None:
     photo_downloads.show_link(photo, style, links.name_workspace())
 
 
-def show_explanation(workspace: "Workspace", entry: "ModuleEntry", photo: OwnPhoto) -> None:
+def show_explanation(workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto) -> None:
     """Show one category's x-features on the photo, beside the network's own score of it."""
     style = explaining.show_map_controls(workspace)
     with st.spinner("Tracing the x-features back to the photo's pixels …"):
         explanation = explaining.explain(workspace, entry, photo, style.layer)
-        key = cached.make_module_key(workspace, entry)
+        key = caching.make_module_key(workspace, entry)
         overlays = explaining.draw(photo, explanation.maps, style, key)
     left, right = st.columns(2, gap="large")
     with left:
@@ -87,7 +83,7 @@ def show_explanation(workspace: "Workspace", entry: "ModuleEntry", photo: OwnPho
     st.header("What each x-feature looks at", anchor=False)
     feature = heatmaps.choose_feature(
         len(explanation.x_features),
-        cached.load_metrics(workspace, entry),
+        cached.load_measures(workspace, entry),
         "x-feature to look at closely",
     )
     heatmaps.show_tiles(explanation, overlays, feature, style)

@@ -16,13 +16,16 @@ from explorer.data.cub import CubDataset, load_cub
 from explorer.data.painted.dataset import PaintedSettings, paint_dataset
 from explorer.jobs.control import cancel
 from explorer.jobs.store import list_jobs
+from explorer.measuring.module import measure_module
+from explorer.methods.srae import SraeSettings
 from explorer.nn.backbones.backbone import Backbone
 from explorer.nn.backbones.vgg import build_network, flatten_network, get_architecture
-from explorer.nn.settings import ModuleSettings
 from explorer.training.classifier.settings import FinetuneSettings
+from explorer.training.classifier.train import train_classifier
 from explorer.training.modules.settings import TrainingSettings
-from explorer.workspace.layout import WorkspaceSettings
-from explorer.workspace.workspace import Workspace
+from explorer.training.modules.train import train_module
+from explorer.workspace.create import create_workspace
+from explorer.workspace.settings import WorkspaceSettings
 
 # The same cases on every run, and no failure because a machine was busy.
 settings.register_profile("repeatable", deadline=None, derandomize=True)
@@ -154,16 +157,17 @@ def tiny_workspace(tmp_path_factory: pytest.TempPathFactory, painted_root: Path)
     """
     folder = tmp_path_factory.mktemp("workspace") / "tiny"
     shutil.copytree(painted_root, folder / "birds")
-    workspace = Workspace.create(folder, WorkspaceSettings(dataset="birds", half=True))
-    run_steps(workspace.finetune(FinetuneSettings(epochs=2, batch_size=20)))
+    workspace = create_workspace(folder, WorkspaceSettings(dataset="birds", half=True))
+    run_steps(train_classifier(workspace, FinetuneSettings(epochs=2, batch_size=20)))
     entry = run_steps(
-        workspace.train_module(
+        train_module(
+            workspace,
             workspace.dataset.categories[0],
-            ModuleSettings(),
+            SraeSettings(),
             TrainingSettings(epochs=8, pretrain_epochs=4, batch_size=16),
         )
     )
-    run_steps(workspace.evaluate_module(entry))
+    run_steps(measure_module(workspace, entry))
     return folder
 
 

@@ -4,6 +4,7 @@ Every import counts: at the top of a file, inside a function, and for type check
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
@@ -25,7 +26,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
         "config",
-        "storage analysis render quiz",
+        "storage settings analysis render quiz",
         "data",
         "nn",
         "attribution",
@@ -42,7 +43,7 @@ FLOOR_OF = {room: number for number, floor in enumerate(FLOORS) for room in floo
 # These know arrays and nothing of what they mean to the explorer.
 ARRAYS_ONLY = {"analysis", "render", "quiz"}
 MAY_IMPORT = {
-    "torch": {"nn", "attribution", "training", "workspace"},
+    "torch": {"nn", "attribution", "training", "workspace", "methods"},
     "torchvision": {"nn"},
     "streamlit": {"app", "ui", "pages"},
     "typer": {"__main__", "cli"},
@@ -53,8 +54,14 @@ MAY_IMPORT = {
     "platformdirs": {"cli", "jobs"},
     "ray": {"evaluation"},
 }
-# Ways up that are still to be taken out.
-WAYS_UP = {("workspace", room) for room in ("measuring", "maps", "training")}
+# Whatever changes the disk is done in `explorer.storage`, which refuses it on a public server.
+WRITING_METHODS = {
+    *("write_text", "write_bytes", "mkdir", "unlink", "rmdir", "rename", "touch", "symlink_to"),
+    *("chmod", "rmtree", "copyfile", "copytree", "move", "makedirs", "remove", "mkdtemp"),
+    *("mkstemp", "NamedTemporaryFile", "TemporaryDirectory", "Popen"),
+}
+MAY_WRITE = {"storage"}
+STARTS_PROCESSES = "explorer/jobs/control.py"  # after it has written down what they do
 
 
 class Import(NamedTuple):
@@ -130,7 +137,7 @@ def test_imports_go_one_way(file: Path) -> None:
         if names[0] != "explorer" or names[1:] == ["__version__"] or names[1] == room:
             continue
         assert room not in ARRAYS_ONLY or names[1] == "config", f"{room} may not know {found.name}"
-        assert FLOOR_OF[names[1]] < FLOOR_OF[room] or (room, names[1]) in WAYS_UP, (
+        assert FLOOR_OF[names[1]] < FLOOR_OF[room], (
             f"{room} may not import {found.name}, which does not lie below it"
         )
 
@@ -140,6 +147,12 @@ def test_libraries_stay_in_their_places(file: Path) -> None:
     for found in read_imports(file):
         allowed = MAY_IMPORT.get(found.name.split(".")[0])
         assert allowed is None or get_room(file) in allowed, f"{found.name} does not belong here"
+
+
+def test_methods_are_listed_without_torch() -> None:
+    for file in (PACKAGE / "methods").glob("*.py"):
+        names = {found.name.split(".")[0] for found in read_imports(file) if not found.for_types}
+        assert not names & {"torch", "torchvision"}, name_file(file)
 
 
 @pytest.mark.parametrize("file", FILES, ids=name_file)
@@ -156,12 +169,9 @@ def test_no_module_imports_itself_in_a_circle() -> None:
         for found in read_imports(file):
             # `from a.b import c` names a module a.b.c or something inside a.b.
             target = found.name if found.name in modules else found.name.rpartition(".")[0]
-            is_way_up = (get_room(file), target.split(".")[1:2]) in [
-                (room, [other]) for room, other in WAYS_UP
-            ]
-            if target in modules and target != name and not is_way_up:
+            if target in modules and target != name:
                 graph[name].add(target)
-    assert graph["explorer.nn.checkpoint"] >= {"explorer.nn.srae", "explorer.storage.atomic"}
+    assert graph["explorer.nn.checkpoint"] >= {"explorer.nn.srae", "explorer.storage.writing"}
     TopologicalSorter(graph).prepare()  # raises CycleError
 
 
@@ -177,3 +187,57 @@ def test_no_pickle_and_no_print() -> None:
     for file in FILES:
         names = {found.name.split(".")[0] for found in read_imports(file)}
         assert not names & {"pickle", "joblib", "dill", "cloudpickle"}, name_file(file)
+
+
+def _find_writes(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        function = node.func
+        if isinstance(function, ast.Attribute):
+            if function.attr in WRITING_METHODS:
+                yield ast.unparse(node)
+            if function.attr == "replace" and len(node.args) == 1 and not node.keywords:
+                yield ast.unparse(node)  # of a path; that of a text takes two
+        if (getattr(function, "id", "") or getattr(function, "attr", "")) == "open":
+            modes = [a.value for a in node.args[:2] if isinstance(a, ast.Constant)]
+            modes += [k.value.value for k in node.keywords if isinstance(k.value, ast.Constant)]
+            if any(
+                isinstance(mode, str) and re.fullmatch("[rwaxbt+]*[wax+][bt+]*", mode)
+                for mode in modes
+            ):
+                yield ast.unparse(node)
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_file)
+def test_the_disk_is_changed_in_one_room(file: Path) -> None:
+    found = list(_find_writes(ast.parse(file.read_text(encoding="utf-8"))))
+    if name_file(file) == STARTS_PROCESSES:
+        found = [call for call in found if not call.startswith("subprocess.Popen(")]
+    assert get_room(file) in MAY_WRITE or not found, "use explorer.storage.writing"
+
+
+def test_all_ways_to_change_the_disk_are_found() -> None:
+    code = """
+path.write_text("x"); path.open("w"); open(path, mode="ab"); path.replace(other); os.remove(path)
+path.open("rb"); "text".replace("a", "b"); replace(settings, a=1); open(path)
+"""
+    assert len(list(_find_writes(ast.parse(code)))) == 5
+
+
+def test_whatever_changes_the_disk_asks_whether_it_may() -> None:
+    """Every function of `explorer.storage.writing` refuses by itself or by one that it calls."""
+    tree = ast.parse((PACKAGE / "storage" / "writing.py").read_text(encoding="utf-8"))
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    refusing = {"refuse_if_public"}
+    for _ in functions:
+        refusing |= {
+            function.name
+            for function in functions
+            if any(
+                isinstance(node, ast.Call) and getattr(node.func, "id", "") in refusing
+                for node in ast.walk(function)
+            )
+        }
+    public = {function.name for function in functions}
+    assert public - refusing == {"name_in_errors"}

@@ -23,8 +23,12 @@ from explorer.config import REPOSITORY_ROOT, ExplorerError, Progress
 from explorer.data.cub import CubDataset
 from explorer.data.fetching.archive import ArchiveLimits
 from explorer.data.fetching.cub import CubRelease, fetch_cub
-from explorer.data.fetching.remote import Fetched, Patience, RemoteFile
+from explorer.data.fetching.download import Fetched
+from explorer.data.fetching.transfer import Patience, RemoteFile
 from explorer.data.splits import Split
+from explorer.measuring.records import load_module_measures
+from explorer.methods.joint_sae import JointSaeSettings
+from explorer.methods.srae import SraeSettings
 from explorer.nn.backbones.vgg import build_network
 from explorer.training.modules import train
 from explorer.workspace.workspace import Workspace
@@ -71,6 +75,10 @@ def check_refusal(result: Result, *words: str) -> None:
         assert word.replace(" ", "") in squeezed
 
 
+def do_nothing(*_: object) -> Generator[Progress, None, None]:
+    yield from ()
+
+
 # What works
 
 
@@ -90,7 +98,7 @@ def test_new_takes_weights_layer_and_split(call: Call, tmp_path: Path, painted_r
     assert result.status == 0
     assert "24 of them held out" in result.out
     assert "--category NAME" in result.out
-    assert Workspace(tmp_path / "w").backbone.z_layer == "fc7"
+    assert Workspace(tmp_path / "w").networks.backbone.z_layer == "fc7"
 
 
 def test_new_takes_a_training_scripts_checkpoint(
@@ -101,7 +109,7 @@ def test_new_takes_a_training_scripts_checkpoint(
     torch.save({"model": state, "epoch": 7}, tmp_path / "a.pth")
     options = ["--cub", painted_root, "--arch", "vgg_small", "--weights", tmp_path / "a.pth"]
     assert call("new", tmp_path / "w", *options).status == 0
-    linear = Workspace(tmp_path / "w").backbone.layers[-1]
+    linear = Workspace(tmp_path / "w").networks.backbone.layers[-1]
     assert torch.equal(linear.weight, network.classifier[-1].weight)
 
 
@@ -201,7 +209,7 @@ def test_finetune_reports_accuracy(call: Call, own_workspace: Path) -> None:
     )
     assert result.status == 0
     assert "on 12 held-out photos" in result.out
-    report = Workspace(own_workspace).classifier_report
+    report = Workspace(own_workspace).networks.classifier_report
     assert f"test {report['test_accuracy']:.3f}" in result.out
     assert report["settings"]["epochs"] == 1
 
@@ -233,10 +241,10 @@ def test_finetune_survives_being_killed(call: Call, tmp_path: Path, painted_root
     check_refusal(call("finetune", tmp_path / "killed", "--epochs", 4), "epochs 3, not 4")
     result = call("finetune", tmp_path / "killed", *options)
     assert result.status == 0
-    assert "Going on with a fine-tuning that was not finished" in result.out
+    assert "Resuming a fine-tuning that was not finished" in result.out
     assert "Fine-tuning: 1/" not in result.out
     assert not snapshot.exists()
-    hashes = {Workspace(tmp_path / name).backbone.sha256 for name in ("whole", "killed")}
+    hashes = {Workspace(tmp_path / name).networks.backbone.sha256 for name in ("whole", "killed")}
     assert len(hashes) == 1
 
 
@@ -247,7 +255,7 @@ def test_finetune_drops_an_unfinished_run_when_told_to(call: Call, own_workspace
     check_refusal(call("finetune", own_workspace, *options), "is damaged", "--restart")
     result = call("finetune", own_workspace, *options, "--restart")
     assert result.status == 0
-    assert "Going on" not in result.out
+    assert "Resuming" not in result.out
     assert not snapshot.exists()
 
 
@@ -261,15 +269,15 @@ def test_train_measures_what_it_trains(call: Call, own_workspace: Path) -> None:
     assert result.status == 0
     new = [entry for entry in opened.list_modules() if entry.run.startswith("nn-k3-s2")]
     assert [entry.category for entry in new] == [opened.dataset.categories[i] for i in (3, 5)]
-    assert all(opened.load_metrics(entry) is not None for entry in new)
-    assert opened.load_module(new[0])[0].settings.widths == (8,)
+    assert all(load_module_measures(opened, entry) is not None for entry in new)
+    assert opened.networks.load_module(new[0])[0].settings.widths == (8,)
     assert "locality" in result.out
 
 
 def test_train_all_trains_every_category(
     call: Call, own_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Workspace, "evaluate_module", lambda *_: iter(()))
+    monkeypatch.setattr("explorer.cli.reporting.measure_module", do_nothing)
     assert call("train", own_workspace, "--all", *TINY).status == 0
     opened = Workspace(own_workspace)
     assert {entry.category for entry in opened.list_modules()} == set(opened.dataset.categories)
@@ -294,7 +302,7 @@ def test_missing_modules_are_trained_and_measured_and_the_others_left_alone(
     assert there[0].metrics_path.stat().st_mtime_ns == measured
     found = [entry for entry in opened.list_modules() if entry.run == there[0].run]
     assert [entry.category for entry in found] == [one, two, three]
-    assert all(opened.load_metrics(entry) is not None for entry in found)
+    assert all(load_module_measures(opened, entry) is not None for entry in found)
 
 
 def test_without_missing_modules_are_trained_again(call: Call, own_workspace: Path) -> None:
@@ -304,7 +312,7 @@ def test_without_missing_modules_are_trained_again(call: Call, own_workspace: Pa
     entry = next(e for e in opened.list_modules() if e.category == opened.dataset.categories[3])
     entry.path.write_bytes(b"no module")
     assert call("train", own_workspace, *options).status == 0
-    opened.load_module(entry)
+    opened.networks.load_module(entry)
 
 
 def test_how_to_train_is_handed_on(
@@ -312,17 +320,19 @@ def test_how_to_train_is_handed_on(
 ) -> None:
     given: list[Any] = []
 
-    def train_modules(self: Workspace, *arguments: Any, group_size: int) -> Iterator[Progress]:
+    def train_modules(
+        workspace: Workspace, *arguments: Any, group_size: int
+    ) -> Generator[Progress, None, tuple[()]]:
         given.append((*arguments, group_size))
-        return iter(())
+        yield from ()
+        return ()
 
-    monkeypatch.setattr(Workspace, "train_modules", train_modules)
-    monkeypatch.setattr(command_line, "follow", tuple)
+    monkeypatch.setattr("explorer.cli.train.train_modules", train_modules)
     options = ["--group-size", 3, "--patience", 7, "--method", "jointsae"]
     assert call("train", own_workspace, "--all", *options).status == 0
     ((names, module_settings, settings, group_size),) = given
     assert tuple(names) == Workspace(own_workspace).dataset.categories
-    assert (module_settings.method, settings.patience, group_size) == ("jointsae", 7, 3)
+    assert (module_settings, settings.patience, group_size) == (JointSaeSettings(), 7, 3)
 
 
 def test_one_bad_category_does_not_hide_the_good_ones(
@@ -341,7 +351,7 @@ def test_one_bad_category_does_not_hide_the_good_ones(
     check_refusal(result, "Not trained", f"{one} has no photo")
     opened = Workspace(own_workspace)
     (entry,) = (e for e in opened.list_modules() if e.category == two)
-    assert opened.load_metrics(entry) is not None
+    assert load_module_measures(opened, entry) is not None
     assert two[:8] in result.out
 
 
@@ -350,7 +360,7 @@ def test_sweep_trains_every_combination(call: Call, own_workspace: Path) -> None
     names = [category[4:].replace("_", " ") for category in opened.dataset.categories[3:5]]
     result = call(
         "sweep", own_workspace, "--categories", ", ".join(names), "--methods", "srae,nn",
-        "--settings", "widths=8,widths=8:beta=10", "--seeds", "0,1", *TINY[:4],
+        "--settings", "widths=8,widths=8:pull_away=0.5", "--seeds", "0,1", *TINY[:4],
     )  # fmt: skip
     assert result.status == 0
     assert "16 modules trained and measured" in result.out
@@ -360,7 +370,7 @@ def test_sweep_trains_every_combination(call: Call, own_workspace: Path) -> None
         f"{method}-k5-s{seed}-{change}{ending}"
         for method in ("srae", "nn")
         for seed in (0, 1)
-        for change in ("widths8", "widths8-beta10.0")
+        for change in ("widths8", "widths8-pull_away0.5")
     }
 
 
@@ -381,11 +391,20 @@ def test_maps_refuse_what_is_not_there(call: Call, own_workspace: Path) -> None:
     check_refusal(call("maps", own_workspace, "--all", "--layer", "pool9"), "relu1")
 
 
-def test_sweep_ends_with_what_failed(call: Call, own_workspace: Path) -> None:
+def test_sweep_ends_with_what_failed(
+    call: Call, own_workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute = SraeSettings.compute_terms
+
+    def diverge(*arguments: Any) -> dict[str, torch.Tensor]:
+        return {name: torch.inf * term for name, term in compute(*arguments).items()}
+
+    monkeypatch.setattr(SraeSettings, "compute_terms", diverge)
     name = Workspace(own_workspace).dataset.categories[3]
-    methods = "srae:learning_rate=1e30,nn:widths=8"
+    methods = "srae:beta=3,nn:widths=8"
     result = call("sweep", own_workspace, "--categories", name, "--methods", methods, *TINY[:4])
-    check_refusal(result, f"{name}, srae-k5-s0", "learning_rate1e+30")
+    run = "srae-k5-s0-beta3.0-epochs1-pretrain_epochs0"
+    check_refusal(result, f"{name}, {run}", "loss is no longer finite")
     assert "1 module trained and measured" in result.out
 
 
@@ -395,8 +414,10 @@ def test_sweep_ends_with_what_failed(call: Call, own_workspace: Path) -> None:
         ([], ["--categories NAME,NAME", "--all"]),
         (["--all", "--categories", "x"], ["--categories NAME,NAME", "--all"]),
         (["--all", "--seeds", "one"], ["--seeds", "'one'"]),
-        (["--all", "--seeds", "-1"], ["A seed must lie between"]),
+        (["--all", "--seeds", "-1"], ["The seed must be at least 0", "not -1"]),
         (["--all", "--methods", "z"], ["trains no module"]),
+        (["--all", "--methods", "srae,nn", "--settings", "beta=10"], ["NN has no setting 'beta'"]),
+        (["--all", "--methods", "srae:learning_rate=1e30"], ["rate must be above 0", "at most 1"]),
         (["--all", "--workers", "2"], ["--engine ray"]),
         (["--all", "--address", "127.0.0.1:6379"], ["--engine ray"]),
     ],
@@ -531,12 +552,15 @@ def test_train_wants_either_categories_or_all(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--widths", "800;100"], ["whole numbers such as 800,100", "'800;100'"]),
+        (["--widths", "800;100"], ["whole numbers such as 800x100", "'800;100'"]),
         (["--widths", "8,0"], ["at least 1"]),
         (["--widths", "8,-2"], ["at least 1"]),
-        (["--method", "pca"], ["'pca'", "srae, nn, sae"]),
+        (["--method", "pca"], ["PCA probe trains no module", "srae-pull-away, nn, sae, joint-sae"]),
+        (["--method", "dream"], ["'dream'", "srae, srae-pull-away, nn, sae, joint-sae"]),
+        (["--method", "nn", "--beta", "2"], ["NN has no setting 'beta'", "pull_away, epochs"]),
+        (["--method", "joint-sae", "--q", "9"], ["trained jointly has no setting 'q'", "beta"]),
         (["--x-features", "0"], ["at least 1"]),
-        (["--q", "0"], ["q above 0"]),
+        (["--q", "0"], ["The q must be above 0"]),
         (["--beta", "-1"], ["at least 0"]),
         (["--beta", "nan"], ["at least 0"]),
         (["--epochs", "0"], ["at least 1"]),
@@ -556,24 +580,24 @@ def test_train_refuses_impossible_settings(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--epochs", "0"], ["at least 1 epoch"]),
-        (["--batch-size", "1"], ["batches of at least 2"]),
+        (["--epochs", "0"], ["The epochs must be at least 1"]),
+        (["--batch-size", "1"], ["The batch size must be at least 2"]),
         (["--initial", "gone.pth"], ["no file gone.pth"]),
         (["--initial", "imagenet"], ["from scratch"]),
         (["--seed", "-1"], ["seed"]),
         (["--workers", "-1"], ["workers"]),
         (["--learning-rate", "nan"], ["learning rate"]),
-        (["--head-factor", "-1"], ["head's factor"]),
-        (["--warm-up", "1"], ["warm-up"]),
+        (["--head-factor", "-1"], ["The head factor must be at least 0"]),
+        (["--warm-up", "1"], ["The warm up must be at least 0 and below 1"]),
         (["--precision", "double"], ["'double'", "bfloat16"]),
     ],
 )
 def test_finetune_refuses_impossible_settings(
     call: Call, own_workspace: Path, options: list[str], words: list[str]
 ) -> None:
-    before = Workspace(own_workspace).backbone.sha256
+    before = Workspace(own_workspace).networks.backbone.sha256
     check_refusal(call("finetune", own_workspace, "--force", *options), *words)
-    assert Workspace(own_workspace).backbone.sha256 == before
+    assert Workspace(own_workspace).networks.backbone.sha256 == before
 
 
 @pytest.mark.parametrize("command", ["finetune", "evaluate"])
@@ -601,8 +625,8 @@ def test_demo_forced_spares_a_folder_that_is_no_workspace(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "precious.txt").write_text("mine")
-    monkeypatch.setattr(command_line, "build_demo", lambda *_: iter(()))
-    check_refusal(call("demo", tmp_path, "--force"))
+    monkeypatch.setattr("explorer.cli.demo.build_demo", do_nothing)
+    check_refusal(call("demo", tmp_path, "--force"), "neither empty nor a demo")
     assert (tmp_path / "precious.txt").read_text() == "mine"
 
 
@@ -628,9 +652,9 @@ def test_a_disk_that_cannot_be_written_is_told_in_a_sentence(
 
 
 def test_finetune_does_not_replace_a_classifier_unasked(call: Call, own_workspace: Path) -> None:
-    before = Workspace(own_workspace).backbone.sha256
+    before = Workspace(own_workspace).networks.backbone.sha256
     check_refusal(call("finetune", own_workspace), "has a classifier already", "--force")
-    assert Workspace(own_workspace).backbone.sha256 == before
+    assert Workspace(own_workspace).networks.backbone.sha256 == before
 
 
 def test_one_bad_module_does_not_hide_the_good_ones(call: Call, own_workspace: Path) -> None:
@@ -641,7 +665,7 @@ def test_one_bad_module_does_not_hide_the_good_ones(call: Call, own_workspace: P
     good.metrics_path.unlink()
     result = call("evaluate", own_workspace, "--device", "cpu")
     check_refusal(result, "Not measured", "a-bad-one")
-    assert Workspace(own_workspace).load_metrics(good) is not None
+    assert load_module_measures(Workspace(own_workspace), good) is not None
     assert good.category[:8] in result.out
 
 
@@ -650,8 +674,6 @@ def test_one_bad_module_does_not_hide_the_good_ones(call: Call, own_workspace: P
     [
         ("evaluate", "--methods", "z", "--seeds", "-1"),
         ("evaluate", "--methods", "z", "--draw-seed", "-1"),
-        ("train", "--all", "--seed", "99999999999999999999"),
-        ("train", "--all", "--seed", "-1"),
     ],
 )
 def test_impossible_seeds_are_refused(
@@ -659,6 +681,14 @@ def test_impossible_seeds_are_refused(
 ) -> None:
     command, *rest = options
     check_refusal(call(command, own_workspace, *rest), "A seed must lie between")
+
+
+@pytest.mark.parametrize("seed", ["99999999999999999999", "-1"])
+def test_impossible_seeds_of_trainings_are_refused(
+    call: Call, own_workspace: Path, seed: str
+) -> None:
+    words = "The seed must be at least 0 and at most 9,223,372,036,854,775,807"
+    check_refusal(call("train", own_workspace, "--all", "--seed", seed), f"{words}, not {seed}")
 
 
 def test_names_that_look_like_markup_are_printed_as_they_are(
@@ -675,8 +705,8 @@ def test_out_of_memory_is_told_in_one_sentence(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB.")
 
-    monkeypatch.setattr(command_line, "Workspace", fail)
-    check_refusal(call("evaluate", own_workspace), "memory is not enough", "--batch-size")
+    monkeypatch.setattr("explorer.cli.evaluate.Workspace", fail)
+    check_refusal(call("evaluate", own_workspace), "There is not enough memory", "--batch-size")
 
 
 def test_settings_are_tried_on_the_categories_that_were_not_drawn(

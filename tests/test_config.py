@@ -10,8 +10,8 @@ from explorer.config import (
     PublicError,
     is_public,
     list_workspaces,
-    refuse_if_public,
 )
+from explorer.storage.writing import refuse_if_public
 
 
 @pytest.mark.parametrize("value", [None, "", os.pathsep])
@@ -43,10 +43,10 @@ def test_any_word_but_a_plain_no_makes_a_server_public(
     monkeypatch.setenv(PUBLIC_VARIABLE, value)
     assert is_public() is wanted
     if wanted:
-        with pytest.raises(PublicError, match="Training is switched off"):
-            refuse_if_public("Training")
+        with pytest.raises(PublicError, match="public server: nothing can be trained, written"):
+            refuse_if_public()
     else:
-        refuse_if_public("Training")
+        refuse_if_public()
 
 
 def test_a_public_server_offers_one_workspace(

@@ -1,8 +1,8 @@
 """The workspace that ships keeps what it promises."""
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,10 @@ from explorer.config import DEMO_WORKSPACE, REPOSITORY_ROOT
 from explorer.data.transforms import prepare_image
 from explorer.demo import build_demo, is_demo
 from explorer.evaluation.results import load_results
-from explorer.evaluation.sanity import load_sanity
+from explorer.evaluation.sanity_results import load_sanity
+from explorer.measuring.module import measure_module
+from explorer.measuring.parts import load_parts
+from explorer.measuring.records import ModuleMeasures, load_module_measures
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
@@ -29,8 +32,8 @@ def demo() -> Workspace:
 
 
 @pytest.fixture(scope="module")
-def metrics(demo: Workspace) -> list[dict[str, Any]]:
-    found = [demo.load_metrics(entry) for entry in demo.list_modules()]
+def metrics(demo: Workspace) -> list[ModuleMeasures]:
+    found = [load_module_measures(demo, entry) for entry in demo.list_modules()]
     return [item for item in found if item is not None]
 
 
@@ -71,7 +74,7 @@ def test_every_category_has_a_module_that_fits_the_classifier(demo: Workspace) -
     entries = demo.list_modules()
     assert tuple(entry.category for entry in entries) == demo.dataset.categories
     for entry in entries:
-        module, record = demo.load_module(entry)
+        module, record = demo.networks.load_module(entry)
         assert record.category == entry.category
         assert record.settings["method"] == "srae"
         assert module.settings.x_features == 5
@@ -81,19 +84,19 @@ def test_every_category_has_a_module_that_fits_the_classifier(demo: Workspace) -
 
 
 def test_recorded_accuracy_is_high(demo: Workspace) -> None:
-    assert demo.classifier_report["test_accuracy"] >= 0.95
-    assert demo.classifier_report["photos"]["test"] == len(demo.held_out) == 180
+    assert demo.networks.classifier_report["test_accuracy"] >= 0.95
+    assert demo.networks.classifier_report["photos"]["test"] == len(demo.held_out) == 180
 
 
 def test_accuracy_holds_when_it_is_measured_from_the_files(demo: Workspace) -> None:
-    architecture = demo.backbone.architecture
+    architecture = demo.networks.backbone.architecture
     right = 0
     for start in range(0, len(demo.held_out), 30):
         photos = demo.held_out[start : start + 30]
         pixels = np.stack(
             [
                 prepare_image(
-                    demo.load_parts(photo).image,
+                    load_parts(photo).image,
                     architecture.input_size,
                     architecture.mean,
                     architecture.std,
@@ -101,28 +104,30 @@ def test_accuracy_holds_when_it_is_measured_from_the_files(demo: Workspace) -> N
                 for photo in photos
             ]
         )
-        _, logits = demo.backbone.compute_features(torch.from_numpy(pixels))
+        _, logits = demo.networks.backbone.compute_features(torch.from_numpy(pixels))
         found = logits.argmax(1).tolist()
         right += sum(a == b.category_index for a, b in zip(found, photos, strict=True))
     accuracy = right / len(demo.held_out)
     assert accuracy >= 0.95
     # A photo on the edge may fall to the other side with another library of linear algebra.
-    assert accuracy == pytest.approx(demo.classifier_report["test_accuracy"], abs=1.01 / 180)
+    assert accuracy == pytest.approx(
+        demo.networks.classifier_report["test_accuracy"], abs=1.01 / 180
+    )
 
 
-def test_modules_are_faithful(metrics: list[dict[str, Any]]) -> None:
+def test_modules_are_faithful(metrics: list[ModuleMeasures]) -> None:
     assert len(metrics) == 12
-    relative = [item["test"]["faithfulness"]["relative_f_reg"] for item in metrics]
+    relative = [item.test.faithfulness.relative_f_reg for item in metrics]
     assert np.mean(relative) <= 0.03, relative
 
 
-def test_x_features_are_alive(metrics: list[dict[str, Any]]) -> None:
-    assert min(sum(item["live"]) for item in metrics) >= 3
+def test_x_features_are_alive(metrics: list[ModuleMeasures]) -> None:
+    assert min(sum(item.live) for item in metrics) >= 3
 
 
-def test_maps_lie_on_parts(metrics: list[dict[str, Any]]) -> None:
+def test_maps_lie_on_parts(metrics: list[ModuleMeasures]) -> None:
     for item in metrics:
-        assert item["locality"]["test"]["mean_locality"] < np.log(15)
+        assert item.locality.test.mean_locality < np.log(15)
 
 
 @pytest.mark.slow
@@ -131,10 +136,10 @@ def test_measurements_can_be_repeated(demo: Workspace, run: Run, tmp_path: Path)
     ignore = shutil.ignore_patterns("features", "maps")
     copied = Workspace(Path(shutil.copytree(demo.path, tmp_path / "demo", ignore=ignore)))
     entry = copied.list_modules()[6]
-    stored = copied.load_metrics(entry)
+    stored = load_module_measures(copied, entry)
     assert stored is not None
-    measured = json.loads(json.dumps(run(copied.evaluate_module(entry))))
-    compare(measured, stored, entry.category)
+    measured = run(measure_module(copied, entry))
+    compare(asdict(measured), asdict(stored), entry.category)
 
 
 def compare(found: Any, stored: Any, where: str) -> None:
@@ -143,7 +148,7 @@ def compare(found: Any, stored: Any, where: str) -> None:
         assert found.keys() == stored.keys(), where
         for name in stored:
             compare(found[name], stored[name], f"{where}.{name}")
-    elif isinstance(stored, list):
+    elif isinstance(stored, tuple):
         assert len(found) == len(stored), where
         for index, value in enumerate(stored):
             compare(found[index], value, f"{where}[{index}]")
@@ -173,17 +178,17 @@ def test_building_it_again_makes_what_is_missing_and_that_alone(
     asked: list[tuple[str, ...]] = []
     measured: list[ModuleEntry] = []
 
-    def train(self: Workspace, categories: list[str], *_: Any) -> Iterator[Any]:
+    def train(workspace: Workspace, categories: list[str], *_: Any) -> Iterator[Any]:
         asked.append(tuple(categories))
         yield from ()
         return ()
 
-    def measure(self: Workspace, entry: ModuleEntry) -> Iterator[Any]:
+    def measure(workspace: Workspace, entry: ModuleEntry) -> Iterator[Any]:
         measured.append(entry)
         yield from ()
 
-    monkeypatch.setattr(Workspace, "train_modules", train)
-    monkeypatch.setattr(Workspace, "evaluate_module", measure)
+    monkeypatch.setattr("explorer.demo.train_modules", train)
+    monkeypatch.setattr("explorer.demo.measure_module", measure)
     run(build_demo(copy))
     assert asked == [(gone.category,)]
     assert measured == [unmeasured]

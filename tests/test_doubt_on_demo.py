@@ -6,11 +6,14 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from steps import run_steps
 
 from explorer.analysis import doubt
 from explorer.config import DEMO_WORKSPACE
-from explorer.data.cub import CubDataset, Photo, load_photo
-from explorer.workspace.features import Features, load_or_compute_features
+from explorer.data.cub import CubDataset
+from explorer.data.photo import Photo, load_photo
+from explorer.workspace.features import Features
+from explorer.workspace.features_cache import load_or_compute_features
 from explorer.workspace.workspace import Workspace
 
 pytestmark = pytest.mark.slow
@@ -29,13 +32,7 @@ def demo() -> Workspace:
 @pytest.fixture(scope="module")
 def features(demo: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Features:
     folder = tmp_path_factory.mktemp("features")
-    steps = load_or_compute_features(folder, demo.backbone, demo.dataset.photos)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            found: Features = stop.value
-            return found
+    return run_steps(load_or_compute_features(folder, demo.networks.backbone, demo.dataset.photos))
 
 
 Measure = Callable[[Sequence[Pixels]], tuple[float, float, float]]
@@ -51,8 +48,10 @@ def measure(demo: Workspace, features: Features) -> Measure:
     def run(pictures: Sequence[Pixels]) -> tuple[float, float, float]:
         judged = []
         for start in range(0, len(pictures), 60):
-            pixels = np.stack([demo.prepare_image(p) for p in pictures[start : start + 60]])
-            z, logits = demo.compute_scores(pixels)
+            pixels = np.stack(
+                [demo.networks.prepare_image(p) for p in pictures[start : start + 60]]
+            )
+            z, logits = demo.networks.compute_scores(pixels)
             figures = zip(
                 doubt.compute_likeness(z, known).max(axis=1),
                 doubt.compute_certainty(logits),

@@ -32,11 +32,12 @@ import torch
 
 from explorer import __main__ as command_line
 from explorer.attribution import explain  # noqa: F401, imported before the fork, once for all cases
-from explorer.config import ExplorerError, Progress
+from explorer.config import ExplorerError, run
 from explorer.data.painted import PaintedSettings, paint_dataset
 from explorer.doctor.examine import examine
 from explorer.doctor.findings import Severity
 from explorer.maps.cache import load_maps  # noqa: F401
+from explorer.measuring.records import load_module_measures
 from explorer.nn.checkpoint import load_module
 from explorer.workspace.workspace import Workspace
 
@@ -123,11 +124,6 @@ class Tally:
     failures: list[str] = field(default_factory=list)
 
 
-def exhaust(steps: Iterator[Progress]) -> None:
-    for _ in steps:
-        pass
-
-
 def fork(work: Callable[[], None], log: Path) -> int:
     """Do something in a child process, its words in a file; return the child's id.
 
@@ -194,15 +190,9 @@ def check_workspace(folder: Path) -> None:
     if not workspace.settings.classifier_sha256:
         return
     for entry in workspace.list_modules():
-        load_module(entry.path, workspace.backbone)
-        workspace.load_metrics(entry)
-    findings = examine(folder)
-    while True:
-        try:
-            next(findings)
-        except StopIteration as stop:
-            bad = [found for found in stop.value if found.severity is Severity.ERROR]
-            break
+        load_module(entry.path, workspace.networks.backbone)
+        load_module_measures(workspace, entry)
+    bad = [found for found in run(examine(folder)) if found.severity is Severity.ERROR]
     if bad:
         raise ExplorerError(f"{bad[0].path}: {bad[0].problem}")
 
@@ -271,7 +261,7 @@ def prepare(job: Job, root: Path) -> Path:
         folder = root / "new"
         if not folder.exists():
             folder.mkdir()
-            child = fork(lambda: exhaust(paint_dataset(root / "birds", PAINTED)), root / "log.txt")
+            child = fork(lambda: run(paint_dataset(root / "birds", PAINTED)), root / "log.txt")
             assert wait_for(child) == 0, (root / "log.txt").read_text()
         return folder
     before, folder = JOBS[job.needs[-1]], root / job.name
@@ -333,8 +323,8 @@ def kill_at_change(case: Case, count: int) -> None:
 
 def kill_one_of_two(case: Case, seconds: float, draw: random.Random) -> None:
     """Have two processes run a command at once, and kill one: the other must not mind."""
-    run = partial(run_command, case.job, case.folder, case.birds)
-    killed, other = fork(run, case.log), fork(run, case.root / "other.txt")
+    work = partial(run_command, case.job, case.folder, case.birds)
+    killed, other = fork(work, case.log), fork(work, case.root / "other.txt")
     time.sleep(draw.uniform(0, 2.5 * seconds))
     with contextlib.suppress(ProcessLookupError):
         os.kill(killed, signal.SIGKILL)

@@ -29,7 +29,7 @@ import time
 import traceback
 import warnings
 import zlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -39,7 +39,14 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
 
 import file_mutations as mutations
 
-from explorer.config import ExplorerError
+from explorer.config import ExplorerError, run
+from explorer.measuring.classifier import measure_classifier
+from explorer.measuring.module import measure_module
+from explorer.measuring.records import load_classifier_measures, load_module_measures
+from explorer.methods.srae import SraeSettings
+from explorer.training.modules.train import train_module
+from explorer.workspace.create import create_workspace
+from explorer.workspace.settings import WorkspaceSettings
 
 _START_SECONDS = 300.0
 REFUSED, DONE, FAILED = "refused", "done", "failed"
@@ -64,14 +71,6 @@ class Target:
     ways: tuple[mutations.Mutation, ...] = ()
 
 
-def exhaust(steps: Generator[Any, None, Any]) -> Any:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return stop.value
-
-
 # Everything that reads a file, each on the workspace's folder and the file.
 
 
@@ -80,10 +79,10 @@ def load_files(folder: Path, file: Path) -> None:
 
     opened = WorkspaceFiles(folder)
     _ = (opened.dataset, opened.held_out, opened.is_painted)
-    opened.load_classifier_metrics()
+    load_classifier_measures(opened)
     for entry in opened.list_modules():
         opened.load_record(entry)
-        opened.load_metrics(entry)
+        load_module_measures(opened, entry)
 
 
 def load_all(folder: Path, file: Path) -> None:
@@ -91,9 +90,9 @@ def load_all(folder: Path, file: Path) -> None:
 
     load_files(folder, file)
     opened = Workspace(folder)
-    _ = opened.backbone
+    _ = opened.networks.backbone
     for entry in opened.list_modules():
-        opened.load_module(entry)
+        opened.networks.load_module(entry)
 
 
 def load_modules(folder: Path, file: Path) -> None:
@@ -105,7 +104,7 @@ def load_modules(folder: Path, file: Path) -> None:
     if not good or damaged & set(good):
         raise AssertionError("a damaged module hides good ones")
     for entry in sorted(opened.list_modules(), key=lambda entry: entry.path == file):
-        opened.load_module(entry)
+        opened.networks.load_module(entry)
 
 
 _OPENED: dict[Path, Any] = {}
@@ -117,14 +116,14 @@ def _open(folder: Path) -> Any:
 
     if folder not in _OPENED:
         _OPENED[folder] = Workspace(folder)
-        _ = _OPENED[folder].backbone
+        _ = _OPENED[folder].networks.backbone
     return _OPENED[folder]
 
 
 def load_features(folder: Path, file: Path) -> None:
     import numpy as np
 
-    found = exhaust(_open(folder).compute_features())
+    found = run(_open(folder).networks.compute_features())
     _ = np.isfinite(found.z).all(), np.isfinite(found.logits).all()
 
 
@@ -137,10 +136,12 @@ def load_half_features(folder: Path, file: Path) -> None:
 def load_maps(folder: Path, file: Path) -> None:
     import numpy as np
 
+    from explorer.maps.cache import load_maps
+
     opened = _open(folder)
     for entry in opened.list_modules():
         for photo in opened.dataset.photos_of(entry.category):
-            maps = opened.load_maps(entry, photo, "relu1")
+            maps = load_maps(opened, entry, photo, "relu1")
             if maps is not None:
                 explanation = maps.unpack_explanation()
                 _ = maps.unpack_score()
@@ -149,16 +150,15 @@ def load_maps(folder: Path, file: Path) -> None:
 
 
 def load_notes(folder: Path, file: Path) -> None:
-    from explorer.workspace.notes import load_names, load_notes
+    from explorer.workspace.notes import load_notes
 
     entry = next(e for e in _open(folder).list_modules() if e.path.parent == file.parent)
-    load_names(entry)
-    load_notes(entry)
+    _ = load_notes(entry).names
 
 
 def load_results(folder: Path, file: Path) -> None:
     from explorer.evaluation.results import load_results
-    from explorer.evaluation.sanity import load_sanity
+    from explorer.evaluation.sanity_results import load_sanity
 
     for results in (load_results(folder), load_sanity(folder)):
         if results is not None:
@@ -270,27 +270,25 @@ def build_workspace(folder: Path) -> Path:
     from explorer.data.painted import PaintedSettings, paint_dataset
     from explorer.maps.drawing import draw_maps
     from explorer.nn.backbones.vgg import build_network
-    from explorer.nn.settings import ModuleSettings
     from explorer.training.modules.settings import TrainingSettings
-    from explorer.workspace.workspace import Workspace, WorkspaceSettings
 
     size = PaintedSettings(
         photos_per_category=3, test_photos_per_category=1, size=64, supersampling=1
     )
-    exhaust(paint_dataset(folder / "birds", size))
+    run(paint_dataset(folder / "birds", size))
     torch.manual_seed(0)
     state = build_network("vgg_small", 12, batch_norm=False).state_dict()
     save_file(state, folder / "weights.safetensors")
     torch.save(state, folder / "weights.pth")
     own = WorkspaceSettings(dataset="birds", half=True)
-    workspace = Workspace.create(folder, own, folder / "weights.safetensors")
-    exhaust(workspace.measure_classifier())
+    workspace = create_workspace(folder, own, folder / "weights.safetensors")
+    run(measure_classifier(workspace))
     training = TrainingSettings(epochs=1, pretrain_epochs=0)
     for category in workspace.dataset.categories[:2]:
-        entry = exhaust(workspace.train_module(category, ModuleSettings(widths=(16, 8)), training))
-        exhaust(workspace.evaluate_module(entry))
+        entry = run(train_module(workspace, category, SraeSettings(widths=(16, 8)), training))
+        run(measure_module(workspace, entry))
     entry = workspace.list_modules()[0]
-    exhaust(draw_maps(workspace, [entry]))
+    run(draw_maps(workspace, [entry]))
     _add_records(folder, entry)
     _save_snapshot(folder / "finetuning.safetensors", state)
     return folder
@@ -307,7 +305,8 @@ def _add_records(folder: Path, entry: Any) -> None:
     from explorer.jobs.history import format_record
     from explorer.jobs.store import save_request, save_status
     from explorer.jobs.types import JobRequest, JobState, JobStatus
-    from explorer.workspace.notes import Note, load_notes, save_note
+    from explorer.workspace.notes import load_notes, save_note
+    from explorer.workspace.notes_file import Note
 
     notes = load_notes(entry)
     note = Note("red crown", "What the crown looks like.")
@@ -393,7 +392,6 @@ def work(source: Path, place: Path, channel: Connection, settings: argparse.Name
     import torch
 
     import explorer.evaluation.sanity  # noqa: F401
-    from explorer.workspace.workspace import Workspace  # noqa: F401
 
     torch.set_num_threads(1)
     folder = Path(shutil.copytree(source, place))

@@ -36,7 +36,8 @@ from common import copy_demo, describe_machine, read_memory, serve_app
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from explorer.config import STATE_VARIABLE
-from explorer.data.cub import format_category, load_photo
+from explorer.data.cub import format_category
+from explorer.data.photo import load_photo
 from explorer.data.uploads.decoding import read_upload
 from explorer.jobs.control import cancel
 from explorer.jobs.store import list_jobs
@@ -101,7 +102,9 @@ def make_photo(workspace: Workspace, number: int, turn: int) -> OwnPhoto:
     file = io.BytesIO()
     image.save(file, "PNG")
     decoded = read_upload(file.getvalue())
-    _, logits = workspace.compute_scores(workspace.prepare_image(decoded)[np.newaxis])
+    _, logits = workspace.networks.compute_scores(
+        workspace.networks.prepare_image(decoded)[np.newaxis]
+    )
     size = f"{image.width} × {image.height} pixels"
     return OwnPhoto(f"visitor-{number}-{turn}.png", file.getvalue(), size, logits[0])
 

@@ -30,12 +30,12 @@ MOST_MEGABYTES = 1100
 MOST_SECONDS = 30.0
 _CHILD = """
 import os, sys
-from explorer.data import upload_process
+from explorer.data.uploads import process
 def read_most():
     with open("/proc/self/status") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
 before = read_most()
-upload_process.main()
+process.main()
 sys.stdout.flush()
 os.write(2, f"\\nGREW {read_most() - before}".encode())
 """

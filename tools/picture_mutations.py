@@ -10,7 +10,8 @@ from hostile_files import append_archive, encode, make_chunk
 from PIL import Image, ImageCms
 
 from explorer.config import DEMO_WORKSPACE
-from explorer.data.cub import load_cub, load_photo
+from explorer.data.cub import load_cub
+from explorer.data.photo import load_photo
 
 Random = np.random.Generator
 _PNG = b"\x89PNG\r\n\x1a\n"

@@ -128,6 +128,17 @@ class Engine:
         maps = trace.follow(read_layers(top, trace.output)).draw(neurons)[0].cpu().numpy()
         return maps
 
+    def draw_logit(
+        self, pixels: NDArray[np.float32], category: str, stop: str
+    ) -> NDArray[np.float32]:
+        """Draw c-MWP of a category's logit, (1, h, w): the paper's ExcitationBP.
+
+        See `draw` for the parameters.
+        """
+        backbone = self.backbone
+        top = list(backbone.layers)[backbone.z_stop :]
+        return self.draw(pixels, top, stop, [backbone.categories.index(category)])
+
     @cached_property
     def _rules(self) -> list[PassRule]:
         layers = list(self.backbone.layers)[: self.backbone.z_stop]

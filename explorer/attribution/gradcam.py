@@ -4,7 +4,9 @@ Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient
 Localization", ICCV 2017.
 """
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from explorer.nn.backbones.backbone import Backbone
@@ -40,3 +42,27 @@ def compute_grad_cam(backbone: Backbone, images: Tensor, category: str) -> Tenso
     weights = gradient.mean(dim=(2, 3), keepdim=True)
     heat: Tensor = (weights * activations.detach()).sum(dim=1, keepdim=True).clamp(min=0)
     return heat
+
+
+def draw_grad_cam(
+    backbone: Backbone, pixels: NDArray[np.float32], category: str
+) -> NDArray[np.float32]:
+    """Draw Grad-CAM of a category's logit on one photo; see `compute_grad_cam`.
+
+    Parameters
+    ----------
+    backbone : Backbone
+        The classifier.
+    pixels : NDArray of float32
+        (3, H, W), normalised, at the classifier's input size.
+    category : str
+        A name in ``backbone.categories``.
+
+    Returns
+    -------
+    NDArray of float32
+        (1, h, w), >= 0, at the grid of the last convolution.
+    """
+    images = torch.from_numpy(pixels)[None].to(backbone.device)
+    maps: NDArray[np.float32] = compute_grad_cam(backbone, images, category)[0].cpu().numpy()
+    return maps

@@ -127,15 +127,12 @@ class FullyConnected(Step):
 
 @dataclass(frozen=True, eq=False)
 class Convolution(Step):
-    """P_in = W⁺ᵀ P_out, cut to the size of the input; normaliser and factor a are `Scale` s."""
+    """P_in = W⁺ᵀ P_out; normaliser and factor a are `Scale` s."""
 
-    transpose: Callable[[Tensor], Tensor]  # (N, O, h, w) to (N, I, h', w')
-    size: tuple[int, int]
+    transpose: Callable[[Tensor], Tensor]  # W⁺ᵀ: (N, O, h', w') to (N, I, h, w)
 
     def __call__(self, P: Tensor) -> Tensor:
-        down = self.transpose(P.flatten(0, 1))
-        height, width = self.size
-        P_in: Tensor = down[..., :height, :width].unflatten(0, P.shape[:2])
+        P_in: Tensor = self.transpose(P.flatten(0, 1)).unflatten(0, P.shape[:2])
         return P_in
 
 
@@ -151,42 +148,11 @@ class Average(Step):
 
 
 class Unpool(Step):
-    """P_in = P_out at the winner of each window, 0 elsewhere; the base of two ways to do so."""
+    """P_in = P_out at the winner of each window, 0 elsewhere; the base of the ways to do so."""
 
     def scale_below(self, factor: Tensor) -> "Unpool":
         """Return the step that this one is, followed by a `Scale` below it, (B, C, h, w)."""
         raise NotImplementedError
-
-
-@dataclass(frozen=True, eq=False)
-class UnpoolPairs(Unpool):
-    """Windows of 2 × 2 beside one another: four products fill the map, one of each window."""
-
-    shares: tuple[Tensor, ...]  # four of (B, C, h/2, w/2), row by row; zero but at the winner
-
-    def __call__(self, P: Tensor) -> Tensor:
-        *count, height, width = P.shape
-        # Channels last, as everything between convolutions.
-        below = P.new_empty(*count[:2], 2 * height, 2 * width, count[2]).movedim(-1, 2)
-        for share, part in zip(self.shares, cut_pairs(below), strict=True):
-            torch.mul(P, share[:, None], out=part)
-        return below
-
-    def scale_below(self, factor: Tensor) -> Unpool:
-        pairs = zip(self.shares, cut_pairs(factor), strict=True)
-        return UnpoolPairs(tuple(share.mul_(part) for share, part in pairs))
-
-    def join(self, above: Step) -> Step | None:
-        if not isinstance(above, Scale):
-            return None
-        return UnpoolPairs(tuple(share.mul_(above.factor) for share in self.shares))
-
-
-def cut_pairs(maps: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return the four places of every 2 × 2 window of (..., h, w), row by row, as views."""
-    top: Tensor = maps[..., ::2, :]
-    bottom: Tensor = maps[..., 1::2, :]
-    return top[..., ::2], top[..., 1::2], bottom[..., ::2], bottom[..., 1::2]
 
 
 @dataclass(frozen=True, eq=False)

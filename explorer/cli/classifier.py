@@ -3,15 +3,19 @@
 import os
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from explorer.cli.options import Device, WorkspacePath
+from explorer.cli.options import Device, WorkspacePath, add_settings
 from explorer.cli.reporting import console, follow
+from explorer.settings.declaring import list_settings
 from explorer.training.classifier.settings import FinetuneSettings
+from explorer.training.classifier.train import train_classifier
+from explorer.workspace.create import create_workspace
 from explorer.workspace.layout import FINETUNING_FILE
-from explorer.workspace.workspace import Workspace, WorkspaceSettings
+from explorer.workspace.settings import WorkspaceSettings
+from explorer.workspace.workspace import Workspace
 
 _MOST_WORKERS = 8
 
@@ -35,7 +39,7 @@ def new(
     settings = WorkspaceSettings(
         dataset=str(cub.resolve()), architecture=arch, z_layer=layer, held_out=held_out
     )
-    made = Workspace.create(workspace, settings, weights)
+    made = create_workspace(workspace, settings, weights)
     dataset = made.dataset
     console.print(
         f"{workspace}: {len(dataset.photos):,} photos of {len(dataset.categories)} categories, "
@@ -49,57 +53,30 @@ def new(
     console.print(f"Next: python -m explorer {command}", markup=False, soft_wrap=True)
 
 
+@add_settings(list_settings(FinetuneSettings))
 def finetune(
     workspace: WorkspacePath,
-    epochs: Annotated[int, typer.Option(help="Passes over the training photos.")] = 30,
-    initial: Annotated[
-        str, typer.Option(help="imagenet, scratch, or a file of weights; else by --arch.")
-    ] = "",
-    batch_size: int = FinetuneSettings.batch_size,
-    learning_rate: Annotated[float, typer.Option(help="Peak; 0 chooses by start.")] = 0.0,
-    head_factor: Annotated[
-        float, typer.Option(help="Last layer's learning rate over the others'; 0 chooses.")
-    ] = 0.0,
-    warm_up: Annotated[
-        float, typer.Option(help="Share of steps in which the rate rises; 0 chooses.")
-    ] = 0.0,
-    weight_decay: float = FinetuneSettings.weight_decay,
-    label_smoothing: float = FinetuneSettings.label_smoothing,
-    precision: Annotated[
-        str, typer.Option(help="auto, full, bfloat16 or float16 (mixed with full).")
-    ] = FinetuneSettings.precision,
     workers: Annotated[
         int | None,
         typer.Option(help="Processes that load photos; by default as many as a card needs."),
     ] = None,
-    seed: int = 0,
     force: Annotated[bool, typer.Option(help="Replace the classifier that is there.")] = False,
     restart: Annotated[
         bool, typer.Option("--restart", help="Drop a run that was not finished.")
     ] = False,
     device: Device = "auto",
+    **changes: Any,
 ) -> None:
-    """Train the workspace's classifier; goes on where it was ended. It is tested once, at the end.
+    """Train the workspace's classifier. Resumes where it stopped, and tests once, at the end.
 
     The test accuracy is measured on held-out photos, that of validation on a share of the others.
     """
     opened = Workspace(workspace, device)
-    settings = FinetuneSettings(
-        initial=initial,
-        epochs=epochs,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        head_factor=head_factor,
-        warm_up=warm_up,
-        weight_decay=weight_decay,
-        label_smoothing=label_smoothing,
-        precision=precision,
-        workers=_choose_workers(opened.device.type) if workers is None else workers,
-        seed=seed,
-    )
+    chosen = _choose_workers(opened.networks.device.type) if workers is None else workers
+    settings = FinetuneSettings(workers=chosen, **changes)
     if (opened.path / FINETUNING_FILE).exists() and not restart:
-        console.print("Going on with a fine-tuning that was not finished.")
-    report = follow(opened.finetune(settings, force=force, restart=restart))
+        console.print("Resuming a fine-tuning that was not finished.")
+    report = follow(train_classifier(opened, settings, force=force, restart=restart))
     console.print(
         f"Accuracy: validation {report['validation_accuracy']:.3f}, "
         f"test {report['test_accuracy']:.3f} on {report['photos']['test']} held-out photos."

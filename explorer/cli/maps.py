@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from explorer.attribution.explain import DEFAULT_STOP
 from explorer.cli.options import Device, WorkspacePath, choose_categories
 from explorer.cli.reporting import console, follow
 from explorer.config import ExplorerError
 from explorer.maps.drawing import draw_maps
+from explorer.nn.explanation import DEFAULT_STOP
 from explorer.workspace.workspace import Workspace
 
 

@@ -1,8 +1,7 @@
 """Progress and results on the terminal: a bar for people, lines for logs."""
 
 import time
-from collections.abc import Generator
-from typing import TypeVar
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,21 +15,23 @@ from rich.progress import (
 from rich.progress import Progress as ProgressBar
 from rich.table import Column, Table
 
-from explorer.config import Progress
+from explorer.config import ExplorerError, Progress, Steps, T, run
+from explorer.measuring.module import measure_module
+from explorer.measuring.records import load_module_measures
+from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
 console = Console()
-T = TypeVar("T")
 _SECONDS_BETWEEN_LINES = 15.0
 
 
-def follow(steps: Generator[Progress, None, T]) -> T:
+def follow(steps: Steps[T]) -> T:
     """Run `steps` to its end, showing how far it is, and return its result."""
     report = _report_as_bar if console.is_terminal else _report_as_lines
     return report(steps)
 
 
-def _report_as_bar(steps: Generator[Progress, None, T]) -> T:
+def _report_as_bar(steps: Steps[T]) -> T:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -41,28 +42,24 @@ def _report_as_bar(steps: Generator[Progress, None, T]) -> T:
     )
     with ProgressBar(*columns, console=console) as bar:
         stage, task = "", bar.add_task("Preparing", total=None, values="")
-        while True:
-            try:
-                progress = next(steps)
-            except StopIteration as stop:
-                result: T = stop.value
-                return result
+
+        def show(progress: Progress) -> None:
+            nonlocal stage, task
             if progress.stage != stage:
                 bar.remove_task(task)
                 stage, task = progress.stage, bar.add_task(progress.stage, values="")
             values = _format_values(progress)
             bar.update(task, completed=progress.done, total=progress.total, values=values)
 
+        return run(steps, show)
 
-def _report_as_lines(steps: Generator[Progress, None, T]) -> T:
+
+def _report_as_lines(steps: Steps[T]) -> T:
     """For logs: a line when a stage begins and ends, and now and then between."""
     stage, last_time = "", 0.0
-    while True:
-        try:
-            progress = next(steps)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
+
+    def show(progress: Progress) -> None:
+        nonlocal stage, last_time
         is_due = time.monotonic() - last_time > _SECONDS_BETWEEN_LINES
         if progress.stage != stage or progress.done == progress.total or is_due:
             stage, last_time = progress.stage, time.monotonic()
@@ -71,6 +68,8 @@ def _report_as_lines(steps: Generator[Progress, None, T]) -> T:
                 soft_wrap=True,
                 highlight=False,
             )
+
+    return run(steps, show)
 
 
 def _format_values(progress: Progress) -> str:
@@ -84,18 +83,30 @@ def print_modules(workspace: Workspace) -> None:
         *("F_reg train", "F_reg test", "of range", "locality", "live"),
     )
     for entry in workspace.list_modules():
-        metrics = workspace.load_metrics(entry)
-        if metrics is None:
+        measures = load_module_measures(workspace, entry)
+        if measures is None:
             continue
-        train, test = (metrics[part]["faithfulness"] for part in ("train", "test"))
-        relative, locality = test["relative_f_reg"], metrics["locality"]["test"]["mean_locality"]
+        train, test = measures.train.faithfulness, measures.test.faithfulness
+        locality, live = measures.locality.test.mean_locality, measures.live
         table.add_row(
             escape(entry.category),
             escape(entry.run),
-            f"{train['f_reg']:.4f}",
-            f"{test['f_reg']:.4f}",
-            "–" if relative is None else f"{relative:.2%}",
+            f"{train.f_reg:.4f}",
+            f"{test.f_reg:.4f}",
+            "–" if test.relative_f_reg is None else f"{test.relative_f_reg:.2%}",
             "–" if locality is None else f"{locality:.3f}",
-            f"{sum(metrics['live'])} of {len(metrics['live'])}",
+            f"{sum(live)} of {len(live)}",
         )
     console.print(table)
+
+
+def measure_all(workspace: Workspace, entries: Iterable[ModuleEntry]) -> list[str]:
+    """Measure modules; return what to say of those that could not be measured."""
+    failures = []
+    for entry in entries:
+        console.print(f"{entry.category}, {entry.run}", markup=False, highlight=False)
+        try:
+            follow(measure_module(workspace, entry))
+        except ExplorerError as error:  # one bad module does not hide the good ones
+            failures.append(str(error))
+    return ["Not measured:", *failures] if failures else []

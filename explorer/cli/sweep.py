@@ -1,11 +1,17 @@
 """The command ``sweep``: modules of many categories, methods, settings and seeds."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from explorer.cli.options import Device, WorkspacePath, choose_categories, parse_numbers
+from explorer.cli.options import (
+    Device,
+    WorkspacePath,
+    add_settings,
+    choose_categories,
+    parse_numbers,
+)
 from explorer.cli.reporting import console, follow, print_modules
 from explorer.config import ExplorerError
 from explorer.evaluation.sweep.plan import (
@@ -16,6 +22,7 @@ from explorer.evaluation.sweep.plan import (
     sweep_modules,
 )
 from explorer.methods.registry import get_trained_methods
+from explorer.settings.declaring import list_settings
 from explorer.training.modules.settings import TrainingSettings
 from explorer.workspace.workspace import Workspace
 
@@ -27,6 +34,7 @@ class EngineName(StrEnum):
     RAY = "ray"
 
 
+@add_settings(one for one in list_settings(TrainingSettings) if one.name != "seed")
 def sweep(
     workspace: WorkspacePath,
     categories: Annotated[
@@ -40,10 +48,6 @@ def sweep(
         str, typer.Option(help="Changes to try with each method, such as beta=1,beta=10:q=50.")
     ] = "",
     seeds: Annotated[str, typer.Option(help="Seeds of modules and splits, such as 0,1,2.")] = "0",
-    epochs: int = TrainingSettings.epochs,
-    pretrain_epochs: Annotated[
-        int, typer.Option(help="Per layer; 0 leaves pretraining out.")
-    ] = TrainingSettings.pretrain_epochs,
     missing: Annotated[
         bool, typer.Option("--missing", help="Leave out modules that are there already.")
     ] = False,
@@ -57,12 +61,13 @@ def sweep(
         int, typer.Option(help="Tasks at once where Ray is started here; 0 for one per core.")
     ] = 0,
     device: Device = "auto",
+    **changes: Any,
 ) -> None:
     """Train and measure modules for every category, method, setting and seed."""
     chosen = _choose_engine(engine, address, workers)
     opened = Workspace(workspace, device)
     named = [name.strip() for name in categories.split(",") if name.strip()]
-    training = TrainingSettings(epochs=epochs, pretrain_epochs=pretrain_epochs)
+    training = TrainingSettings(**changes)
     plan = SweepSettings(
         categories=choose_categories(opened, named, every, "--categories NAME,NAME"),
         methods=get_trained_methods(methods, settings, training),

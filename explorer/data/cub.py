@@ -1,73 +1,19 @@
 """Reader of the CUB-200-2011 folder layout, the full set or any subset that keeps its ids.
 
-Coordinates are CUB's own, taken as continuous (see `explorer.data.transforms`): a photo of width W
-spans [0, W]. No photo is opened before `load_photo`.
+No photo is opened before `explorer.data.photo.load_photo`.
 """
 
 import difflib
-import io
 import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from explorer.config import ExplorerError
-from explorer.data import cub_tables
-from explorer.data.cub_tables import CURE, TOLERATED_OVERHANG, DatasetError
-from explorer.data.transforms import DECODING_ERRORS, Box, Size, clip_box, convert_to_rgb
-from explorer.storage.reading import explain_os_error, read_regular
-
-PHOTO_FORMATS = ("JPEG", "PNG", "WEBP")
-MOST_PHOTO_BYTES = 256 * 2**20
-
-MAX_OUTSIDE_FRACTION = 0.25
-"""Part of a box's area that may lie outside its photo. CUB holds real boxes that overhang by far
-more than rounding explains (7 % of image 1218's); beyond a quarter, box and photo do not belong
-together."""
-
-
-@dataclass(frozen=True, eq=False)
-class Photo:
-    """One photo with its annotations.
-
-    Attributes
-    ----------
-    image_id : int
-        Id in images.txt.
-    path : Path
-        The picture.
-    category : str
-        As in classes.txt, such as ``"016.Painted_Bunting"``.
-    category_index : int
-        Position of the category in classes.txt, from 0.
-    box : tuple[float, float, float, float]
-        The bird's box (x, y, width, height), pixels, as annotated; it may overhang the photo
-        (see `check_geometry`).
-    parts : NDArray[np.float64]
-        Shape (P, 2), (x, y), pixels, in the order of parts.txt; NaN where not visible. Read-only.
-    visible : NDArray[np.bool_]
-        Shape (P,). Read-only.
-    is_training : bool
-        Side of the official split.
-    """
-
-    image_id: int
-    path: Path
-    category: str
-    category_index: int
-    box: Box
-    parts: NDArray[np.float64]
-    visible: NDArray[np.bool_]
-    is_training: bool
-
-    @property
-    def name(self) -> str:
-        """The file's name without its ending."""
-        return self.path.stem
+from explorer.data import cub_files, cub_tables
+from explorer.data.photo import Photo
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,7 +152,7 @@ def load_cub(root: Path) -> CubDataset:
         When files or lines are missing, malformed or contradict each other, or a photo's place
         leads out of the folder of photos.
     """
-    cub_tables.check_layout(root)
+    cub_files.check_layout(root)
     categories = cub_tables.read_categories(root)
     images = cub_tables.read_names(root / "images.txt")
     warnings: list[str] = []
@@ -237,86 +183,3 @@ def load_cub(root: Path) -> CubDataset:
     return CubDataset(
         root, categories.names, part_names.names, photos, tuple(warnings), missing_ids
     )
-
-
-@dataclass(frozen=True, eq=False)
-class PhotoGeometry:
-    """Annotations held against the photo's real size.
-
-    Attributes
-    ----------
-    box : tuple[float, float, float, float]
-        (x, y, width, height), pixels, clipped to the photo.
-    parts : NDArray[np.float64]
-        Shape (P, 2), (x, y), pixels; those up to 2 px outside are clipped, others left as they are.
-    box_overhang : float
-        Pixels by which the annotated box left the photo, 0 or more.
-    outside_parts : int
-        Visible parts that lie more than 2 px outside.
-    """
-
-    box: Box
-    parts: NDArray[np.float64]
-    box_overhang: float
-    outside_parts: int
-
-
-def check_geometry(photo: Photo, image_size: Size) -> PhotoGeometry:
-    """Clip a photo's annotations to its size and refuse a box that cannot belong to it.
-
-    Raises
-    ------
-    DatasetError
-        When more than a quarter of the box, and more than 2 px, lies outside the photo.
-    """
-    height, width = image_size
-    x, y, box_width, box_height = photo.box
-    box = clip_box(photo.box, image_size)
-    overhang = max(-x, -y, x + box_width - width, y + box_height - height, 0.0)
-    outside = 1 - box[2] * box[3] / (box_width * box_height)
-    if outside >= 1 or (overhang > TOLERATED_OVERHANG and outside > MAX_OUTSIDE_FRACTION):
-        raise DatasetError(
-            f"bounding_boxes.txt, image id {photo.image_id}: the box {photo.box} lies outside "
-            f"{photo.path} of {width} × {height} pixels. Photos and annotations must have the "
-            "same scale: unpack the data set again."
-        )
-    edges = np.array([width, height], dtype=np.float64)
-    clipped = np.clip(photo.parts, 0, edges)
-    is_far = np.any(np.abs(photo.parts - clipped) > TOLERATED_OVERHANG, axis=1)
-    parts = np.where(is_far[:, None], photo.parts, clipped)
-    return PhotoGeometry(box, parts, overhang, int(is_far.sum()))
-
-
-def load_photo(photo: Photo) -> NDArray[np.uint8]:
-    """Decode a photo as RGB and check that its box fits it.
-
-    A rotation in EXIF is not applied: boxes and parts count the pixels as they are stored, and
-    turning the picture would tear them apart. (CUB's photos carry no rotation.)
-
-    Parameters
-    ----------
-    photo : Photo
-        JPEG, PNG or WebP; grey, CMYK and transparent pictures are converted.
-
-    Returns
-    -------
-    NDArray[np.uint8]
-        Shape (H, W, 3), RGB, 0 to 255.
-
-    Raises
-    ------
-    DatasetError
-        When the file is missing, damaged or cut short, or the box lies outside the picture.
-    """
-    try:
-        data = read_regular(photo.path, MOST_PHOTO_BYTES)
-        with Image.open(io.BytesIO(data), formats=PHOTO_FORMATS) as image:
-            image.verify()
-        # verify() leaves an image that can no longer be decoded.
-        with Image.open(io.BytesIO(data), formats=PHOTO_FORMATS) as image:
-            pixels = convert_to_rgb(image)
-    except DECODING_ERRORS as error:
-        reason = explain_os_error(error) if isinstance(error, OSError) else error
-        raise DatasetError(f"{photo.path}: the photo cannot be read ({reason}). {CURE}") from error
-    check_geometry(photo, (pixels.shape[0], pixels.shape[1]))
-    return pixels

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.config import ExplorerError
-from explorer.data.cub import CubDataset, Photo
+from explorer.data.cub import CubDataset
+from explorer.data.photo import Photo
 
 _TEST_POSITIVES, _TEST_POSITIVE_SHARE = 10, 1 / 6
 _TEST_NEGATIVES, _TEST_NEGATIVE_SHARE = 2000, 1 / 5

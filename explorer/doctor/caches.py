@@ -3,7 +3,6 @@
 import zlib
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +12,14 @@ from explorer.config import ExplorerError, Progress
 from explorer.doctor.findings import Finding, Severity
 from explorer.maps.cache import compute_key, count_current
 from explorer.storage.locks import is_held
-from explorer.workspace.features import LOCK_FILE, compute_features_key, load_arrays, load_checksums
+from explorer.workspace.features_cache import (
+    LOCK_FILE,
+    compute_features_key,
+    load_arrays,
+    load_checksums,
+)
 from explorer.workspace.layout import FEATURES_FOLDER, MAPS_FOLDER, ModuleEntry
-
-if TYPE_CHECKING:
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 _STAGE = "Checking cached features"
 _AGAIN = "It is computed again when it is needed."
@@ -25,13 +27,13 @@ _ROWS = 1024
 
 
 def examine_features(
-    workspace: "Workspace", findings: list[Finding], *, has_network: bool
+    workspace: Workspace, findings: list[Finding], *, has_network: bool
 ) -> Generator[Progress, None, None]:
     """Check the caches of Z and logits; those of another network or of other photos are stale."""
     folder = workspace.path / FEATURES_FOLDER
     if not has_network or not folder.is_dir() or folder.is_symlink():
         return
-    photos, backbone = workspace.dataset.present, workspace.backbone
+    photos, backbone = workspace.dataset.present, workspace.networks.backbone
     current = compute_features_key(backbone, photos)
     is_busy = is_held(folder / LOCK_FILE)
     for cache in sorted(folder.iterdir()):
@@ -86,7 +88,7 @@ def _examine_half_written(
 
 
 def examine_maps(
-    workspace: "Workspace", entry: ModuleEntry, findings: list[Finding], *, is_sound: bool
+    workspace: Workspace, entry: ModuleEntry, findings: list[Finding], *, is_sound: bool
 ) -> None:
     """Check the maps drawn ahead for a module; those of an earlier module are stale."""
     folder = entry.path.with_name(MAPS_FOLDER)
@@ -107,9 +109,7 @@ def examine_maps(
         _examine_half_written(path, findings, is_current=begun > 0, is_busy=is_busy)
 
 
-def _count_maps(
-    workspace: "Workspace", entry: ModuleEntry, path: Path, stop: str
-) -> tuple[int, int]:
+def _count_maps(workspace: Workspace, entry: ModuleEntry, path: Path, stop: str) -> tuple[int, int]:
     """Count the photos that a cache should have, and those it has, in whichever precision."""
     photos = workspace.dataset.photos_of(entry.category)
     try:

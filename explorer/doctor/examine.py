@@ -3,7 +3,6 @@
 import os
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from explorer.config import ExplorerError, Progress
 from explorer.doctor.caches import examine_features, examine_maps
@@ -19,9 +18,7 @@ from explorer.workspace.layout import (
     SETTINGS_FILE,
     list_module_entries,
 )
-
-if TYPE_CHECKING:
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 _CLASSIFIER = "Checking the network"
 _MODULES = "Checking modules"
@@ -51,8 +48,6 @@ def examine(
     tuple of Finding
         In the order in which things rest on one another; empty where there is nothing to say.
     """
-    from explorer.workspace.workspace import Workspace  # noqa: PLC0415 (torch takes seconds)
-
     yield Progress(_CLASSIFIER, 0, 1)
     try:
         workspace = Workspace(path)
@@ -80,7 +75,7 @@ def examine(
     return tuple(findings)
 
 
-def examine_classifier(workspace: "Workspace", findings: list[Finding]) -> bool:
+def examine_classifier(workspace: Workspace, findings: list[Finding]) -> bool:
     """Check the network against its file, its hash and the data set; return whether it is sound."""
     path, snapshot = workspace.path / CLASSIFIER_FILE, workspace.path / FINETUNING_FILE
     if os.path.lexists(snapshot):
@@ -104,7 +99,7 @@ def examine_classifier(workspace: "Workspace", findings: list[Finding]) -> bool:
         )
         return False
     try:
-        _ = workspace.backbone
+        _ = workspace.networks.backbone
     except ExplorerError as error:
         findings.append(Finding(Severity.ERROR, path, str(error)))
         return False

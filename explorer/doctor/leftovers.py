@@ -6,22 +6,19 @@ import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from explorer.doctor.findings import Finding, Severity
 from explorer.storage.reading import is_inside
 from explorer.workspace.layout import FEATURES_FOLDER
+from explorer.workspace.workspace import Workspace
 
-if TYPE_CHECKING:
-    from explorer.workspace.workspace import Workspace
-
-_TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp")  # as `explorer.storage.atomic` names them
+_TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp")  # as `explorer.storage.writing` names them
 _LOCK_NAME = ".lock"
 # One of about now may be being written by another process; clocks may have been set back since.
 _LEFT_SECONDS = 600.0
 
 
-def examine_leftovers(workspace: "Workspace", findings: list[Finding]) -> None:
+def examine_leftovers(workspace: Workspace, findings: list[Finding]) -> None:
     """Look through all files of a workspace, but not through its data set."""
     now = time.time()
     for path in _list_all(workspace.path, workspace.settings.locate_dataset(workspace.path)):
@@ -59,7 +56,7 @@ def _list_all(folder: Path, left_out: Path) -> Iterator[Path]:
         yield from (here / name for name in sorted(files) if not is_cache)
 
 
-def _examine_link(workspace: "Workspace", path: Path, findings: list[Finding]) -> None:
+def _examine_link(workspace: Workspace, path: Path, findings: list[Finding]) -> None:
     is_lock = path.name == _LOCK_NAME
     if is_lock:
         problem = "A link stands in the place of a lock."

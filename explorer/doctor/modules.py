@@ -1,23 +1,23 @@
 """Checks of modules: their place, their file, their split, their measures and their notes."""
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from explorer.config import ExplorerError
 from explorer.doctor.findings import Finding, Severity
+from explorer.measuring.records import ModuleMeasures, load_module_measures
 from explorer.nn.records import ModuleRecord
 from explorer.workspace.layout import METRICS_FILE, MODULE_FILE, MODULES_FOLDER, ModuleEntry
-from explorer.workspace.notes import NOTES_FILE, NotesError, load_notes
-
-if TYPE_CHECKING:
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.notes import load_notes
+from explorer.workspace.notes_file import NOTES_FILE, NotesError
+from explorer.workspace.workspace import Workspace
 
 _TRAIN = "Train the module again."
 _MEASURE = "Measure it with `evaluate`."
 
 
-def examine_places(workspace: "Workspace", findings: list[Finding]) -> None:
+def examine_places(workspace: Workspace, findings: list[Finding]) -> None:
     """Look for what lies among the modules and is none."""
     known = set(workspace.dataset.categories)
     folder = workspace.path / MODULES_FOLDER
@@ -47,13 +47,13 @@ def examine_places(workspace: "Workspace", findings: list[Finding]) -> None:
 
 
 def examine_module(
-    workspace: "Workspace", entry: ModuleEntry, findings: list[Finding], *, has_network: bool
+    workspace: Workspace, entry: ModuleEntry, findings: list[Finding], *, has_network: bool
 ) -> bool:
     """Check one module and what lies beside it; return whether it can be used."""
     try:
         record = workspace.load_record(entry)
         if has_network:
-            workspace.load_module(entry)
+            workspace.networks.load_module(entry)
     except ExplorerError as error:
         findings.append(Finding(Severity.ERROR, entry.path, str(error)))
         return False
@@ -66,7 +66,7 @@ def examine_module(
     return True
 
 
-def list_faults_of_split(workspace: "Workspace", record: ModuleRecord) -> list[str]:
+def list_faults_of_split(workspace: Workspace, record: ModuleRecord) -> list[str]:
     """Say what is wrong with the photos that a module learnt from and was tested on."""
     dataset = workspace.dataset
     own = {photo.image_id for photo in dataset.photos_of(record.category)}
@@ -97,36 +97,34 @@ def _count(ids: set[int]) -> str:
 
 
 def _examine_measures(
-    workspace: "Workspace", entry: ModuleEntry, record: ModuleRecord, findings: list[Finding]
+    workspace: Workspace, entry: ModuleEntry, record: ModuleRecord, findings: list[Finding]
 ) -> None:
     path = entry.metrics_path
     try:
-        metrics = workspace.load_metrics(entry)
+        measures = load_module_measures(workspace, entry)
     except ExplorerError as error:
         findings.append(Finding(Severity.ERROR, path, str(error)))
         return
-    if metrics is None and not os.path.lexists(path):
+    if measures is None and not os.path.lexists(path):
         problem = "The module has not been measured."
         findings.append(Finding(Severity.NOTE, path, problem, _MEASURE))
-    elif metrics is None:
+    elif measures is None:
         problem = "These measures, of another network or an earlier module, are not shown."
         findings.append(Finding(Severity.WARNING, path, problem, _MEASURE))
-    elif _are_of_another(metrics, record, workspace):
+    elif _are_of_another(measures, record, workspace):
         problem = "These are not the measures of the module beside them, which was trained since."
         findings.append(Finding(Severity.ERROR, path, problem, _MEASURE))
 
 
-def _are_of_another(
-    metrics: Mapping[str, Any], record: ModuleRecord, workspace: "Workspace"
-) -> bool:
+def _are_of_another(measures: ModuleMeasures, record: ModuleRecord, workspace: Workspace) -> bool:
     """Tell whether numbers of photos or x-features are not those of a module."""
     own = {photo.image_id for photo in workspace.dataset.photos_of(record.category)}
-    counted: list[tuple[Any, Any]] = [
-        (metrics[side][what]["count"], _count_among(record.split[side], among))
-        for side in ("train", "test")
-        for what, among in (("faithfulness", None), ("positives", own))
+    counted: list[tuple[int, Any]] = [
+        (found.count, _count_among(record.split[side], among))
+        for side, measured in (("train", measures.train), ("test", measures.test))
+        for found, among in ((measured.faithfulness, None), (measured.positives, own))
     ]
-    counted.append((len(metrics["live"]), record.settings.get("x_features")))
+    counted.append((len(measures.live), record.settings.get("x_features")))
     return any(found != expected for found, expected in counted)
 
 

@@ -2,26 +2,23 @@
 
 import os
 from collections.abc import Generator
-from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from explorer.config import ExplorerError, Progress
-from explorer.data.cub import PHOTO_FORMATS, Photo, check_geometry, load_photo
-from explorer.data.cub_tables import CURE, DatasetError
+from explorer.data.cub_files import CURE, DatasetError
 from explorer.data.painted.truth import load_truth
+from explorer.data.photo import PHOTO_FORMATS, Photo, check_geometry, load_photo
 from explorer.data.transforms import DECODING_ERRORS
 from explorer.doctor.findings import Finding, Severity
 from explorer.storage.reading import explain_os_error, open_regular
 from explorer.workspace.layout import SETTINGS_FILE
-
-if TYPE_CHECKING:
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 _READING, _DECODING = "Looking at photos", "Decoding photos"
 
 
-def examine_data_set(workspace: "Workspace", findings: list[Finding]) -> bool:
+def examine_data_set(workspace: Workspace, findings: list[Finding]) -> bool:
     """Check the tables, without photos; return whether something keeps all else from use."""
     place = workspace.path / SETTINGS_FILE
     try:
@@ -43,7 +40,7 @@ def examine_data_set(workspace: "Workspace", findings: list[Finding]) -> bool:
 
 
 def examine_photos(
-    workspace: "Workspace", findings: list[Finding], *, decode: bool
+    workspace: Workspace, findings: list[Finding], *, decode: bool
 ) -> Generator[Progress, None, None]:
     """Check that every photo is there, is a picture, and has its bird's box inside."""
     photos, stage = workspace.dataset.photos, _DECODING if decode else _READING

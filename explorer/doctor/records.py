@@ -3,38 +3,37 @@
 import math
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from explorer.analysis.table import Row
 from explorer.config import ExplorerError
 from explorer.doctor.findings import Finding, Severity
 from explorer.evaluation.results import load_results
-from explorer.evaluation.sanity import load_sanity
+from explorer.evaluation.sanity_results import load_sanity
 from explorer.jobs.store import list_jobs
 from explorer.jobs.types import JobState
+from explorer.measuring.records import load_classifier_measures, load_module_measures
+from explorer.methods.base import TrainedMethod
 from explorer.methods.registry import METHODS
+from explorer.training.modules.runs import name_run
 from explorer.workspace.layout import (
     METRICS_FILE,
     RESULTS_FOLDER,
     RESULTS_NAME,
     SANITY_NAME,
     get_module_entry,
-    name_run,
 )
-
-if TYPE_CHECKING:
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 _MEASURE = "Measure it with `evaluate`."
 _COMPARE = "Run the comparison again with `evaluate --methods`."
-_TOLERANCE = 1e-3  # results are stored to six digits
+_ROUNDING = 1e-5  # results are stored to six digits
 
 
-def examine_accuracy(workspace: "Workspace", findings: list[Finding]) -> None:
+def examine_accuracy(workspace: Workspace, findings: list[Finding]) -> None:
     """Check the measures of the network."""
     path = workspace.path / METRICS_FILE
     try:
-        measured = workspace.load_classifier_metrics()
+        measured = load_classifier_measures(workspace)
     except ExplorerError as error:
         findings.append(Finding(Severity.ERROR, path, str(error)))
         return
@@ -43,7 +42,7 @@ def examine_accuracy(workspace: "Workspace", findings: list[Finding]) -> None:
         findings.append(Finding(Severity.WARNING, path, problem, _MEASURE))
 
 
-def examine_results(workspace: "Workspace", findings: list[Finding]) -> None:
+def examine_results(workspace: Workspace, findings: list[Finding]) -> None:
     """Check comparisons: readable, of this data set, and of the modules that are here."""
     for name, load in ((RESULTS_NAME, load_results), (SANITY_NAME, load_sanity)):
         path = workspace.path / RESULTS_FOLDER / f"{name}.csv"
@@ -63,26 +62,26 @@ def examine_results(workspace: "Workspace", findings: list[Finding]) -> None:
             findings.append(Finding(Severity.WARNING, path, problem, _COMPARE))
 
 
-def _are_of_others(workspace: "Workspace", rows: tuple[Row, ...]) -> bool:
+def _are_of_others(workspace: Workspace, rows: tuple[Row, ...]) -> bool:
     """Tell whether results differ from the measures beside the modules that they were taken of."""
     for row in rows:
         method = METHODS.get(row.method)
-        if row.measure != "f_reg_test" or method is None or method.settings is None:
+        if row.measure != "f_reg_test" or not isinstance(method, TrainedMethod):
             continue
         run = name_run(method.settings, replace(method.training, seed=row.seed))
         entry = get_module_entry(workspace.path, row.category, run)
         try:
-            metrics = workspace.load_metrics(entry)
+            measures = load_module_measures(workspace, entry)
         except ExplorerError:  # told beside the module
             continue
-        if metrics is not None:
-            found = metrics["test"]["faithfulness"]["f_reg"]
-            if not math.isclose(found, row.value, rel_tol=_TOLERANCE, abs_tol=1e-6):
+        if measures is not None:
+            found = measures.test.faithfulness.f_reg
+            if not math.isclose(found, row.value, rel_tol=_ROUNDING):
                 return True
     return False
 
 
-def examine_jobs(workspace: "Workspace", findings: list[Finding]) -> None:
+def examine_jobs(workspace: Workspace, findings: list[Finding]) -> None:
     """Tell of trainings of this workspace whose processes ended without a word."""
     findings += [
         Finding(

@@ -1,6 +1,5 @@
 """Taking away what is of no use: stale caches, temporary files, dead locks. Nothing else."""
 
-import shutil
 from collections.abc import Generator, Iterable
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from explorer.config import Progress
 from explorer.doctor.findings import Finding
 from explorer.doctor.leftovers import is_temporary
 from explorer.storage.reading import explain_os_error, is_inside
+from explorer.storage.writing import remove
 from explorer.workspace.layout import FEATURES_FOLDER, MAPS_FOLDER, MODULES_FOLDER
 
 _STAGE = "Repairing"
@@ -45,10 +45,7 @@ def _take_away(workspace: Path, path: Path) -> str:
     if not is_dispensable(workspace, path):
         return f"Left alone: {path}."
     try:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+        remove(path)
     except OSError as error:
         return f"Not removed: {path} ({explain_os_error(error)})."
     return f"Removed: {path}."

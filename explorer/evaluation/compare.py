@@ -2,39 +2,36 @@
 
 import hashlib
 import json
-from collections.abc import Generator, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from explorer.config import Progress
+from explorer.config import Progress, Steps
 from explorer.data.painted.truth import PaintedTruth, load_truth
+from explorer.evaluation.case import Case
 from explorer.evaluation.curves import measure_curves
 from explorer.evaluation.edit_test import measure_edit
 from explorer.evaluation.funny_birds import measure_funny_birds
 from explorer.evaluation.interventions import Interventions
-from explorer.evaluation.maps import draw_heat, measure_maps, summarise_heat
+from explorer.evaluation.maps import draw_heat, find_drawn, measure_maps
+from explorer.evaluation.records import Measures, Record
 from explorer.evaluation.repeatability import (
     load_trace,
     make_trace,
     measure_repeatability,
     save_trace,
 )
-from explorer.evaluation.scores import Measures, measure_scores
+from explorer.evaluation.scores import measure_scores
 from explorer.evaluation.settings import EvaluationSettings, draw_categories
-from explorer.evaluation.sources import Case, Source, prepare_source
-from explorer.methods.registry import Method
-from explorer.workspace.layout import RESULTS_FOLDER, check_inside, read_json, write_json
+from explorer.methods.base import Method, Source
+from explorer.storage.json_records import read_json, write_json
+from explorer.workspace.layout import RESULTS_FOLDER, check_inside
 from explorer.workspace.workspace import Workspace
 
-_RECORD_FORMAT = 2
-
-Record = dict[str, Any]
+_RECORD_FORMAT = 3
 
 
-def compare_methods(
-    workspace: Workspace, settings: EvaluationSettings
-) -> Generator[Progress, None, list[Record]]:
+def compare_methods(workspace: Workspace, settings: EvaluationSettings) -> Steps[list[Record]]:
     """Measure every method on every category with every seed.
 
     Records that an earlier run has finished for the same classifier and settings are kept, so
@@ -50,7 +47,7 @@ def compare_methods(
     list of dict
         The records: ``method``, ``category``, ``seed`` and ``measures``, a number or None each.
     """
-    features = yield from workspace.compute_features()
+    features = yield from workspace.networks.compute_features()
     truth = load_truth(workspace.dataset.root)
     categories = draw_categories(
         workspace.dataset.categories, settings.categories, settings.draw_seed, rest=settings.rest
@@ -61,14 +58,14 @@ def compare_methods(
         # Painting is slow, and what is painted is the same for all methods and seeds.
         interventions = Interventions(workspace, category, truth) if truth else None
         for seed in settings.seeds:
-            case = Case(workspace, features, category, seed)
+            case = Case(workspace, features, category, seed, settings.stop)
             for method in settings.methods:
-                record = _load_record(case, method, settings)
+                record = _load_record(case, method)
                 if record is None:
-                    source = yield from prepare_source(case, method, settings)
-                    rivals = yield from _prepare_rivals(case, method, settings, truth)
+                    source = yield from method.prepare(case)
+                    rivals = yield from _prepare_rivals(case, method, truth)
                     measures = _measure(case, method, source, rivals, interventions)
-                    record = _save_record(case, method, settings, measures)
+                    record = _save_record(case, method, measures)
                 records.append(record)
                 yield Progress("Comparing methods", len(records), total)
     _add_repeatability(workspace, settings, records)
@@ -76,13 +73,13 @@ def compare_methods(
 
 
 def _prepare_rivals(
-    case: Case, method: Method, settings: EvaluationSettings, truth: PaintedTruth | None
-) -> Generator[Progress, None, dict[str, Source]]:
+    case: Case, method: Method, truth: PaintedTruth | None
+) -> Steps[dict[str, Source]]:
     """Make ready what the method says for the nearest relatives, by category."""
     sources = {}
     for relative in truth.relatives[case.category] if truth else ():
-        rival = Case(case.workspace, case.features, relative.name, case.seed)
-        sources[relative.name] = yield from prepare_source(rival, method, settings)
+        rival = replace(case, category=relative.name)
+        sources[relative.name] = yield from method.prepare(rival)
     return sources
 
 
@@ -97,7 +94,7 @@ def _measure(
     workspace = case.workspace
     heats = [draw_heat(workspace, source.draw, photo) for photo in case.test_photos]
     measures: Measures = {}
-    live = summarise_heat(heats).is_defined
+    live = find_drawn(heats)
     if source.module is not None:
         measures, live = measure_scores(case, source.module)
         trace = make_trace(case, source, live)
@@ -122,18 +119,16 @@ def get_record_file(
     return file
 
 
-def _load_record(case: Case, method: Method, settings: EvaluationSettings) -> Record | None:
+def _load_record(case: Case, method: Method) -> Record | None:
     """Return the record of an earlier run; None where it is of something else."""
     file = get_record_file(case.workspace.path, method.name, case.category, case.seed)
     record: Record = read_json(file) if file.exists() else {}
-    return record if record.get("key") == _make_key(case.workspace, method, settings) else None
+    return record if record.get("key") == _make_key(case, method) else None
 
 
-def _save_record(
-    case: Case, method: Method, settings: EvaluationSettings, measures: Measures
-) -> Record:
+def _save_record(case: Case, method: Method, measures: Measures) -> Record:
     record: Record = {
-        "key": _make_key(case.workspace, method, settings),
+        "key": _make_key(case, method),
         "method": method.name,
         "category": case.category,
         "seed": case.seed,
@@ -143,18 +138,17 @@ def _save_record(
     return record
 
 
-def _make_key(workspace: Workspace, method: Method, settings: EvaluationSettings) -> str:
+def _make_key(case: Case, method: Method) -> str:
     """Name everything that a record depends on besides its category and seed."""
+    workspace, backbone = case.workspace, case.workspace.networks.backbone
     parts = {
         "format": _RECORD_FORMAT,
-        "classifier": workspace.backbone.sha256,
-        "layer": workspace.backbone.z_layer,
+        "classifier": backbone.sha256,
+        "layer": backbone.z_layer,
         "photos": [photo.image_id for photo in workspace.dataset.photos],
         "held_out": [photo.image_id for photo in workspace.held_out],
-        "module": method.settings and asdict(method.settings),
-        "training": method.training.describe(),
-        "stop": settings.stop,
-        "z_dimensions": settings.z_dimensions if method.name == "z" else 0,
+        "method": method.describe(),
+        "stop": case.stop,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -14,9 +14,10 @@ from explorer.analysis.curves import (
     name_point,
     scale_curves,
 )
+from explorer.evaluation.case import Case
 from explorer.evaluation.maps import PhotoHeat
-from explorer.evaluation.scores import Measures
-from explorer.evaluation.sources import Case, Source
+from explorer.evaluation.records import Measures
+from explorer.methods.base import Source
 
 CURVE_PHOTOS = 4
 _MOST_MAPS = 5
@@ -77,8 +78,8 @@ def _follow_photo(
     case: Case, source: Source, heat: PhotoHeat, chosen: Sequence[int]
 ) -> dict[int | str, _Pairs]:
     """Return both curves, (2, len(FRACTIONS)), of every chosen map's activation and of ŷ."""
-    pixels = case.workspace.prepare_image(heat.parts.image)
-    z, logits = case.workspace.compute_scores(np.stack([pixels, blur_image(pixels)]))
+    pixels = case.workspace.networks.prepare_image(heat.parts.image)
+    z, logits = case.workspace.networks.compute_scores(np.stack([pixels, blur_image(pixels)]))
     activations = source.activate(z, logits)
     curves: dict[int | str, _Pairs] = {}
     for index in chosen:
@@ -95,7 +96,7 @@ def _follow_photo(
 def _score_images(
     case: Case, pixels: NDArray[np.float32], heat: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    return case.workspace.compute_scores(np.concatenate(make_curve_images(pixels, heat)))
+    return case.workspace.networks.compute_scores(np.concatenate(make_curve_images(pixels, heat)))
 
 
 def _join(values: NDArray[np.float32], photo: float, blur: float) -> _Pairs:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from explorer.analysis.agreement import compute_rank_agreement
 from explorer.analysis.parts import compute_pointer_share
+from explorer.evaluation.case import Case
 from explorer.evaluation.interventions import (
     Interventions,
     Scores,
@@ -14,8 +15,9 @@ from explorer.evaluation.interventions import (
     join_scores,
 )
 from explorer.evaluation.maps import PhotoHeat, summarise_heat
-from explorer.evaluation.scores import Measures, mean_of_defined
-from explorer.evaluation.sources import Case, Source
+from explorer.evaluation.records import Measures
+from explorer.evaluation.scores import mean_of_defined
+from explorer.methods.base import Source
 from explorer.nn.srae import apply_module
 
 
@@ -48,7 +50,7 @@ def measure_edit(
         the rank correlation over live x-features of the share of heat on the telling parts with
         the fall of the mean contribution.
     """
-    shares = summarise_heat(heats).histogram[live]
+    shares = np.array(summarise_heat(heats, live).histogram)[live]
     part_names = case.workspace.dataset.part_names
     repainted = [interventions.repaint(photo) for photo in case.test_photos]
     before = join_scores([one.photo for one in repainted])

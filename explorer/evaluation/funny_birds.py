@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from explorer.analysis.agreement import compute_rank_agreement
 from explorer.analysis.parts import compute_importance, select_important
 from explorer.data.painted.truth import NEUTRAL_PARTS, get_region_parts
+from explorer.evaluation.case import Case
 from explorer.evaluation.interventions import (
     Interventions,
     Repainted,
@@ -21,8 +22,9 @@ from explorer.evaluation.interventions import (
     compute_contributions,
 )
 from explorer.evaluation.maps import PhotoHeat, draw_heat
-from explorer.evaluation.scores import Measures, mean_of_defined
-from explorer.evaluation.sources import Case, Source
+from explorer.evaluation.records import Measures
+from explorer.evaluation.scores import mean_of_defined
+from explorer.methods.base import Source
 
 Array = NDArray[np.float32]
 

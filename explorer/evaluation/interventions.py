@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.data.cub import Photo
-from explorer.data.painted.traits import Relative
+from explorer.data.painted.relatives import Relative
 from explorer.data.painted.truth import NEUTRAL_PARTS, Image8, PaintedTruth
-from explorer.evaluation.sources import Source
+from explorer.data.photo import Photo
+from explorer.methods.base import Source
 from explorer.workspace.workspace import Workspace
 
 Array = NDArray[np.float32]
@@ -117,15 +117,15 @@ class Interventions:
                 for row, region in enumerate(greyed, start=first_grey)
             },
             backdrops=_select(scores, range(first_backdrop, first_backdrop + len(_BACKDROPS))),
-            distracted=self.workspace.prepare_image(distracted),
+            distracted=self.workspace.networks.prepare_image(distracted),
             distractor=mask,
             distracted_scores=_select(scores, [-1]),
         )
 
     def score(self, images: Sequence[Image8]) -> Scores:
         """Send pictures through the classifier."""
-        pixels = np.stack([self.workspace.prepare_image(image) for image in images])
-        return Scores(*self.workspace.compute_scores(pixels))
+        pixels = np.stack([self.workspace.networks.prepare_image(image) for image in images])
+        return Scores(*self.workspace.networks.compute_scores(pixels))
 
     def grey_out(self, photo: Photo, regions: Iterable[str]) -> Image8:
         """Paint a photo with plain grey plumage in some regions."""

@@ -7,15 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.analysis.locality import (
-    LocalitySummary,
     PartHistogram,
-    compute_locality_summary,
 )
 from explorer.analysis.pointing import compute_pointing
-from explorer.attribution.rivals import Draw
-from explorer.data.cub import Photo
-from explorer.evaluation.scores import Measures
-from explorer.measuring.parts import PhotoParts
+from explorer.data.photo import Photo
+from explorer.evaluation.records import Measures
+from explorer.measuring.parts import PhotoParts, load_parts
+from explorer.measuring.records import LocalityMeasures
+from explorer.measuring.summaries import measure_locality
+from explorer.methods.base import Draw
 from explorer.workspace.workspace import Workspace
 
 
@@ -43,18 +43,21 @@ class PhotoHeat:
 
 def draw_heat(workspace: Workspace, draw: Draw, photo: Photo) -> PhotoHeat:
     """Draw a method's maps on one photo and find the parts that they lie on."""
-    parts = workspace.load_parts(photo)
-    maps = draw(workspace.prepare_image(parts.image))
+    parts = load_parts(photo)
+    maps = draw(workspace.networks.prepare_image(parts.image))
     labels = parts.label((maps.shape[1], maps.shape[2]))
     return PhotoHeat(parts, maps, parts.measure(maps), compute_pointing(maps, labels))
 
 
-def summarise_heat(heats: Sequence[PhotoHeat]) -> LocalitySummary:
-    """Average the part histograms over photos."""
-    return compute_locality_summary(
-        np.stack([heat.histogram.values for heat in heats]),
-        np.stack([heat.histogram.is_live for heat in heats]),
-    )
+def find_drawn(heats: Sequence[PhotoHeat]) -> NDArray[np.bool_]:
+    """Tell which of K maps have heat inside the box on at least one photo, (K,)."""
+    every = np.ones(len(heats[0].maps), dtype=bool)
+    return np.array(summarise_heat(heats, every).is_defined)
+
+
+def summarise_heat(heats: Sequence[PhotoHeat], live: NDArray[np.bool_]) -> LocalityMeasures:
+    """Measure locality over photos; see `explorer.measuring.summaries.measure_locality`."""
+    return measure_locality([heat.histogram for heat in heats], live)
 
 
 def measure_maps(
@@ -91,13 +94,13 @@ def measure_maps(
     The pointing game of Zhang et al. (2016), section 4.1, with the cell of the Voronoi partition
     in the place of an object's box, and without a margin.
     """
-    summary = summarise_heat(heats)
-    counted = summary.is_defined & live
+    summary = summarise_heat(heats, live)
+    counted = np.array(summary.is_defined) & live
     measures: Measures = {
         "live_x_features": float(live.sum()),
         "photos": float(len(heats)),
-        "locality": _mean(summary.locality[counted]),
-        "outside": _mean(summary.outside[counted]),
+        "locality": summary.mean_locality,
+        "outside": _mean(np.array(summary.outside)[counted]),
         "pointing_box": _mean(np.stack([heat.pointing[counted] >= 0 for heat in heats])),
     }
     areas = np.stack([heat.parts.compute_areas() for heat in heats])
@@ -108,7 +111,9 @@ def measure_maps(
         measures[f"area_{key}"] = _mean(areas[[heat.parts.visible[index] for heat in heats], index])
     if telling:
         wanted = [index for index, name in enumerate(part_names) if name in telling]
-        measures["telling_share"] = _mean(summary.histogram[counted][:, wanted].sum(axis=1))
+        measures["telling_share"] = _mean(
+            np.array(summary.histogram)[counted][:, wanted].sum(axis=1)
+        )
         measures["telling_area"] = _mean(areas[:, wanted].sum(axis=1))
         measures["pointing_telling"] = _mean_pointing(heats, counted, set(wanted))
     return measures

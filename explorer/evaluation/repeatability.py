@@ -16,11 +16,13 @@ from explorer.analysis.agreement import (
     match_x_features,
 )
 from explorer.config import ExplorerError
+from explorer.evaluation.case import Case
 from explorer.evaluation.maps import draw_heat
-from explorer.evaluation.scores import Measures, mean_of_defined
-from explorer.evaluation.sources import Case, Source
-from explorer.storage.atomic import write_bytes
+from explorer.evaluation.records import Measures
+from explorer.evaluation.scores import mean_of_defined
+from explorer.methods.base import Source
 from explorer.storage.reading import read_regular
+from explorer.storage.writing import write_bytes
 
 _MAP_PHOTOS = 4
 _GRID = 16

@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from explorer.analysis.table import (
-    SECTIONS,
     Record,
     Row,
     Section,
@@ -20,10 +19,11 @@ from explorer.analysis.table import (
     list_rows,
 )
 from explorer.config import ExplorerError
-from explorer.data.cub_tables import is_plain_line
+from explorer.evaluation.sections import SECTIONS
 from explorer.methods.registry import METHODS, list_paper_figures
-from explorer.storage.atomic import write_text
 from explorer.storage.reading import explain_os_error, read_regular
+from explorer.storage.text import is_plain_line
+from explorer.storage.writing import write_text
 from explorer.workspace.layout import RESULTS_FOLDER, RESULTS_NAME, check_inside
 
 # Of a method or measure, such as ``srae:beta=10:widths=256x64`` and ``srae@random-labels``.

@@ -5,30 +5,22 @@ on a network with random weights (their section 3) and on one that has learnt ra
 heart (section 4): what a method still scores there, it owes to the picture and not to the network.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import replace
-from pathlib import Path
 
-from explorer.analysis.table import SANITY_SECTION, Row, list_rows
-from explorer.config import ExplorerError, Progress
+from explorer.config import Progress
 from explorer.data.augment import AugmentSettings
-from explorer.evaluation.compare import Record, compare_methods, get_record_file
+from explorer.evaluation.compare import compare_methods, get_record_file
+from explorer.evaluation.records import Record
 from explorer.evaluation.repeatability import load_trace, measure_repeatability
-from explorer.evaluation.results import Results, load_rows, write_files
+from explorer.evaluation.sanity_results import CONDITIONS, TRAINED
 from explorer.evaluation.settings import EvaluationSettings
-from explorer.methods.registry import METHODS
 from explorer.training.classifier.settings import FinetuneSettings
 from explorer.training.classifier.starts import build_random_backbone
-from explorer.workspace.layout import SANITY_FOLDER, SANITY_NAME, SETTINGS_FILE, check_inside
+from explorer.training.classifier.train import train_classifier
+from explorer.workspace.create import create_workspace
+from explorer.workspace.layout import SANITY_FOLDER, SETTINGS_FILE, check_inside
 from explorer.workspace.workspace import Workspace
-
-TRAINED = "trained"
-CONDITIONS = {
-    TRAINED: "",
-    "random-weights": ", random weights",
-    "random-labels": ", random labels",
-}
-"""Networks, to what is put behind a method's title."""
 
 # To be learnt by heart a photo must look the same every time.
 _BY_HEART = FinetuneSettings(
@@ -92,17 +84,17 @@ def _open_randomised(
     if not (folder / SETTINGS_FILE).exists():
         dataset = str(workspace.dataset.root.resolve())
         settings = replace(workspace.settings, dataset=dataset, classifier_sha256="", half=False)
-        Workspace.create(folder, settings)
-    randomised = Workspace(folder, str(workspace.device))
+        create_workspace(folder, settings)
+    randomised = Workspace(folder, str(workspace.networks.device))
     if not randomised.settings.classifier_sha256:
         if condition == "random-weights":
             plain = build_random_backbone(
                 randomised.settings.architecture, randomised.dataset.categories, seed=0
             )
             backbone = replace(plain, z_layer=randomised.settings.z_layer)
-            randomised.install_classifier(backbone, {"random_weights": True})
+            randomised.networks.install_classifier(backbone, {"random_weights": True})
         else:
-            yield from randomised.finetune(replace(_BY_HEART, epochs=epochs))
+            yield from train_classifier(randomised, replace(_BY_HEART, epochs=epochs))
     return randomised
 
 
@@ -119,27 +111,3 @@ def _compare_traces(workspace: Workspace, other: Workspace, record: Record) -> d
         for name, value in similar.items()
         if value is not None
     }
-
-
-def write_sanity(workspace: Path, records: Sequence[Record]) -> tuple[Path, Path]:
-    """Write the records as ``results/sanity.csv`` and, as a table, ``results/sanity.md``."""
-    if not records:
-        raise ExplorerError("Nothing was compared.")
-    named = (record | {"method": f"{record['method']}@{record['condition']}"} for record in records)
-    return write_files(workspace, _format(list_rows(named)), SANITY_NAME)
-
-
-def load_sanity(workspace: Path) -> Results | None:
-    """Read what `write_sanity` wrote; None where the checks have not been run."""
-    rows = load_rows(workspace, SANITY_NAME)
-    return None if rows is None else _format(rows)
-
-
-def _format(rows: Sequence[Row]) -> Results:
-    methods = dict.fromkeys(row.method.partition("@")[0] for row in rows)
-    titles = {
-        f"{name}@{condition}": METHODS[name].title + words if name in METHODS else name + words
-        for name in methods
-        for condition, words in CONDITIONS.items()
-    }
-    return Results.from_rows(rows, (SANITY_SECTION,), titles)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,20 +11,16 @@ from explorer.analysis.agreement import (
     compute_one_against_all_accuracy,
     compute_rank_agreement,
 )
-from explorer.analysis.faithfulness import (
-    compute_contributions,
-    compute_faithfulness,
-    compute_live_mask,
-)
-from explorer.evaluation.sources import Case
-from explorer.nn.pca import PcaProbe
+from explorer.analysis.faithfulness import compute_contributions, compute_live_mask
+from explorer.evaluation.case import Case
+from explorer.evaluation.records import Measures
+from explorer.measuring.summaries import measure_side
+from explorer.nn.probe import LinearProbe
 from explorer.nn.srae import ExplanationModule, apply_module
-
-Measures = dict[str, float | None]
 
 
 def measure_scores(
-    case: Case, module: ExplanationModule | PcaProbe
+    case: Case, module: ExplanationModule | LinearProbe
 ) -> tuple[Measures, NDArray[np.bool_]]:
     """Measure ȳ against ŷ on the train and the test photos of the split.
 
@@ -36,22 +31,23 @@ def measure_scores(
     live : NDArray of bool
         (K,), x-features with a contribution on at least one photo.
     """
-    workspace, v = case.workspace, module.v.weight[0].cpu().numpy()
+    v = module.v.weight[0].cpu().numpy()
     measures: Measures = {}
     contributions = []
-    for part, image_ids in (("train", case.split.train), ("test", case.split.test)):
-        z, y_hat, is_positive = workspace.select_scores(case.features, case.category, image_ids)
+    for side, image_ids in (("train", case.split.train), ("test", case.split.test)):
+        z, y_hat, is_positive = case.select(image_ids)
         x_features, y_bar = apply_module(module, z)
         contributions.append(compute_contributions(x_features, v))
         logits = case.features.logits[case.features.get_rows(image_ids)]
         rivals = np.delete(logits, case.index, axis=1)
-        found: dict[str, Any] = asdict(compute_faithfulness(y_bar, y_hat)) | {
+        measured = measure_side(y_bar, y_hat, contributions[-1], is_positive)
+        found = asdict(measured.faithfulness) | {
             "rank_agreement": compute_rank_agreement(y_bar, y_hat),
             "accuracy": compute_one_against_all_accuracy(y_bar, rivals, is_positive),
             "classifier_accuracy": compute_one_against_all_accuracy(y_hat, rivals, is_positive),
             "mean_squared_cosine": compute_mean_squared_cosine(x_features),
         }
-        measures |= {f"{name}_{part}": value for name, value in found.items()}
+        measures |= {f"{name}_{side}": value for name, value in found.items()}
     return measures, compute_live_mask(np.concatenate(contributions))
 
 

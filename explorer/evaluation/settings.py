@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from explorer.attribution.explain import DEFAULT_STOP
 from explorer.config import ExplorerError, check_seed
-from explorer.methods.registry import METHODS, Method
+from explorer.methods.base import Method
+from explorer.methods.registry import METHODS
+from explorer.nn.explanation import DEFAULT_STOP
 
 
 @dataclass(frozen=True)
@@ -21,14 +22,12 @@ class EvaluationSettings:
     categories : int
         How many, drawn at random; 0 for all.
     rest : bool
-        Take those that were *not* drawn: settings are to be chosen on other categories than
-        results are reported on.
+        Take those that were *not* drawn: settings must be chosen on other categories than results
+        are reported on.
     seeds : tuple of int
         Of modules and splits; everything is repeated for each.
     draw_seed : int
         Of the draw of categories.
-    z_dimensions : int
-        Size of the sample of dimensions of Z, drawn anew for every category and seed.
     stop : str
         Where the maps are taken.
     """
@@ -38,19 +37,17 @@ class EvaluationSettings:
     rest: bool = False
     seeds: tuple[int, ...] = (0,)
     draw_seed: int = 0
-    z_dimensions: int = 16
     stop: str = DEFAULT_STOP
 
     def __post_init__(self) -> None:
         for seed in (*self.seeds, self.draw_seed):
             check_seed(seed)
-        if not self.methods or not self.seeds or self.z_dimensions < 1 or self.categories < 0:
+        if not self.methods or not self.seeds or self.categories < 0:
             raise ExplorerError(
-                "Name at least one method, one seed and one dimension of Z, and no negative "
-                "number of categories."
+                "Name at least one method and one seed, and no negative number of categories."
             )
         if self.rest and not self.categories:
-            raise ExplorerError("Of a draw of all categories nothing is left over.")
+            raise ExplorerError("--rest needs a draw: name a number of categories as well.")
 
 
 def draw_categories(

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from explorer.config import REPOSITORY_ROOT, STATE_VARIABLE, refuse_if_public
+from explorer.config import REPOSITORY_ROOT, STATE_VARIABLE
 from explorer.jobs.store import (
     CANCEL_FILE,
     LOG_FILE,
@@ -27,6 +26,7 @@ from explorer.jobs.store import (
     save_status,
 )
 from explorer.jobs.types import Job, JobError, JobRequest, JobState
+from explorer.storage.writing import make_folder, open_append, try_to_remove, write_draft
 
 _RESERVE_BYTES = 65_536
 _KEPT = 20
@@ -49,7 +49,6 @@ def submit(request: JobRequest) -> Job:
     PublicError
         On a public server.
     """
-    refuse_if_public("Training")
     remove_old()
     request = replace(request, created=time.time())
     try:
@@ -60,11 +59,11 @@ def submit(request: JobRequest) -> Job:
             f"name another folder in {STATE_VARIABLE} and start the app again."
         ) from error
     try:
-        (folder / RESERVE_FILE).write_bytes(bytes(_RESERVE_BYTES))
+        write_draft(folder / RESERVE_FILE, bytes(_RESERVE_BYTES))
         save_request(folder, request)
         _start_worker(folder)
     except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
+        try_to_remove(folder)
         raise JobError(
             f"The training cannot be started: {error}. Nothing was changed; mend this and try "
             "again."
@@ -75,17 +74,17 @@ def submit(request: JobRequest) -> Job:
 def _make_folder() -> Path:
     """Make a folder that sorts by time, and that nobody else has been given."""
     jobs = get_jobs_folder()
-    jobs.mkdir(parents=True, exist_ok=True)
+    make_folder(jobs)
     while True:
         folder = jobs / f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}-{secrets.token_hex(2)}"
         with contextlib.suppress(FileExistsError):
-            folder.mkdir()
+            make_folder(folder, exist_ok=False)
             return folder
 
 
 def _start_worker(folder: Path) -> None:
     command = [sys.executable, "-m", "explorer.jobs.worker", str(folder)]
-    with (folder / LOG_FILE).open("ab") as log:
+    with open_append(folder / LOG_FILE) as log:
         process = subprocess.Popen(
             command,
             cwd=REPOSITORY_ROOT,
@@ -119,11 +118,10 @@ def cancel(job: Job) -> Job:
     PublicError
         On a public server.
     """
-    refuse_if_public("Stopping a training")
     if not job.state.is_live:
         return job
     with contextlib.suppress(OSError):  # gone, or no room: then it is killed below
-        (job.folder / CANCEL_FILE).touch()
+        write_draft(job.folder / CANCEL_FILE, b"")
     if not _wait_for_end(job.folder, _PATIENCE):
         _kill(job.folder)
         _wait_for_end(job.folder, _LAST_BREATH)
@@ -172,14 +170,13 @@ def remove(job: Job) -> None:
     PublicError
         On a public server.
     """
-    refuse_if_public("Removing a training")
     if load_job(job.folder).state.is_live:
         raise JobError("A training that is running cannot be removed. Cancel it first.")
-    shutil.rmtree(job.folder, ignore_errors=True)
+    try_to_remove(job.folder)
 
 
 def remove_old() -> None:
     """Remove all jobs that have ended but the last few."""
     ended = [job for job in list_jobs() if not job.state.is_live]
     for job in ended[:-_KEPT]:
-        shutil.rmtree(job.folder, ignore_errors=True)
+        try_to_remove(job.folder)

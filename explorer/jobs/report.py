@@ -11,6 +11,7 @@ from explorer.config import Progress
 from explorer.jobs.history import Pace, format_record, is_kept
 from explorer.jobs.store import HISTORY_FILE, REQUEST_FILE, RESERVE_FILE, save_status
 from explorer.jobs.types import Job, JobState, JobStatus
+from explorer.storage.writing import open_append, remove
 
 _LOG = logging.getLogger(__name__)
 _BETWEEN_WRITES = 0.25
@@ -73,15 +74,15 @@ class Reporter:
         try:
             self._write(status)
         except OSError:
-            (self._folder / RESERVE_FILE).unlink(missing_ok=True)
+            remove(self._folder / RESERVE_FILE)
             self._write(status)
         self._append_lines()
 
     def _append_lines(self) -> None:
         with self._lock:
             if self._lines and (self._folder / REQUEST_FILE).exists():
-                with (self._folder / HISTORY_FILE).open("a", encoding="utf-8") as file:
-                    file.write("".join(self._lines))
+                with open_append(self._folder / HISTORY_FILE) as file:
+                    file.write("".join(self._lines).encode())
                 self._lines.clear()
 
     def _write(self, status: JobStatus) -> None:

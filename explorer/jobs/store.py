@@ -24,17 +24,17 @@ for one another where they need the same device.
 import json
 import os
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 from platformdirs import user_state_path
 
 from explorer.config import STATE_VARIABLE
 from explorer.jobs.types import Job, JobError, JobRequest, JobState, JobStatus
-from explorer.storage.atomic import write_text
-from explorer.storage.reading import open_regular, parse_json, read_regular
+from explorer.storage.json_records import convert_record, parse_json
+from explorer.storage.reading import open_regular, read_regular
+from explorer.storage.writing import write_text
 
 REQUEST_FILE = "job.json"
 STATUS_FILE = "status.json"
@@ -46,7 +46,6 @@ RESERVE_FILE = "reserve"
 # Until a worker has had this long to start, it is not missed.
 STARTING_SECONDS = 30.0
 
-_SAID_BY_WORKERS = frozenset(JobState) - {JobState.CANCELLING, JobState.DIED}
 _LOG_BYTES = 20_000
 _MOST_BYTES = 8 * 2**20
 _DIED = (
@@ -127,7 +126,7 @@ def load_job(folder: Path) -> Job:
     """
     request = load_request(folder)
     status = load_status(folder)
-    if status.state in _SAID_BY_WORKERS and not status.state.is_live:
+    if not status.state.is_live:
         return Job(folder, request, status, status.state, status.message)
     if not is_alive(folder):
         # The worker may have said its last word and ended since its status was read.
@@ -154,41 +153,21 @@ def load_request(folder: Path) -> JobRequest:
     file = folder / REQUEST_FILE
     try:
         content = parse_json(read_regular(file, _MOST_BYTES))
-        request = JobRequest(**{**content, "categories": tuple(content["categories"])})
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError) as error:
         raise JobError(f"{file} cannot be read. Remove its folder and start again.") from error
-    example = JobRequest("", ("",), "", {}, {})
-    if not _has_kinds_of(request, example) or not request.categories:
-        raise JobError(f"{file} is damaged. Remove its folder and start again.")
-    return request
+    try:
+        return convert_record(content, JobRequest, allow_unknown=False)
+    except ValueError as error:
+        raise JobError(f"{file} is damaged: {error}. Remove its folder and start again.") from error
 
 
 def load_status(folder: Path) -> JobStatus:
-    """Read a worker's last word; one that is missing or damaged is as if it had not spoken yet."""
+    """Read a worker's last status; one that is missing or damaged counts as none yet."""
     try:
         content = parse_json(read_regular(folder / STATUS_FILE, _MOST_BYTES))
-        state = JobState(content["state"])
-        status = JobStatus(**{**content, "state": state, "measured": tuple(content["measured"])})
-    except (OSError, ValueError, TypeError, KeyError):
+        return convert_record(content, JobStatus, allow_unknown=False)
+    except (OSError, ValueError):
         return JobStatus()
-    known = replace(status, seconds_left=None)
-    has_estimate = isinstance(status.seconds_left, int | float | None)
-    is_whole = has_estimate and _has_kinds_of(known, JobStatus()) and state in _SAID_BY_WORKERS
-    return status if is_whole else JobStatus()
-
-
-def _has_kinds_of(found: Any, example: Any) -> bool:
-    pairs = zip(vars(found).values(), vars(example).values(), strict=True)
-    return all(
-        isinstance(value, int | float) if isinstance(wanted, float) else _is_kind(value, wanted)
-        for value, wanted in pairs
-    )
-
-
-def _is_kind(value: Any, wanted: Any) -> bool:
-    if isinstance(wanted, tuple):
-        return isinstance(value, tuple) and all(isinstance(item, str) for item in value)
-    return isinstance(value, type(wanted))
 
 
 def is_alive(folder: Path) -> bool:

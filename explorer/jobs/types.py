@@ -1,7 +1,7 @@
 """What a job is: what it is asked to do, where it stands, and what its worker says of itself."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -41,9 +41,9 @@ class JobRequest:
     categories : tuple of str
         As in ``classes.txt``; trained in this order.
     run : str
-        Name that `explorer.workspace.layout.name_run` gives the modules.
+        Name that `explorer.training.modules.runs.name_run` gives the modules.
     module, training : Mapping
-        Fields of ``ModuleSettings`` and of ``TrainingSettings``.
+        What `ModuleSettings.describe` lists, and the fields of `TrainingSettings`.
     device : str
         A name for `explorer.nn.devices.choose_device`, never ``auto``.
     device_key : str
@@ -63,6 +63,10 @@ class JobRequest:
     device_key: str = "cpu"
     device_words: str = "CPU"
     created: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.categories:
+            raise ValueError("it names no category")
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,18 @@ class JobStatus:
     pid: int = 0
     started: float = 0.0
     updated: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.state in (JobState.CANCELLING, JobState.DIED):
+            raise ValueError(f"a worker never says that it is {self.state}")
+
+
+@dataclass
+class Done:
+    """What a job has finished so far: categories whose module is stored, and measured."""
+
+    trained: list[str] = field(default_factory=list)
+    measured: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
-from explorer.config import ExplorerError, Progress
+from explorer.config import ExplorerError
 from explorer.jobs.endings import (
     ENDED_FROM_OUTSIDE,
     describe_cancelled,
@@ -40,10 +38,9 @@ from explorer.jobs.store import (
     list_ahead,
     load_job,
 )
-from explorer.jobs.types import Job, JobRequest, JobState
+from explorer.jobs.types import Done, Job, JobState
 from explorer.workspace.layout import SETTINGS_FILE
 
-T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
 _LOOK = 0.2  # seconds between looks for a reason to stop, and for a free device
 _PATIENCE = 1.0  # seconds that a training has to clear up after itself
@@ -53,14 +50,6 @@ _NICENESS = 5  # below the app, whose pages are to stay quick while the CPU trai
 
 class Stopped(BaseException):
     """Raised where the training stands when it is to stop; no `Exception`, so nothing eats it."""
-
-
-@dataclass
-class Done:
-    """What a job has brought so far, by category."""
-
-    trained: list[str] = field(default_factory=list)
-    measured: list[str] = field(default_factory=list)
 
 
 class Watch(threading.Thread):
@@ -159,6 +148,9 @@ def work(job: Job) -> None:
         reporter.say(JobState.WAITING)
         with hold_device(job):
             reporter.say(JobState.RUNNING)
+            # Importing torch takes 1.8 s and more, in which the job could not be seen or stopped.
+            from explorer.jobs.training import train  # noqa: PLC0415
+
             for category, progress in train(job.request, watch.done):
                 reporter.report(category, progress, watch.done.measured)
         _heed_no_more()
@@ -203,43 +195,6 @@ def _try_to_take(lock: FileLock) -> bool:
     except Timeout:
         return False
     return True
-
-
-def train(request: JobRequest, done: Done) -> Iterator[tuple[str, Progress]]:
-    """Train and measure a module for each category; yield every step with its category."""
-    # torch takes seconds to load: by now the worker has said that it lives.
-    from explorer.nn.settings import ModuleSettings  # noqa: PLC0415
-    from explorer.training.modules.settings import TrainingSettings  # noqa: PLC0415
-    from explorer.workspace.workspace import Workspace  # noqa: PLC0415
-
-    widths = tuple(request.module.get("widths", ()))
-    try:
-        module = ModuleSettings(**{**request.module, "widths": widths})
-        training = TrainingSettings(**request.training)
-    except TypeError as error:
-        raise ExplorerError(
-            "The settings are those of another version of the explorer. Choose them anew and start "
-            "again."
-        ) from error
-    workspace = Workspace(Path(request.workspace), request.device)
-    for category in request.categories:
-        entry = yield from _name(category, workspace.train_module(category, module, training))
-        done.trained.append(category)
-        yield from _name(category, workspace.evaluate_module(entry))
-        done.measured.append(category)
-
-
-def _name(
-    category: str, steps: Generator[Progress, None, T]
-) -> Generator[tuple[str, Progress], None, T]:
-    """Say of every step to which category it belongs."""
-    while True:
-        try:
-            progress = next(steps)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
-        yield category, progress
 
 
 if __name__ == "__main__":

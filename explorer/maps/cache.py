@@ -31,19 +31,18 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.attribution.explain import Explanation
-from explorer.data.cub import Photo
+from explorer.config import get_precision
+from explorer.data.photo import Photo
+from explorer.nn.explanation import Explanation
 from explorer.storage.growing import map_array, open_rows
 from explorer.storage.reading import hash_once, hash_regular, is_inside
+from explorer.workspace.files import WorkspaceFiles
 from explorer.workspace.layout import ModuleEntry
-
-if TYPE_CHECKING:
-    from explorer.workspace.workspace import Workspace
 
 Records = NDArray[Any]
 """Array of records, (M,), or a single one, ()."""
@@ -53,22 +52,20 @@ _SPREAD = 2.0**15  # what the largest value of a map is stored as; float16 goes 
 _HASH = "S64"
 
 
-def compute_key(
-    workspace: "Workspace", entry: ModuleEntry, stop: str, precision: str = ""
-) -> bytes:
+def compute_key(files: WorkspaceFiles, entry: ModuleEntry, stop: str, precision: str = "") -> bytes:
     """Hash what a module's maps depend on besides the photos: networks, layer and format.
 
     No network is loaded: the classifier is known by the hash in the workspace's settings. Without
-    `precision`, it is that of the workspace.
+    `precision`, it is that of this process; see `explorer.config.get_precision`.
 
     Raises
     ------
     OSError
         When the module's file cannot be read.
     """
-    own, module = workspace.settings, hash_once(entry.path)
+    own, module = files.settings, hash_once(entry.path)
     parts = (_FORMAT, own.architecture, own.classifier_sha256, own.z_layer, entry.category, module)
-    chosen = (stop, precision or workspace.precision)
+    chosen = (stop, precision or get_precision())
     return hashlib.sha256("\n".join(map(str, (*parts, *chosen))).encode()).hexdigest().encode()
 
 
@@ -231,7 +228,7 @@ def _is_sound(record: Records) -> bool:
 
 
 def load_maps(
-    workspace: "Workspace", entry: ModuleEntry, photo: Photo, stop: str
+    files: WorkspaceFiles, entry: ModuleEntry, photo: Photo, stop: str
 ) -> CachedMaps | None:
     """Read what the cache holds of a photo, and nothing else of its file.
 
@@ -245,12 +242,12 @@ def load_maps(
     if photo.category != entry.category or not is_inside(file, entry.path.parent):
         return None
     try:
-        rows, place = map_array(file), workspace.dataset.get_place(photo)
+        rows, place = map_array(file), files.dataset.get_place(photo)
         if rows is None or not _is_ours(rows.dtype):
             return None
         record = np.array(rows[place : place + 1]).reshape(())
-        is_current = _is_current(record, photo, compute_key(workspace, entry, stop))
+        is_current = _is_current(record, photo, compute_key(files, entry, stop))
     except (OSError, ValueError, LookupError):
         return None
-    is_of_data_set = len(record["logits"]) == len(workspace.dataset.categories)
+    is_of_data_set = len(record["logits"]) == len(files.dataset.categories)
     return CachedMaps(record, stop) if is_current and is_of_data_set else None

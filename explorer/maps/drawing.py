@@ -1,22 +1,20 @@
 """Drawing the maps of modules' own photos into the cache, photo by photo."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
 
-from explorer.attribution.explain import DEFAULT_STOP
-from explorer.config import ExplorerError, Progress
-from explorer.data.cub import Photo, load_photo
+from explorer.config import ExplorerError, Progress, Steps, map_steps
+from explorer.data.photo import Photo, load_photo
 from explorer.maps.cache import Records, compute_key, count_current, pack_record
-from explorer.storage.growing import GrowingArray, count_rows, sync_file
+from explorer.nn.explanation import DEFAULT_STOP
+from explorer.storage.growing import GrowingArray, count_rows
 from explorer.storage.locks import take_lock
+from explorer.storage.writing import move, refuse_if_public, sync_file
 from explorer.workspace.layout import ModuleEntry, WorkspaceError, check_inside
+from explorer.workspace.workspace import Workspace
 
-if TYPE_CHECKING:
-    from explorer.workspace.workspace import Workspace
-
-T = TypeVar("T")
 _STAGE = "Drawing heatmaps for the pages"
 _LOCK_FILE = ".lock"
 
@@ -39,8 +37,8 @@ class DrawnMaps:
 
 
 def draw_maps(
-    workspace: "Workspace", entries: Sequence[ModuleEntry], stop: str = DEFAULT_STOP
-) -> Generator[Progress, None, DrawnMaps]:
+    workspace: Workspace, entries: Sequence[ModuleEntry], stop: str = DEFAULT_STOP
+) -> Steps[DrawnMaps]:
     """Draw modules on all photos of their categories and keep that; see `explorer.maps.cache`.
 
     What is there and current is left alone, what is not is replaced as a whole, once the last
@@ -65,15 +63,18 @@ def draw_maps(
     ------
     WorkspaceError
         At the end, where some modules could not be drawn; it names them.
+    PublicError
+        On a public server.
     """
-    workspace.backbone.get_stop(stop)
+    refuse_if_public()
+    workspace.networks.backbone.get_stop(stop)
     counts = [len(workspace.dataset.photos_of(entry.category)) for entry in entries]
     done, total, drawn, size = 0, sum(counts), 0, 0
     failures = []
     for entry, count in zip(entries, counts, strict=True):
         try:
             steps = _draw_module(workspace, entry, stop)
-            drawn += yield from _shift(steps, done, total)
+            drawn += yield from map_steps(steps, partial(_count_from, done, total))
             size += entry.get_maps_path(stop).stat().st_size if count else 0
         except ExplorerError as error:  # one module that cannot be drawn does not stop the others
             failures.append(f"{entry.category}, {entry.run}: {error}")
@@ -84,68 +85,57 @@ def draw_maps(
     return DrawnMaps(drawn, total - drawn, size)
 
 
-def _shift(
-    steps: Generator[Progress, None, T], done: int, total: int
-) -> Generator[Progress, None, T]:
-    """Count the steps of a part from what was done before it."""
-    while True:
-        try:
-            progress = next(steps)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
-        yield replace(progress, done=done + progress.done, total=total)
+def _count_from(before: int, total: int, progress: Progress) -> Progress:
+    return replace(progress, done=before + progress.done, total=total)
 
 
-def _draw_module(
-    workspace: "Workspace", entry: ModuleEntry, stop: str
-) -> Generator[Progress, None, int]:
+def _draw_module(workspace: Workspace, entry: ModuleEntry, stop: str) -> Steps[int]:
     """Bring a module's cache up to date; return how many photos were drawn for it."""
     photos = workspace.dataset.photos_of(entry.category)
     file = entry.get_maps_path(stop)
     workspace.check_module(entry)
     check_inside(entry.path.parent, file.parent)
-    partial = file.with_name(f"{file.name}.tmp")
+    draft = file.with_name(f"{file.name}.tmp")
     key = _compute_key(workspace, entry, stop)
     if count_current(file, photos, key) == len(photos):
         return 0
     lock = yield from take_lock(
-        file.with_name(_LOCK_FILE), lambda: Progress(_STAGE, count_rows(partial), len(photos))
+        file.with_name(_LOCK_FILE), lambda: Progress(_STAGE, count_rows(draft), len(photos))
     )
     try:
         if count_current(file, photos, key) == len(photos):  # by the one that was waited for
             return 0
-        start = count_current(partial, photos, key)
+        start = count_current(draft, photos, key)
         for row, photo in enumerate(photos[start:], start):
             record = _draw_photo(workspace, entry, photo, stop, key)
-            with GrowingArray(partial, record.dtype, (len(photos),), row) as array:
+            with GrowingArray(draft, record.dtype, (len(photos),), row) as array:
                 array.append(record)
             yield Progress(_STAGE, row + 1, len(photos))
-        _publish(partial, file)
+        _publish(draft, file)
     finally:
         lock.release()
     return len(photos) - start
 
 
 def _draw_photo(
-    workspace: "Workspace", entry: ModuleEntry, photo: Photo, stop: str, key: bytes
+    workspace: Workspace, entry: ModuleEntry, photo: Photo, stop: str, key: bytes
 ) -> Records:
     image = load_photo(photo)
-    explanation = workspace.explain(entry, image, stop)
-    score = workspace.explain_score(entry.category, image, stop)
+    explanation = workspace.networks.explain(entry, image, stop)
+    score = workspace.networks.explain_score(entry.category, image, stop)
     if _compute_key(workspace, entry, stop) != key:
-        raise WorkspaceError("It was trained anew while its maps were drawn. Draw them again.")
+        raise WorkspaceError("It was trained again while its maps were drawn. Draw them again.")
     return pack_record(explanation, score, photo, key)
 
 
-def _compute_key(workspace: "Workspace", entry: ModuleEntry, stop: str) -> bytes:
+def _compute_key(workspace: Workspace, entry: ModuleEntry, stop: str) -> bytes:
     try:
         return compute_key(workspace, entry, stop)
     except OSError as error:
         raise WorkspaceError(f"{entry.path} cannot be read: {error}.") from error
 
 
-def _publish(partial: Path, file: Path) -> None:
+def _publish(draft: Path, file: Path) -> None:
     """Put a finished cache in its place, where readers find the old one or the new one, whole."""
-    sync_file(partial)
-    partial.replace(file)
+    sync_file(draft)
+    move(draft, file)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from explorer.analysis.locality import PartHistogram, compute_part_histogram
 from explorer.analysis.voronoi import compute_partition
-from explorer.data.cub import Photo, check_geometry, load_photo
+from explorer.data.photo import Photo, check_geometry, load_photo
 
 
 @dataclass(frozen=True, eq=False)

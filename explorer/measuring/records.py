@@ -1,96 +1,224 @@
-"""What files of measures must hold, so that every page that shows them can."""
+"""The measures of a module and of a classifier: their schema, and how they are kept on disk."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+import os
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
-from explorer.workspace.layout import MEASURED
+from explorer.analysis.faithfulness import FaithfulnessSummary
+from explorer.config import ExplorerError
+from explorer.storage.json_records import T, convert_record, read_json, write_json
+from explorer.workspace.files import WorkspaceFiles
+from explorer.workspace.layout import METRICS_FILE, ModuleEntry, WorkspaceError, check_inside
 
-_FAITHFULNESS = ("f_reg", "y_hat_range", "relative_f_reg", "r2", "count")
-_MAY_LACK = ("relative_f_reg", "r2")
+SCHEMA_VERSION = 1
+SIDES = ("train", "test")
 
-
-def find_fault_of_measures(metrics: Mapping[str, Any]) -> str:
-    """Say what keeps a module's measures from being shown; nothing where they are whole."""
-    missing = [name for name in MEASURED if name not in metrics]
-    return f"it lacks {missing[0]!r}" if missing else next(_list_faults(metrics), "")
-
-
-def find_fault_of_accuracy(measured: Mapping[str, Any], categories: int) -> str:
-    """Say what keeps the classifier's measures from being shown; nothing where they are whole."""
-    for name in ("train_accuracy", "test_accuracy"):
-        if not _is_number_or_none(measured.get(name)):
-            return f"{name!r} is no number"
-    accuracies = measured.get("category_accuracies", [None] * categories)
-    if not _is_list(accuracies, _is_number_or_none, categories):
-        return "'category_accuracies' has not a number for each category"
-    return ""
+Row = tuple[float, ...]
 
 
-def _list_faults(metrics: Mapping[str, Any]) -> Iterator[str]:
-    """Name the faults, the most basic first; whoever goes on after one must expect anything."""
-    live = metrics["live"]
-    if not live or not _is_list(live, _is_bool):
-        yield "'live' does not say yes or no of each x-feature"
-    if not isinstance(metrics.get("stop"), str):
-        yield "'stop' does not name a layer"
-    for part in ("train", "test"):
-        for fault in _list_faults_of_part(metrics[part], len(live)):
-            yield f"{fault} in {part!r}"
-    groups = metrics["locality"]
-    if not isinstance(groups, dict):
-        yield "'locality' holds no groups of photos"
-    for name in ("all", "train", "test"):
-        for fault in _list_faults_of_group(groups.get(name), len(live)):
-            yield f"{fault} in the locality of {name!r}"
+@dataclass(frozen=True)
+class SideMeasures:
+    """What is measured on one side of a module's split.
+
+    Attributes
+    ----------
+    faithfulness : FaithfulnessSummary
+        Of ȳ to ŷ on all photos of this side.
+    positives : FaithfulnessSummary
+        The same on the category's own photos.
+    mean_contribution : tuple of float
+        (K,), mean vₙEₙ on the category's own photos, signed.
+    """
+
+    faithfulness: FaithfulnessSummary
+    positives: FaithfulnessSummary
+    mean_contribution: Row
 
 
-def _list_faults_of_part(part: Any, features: int) -> Iterator[str]:
-    if not isinstance(part, dict):
-        yield "there are no measures"
-    for name in ("faithfulness", "positives"):
-        found = part.get(name)
-        if not isinstance(found, dict):
-            yield f"{name!r} is missing"
-        for field in _FAITHFULNESS:
-            fits = _is_number_or_none if field in _MAY_LACK else _is_number
-            if not fits(found.get(field)):
-                yield f"{field!r} of {name!r} is no number"
-    if not _is_list(part.get("mean_contribution"), _is_number, features):
-        yield "'mean_contribution' has not a number for each x-feature"
+@dataclass(frozen=True)
+class LocalityMeasures:
+    """Where x-features look, over a group of the category's own photos.
+
+    Attributes
+    ----------
+    histogram : tuple
+        (K, P), mean share of the heat on each part.
+    locality : tuple of float
+        (K,), entropy of each row in nats.
+    is_defined : tuple of bool
+        (K,), False where an x-feature has no heat inside the box on any photo.
+    photo_counts, left_out : tuple of int
+        (K,), photos with a map, and photos whose map is zero everywhere.
+    outside : tuple of float
+        (K,), mean share of the heat outside the box.
+    mean_locality : float or None
+        Mean of `locality` over live x-features with a map; None where there is none.
+    """
+
+    histogram: tuple[Row, ...]
+    locality: Row
+    is_defined: tuple[bool, ...]
+    photo_counts: tuple[int, ...]
+    left_out: tuple[int, ...]
+    outside: Row
+    mean_locality: float | None
+
+    def __post_init__(self) -> None:
+        _check_lengths(len(self.locality), self)
+        if len({len(row) for row in self.histogram}) > 1:
+            raise ValueError("the rows of 'histogram' differ in length")
 
 
-def _list_faults_of_group(group: Any, features: int) -> Iterator[str]:
-    if not isinstance(group, dict):
-        yield "there are no measures"
-    for name in ("locality", "photo_counts", "left_out", "outside"):
-        if not _is_list(group.get(name), _is_number, features):
-            yield f"{name!r} has not a number for each x-feature"
-    if not _is_list(group.get("is_defined"), _is_bool, features):
-        yield "'is_defined' does not say yes or no of each x-feature"
-    rows = group.get("histogram")
-    if not _is_list(rows, lambda row: _is_list(row, _is_number), features) or not _are_even(rows):
-        yield "'histogram' has not a share of each part for each x-feature"
-    if not _is_number_or_none(group.get("mean_locality")):
-        yield "'mean_locality' is no number"
+@dataclass(frozen=True)
+class LocalityBySide:
+    """Locality over all of the category's own photos, and over those of each side."""
+
+    all: LocalityMeasures
+    train: LocalityMeasures
+    test: LocalityMeasures
 
 
-def _is_list(value: Any, fits: Callable[[Any], bool], length: int | None = None) -> bool:
-    if not isinstance(value, list) or length not in (None, len(value)):
-        return False
-    return all(map(fits, value))
+@dataclass(frozen=True)
+class ModuleMeasures:
+    """Contents of a module's ``metrics.json``.
+
+    Attributes
+    ----------
+    classifier_sha256, weights_sha256 : str
+        Of the classifier and of the module that were measured; the second is empty in older files.
+    stop : str
+        Layer at whose output maps were taken.
+    train, test : SideMeasures
+        Of the two sides of the module's split.
+    live : tuple of bool
+        (K,), x-features with a contribution on at least one photo.
+    locality : LocalityBySide
+        On the category's own photos.
+    schema_version : int
+        Version of this format.
+    """
+
+    classifier_sha256: str
+    stop: str
+    train: SideMeasures
+    test: SideMeasures
+    live: tuple[bool, ...]
+    locality: LocalityBySide
+    weights_sha256: str = ""
+    schema_version: int = SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        count = len(self.live)
+        groups = (self.locality.all, self.locality.train, self.locality.test)
+        counts = {len(side.mean_contribution) for side in (self.train, self.test)}
+        counts |= {len(group.locality) for group in groups}
+        if not count or counts != {count}:
+            raise ValueError("its numbers of x-features differ")
 
 
-def _are_even(rows: list[list[float]]) -> bool:
-    return len({len(row) for row in rows}) <= 1
+@dataclass(frozen=True)
+class ClassifierMeasures:
+    """Contents of a workspace's ``metrics.json``.
+
+    Attributes
+    ----------
+    classifier_sha256 : str
+        Of the classifier that was measured.
+    train_accuracy, test_accuracy : float or None
+        Top-1, in [0, 1], on photos that it was and was not trained on; None without such photos.
+    category_accuracies : tuple of (float or None)
+        (C,), top-1 on each category's own held-out photos, in the order of the data set.
+    test_photos : int
+        How many are held out.
+    """
+
+    classifier_sha256: str
+    train_accuracy: float | None
+    test_accuracy: float | None
+    category_accuracies: tuple[float | None, ...] = ()
+    test_photos: int = 0
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _check_lengths(count: int, measures: LocalityMeasures) -> None:
+    for name, values in vars(measures).items():
+        if isinstance(values, tuple) and len(values) != count:
+            raise ValueError(f"{name!r} does not have a value for each x-feature")
 
 
-def _is_number_or_none(value: Any) -> bool:
-    return value is None or _is_number(value)
+def save_module_measures(entry: ModuleEntry, measures: ModuleMeasures) -> None:
+    """Write a module's measures beside it."""
+    write_json(entry.metrics_path, asdict(measures))
 
 
-def _is_bool(value: Any) -> bool:
-    return isinstance(value, bool)
+def load_module_measures(files: WorkspaceFiles, entry: ModuleEntry) -> ModuleMeasures | None:
+    """Read a module's measures; None where these very weights have not been measured.
+
+    Measures may outlive their module, because it was trained again while they were taken or a
+    process was killed between the two; then they say nothing of its successor.
+
+    Raises
+    ------
+    WorkspaceError
+        When the file is damaged.
+    """
+    measures = _load(files, entry.metrics_path, ModuleMeasures, "the module")
+    if measures is None or not _are_of_its_weights(files, entry, measures):
+        return None
+    return measures
+
+
+def save_classifier_measures(files: WorkspaceFiles, measures: ClassifierMeasures) -> None:
+    """Write the classifier's measures into the workspace."""
+    write_json(files.path / METRICS_FILE, asdict(measures))
+
+
+def load_classifier_measures(files: WorkspaceFiles) -> ClassifierMeasures | None:
+    """Read the classifier's measures; None where this very classifier has not been measured.
+
+    Raises
+    ------
+    WorkspaceError
+        When the file is damaged.
+    """
+    file = files.path / METRICS_FILE
+    what = "the network"
+    measures = _load(files, file, ClassifierMeasures, what)
+    if measures is None:
+        return None
+    count = len(files.dataset.categories)
+    accuracies = measures.category_accuracies or (None,) * count  # older files have none
+    if len(accuracies) != count:
+        reason = "'category_accuracies' does not have a number for each category"
+        raise _explain_damage(files, file, reason, what)
+    return replace(measures, category_accuracies=accuracies)
+
+
+def _load(files: WorkspaceFiles, file: Path, kind: type[T], what: str) -> T | None:
+    """Read measures of the classifier that the workspace has now; None where there are none."""
+    check_inside(files.path, file)
+    if not os.path.lexists(file):
+        return None
+    content = read_json(file)
+    if content.get("classifier_sha256") != files.settings.classifier_sha256:
+        return None
+    try:
+        return convert_record(content, kind)
+    except ValueError as error:
+        raise _explain_damage(files, file, str(error), what) from error
+
+
+def _explain_damage(files: WorkspaceFiles, file: Path, reason: str, what: str) -> WorkspaceError:
+    return WorkspaceError(
+        f"{file} is damaged: {reason}. Measure {what} again with "
+        f"`python -m explorer evaluate {files.path}`."
+    )
+
+
+def _are_of_its_weights(
+    files: WorkspaceFiles, entry: ModuleEntry, measures: ModuleMeasures
+) -> bool:
+    try:
+        record = files.load_record(entry)
+    except ExplorerError:  # reported where the module itself is opened
+        return True
+    return measures.weights_sha256 == record.weights_sha256

@@ -1,15 +1,18 @@
 """What a module says of every photo of a data set, from cached Z: no photo is read."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from explorer.analysis.faithfulness import compute_contributions
-from explorer.nn.srae import ExplanationModule, apply_module
 from explorer.workspace.features import Features
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from explorer.workspace.networks import Networks
 
 _ROWS_AT_ONCE = 2048
 
@@ -53,16 +56,16 @@ def score_photos(workspace: Workspace, entry: ModuleEntry, features: Features) -
     entry : ModuleEntry
         The module.
     features : Features
-        From `Workspace.compute_features`.
+        From `compute_features`.
     """
-    module, _ = workspace.load_module(entry)
-    x_features, y_bar = _apply_in_parts(module, features.z)
+    networks = workspace.networks
+    x_features, y_bar = _apply_in_parts(networks, entry, features.z)
     index = workspace.dataset.categories.index(entry.category)
     positives = [photo.image_id for photo in workspace.dataset.photos_of(entry.category)]
     return ModuleScores(
         image_ids=features.image_ids,
         x_features=x_features,
-        contributions=compute_contributions(x_features, module.v.weight[0].cpu().numpy()),
+        contributions=compute_contributions(x_features, networks.read_weights(entry)),
         y_bar=y_bar,
         y_hat=np.array(features.logits[:, index]),
         is_positive=np.isin(features.image_ids, positives),
@@ -71,10 +74,10 @@ def score_photos(workspace: Workspace, entry: ModuleEntry, features: Features) -
 
 
 def _apply_in_parts(
-    module: ExplanationModule, z: NDArray[np.float32]
+    networks: "Networks", entry: ModuleEntry, z: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Compute x-features (M, K) and ȳ (M,), with a bounded part of Z in memory at a time."""
     starts = range(0, len(z), _ROWS_AT_ONCE)
-    parts = [apply_module(module, z[start : start + _ROWS_AT_ONCE]) for start in starts]
+    parts = [networks.apply_module(entry, z[start : start + _ROWS_AT_ONCE]) for start in starts]
     x_features, y_bar = (np.concatenate(values) for values in zip(*parts, strict=True))
     return x_features, y_bar

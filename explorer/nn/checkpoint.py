@@ -22,28 +22,13 @@ from explorer.nn.records import (
     CheckpointError,
     ModuleRecord,
     WeightsHeader,
-    load_module_record,
     load_weights_header,
     parse_header,
     parse_module_record,
 )
-from explorer.nn.settings import ModuleSettings
+from explorer.nn.settings import read_shape
 from explorer.nn.srae import ExplanationModule
-from explorer.storage.atomic import write_bytes
-
-__all__ = [
-    "CheckpointError",
-    "ModuleRecord",
-    "load_backbone",
-    "load_module",
-    "load_module_record",
-    "load_tensors",
-    "round_to_half",
-    "save_backbone",
-    "save_module",
-    "save_tensors",
-    "unflatten_names",
-]
+from explorer.storage.writing import write_bytes
 
 _LIBRARIES = ("torch", "numpy", "safetensors")
 _MOST_MODULE_VALUES = 2**27  # a module for VGG19 has 7 million
@@ -235,14 +220,14 @@ def load_module(path: Path, backbone: Backbone) -> tuple[ExplanationModule, Modu
 
 def _build_module(z_size: int, record: ModuleRecord, found: WeightsHeader) -> ExplanationModule:
     """Build a module without memory for its weights, once those in the file are known to fit."""
-    settings = ModuleSettings(**{**record.settings, "widths": tuple(record.settings["widths"])})
-    sizes = (*settings.widths, settings.x_features)
+    shape = read_shape(record.settings)
+    sizes = (*shape.widths, shape.x_features)
     if len(sizes) > _MOST_LAYERS or not all(
         type(size) is int and size <= _MOST_WIDTH for size in sizes
     ):
         raise ValueError("its widths are no small whole numbers")
     with torch.device("meta"):
-        module = ExplanationModule(z_size, settings)
+        module = ExplanationModule(z_size, shape)
     expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
     if expected != found.shapes:
         names = sorted(

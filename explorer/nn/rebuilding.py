@@ -1,22 +1,10 @@
-"""What a module's decoder rebuilds of Z, with one x-feature held still, and the weights v."""
+"""What a module's decoder rebuilds of Z, with one x-feature held still."""
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from explorer.nn.srae import ExplanationModule
-
-
-def has_trained_decoder(module: ExplanationModule) -> bool:
-    """Tell whether the loss that a module was trained with made its decoder rebuild Z."""
-    settings = module.settings
-    return settings.method != "nn" and (settings.method == "sae" or settings.beta > 0)
-
-
-def read_weights(module: ExplanationModule) -> NDArray[np.float64]:
-    """Return v, (K,), signed: what a unit of each x-feature adds to ȳ."""
-    weights: NDArray[np.float64] = module.v.weight[0].detach().cpu().numpy().astype(np.float64)
-    return weights
 
 
 @torch.inference_mode()

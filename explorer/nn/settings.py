@@ -1,62 +1,63 @@
-"""Shape and loss of an explanation module, as a user sets them."""
+"""The shape of an explanation module."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
-from explorer.config import ExplorerError
+from explorer.settings.declaring import check_settings, setting
 
-METHODS = ("srae", "nn", "sae", "jointsae")
+Shape = TypeVar("Shape", bound="ModuleShape")
 _PUBLIC_Z_SIZE = 4096
 _PUBLIC_WIDTHS = (800, 100)
 
 
 @dataclass(frozen=True)
-class ModuleSettings:
-    """Shape and loss of an explanation module.
+class ModuleShape:
+    """Shape of an explanation module.
 
-    The paper prints neither widths nor β nor q; the defaults follow public code derived from the
-    authors' (4096-800-100-5-100-800-4096, q = 100).
+    The paper prints no widths; the defaults follow public code derived from the authors'
+    (4096-800-100-5-100-800-4096).
 
     Attributes
     ----------
-    method : {"srae", "nn", "sae", "jointsae"}
-        ``srae`` is the paper's method. ``nn`` has no reconstruction term in its loss; where
-        layers are pretrained, it starts from the same pretrained layers as the others. ``sae`` is
-        a conventional stacked autoencoder: a plain mean squared reconstruction of all of Z, then
-        the least-squares v on top of the finished encoder. ``jointsae`` is SRAE without the log:
-        plain mean squared reconstruction of all of Z, trained together with ȳ.
     x_features : int
         Number of x-features.
     widths : tuple of int
         Hidden widths of the encoder from Z downwards; the decoder mirrors them. Empty: scaled
         from the public code's with the size of Z.
-    beta : float
-        Weight of the sparse reconstruction term, >= 0.
-    q : float
-        Sparsity of the log penalty, > 0.
-    pull_away : float
-        Weight of the pull-away term, >= 0; 0 is the 2017 paper.
     """
 
-    method: str = "srae"
-    x_features: int = 5
-    widths: tuple[int, ...] = ()
-    beta: float = 1.0
-    q: float = 100.0
-    pull_away: float = 0.0
+    x_features: int = setting(
+        5,
+        "How many concepts the module squeezes what the network saw into.",
+        label="X-features",
+        low=1,
+        high=1024,
+    )
+    widths: tuple[int, ...] = setting(
+        (),
+        "Sizes of the layers between Z and the x-features, from Z downwards, such as 800x100.",
+        low=1,
+        high=2**20,
+        usual="in proportion to Z",
+    )
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ExplorerError(
-                f"Unknown method {self.method!r}. Choose one of: {', '.join(METHODS)}."
-            )
-        if self.x_features < 1 or any(width < 1 for width in self.widths):
-            raise ExplorerError("The number of x-features and every width must be at least 1.")
-        # Written so that NaN is refused as well.
-        if not (self.beta >= 0 and self.q > 0 and self.pull_away >= 0):
-            raise ExplorerError("β and the pull-away weight must be at least 0, and q above 0.")
+        check_settings(self)
 
 
-def scale_widths(settings: ModuleSettings, z_size: int) -> ModuleSettings:
+def read_shape(values: Mapping[str, Any]) -> ModuleShape:
+    """Read the shape from what `ModuleSettings.describe` listed, whatever the method.
+
+    Raises
+    ------
+    KeyError, TypeError, ExplorerError
+        When something is missing, of another type or out of range.
+    """
+    return ModuleShape(x_features=values["x_features"], widths=tuple(values["widths"]))
+
+
+def scale_widths(settings: Shape, z_size: int) -> Shape:
     """Fill in the widths that are left open, in proportion to the size of Z.
 
     The last hidden layer keeps at least four times the x-features, so that a small Z does not

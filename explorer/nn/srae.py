@@ -1,6 +1,7 @@
-"""The Sparse Reconstruction Autoencoder (SRAE) and the loss that trains it.
+"""The explanation module: the Sparse Reconstruction Autoencoder (SRAE) and its like.
 
-Qi & Li, "Learning Explainable Embeddings for Deep Networks" (2017), eq. (1).
+Qi & Li, "Learning Explainable Embeddings for Deep Networks" (2017), section 2. What it is trained
+to do stands in `explorer.nn.losses` and `explorer.methods`.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from explorer.nn.settings import ModuleSettings, scale_widths
+from explorer.nn.settings import ModuleShape, scale_widths
 
 
 class ModuleOutputs(NamedTuple):
@@ -41,14 +42,14 @@ class ExplanationModule(nn.Module):
     ----------
     z_size : int
         Dimensions of Z.
-    settings : ModuleSettings
+    settings : ModuleShape
         Shape of the module; open widths are scaled.
     generator : torch.Generator, optional
         Source of the initial weights; the global one is left alone where it is given.
     """
 
     def __init__(
-        self, z_size: int, settings: ModuleSettings, generator: torch.Generator | None = None
+        self, z_size: int, settings: ModuleShape, generator: torch.Generator | None = None
     ) -> None:
         super().__init__()
         self.z_size = z_size
@@ -96,120 +97,6 @@ def _initialise(module: nn.Module, generator: torch.Generator) -> None:
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
             if layer.bias is not None:
                 layer.bias.fill_(0.01)
-
-
-class Loss(NamedTuple):
-    """Terms of the loss, each (...) in the units in which `total` adds them up."""
-
-    total: Tensor
-    faithfulness: Tensor
-    reconstruction: Tensor
-    pull_away: Tensor
-
-
-# Below, "..." stands for no dimension, or for one: several modules that are trained side by side,
-# each on a batch of its own. `shares` says how much each example counts in the means over its
-# batch, (..., M), >= 0 and summing to 1; all examples count alike where it is None.
-
-
-def compute_sparse_reconstruction(
-    z_reconstructed: Tensor, z: Tensor, q: float, shares: Tensor | None = None
-) -> Tensor:
-    """Compute the log penalty of eq. (1), without β.
-
-    (1/S_z) Σₖ log(1 + q · (1/M) Σᵢ (Z̃ₖⁱ − Zₖⁱ)²). The mean over examples stands inside the log,
-    so that the penalty decides dimension by dimension which parts of Z are worth rebuilding.
-
-    Parameters
-    ----------
-    z_reconstructed, z : Tensor
-        (..., M, S_z).
-    q : float
-        Sparsity parameter, > 0.
-    shares : Tensor, optional
-        (..., M), what each example counts; they sum to 1.
-    """
-    return torch.log1p(q * _average((z_reconstructed - z).square(), shares)).mean(dim=-1)
-
-
-def compute_plain_reconstruction(
-    rebuilt: Tensor, inputs: Tensor, shares: Tensor | None = None
-) -> Tensor:
-    """Compute the mean squared error of (..., M, S) over examples and dimensions: (...)."""
-    return _average((rebuilt - inputs).square(), shares).mean(dim=-1)
-
-
-def compute_pull_away(x_features: Tensor, shares: Tensor | None = None) -> Tensor:
-    """Compute the mean squared cosine between pairs of x-features over the examples.
-
-    Parameters
-    ----------
-    x_features : Tensor
-        (..., M, K). A pair with an x-feature that is zero on every example counts as 0.
-    shares : Tensor, optional
-        (..., M), what each example counts; they sum to 1.
-
-    Returns
-    -------
-    Tensor
-        (...), in [0, 1]; 0 for a single x-feature.
-
-    Notes
-    -----
-    The pull-away term of Zhao et al., "Energy-based Generative Adversarial Network" (2017),
-    eq. (6), taken between x-features instead of between examples.
-    """
-    count = x_features.shape[-1]
-    if count < 2:
-        return x_features.new_zeros(x_features.shape[:-2])
-    if shares is not None:
-        x_features = x_features * shares.sqrt().unsqueeze(-1)
-    unit = nn.functional.normalize(x_features, dim=-2)
-    squares = (unit.mT @ unit).square()
-    off_diagonal = squares.sum(dim=(-2, -1)) - squares.diagonal(dim1=-2, dim2=-1).sum(dim=-1)
-    return off_diagonal / (count * (count - 1))
-
-
-def compute_loss(
-    outputs: ModuleOutputs,
-    z: Tensor,
-    y_hat: Tensor,
-    settings: ModuleSettings,
-    shares: Tensor | None = None,
-) -> Loss:
-    """Compute eq. (1) of the paper on a batch, plus the optional pull-away term.
-
-    Parameters
-    ----------
-    outputs : ModuleOutputs
-        What the module makes of `z`.
-    z, y_hat : Tensor
-        (..., M, S_z) and (..., M): what the classifier gave.
-    settings : ModuleSettings
-        β, q, the weight of pull-away, and the method (``nn`` leaves the reconstruction out,
-        ``jointsae`` the log).
-    shares : Tensor, optional
-        (..., M), what each example counts; they sum to 1.
-    """
-    misses = (outputs.y_bar - y_hat).square()
-    faithfulness = _average(misses.unsqueeze(-1), shares).squeeze(-1)
-    reconstruction = pull_away = torch.zeros_like(faithfulness)
-    if settings.method == "srae":
-        penalty = compute_sparse_reconstruction(outputs.z_reconstructed, z, settings.q, shares)
-        reconstruction = settings.beta * penalty
-    elif settings.method == "jointsae":
-        error = compute_plain_reconstruction(outputs.z_reconstructed, z, shares)
-        reconstruction = settings.beta * error
-    if settings.pull_away:
-        pull_away = settings.pull_away * compute_pull_away(outputs.x_features, shares)
-    return Loss(faithfulness + reconstruction + pull_away, faithfulness, reconstruction, pull_away)
-
-
-def _average(values: Tensor, shares: Tensor | None) -> Tensor:
-    """Average (..., M, D) over the examples: (..., D)."""
-    if shares is None:
-        return values.mean(dim=-2)
-    return (shares.unsqueeze(-2) @ values).squeeze(-2)
 
 
 @torch.inference_mode()

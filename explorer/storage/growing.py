@@ -16,8 +16,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.storage.atomic import name_in_errors
 from explorer.storage.reading import open_regular
+from explorer.storage.writing import name_in_errors, refuse_if_public
 
 _MOST_ROW_BYTES = 2**30
 
@@ -46,6 +46,7 @@ class GrowingArray:
     def __init__(
         self, path: Path, dtype: np.dtype[Any], shape: tuple[int, ...], rows: int = 0
     ) -> None:
+        refuse_if_public()
         header = _make_header(dtype, shape)
         row_bytes = dtype.itemsize * math.prod(shape[1:])
         self._path = path
@@ -78,19 +79,13 @@ class GrowingArray:
 
 
 def _is_plain(path: Path) -> bool:
-    """Tell whether a file is there to go on with; what else stands in its place is taken away."""
+    """Tell whether there is a file to continue; anything else in its place is removed."""
     if not os.path.lexists(path):
         return False
     if path.is_symlink() or not path.is_file():
         path.unlink()  # a link would lead what is written elsewhere
         return False
     return True
-
-
-def sync_file(path: Path) -> None:
-    """Wait until a file is on the disk and not only in the system's memory."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 @contextmanager

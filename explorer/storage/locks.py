@@ -11,6 +11,7 @@ from threading import Lock
 from filelock import FileLock, Timeout
 
 from explorer.config import ExplorerError, Progress
+from explorer.storage.writing import make_folder, remove
 
 if sys.platform != "win32":
     import fcntl
@@ -42,9 +43,9 @@ def take_lock(path: Path, report: Callable[[], Progress]) -> Generator[Progress,
     FileLock
         Held; to be released.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_symlink():  # to take the lock is to empty its file, wherever that is
-        path.unlink()
+    make_folder(path.parent)
+    if path.is_symlink():  # taking the lock empties the file, wherever it is
+        remove(path)
     # A generator may be closed by another thread than the one that took the lock.
     lock = FileLock(path, thread_local=False)
     while True:

@@ -1,29 +1,24 @@
-"""Reading files that nobody vouches for: without waiting, without end, and without surprises.
+"""Reading untrusted files without hanging, running out of memory or following links outside.
 
-A workspace may come from anybody. What stands at a file's place may be a pipe on which a reader
-waits for ever, a device, a link that leads elsewhere, or more bytes than memory holds; and what is
-in it may be JSON that no writer of ours would write. All of this ends in an `OSError` or
-`ValueError` with a reason in words, which callers turn into a message with the file and the cure.
+A workspace may come from anybody. In place of a file there may be a pipe that never ends, a
+device, a link to somewhere else, or more bytes than fit in memory. Each of these raises an
+`OSError` with a reason in words, which callers turn into a message that names the file and the
+cure.
 """
 
 import errno
 import hashlib
-import json
-import math
 import os
 import stat
 from functools import lru_cache
 from io import BufferedReader
 from pathlib import Path
-from typing import Any
 
 MOST_TEXT_BYTES = 64 * 2**20
 """The largest text file that is read: full CUB's largest table has a tenth of that."""
 
 Stamp = tuple[int, int, int]
 """Time of the last change in ns, bytes, and number in the file system."""
-
-_MOST_DIGITS = 20  # of a whole number: 64 bits and their sign
 
 
 def check_regular(path: Path) -> None:
@@ -115,50 +110,3 @@ def is_inside(path: Path, folder: Path) -> bool:
     """Tell whether a path stays within a folder once all links in both are followed."""
     real = Path(os.path.realpath(path))
     return real.is_relative_to(os.path.realpath(folder))
-
-
-def parse_json(text: str | bytes) -> Any:
-    """Parse JSON as our own writers write it.
-
-    Raises
-    ------
-    ValueError
-        When it is no JSON or no UTF-8, is nested too deeply, names a key twice, or holds NaN, an
-        infinite number or a whole number of more than 64 bits.
-    """
-    try:
-        return json.loads(
-            text,
-            object_pairs_hook=_make_object,
-            parse_constant=_refuse_constant,
-            parse_float=_parse_float,
-            parse_int=_parse_int,
-        )
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
-def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise ValueError(f"it names {twice[:80]!r} twice")
-    return made
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"it holds {name}, which is no number")
-
-
-def _parse_float(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"it holds the number {text[:40]}, which is too large")
-    return value
-
-
-def _parse_int(text: str) -> int:
-    if len(text) > _MOST_DIGITS:
-        raise ValueError(f"it holds a whole number of {len(text)} digits")
-    return int(text)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from explorer.analysis.table import (
-    COLUMNS,
     Row,
     compute_estimate,
     format_markdown,
@@ -12,6 +11,7 @@ from explorer.analysis.table import (
     list_rows,
     summarise,
 )
+from explorer.evaluation.sections import SECTIONS
 
 
 def make_record(**changes: Any) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def test_table_sets_the_paper_beside_what_was_measured() -> None:
     z = {"locality": 1.5, "outside": 0.2, "live_x_features": 2}
     rows = list_rows([make_record(), make_record(method="z", measures=z)])
     titles = {"srae": "SRAE", "nn": "NN", "z": "Z"}
-    tables = format_tables(rows, titles, {("srae", "locality"): 1.9694})
+    tables = format_tables(rows, titles, {("srae", "locality"): 1.9694}, SECTIONS)
     captions = [table.section.caption for table in tables]
     lines = [line for line in format_markdown(tables).splitlines() if line not in captions]
     assert lines == [
@@ -100,12 +100,5 @@ def test_table_sets_the_paper_beside_what_was_measured() -> None:
 def test_locality_alone_has_its_interval_where_there_are_categories_to_resample() -> None:
     measured = {"a": {"locality": 1.0, "outside": 0.2}, "b": {"locality": 2.0, "outside": 0.4}}
     rows = list_rows([make_record(category=c, measures=m) for c, m in measured.items()])
-    (table,) = format_tables(rows, {"srae": "SRAE"}, {("srae", "locality"): 1.9694})
+    (table,) = format_tables(rows, {"srae": "SRAE"}, {("srae", "locality"): 1.9694}, SECTIONS)
     assert table.text.splitlines()[-1] == "| SRAE | 1.500 (1.000–2.000) [1.9694] | 30% |"
-
-
-def test_no_measure_stands_in_two_columns_and_no_title_means_two_things() -> None:
-    measures = [column.measure for column in COLUMNS]
-    titles = [column.title for column in COLUMNS]
-    assert len(set(measures)) == len(measures)
-    assert len(set(titles)) == len(titles)

@@ -13,8 +13,7 @@ from explorer.attribution import contrastive_mwp
 from explorer.attribution import trace as tracing
 from explorer.attribution.engine import Engine
 from explorer.attribution.fast import winograd
-from explorer.attribution.rules import Kernels
-from explorer.attribution.steps import UnpoolPairs
+from explorer.attribution.fast.pairs import UnpoolPairs
 from explorer.config import ExplorerError
 from explorer.nn.backbones.backbone import Backbone
 from explorer.nn.backbones.vgg import Architecture
@@ -209,20 +208,6 @@ def test_winograd_is_used_and_given_up_beside_large_shares(
     assert np.isfinite(maps).all()
 
 
-def test_weights_are_kept_in_each_format_that_is_asked_for() -> None:
-    weight = torch.randn(4, 4, 3, 3, generator=torch.Generator().manual_seed(0))
-    options = {"stride": 1, "padding": 1, "dilation": 1, "groups": 1}
-    kernels = Kernels(weight, options)
-    forms = ("signed", "signed_filters", "positive", "flipped", "filters")
-    for form in forms:
-        get = getattr(kernels, f"get_{form}")
-        for dtype in (torch.float32, torch.float64, torch.bfloat16):
-            assert get(dtype).dtype == dtype
-            assert get(dtype) is get(dtype)
-    found = [getattr(kernels, f"get_{form}")(torch.float32) for form in forms]
-    assert len({id(tensor) for tensor in found}) == len(forms)
-
-
 def test_pieces_make_no_difference(
     backbone: Backbone, top: list[nn.Module], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -296,3 +281,25 @@ def test_rounding_of_the_top_does_not_outlive_the_map() -> None:
     maps = contrastive_mwp(layers, images)
     exact = contrastive_mwp([copy.deepcopy(layer).double() for layer in layers], images.double())
     assert (maps - exact).norm() <= 1e-4 * exact.norm()
+
+
+def test_maps_are_those_of_the_right_neurons(small_backbone: Backbone) -> None:
+    height, width = small_backbone.architecture.input_size
+    pixels = np.random.default_rng(0).normal(size=(3, height, width)).astype(np.float32)
+    images = torch.from_numpy(pixels)[None]
+    stop = small_backbone.stops["pool3"]
+    layers = list(small_backbone.layers)
+    category = small_backbone.categories[1]
+    logit = Engine(small_backbone).draw_logit(pixels, category, "pool3")
+    expected = contrastive_mwp(layers, images, stop=stop, neurons=[1])[0].numpy()
+    np.testing.assert_array_equal(logit, expected)
+
+    z_maps = Engine(small_backbone).draw(pixels, (), "pool3", [3, 0])
+    to_z = layers[: small_backbone.z_stop - 1]
+    assert isinstance(to_z[-1], nn.Linear)
+    expected = contrastive_mwp(to_z, images, stop=stop, neurons=[3, 0])[0].numpy()
+    np.testing.assert_array_equal(z_maps, expected)
+
+    top = [nn.Linear(small_backbone.z_size, 2)]
+    maps = Engine(small_backbone).draw(pixels, top, "pool3")
+    assert maps.shape == (2, *expected.shape[1:])

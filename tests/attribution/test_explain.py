@@ -7,18 +7,19 @@ from torch import nn
 
 from explorer.attribution.engine import Engine
 from explorer.attribution.excitation import contrastive_mwp
-from explorer.attribution.explain import DEFAULT_STOP, Explanation, compute_explanation
+from explorer.attribution.explain import compute_explanation
 from explorer.config import ExplorerError
 from explorer.nn.backbones.backbone import Backbone
 from explorer.nn.backbones.vgg import Architecture
-from explorer.nn.settings import ModuleSettings
+from explorer.nn.explanation import DEFAULT_STOP, Explanation
+from explorer.nn.settings import ModuleShape
 from explorer.nn.srae import ExplanationModule
 
 
 @pytest.fixture(scope="module")
 def module(small_backbone: Backbone) -> ExplanationModule:
     generator = torch.Generator().manual_seed(0)
-    built = ExplanationModule(small_backbone.z_size, ModuleSettings(widths=(32,)), generator)
+    built = ExplanationModule(small_backbone.z_size, ModuleShape(widths=(32,)), generator)
     return built.eval().requires_grad_(False)
 
 
@@ -98,7 +99,7 @@ def test_hand_solved_network() -> None:
         layers[index].weight.data = torch.eye(2)
     layers[9].weight.data = torch.tensor([[2.0, 1.0]])
     backbone = Backbone(Architecture("tiny", (1, 1)), layers.requires_grad_(False), ("bird",))
-    module = ExplanationModule(2, ModuleSettings(widths=(2,), x_features=2))
+    module = ExplanationModule(2, ModuleShape(widths=(2,), x_features=2))
     module.encoder[0].weight.data = torch.eye(2)
     module.encoder[2].weight.data = torch.tensor([[1.0, 1.0], [3.0, -1.0]])
     for index in (0, 2):

@@ -6,12 +6,12 @@ from torch import Tensor, nn
 
 from explorer.attribution import AttributionError, steps
 from explorer.attribution import trace as tracing
+from explorer.attribution.fast.pairs import UnpoolPairs
 from explorer.attribution.steps import (
     FullyConnected,
     Reshape,
     Scale,
     Step,
-    UnpoolPairs,
     to_channels_last,
 )
 from explorer.attribution.trace import Trace, begin, read_layers

@@ -8,14 +8,9 @@ from PIL import Image
 
 from explorer.config import ExplorerError
 from explorer.data import cub
-from explorer.data.cub import (
-    CubDataset,
-    DatasetError,
-    check_geometry,
-    format_category,
-    load_cub,
-    load_photo,
-)
+from explorer.data.cub import CubDataset, format_category, load_cub
+from explorer.data.cub_files import DatasetError
+from explorer.data.photo import check_geometry, load_photo
 
 # The size of the photos in `cub_folder`.
 WIDTH, HEIGHT = 20, 10

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from explorer.data.cub import load_cub, load_photo
-from explorer.data.cub_tables import LAYOUT, DatasetError
+from explorer.data.cub import load_cub
+from explorer.data.cub_files import LAYOUT, DatasetError
+from explorer.data.photo import load_photo
 
 TEXT_FILES = [name for name in LAYOUT if name.endswith(".txt")]
 

@@ -17,6 +17,11 @@ from explorer.data.painted.dataset import (
     paint_dataset,
 )
 from explorer.data.painted.photo import PaintedPhoto, paint_photo
+from explorer.data.painted.relatives import (
+    find_differing_traits,
+    find_nearest_relatives,
+    find_telling_parts,
+)
 from explorer.data.painted.scene import Occluder, Scene, draw_scene
 from explorer.data.painted.traits import (
     CATEGORIES,
@@ -25,9 +30,6 @@ from explorer.data.painted.traits import (
     SHAPE_TRAITS,
     TRAIT_PARTS,
     BirdTraits,
-    find_differing_traits,
-    find_nearest_relatives,
-    find_telling_parts,
     replace_traits,
 )
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explorer.config import ExplorerError
-from explorer.data.cub import CubDataset, Photo, load_cub
+from explorer.data.cub import CubDataset, load_cub
+from explorer.data.photo import Photo
 from explorer.data.splits import draw_module_split, get_held_out
 
 

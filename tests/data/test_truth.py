@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from explorer.config import ExplorerError
-from explorer.data.cub import CubDataset, load_photo
+from explorer.data.cub import CubDataset
 from explorer.data.painted.traits import CATEGORIES, PART_NAMES
 from explorer.data.painted.truth import (
     NEUTRAL_PARTS,
@@ -13,6 +13,7 @@ from explorer.data.painted.truth import (
     get_region_parts,
     load_truth,
 )
+from explorer.data.photo import load_photo
 
 
 @pytest.fixture(scope="module")

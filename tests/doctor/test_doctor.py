@@ -26,8 +26,11 @@ from explorer.evaluation.results import write_results
 from explorer.jobs.store import get_jobs_folder, save_request, save_status
 from explorer.jobs.types import JobRequest, JobStatus
 from explorer.maps.drawing import draw_maps
-from explorer.workspace.layout import WorkspaceSettings, load_settings, save_settings
-from explorer.workspace.notes import Note, load_notes, save_note
+from explorer.measuring.classifier import measure_classifier
+from explorer.workspace.create import create_workspace
+from explorer.workspace.notes import load_notes, save_note
+from explorer.workspace.notes_file import Note
+from explorer.workspace.settings import WorkspaceSettings, load_settings, save_settings
 from explorer.workspace.workspace import Workspace
 
 Run = Callable[..., Any]
@@ -40,7 +43,7 @@ def full_workspace(tiny_workspace: Path, tmp_path_factory: pytest.TempPathFactor
     """Return a workspace with features, maps, notes, accuracy and results. Read only."""
     folder = Path(shutil.copytree(tiny_workspace, tmp_path_factory.mktemp("doctor") / "full"))
     workspace = Workspace(folder)
-    for _ in workspace.measure_classifier():
+    for _ in measure_classifier(workspace):
         pass
     (entry,) = workspace.list_modules()
     for _ in draw_maps(workspace, [entry]):
@@ -385,10 +388,10 @@ ERRORS: list[tuple[Damage, str]] = [
     (swap_sides, "The network was trained on"),
     (drop_positives, "no photo of its own category to train with"),
     (doubled_photo, "on both sides"),
-    (spoil_metrics, "'faithfulness' is missing in 'test'"),
+    (spoil_metrics, "at 'test.faithfulness', expected values by name, got a list"),
     (take_other_metrics, "not the measures of the module beside them"),
     (spoil_notes, "are damaged"),
-    (spoil_accuracy, "'category_accuracies' has not a number for each category"),
+    (spoil_accuracy, "'category_accuracies' does not have a number for each category"),
     (spoil_results, "is damaged"),
     (link_out, "is a link out of the workspace, to /etc"),
     (link_nowhere, "leads nowhere"),
@@ -555,7 +558,7 @@ def test_notes_of_an_earlier_module_are_a_note(folder: Path) -> None:
 
 
 def test_a_workspace_without_network_is_healthy(tmp_path: Path, painted_root: Path) -> None:
-    Workspace.create(tmp_path / "new", WorkspaceSettings(dataset=str(painted_root)))
+    create_workspace(tmp_path / "new", WorkspaceSettings(dataset=str(painted_root)))
     (finding,) = look(tmp_path / "new")
     assert finding.severity is Severity.NOTE
     assert "no classifier yet" in finding.problem

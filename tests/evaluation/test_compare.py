@@ -1,4 +1,3 @@
-import csv
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,94 +7,38 @@ from typing import Any
 import numpy as np
 import pytest
 
-from explorer.config import ExplorerError
 from explorer.data.painted.truth import load_truth
 from explorer.evaluation import compare
 from explorer.evaluation.compare import compare_methods
-from explorer.evaluation.results import write_results
-from explorer.evaluation.settings import EvaluationSettings, draw_categories
-from explorer.methods.registry import METHODS, get_methods
-from explorer.workspace.layout import save_settings
+from explorer.evaluation.settings import EvaluationSettings
+from explorer.methods import z
+from explorer.methods.registry import get_methods
+from explorer.workspace.settings import save_settings
 from explorer.workspace.workspace import Workspace
 
 Run = Callable[[Any], Any]
 QUICK = EvaluationSettings(
-    methods=get_methods("pca,z,excitation-bp,grad-cam"),
+    methods=(
+        *get_methods("pca"),
+        replace(z.METHOD, dimensions=3),
+        *get_methods("excitation-bp,grad-cam"),
+    ),
     categories=2,
-    z_dimensions=3,
     stop="pool3",
 )
-
-
-def test_categories_are_drawn_once_and_kept_in_order() -> None:
-    names = [f"{n:03d}" for n in range(40)]
-    drawn = draw_categories(names, 30, seed=0)
-    assert list(drawn) == sorted(set(drawn))
-    assert len(drawn) == 30
-    assert draw_categories(names, 30, seed=0) == drawn
-    assert draw_categories(names, 30, seed=1) != drawn
-    assert draw_categories(names, 0, seed=0) == tuple(names)
-    with pytest.raises(ExplorerError, match="only 40"):
-        draw_categories(names, 41, seed=0)
-
-
-def test_the_rest_is_what_was_not_drawn() -> None:
-    names = [f"{n:03d}" for n in range(40)]
-    rest = draw_categories(names, 30, seed=0, rest=True)
-    assert len(rest) == 10
-    assert sorted([*rest, *draw_categories(names, 30, seed=0)]) == names
-    with pytest.raises(ExplorerError, match="nothing is left"):
-        EvaluationSettings(rest=True)
-
-
-def test_methods_are_chosen_by_name() -> None:
-    assert [method.name for method in get_methods("nn, srae,nn")] == ["nn", "srae"]
-    assert get_methods("all") == tuple(METHODS.values())
-    with pytest.raises(ExplorerError, match=r"'lime'.*srae"):
-        get_methods("srae,lime")
-
-
-def test_a_method_can_be_varied() -> None:
-    (varied,) = get_methods("srae:beta=10:widths=160x20:epochs=7")
-    assert varied.settings is not None
-    assert (varied.settings.beta, varied.settings.widths) == (10.0, (160, 20))
-    assert varied.settings.q == METHODS["srae"].settings.q  # type: ignore[union-attr]
-    assert varied.training.epochs == 7
-    assert varied.name == "srae-beta10-widths160x20-epochs7"
-    assert varied.title == "SRAE, beta 10, widths 160x20, epochs 7"
-    assert varied.paper is None, "the paper's figures are not of these settings"
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("srae:gamma=1", "No such setting: 'gamma'"),
-        ("srae:seed=1", "No such setting: 'seed'"),
-        ("srae:method=nn", "No such setting: 'method'"),
-        ("srae:beta=much", "beta cannot be 'much'"),
-        ("srae:beta", "beta cannot be ''"),
-        ("srae:epochs=1.5", "epochs cannot be '1.5'"),
-        ("srae:widths=axb", "widths cannot be 'axb'"),
-        ("z:beta=1", "trains no module"),
-        ("srae:q=-1", "q above 0"),
-    ],
-)
-def test_impossible_variations_are_refused(text: str, words: str) -> None:
-    with pytest.raises(ExplorerError, match=words):
-        get_methods(text)
 
 
 def test_records_say_what_can_be_computed_again(own_workspace: Path, run: Run) -> None:
     workspace = Workspace(own_workspace)
     records = run(compare_methods(workspace, QUICK))
     assert [r["method"] for r in records[:4]] == [method.name for method in QUICK.methods]
-    pca, z, bp, _ = (record["measures"] for record in records[:4])
+    pca, single, bp, _ = (record["measures"] for record in records[:4])
     assert pca["r2_train"] > 0
     assert pca["f_reg_test"] > 0
     assert "f_reg_test" not in bp
     assert bp["live_x_features"] == 1
-    features = run(workspace.compute_features())
-    assert z["live_x_features"] <= min(3, int((features.z.max(axis=0) > 0).sum()))
+    features = run(workspace.networks.compute_features())
+    assert single["live_x_features"] <= min(3, int((features.z.max(axis=0) > 0).sum()))
     shares = ("outside", "telling_share", "telling_area", "pointing_box", "pointing_telling")
     for record in records:
         measures = record["measures"]
@@ -184,35 +127,3 @@ def test_a_module_that_has_seen_the_test_photos_is_trained_anew(
     assert before != after
     assert not set(after["train"]) & set(after["test"])
     assert set(after["test"]) <= {photo.image_id for photo in other.held_out}
-
-
-def test_file_and_table_hold_the_same_numbers(own_workspace: Path, run: Run) -> None:
-    workspace = Workspace(own_workspace)
-    records = run(compare_methods(workspace, QUICK))
-    tidy, table = write_results(workspace.path, records)
-    with tidy.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    locality = [
-        float(row["value"])
-        for row in rows
-        if row["method"] == "excitation-bp" and row["measure"] == "locality"
-    ]
-    assert locality == pytest.approx(
-        [
-            record["measures"]["locality"]
-            for record in records
-            if record["method"] == "excitation-bp"
-        ],
-        rel=1e-5,
-    )
-    line = next(line for line in table.read_text().splitlines() if "ExcitationBP" in line)
-    assert f"{np.mean(locality):.3f}" in line
-
-
-def test_results_can_be_given_a_name_but_not_a_path(own_workspace: Path, run: Run) -> None:
-    workspace = Workspace(own_workspace)
-    records = run(compare_methods(workspace, replace(QUICK, methods=get_methods("grad-cam"))))
-    tidy, table = write_results(workspace.path, records, "search")
-    assert (tidy.name, table.name) == ("search.csv", "search.md")
-    with pytest.raises(ExplorerError, match="cannot name results"):
-        write_results(workspace.path, records, "../outside")

@@ -7,22 +7,24 @@ import numpy as np
 import pytest
 
 from explorer.analysis.curves import name_point
+from explorer.evaluation.case import Case
 from explorer.evaluation.curves import measure_curves
 from explorer.evaluation.maps import draw_heat
-from explorer.evaluation.sources import Case, Source
+from explorer.methods.base import Source
+from explorer.workspace.networks import Networks
 from explorer.workspace.workspace import Workspace
 
 Run = Callable[[Any], Any]
 
 
-class MiddleCounts(Workspace):
-    """A workspace whose classifier looks at the brightness of the middle and nothing else."""
+class MiddleCounts(Networks):
+    """A classifier that looks at the brightness of the middle and at nothing else."""
 
     def compute_scores(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         side = pixels.shape[-1]
         middle = pixels[:, 0, side // 4 : 3 * side // 4, side // 4 : 3 * side // 4]
         spread = middle.std(axis=(1, 2))[:, None].astype(np.float32)
-        return spread, np.repeat(spread, len(self.dataset.categories), axis=1)
+        return spread, np.repeat(spread, len(self.backbone.categories), axis=1)
 
 
 def make_source(heat: np.ndarray) -> Source:
@@ -30,9 +32,10 @@ def make_source(heat: np.ndarray) -> Source:
 
 
 @pytest.fixture
-def case(tiny_workspace: Path, run: Run) -> Case:
-    features = run(Workspace(tiny_workspace).compute_features())
-    workspace = MiddleCounts(tiny_workspace)
+def case(tiny_workspace: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Case:
+    workspace = Workspace(tiny_workspace)
+    features = run(workspace.networks.compute_features())
+    monkeypatch.setattr(workspace, "_networks", MiddleCounts(workspace))
     return Case(workspace, features, workspace.dataset.categories[0], seed=0)
 
 

@@ -6,14 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from explorer.data.cub import load_photo
 from explorer.data.painted.truth import NEUTRAL_PARTS, get_region_parts, load_truth
+from explorer.data.photo import load_photo
 from explorer.evaluation import funny_birds
+from explorer.evaluation.case import Case
 from explorer.evaluation.edit_test import measure_edit
 from explorer.evaluation.funny_birds import measure_funny_birds
 from explorer.evaluation.interventions import Interventions, Repainted, Scores
 from explorer.evaluation.maps import PhotoHeat, measure_maps
-from explorer.evaluation.sources import Case, Source
+from explorer.measuring.parts import load_parts
+from explorer.methods.base import Source
 from explorer.workspace.workspace import Workspace
 
 Run = Callable[[Any], Any]
@@ -27,7 +29,7 @@ def workspace(tiny_workspace: Path) -> Workspace:
 
 @pytest.fixture
 def case(workspace: Workspace, run: Run) -> Case:
-    return Case(workspace, run(workspace.compute_features()), FINCH, seed=0)
+    return Case(workspace, run(workspace.networks.compute_features()), FINCH, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +44,7 @@ def make_heats(case: Case, *part_sets: Sequence[str]) -> list[PhotoHeat]:
     names = case.workspace.dataset.part_names
     heats = []
     for photo in case.test_photos:
-        parts = case.workspace.load_parts(photo)
+        parts = load_parts(photo)
         labels = parts.label((64, 64))
         maps = np.stack(
             [np.isin(labels, [names.index(name) for name in chosen]) for chosen in part_sets]

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from explorer.config import ExplorerError
-from explorer.evaluation.sanity import CONDITIONS, check_sanity, write_sanity
+from explorer.evaluation.sanity import check_sanity
+from explorer.evaluation.sanity_results import CONDITIONS, write_sanity
 from explorer.evaluation.settings import EvaluationSettings
 from explorer.methods.registry import get_methods
 from explorer.workspace.workspace import Workspace
@@ -25,9 +26,9 @@ def test_all_networks_are_compared_and_made_only_once(own_workspace: Path, run: 
         condition: Workspace(own_workspace / "sanity" / condition)
         for condition in ("random-weights", "random-labels")
     }
-    hashes = {other.backbone.sha256 for other in (*networks.values(), workspace)}
+    hashes = {other.networks.backbone.sha256 for other in (*networks.values(), workspace)}
     assert len(hashes) == 3
-    labels = networks["random-labels"].classifier_report["settings"]
+    labels = networks["random-labels"].networks.classifier_report["settings"]
     assert labels["random_labels"]
     for record in records:
         is_compared = record["condition"] != "trained" and record["method"] == "pca"
@@ -35,7 +36,7 @@ def test_all_networks_are_compared_and_made_only_once(own_workspace: Path, run: 
 
     again = run(check_sanity(Workspace(own_workspace), settings, epochs=1))
     assert again == records
-    assert {Workspace(other.path).backbone.sha256 for other in networks.values()} < hashes
+    assert {Workspace(other.path).networks.backbone.sha256 for other in networks.values()} < hashes
 
     tidy, table = write_sanity(own_workspace, records)
     with tidy.open(encoding="utf-8", newline="") as file:

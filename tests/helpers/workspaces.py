@@ -9,10 +9,15 @@ from steps import run_steps
 
 from explorer.data.painted import PaintedSettings, paint_dataset
 from explorer.evaluation.results import write_results
+from explorer.measuring.classifier import measure_classifier
+from explorer.measuring.module import measure_module
+from explorer.methods.srae import SraeSettings
 from explorer.nn.backbones.vgg import build_network
-from explorer.nn.settings import ModuleSettings
 from explorer.training.modules.settings import TrainingSettings
-from explorer.workspace.workspace import Workspace, WorkspaceSettings
+from explorer.training.modules.train import train_module
+from explorer.workspace.create import create_workspace
+from explorer.workspace.settings import WorkspaceSettings
+from explorer.workspace.workspace import Workspace
 
 PAINTED = ("001.Ember_capped_Finch", "002.Harebell_capped_Finch")
 # Names that a data set may bring along, in the places of those two.
@@ -36,20 +41,20 @@ def make_tiny_workspace(path: Path, names: Sequence[str] = PAINTED, measured: in
             _rename_category(path / "birds", painted, name)
     weights = path / "weights.safetensors"
     save_file(build_network("vgg_small", 12, batch_norm=False).state_dict(), weights)
-    workspace = Workspace.create(path, WorkspaceSettings(dataset="birds"), weights)
+    workspace = create_workspace(path, WorkspaceSettings(dataset="birds"), weights)
     weights.unlink()
     for number, name in enumerate(names):
         training = TrainingSettings(epochs=2, pretrain_epochs=0)
-        entry = run_steps(workspace.train_module(name, ModuleSettings(widths=(16, 8)), training))
+        entry = run_steps(train_module(workspace, name, SraeSettings(widths=(16, 8)), training))
         if number < measured:
-            run_steps(workspace.evaluate_module(entry))
+            run_steps(measure_module(workspace, entry))
     return path
 
 
 def make_hostile_workspace(path: Path) -> Path:
     """Make one in which names of categories and of a run are Markdown, HTML and worse."""
     make_tiny_workspace(path, HOSTILE, measured=len(HOSTILE))
-    run_steps(Workspace(path).measure_classifier())
+    run_steps(measure_classifier(Workspace(path)))
     measured = {"locality": 1.5, "f_reg_test": 0.1}
     rows = [{"method": "z", "category": name, "seed": 0, "measures": measured} for name in HOSTILE]
     write_results(path, rows)

@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from explorer.config import ExplorerError, Progress
+from explorer.config import ExplorerError, Progress, Steps
 from explorer.jobs import report, worker
+from explorer.jobs import training as job_training
 from explorer.jobs.control import cancel, submit
 from explorer.jobs.history import load_history
 from explorer.jobs.store import (
@@ -32,23 +33,27 @@ from explorer.jobs.store import (
     save_request,
 )
 from explorer.jobs.types import Job, JobRequest, JobState
-from explorer.nn.settings import ModuleSettings
-from explorer.storage.atomic import open_atomic
+from explorer.measuring.records import load_module_measures
+from explorer.methods.srae import SraeSettings
+from explorer.storage.writing import open_atomic
+from explorer.training.modules.runs import name_run
 from explorer.training.modules.settings import TrainingSettings
-from explorer.workspace.layout import ModuleEntry, name_run
+from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
 pytestmark = pytest.mark.usefixtures("state_folder")
 FIRST, SECOND = "001.Ember_capped_Finch", "002.Harebell_capped_Finch"
-FOREVER = 10**7
+FOREVER = 10**6
 BUSY = 2  # the promise is two seconds, on a machine that has nothing else to do
-MODULE = ModuleSettings(widths=(16, 8))
+MODULE = SraeSettings(widths=(16, 8))
 
 
 def make_request(workspace: Path, *categories: str, epochs: int = 3) -> JobRequest:
     training = TrainingSettings(epochs=epochs, pretrain_epochs=1, batch_size=16)
     run = name_run(MODULE, training)
-    return JobRequest(str(workspace), categories or (FIRST,), run, asdict(MODULE), asdict(training))
+    return JobRequest(
+        str(workspace), categories or (FIRST,), run, MODULE.describe(), asdict(training)
+    )
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 90) -> None:
@@ -96,8 +101,8 @@ def test_a_job_trains_and_measures(own_workspace: Path) -> None:
     entries = [entry for entry in workspace.list_modules() if entry.run == job.request.run]
     assert [entry.category for entry in entries] == [FIRST, SECOND]
     for entry in entries:
-        workspace.load_module(entry)
-        assert workspace.load_metrics(entry) is not None
+        workspace.networks.load_module(entry)
+        assert load_module_measures(workspace, entry) is not None
     assert load_history(job.folder, FIRST)
     losses = [r for r in load_history(job.folder, SECOND) if "f_reg_test" in r.values]
     assert [record.done for record in losses] == [4, 5, 6]  # after one epoch for each layer
@@ -245,8 +250,8 @@ def test_a_training_that_does_not_heed_is_ended(own_workspace: Path) -> None:
     save_request(folder, replace(request, created=time.time()))
     program = (
         "import sys, time\n"
-        "from explorer import worker\n"
-        "worker.train = lambda *_: time.sleep(600)\n"
+        "from explorer.jobs import training, worker\n"
+        "training.train = lambda *_: time.sleep(600)\n"
         f"sys.argv[1:] = [{str(folder)!r}]\n"
         "worker.main()\n"
     )
@@ -298,17 +303,17 @@ def job(own_workspace: Path) -> Job:
 def fail_with(monkeypatch: pytest.MonkeyPatch, error: BaseException, on: str = FIRST) -> None:
     """Let training of a category fail after its first step, and that of others succeed."""
 
-    def train(self: Workspace, category: str, *_: object) -> Iterator[Progress]:
+    def train(workspace: Workspace, category: str, *_: object) -> Steps[ModuleEntry]:
         yield Progress("Training", 1, 2, {"total": 1.0})
         if category == on:
             raise error
-        return self.list_modules()[0]
+        return workspace.list_modules()[0]
 
-    def measure(self: Workspace, entry: ModuleEntry) -> Iterator[Progress]:
+    def measure(workspace: Workspace, entry: ModuleEntry) -> Iterator[Progress]:
         yield Progress("Drawing heatmaps", 1, 1)
 
-    monkeypatch.setattr(Workspace, "train_module", train)
-    monkeypatch.setattr(Workspace, "evaluate_module", measure)
+    monkeypatch.setattr(job_training, "train_module", train)
+    monkeypatch.setattr(job_training, "measure_module", measure)
 
 
 @pytest.mark.parametrize(
@@ -356,13 +361,13 @@ def test_what_is_finished_before_a_failure_is_kept(
 def test_cancelled_while_it_is_measured(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     fail_with(monkeypatch, MemoryError(), on=SECOND)
 
-    def measure(self: Workspace, entry: ModuleEntry) -> Iterator[Progress]:
+    def measure(workspace: Workspace, entry: ModuleEntry) -> Iterator[Progress]:
         yield Progress("Drawing heatmaps", 1, 2)
         (job.folder / "cancel").touch()
         threading.Event().wait(0.6)
         yield Progress("Drawing heatmaps", 2, 2)
 
-    monkeypatch.setattr(Workspace, "evaluate_module", measure)
+    monkeypatch.setattr(job_training, "measure_module", measure)
     worker.work(job)
     ended = load_job(job.folder)
     assert ended.state is JobState.CANCELLED
@@ -381,13 +386,13 @@ def test_a_full_disk_leaves_room_for_the_last_word(
             raise OSError(errno.ENOSPC, "No space left on device")
         save(folder, status)
 
-    def train(self: Workspace, *_: object) -> Iterator[Progress]:
+    def train(*_: object) -> Iterator[Progress]:
         nonlocal is_full
         is_full = True
         yield Progress("Training", 1, 2, {"total": 1.0})
 
     monkeypatch.setattr(report, "save_status", save_if_there_is_room)
-    monkeypatch.setattr(Workspace, "train_module", train)
+    monkeypatch.setattr(job_training, "train_module", train)
     worker.work(job)
     assert load_job(job.folder).state is JobState.FAILED
     assert "The disk is full" in load_job(job.folder).message
@@ -417,25 +422,25 @@ def test_a_full_disk_while_the_module_is_written_leaves_the_old_one(
 def test_a_failure_for_want_of_the_workspace_is_told_as_that(
     job: Job, own_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def train(self: Workspace, *_: object) -> Iterator[Progress]:
+    def train(*_: object) -> Iterator[Progress]:
         yield Progress("Training", 1, 2)
         own_workspace.rename(own_workspace.with_name("moved"))
         raise FileNotFoundError(errno.ENOENT, "No such file", "z.npy")
 
-    monkeypatch.setattr(Workspace, "train_module", train)
+    monkeypatch.setattr(job_training, "train_module", train)
     worker.work(job)
     assert "has vanished" in load_job(job.folder).message
     assert not own_workspace.exists()
 
 
 def test_a_job_that_is_removed_stays_removed(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    def train(self: Workspace, *_: object) -> Iterator[Progress]:
+    def train(*_: object) -> Iterator[Progress]:
         shutil.rmtree(job.folder)
         while True:
             yield Progress("Training", 1, 2, {"total": 1.0})
             time.sleep(0.01)
 
-    monkeypatch.setattr(Workspace, "train_module", train)
+    monkeypatch.setattr(job_training, "train_module", train)
     worker.work(job)
     assert not job.folder.exists()
 

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.attribution.explain import Explanation
-from explorer.data.cub import Photo, load_photo
+from explorer.data.photo import Photo, load_photo
 from explorer.maps import cache
 from explorer.maps.cache import CachedMaps, compute_key, load_maps, pack_record
 from explorer.maps.drawing import draw_maps
+from explorer.measuring.parts import load_parts
+from explorer.nn.explanation import Explanation
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
@@ -55,17 +56,19 @@ def test_the_cache_gives_what_is_computed(drawn_folder: Path) -> None:
     entry, photos = get_first(workspace)
     assert len(photos) == 6
     for photo in photos:
-        maps = workspace.load_maps(entry, photo, STOP)
+        maps = load_maps(workspace, entry, photo, STOP)
         assert maps is not None
         found, image = maps.unpack_explanation(), load_photo(photo)
-        exact = workspace.explain(entry, image, STOP)
+        exact = workspace.networks.explain(entry, image, STOP)
         assert (found.y_hat, found.y_bar, found.stop) == (exact.y_hat, exact.y_bar, STOP)
         for name in ("logits", "x_features", "contributions"):
             np.testing.assert_array_equal(getattr(found, name), getattr(exact, name))
         assert found.maps.dtype == np.float32
         assert_close(found.maps, exact.maps)
-        assert_close(maps.unpack_score(), workspace.explain_score(entry.category, image, STOP))
-        measured = workspace.load_parts(photo)
+        assert_close(
+            maps.unpack_score(), workspace.networks.explain_score(entry.category, image, STOP)
+        )
+        measured = load_parts(photo)
         np.testing.assert_allclose(
             measured.measure(found.maps).values, measured.measure(exact.maps).values, atol=5e-5
         )
@@ -104,12 +107,12 @@ def test_only_one_photo_is_read(drawn_folder: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_layer_module_or_photo_without_maps_has_none(own: Workspace) -> None:
     entry, photos = get_first(own)
-    assert own.load_maps(entry, photos[0], "relu1") is None
+    assert load_maps(own, entry, photos[0], "relu1") is None
     other = own.dataset.photos_of(own.dataset.categories[1])[0]
-    assert own.load_maps(entry, other, STOP) is None
-    assert own.load_maps(replace(entry, path=Path("gone")), photos[0], STOP) is None
+    assert load_maps(own, entry, other, STOP) is None
+    assert load_maps(own, replace(entry, path=Path("gone")), photos[0], STOP) is None
     unknown = replace(photos[0], image_id=10**6)
-    assert own.load_maps(entry, unknown, STOP) is None
+    assert load_maps(own, entry, unknown, STOP) is None
 
 
 def test_maps_of_another_module_classifier_or_layer_of_z_are_not_taken(own: Workspace) -> None:
@@ -117,19 +120,19 @@ def test_maps_of_another_module_classifier_or_layer_of_z_are_not_taken(own: Work
     for change in ({"classifier_sha256": "0" * 64}, {"z_layer": "fc7"}):
         kept = own.settings
         own.settings = replace(kept, **change)
-        assert own.load_maps(entry, photos[0], STOP) is None
+        assert load_maps(own, entry, photos[0], STOP) is None
         own.settings = kept
-    assert own.load_maps(entry, photos[0], STOP) is not None
+    assert load_maps(own, entry, photos[0], STOP) is not None
     shutil.copytree(entry.path.parent, entry.path.parents[1] / "again")
     moved = replace(entry, run="again", path=entry.path.parents[1] / "again" / entry.path.name)
-    assert own.load_maps(moved, photos[0], STOP) is not None  # the same module, moved
+    assert load_maps(own, moved, photos[0], STOP) is not None  # the same module, moved
     with moved.path.open("r+b") as file:
         file.seek(-1, os.SEEK_END)
         last = file.read(1)[0]
         file.seek(-1, os.SEEK_END)
         file.write(bytes([last ^ 1]))
-    assert own.load_maps(moved, photos[0], STOP) is None
-    assert own.load_maps(entry, photos[0], STOP) is not None
+    assert load_maps(own, moved, photos[0], STOP) is None
+    assert load_maps(own, entry, photos[0], STOP) is not None
 
 
 def test_a_photo_that_was_replaced_is_told_even_by_one_of_the_same_size(own: Workspace) -> None:
@@ -139,8 +142,8 @@ def test_a_photo_that_was_replaced_is_told_even_by_one_of_the_same_size(own: Wor
     data[-3] ^= 1
     photos[1].path.write_bytes(data)
     os.utime(photos[1].path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert own.load_maps(entry, photos[1], STOP) is None
-    assert own.load_maps(entry, photos[0], STOP) is not None
+    assert load_maps(own, entry, photos[1], STOP) is None
+    assert load_maps(own, entry, photos[0], STOP) is not None
 
 
 def test_a_damaged_cache_is_as_if_it_were_not_there(own: Workspace) -> None:
@@ -151,15 +154,15 @@ def test_a_damaged_cache_is_as_if_it_were_not_there(own: Workspace) -> None:
     broken = bytearray(data)
     broken[-size // 2] ^= 1  # in the maps of the last photo
     file.write_bytes(broken)
-    assert own.load_maps(entry, photos[-1], STOP) is None
-    assert own.load_maps(entry, photos[0], STOP) is not None
+    assert load_maps(own, entry, photos[-1], STOP) is None
+    assert load_maps(own, entry, photos[0], STOP) is not None
     for content in (b"", b"junk", data[:-1], data[:200]):
         file.write_bytes(content)
-        assert own.load_maps(entry, photos[0], STOP) is None
+        assert load_maps(own, entry, photos[0], STOP) is None
     np.save(file, np.zeros(6))
-    assert own.load_maps(entry, photos[0], STOP) is None
+    assert load_maps(own, entry, photos[0], STOP) is None
     np.save(file, np.zeros(()))
-    assert own.load_maps(entry, photos[0], STOP) is None
+    assert load_maps(own, entry, photos[0], STOP) is None
 
 
 def test_the_key_holds_the_layer(own: Workspace) -> None:

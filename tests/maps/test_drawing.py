@@ -12,6 +12,7 @@ import pytest
 
 from explorer.config import REPOSITORY_ROOT, ExplorerError
 from explorer.maps import drawing
+from explorer.maps.cache import load_maps
 from explorer.maps.drawing import draw_maps
 from explorer.workspace.layout import ModuleEntry, WorkspaceError
 from explorer.workspace.workspace import Workspace
@@ -21,8 +22,8 @@ STOP = "pool2"
 SCRIPT = f"""
 import sys
 from pathlib import Path
-from explorer.map_drawing import draw_maps
-from explorer.workspace import Workspace
+from explorer.maps.drawing import draw_maps
+from explorer.workspace.workspace import Workspace
 workspace = Workspace(Path(sys.argv[1]))
 for progress in draw_maps(workspace, workspace.list_modules(), {STOP!r}):
     print(progress.done, flush=True)
@@ -88,7 +89,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
             assert process.stdout.readline()
         process.send_signal(signal.SIGKILL)
     assert list_files(entry) == {"pool2.npy.tmp"}
-    assert own.load_maps(entry, own.dataset.photos_of(entry.category)[0], STOP) is None
+    assert load_maps(own, entry, own.dataset.photos_of(entry.category)[0], STOP) is None
     drawn = run(draw_maps(own, [entry], STOP))
     assert drawn.drawn <= 6 - photos
     assert drawn.drawn + drawn.kept == 6
@@ -170,7 +171,7 @@ def test_a_module_that_is_replaced_meanwhile_is_noticed(
     next(steps)
     keys: Iterator[bytes] = iter([b"another" * 9])
     monkeypatch.setattr(drawing, "compute_key", lambda *_: next(keys))
-    with pytest.raises(WorkspaceError, match="trained anew"):
+    with pytest.raises(WorkspaceError, match="trained again while its maps were drawn"):
         run(steps)
     assert list_files(entry) == {"pool2.npy.tmp"}
 
@@ -184,7 +185,7 @@ def test_one_bad_module_does_not_stop_the_others(
     assert next(e.run for e in entries) == "broken"
     with pytest.raises(WorkspaceError, match=r"broken: .*not a readable safetensors"):
         run(draw_maps(own, entries, STOP))
-    assert own.load_maps(entry, own.dataset.photos_of(entry.category)[-1], STOP) is not None
+    assert load_maps(own, entry, own.dataset.photos_of(entry.category)[-1], STOP) is not None
 
 
 def test_a_layer_that_is_not_there_is_refused_before_anything_is_drawn(

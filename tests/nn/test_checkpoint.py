@@ -13,14 +13,12 @@ from bombs import Bomb
 from safetensors.torch import save_file
 from torch import nn
 
+from explorer.nn.settings import ModuleShape
 from explorer.nn import checkpoint
 from explorer.nn.backbones.backbone import Backbone, compute_sha256
 from explorer.nn.checkpoint import (
-    CheckpointError,
-    ModuleRecord,
     load_backbone,
     load_module,
-    load_module_record,
     load_tensors,
     round_to_half,
     save_backbone,
@@ -28,7 +26,7 @@ from explorer.nn.checkpoint import (
     save_tensors,
 )
 from explorer.nn.foreign import load_foreign_weights
-from explorer.nn.settings import ModuleSettings
+from explorer.nn.records import CheckpointError, ModuleRecord, load_module_record
 from explorer.nn.srae import ExplanationModule
 
 KEY = "srae_explorer"
@@ -37,7 +35,7 @@ KEY = "srae_explorer"
 @pytest.fixture
 def module(small_backbone: Backbone) -> ExplanationModule:
     generator = torch.Generator().manual_seed(0)
-    return ExplanationModule(small_backbone.z_size, ModuleSettings(widths=(16, 8)), generator)
+    return ExplanationModule(small_backbone.z_size, ModuleShape(widths=(16, 8)), generator)
 
 
 @pytest.fixture
@@ -200,7 +198,7 @@ def test_a_module_of_before_weights_were_hashed_opens(
 @pytest.mark.parametrize("field", ["category", "z_layer", "backbone_sha256", "weights_sha256"])
 def test_header_fields_are_text(saved: Path, field: str) -> None:
     rewrite_header(saved, **{field: 7})
-    with pytest.raises(CheckpointError, match=rf"module\.safetensors: '{field}' .* is no text"):
+    with pytest.raises(CheckpointError, match=rf"module\.safetensors .*at '{field}', expected text"):
         load_module_record(saved)
 
 

@@ -11,8 +11,9 @@ from torch import nn
 
 from explorer.nn import foreign
 from explorer.nn.backbones.backbone import Backbone
-from explorer.nn.checkpoint import CheckpointError, unflatten_names
+from explorer.nn.checkpoint import unflatten_names
 from explorer.nn.foreign import load_foreign_backbone, load_foreign_weights
+from explorer.nn.records import CheckpointError
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from explorer.nn.settings import ModuleShape
 from explorer.nn.grouped import ModuleGroup
-from explorer.nn.settings import ModuleSettings
 from explorer.nn.srae import ExplanationModule
 
-SETTINGS = ModuleSettings(widths=(7, 6), x_features=3)
+SETTINGS = ModuleShape(widths=(7, 6), x_features=3)
 
 
 @pytest.fixture

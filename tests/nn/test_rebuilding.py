@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.nn.rebuilding import has_trained_decoder, read_weights, rebuild_z
-from explorer.nn.settings import ModuleSettings
+from explorer.nn.settings import ModuleShape
+from explorer.nn.rebuilding import rebuild_z
 from explorer.nn.srae import ExplanationModule, apply_module
 
 
 @pytest.fixture
 def module() -> ExplanationModule:
     generator = torch.Generator().manual_seed(3)
-    settings = ModuleSettings(x_features=3, widths=(6,))
+    settings = ModuleShape(x_features=3, widths=(6,))
     return ExplanationModule(4, settings, generator).eval().requires_grad_(False)
 
 
@@ -48,22 +48,3 @@ def test_holds_one_x_feature_at_its_mean(module: ExplanationModule, z: np.ndarra
             rebuild_z(module, z, held), run_layers(module.decoder, changed), rtol=1e-5, atol=1e-6
         )
     np.testing.assert_array_equal(apply_module(module, z)[0], x_features)
-
-
-def test_reads_v(module: ExplanationModule) -> None:
-    assert read_weights(module).tolist() == module.v.weight[0].tolist()
-    assert read_weights(module).dtype == np.float64
-
-
-@pytest.mark.parametrize(
-    ("settings", "expected"),
-    [
-        (ModuleSettings(), True),
-        (ModuleSettings(method="sae", beta=0), True),
-        (ModuleSettings(method="jointsae"), True),
-        (ModuleSettings(method="nn"), False),
-        (ModuleSettings(beta=0), False),
-    ],
-)
-def test_tells_whether_the_decoder_learnt(settings: ModuleSettings, expected: bool) -> None:
-    assert has_trained_decoder(ExplanationModule(16, settings)) is expected

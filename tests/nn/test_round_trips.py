@@ -16,7 +16,7 @@ from torch import Tensor
 from explorer.nn.backbones.backbone import Backbone, compute_sha256
 from explorer.nn.checkpoint import load_module, load_tensors, save_module, save_tensors
 from explorer.nn.records import ModuleRecord
-from explorer.nn.settings import METHODS, ModuleSettings
+from explorer.nn.settings import ModuleShape
 from explorer.nn.srae import ExplanationModule
 
 CASES = settings(max_examples=60)
@@ -67,13 +67,9 @@ def test_half_precision_comes_back_where_values_are_rounded(tensors: dict[str, T
 
 
 modules = st.builds(
-    ModuleSettings,
-    method=st.sampled_from(METHODS),
+    ModuleShape,
     x_features=st.integers(1, 6),
     widths=st.lists(st.integers(1, 9), min_size=1, max_size=4).map(tuple),
-    beta=st.floats(0, 1e6),
-    q=st.floats(1e-6, 1e6),
-    pull_away=st.floats(0, 10),
 )
 
 
@@ -88,14 +84,14 @@ def splits(draw: st.DrawFn) -> dict[str, list[int]]:
 @given(modules, st.integers(0, 2**31), splits(), st.dictionaries(NAMES, VALUES, max_size=3))
 def test_modules_and_records_come_back(
     small_backbone: Backbone,
-    module_settings: ModuleSettings,
+    shape: ModuleShape,
     seed: int,
     split: dict[str, list[int]],
     training: dict[str, Any],
 ) -> None:
     generator = torch.Generator().manual_seed(seed)
-    module = ExplanationModule(small_backbone.z_size, module_settings, generator)
-    described = {**asdict(module_settings), "widths": list(module_settings.widths)}
+    module = ExplanationModule(small_backbone.z_size, shape, generator)
+    described = {**asdict(shape), "widths": list(shape.widths)}
     record = ModuleRecord(
         small_backbone.categories[0], "fc6", small_backbone.sha256, described, training, split
     )
@@ -104,7 +100,7 @@ def test_modules_and_records_come_back(
         lambda path: load_module(path, small_backbone),
     )
     assert found == replace(record, weights_sha256=compute_sha256(module.state_dict()))
-    assert back.settings == module_settings
+    assert back.settings == shape
     assert read_bits(back.state_dict()) == read_bits(module.state_dict())
     z = torch.rand(3, small_backbone.z_size, generator=generator)
     assert torch.equal(back(z).y_bar, module(z).y_bar)

@@ -12,10 +12,10 @@ from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from workspaces import make_tiny_workspace
 
-from explorer.attribution import explain as attribution
 from explorer.config import REPOSITORY_ROOT, WORKSPACE_VARIABLE
 from explorer.ui.shared import garbage
-from explorer.workspace.workspace import Workspace
+from explorer.workspace import networks
+from explorer.workspace.networks import Networks
 
 
 @pytest.fixture(scope="session")
@@ -99,9 +99,9 @@ def calls(monkeypatch: pytest.MonkeyPatch, no_cache: None) -> list[str]:
 
         monkeypatch.setattr(owner, name, count)
 
-    watch(Workspace, "score_image", lambda _: "scores")
-    watch(attribution, "compute_explanation", lambda args: f"x-features, {args[-1]}")
-    watch(Workspace, "explain_score", lambda args: f"score, {args[-1]}")
+    watch(Networks, "score_image", lambda _: "scores")
+    watch(networks, "compute_explanation", lambda args: f"x-features, {args[-1]}")
+    watch(Networks, "explain_score", lambda args: f"score, {args[-1]}")
     return made
 
 

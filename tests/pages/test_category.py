@@ -8,13 +8,15 @@ import pytest
 from app_pages import read_texts
 from streamlit.testing.v1 import AppTest
 
-from explorer.attribution import explain as attribution
-from explorer.measuring.scores import ModuleScores, score_photos
+from explorer.config import run
+from explorer.measuring.records import load_module_measures
+from explorer.measuring.scores import score_photos
 from explorer.ui.category import category_photos, summary
 from explorer.ui.category.category_photos import Choice, compute_values, sort_rows
 from explorer.ui.shared import cached
 from explorer.ui.shared.exports import make_csv
 from explorer.ui.x_feature.summary import Subject
+from explorer.workspace import networks
 from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
@@ -37,13 +39,7 @@ def list_photos(app: AppTest) -> list[int]:
 def make_subject(path: Path, feature: int = 0) -> Subject:
     workspace = Workspace(path)
     entry = workspace.list_modules()[0]
-    steps = workspace.compute_features()
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            scores: ModuleScores = score_photos(workspace, entry, stop.value)
-            break
+    scores = score_photos(workspace, entry, run(workspace.networks.compute_features()))
     sides = cached.load_split(workspace, entry).name_sides(scores.image_ids)
     return Subject(workspace, entry, scores, sides, {}, feature)
 
@@ -88,9 +84,9 @@ def test_x_features_are_ranked_by_their_mean_contribution(tiny_workspace: Path) 
     means = subject.scores.contributions[rows].mean(axis=0)
     ranked = means[summary.rank_features(subject)]
     assert (np.diff(ranked) <= 0).all()
-    metrics = subject.workspace.load_metrics(subject.entry)
-    assert metrics is not None
-    np.testing.assert_allclose(means, metrics["test"]["mean_contribution"], rtol=1e-4, atol=1e-6)
+    measures = load_module_measures(subject.workspace, subject.entry)
+    assert measures is not None
+    np.testing.assert_allclose(means, measures.test.mean_contribution, rtol=1e-4, atol=1e-6)
 
 
 def test_the_first_x_feature_shown_is_the_most_important(
@@ -197,13 +193,13 @@ def test_other_choices_run_no_network_again(
     tiny_workspace: Path, open_page: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
-    compute = attribution.compute_explanation
+    compute = networks.compute_explanation
 
     def count(*args: object) -> object:
         calls.append("explained")
         return compute(*args)
 
-    monkeypatch.setattr(attribution, "compute_explanation", count)
+    monkeypatch.setattr(networks, "compute_explanation", count)
     app = open_page(tiny_workspace)
     before = len(calls)
     assert before == len(summary.find_own_test_rows(make_subject(tiny_workspace)))

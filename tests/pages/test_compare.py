@@ -16,9 +16,14 @@ from steps import run_steps
 from streamlit.testing.v1 import AppTest
 
 from explorer.analysis.pairing import Pair
-from explorer.nn.settings import ModuleSettings
+from explorer.measuring.module import measure_module
+from explorer.measuring.parts import load_parts
+from explorer.measuring.records import load_module_measures
+from explorer.methods.joint_sae import JointSaeSettings
+from explorer.methods.nn import NnSettings
 from explorer.nn.srae import apply_module
 from explorer.training.modules.settings import TrainingSettings
+from explorer.training.modules.train import train_module
 from explorer.ui.compare import choosing, compare_maps
 from explorer.ui.compare.choosing import LEFT, RIGHT, Side
 from explorer.ui.compare.compare_files import make_columns, make_pictures
@@ -39,9 +44,9 @@ def two_modules(tiny_workspace: Path, tmp_path_factory: pytest.TempPathFactory) 
     path = Path(shutil.copytree(tiny_workspace, tmp_path_factory.mktemp("compare") / "two"))
     workspace = Workspace(path)
     training = TrainingSettings(epochs=2, pretrain_epochs=0, seed=4)
-    module = ModuleSettings(method="nn", widths=(16, 8), x_features=3)
-    entry = run_steps(workspace.train_module(CATEGORY, module, training))
-    run_steps(workspace.evaluate_module(entry))
+    module = NnSettings(widths=(16, 8), x_features=3)
+    entry = run_steps(train_module(workspace, CATEGORY, module, training))
+    run_steps(measure_module(workspace, entry))
     return path
 
 
@@ -82,11 +87,12 @@ def test_numbers_are_those_of_the_facade(two_modules: Path, open_app: OpenApp) -
     texts = read_texts(app)
     assert "They differ in method (SRAE and NN), x-features (5 and 3), seed (0 and 4)" in texts
 
-    features = run_steps(workspace.compute_features())
+    features = run_steps(workspace.networks.compute_features())
     rows = features.get_rows([photo.image_id for photo in workspace.dataset.photos_of(CATEGORY)])
     y_hat = features.logits[:, 0]
     activations, y_bars = zip(
-        *(apply_module(workspace.load_module(e)[0], features.z) for e in (left, right)), strict=True
+        *(apply_module(workspace.networks.load_module(e)[0], features.z) for e in (left, right)),
+        strict=True,
     )
     for place, y_bar in zip(("Left", "Right"), y_bars, strict=True):
         error = np.abs(y_bar - y_hat)[rows].mean()
@@ -94,9 +100,9 @@ def test_numbers_are_those_of_the_facade(two_modules: Path, open_app: OpenApp) -
     distance = np.abs(y_bars[0] - y_bars[1])[rows].mean()
     assert f"The two ȳ are **{distance:.3f}** apart" in texts
     for entry, column in ((left, 0), (right, 1)):
-        metrics = workspace.load_metrics(entry)
+        metrics = load_module_measures(workspace, entry)
         assert metrics is not None
-        f_reg = metrics["test"]["faithfulness"]["f_reg"]
+        f_reg = metrics.test.faithfulness.f_reg
         line = next(line for line in texts.splitlines() if line.startswith("| F_reg, test"))
         assert line.split("|")[2 + column].strip() == f"{f_reg:.3f}"
 
@@ -110,6 +116,19 @@ def test_numbers_are_those_of_the_facade(two_modules: Path, open_app: OpenApp) -
         a, b = activations[0][:, k], activations[1][:, m]
         expected = np.corrcoef(a, b)[0, 1] if a.std() > 0 and b.std() > 0 else 0.0
         assert float(match.split("= ")[1].replace("−", "-")) == pytest.approx(expected, abs=0.006)
+
+
+def test_settings_that_only_one_method_has_are_not_compared(own_workspace: Path) -> None:
+    workspace = Workspace(own_workspace)
+    entry = workspace.list_modules()[0]
+    module = JointSaeSettings(widths=(16, 4), beta=2.5)
+    training = TrainingSettings(epochs=2, pretrain_epochs=0, patience=2)
+    other = run_steps(train_module(workspace, CATEGORY, module, training))
+    sides = [Side(place, CATEGORY, BIRD, e.run, e) for place, e in ((LEFT, entry), (RIGHT, other))]
+    assert choosing.describe_difference(workspace, *sides).endswith(
+        "They differ in method (SRAE and SAE, trained jointly), widths (16 × 8 and 16 × 4), "
+        "beta (1.0 and 2.5), patience (none and 2)."
+    )
 
 
 def test_paired_maps_stand_at_the_same_place(two_modules: Path, open_app: OpenApp) -> None:
@@ -132,9 +151,9 @@ def test_contributions_and_scores_stand_under_the_maps(
     ids = {int(word) for word in re.findall(r"Painted bird (\d+) with", _read_alts(app))}
     assert ids == {1, 2, 3, 4}
     for image_id in ids:
-        image = workspace.load_parts(workspace.dataset.get_photo(image_id)).image
+        image = load_parts(workspace.dataset.get_photo(image_id)).image
         for entry in (e for e in workspace.list_modules() if e.category == CATEGORY):
-            explanation = workspace.explain(entry, image)
+            explanation = workspace.networks.explain(entry, image)
             error = abs(explanation.y_bar - explanation.y_hat)
             assert (
                 f"ŷ = {explanation.y_hat:.2f} · module ȳ = {explanation.y_bar:.2f} · "
@@ -196,8 +215,8 @@ def test_scores_as_a_whole_on_both_sides(tiny_workspace: Path, open_app: OpenApp
     workspace = Workspace(tiny_workspace)
     photo = workspace.held_out[10]
     assert photo.category == "011.Coral_billed_Shrike"
-    pixels = workspace.prepare_image(workspace.load_parts(photo).image)
-    _, logits = workspace.compute_scores(pixels[np.newaxis])
+    pixels = workspace.networks.prepare_image(load_parts(photo).image)
+    _, logits = workspace.networks.compute_scores(pixels[np.newaxis])
     assert f"Network ŷ = {logits[0, 10]:.2f}" in read_texts(app)
 
 
@@ -208,8 +227,8 @@ def test_locality_of_a_whole_score_is_measured_on_the_module_s_test_photos(
     workspace = Workspace(tiny_workspace)
     test = set(workspace.load_record(workspace.list_modules()[0]).split["test"])
     (photo,) = (p for p in workspace.dataset.photos_of(CATEGORY) if p.image_id in test)
-    parts = workspace.load_parts(photo)
-    heat = workspace.explain_score(CATEGORY, parts.image)
+    parts = load_parts(photo)
+    heat = workspace.networks.explain_score(CATEGORY, parts.image)
     shares = parts.measure(heat[np.newaxis]).values[0]
     shares = shares[shares > 0] / shares.sum()
     entropy = float(-(shares * np.log(shares)).sum())
@@ -357,8 +376,8 @@ def test_csv_has_every_number(tiny_workspace: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(text)))
     assert len(rows) == 4 * (5 + 1)
     mine = [row for row in rows if row["image_id"] == "3" and row["side"] == "left"]
-    explanation = workspace.explain(
-        workspace.list_modules()[0], workspace.load_parts(photos[2]).image
+    explanation = workspace.networks.explain(
+        workspace.list_modules()[0], load_parts(photos[2]).image
     )
     assert [float(row["contribution"]) for row in mine] == pytest.approx(
         explanation.contributions.tolist(), abs=1e-4

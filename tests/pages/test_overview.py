@@ -8,6 +8,8 @@ import pytest
 from app_pages import read_texts, show_commands
 from streamlit.testing.v1 import AppTest
 
+from explorer.measuring.classifier import measure_classifier
+from explorer.measuring.records import load_module_measures
 from explorer.ui.overview import overview_categories
 from explorer.ui.overview.overview_categories import (
     CategorySummary,
@@ -16,7 +18,8 @@ from explorer.ui.overview.overview_categories import (
     make_columns,
 )
 from explorer.ui.shared.exports import make_csv
-from explorer.workspace.layout import CLASSIFIER_FILE, WorkspaceSettings, save_settings
+from explorer.workspace.layout import CLASSIFIER_FILE
+from explorer.workspace.settings import WorkspaceSettings, save_settings
 from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
@@ -71,17 +74,17 @@ def test_figures_are_those_of_the_files(tiny_workspace: Path, open_page: OpenApp
     app = open_page(tiny_workspace)
     workspace = Workspace(tiny_workspace)
     entry = workspace.list_modules()[0]
-    metrics = workspace.load_metrics(entry)
+    metrics = load_module_measures(workspace, entry)
     assert metrics is not None
     tile = list_tiles(app)[0]
-    assert f"F_reg {metrics['test']['faithfulness']['f_reg']:.3f}" in tile
-    assert f"{sum(metrics['live'])} of {len(metrics['live'])} x-features live" in tile
+    assert f"F_reg {metrics.test.faithfulness.f_reg:.3f}" in tile
+    assert f"{sum(metrics.live)} of {len(metrics.live)} x-features live" in tile
     assert "not measured yet" in list_tiles(app)[1]
     assert "no module yet" in list_tiles(app)[2]
 
 
 def test_accuracy_of_every_category_is_shown(own_workspace: Path, open_page: OpenApp) -> None:
-    steps = Workspace(own_workspace).measure_classifier()
+    steps = measure_classifier(Workspace(own_workspace))
     for _ in steps:
         pass
     measured = json.loads((own_workspace / "metrics.json").read_text())["category_accuracies"]

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -9,11 +10,13 @@ from app_pages import read_texts, select
 from streamlit.testing.v1 import AppTest
 from torch.nn import functional
 
-from explorer.attribution import explain as attribution
 from explorer.config import REPOSITORY_ROOT
 from explorer.maps.drawing import draw_maps
-from explorer.ui.shared import cached
+from explorer.measuring.parts import load_parts
+from explorer.ui.shared import caching
 from explorer.ui.shared.downloads import make_arrays, make_file_name
+from explorer.workspace import networks
+from explorer.workspace.networks import Networks
 from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
@@ -28,13 +31,13 @@ def segments(app: AppTest, label: str) -> object:
 def explanations(monkeypatch: pytest.MonkeyPatch, no_cache: None) -> list[str]:
     """Return a list that grows by the map layer of every explanation that is computed."""
     calls: list[str] = []
-    compute = attribution.compute_explanation
+    compute = networks.compute_explanation
 
     def count(*args: object) -> object:
         calls.append(str(args[-1]))
         return compute(*args)
 
-    monkeypatch.setattr(attribution, "compute_explanation", count)
+    monkeypatch.setattr(networks, "compute_explanation", count)
     return calls
 
 
@@ -42,13 +45,13 @@ def explanations(monkeypatch: pytest.MonkeyPatch, no_cache: None) -> list[str]:
 def scores(monkeypatch: pytest.MonkeyPatch, no_cache: None) -> list[str]:
     """Return a list that grows by the map layer of every map of ŷ that is computed."""
     calls: list[str] = []
-    draw = Workspace.explain_score
+    draw = Networks.explain_score
 
-    def count(self: Workspace, category: str, image: object, stop: str) -> object:
+    def count(self: Networks, category: str, image: object, stop: str) -> object:
         calls.append(stop)
         return draw(self, category, image, stop)
 
-    monkeypatch.setattr(Workspace, "explain_score", count)
+    monkeypatch.setattr(Networks, "explain_score", count)
     return calls
 
 
@@ -68,11 +71,21 @@ def test_shows_the_whole_page_without_a_complaint(tiny_workspace: Path, open_app
     assert len(app.image) in (8, 9)
 
 
+@pytest.mark.parametrize(("is_painted", "kind"), [(True, "Painted bird"), (False, "Photo")])
+def test_the_picture_is_described(
+    own_workspace: Path, open_app: OpenApp, is_painted: bool, kind: str
+) -> None:
+    if not is_painted:
+        (own_workspace / "birds" / "traits.json").unlink()
+    alts = [image.proto.imgs[0].alt for image in open_app(own_workspace).image]
+    assert re.fullmatch(rf"{kind} [1-4], a Ember capped Finch, with a box around the bird", alts[0])
+
+
 def test_contributions_are_those_of_the_facade(tiny_workspace: Path, open_app: OpenApp) -> None:
     app = open_app(tiny_workspace)
     workspace = Workspace(tiny_workspace)
     photo = workspace.dataset.get_photo(select(app, "Photo").value)
-    explanation = workspace.explain(workspace.list_modules()[0], workspace.load_parts(photo).image)
+    explanation = workspace.networks.explain(workspace.list_modules()[0], load_parts(photo).image)
     texts = read_texts(app)
     for value, activation in zip(explanation.contributions, explanation.x_features, strict=True):
         shown = f"{value:+.2f}".replace("-", "−") if activation else "inactive on this photo"
@@ -139,7 +152,7 @@ def test_switching_off_takes_the_contribution_out_of_the_sum(
     app = open_app(tiny_workspace, off="x-feature 2")
     workspace = Workspace(tiny_workspace)
     photo = workspace.dataset.get_photo(select(app, "Photo").value)
-    explanation = workspace.explain(workspace.list_modules()[0], workspace.load_parts(photo).image)
+    explanation = workspace.networks.explain(workspace.list_modules()[0], load_parts(photo).image)
     rest = explanation.y_bar - explanation.contributions[1]
     texts = read_texts(app)
     assert "switched off" in texts
@@ -270,12 +283,12 @@ def test_arrays_for_download_say_what_they_are(tiny_workspace: Path, tmp_path: P
     file = tmp_path / "arrays.npz"
     file.write_bytes(make_arrays(workspace, entry, photo, "pool3"))
     with np.load(file, allow_pickle=False) as arrays:
-        explanation = workspace.explain(entry, workspace.load_parts(photo).image, "pool3")
+        explanation = workspace.networks.explain(entry, load_parts(photo).image, "pool3")
         np.testing.assert_array_equal(arrays["raw_maps"], explanation.maps)
         assert arrays["contributions"].sum() == pytest.approx(float(arrays["y_bar"]), abs=1e-5)
         assert str(arrays["map_layer"]) == "pool3"
         assert int(arrays["image_id"]) == 2
-        histogram = workspace.load_parts(photo).measure(explanation.maps).values
+        histogram = load_parts(photo).measure(explanation.maps).values
         np.testing.assert_allclose(arrays["part_histogram"], histogram)
         shares = arrays["part_histogram"].sum(axis=1) + arrays["share_outside_box"]
         assert set(np.round(shares, 6)) <= {0.0, 1.0}
@@ -284,12 +297,12 @@ def test_arrays_for_download_say_what_they_are(tiny_workspace: Path, tmp_path: P
 def test_a_retrained_module_is_explained_anew(own_workspace: Path, open_app: OpenApp) -> None:
     workspace = Workspace(own_workspace)
     entry, photo = workspace.list_modules()[0], workspace.dataset.get_photo(2)
-    before = cached.make_module_key(workspace, entry)
+    before = caching.make_module_key(workspace, entry)
     entry.path.write_bytes(entry.path.read_bytes() + b"")
-    assert cached.make_module_key(workspace, entry) != before
-    key = cached.make_photo_key(photo)
+    assert caching.make_module_key(workspace, entry) != before
+    key = caching.make_photo_key(photo)
     photo.path.write_bytes(photo.path.read_bytes())
-    assert cached.make_photo_key(photo) != key
+    assert caching.make_photo_key(photo) != key
 
 
 def test_about_page_names_paper_and_data(tiny_workspace: Path) -> None:

@@ -13,14 +13,10 @@ from explorer.config import PAGES_DIR, PUBLIC_VARIABLE, WORKSPACE_VARIABLE
 from explorer.jobs.store import get_jobs_folder
 from explorer.ui.shared import cached
 from explorer.ui.training import form
-from explorer.workspace import features
-from explorer.workspace.layout import (
-    FEATURES_FOLDER,
-    list_module_entries,
-    load_settings,
-    save_settings,
-)
+from explorer.workspace import features_cache
+from explorer.workspace.layout import FEATURES_FOLDER, list_module_entries
 from explorer.workspace.notes import get_notes_path
+from explorer.workspace.settings import load_settings, save_settings
 
 pytestmark = pytest.mark.usefixtures("state_folder")
 OpenApp = Callable[..., AppTest]
@@ -118,8 +114,7 @@ def test_nobody_leads_it_to_another_workspace(
     monkeypatch.setattr(cached, "_open_workspace", lambda *key: opened.append(key))
     app.run()
     assert opened
-    assert {key[0] for key in opened} == {str(tiny_workspace)}
-    assert {key[2] for key in opened} == {"auto"}
+    assert set(opened) == {(tiny_workspace, "auto")}
 
 
 @pytest.mark.usefixtures("public")
@@ -146,9 +141,12 @@ def test_uploads_are_taken_up_to_a_smaller_limit(tiny_workspace: Path, open_app:
 
 
 @pytest.mark.parametrize("lacks", ["photo", "notes"])
-@pytest.mark.usefixtures("public")
 def test_errors_name_files_from_the_folder_on(
-    lacks: str, own_workspace: Path, tmp_path: Path, open_app: OpenApp
+    lacks: str,
+    own_workspace: Path,
+    tmp_path: Path,
+    open_app: OpenApp,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     elsewhere = tmp_path / "disk" / "birds"
     elsewhere.parent.mkdir()
@@ -160,6 +158,7 @@ def test_errors_name_files_from_the_folder_on(
     else:
         for entry in list_module_entries(own_workspace):
             entry.path.with_name("notes.json").write_bytes(b"{")
+    monkeypatch.setenv(PUBLIC_VARIABLE, "1")
     texts = read_texts(open_app(own_workspace, "x_feature"))
     named = "birds/images/001" if lacks == "photo" else "copy/modules/001"
     assert named in texts.replace("\\", "")
@@ -185,7 +184,7 @@ def test_a_disk_that_takes_nothing_costs_no_page(
     def refuse(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(features, "take_lock", refuse)
+    monkeypatch.setattr(features_cache, "take_lock", refuse)
     app = open_app(bare_workspace, "category")
     assert not app.error
     assert not app.exception

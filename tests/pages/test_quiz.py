@@ -13,12 +13,14 @@ from app_pages import read_texts
 from steps import run_steps
 from streamlit.testing.v1 import AppTest
 
-from explorer.nn.settings import ModuleSettings
+from explorer.methods.srae import SraeSettings
 from explorer.training.modules.settings import TrainingSettings
+from explorer.training.modules.train import train_module
 from explorer.ui.quiz import attempt
 from explorer.ui.quiz.attempt import QuizSession
 from explorer.ui.quiz.quiz_results import make_results_csv, make_results_json
-from explorer.workspace.layout import CLASSIFIER_FILE, WorkspaceSettings, save_settings
+from explorer.workspace.layout import CLASSIFIER_FILE
+from explorer.workspace.settings import WorkspaceSettings, save_settings
 from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
@@ -31,7 +33,7 @@ def quiz_workspace(tiny_workspace: Path, tmp_path_factory: pytest.TempPathFactor
     """Return a workspace where all that the network says can be explained. Read only."""
     path = Path(shutil.copytree(tiny_workspace, tmp_path_factory.mktemp("quiz") / "quiz"))
     training = TrainingSettings(epochs=2, pretrain_epochs=0)
-    run_steps(Workspace(path).train_module(FAVOURITE, ModuleSettings(widths=(16, 8)), training))
+    run_steps(train_module(Workspace(path), FAVOURITE, SraeSettings(widths=(16, 8)), training))
     return path
 
 
@@ -72,7 +74,7 @@ def answer(app: AppTest, category: int) -> AppTest:
 def read_truth(workspace: Path) -> tuple[dict[int, int], dict[int, int]]:
     """Return what each photo shows and what the network says, read without the app."""
     opened = Workspace(workspace)
-    features = run_steps(opened.compute_features())
+    features = run_steps(opened.networks.compute_features())
     labels = {photo.image_id: photo.category_index for photo in opened.dataset.photos}
     ids = features.image_ids.tolist()
     return labels, dict(zip(ids, features.logits.argmax(axis=1).tolist(), strict=True))

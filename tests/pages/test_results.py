@@ -20,7 +20,7 @@ OpenApp = Callable[..., AppTest]
 @pytest.fixture
 def compared(own_workspace: Path) -> Path:
     settings = EvaluationSettings(
-        methods=get_methods("pca,excitation-bp"), categories=3, stop="pool3", z_dimensions=2
+        methods=get_methods("pca,excitation-bp"), categories=3, stop="pool3"
     )
     records = run_steps(compare_methods(Workspace(own_workspace), settings))
     write_results(own_workspace, records)

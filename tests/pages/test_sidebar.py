@@ -8,7 +8,7 @@ import pytest
 from app_pages import select
 from streamlit.testing.v1 import AppTest
 
-from explorer.nn import devices
+from explorer.workspace import networks
 
 OpenApp = Callable[..., AppTest]
 OTHER = "002.Harebell_capped_Finch"
@@ -68,7 +68,7 @@ def test_a_workspace_that_is_not_offered_is_not_opened(
 def test_a_device_can_be_chosen_where_there_are_several(
     tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(devices, "list_devices", lambda: {"meta": "Toy", "cpu": "CPU"})
+    monkeypatch.setattr(networks, "list_devices", lambda: {"meta": "Toy", "cpu": "CPU"})
     app = open_app(tiny_workspace)
     assert select(app, "Device").options == ["the fastest", "Toy", "CPU"]
     select(app, "Device").set_value("cpu").run()

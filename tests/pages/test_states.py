@@ -8,7 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.ui.shared import drawings
 from explorer.ui.shared.components import escape_markdown
-from explorer.workspace.layout import CLASSIFIER_FILE, WorkspaceSettings, save_settings
+from explorer.workspace.layout import CLASSIFIER_FILE
+from explorer.workspace.settings import WorkspaceSettings, save_settings
 from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]

@@ -26,9 +26,13 @@ from explorer.jobs.store import (
     save_status,
 )
 from explorer.jobs.types import Job, JobRequest, JobState, JobStatus
+from explorer.methods.registry import list_trained
+from explorer.methods.srae import SraeSettings
 from explorer.nn import devices
-from explorer.ui.training import form
-from explorer.workspace.layout import WorkspaceSettings, save_settings
+from explorer.settings.declaring import list_settings
+from explorer.training.modules.settings import TrainingSettings
+from explorer.ui.training import fields, form
+from explorer.workspace.settings import WorkspaceSettings, save_settings
 
 pytestmark = pytest.mark.usefixtures("state_folder")
 OpenApp = Callable[..., AppTest]
@@ -91,22 +95,100 @@ def test_the_usual_settings_are_ready(tiny_workspace: Path, open_app: OpenApp) -
     assert not app.exception
     sidebar = app.sidebar
     assert find(sidebar.multiselect, "Categories").value == [THIRD]  # the first without a module
-    assert find(sidebar.selectbox, "Method").value == "srae"
+    method = find(sidebar.selectbox, "Method")
+    assert method.value == "srae"
+    assert method.options == ["SRAE", "SRAE with pull-away", "NN", "SAE", "SAE, trained jointly"]
     values = {box.label: box.value for box in sidebar.number_input}
-    assert values == {"x-features": 5, "Seed": 0, "β": 1, "q": 100, "Epochs": 60}
+    assert values == {"X-features": 5, "β": 1, "q": 100, "Epochs": 60, "Seed": 0}
+    assert find(sidebar.text_input, "Widths").value == ""
     assert find(sidebar.selectbox, "Compute on").options == ["Automatic", "CPU"]
     assert f"CPU, {os.cpu_count()} cores" in get_captions(app)
     assert not find(sidebar.button, "Train").disabled
 
 
+USUAL_FIELDS, RARE_FIELDS = (
+    {"X-features", "Epochs", "Seed"},
+    {"Pretraining", "Batch size", "Learning rate", "Weight decay", "Patience"},
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "usual", "rare"),
+    [
+        ("srae", {"β", "q"}, {"Pull-away"}),
+        ("srae-pull-away", {"β", "q"}, {"Pull-away"}),
+        ("nn", set(), {"Pull-away"}),
+        ("sae", set(), set()),
+        ("joint-sae", {"β"}, {"Pull-away"}),
+    ],
+)
+def test_a_method_has_the_fields_of_its_own_settings(
+    tiny_workspace: Path, open_app: OpenApp, method: str, usual: set[str], rare: set[str]
+) -> None:
+    app = open_app(tiny_workspace)
+    find(app.selectbox, "Method").set_value(method).run()
+    assert {box.label for box in app.sidebar.number_input} == USUAL_FIELDS | usual
+    find(app.toggle, "More settings").set_value(True).run()
+    labels = {box.label for box in app.sidebar.number_input}
+    assert labels == USUAL_FIELDS | usual | RARE_FIELDS | rare
+    assert [box.label for box in app.sidebar.text_input] == ["Widths"]
+    assert not find(app.button, "Train").disabled
+
+
+def test_fields_are_as_the_settings_are_declared(tiny_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(tiny_workspace)
+    find(app.toggle, "More settings").set_value(True).run()
+    boxes = {box.label: box for box in app.sidebar.number_input}
+    declared = [*list_settings(SraeSettings), *list_settings(TrainingSettings)]
+    numbers = {one.label: one for one in declared if one.name != "widths"}
+    assert boxes.keys() == numbers.keys()
+    for label, one in numbers.items():
+        assert boxes[label].help == one.info.help
+        assert boxes[label].value == one.default
+    assert (boxes["X-features"].min, boxes["X-features"].max) == (1, 1024)
+    assert (boxes["β"].min, boxes["β"].max) == (0, 1e6)
+    assert (boxes["Patience"].min, boxes["Patience"].max) == (0, 1_000_000)
+    assert boxes["q"].min == boxes["Learning rate"].min == 1e-9  # 0 itself is out of range
+    assert boxes["Seed"].max == 2**53 - 1  # more than that a browser cannot count
+    widths = next(one for one in declared if one.name == "widths")
+    box = find(app.sidebar.text_input, "Widths")
+    assert (box.help, box.placeholder) == (widths.info.help, "in proportion to Z")
+    summaries = find(app.selectbox, "Method").help
+    for method in list_trained():
+        assert f"**{method.title}**: {method.summary}" in summaries
+
+
 @pytest.mark.usefixtures("no_worker")
-def test_what_is_filled_in_is_asked_for(tiny_workspace: Path, open_app: OpenApp) -> None:
+def test_a_methods_own_default_is_not_overruled_by_what_was_filled_in_for_another(
+    tiny_workspace: Path, open_app: OpenApp
+) -> None:
+    app = open_app(tiny_workspace)
+    find(app.toggle, "More settings").set_value(True).run()
+    find(app.number_input, "Pull-away").set_value(0.25)
+    find(app.number_input, "Epochs").set_value(4).run()
+    find(app.selectbox, "Method").set_value("srae-pull-away").run()
+    assert find(app.number_input, "Pull-away").value == 1
+    assert find(app.number_input, "Epochs").value == 4
+    find(app.button, "Train").click().run()
+    (job,) = list_jobs(tiny_workspace)
+    assert job.request.run == "srae-k5-s0-pull_away1.0-epochs4"
+    assert (job.request.module["method"], job.request.module["pull_away"]) == ("srae", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("method", "own"), [("srae", {"beta": 2.5, "q": 10.0}), ("nn", {}), ("joint-sae", {"beta": 3})]
+)
+@pytest.mark.usefixtures("no_worker")
+def test_what_is_filled_in_is_asked_for(
+    tiny_workspace: Path, open_app: OpenApp, method: str, own: dict[str, float]
+) -> None:
     app = open_app(tiny_workspace)
     find(app.multiselect, "Categories").set_value([SECOND, THIRD])
-    find(app.selectbox, "Method").set_value("nn")
+    find(app.selectbox, "Method").set_value(method)
     find(app.toggle, "More settings").set_value(True).run()
-    numbers = {"x-features": 3, "Seed": 7, "β": 2.5, "q": 10.0, "Epochs": 4, "Batch size": 32}
+    numbers = {"X-features": 3, "Seed": 7, "Epochs": 4, "Batch size": 32, "Patience": 2}
     numbers |= {"Pretraining": 1, "Learning rate": 0.01, "Weight decay": 0.0, "Pull-away": 0.5}
+    numbers |= {{"beta": "β", "q": "q"}[name]: value for name, value in own.items()}
     for label, value in numbers.items():
         find(app.number_input, label).set_value(value)
     find(app.text_input, "Widths").set_value("32x 16")
@@ -116,12 +198,11 @@ def test_what_is_filled_in_is_asked_for(tiny_workspace: Path, open_app: OpenApp)
     (job,) = list_jobs(tiny_workspace)
     assert job.request.categories == (SECOND, THIRD)
     assert job.request.module == {
-        "method": "nn",
+        "method": method,
         "x_features": 3,
         "widths": [32, 16],
-        "beta": 2.5,
-        "q": 10.0,
         "pull_away": 0.5,
+        **own,
     }
     assert job.request.training == {
         "epochs": 4,
@@ -130,9 +211,9 @@ def test_what_is_filled_in_is_asked_for(tiny_workspace: Path, open_app: OpenApp)
         "learning_rate": 0.01,
         "weight_decay": 0.0,
         "seed": 7,
-        "patience": 0,
+        "patience": 2,
     }
-    assert job.request.run.startswith("nn-k3-s7-")
+    assert job.request.run.startswith(f"{method}-k3-s7-")
     assert (job.request.device, job.request.device_key) == ("cpu", "cpu")
     assert "**Harebell capped Finch and Moonbar Warbler**" in [m.value for m in app.markdown]
 
@@ -140,11 +221,12 @@ def test_what_is_filled_in_is_asked_for(tiny_workspace: Path, open_app: OpenApp)
 @pytest.mark.parametrize(
     ("widths", "words"),
     [
-        ("wide", "whole numbers such as 800, 100"),
-        ("-5", "whole numbers such as 800, 100"),
-        ("0", "between 1 and 16,384"),
-        ("99999999999999999999", "between 1 and 16,384"),
-        ("1,2,3,4,5,6,7", "at most 6 numbers"),
+        ("wide", "Widths cannot be 'wide': it takes whole numbers such as 800x100"),
+        ("-5", "must be at least 1 and at most 1,048,576, not -5"),
+        ("0", "must be at least 1 and at most 1,048,576, not 0"),
+        ("99999999999999999999", "at most 1,048,576, not 99999999999999999999"),
+        ("9" * 30, "it takes whole numbers such as 800x100"),
+        ("1" + 16 * ",1", "it takes whole numbers such as 800x100"),
     ],
 )
 def test_widths_that_are_none_are_refused(
@@ -211,9 +293,10 @@ def test_automatic_names_the_card_and_its_free_memory(
         return (71_300_000_000, 79_600_000_000) if name == "cuda:1" else None
 
     cards = {"cuda:1": "Card of cards", "cpu": "CPU"}
-    monkeypatch.setattr(devices, "list_devices", lambda: cards)
+    for owner in (devices, fields):
+        monkeypatch.setattr(owner, "list_devices", lambda: cards)
     monkeypatch.setattr(devices, "get_free_memory", get_free)
-    monkeypatch.setattr(devices, "get_device_key", lambda name: name)
+    monkeypatch.setattr(fields, "get_device_key", lambda name: name)
     app = open_app(tiny_workspace)
     assert "Card of cards, 71.3 of 79.6 GB free" in get_captions(app)
     box = find(app.selectbox, "Compute on")

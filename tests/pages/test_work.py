@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from explorer.config import REPOSITORY_ROOT, WORKSPACE_VARIABLE
+from explorer.config import REPOSITORY_ROOT, WORKSPACE_VARIABLE, run
+from explorer.data.photo import Photo
+from explorer.measuring import parts
+from explorer.measuring.classifier import measure_classifier
 from explorer.ui.category import summary
-from explorer.ui.shared import drawings, pictures
-from explorer.workspace.files import WorkspaceFiles
+from explorer.ui.shared import cached, drawings, pictures
+from explorer.workspace.networks import Networks
 from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
@@ -21,7 +24,7 @@ OpenApp = Callable[..., AppTest]
 SCRIPT = """
 import sys
 from streamlit.testing.v1 import AppTest
-from explorer.ui import overview, overview_categories
+from explorer.ui.overview import example, overview_categories
 
 def watch(owner, name):
     call = getattr(owner, name)
@@ -31,7 +34,7 @@ def watch(owner, name):
     setattr(owner, name, tell)
 
 watch(overview_categories, "show_numbers")
-watch(overview, "choose_example")
+watch(example, "choose_example")
 app = AppTest.from_file(sys.argv[1], default_timeout=100)
 app.switch_page(f"../pages/{sys.argv[2]}.py")
 app.run()
@@ -55,15 +58,10 @@ def run_alone(workspace: Path, page: str, monkeypatch: pytest.MonkeyPatch) -> li
     return found.stdout.splitlines()
 
 
-def measure_classifier(workspace: Path) -> None:
-    for _ in Workspace(workspace).measure_classifier():
-        pass
-
-
 def test_first_page_shows_the_birds_before_torch_is_imported(
     own_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measure_classifier(own_workspace)
+    run(measure_classifier(Workspace(own_workspace)))
     assert run_alone(own_workspace, "overview", monkeypatch) == [
         "show_numbers False",
         "choose_example False",  # whose numbers need it
@@ -76,7 +74,7 @@ def test_first_page_shows_the_birds_before_torch_is_imported(
 def test_pages_without_numbers_need_no_torch(
     own_workspace: Path, monkeypatch: pytest.MonkeyPatch, page: str
 ) -> None:
-    measure_classifier(own_workspace)
+    run(measure_classifier(Workspace(own_workspace)))
     assert run_alone(own_workspace, page, monkeypatch) == ["network named True", "end False"]
 
 
@@ -121,13 +119,13 @@ def test_a_photo_is_read_once_for_all_that_is_shown_of_it(
     tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: Counter[int] = Counter()
-    load = WorkspaceFiles.load_parts
+    load = parts.load_photo
 
-    def count(self: WorkspaceFiles, photo: object) -> object:
+    def count(photo: Photo) -> object:
         read[photo.image_id] += 1
-        return load(self, photo)
+        return load(photo)
 
-    monkeypatch.setattr(WorkspaceFiles, "load_parts", count)
+    monkeypatch.setattr(parts, "load_photo", count)
     for page in ("overview", "photo", "x_feature", "category", "compare"):
         assert not open_app(tiny_workspace, page).error
     assert read
@@ -150,25 +148,25 @@ def test_what_a_page_says_of_all_photos_is_laid_out_once(
 
     watch(summary, "render_scatter")
     watch(summary, "make_columns")
-    watch(WorkspaceFiles, "load_classifier_metrics")
+    watch(cached, "load_classifier_measures")
     app = open_app(tiny_workspace, "category")
     next(box for box in app.segmented_control if box.key == "feature").set_value(3).run()
     app.run()
     assert not app.error
-    assert made == ["render_scatter", "load_classifier_metrics"]
+    assert made == ["render_scatter", "load_classifier_measures"]
 
 
 def test_sessions_share_one_workspace_and_one_network(
     tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loaded: list[Workspace] = []
-    load = Workspace._load_classifier
+    loaded: list[Networks] = []
+    load = Networks._load_classifier
 
-    def count(self: Workspace) -> object:
+    def count(self: Networks) -> object:
         loaded.append(self)
         return load(self)
 
-    monkeypatch.setattr(Workspace, "_load_classifier", count)
+    monkeypatch.setattr(Networks, "_load_classifier", count)
     for page in ("photo", "category", "overview"):  # each opens a session of its own
         assert not open_app(tiny_workspace, page).error
     assert len(loaded) == 1

@@ -12,7 +12,9 @@ from app_pages import read_texts
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from explorer.attribution import explain as attribution
+from explorer.config import run
+from explorer.measuring.parts import load_parts
+from explorer.measuring.records import load_module_measures
 from explorer.measuring.scores import ModuleScores, score_photos
 from explorer.nn.checkpoint import save_module
 from explorer.ui.shared import cached, drawings
@@ -20,8 +22,10 @@ from explorer.ui.shared.state import MapStyle
 from explorer.ui.x_feature import feature_photos, summary
 from explorer.ui.x_feature.feature_photos import Choice, make_pack
 from explorer.ui.x_feature.summary import Subject, escape_words, make_numbers, name_in_figure
+from explorer.workspace import networks
 from explorer.workspace.layout import ModuleEntry
-from explorer.workspace.notes import Note, get_notes_path, load_names, load_notes, save_note
+from explorer.workspace.notes import get_notes_path, load_notes, save_note
+from explorer.workspace.notes_file import Note
 from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
@@ -57,12 +61,8 @@ def list_shown(app: AppTest) -> list[int]:
 def load_scores(path: Path, number: int = 0) -> tuple[Workspace, ModuleEntry, ModuleScores]:
     workspace = Workspace(path)
     entry = workspace.list_modules()[number]
-    steps = workspace.compute_features()
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return workspace, entry, score_photos(workspace, entry, stop.value)
+    features = run(workspace.networks.compute_features())
+    return workspace, entry, score_photos(workspace, entry, features)
 
 
 def make_subject(path: Path, feature: int, names: dict[int, str] | None = None) -> Subject:
@@ -117,13 +117,13 @@ def test_heading_says_what_the_module_holds(
 ) -> None:
     app = open_page(tiny_workspace, feature=f"x-feature {feature + 1}")
     workspace, entry, scores = load_scores(tiny_workspace)
-    weight = float(workspace.load_module(entry)[0].v.weight[0, feature])
+    weight = float(workspace.networks.load_module(entry)[0].v.weight[0, feature])
     assert read_metric(app, "Weight vₙ") == f"{weight:+.3f}".replace("-", "−")
-    metrics = workspace.load_metrics(entry)
-    assert metrics is not None
-    mean = metrics["test"]["mean_contribution"][feature]
+    measures = load_module_measures(workspace, entry)
+    assert measures is not None
+    mean = measures.test.mean_contribution[feature]
     assert read_metric(app, "Mean contribution, test") == f"{mean:+.2f}".replace("-", "−")
-    assert read_metric(app, "State") == ("live" if metrics["live"][feature] else "dead")
+    assert read_metric(app, "State") == ("live" if measures.live[feature] else "dead")
     own, others = (scores.x_features[scores.is_positive == kind, feature] for kind in (True, False))
     assert read_metric(app, "Inactive, own") == f"{np.mean(own == 0):.1%}"
     assert read_metric(app, "Inactive, others") == f"{np.mean(others == 0):.1%}"
@@ -236,7 +236,7 @@ def test_says_how_contribution_and_activation_agree(
     tiny_workspace: Path, open_page: OpenApp
 ) -> None:
     workspace, entry, _ = load_scores(tiny_workspace)
-    weights = workspace.load_module(entry)[0].v.weight[0].tolist()
+    weights = workspace.networks.load_module(entry)[0].v.weight[0].tolist()
     for feature, weight in enumerate(weights):
         app = open_page(
             tiny_workspace, feature=f"x-feature {feature + 1}", photos_by="highest contribution"
@@ -249,13 +249,13 @@ def test_only_what_is_seen_runs_the_network(
     tiny_workspace: Path, open_page: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
-    compute = attribution.compute_explanation
+    compute = networks.compute_explanation
 
     def count(*args: object) -> object:
         calls.append(str(args[-1]))
         return compute(*args)
 
-    monkeypatch.setattr(attribution, "compute_explanation", count)
+    monkeypatch.setattr(networks, "compute_explanation", count)
     app = open_page(tiny_workspace, photos_among="its own category", photos_side="both")
     count_of_own = len(list_shown(app))
     assert len(calls) == count_of_own == 4
@@ -344,15 +344,15 @@ def test_two_who_write_the_same_name_are_told(own_workspace: Path, open_page: Op
     next(box for box in app.text_input if box.label == "Name").set_value("mine")
     app.button(key="note-save").click().run()
     assert r"\`theirs\` \*x\*" in app.warning[0].value
-    assert load_names(entry) == {0: "`theirs` *x*"}
+    assert load_notes(entry).names == {0: "`theirs` *x*"}
     app.button(key="note-save").click().run()
-    assert load_names(entry) == {0: "mine"}
+    assert load_notes(entry).names == {0: "mine"}
 
 
 def test_notes_of_an_earlier_module_name_nothing(own_workspace: Path, open_page: OpenApp) -> None:
     entry = write_note(own_workspace, 1, Note("red cap", "old words"))
     workspace = Workspace(own_workspace)
-    module, record = workspace.load_module(entry)
+    module, record = workspace.networks.load_module(entry)
     with torch.no_grad():
         module.v.weight.mul_(0.5)
     save_module(entry.path, module, record)
@@ -385,7 +385,7 @@ def test_notes_that_cannot_be_stored(
     def refuse(*args: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("explorer.workspace.notes.write_json", refuse)
+    monkeypatch.setattr("explorer.workspace.notes_file.write_json", refuse)
     app = open_page(own_workspace)
     press(app, "Give it a name")
     next(box for box in app.text_input if box.label == "Name").set_value("cap")
@@ -411,8 +411,8 @@ def test_numbers_of_every_photo(tiny_workspace: Path) -> None:
     for row in (rows[0], rows[20], rows[47]):
         image_id = int(row["image_id"])
         photo = subject.workspace.dataset.get_photo(image_id)
-        image = subject.workspace.load_parts(photo).image
-        explanation = subject.workspace.explain(subject.entry, image)
+        image = load_parts(photo).image
+        explanation = subject.workspace.networks.explain(subject.entry, image)
         assert row["category"] == photo.category
         side = next((name for name, ids in split.items() if image_id in ids), "unused")
         assert row["side"] == side
@@ -454,7 +454,7 @@ def test_a_module_without_measures_says_how_to_get_them(
 def test_a_module_without_decoder_says_so(own_workspace: Path, open_page: OpenApp) -> None:
     workspace = Workspace(own_workspace)
     entry = workspace.list_modules()[0]
-    module, record = workspace.load_module(entry)
+    module, record = workspace.networks.load_module(entry)
     record.settings["method"] = "nn"
     save_module(entry.path, module, record)
     app = open_page(own_workspace)
@@ -466,7 +466,7 @@ def test_a_module_without_decoder_says_so(own_workspace: Path, open_page: OpenAp
 def test_a_dead_x_feature_is_told(own_workspace: Path, open_page: OpenApp) -> None:
     workspace = Workspace(own_workspace)
     entry = workspace.list_modules()[0]
-    module, record = workspace.load_module(entry)
+    module, record = workspace.networks.load_module(entry)
     with torch.no_grad():
         last = [layer for layer in module.encoder if isinstance(layer, torch.nn.Linear)][-1]
         last.weight[1], last.bias[1] = 0, -1

@@ -13,8 +13,10 @@ from streamlit.testing.v1 import AppTest
 from explorer.analysis import doubt
 from explorer.analysis.doubt import Judgement
 from explorer.data.uploads.decoding import UPLOAD_ENDINGS
+from explorer.measuring.parts import load_parts
 from explorer.ui.your_photo.own_photo import SAMPLE
-from explorer.workspace.layout import CLASSIFIER_FILE, WorkspaceSettings, save_settings
+from explorer.workspace.layout import CLASSIFIER_FILE
+from explorer.workspace.settings import WorkspaceSettings, save_settings
 from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
@@ -75,7 +77,9 @@ def test_without_modules_the_score_is_still_drawn(
     assert calls == ["scores", "score, relu1"]
     assert "this workspace has none yet" in read_texts(app)
     workspace = Workspace(own_workspace)
-    _, logits = workspace.compute_scores(workspace.prepare_image(make_pixels())[np.newaxis])
+    _, logits = workspace.networks.compute_scores(
+        workspace.networks.prepare_image(make_pixels())[np.newaxis]
+    )
     first = workspace.dataset.categories[int(logits[0].argmax())]
     name = first.split(".")[1].replace("_", " ")
     assert any(f"--category '{name}'" in block.value for block in app.code)
@@ -132,8 +136,8 @@ def test_highest_category_without_a_module_is_told_with_the_cure(
     own_workspace: Path, open_app: OpenApp
 ) -> None:
     workspace = Workspace(own_workspace)
-    pixels = workspace.prepare_image(make_pixels())[np.newaxis]
-    order = np.argsort(-workspace.compute_scores(pixels)[1][0])
+    pixels = workspace.networks.prepare_image(make_pixels())[np.newaxis]
+    order = np.argsort(-workspace.networks.compute_scores(pixels)[1][0])
     categories = workspace.dataset.categories
     shown = [categories[index] for index in order if categories[index] in (CATEGORY, OTHER)]
     app = upload(open_app(own_workspace, "your_photo"), encode_exactly(make_pixels()), "robin.png")
@@ -171,15 +175,17 @@ def test_numbers_are_those_of_the_facade(tiny_workspace: Path, open_app: OpenApp
     app = open_app(tiny_workspace, "your_photo", source=SAMPLE, explained="Harebell capped Finch")
     workspace = Workspace(tiny_workspace)
     (photo,) = (p for p in workspace.held_out if p.category == CATEGORY)
-    image = workspace.load_parts(photo).image
+    image = load_parts(photo).image
     entry = next(entry for entry in workspace.list_modules() if entry.category == OTHER)
-    explanation = workspace.explain(entry, image)
+    explanation = workspace.networks.explain(entry, image)
     texts = read_texts(app)
     for value, activation in zip(explanation.contributions, explanation.x_features, strict=True):
         shown = f"{value:+.2f}".replace("-", "−") if activation else "inactive on this photo"
         assert shown in texts
     assert f"Network ŷ = {explanation.y_hat:.2f} · module ȳ = {explanation.y_bar:.2f}" in texts
-    _, logits = workspace.compute_scores(workspace.prepare_image(image)[np.newaxis])
+    _, logits = workspace.networks.compute_scores(
+        workspace.networks.prepare_image(image)[np.newaxis]
+    )
     first = workspace.dataset.categories[int(logits[0].argmax())]
     verdict = "right" if first == CATEGORY else "wrong"
     assert f"Ember capped Finch. The first guess is {verdict}." in texts

@@ -9,6 +9,7 @@ from photos import make_jpeg, make_pixels
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from explorer.measuring.parts import load_parts
 from explorer.ui.your_photo.own_photo import SAMPLE
 from explorer.workspace.workspace import Workspace
 
@@ -224,8 +225,10 @@ def test_parts_of_a_sample_are_measured_as_on_its_own_page(
     assert not app.error
     workspace = Workspace(tiny_workspace)
     (photo,) = (p for p in workspace.held_out if p.category == CATEGORY)
-    parts = workspace.load_parts(photo)
-    measured = parts.measure(workspace.explain(workspace.list_modules()[0], parts.image).maps)
+    parts = load_parts(photo)
+    measured = parts.measure(
+        workspace.networks.explain(workspace.list_modules()[0], parts.image).maps
+    )
     feature = find(app.segmented_control, "x-feature to look at closely").value
     texts = read_texts(app)
     if measured.is_live[feature]:

@@ -44,10 +44,10 @@ def test_numbers_to_take_along(tiny_workspace: Path) -> None:
     entry = next(e for e in workspace.list_modules() if e.category == OTHER)
     data = photo_downloads.make_arrays(workspace, entry, photo, "pool3")
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        explanation = workspace.explain(entry, photo.image, "pool3")
+        explanation = workspace.networks.explain(entry, photo.image, "pool3")
         np.testing.assert_array_equal(arrays["raw_maps"], explanation.maps)
         np.testing.assert_array_equal(
-            arrays["score_map"], workspace.explain_score(OTHER, photo.image, "pool3")
+            arrays["score_map"], workspace.networks.explain_score(OTHER, photo.image, "pool3")
         )
         assert arrays["contributions"].sum() == pytest.approx(float(arrays["y_bar"]), abs=1e-5)
         assert arrays["softmax"].sum() == pytest.approx(1)

@@ -3,7 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from explorer.storage.growing import GrowingArray, count_rows, open_rows, sync_file
+from explorer.storage.growing import GrowingArray, count_rows, open_rows
+from explorer.storage.writing import sync_file
 
 ROWS = np.arange(24, dtype=np.float32).reshape(4, 3, 2)
 RECORDS = np.array([(1, [2, 3]), (4, [5, 6])], dtype=[("id", "<i8"), ("heat", "<f2", (2,))])

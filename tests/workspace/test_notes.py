@@ -9,21 +9,22 @@ from pathlib import Path
 import pytest
 
 from explorer.config import ExplorerError
-from explorer.workspace import notes
+from explorer.workspace import notes_file
 from explorer.workspace.layout import ModuleEntry, get_module_entry
 from explorer.workspace.notes import (
-    LONGEST_NAME,
-    LONGEST_TEXT,
     ConflictError,
-    DamagedNotesError,
     ModuleNotes,
-    Note,
-    NotesError,
     get_notes_path,
-    load_names,
     load_notes,
     save_note,
     set_aside,
+)
+from explorer.workspace.notes_file import (
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    DamagedNotesError,
+    Note,
+    NotesError,
 )
 
 WRITERS, ROUNDS = 4, 8
@@ -47,7 +48,6 @@ def test_nobody_has_written_yet(entry: ModuleEntry) -> None:
     found = load_notes(entry)
     assert (found.current, found.earlier, found.names) == ({}, (), {})
     assert found.get(2) == Note()
-    assert load_names(entry) == {}
     assert not get_notes_path(entry).exists()
 
 
@@ -56,7 +56,7 @@ def test_what_is_written_is_read(entry: ModuleEntry) -> None:
     assert written == load_notes(entry)
     assert load_notes(entry).get(2) == Note("red cap", "Fires on the cap.\nNot on the tail.")
     write(entry, 0, Note("", "no name yet"))
-    assert load_names(entry) == {2: "red cap"}
+    assert load_notes(entry).names == {2: "red cap"}
     assert get_notes_path(entry) == entry.path.parent / "notes.json"
     assert [path.name for path in sorted(entry.path.parent.iterdir())] == [
         "module.safetensors",
@@ -85,13 +85,13 @@ def test_another_module_in_the_same_place_has_no_names(entry: ModuleEntry) -> No
     found = load_notes(entry)
     assert found.current == {}
     assert found.earlier == ({1: Note("cap")},)
-    assert load_names(entry) == {}
+    assert load_notes(entry).names == {}
 
     write(entry, 1, Note("tail"))
-    assert load_names(entry) == {1: "tail"}
+    assert load_notes(entry).names == {1: "tail"}
     assert load_notes(entry).earlier == ({1: Note("cap")},)
     entry.path.write_bytes(first)
-    assert load_names(entry) == {1: "cap"}
+    assert load_notes(entry).names == {1: "cap"}
     assert load_notes(entry).earlier == ({1: Note("tail")},)
 
 
@@ -109,7 +109,7 @@ def test_two_writers_of_different_x_features_keep_both(entry: ModuleEntry) -> No
         save_note(
             entry, feature, Note(name), base=before.get(feature), module_sha256=before.module_sha256
         )
-    assert load_names(entry) == {0: "cap", 1: "tail"}
+    assert load_notes(entry).names == {0: "cap", 1: "tail"}
 
 
 def test_two_writers_of_name_and_text_keep_both(entry: ModuleEntry) -> None:
@@ -124,15 +124,15 @@ def test_two_writers_of_the_same_name_are_told(entry: ModuleEntry) -> None:
     with pytest.raises(ConflictError) as caught:
         write(entry, 0, Note("tail"), base=Note())
     assert caught.value.theirs == Note("cap")
-    assert load_names(entry) == {0: "cap"}
+    assert load_notes(entry).names == {0: "cap"}
     write(entry, 0, Note("tail"), base=caught.value.theirs)
-    assert load_names(entry) == {0: "tail"}
+    assert load_notes(entry).names == {0: "tail"}
 
 
 def test_two_writers_who_agree_are_not_bothered(entry: ModuleEntry) -> None:
     write(entry, 0, Note("cap"), base=Note())
     write(entry, 0, Note("cap"), base=Note())
-    assert load_names(entry) == {0: "cap"}
+    assert load_notes(entry).names == {0: "cap"}
 
 
 def write_many(entry: ModuleEntry, first: int) -> None:
@@ -141,7 +141,7 @@ def write_many(entry: ModuleEntry, first: int) -> None:
 
 
 def expect_all_names(entry: ModuleEntry) -> None:
-    assert load_names(entry) == {n: f"name {n}" for n in range(WRITERS * ROUNDS)}
+    assert load_notes(entry).names == {n: f"name {n}" for n in range(WRITERS * ROUNDS)}
 
 
 def test_threads_lose_nothing(entry: ModuleEntry) -> None:
@@ -161,7 +161,8 @@ def test_processes_lose_nothing(entry: ModuleEntry) -> None:
         "import sys\n"
         "from pathlib import Path\n"
         "from explorer.workspace.layout import ModuleEntry\n"
-        "from explorer.workspace.notes import Note, load_notes, save_note\n"
+        "from explorer.workspace.notes import load_notes, save_note\n"
+        "from explorer.workspace.notes_file import Note\n"
         "entry = ModuleEntry('001.Finch', 'srae-k5-s0', Path(sys.argv[1]))\n"
         "sha = load_notes(entry).module_sha256\n"
         f"for n in range(int(sys.argv[2]), int(sys.argv[2]) + {ROUNDS}):\n"
@@ -198,7 +199,7 @@ def test_long_words_are_refused_whole(entry: ModuleEntry) -> None:
 )
 def test_names_are_one_clean_line(entry: ModuleEntry, typed: str, kept: str) -> None:
     write(entry, 0, Note(typed))
-    assert load_names(entry) == {0: kept}
+    assert load_notes(entry).names == {0: kept}
 
 
 def test_texts_keep_their_lines_alone(entry: ModuleEntry) -> None:
@@ -239,7 +240,6 @@ def test_a_damaged_file_is_told_and_kept(entry: ModuleEntry, damage: str) -> Non
         load_notes(entry)
     with pytest.raises(DamagedNotesError):
         save_note(entry, 0, Note("cap"), base=Note(), module_sha256=sha256)
-    assert load_names(entry) == {}
     assert path.read_text() == damage
 
 
@@ -272,7 +272,7 @@ def test_a_damaged_file_is_set_aside_beside_earlier_ones(entry: ModuleEntry) -> 
         assert aside.name == f"notes-damaged-{number}.json"
         assert aside.read_text() == text
     write(entry, 0, Note("cap"))
-    assert load_names(entry) == {0: "cap"}
+    assert load_notes(entry).names == {0: "cap"}
     get_notes_path(entry).unlink()
     with pytest.raises(NotesError, match="cannot be renamed"):
         set_aside(entry)
@@ -282,14 +282,13 @@ def test_sound_notes_are_not_set_aside(entry: ModuleEntry) -> None:
     write(entry, 0, Note("cap"))
     with pytest.raises(NotesError, match="not damaged"):
         set_aside(entry)
-    assert load_names(entry) == {0: "cap"}
+    assert load_notes(entry).names == {0: "cap"}
 
 
 def test_a_module_that_is_gone(entry: ModuleEntry) -> None:
     entry.path.unlink()
     with pytest.raises(ExplorerError, match=r"module.safetensors cannot be read"):
         load_notes(entry)
-    assert load_names(entry) == {}
 
 
 def test_a_folder_that_cannot_be_written_to(
@@ -301,10 +300,10 @@ def test_a_folder_that_cannot_be_written_to(
         raise OSError(30, "Read-only file system")
 
     # Not by its rights alone: whoever runs the tests may be allowed everything.
-    monkeypatch.setattr(notes, "write_json", refuse)
+    monkeypatch.setattr(notes_file, "write_json", refuse)
     with pytest.raises(NotesError, match=r"Read-only file system\. Nothing was stored"):
         save_note(entry, 0, Note("x"), base=found.get(0), module_sha256=found.module_sha256)
-    assert load_names(entry) == {0: "cap"}
+    assert load_notes(entry).names == {0: "cap"}
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="rights bind no administrator")
@@ -326,4 +325,4 @@ def test_no_such_x_feature(entry: ModuleEntry, feature: int) -> None:
 
 def test_the_highest_x_feature_is_read_again(entry: ModuleEntry) -> None:
     write(entry, 9_998, Note("cap"))
-    assert load_names(entry) == {9_998: "cap"}
+    assert load_notes(entry).names == {9_998: "cap"}

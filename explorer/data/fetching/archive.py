@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from explorer.config import Progress
-from explorer.data.fetching.remote import DownloadError
+from explorer.data.fetching.transfer import DownloadError
 
 _MEGABYTE = 1_000_000
 _MEGABYTES_BETWEEN_RECORDS = 10

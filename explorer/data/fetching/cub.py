@@ -1,24 +1,23 @@
 """CUB-200-2011 from its home at CaltechDATA: fetched, verified, unpacked and checked."""
 
 import os
-import shutil
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
 from explorer.config import Progress
 from explorer.data.cub import load_cub
-from explorer.data.cub_tables import DatasetError
+from explorer.data.cub_files import DatasetError
 from explorer.data.fetching.archive import ArchiveLimits, unpack_tar
-from explorer.data.fetching.download import count_missing_bytes, download, lock
-from explorer.data.fetching.remote import (
+from explorer.data.fetching.download import Fetched, count_missing_bytes, download, lock
+from explorer.data.fetching.transfer import (
     DEFAULT_PATIENCE,
     DownloadError,
-    Fetched,
     Patience,
     RemoteFile,
     check_free_space,
 )
+from explorer.storage.writing import make_folder, move, remove, try_to_remove
 
 CUB_FOLDER = "CUB_200_2011"
 
@@ -53,7 +52,6 @@ CUB_200_2011 = CubRelease(
         name="CUB_200_2011.tgz",
         sha256="0c685df5597a8b24909f6a7c9db6d11e008733779a671760afef78feb49bf081",
         size=1_150_585_339,
-        md5="97eceeb196236b17998738112f37df78",
     ),
     photos=11_788,
     training_photos=5_994,
@@ -106,22 +104,22 @@ def fetch_cub(
                 "away, or name another folder, and run the command again."
             )
         return Fetched(target, was_there=True)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     needed = count_missing_bytes(release.archive, folder) + release.unpacked_size
     check_free_space(folder, needed, "Fetching and unpacking CUB-200-2011")
     archive = (yield from download(release.archive, folder, patience)).path
     with lock(target):
         yield from _unpack(archive, target, release)
     if not keep_archive:
-        archive.unlink(missing_ok=True)
+        remove(archive)
     return Fetched(target, was_there=False)
 
 
 def _unpack(archive: Path, target: Path, release: CubRelease) -> Generator[Progress, None, None]:
     # The name is fixed, so that what a killed process left behind goes with the next attempt.
     temporary = target.with_name(f".{target.name}.unpacking")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
+    try_to_remove(temporary)
+    make_folder(temporary)
     try:
         yield from unpack_tar(archive, temporary, release.limits)
         yield Progress("Checking the data set", 0, 1)
@@ -132,9 +130,9 @@ def _unpack(archive: Path, target: Path, release: CubRelease) -> Generator[Progr
                 "another source, or unpack it yourself and look into it."
             )
         _flush_disk()
-        (temporary / CUB_FOLDER).rename(target)
+        move(temporary / CUB_FOLDER, target)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        try_to_remove(temporary)
 
 
 def _flush_disk() -> None:
@@ -160,6 +158,6 @@ def _find_fault(root: Path, release: CubRelease) -> str:
     )
     for name, count, expected in found:
         if count != expected:
-            return f"it holds {count:,} {name} in the place of {expected:,}."
+            return f"it holds {count:,} {name} instead of {expected:,}."
     empty = next((p.path for p in dataset.photos if not p.path.stat().st_size), None)
     return "" if empty is None else f"{empty} is empty."

@@ -1,33 +1,46 @@
-"""Large files over HTTP: resumed where they were cut off, and verified before they are used."""
+"""Large files over HTTP: resumed where they broke off, and verified before they are used.
+
+Every file's SHA-256 is known beforehand. So a part that is there is simply continued: if it belongs
+to something else, the hash of the whole says so, and the file is fetched from its beginning.
+"""
 
 import contextlib
 import hashlib
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
 
-from explorer.config import Progress
-from explorer.data.fetching.remote import (
+from explorer.config import Progress, Steps
+from explorer.data.fetching.transfer import (
     DEFAULT_PATIENCE,
     DownloadError,
-    Fetched,
-    Part,
     Patience,
     RemoteFile,
+    get_size,
+    receive,
 )
-from explorer.data.fetching.transfer import fill_part
+from explorer.storage.writing import make_folder, move, remove, sync_file
 
 _MEGABYTE = 1_000_000
 
 
+@dataclass(frozen=True)
+class Fetched:
+    """A file or folder that is there, whole, and whether it had been there before."""
+
+    path: Path
+    was_there: bool
+
+
 def download(
     file: RemoteFile, folder: Path, patience: Patience = DEFAULT_PATIENCE
-) -> Generator[Progress, None, Fetched]:
-    """Download `file` into `folder`, going on where an earlier attempt was cut off.
+) -> Steps[Fetched]:
+    """Download `file` into `folder`, continuing what an earlier attempt has brought.
 
     What has arrived lies in ``NAME.part`` until it is whole and its hash is right; only then it
-    gets its name. A part that cannot belong to the file is dropped, any other kept.
+    gets its name.
 
     Parameters
     ----------
@@ -36,7 +49,7 @@ def download(
     folder : Path
         Where to put it; made if it is missing.
     patience : Patience
-        How long the server is waited for.
+        How long to wait for the server.
 
     Yields
     ------
@@ -46,12 +59,12 @@ def download(
     Raises
     ------
     DownloadError
-        When the server or the disk does not allow it, another process is at it, or the file, the
-        one that arrived or the one that was there, is not the expected one.
+        When the server or the disk does not allow it, another process is fetching the same file,
+        or the file, the one that arrived or the one that was there, is not the expected one.
     """
     path = folder / file.name
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         with lock(path):
             if not path.exists():
                 yield from _fetch(file, path, patience)
@@ -67,7 +80,7 @@ def download(
 def count_missing_bytes(file: RemoteFile, folder: Path) -> int:
     """Return how many bytes of `file`, whose size must be known, still have to be fetched."""
     path = folder / file.name
-    return 0 if path.exists() else max(0, file.size - Part(path).size)
+    return 0 if path.exists() else max(0, file.size - get_size(_name_part(path)))
 
 
 @contextlib.contextmanager
@@ -86,37 +99,44 @@ def lock(path: Path) -> Iterator[None]:
                 yield
             finally:
                 with contextlib.suppress(OSError):  # where an open file cannot be removed
-                    file.unlink()
+                    remove(file)
     except filelock.Timeout as error:
         raise DownloadError(
-            f"Another process is fetching {path} just now. Wait for it, or end it."
+            f"Another process is fetching {path} right now. Wait for it, or stop it."
         ) from error
 
 
 def _fetch(file: RemoteFile, path: Path, patience: Patience) -> Iterator[Progress]:
-    part = Part(path)
-    yield from fill_part(part, file, patience)
-    if not (yield from _verify(part.path, file)):
-        part.drop()
+    part = _name_part(path)
+    was_begun = get_size(part) > 0
+    yield from receive(file, part, patience)
+    is_right = yield from _verify(part, file)
+    if was_begun and not is_right:  # begun with another version, perhaps
+        remove(part)
+        yield from receive(file, part, patience)
+        is_right = yield from _verify(part, file)
+    if not is_right:
+        remove(part)
         raise DownloadError(
             f"What arrived from {file.url} is not the expected file (its hash differs) and was "
             "removed. Run the command again; if that does not help, get the file by other means "
             f"and put it at {path}."
         )
-    part.become(path)
+    sync_file(part)
+    move(part, path)
 
 
-def _verify(path: Path, file: RemoteFile) -> Generator[Progress, None, bool]:
+def _verify(path: Path, file: RemoteFile) -> Steps[bool]:
     size = path.stat().st_size
     if file.size and size != file.size:
         return False
-    sha256 = hashlib.sha256()
-    md5 = hashlib.md5(usedforsecurity=False)
-    total = -(-size // _MEGABYTE)
+    digest, total = hashlib.sha256(), -(-size // _MEGABYTE)
     with path.open("rb") as stored:
         while chunk := stored.read(32 * _MEGABYTE):
-            sha256.update(chunk)
-            if file.md5:
-                md5.update(chunk)
+            digest.update(chunk)
             yield Progress(f"Checking {file.name}, MB", -(-stored.tell() // _MEGABYTE), total)
-    return sha256.hexdigest().startswith(file.sha256) and file.md5 in {"", md5.hexdigest()}
+    return digest.hexdigest().startswith(file.sha256)
+
+
+def _name_part(path: Path) -> Path:
+    return path.with_name(path.name + ".part")

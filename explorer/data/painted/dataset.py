@@ -8,8 +8,6 @@ from its nearest relatives. The same scene can be painted again with one mark ch
 import io
 import itertools
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,13 +18,10 @@ from PIL import Image
 
 from explorer.config import ExplorerError, Progress
 from explorer.data.painted.photo import PaintedPhoto, paint_photo
+from explorer.data.painted.relatives import find_nearest_relatives
 from explorer.data.painted.scene import Scene, draw_scene
-from explorer.data.painted.traits import (
-    CATEGORIES,
-    PART_NAMES,
-    TRAIT_PARTS,
-    find_nearest_relatives,
-)
+from explorer.data.painted.traits import CATEGORIES, PART_NAMES, TRAIT_PARTS
+from explorer.storage.writing import make_folder, stage_folder, write_draft
 
 SCHEMA_VERSION = 1
 TRAITS_FILE = "traits.json"
@@ -132,23 +127,14 @@ def paint_dataset(root: Path, settings: PaintedSettings | None = None) -> Iterat
             f"{root} is not an empty folder. Choose a new folder for the painted birds, or empty "
             "this one first."
         )
-    draft: Path | None = None
     try:
-        root.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{root.name}.", suffix=".tmp", dir=root.parent))
-        yield from _paint_into(draft, settings)
-        draft.chmod(0o755)
-        if root.exists():
-            root.rmdir()
-        draft.rename(root)
+        with stage_folder(root) as draft:
+            yield from _paint_into(draft, settings)
     except OSError as error:
         raise ExplorerError(
             f"The painted birds cannot be written to {root}: {error}. Choose a folder that can be "
             "written, with some 5 MB to spare."
         ) from error
-    finally:
-        if draft is not None and draft.exists():
-            shutil.rmtree(draft, ignore_errors=True)
 
 
 def _paint_into(root: Path, settings: PaintedSettings) -> Iterator[Progress]:
@@ -157,7 +143,7 @@ def _paint_into(root: Path, settings: PaintedSettings) -> Iterator[Progress]:
     total = len(CATEGORIES) * settings.photos_per_category
     for index, name in enumerate(CATEGORIES):
         folder = f"{index + 1:03d}.{name}"
-        (root / "images" / folder).mkdir(parents=True)
+        make_folder(root / "images" / folder)
         tables.classes.append(f"{index + 1} {folder}")
         test_photos = choose_test_photos(settings, index)
         for photo in range(settings.photos_per_category):
@@ -165,12 +151,12 @@ def _paint_into(root: Path, settings: PaintedSettings) -> Iterator[Progress]:
             scene, painted = find_scene(name, settings, photo)
             scene_seeds[str(image_id)] = scene.seed
             path = f"{folder}/{name}_{photo + 1:04d}.jpg"
-            (root / "images" / path).write_bytes(encode_photo(painted.image, settings.quality))
+            write_draft(root / "images" / path, encode_photo(painted.image, settings.quality))
             tables.add(image_id, path, index + 1, photo not in test_photos, painted)
             yield Progress("Painting birds", image_id, total)
     tables.write(root)
     truth = _describe(settings, scene_seeds)
-    (root / TRAITS_FILE).write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
+    write_draft(root / TRAITS_FILE, (json.dumps(truth, indent=1) + "\n").encode())
 
 
 def encode_photo(image: npt.NDArray[np.uint8], quality: int) -> bytes:
@@ -206,7 +192,7 @@ class _Tables:
 
     def write(self, root: Path) -> None:
         """Write all the files under `root`."""
-        (root / "parts").mkdir()
+        make_folder(root / "parts")
         parts = [f"{number} {name}" for number, name in enumerate(PART_NAMES, 1)]
         for name, lines in {
             "images.txt": self.images,
@@ -217,7 +203,7 @@ class _Tables:
             "parts/parts.txt": parts,
             "parts/part_locs.txt": self.locations,
         }.items():
-            (root / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+            write_draft(root / name, ("\n".join(lines) + "\n").encode())
 
 
 def _describe(settings: PaintedSettings, scene_seeds: dict[str, int]) -> dict[str, object]:

@@ -5,7 +5,7 @@ plumages follow no species.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
@@ -254,48 +254,3 @@ CATEGORIES: Mapping[str, BirdTraits] = MappingProxyType(
     }
 )
 """The twelve invented categories, in the order of their class numbers."""
-
-
-@dataclass(frozen=True)
-class Relative:
-    """A category's nearest relative and what tells the two apart.
-
-    Attributes
-    ----------
-    name : str
-        The relative, a key of `CATEGORIES`.
-    differing_traits : tuple of str
-        Traits in which the two differ, in the order of `BirdTraits`.
-    telling_parts : tuple of str
-        Parts on which those traits show, in the order of `PART_NAMES`.
-    """
-
-    name: str
-    differing_traits: tuple[str, ...]
-    telling_parts: tuple[str, ...]
-
-
-def find_differing_traits(one: BirdTraits, other: BirdTraits) -> tuple[str, ...]:
-    """Return the names of the traits in which two birds differ, in the order of `BirdTraits`."""
-    return tuple(
-        field.name
-        for field in fields(BirdTraits)
-        if getattr(one, field.name) != getattr(other, field.name)
-    )
-
-
-def find_telling_parts(differing_traits: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the parts on which the given traits show, in the order of `PART_NAMES`."""
-    telling = {part for trait in differing_traits for part in TRAIT_PARTS[trait]}
-    return tuple(part for part in PART_NAMES if part in telling)
-
-
-def find_nearest_relatives(name: str) -> tuple[Relative, ...]:
-    """Return the categories that differ from `name` in the fewest traits; ties all count."""
-    relatives = []
-    for other, traits in CATEGORIES.items():
-        if other != name:
-            differing = find_differing_traits(CATEGORIES[name], traits)
-            relatives.append(Relative(other, differing, find_telling_parts(differing)))
-    fewest = min(len(relative.differing_traits) for relative in relatives)
-    return tuple(item for item in relatives if len(item.differing_traits) == fewest)

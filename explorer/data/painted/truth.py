@@ -11,12 +11,14 @@ import numpy.typing as npt
 from PIL import Image
 
 from explorer.config import ExplorerError
-from explorer.data.cub import Photo
 from explorer.data.painted.dataset import TRAITS_FILE, PaintedSettings, encode_photo
 from explorer.data.painted.photo import PaintedPhoto, paint_photo
+from explorer.data.painted.relatives import Relative
 from explorer.data.painted.scene import PERCHES, Backdrop, Occluder, Scene, draw_scene
-from explorer.data.painted.traits import TRAIT_PARTS, BirdTraits, Relative, replace_traits
-from explorer.storage.reading import parse_json, read_regular
+from explorer.data.painted.traits import TRAIT_PARTS, BirdTraits, replace_traits
+from explorer.data.photo import Photo
+from explorer.storage.json_records import parse_json
+from explorer.storage.reading import read_regular
 
 Image8 = npt.NDArray[np.uint8]
 

@@ -1,15 +1,19 @@
 """A sweep: a module for every category, method, setting and seed, each trained on its own."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from explorer.config import ExplorerError, Progress
-from explorer.methods.registry import Method
+from explorer.config import ExplorerError, Progress, Steps, run
+from explorer.measuring.module import measure_module
+from explorer.measuring.records import ModuleMeasures, load_module_measures
+from explorer.methods.base import TrainedMethod
 from explorer.nn.devices import limit_threads
-from explorer.nn.settings import ModuleSettings
+from explorer.nn.losses import ModuleSettings
+from explorer.storage.writing import refuse_if_public
+from explorer.training.modules.runs import name_run
 from explorer.training.modules.settings import TrainingSettings
-from explorer.training.modules.train import NotTrainedError
-from explorer.workspace.layout import ModuleEntry, name_run
+from explorer.training.modules.train import NotTrainedError, find_module, train_module
+from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
 _THREADS = 1  # the same wherever a task runs, so that its module is the same to the byte
@@ -23,7 +27,7 @@ class SweepSettings:
     ----------
     categories : tuple of str
         Names as in the data set.
-    methods : tuple of Method
+    methods : tuple of TrainedMethod
         From `explorer.methods.registry.get_trained_methods`.
     seeds : tuple of int
         They replace the seeds of the methods' trainings.
@@ -32,7 +36,7 @@ class SweepSettings:
     """
 
     categories: tuple[str, ...]
-    methods: tuple[Method, ...]
+    methods: tuple[TrainedMethod, ...]
     seeds: tuple[int, ...] = (0,)
     missing: bool = False
 
@@ -87,7 +91,6 @@ def list_tasks(workspace: Workspace, settings: SweepSettings) -> tuple[SweepTask
     tasks = [
         SweepTask(category, method.settings, replace(method.training, seed=seed), settings.missing)
         for method in settings.methods
-        if method.settings is not None
         for seed in settings.seeds
         for category in settings.categories
     ]
@@ -97,7 +100,7 @@ def list_tasks(workspace: Workspace, settings: SweepSettings) -> tuple[SweepTask
 def _is_done(workspace: Workspace, task: SweepTask) -> bool:
     entry = _find_module(workspace, task)
     try:
-        return entry is not None and workspace.load_metrics(entry) is not None
+        return entry is not None and load_module_measures(workspace, entry) is not None
     except ExplorerError:  # damaged, so to be measured again
         return False
 
@@ -105,7 +108,7 @@ def _is_done(workspace: Workspace, task: SweepTask) -> bool:
 def _find_module(workspace: Workspace, task: SweepTask) -> ModuleEntry | None:
     if not task.missing:
         return None
-    return workspace.find_module(task.category, task.module, task.training)
+    return find_module(workspace, task.category, task.module, task.training)
 
 
 def sweep_locally(workspace: Workspace, tasks: Sequence[SweepTask]) -> Iterator[Outcome]:
@@ -118,8 +121,7 @@ def do_task(workspace: Workspace, task: SweepTask) -> Outcome:
     """Train, store and measure a module; doing it again gives the same files."""
     try:
         with limit_threads(_THREADS):
-            for _ in _train_and_measure(workspace, task):
-                pass
+            run(_train_and_measure(workspace, task))
     except NotTrainedError as error:
         return Outcome(task, str(error.reasons[task.category]))
     except (ExplorerError, OSError) as error:
@@ -127,16 +129,16 @@ def do_task(workspace: Workspace, task: SweepTask) -> Outcome:
     return Outcome(task)
 
 
-def _train_and_measure(workspace: Workspace, task: SweepTask) -> Iterator[Progress]:
+def _train_and_measure(workspace: Workspace, task: SweepTask) -> Steps[ModuleMeasures]:
     entry = _find_module(workspace, task)
     if entry is None:
-        entry = yield from workspace.train_module(task.category, task.module, task.training)
-    yield from workspace.evaluate_module(entry)
+        entry = yield from train_module(workspace, task.category, task.module, task.training)
+    return (yield from measure_module(workspace, entry))
 
 
 def sweep_modules(
     workspace: Workspace, settings: SweepSettings, engine: Engine = sweep_locally
-) -> Generator[Progress, None, tuple[SweepTask, ...]]:
+) -> Steps[tuple[SweepTask, ...]]:
     """Train, store and measure a module for each category, method and seed.
 
     Parameters
@@ -163,8 +165,11 @@ def sweep_modules(
     ------
     SweepError
         At the end, where tasks failed; it names them, and holds the others.
+    PublicError
+        On a public server.
     """
-    yield from workspace.compute_features()
+    refuse_if_public()
+    yield from workspace.networks.compute_features()
     tasks = list_tasks(workspace, settings)
     done: list[SweepTask] = []
     failed: list[Outcome] = []

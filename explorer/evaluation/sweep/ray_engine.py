@@ -95,7 +95,7 @@ def _knock(address: str) -> None:
 
 
 def _run_tasks(workspace: Workspace, tasks: Sequence[SweepTask]) -> Iterator[Outcome]:
-    device = workspace.device.type  # which card it is, Ray says
+    device = workspace.networks.device.type  # which card it is, Ray says
     if device == "cuda" and not ray.cluster_resources().get("GPU"):
         raise ExplorerError("Ray knows of no card to compute on. Sweep with --device cpu.")
     remote = ray.remote(

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from explorer.config import ExplorerError, Progress
-from explorer.data.fetching.download import download
-from explorer.data.fetching.remote import DEFAULT_PATIENCE, Fetched, Patience, RemoteFile
+from explorer.data.fetching.download import Fetched, download
+from explorer.data.fetching.transfer import DEFAULT_PATIENCE, Patience, RemoteFile
 from explorer.nn.backbones.vgg import get_architecture
 from explorer.nn.foreign import load_foreign_weights
 from explorer.nn.torchvision_guard import import_torchvision

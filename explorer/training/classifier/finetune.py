@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from explorer.config import ExplorerError, Progress
-from explorer.data.cub import CubDataset, Photo
+from explorer.data.cub import CubDataset
+from explorer.data.photo import Photo
 from explorer.nn.backbones.backbone import Backbone
 from explorer.nn.backbones.imagenet import fetch_imagenet_weights
 from explorer.nn.backbones.vgg import flatten_network, get_architecture

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from explorer.data.augment import AugmentSettings, augment_image
-from explorer.data.cub import Photo, load_photo
+from explorer.data.photo import Photo, load_photo
 from explorer.data.transforms import prepare_image
 from explorer.nn.backbones.vgg import Architecture
 

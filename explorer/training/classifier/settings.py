@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from explorer.config import ExplorerError, check_seed
+from explorer.config import MOST_SEED, ExplorerError
 from explorer.data.augment import DEFAULT_AUGMENT, AugmentSettings
 from explorer.nn.backbones.vgg import VGG_SMALL
-from explorer.training.classifier.precision import AUTO, check_precision
+from explorer.settings.declaring import check_settings, setting
+from explorer.training.classifier.precision import AUTO, PRECISIONS
 
 IMAGENET = "imagenet"
 SCRATCH = "scratch"
@@ -55,40 +56,43 @@ class FinetuneSettings:
     """
 
     architecture: str = VGG_SMALL
-    initial: str = ""
-    epochs: int = 30
-    batch_size: int = 32
-    seed: int = 0
-    learning_rate: float = 0.0
-    head_factor: float = 0.0
-    warm_up: float = 0.0
-    weight_decay: float = 0.02
-    label_smoothing: float = 0.1
-    validation_share: float = 0.1
+    initial: str = setting(
+        "",
+        "What training begins with: imagenet, scratch, or a file of weights.",
+        usual="by --arch",
+    )
+    epochs: int = setting(30, "Passes over the training photos.", low=1, high=1_000_000)
+    batch_size: int = setting(32, "Photos per step.", low=2, high=65_536)
+    seed: int = setting(0, "Of everything random.", low=0, high=MOST_SEED)
+    learning_rate: float = setting(
+        0.0, "Peak of the learning rate; 0 chooses by the start.", low=0, high=10
+    )
+    head_factor: float = setting(
+        0.0, "The last layer's learning rate over that of the others; 0 chooses.", low=0, high=1e6
+    )
+    warm_up: float = setting(
+        0.0, "Share of the steps in which the rate rises; 0 chooses.", low=0, below=1
+    )
+    weight_decay: float = setting(0.02, "Pulls weights towards zero.", low=0, high=10)
+    label_smoothing: float = setting(
+        0.1, "Share of the target that is spread over all categories.", low=0, below=1
+    )
+    validation_share: float = setting(
+        0.1,
+        "Share of each category's training photos on which the best epoch is chosen.",
+        above=0,
+        below=1,
+    )
     augment: AugmentSettings = DEFAULT_AUGMENT
-    precision: str = AUTO
+    precision: str = setting(AUTO, "Number format, mixed with full precision.", choices=PRECISIONS)
     half: bool = False
     workers: int = 0
     random_labels: bool = False
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch_size < 2:
-            raise ExplorerError("Fine-tuning needs at least 1 epoch and batches of at least 2.")
-        if not 0 < self.validation_share < 1:
-            raise ExplorerError("The validation share must lie between 0 and 1.")
-        # Written so that NaN is refused as well.
-        if not (self.learning_rate >= 0 and self.weight_decay >= 0):
-            raise ExplorerError("The learning rate and weight decay must be at least 0.")
-        if not self.head_factor >= 0:
-            raise ExplorerError("The head's factor must be at least 0.")
-        if not 0 <= self.warm_up < 1:
-            raise ExplorerError("The share of warm-up must be at least 0 and below 1.")
-        if not 0 <= self.label_smoothing < 1:
-            raise ExplorerError("Label smoothing must be at least 0 and below 1.")
+        check_settings(self)
         if self.workers < 0:
             raise ExplorerError("The number of workers must be at least 0.")
-        check_precision(self.precision)
-        check_seed(self.seed)
 
     @property
     def start(self) -> str:

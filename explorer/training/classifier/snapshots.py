@@ -16,10 +16,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from explorer.config import ExplorerError
-from explorer.data.cub import Photo
+from explorer.data.photo import Photo
 from explorer.nn.backbones.vgg import build_network_from_weights
 from explorer.nn.records import CheckpointError, load_weights_header
-from explorer.storage.atomic import stage_file
+from explorer.storage.writing import stage_file
 from explorer.training.classifier.run import FinetuneRun, select_tensors
 from explorer.training.classifier.settings import FinetuneSettings
 from explorer.training.classifier.starts import Start

@@ -6,17 +6,26 @@ import torch
 from torch import Tensor, nn
 
 from explorer.nn.grouped import ModuleGroup
-from explorer.nn.settings import ModuleSettings
-from explorer.nn.srae import ExplanationModule, Loss
+from explorer.nn.losses import ModuleSettings
+from explorer.nn.srae import ExplanationModule
 from explorer.training.modules.rows import CategoryPhotos, GroupRows, compute_shares
 from explorer.training.modules.settings import TrainingSettings
 
 ROWS_AT_ONCE = 512
 
-# Takes columns of the training photos, (G, B), and what each counts; gives terms of shape (G,).
-ComputeTerms = Callable[[Tensor, Tensor | None], Loss]
+Terms = dict[str, Tensor]
+"""Name of each term of a loss to its value for each member, (G,)."""
+
+# Takes columns of the training photos, (G, B), and what each counts.
+ComputeTerms = Callable[[Tensor, Tensor | None], Terms]
 # Takes columns of the training photos, (G, B), and gives what a layer is fed with, (G, B, size).
 Read = Callable[[Tensor], Tensor]
+
+
+def add_up(terms: Terms) -> Tensor:
+    """Add up the terms of a loss: (G,)."""
+    first, *others = terms.values()
+    return sum(others, first)
 
 
 class TrainingGroup:
@@ -37,6 +46,8 @@ class TrainingGroup:
 
     Attributes
     ----------
+    loss : ModuleSettings
+        What the members are trained to do.
     module : ModuleGroup
         On the device of the members.
     train, test, validation : GroupRows
@@ -67,6 +78,7 @@ class TrainingGroup:
         self.test = GroupRows.stack([photos.test for photos in members], scores)
         self.validation = GroupRows.stack([photos.validation for photos in members], scores)
         self._generators = [torch.Generator().manual_seed(settings.seed) for _ in members]
+        self.loss = module_settings
         self.module = ModuleGroup(
             [ExplanationModule(z.shape[1], module_settings, each) for each in self._generators]
         ).to(self.device)
@@ -75,8 +87,8 @@ class TrainingGroup:
 
     def fit(
         self, parameters: Iterable[nn.Parameter], compute_terms: ComputeTerms, epochs: int
-    ) -> Iterator[Tensor]:
-        """Run Adam; after every epoch yield each loss term's mean over the batches: (4, G)."""
+    ) -> Iterator[Terms]:
+        """Run Adam; after every epoch yield each loss term's mean over the batches."""
         own = self.settings
         self._optimiser = torch.optim.Adam(
             parameters, lr=own.learning_rate, weight_decay=own.weight_decay, fused=True
@@ -84,16 +96,16 @@ class TrainingGroup:
         batches = -(-max(self.train.counts) // own.batch_size)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self._optimiser, epochs * batches)
         for _ in range(epochs):
-            sums = torch.zeros(len(Loss._fields), len(self.places), device=self.device)
+            sums: Terms = {}
             for columns, shares in self._draw_batches():
                 terms = compute_terms(columns, shares)
                 self._optimiser.zero_grad()
-                terms.total.sum().backward()
+                add_up(terms).sum().backward()
                 self._optimiser.step()
                 schedule.step()
-                sums += torch.stack([term.detach() for term in terms])
+                sums = {name: sums.get(name, 0) + term.detach() for name, term in terms.items()}
                 del terms  # the graph holds on to the sizes of weights that may be about to leave
-            yield sums / batches
+            yield {name: term / batches for name, term in sums.items()}
 
     def _draw_batches(self) -> Iterator[tuple[Tensor, Tensor | None]]:
         """Shuffle each member's photos; yield columns of `train`, (G, B), and what each counts."""

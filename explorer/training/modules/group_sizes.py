@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import torch
 
-from explorer.nn.settings import ModuleSettings, scale_widths
+from explorer.nn.settings import ModuleShape, scale_widths
 from explorer.training.modules.group import ROWS_AT_ONCE, count_batches
 from explorer.training.modules.rows import CategoryPhotos
 from explorer.training.modules.settings import TrainingSettings
@@ -24,7 +24,7 @@ _COPIES_OF_HIDDEN = 4  # of the first hidden layer on all photos, while pretrain
 
 
 def estimate_bytes(
-    z_size: int, module_settings: ModuleSettings, settings: TrainingSettings, photos: int
+    z_size: int, module_settings: ModuleShape, settings: TrainingSettings, photos: int
 ) -> int:
     """Estimate the memory that training one module takes besides Z, in bytes.
 
@@ -50,7 +50,7 @@ def estimate_bytes(
 
 def choose_group_size(
     z_size: int,
-    module_settings: ModuleSettings,
+    module_settings: ModuleShape,
     settings: TrainingSettings,
     photos: int,
     device: torch.device,

@@ -3,7 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from explorer.config import ExplorerError, check_seed
+from explorer.config import MOST_SEED
+from explorer.settings.declaring import check_settings, setting
 
 
 @dataclass(frozen=True)
@@ -25,34 +26,57 @@ class TrainingSettings:
     seed : int
         Of the initial weights, the order of the photos, and the split.
     patience : int
-        Epochs of the joint training without a lower loss on photos kept back from training (see
-        `explorer.training.modules.rows.hold_out_validation`), after which a module is done; the
-        weights of its best epoch are kept. 0 learns from all training photos to the last epoch.
+        Epochs of the joint training without a lower loss on validation photos (see
+        `explorer.training.modules.rows.hold_out_validation`) after which a module is finished; the
+        weights of its best epoch are kept. 0 trains on all photos up to the last epoch.
     """
 
-    epochs: int = 60
-    pretrain_epochs: int = 10
-    batch_size: int = 128
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-4
-    seed: int = 0
-    patience: int = 0
+    epochs: int = setting(
+        60, "How often the training goes through all its photos.", low=1, high=1_000_000
+    )
+    pretrain_epochs: int = setting(
+        10,
+        "Passes over the photos for each layer by itself beforehand; 0 leaves pretraining out.",
+        label="Pretraining",
+        low=0,
+        high=100_000,
+        is_rare=True,
+    )
+    batch_size: int = setting(
+        128, "Photos per step. Smaller takes less memory.", low=1, high=65_536, is_rare=True
+    )
+    learning_rate: float = setting(
+        1e-3,
+        "Size of the first steps; it falls to zero until the last epoch.",
+        above=0,
+        high=1,
+        is_rare=True,
+    )
+    weight_decay: float = setting(
+        1e-4, "Pulls weights towards zero; 0 leaves them alone.", low=0, high=1, is_rare=True
+    )
+    seed: int = setting(
+        0,
+        "Of the initial weights, the order of the photos and the draw of test photos. The same "
+        "seed gives the same module.",
+        low=0,
+        high=MOST_SEED,
+    )
+    patience: int = setting(
+        0,
+        "Stop after so many epochs without progress on a tenth of the training photos, which is "
+        "kept back; 0 goes on to the last epoch.",
+        low=0,
+        high=1_000_000,
+        is_rare=True,
+    )
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.pretrain_epochs < 0 or self.batch_size < 1:
-            raise ExplorerError(
-                "Epochs and batch size must be at least 1, pretraining epochs at least 0."
-            )
-        # Written so that NaN is refused as well.
-        if not (self.learning_rate > 0 and self.weight_decay >= 0):
-            raise ExplorerError("The learning rate must be above 0, weight decay at least 0.")
-        if self.patience < 0:
-            raise ExplorerError("The patience must be at least 0.")
-        check_seed(self.seed)
+        check_settings(self)
 
     def describe(self) -> dict[str, Any]:
-        """List the settings for a file; `patience` only where it does something.
+        """List the settings for a file; `patience` only where it has an effect.
 
-        What was written before there was such a setting still tells the same training.
+        Files that are older than this setting then still describe the same training.
         """
         return {name: value for name, value in asdict(self).items() if name != "patience" or value}

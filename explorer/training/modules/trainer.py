@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from explorer.config import ExplorerError, Progress
 from explorer.nn.grouped import GroupedLinear, ModuleGroup
-from explorer.nn.settings import ModuleSettings
-from explorer.nn.srae import ExplanationModule, Loss, compute_loss, compute_plain_reconstruction
+from explorer.nn.losses import ModuleSettings, compute_plain_reconstruction
+from explorer.nn.srae import ExplanationModule
 from explorer.training.modules.early_stopping import BestWeights
-from explorer.training.modules.group import Read, TrainingGroup
+from explorer.training.modules.group import Read, Terms, TrainingGroup, add_up
 from explorer.training.modules.initialisation import (
     centre_biases,
     fit_v,
@@ -105,14 +105,14 @@ def _pretrain_layers(group: TrainingGroup) -> Iterator[float]:
             encode: nn.Module = encode,
             decode: nn.Module = decode,
             read: Read = read,
-        ) -> Loss:
+        ) -> Terms:
             inputs = read(columns)
             rebuilt = decode(encode(inputs).relu()).relu()
-            return _as_loss(compute_plain_reconstruction(rebuilt, inputs, shares))
+            return {"reconstruction": compute_plain_reconstruction(rebuilt, inputs, shares)}
 
         parameters = [*encode.parameters(), *decode.parameters()]
         for terms in group.fit(parameters, compute_terms, epochs):
-            yield float(terms[0].mean())
+            yield float(terms["reconstruction"].mean())
         hidden = group.compute_on_training(encode, read).relu_()
         read = partial(_read_columns, hidden)
 
@@ -145,16 +145,17 @@ def _initialise_v(group: TrainingGroup, members: Sequence[CategoryPhotos]) -> No
 def _train_jointly(
     group: TrainingGroup, done: int, total: int
 ) -> Generator[Progress, None, tuple[Outcome, ...]]:
-    """Train everything, or for SAE the autoencoder alone; see `train_group`."""
+    """Train everything, or all but v where the loss says so; see `train_group`."""
     module, settings = group.module, group.settings
-    is_joint = module.settings.method != "sae"
+    is_joint = group.loss.trains_v
     stage = "Training" if is_joint else "Training the autoencoder"
     autoencoder = [*module.encoder.parameters(), *module.decoder.parameters()]
     parameters = list(module.parameters()) if is_joint else autoencoder
     roll = _Roll(group, BestWeights(module, settings.patience) if settings.patience else None)
 
-    def compute_terms(columns: Tensor, shares: Tensor | None) -> Loss:
-        return _compute_terms(module, group.read_z(columns), group.read_y_hat(columns), shares)
+    def compute_terms(columns: Tensor, shares: Tensor | None) -> Terms:
+        z, y_hat = group.read_z(columns), group.read_y_hat(columns)
+        return group.loss.compute_terms(module, z, y_hat, shares)
 
     for epoch, terms in enumerate(group.fit(parameters, compute_terms, settings.epochs), start=1):
         x_features = group.compute_x_features(group.train)
@@ -165,7 +166,7 @@ def _train_jointly(
         x_features = x_features[sound]
         if not is_joint:
             _fit_v(group, x_features)
-        values = _measure(group, terms[:, sound], x_features)
+        values = _measure(group, {name: term[sound] for name, term in terms.items()}, x_features)
         finished: list[int] = []
         if roll.best is not None:
             losses = _compute_validation_losses(group)
@@ -205,13 +206,17 @@ class _Roll:
         return staying
 
 
-def _find_diverged(module: ModuleGroup, terms: Tensor, x_features: Tensor) -> list[int]:
+def _find_diverged(module: ModuleGroup, terms: Terms, x_features: Tensor) -> list[int]:
     """Return the positions of members with a loss, a weight or an x-feature that is not finite."""
     is_finite = [
         values.isfinite().flatten(1).all(dim=1)
-        for values in (terms.T, x_features, *module.parameters())
+        for values in (*_as_columns(terms), x_features, *module.parameters())
     ]
     return torch.nonzero(~torch.stack(is_finite).all(dim=0)).flatten().tolist()
+
+
+def _as_columns(terms: Terms) -> list[Tensor]:
+    return [term.unsqueeze(1) for term in terms.values()]
 
 
 def _explain_divergence() -> ExplorerError:
@@ -220,40 +225,30 @@ def _explain_divergence() -> ExplorerError:
     )
 
 
-def _compute_terms(module: ModuleGroup, z: Tensor, y_hat: Tensor, shares: Tensor | None) -> Loss:
-    """Compute the loss of the joint training, or for SAE that of the autoencoder."""
-    method = module.settings.method
-    if method == "sae":
-        return _as_loss(compute_plain_reconstruction(module.decoder(module.encoder(z)), z, shares))
-    outputs = module(z, rebuild=method != "nn")
-    return compute_loss(outputs, z, y_hat, module.settings, shares)
-
-
-def _as_loss(error: Tensor) -> Loss:
-    """Wrap a plain reconstruction error as a loss with this one term."""
-    zero = torch.zeros_like(error)
-    return Loss(error, zero, error, zero)
-
-
 def _fit_v(group: TrainingGroup, x_features: Tensor) -> None:
     for i, count in enumerate(group.train.counts):
         v = group.module.v.weight.detach()[i, :, 0]
         fit_v(v, x_features[i, :count], group.train.y_hat[i, :count])
 
 
-def _measure(group: TrainingGroup, terms: Tensor, x_features: Tensor) -> dict[str, float]:
-    """Average over the members what is reported of an epoch: the loss terms, (4, G), and F_reg."""
-    f_reg_train = group.compute_f_reg(x_features, group.train)
-    f_reg_test = group.compute_f_reg(group.compute_x_features(group.test), group.test)
-    means = torch.cat([terms, f_reg_train[None], f_reg_test[None]]).mean(dim=1)
-    return dict(zip((*Loss._fields, "f_reg_train", "f_reg_test"), means.tolist(), strict=True))
+def _measure(group: TrainingGroup, terms: Terms, x_features: Tensor) -> dict[str, float]:
+    """Average over the members what is reported of an epoch: the loss, its terms and F_reg."""
+    values = {
+        "total": add_up(terms),
+        **terms,
+        "f_reg_train": group.compute_f_reg(x_features, group.train),
+        "f_reg_test": group.compute_f_reg(group.compute_x_features(group.test), group.test),
+    }
+    means = torch.stack(list(values.values())).mean(dim=1)
+    return dict(zip(values, means.tolist(), strict=True))
 
 
 @torch.no_grad()
 def _compute_validation_losses(group: TrainingGroup) -> list[float]:
     photos = group.validation
-    shares, z = photos.compute_shares(), group.take_z(photos.rows)
-    losses: list[float] = _compute_terms(group.module, z, photos.y_hat, shares).total.tolist()
+    z, shares = group.take_z(photos.rows), photos.compute_shares()
+    terms = group.loss.compute_terms(group.module, z, photos.y_hat, shares)
+    losses: list[float] = add_up(terms).tolist()
     return losses
 
 

@@ -154,7 +154,7 @@ def _make_tile(subject: Subject, row: int, choice: Choice, style: MapStyle, valu
         picture = drawings.draw_tile(workspace, subject.entry, photo, style, subject.feature)
         alt = f"Heatmap of {name_feature(subject.feature)} over {name.lower()}, a {what}"
     else:
-        picture, alt = cached.load_thumbnail(workspace, photo), f"{name}, a {what}"
+        picture, alt = cached.load_thumbnail(photo), f"{name}, a {what}"
     y_hat, y_bar = float(scores.y_hat[row]), float(scores.y_bar[row])
     lines = [
         f"ŷ {y_hat:.2f} · ȳ {y_bar:.2f}",

@@ -2,7 +2,6 @@
 
 import html
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -11,18 +10,17 @@ from plotly.io import from_json
 
 from explorer.config import PAGES_DIR
 from explorer.data.cub import format_category
+from explorer.data.photo import Photo
 from explorer.render.scatter import render_scatter
 from explorer.render.x_feature_bars import render_mean_contributions
-from explorer.ui.shared import cached, components, drawings, gallery, links, state
+from explorer.ui.shared import caching, components, drawings, gallery, links, state
+from explorer.ui.shared.caching import cache_data
 from explorer.ui.shared.components import escape_markdown, format_signed
 from explorer.ui.shared.gallery import Tile, name_photo
 from explorer.ui.shared.heatmaps import name_feature
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.words import HELP
 from explorer.ui.x_feature.summary import Subject, name_in_figure
-
-if TYPE_CHECKING:
-    from explorer.data.cub import Photo
 
 _EXAMPLES = 6
 
@@ -135,7 +133,7 @@ def _make_example(subject: Subject, row: int, style: MapStyle) -> Tile:
     )
 
 
-def get_photo(subject: Subject, row: int) -> "Photo":
+def get_photo(subject: Subject, row: int) -> Photo:
     """Return the photo of a row of the module's scores."""
     return subject.workspace.dataset.get_photo(int(subject.scores.image_ids[row]))
 
@@ -143,8 +141,7 @@ def get_photo(subject: Subject, row: int) -> "Photo":
 def show_scatter(subject: Subject) -> None:
     """Show ŷ against ȳ on every photo; a click on a point opens it on the Photo page."""
     scores, workspace = subject.scores, subject.workspace
-    key = cached.make_module_key(workspace, subject.entry)
-    figure = from_json(_lay_out_scatter(subject, key, state.get_text_colour()))
+    figure = from_json(_lay_out_scatter(subject, state.get_text_colour()))
     error = np.abs(scores.y_bar - scores.y_hat)
     clicked = components.show_figure(
         figure,
@@ -164,31 +161,32 @@ def show_scatter(subject: Subject) -> None:
         links.switch_to_photo(workspace, subject.entry, workspace.dataset.get_photo(int(clicked)))
 
 
-@st.cache_data(show_spinner=False, max_entries=16)
-def _lay_out_scatter(
-    _subject: Subject,
-    key: cached.Key,  # noqa: ARG001
-    text_colour: str,
-) -> str:
+def _make_subject_key(subject: Subject) -> caching.Key:
+    image_ids = subject.scores.image_ids.tobytes()
+    return (*caching.make_module_key(subject.workspace, subject.entry), image_ids)
+
+
+@cache_data(16, also={Subject: _make_subject_key})
+def _lay_out_scatter(subject: Subject, text_colour: str) -> str:
     """Lay out a point for every photo of the data set, once for a module, as Plotly's JSON.
 
     A figure that comes back from the cache is not told by the same name as when it went in, so the
     first click on it would be lost.
     """
-    scores, workspace = _subject.scores, _subject.workspace
-    photos = [get_photo(_subject, row) for row in range(len(scores.image_ids))]
+    scores, workspace = subject.scores, subject.workspace
+    photos = [get_photo(subject, row) for row in range(len(scores.image_ids))]
     figure = render_scatter(
         scores.y_hat,
         scores.y_bar,
         is_positive=scores.is_positive,
-        sides=_subject.sides.tolist(),
+        sides=subject.sides.tolist(),
         image_ids=scores.image_ids,
         labels=[
             f"{html.escape(format_category(photo.category))}, "
             f"{name_photo(workspace, photo).lower()}"
             for photo in photos
         ],
-        category=html.escape(_subject.category),
+        category=html.escape(subject.category),
         text_colour=text_colour,
     )
     text: str = figure.to_json()

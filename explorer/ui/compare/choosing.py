@@ -1,23 +1,23 @@
 """The two explanations that are compared: how they are chosen, and what tells them apart."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from explorer.methods.registry import find_method
+from explorer.methods.runs import format_run, sort_modules
 from explorer.ui.shared import cached, scores, state
 from explorer.ui.shared.cached import SplitSides
 from explorer.ui.shared.components import escape_markdown
 from explorer.ui.shared.names import name_categories
 from explorer.ui.shared.state import Selection
 from explorer.ui.shared.words import HELP
-from explorer.workspace.layout import ModuleEntry, format_run, sort_modules
-
-if TYPE_CHECKING:
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.workspace import Workspace
 
 LEFT, RIGHT = "left", "right"
 PLACES = (LEFT, RIGHT)
@@ -72,7 +72,7 @@ def _key(place: str, what: str) -> str:
     return f"{place}_{what}"
 
 
-def choose_sides(workspace: "Workspace", selection: Selection) -> tuple[Side, Side]:
+def choose_sides(workspace: Workspace, selection: Selection) -> tuple[Side, Side]:
     """Show the choice of both explanations, and return them, the left one first."""
     entries = sort_modules(workspace.list_modules())
     own, other = selection.entry, _find_other(entries, selection.entry)
@@ -103,7 +103,7 @@ def _find_other(entries: Sequence[ModuleEntry], entry: ModuleEntry) -> str:
     return runs[0] if runs else SCORE
 
 
-def _follow_sidebar(workspace: "Workspace", own: ModuleEntry, other: str) -> None:
+def _follow_sidebar(workspace: Workspace, own: ModuleEntry, other: str) -> None:
     """Begin anew where another module has been chosen in the sidebar since the last time."""
     chosen = (str(workspace.path), own.category, own.run)
     seen = st.session_state.get(_SEEN)
@@ -118,7 +118,7 @@ def _follow_sidebar(workspace: "Workspace", own: ModuleEntry, other: str) -> Non
 
 
 def _choose_side(
-    workspace: "Workspace",
+    workspace: Workspace,
     entries: Sequence[ModuleEntry],
     place: str,
     usual_category: str,
@@ -182,7 +182,7 @@ def make_params(left: Side, right: Side) -> dict[str, str]:
     }
 
 
-def load_sides_of_split(workspace: "Workspace", side: Side) -> SplitSides:
+def load_sides_of_split(workspace: Workspace, side: Side) -> SplitSides:
     """Return which photos a side has learnt from; without a module, which the network has."""
     if side.entry is not None:
         return cached.load_split(workspace, side.entry)
@@ -219,7 +219,7 @@ class SideNumbers:
     contributions: NDArray[np.float64] | None = None
 
 
-def load_numbers(workspace: "Workspace", side: Side) -> SideNumbers:
+def load_numbers(workspace: Workspace, side: Side) -> SideNumbers:
     """Load what a side says of every photo of the data set."""
     if side.entry is None:
         features = scores.load_features(workspace)
@@ -238,7 +238,7 @@ def load_numbers(workspace: "Workspace", side: Side) -> SideNumbers:
     )
 
 
-def describe_difference(workspace: "Workspace", left: Side, right: Side) -> str:
+def describe_difference(workspace: Workspace, left: Side, right: Side) -> str:
     """Say in a sentence or two, in Markdown, what tells two explanations apart."""
     names = [f"**{escape_markdown(side.category_name)}**" for side in (left, right)]
     if (left.category, left.method) == (right.category, right.method):
@@ -266,28 +266,35 @@ def describe_difference(workspace: "Workspace", left: Side, right: Side) -> str:
     return f"{scores_of} {how}"
 
 
-def _describe_settings(workspace: "Workspace", left: ModuleEntry, right: ModuleEntry) -> str:
-    settings: list[dict[str, Any]] = []
-    for entry in (left, right):
-        record = asdict(workspace.load_record(entry))
-        settings.append(record["settings"] | record["training"])
-    one, other = settings
+def _describe_settings(workspace: Workspace, left: ModuleEntry, right: ModuleEntry) -> str:
+    one, other = (workspace.load_record(entry) for entry in (left, right))
+    # What only one of two methods has goes without saying; only some trainings have a patience.
+    values = {
+        name: (_read_setting(one.settings, name), _read_setting(other.settings, name))
+        for name in one.settings
+        if name in other.settings
+    } | {
+        name: (_read_setting(one.training, name), _read_setting(other.training, name))
+        for name in one.training | other.training
+    }
     differing = [
-        f"{_name_setting(name)} ({_format(one.get(name))} and {_format(other.get(name))})"
-        for name in (one | other)
-        if one.get(name) != other.get(name)
+        f"{_NAMES.get(name, name.replace('_', ' '))} ({_format(mine)} and {_format(theirs)})"
+        for name, (mine, theirs) in values.items()
+        if mine != theirs
     ]
     if not differing:
         return "Method, settings and seed are the same."
     return f"They differ in {', '.join(differing)}."
 
 
-def _name_setting(name: str) -> str:
-    return _NAMES.get(name, name.replace("_", " "))
+def _read_setting(settings: Mapping[str, Any], name: str) -> object:
+    """Return a setting as it is in a module's file, but a method by its title."""
+    value = settings.get(name)
+    method = find_method(value) if name == "method" and isinstance(value, str) else None
+    return value if method is None else method.title
 
 
 def _format(value: object) -> str:
     if isinstance(value, list | tuple):
-        return " × ".join(map(str, value))
-    text = "none" if value is None else str(value)
-    return text.upper() if text in ("srae", "nn", "sae", "jointsae") else escape_markdown(text)
+        return escape_markdown(" × ".join(map(str, value)))
+    return "none" if value is None else escape_markdown(str(value))

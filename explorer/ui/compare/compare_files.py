@@ -2,25 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
 from explorer.analysis.pairing import Pair
 from explorer.data.cub import format_category
+from explorer.data.photo import Photo
 from explorer.ui.compare import compare_maps
 from explorer.ui.compare.choosing import LEFT, RIGHT, Side, SideNumbers, load_sides_of_split
 from explorer.ui.shared import cached, drawings, exports
 from explorer.ui.shared.state import MapStyle
-
-if TYPE_CHECKING:
-    from explorer.data.cub import Photo
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 
 def show_files(
-    workspace: "Workspace",
+    workspace: Workspace,
     sides: tuple[Side, Side],
     *,
     numbers: tuple[SideNumbers, SideNumbers] | None,
@@ -56,7 +53,7 @@ def show_files(
 
 
 def make_columns(
-    workspace: "Workspace",
+    workspace: Workspace,
     sides: tuple[Side, Side],
     numbers: tuple[SideNumbers, SideNumbers],
     pairs: Sequence[Pair],
@@ -122,12 +119,12 @@ def _name_pairs(side: Side, pairs: Sequence[Pair]) -> dict[int, str]:
 
 
 def make_pictures(
-    workspace: "Workspace", sides: tuple[Side, Side], photos: "Sequence[Photo]", style: MapStyle
+    workspace: Workspace, sides: tuple[Side, Side], photos: "Sequence[Photo]", style: MapStyle
 ) -> bytes:
     """Pack the maps of both sides over the photos, as PNGs without loss."""
     files = {}
     for photo in photos:
-        image = cached.load_parts(photo, workspace).image
+        image = cached.load_parts(photo).image
         for side in sides:
             maps = compare_maps.load_maps(workspace, side, photo, style.layer)
             tops = compare_maps.draw_side(workspace, side, photo, style).tops

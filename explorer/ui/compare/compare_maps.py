@@ -1,7 +1,6 @@
 """Photos with two explanations beside each other."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -9,6 +8,8 @@ from numpy.typing import NDArray
 
 from explorer.analysis.pairing import Pair
 from explorer.config import PAGES_DIR
+from explorer.data.photo import Photo
+from explorer.nn.explanation import Explanation
 from explorer.ui.compare.choosing import GRADIENT, LEFT, PAGE, Side, load_sides_of_split
 from explorer.ui.shared import (
     cached,
@@ -27,18 +28,14 @@ from explorer.ui.shared.heatmaps import name_feature
 from explorer.ui.shared.names import name_categories
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.words import HELP
-
-if TYPE_CHECKING:
-    from explorer.attribution.explain import Explanation
-    from explorer.data.cub import Photo
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 PHOTOS_A_PAGE = 4
 _SIDES = {"test": "test photo", "train": "training photo", "unused": "unused photo"}
 
 
 def choose_photos(
-    workspace: "Workspace", left: Side, right: Side
+    workspace: Workspace, left: Side, right: Side
 ) -> "tuple[str, list[Photo], list[Photo]]":
     """Show the choice of photos; return their category, all of them, and those of this page."""
     names = name_categories(workspace.dataset.categories)
@@ -67,8 +64,8 @@ def _show_first_page() -> None:
 
 
 def show_row(
-    workspace: "Workspace",
-    photo: "Photo",
+    workspace: Workspace,
+    photo: Photo,
     sides: tuple[Side, Side],
     pairs: Sequence[Pair],
     style: MapStyle,
@@ -80,7 +77,7 @@ def show_row(
             shown = st.container(gap="xsmall")
         with shown:
             st.image(
-                cached.load_boxed_photo(workspace, photo, pictures.MIDDLE_SIDE),
+                cached.load_boxed_photo(photo, pictures.MIDDLE_SIDE),
                 width="stretch",
                 alt=f"{name_photo(workspace, photo)} with a box around the bird",
             )
@@ -106,7 +103,7 @@ def show_row(
 
 
 def _get_logits(
-    workspace: "Workspace", photo: "Photo", explanations: "Sequence[Explanation]"
+    workspace: Workspace, photo: Photo, explanations: "Sequence[Explanation]"
 ) -> NDArray[np.float32]:
     if explanations:
         return explanations[0].logits
@@ -114,7 +111,7 @@ def _get_logits(
     return np.array(features.logits[features.get_rows([photo.image_id])[0]])
 
 
-def _show_facts(workspace: "Workspace", photo: "Photo", left: Side, right: Side) -> None:
+def _show_facts(workspace: Workspace, photo: Photo, left: Side, right: Side) -> None:
     """Lead to the photo's own page, and say who has learnt from it."""
     name = name_photo(workspace, photo)
     entry = left.entry or right.entry
@@ -142,7 +139,7 @@ def _show_heading(side: Side) -> None:
     )
 
 
-def _show_whole(overlays: Overlays, side: Side, photo: "Photo", score: float) -> None:
+def _show_whole(overlays: Overlays, side: Side, photo: Photo, score: float) -> None:
     """Show the one map of a score as a whole."""
     with st.container(key=f"compare-whole-{side.place}-{photo.image_id}"):
         st.image(
@@ -154,7 +151,7 @@ def _show_whole(overlays: Overlays, side: Side, photo: "Photo", score: float) ->
 
 
 def _show_maps(
-    explanation: "Explanation", overlays: Overlays, side: Side, pairs: Sequence[Pair], place: str
+    explanation: Explanation, overlays: Overlays, side: Side, pairs: Sequence[Pair], place: str
 ) -> None:
     """Show the maps of a module's x-features, in the order of the pairs."""
     with st.container(key=f"compare-maps-{place}"):
@@ -170,7 +167,7 @@ def _show_maps(
     components.show_scores(explanation.y_hat, explanation.y_bar)
 
 
-def _show_map(explanation: "Explanation", overlays: Overlays, feature: int, pair_name: str) -> None:
+def _show_map(explanation: Explanation, overlays: Overlays, feature: int, pair_name: str) -> None:
     contribution = float(explanation.contributions[feature])
     activation = float(explanation.x_features[feature])
     shown = components.format_signed(contribution)
@@ -192,20 +189,18 @@ def name_pair(pairs: Sequence[Pair], slot: int) -> str:
     return chr(ord("A") + slot) if slot < 26 else str(slot + 1)
 
 
-def draw_side(workspace: "Workspace", side: Side, photo: "Photo", style: MapStyle) -> Overlays:
+def draw_side(workspace: Workspace, side: Side, photo: Photo, style: MapStyle) -> Overlays:
     """Draw all maps of a side over a photo."""
     if side.entry is not None:
         return drawings.draw_tiles(workspace, side.entry, photo, style)
     if side.method != GRADIENT:
         return drawings.draw_score_tile(workspace, side.category, photo, style)
     heat = cached.explain_by_gradient(workspace, side.category, photo)
-    image = cached.load_parts(photo, workspace).image
+    image = cached.load_parts(photo).image
     return drawings.draw_maps(image, heat[np.newaxis], style, pictures.TILE_SIDE)
 
 
-def load_maps(
-    workspace: "Workspace", side: Side, photo: "Photo", layer: str
-) -> NDArray[np.float32]:
+def load_maps(workspace: Workspace, side: Side, photo: Photo, layer: str) -> NDArray[np.float32]:
     """Compute the maps of a side on a photo: (K, h, w), one for a score as a whole, >= 0."""
     if side.entry is not None:
         return cached.explain(workspace, side.entry, photo, layer).maps

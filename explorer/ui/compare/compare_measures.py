@@ -1,31 +1,29 @@
 """Two explanations in figures: how faithful, how local, how alike."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
 from explorer.analysis.agreement import compute_rank_agreement
 from explorer.analysis.faithfulness import compute_f_reg
-from explorer.analysis.locality import LocalitySummary, compute_locality_summary
 from explorer.analysis.pairing import Pair, pair_x_features
 from explorer.config import ExplorerError
+from explorer.data.photo import Photo
+from explorer.measuring.records import LocalityMeasures, ModuleMeasures
+from explorer.measuring.summaries import measure_locality
+from explorer.methods.runs import get_usual_module
 from explorer.render.figures import render_part_histogram
 from explorer.ui.compare.choosing import LEFT, PAIR, Side, SideNumbers
 from explorer.ui.compare.compare_maps import load_maps, name_pair
 from explorer.ui.shared import cached, components, empty, state
-from explorer.ui.shared.cached import Key
+from explorer.ui.shared.caching import cache_data
 from explorer.ui.shared.components import format_share
 from explorer.ui.shared.heatmaps import name_feature
 from explorer.ui.shared.words import HELP
-from explorer.workspace.layout import get_usual_module
-
-if TYPE_CHECKING:
-    from explorer.data.cub import Photo
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 _WELL, _PARTLY = 0.8, 0.5
 
@@ -36,16 +34,16 @@ class SideMeasures:
 
     Attributes
     ----------
-    metrics : Mapping or None
+    metrics : ModuleMeasures or None
         Of a module; None where it has not been measured, or there is no module.
-    whole : LocalitySummary or None
+    whole : LocalityMeasures or None
         Of the one map of a side without a module.
     photo_count : int
         Test photos that locality was measured on.
     """
 
-    metrics: Mapping[str, Any] | None
-    whole: LocalitySummary | None
+    metrics: ModuleMeasures | None
+    whole: LocalityMeasures | None
     photo_count: int
 
     @property
@@ -54,23 +52,19 @@ class SideMeasures:
         return self.metrics is not None or self.whole is not None
 
 
-def measure_side(workspace: "Workspace", side: Side, layer: str) -> SideMeasures:
+def measure_side(workspace: Workspace, side: Side, layer: str) -> SideMeasures:
     """Read the measures of a module; measure the maps of a score as a whole."""
     if side.entry is not None:
-        metrics = cached.load_metrics(workspace, side.entry)
-        count = 0 if metrics is None else metrics["test"]["positives"]["count"]
+        metrics = cached.load_measures(workspace, side.entry)
+        count = 0 if metrics is None else metrics.test.positives.count
         return SideMeasures(metrics, None, count)
     photos = _list_test_photos(workspace, side.category)
-    key = (
-        *cached.make_classifier_key(workspace),
-        *(piece for photo in photos for piece in cached.make_photo_key(photo)),
-    )
     with st.spinner(f"Measuring {side.title} part by part …"):
-        summary = _measure_whole(workspace, side, photos, key, side.category, side.method, layer)
+        summary = _measure_whole(workspace, side, photos, layer)
     return SideMeasures(None, summary, len(photos))
 
 
-def _list_test_photos(workspace: "Workspace", category: str) -> "tuple[Photo, ...]":
+def _list_test_photos(workspace: Workspace, category: str) -> "tuple[Photo, ...]":
     """List the photos that a module of the category is tested on, or else the held-out ones."""
     entry = get_usual_module(workspace.list_modules(), category)
     test = frozenset(photo.image_id for photo in workspace.held_out)
@@ -81,28 +75,18 @@ def _list_test_photos(workspace: "Workspace", category: str) -> "tuple[Photo, ..
     return tuple(p for p in workspace.dataset.photos_of(category) if p.image_id in test)
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
+@cache_data(64)
 def _measure_whole(
-    _workspace: "Workspace",
-    _side: Side,
-    _photos: "Sequence[Photo]",
-    key: Key,  # noqa: ARG001
-    category: str,  # noqa: ARG001
-    method: str,  # noqa: ARG001
-    layer: str,
-) -> LocalitySummary | None:
+    workspace: Workspace, side: Side, photos: Sequence[Photo], layer: str
+) -> LocalityMeasures | None:
     measured = [
-        cached.load_parts(photo, _workspace).measure(load_maps(_workspace, _side, photo, layer))
-        for photo in _photos
+        cached.load_parts(photo).measure(load_maps(workspace, side, photo, layer))
+        for photo in photos
     ]
-    if not measured:
-        return None
-    return compute_locality_summary(
-        np.stack([m.values for m in measured]), np.stack([m.is_live for m in measured])
-    )
+    return measure_locality(measured, np.ones(1, dtype=bool)) if measured else None
 
 
-def show_measures(workspace: "Workspace", left: SideMeasures, right: SideMeasures) -> None:
+def show_measures(workspace: Workspace, left: SideMeasures, right: SideMeasures) -> None:
     """Show the measures of both sides in one table."""
     if not left.is_measured and not right.is_measured:
         empty.show_no_metrics(workspace)
@@ -137,13 +121,13 @@ def _cell(measures: SideMeasures, measure: str) -> str:
     metrics = measures.metrics
     if metrics is None:
         return "–"
-    train, test = (metrics[part]["faithfulness"] for part in ("train", "test"))
-    locality, live = metrics["locality"]["test"]["mean_locality"], metrics["live"]
+    train, test = metrics.train.faithfulness, metrics.test.faithfulness
+    locality, live = metrics.locality.test.mean_locality, metrics.live
     cells = {
-        "f_reg_test": f"{test['f_reg']:.3f}",
-        "f_reg_train": f"{train['f_reg']:.3f}",
-        "relative": format_share(test["relative_f_reg"]),
-        "r2": format_share(test["r2"]),
+        "f_reg_test": f"{test.f_reg:.3f}",
+        "f_reg_train": f"{train.f_reg:.3f}",
+        "relative": format_share(test.relative_f_reg),
+        "r2": format_share(test.r2),
         "locality": "–" if locality is None else f"{locality:.2f}",
         "live": f"{sum(live)} of {len(live)}",
     }
@@ -250,7 +234,7 @@ def make_pair_params(pairs: Sequence[Pair], pair: Pair | None) -> dict[str, str]
 
 
 def show_histogram(
-    workspace: "Workspace", side: Side, measures: SideMeasures, pair: Pair | None
+    workspace: Workspace, side: Side, measures: SideMeasures, pair: Pair | None
 ) -> None:
     """Show on which parts one map of a side lies over its category's test photos."""
     found = _find_histogram(side, measures, pair)
@@ -288,12 +272,12 @@ def _find_histogram(
     if measures.whole is not None:
         whole = measures.whole
         shares = [float(share) for share in whole.histogram[0]]
-        return (shares, whole.get_locality(0), side.title) if whole.is_defined[0] else None
+        return (shares, whole.locality[0], side.title) if whole.is_defined[0] else None
     feature = None if pair is None else pair.left if side.place == LEFT else pair.right
     if measures.metrics is None or feature is None:
         return None
-    measured = measures.metrics["locality"]["test"]
-    if not measured["is_defined"][feature]:
+    measured = measures.metrics.locality.test
+    if not measured.is_defined[feature]:
         return None
-    shares = [min(max(float(share), 0.0), 1.0) for share in measured["histogram"][feature]]
-    return shares, float(measured["locality"][feature]), name_feature(feature)
+    shares = [min(max(share, 0.0), 1.0) for share in measured.histogram[feature]]
+    return shares, measured.locality[feature], name_feature(feature)

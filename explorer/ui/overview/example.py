@@ -1,11 +1,12 @@
 """The first page's pieces beside its categories: one worked example, and ways on."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from explorer.config import PAGES_DIR
+from explorer.data.photo import Photo
+from explorer.nn.explanation import Explanation
 from explorer.render.colour_maps import DEFAULT_COLOUR_MAP
 from explorer.render.heatmap import DEFAULT_OPACITY
 from explorer.ui.shared import cached, components, drawings, gallery, links, picker, pictures
@@ -13,11 +14,7 @@ from explorer.ui.shared.components import escape_markdown
 from explorer.ui.shared.heatmaps import name_feature
 from explorer.ui.shared.state import MapStyle, Selection
 from explorer.ui.shared.words import HELP
-
-if TYPE_CHECKING:
-    from explorer.attribution.explain import Explanation
-    from explorer.data.cub import Photo
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 
 def show_introduction() -> None:
@@ -31,18 +28,18 @@ def show_introduction() -> None:
     )
 
 
-def choose_example(workspace: "Workspace", selection: Selection) -> "Photo":
+def choose_example(workspace: Workspace, selection: Selection) -> Photo:
     """Return the first test photo of the chosen category."""
     entry = selection.entry
     split = cached.load_split(workspace, entry)
     return picker.sort_photos(workspace.dataset.photos_of(entry.category), split)[0]
 
 
-def show_example(workspace: "Workspace", selection: Selection, photo: "Photo") -> None:
+def show_example(workspace: Workspace, selection: Selection, photo: Photo) -> None:
     """Show one photo's score taken apart: the photo, its maps by weight, and their sum."""
     entry, name = selection.entry, escape_markdown(selection.category_name)
     with st.spinner("Loading the network and explaining one photo …"):
-        layer = next(iter(workspace.backbone.stops))
+        layer = next(iter(workspace.networks.backbone.stops))
         style = MapStyle(layer, DEFAULT_COLOUR_MAP, round(100 * DEFAULT_OPACITY), False, True)
         explanation = cached.explain(workspace, entry, photo, layer)
         overlays = drawings.draw_tiles(workspace, entry, photo, style)
@@ -53,7 +50,7 @@ def show_example(workspace: "Workspace", selection: Selection, photo: "Photo") -
     with st.container(key="worked-example"):
         with st.container(key="worked-photo", gap="xxsmall"):
             st.image(
-                cached.load_boxed_photo(workspace, photo, pictures.TILE_SIDE),
+                cached.load_boxed_photo(photo, pictures.TILE_SIDE),
                 width="stretch",
                 alt=f"{kind}, a {selection.category_name}, with a box around the bird",
             )
@@ -78,7 +75,7 @@ def show_example(workspace: "Workspace", selection: Selection, photo: "Photo") -
     )
 
 
-def _write_sum(explanation: "Explanation", order: Sequence[int]) -> str:
+def _write_sum(explanation: Explanation, order: Sequence[int]) -> str:
     active = [n for n in order if explanation.x_features[n] > 0] or order[:1]
     terms = [components.format_signed(float(explanation.contributions[n]) + 0.0) for n in active]
     spaced = [f"{term[0]} {term[1:]}" for term in terms]
@@ -86,7 +83,7 @@ def _write_sum(explanation: "Explanation", order: Sequence[int]) -> str:
     return f"{' '.join([first, *spaced[1:]])} = **{explanation.y_bar:.2f}**, the module's ȳ,"
 
 
-def show_ways(workspace: "Workspace", selection: Selection, photo: "Photo") -> None:
+def show_ways(workspace: Workspace, selection: Selection, photo: Photo) -> None:
     """Lead on to what can be done here, in four ways."""
     chosen = links.make_module_params(workspace, selection.entry)
     ways = (

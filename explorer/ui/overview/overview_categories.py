@@ -3,19 +3,18 @@
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
 from explorer.config import ExplorerError, is_public
+from explorer.methods.runs import format_run, get_usual_module
 from explorer.ui.shared import cached, choices, components, exports, gallery, links, state
 from explorer.ui.shared.components import escape_markdown, format_share
 from explorer.ui.shared.names import name_categories
 from explorer.ui.shared.words import HELP
-from explorer.workspace.layout import MODULE_FILE, ModuleEntry, format_run, get_usual_module
-
-if TYPE_CHECKING:
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.layout import MODULE_FILE, ModuleEntry
+from explorer.workspace.workspace import Workspace
 
 FIND = "find"
 ORDER = "order"
@@ -69,12 +68,13 @@ ORDERS: Mapping[str, Callable[[CategorySummary], Any]] = {
 }
 
 
-def summarise(workspace: "Workspace") -> list[CategorySummary]:
+def summarise(workspace: Workspace) -> list[CategorySummary]:
     """Gather every category's key figures, in the order of the data set."""
     categories = workspace.dataset.categories
     entries = workspace.list_modules()
-    measured = cached.load_classifier_metrics_or_none(workspace) or {}
-    accuracies = measured.get("category_accuracies", [None] * len(categories))
+    measured = cached.load_accuracy_or_none(workspace)
+    unknown = (None,) * len(categories)
+    accuracies = unknown if measured is None else measured.category_accuracies
     names = name_categories(categories)
     return [
         _summarise(
@@ -85,7 +85,7 @@ def summarise(workspace: "Workspace") -> list[CategorySummary]:
 
 
 def _summarise(
-    workspace: "Workspace",
+    workspace: Workspace,
     entry: ModuleEntry | None,
     category: str,
     name: str,
@@ -98,22 +98,22 @@ def _summarise(
     if problem:
         return CategorySummary(category, name, entry, accuracy, problem=problem)
     try:
-        metrics = cached.load_metrics(workspace, entry)
+        measures = cached.load_measures(workspace, entry)
     except ExplorerError as error:
         return CategorySummary(category, name, entry, accuracy, problem=str(error))
-    if metrics is None:
+    if measures is None:
         return plain
-    faithfulness = metrics["test"]["faithfulness"]
+    faithfulness = measures.test.faithfulness
     return CategorySummary(
         category,
         name,
         entry,
         accuracy,
-        f_reg=faithfulness["f_reg"],
-        relative_f_reg=faithfulness["relative_f_reg"],
-        locality=metrics["locality"]["test"]["mean_locality"],
-        live=sum(metrics["live"]),
-        x_features=len(metrics["live"]),
+        f_reg=faithfulness.f_reg,
+        relative_f_reg=faithfulness.relative_f_reg,
+        locality=measures.locality.test.mean_locality,
+        live=sum(measures.live),
+        x_features=len(measures.live),
     )
 
 
@@ -136,12 +136,12 @@ def find_categories(
     return sorted(found, key=rank)
 
 
-def show_damaged(workspace: "Workspace", summaries: Sequence[CategorySummary]) -> None:
+def show_damaged(workspace: Workspace, summaries: Sequence[CategorySummary]) -> None:
     """Say what cannot be read, and to whoever can mend it also where and why."""
     problems = dict.fromkeys(cached.list_damaged(workspace).values())
     problems |= dict.fromkeys(one.problem for one in summaries if one.problem)
     try:
-        cached.load_classifier_metrics(workspace)
+        cached.load_accuracy(workspace)
     except ExplorerError as error:
         problems[str(error)] = None
     if not problems:
@@ -180,7 +180,7 @@ def choose_categories(summaries: Sequence[CategorySummary]) -> list[CategorySumm
 
 
 def show_categories(
-    workspace: "Workspace", found: Sequence[CategorySummary], *, is_all: bool
+    workspace: Workspace, found: Sequence[CategorySummary], *, is_all: bool
 ) -> None:
     """Show categories as pictures with their key figures, a page at a time."""
     if not found:
@@ -203,12 +203,12 @@ def show_categories(
                 _show_category(workspace, one)
 
 
-def _show_category(workspace: "Workspace", one: CategorySummary) -> None:
+def _show_category(workspace: Workspace, one: CategorySummary) -> None:
     photos = workspace.dataset.photos_of(one.category)
     if not photos:
         st.caption(f"{escape_markdown(one.name)} has no photos.")
         return
-    picture = cached.load_thumbnail(workspace, photos[0])
+    picture = cached.load_thumbnail(photos[0])
     alt = f"{gallery.name_photo(workspace, photos[0])}, a {one.name}"
     key = f"category-{workspace.dataset.categories.index(one.category)}"
     gallery.show_tile(

@@ -4,11 +4,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
+from explorer.methods.runs import sort_modules
 from explorer.quiz.answers import QuizRun
 from explorer.quiz.questions import (
     CONDITIONS,
@@ -21,12 +21,10 @@ from explorer.quiz.questions import (
     draw_questions,
     select_candidates,
 )
-from explorer.ui.shared import cached, scores, state
+from explorer.ui.shared import caching, scores, state
 from explorer.ui.shared.state import MapStyle
-from explorer.workspace.layout import ModuleEntry, sort_modules
-
-if TYPE_CHECKING:
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.workspace import Workspace
 
 QUESTIONS, SEED, WRONG = "quiz_questions", "quiz_seed", "quiz_wrong"
 OPTIONS, CONDITION, FEEDBACK = "quiz_options", "quiz_condition", "quiz_feedback"
@@ -77,7 +75,7 @@ class QuizSession:
     started : str
         Date and time in UTC, ISO 8601.
     classifier : tuple
-        From `cached.make_classifier_key`.
+        From `caching.make_workspace_key`.
     feedback_on : int or None
         The answer, counted from 0, that is being judged.
     """
@@ -89,7 +87,7 @@ class QuizSession:
     has_feedback: bool
     participant: str
     started: str
-    classifier: tuple[str | int, ...]
+    classifier: caching.Key
     feedback_on: int | None = None
 
 
@@ -98,10 +96,10 @@ def read_clock() -> float:
     return time.monotonic()
 
 
-def get_session(workspace: "Workspace") -> QuizSession | None:
+def get_session(workspace: Workspace) -> QuizSession | None:
     """Return the quiz that is being taken; None before one, or where the network has changed."""
     session: QuizSession | None = st.session_state.get(_SESSION)
-    if session is not None and session.classifier != cached.make_classifier_key(workspace):
+    if session is not None and session.classifier != caching.make_workspace_key(workspace):
         del st.session_state[_SESSION]
         return None
     return session
@@ -252,7 +250,7 @@ def _clean_code(text: str) -> str:
     return "".join(c for c in text if c.isalnum() or c in " _-.").strip(" -.")
 
 
-def list_explainers(workspace: "Workspace") -> dict[int, ModuleEntry]:
+def list_explainers(workspace: Workspace) -> dict[int, ModuleEntry]:
     """Return for each category that has one its module, the paper's own method first."""
     explainers: dict[int, ModuleEntry] = {}
     for entry in sort_modules(workspace.list_modules()):
@@ -261,7 +259,7 @@ def list_explainers(workspace: "Workspace") -> dict[int, ModuleEntry]:
 
 
 def draw(
-    workspace: "Workspace", modules: Mapping[int, ModuleEntry], settings: QuizSettings
+    workspace: Workspace, modules: Mapping[int, ModuleEntry], settings: QuizSettings
 ) -> tuple[Question, ...]:
     """Draw the questions among the held-out photos; the same for the same settings."""
     features = scores.load_features(workspace)
@@ -277,7 +275,7 @@ def draw(
 
 
 def make_session(
-    workspace: "Workspace",
+    workspace: Workspace,
     questions: tuple[Question, ...],
     settings: QuizSettings,
     modules: Mapping[int, ModuleEntry],
@@ -295,5 +293,5 @@ def make_session(
         has_feedback=has_feedback,
         participant=participant,
         started=datetime.now(UTC).isoformat(timespec="seconds"),
-        classifier=cached.make_classifier_key(workspace),
+        classifier=caching.make_workspace_key(workspace),
     )

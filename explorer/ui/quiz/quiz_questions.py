@@ -1,29 +1,26 @@
 """One question of the quiz at a time: the photo, what explains it, and what to choose from."""
 
 import contextlib
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
 from explorer.config import ExplorerError
+from explorer.data.photo import Photo
+from explorer.nn.explanation import Explanation
 from explorer.quiz.questions import Question, draw_references
 from explorer.ui.quiz import attempt
 from explorer.ui.quiz.attempt import QuizSession
 from explorer.ui.shared import cached, components, drawings, pictures
-from explorer.ui.shared.cached import Key
+from explorer.ui.shared.caching import cache_data
 from explorer.ui.shared.names import name_categories
-
-if TYPE_CHECKING:
-    from explorer.attribution.explain import Explanation
-    from explorer.data.cub import Photo
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 REFERENCE_COUNT = 3
 MOST_MAPS = 6
 
 
-def show_question(workspace: "Workspace", session: QuizSession) -> None:
+def show_question(workspace: Workspace, session: QuizSession) -> None:
     """Show the present question and start its clock once all of it is there."""
     run = session.run
     question = run.questions[run.position]
@@ -36,7 +33,7 @@ def show_question(workspace: "Workspace", session: QuizSession) -> None:
     left, right = st.columns([5, 6], gap="large")
     with left:
         photo = workspace.dataset.get_photo(question.image_id)
-        _show_photo(workspace, photo, "The photo of the bird to name")
+        _show_photo(photo, "The photo of the bird to name")
         if question.is_explained:
             _show_explanation(workspace, session, question)
     with right:
@@ -50,7 +47,7 @@ def show_question(workspace: "Workspace", session: QuizSession) -> None:
             prepare(workspace, session, run.questions[run.position + 1])
 
 
-def prepare(workspace: "Workspace", session: QuizSession, question: Question) -> None:
+def prepare(workspace: Workspace, session: QuizSession, question: Question) -> None:
     """Compute what a question shows, so that it is in the caches.
 
     Raises
@@ -59,25 +56,21 @@ def prepare(workspace: "Workspace", session: QuizSession, question: Question) ->
         When its photo or the module that explains it cannot be read.
     """
     photo = workspace.dataset.get_photo(question.image_id)
-    load_plain_photo(workspace, photo)
+    load_plain_photo(photo)
     if question.is_explained and session.style is not None:
         drawings.draw_tiles(workspace, session.modules[question.network], photo, session.style)
 
 
-def load_plain_photo(workspace: "Workspace", photo: "Photo") -> bytes:
+@cache_data(256)
+def load_plain_photo(photo: Photo) -> bytes:
     """Load a JPEG of a photo at the size of the screen, with nothing drawn on it."""
-    return _load_plain_photo(workspace, photo, cached.make_photo_key(photo))
-
-
-@st.cache_data(show_spinner=False, max_entries=256)
-def _load_plain_photo(_workspace: "Workspace", _photo: "Photo", key: Key) -> bytes:  # noqa: ARG001
-    image = cached.load_parts(_photo, _workspace).image
+    image = cached.load_parts(photo).image
     return pictures.encode_jpeg(pictures.fit_for_display(image))
 
 
-def _show_photo(workspace: "Workspace", photo: "Photo", alt: str) -> None:
+def _show_photo(photo: Photo, alt: str) -> None:
     with st.container(key="quiz-photo"):
-        st.image(load_plain_photo(workspace, photo), width="stretch", alt=alt)
+        st.image(load_plain_photo(photo), width="stretch", alt=alt)
 
 
 def _show_progress(session: QuizSession) -> None:
@@ -86,7 +79,7 @@ def _show_progress(session: QuizSession) -> None:
     st.progress(run.position / count, f"Question {run.position + 1} of {count}")
 
 
-def _show_explanation(workspace: "Workspace", session: QuizSession, question: Question) -> None:
+def _show_explanation(workspace: Workspace, session: QuizSession, question: Question) -> None:
     if session.style is None:
         return
     name = components.escape_markdown(_name(workspace, question.network))
@@ -117,14 +110,14 @@ def _show_explanation(workspace: "Workspace", session: QuizSession, question: Qu
     )
 
 
-def _list_strongest(explanation: "Explanation") -> list[int]:
+def _list_strongest(explanation: Explanation) -> list[int]:
     """List the x-features that are active on a photo, those that matter most first."""
     order = np.argsort(-np.abs(explanation.contributions), kind="stable")
     active = [int(feature) for feature in order if explanation.x_features[feature] > 0]
     return active[:MOST_MAPS]
 
 
-def _show_options(workspace: "Workspace", session: QuizSession, question: Question) -> None:
+def _show_options(workspace: Workspace, session: QuizSession, question: Question) -> None:
     position = session.run.position
     with st.container(key="quiz-options"):
         for number, category in enumerate(question.options, start=1):
@@ -145,7 +138,7 @@ def _show_options(workspace: "Workspace", session: QuizSession, question: Questi
     )
 
 
-def _show_references(workspace: "Workspace", category: int, seed: int) -> None:
+def _show_references(workspace: Workspace, category: int, seed: int) -> None:
     """Show training photos of a category, so that who has never met the bird can learn it."""
     held_out = {photo.image_id for photo in workspace.held_out}
     photos = workspace.dataset.photos_of(workspace.dataset.categories[category])
@@ -154,7 +147,7 @@ def _show_references(workspace: "Workspace", category: int, seed: int) -> None:
     with st.container(key=f"quiz-references-{category}"):
         for number, image_id in enumerate(draw_references(known, seed, REFERENCE_COUNT), start=1):
             try:
-                picture = cached.load_thumbnail(workspace, workspace.dataset.get_photo(image_id))
+                picture = cached.load_thumbnail(workspace.dataset.get_photo(image_id))
             except ExplorerError:
                 st.caption("This picture cannot be read.")
                 continue
@@ -189,7 +182,7 @@ def _show_way_out(session: QuizSession) -> None:
         )
 
 
-def show_feedback(workspace: "Workspace", session: QuizSession, position: int) -> None:
+def show_feedback(workspace: Workspace, session: QuizSession, position: int) -> None:
     """Judge the answer just given, and offer to go on."""
     answer = session.run.answers[position]
     question = answer.question
@@ -202,7 +195,7 @@ def show_feedback(workspace: "Workspace", session: QuizSession, position: int) -
     left, right = st.columns([5, 6], gap="large")
     with left:
         photo = workspace.dataset.get_photo(question.image_id)
-        _show_photo(workspace, photo, f"The photo of a {truth}")
+        _show_photo(photo, f"The photo of a {truth}")
     with right:
         if answer.is_right:
             st.subheader(f":green[Right:] it is a {truth}.", anchor=False)
@@ -221,5 +214,5 @@ def show_feedback(workspace: "Workspace", session: QuizSession, position: int) -
         )
 
 
-def _name(workspace: "Workspace", category: int) -> str:
+def _name(workspace: Workspace, category: int) -> str:
     return name_categories(workspace.dataset.categories)[workspace.dataset.categories[category]]

@@ -2,7 +2,6 @@
 
 import json
 from functools import partial
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -14,9 +13,7 @@ from explorer.ui.shared import cached, exports, links
 from explorer.ui.shared.components import error_boundary, escape_markdown
 from explorer.ui.shared.gallery import name_photo
 from explorer.ui.shared.names import name_categories
-
-if TYPE_CHECKING:
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 FORMAT = 1
 _HELP = {
@@ -37,7 +34,7 @@ _HELP = {
 }
 
 
-def show_results(workspace: "Workspace", session: QuizSession) -> None:
+def show_results(workspace: Workspace, session: QuizSession) -> None:
     """Show the whole end screen."""
     answers = session.run.answers
     overall = summarise(answers)
@@ -92,7 +89,7 @@ def _show_share(label: str, share: Share, help_name: str) -> None:
         st.caption(f"{share.count / share.total:.0%}, may be {low:.0%} to {high:.0%}")
 
 
-def _show_files(workspace: "Workspace", session: QuizSession) -> None:
+def _show_files(workspace: Workspace, session: QuizSession) -> None:
     stem = exports.make_stem(
         "srae-quiz", f"seed-{session.settings.seed}", session.participant or "anonymous"
     )
@@ -126,14 +123,14 @@ def _show_files(workspace: "Workspace", session: QuizSession) -> None:
         )
 
 
-def _show_review(workspace: "Workspace", session: QuizSession) -> None:
+def _show_review(workspace: Workspace, session: QuizSession) -> None:
     with st.container(key="quiz-review"):
         for number, answer in enumerate(session.run.answers, start=1):
             with st.container(key=f"quiz-answered-{number}", gap="xxsmall"), error_boundary():
                 _show_answer(workspace, session, number, answer)
 
 
-def _show_answer(workspace: "Workspace", session: QuizSession, number: int, answer: Answer) -> None:
+def _show_answer(workspace: Workspace, session: QuizSession, number: int, answer: Answer) -> None:
     question = answer.question
     names = list(name_categories(workspace.dataset.categories).values())
     truth, network = (escape_markdown(names[i]) for i in (question.truth, question.network))
@@ -147,7 +144,7 @@ def _show_answer(workspace: "Workspace", session: QuizSession, number: int, answ
     photo = workspace.dataset.get_photo(question.image_id)
     entry = session.modules.get(question.network) or session.modules.get(question.truth)
     try:
-        picture = cached.load_thumbnail(workspace, photo)
+        picture = cached.load_thumbnail(photo)
         st.image(picture, width="stretch", alt=f"Question {number}: a {names[question.truth]}")
     finally:
         st.markdown(
@@ -158,7 +155,7 @@ def _show_answer(workspace: "Workspace", session: QuizSession, number: int, answ
         links.show_photo_link(workspace, entry, photo, name_photo(workspace, photo))
 
 
-def make_results_csv(workspace: "Workspace", session: QuizSession) -> bytes:
+def make_results_csv(workspace: Workspace, session: QuizSession) -> bytes:
     """Write one line a question; what holds for the whole quiz stands on each of them."""
     records = _describe_answers(workspace, session)
     quiz_wide = _describe_quiz(workspace, session)
@@ -167,7 +164,7 @@ def make_results_csv(workspace: "Workspace", session: QuizSession) -> bytes:
     return exports.make_csv(columns)
 
 
-def make_results_json(workspace: "Workspace", session: QuizSession) -> bytes:
+def make_results_json(workspace: Workspace, session: QuizSession) -> bytes:
     """Write the quiz and its questions as one JSON object."""
     content = {
         "format": FORMAT,
@@ -177,7 +174,7 @@ def make_results_json(workspace: "Workspace", session: QuizSession) -> bytes:
     return json.dumps(content, indent=1, ensure_ascii=False).encode()
 
 
-def _describe_quiz(workspace: "Workspace", session: QuizSession) -> dict[str, object]:
+def _describe_quiz(workspace: Workspace, session: QuizSession) -> dict[str, object]:
     settings, style = session.settings, session.style
     return {
         "participant": session.participant,
@@ -198,7 +195,7 @@ def _describe_quiz(workspace: "Workspace", session: QuizSession) -> dict[str, ob
     }
 
 
-def _describe_answers(workspace: "Workspace", session: QuizSession) -> list[dict[str, object]]:
+def _describe_answers(workspace: Workspace, session: QuizSession) -> list[dict[str, object]]:
     answers = session.run.answers
     records = make_records(answers, workspace.dataset.categories)
     for record, answer in zip(records, answers, strict=True):

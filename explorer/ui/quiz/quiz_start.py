@@ -1,7 +1,6 @@
 """The start of the quiz: what it is, its settings, and the button that begins it."""
 
 import shlex
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -10,12 +9,10 @@ from explorer.ui.quiz import attempt
 from explorer.ui.shared import links
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.sidebar import sidebar
-
-if TYPE_CHECKING:
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 
-def show_start(workspace: "Workspace") -> None:
+def show_start(workspace: Workspace) -> None:
     """Say what the quiz is, let it be set up, and offer to begin."""
     st.title("What bird is it?", anchor=False)
     birds = (
@@ -88,16 +85,16 @@ def _show_outlook(questions: tuple[Question, ...], settings: QuizSettings) -> No
         st.caption(f"There are no more than {count - wrong} photos that the network gets right.")
 
 
-def _choose_style(workspace: "Workspace", questions: tuple[Question, ...]) -> MapStyle | None:
+def _choose_style(workspace: Workspace, questions: tuple[Question, ...]) -> MapStyle | None:
     """Show how maps are drawn, where there will be any; it is not to be changed on the way."""
     if not any(question.is_explained for question in questions):
         return None
     with st.spinner("Loading the network …"):
-        layers = list(workspace.backbone.stops)
+        layers = list(workspace.networks.backbone.stops)
     return sidebar.show_map_controls(layers)
 
 
-def _show_shortage(workspace: "Workspace") -> None:
+def _show_shortage(workspace: Workspace) -> None:
     st.info(
         "No photo can be asked with an explanation: that needs a held-out photo, one that the "
         f"network has not learnt from, whose answer by the network has a module. Choose "

@@ -3,32 +3,22 @@
 import html
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from explorer.analysis.curves import FRACTIONS, WAYS, name_point
-from explorer.analysis.table import (
-    COLUMNS,
-    CURVES_SECTION,
-    SECTIONS,
-    Column,
-    Row,
-    Section,
-    average_seeds,
-)
+from explorer.analysis.table import Column, Row, Section, average_seeds
 from explorer.config import PAGES_DIR
 from explorer.data.cub import format_category
+from explorer.evaluation.results import Results
+from explorer.evaluation.sections import COLUMNS, CURVES_SECTION, SECTIONS
 from explorer.render.curves import render_curves
 from explorer.render.distribution import render_distribution
 from explorer.ui.shared import components, state
 from explorer.ui.shared.choices import choose_one
 from explorer.ui.shared.components import escape_markdown
 from explorer.ui.shared.words import HELP
-
-if TYPE_CHECKING:
-    from explorer.evaluation.results import Results
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 MEASURE = "measure"
 RESULT_CATEGORY = "result_category"
@@ -38,7 +28,7 @@ CURVES = "curves"
 _CURVES = {"the network's score ŷ": "score", "the activation that a map explains": "own"}
 
 
-def show_no_results(workspace: "Workspace") -> None:
+def show_no_results(workspace: Workspace) -> None:
     """Say that methods have not been compared, and the command that does."""
     st.info(
         "Methods have not been compared in this workspace yet. This trains what is missing and "
@@ -47,12 +37,12 @@ def show_no_results(workspace: "Workspace") -> None:
     _show_command("evaluate", workspace, " --methods all")
 
 
-def _show_command(command: str, workspace: "Workspace", options: str = "") -> None:
+def _show_command(command: str, workspace: Workspace, options: str = "") -> None:
     path = shlex.quote(str(workspace.path))
     st.code(f"python -m explorer {command} {path}{options}", language="bash", wrap_lines=True)
 
 
-def show_tables(results: "Results", sanity: "Results | None", workspace: "Workspace") -> None:
+def show_tables(results: Results, sanity: Results | None, workspace: Workspace) -> None:
     """Show the means over categories, beside the paper's figures, one subject at a time."""
     categories = {row.category for row in results.rows}
     seeds = {row.seed for row in results.rows}
@@ -75,7 +65,7 @@ def show_tables(results: "Results", sanity: "Results | None", workspace: "Worksp
         _show_command("sanity", workspace)
 
 
-def _show_curves(results: "Results") -> None:
+def _show_curves(results: Results) -> None:
     """Show deletion and insertion curves, of each map's own activation or of ŷ."""
     what = choose_one(CURVES, tuple(_CURVES), "Curves of", "kind of curves")
     curves: dict[str, dict[str, list[float]]] = {}
@@ -98,7 +88,7 @@ def _show_curves(results: "Results") -> None:
         components.show_figure(figure, alt, key="figure-curves", numbers=numbers)
 
 
-def _list_points(results: "Results", method: str, way: str, name: str) -> list[float]:
+def _list_points(results: Results, method: str, way: str, name: str) -> list[float]:
     """Return a curve at all `FRACTIONS`, mean over categories; empty where it is not defined."""
     points = []
     for fraction in FRACTIONS:
@@ -109,7 +99,7 @@ def _list_points(results: "Results", method: str, way: str, name: str) -> list[f
     return points
 
 
-def show_measure(results: "Results") -> None:
+def show_measure(results: Results) -> None:
     """Let the user choose a measure, and show its value for every category and method."""
     measured = {row.measure for row in results.rows}
     columns = {column.title: column for column in COLUMNS if column.measure in measured}
@@ -146,7 +136,7 @@ def show_measure(results: "Results") -> None:
     )
 
 
-def show_category(results: "Results", with_module: Sequence[str]) -> None:
+def show_category(results: Results, with_module: Sequence[str]) -> None:
     """Show all numbers of one category, and the way to its photos."""
     names = {format_category(row.category): row.category for row in results.rows}
     state.check_param(RESULT_CATEGORY, names, "category")
@@ -165,7 +155,7 @@ def show_category(results: "Results", with_module: Sequence[str]) -> None:
         )
 
 
-def _format_category_table(results: "Results", category: str, section: Section) -> str:
+def _format_category_table(results: Results, category: str, section: Section) -> str:
     rows = [row for row in results.rows if row.category == category]
     columns = [c for c in section.columns if any(row.measure == c.measure for row in rows)]
     if not columns:
@@ -186,7 +176,7 @@ def _format_value(rows: Sequence[Row], method: str, column: Column) -> str:
     return format(next(iter(values.values())), column.form) if values else "–"
 
 
-def show_downloads(results: "Results") -> None:
+def show_downloads(results: Results) -> None:
     """Offer the file that the page was made from, and the table."""
     with st.container(horizontal=True):
         st.download_button(

@@ -2,10 +2,10 @@
 
 import logging
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import plotly.graph_objects as go
@@ -14,15 +14,14 @@ from numpy.typing import NDArray
 
 from explorer.config import ASSETS_DIR, ExplorerError
 from explorer.data.cub import format_category
+from explorer.data.photo import Photo
+from explorer.measuring.records import ModuleMeasures
 from explorer.render.figures import PLOTLY_CONFIG
 from explorer.ui.shared import cached, exports
 from explorer.ui.shared.exports import Columns
 from explorer.ui.shared.state import get_text_colour, hide_folders
 from explorer.ui.shared.words import HELP
-
-if TYPE_CHECKING:
-    from explorer.data.cub import Photo
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 T = TypeVar("T")
 
@@ -183,7 +182,7 @@ def track(items: Collection[T], label: str) -> Iterator[T]:
     place.empty()
 
 
-def show_photo(workspace: "Workspace", photo: "Photo", side: str) -> None:
+def show_photo(workspace: Workspace, photo: Photo, side: str) -> None:
     """Show a photo with the bird's box, what it is, and on which side of the split.
 
     Parameters
@@ -198,7 +197,7 @@ def show_photo(workspace: "Workspace", photo: "Photo", side: str) -> None:
     kind = "Painted bird" if workspace.is_painted else "Photo"
     category = format_category(photo.category)
     st.image(
-        cached.load_boxed_photo(workspace, photo),
+        cached.load_boxed_photo(photo),
         width="stretch",
         alt=f"{kind} {photo.image_id}, a {category}, with a box around the bird",
     )
@@ -282,24 +281,23 @@ def show_measures(measures: Sequence[tuple[str, str, str]], key: str) -> None:
             st.metric(label, value, help=HELP[help_name], border=True)
 
 
-def show_module_measures(metrics: Mapping[str, Any], part_count: int) -> None:
-    """Show how faithful and how local a module is, from what `evaluate` wrote."""
-    train, test = (metrics[side]["faithfulness"] for side in ("train", "test"))
-    locality = metrics["locality"]["test"]["mean_locality"]
-    live = metrics["live"]
+def show_module_measures(measures: ModuleMeasures, part_count: int) -> None:
+    """Show how faithful and how local a module is."""
+    train, test = measures.train.faithfulness, measures.test.faithfulness
+    locality, live = measures.locality.test.mean_locality, measures.live
     show_measures(
         [
-            ("F_reg, test", f"{test['f_reg']:.3f}", "f_reg"),
-            ("F_reg, train", f"{train['f_reg']:.3f}", "f_reg"),
-            ("of range, test", format_share(test["relative_f_reg"]), "relative"),
-            ("R², test", format_share(test["r2"]), "r2"),
+            ("F_reg, test", f"{test.f_reg:.3f}", "f_reg"),
+            ("F_reg, train", f"{train.f_reg:.3f}", "f_reg"),
+            ("of range, test", format_share(test.relative_f_reg), "relative"),
+            ("R², test", format_share(test.r2), "r2"),
             ("Locality, test", "–" if locality is None else f"{locality:.2f}", "locality"),
             ("x-features live", f"{sum(live)} of {len(live)}", "live"),
         ],
         key="module-measures",
     )
     st.caption(
-        f"Measured on {test['count']:,} test and {train['count']:,} training photos of all "
+        f"Measured on {test.count:,} test and {train.count:,} training photos of all "
         f"categories; locality on the category's own test photos, at most {np.log(part_count):.2f} "
-        f"with {part_count} parts. Scores ŷ on the test photos span {test['y_hat_range']:.2f}."
+        f"with {part_count} parts. Scores ŷ on the test photos span {test.y_hat_range:.2f}."
     )

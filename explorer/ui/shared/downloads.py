@@ -2,25 +2,22 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 import streamlit as st
 from numpy.typing import ArrayLike
 
 from explorer.analysis.locality import PartHistogram, compute_locality
 from explorer.data.cub import format_category
+from explorer.data.photo import Photo
+from explorer.nn.explanation import Explanation
 from explorer.ui.shared import cached, drawings, exports
 from explorer.ui.shared.state import MapStyle
 from explorer.workspace.layout import ModuleEntry
-
-if TYPE_CHECKING:
-    from explorer.attribution.explain import Explanation
-    from explorer.data.cub import Photo
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 
 def show_downloads(
-    workspace: "Workspace", entry: ModuleEntry, photo: "Photo", style: MapStyle, feature: int
+    workspace: Workspace, entry: ModuleEntry, photo: Photo, style: MapStyle, feature: int
 ) -> None:
     """Show the buttons for the overlay and for the numbers; files are made when asked for."""
     name = make_file_name(entry, photo)
@@ -57,13 +54,13 @@ def offer_numbers(pack: Callable[[], bytes], name: str, style: MapStyle) -> None
     )
 
 
-def make_file_name(entry: ModuleEntry, photo: "Photo") -> str:
+def make_file_name(entry: ModuleEntry, photo: Photo) -> str:
     """Name a file after category, module and photo, in letters that every system takes."""
     photo_name = f"{photo.name}-id{photo.image_id}"
     return exports.make_stem(format_category(entry.category), entry.run, photo_name)
 
 
-def make_arrays(workspace: "Workspace", entry: ModuleEntry, photo: "Photo", layer: str) -> bytes:
+def make_arrays(workspace: Workspace, entry: ModuleEntry, photo: Photo, layer: str) -> bytes:
     """Pack what was computed of a photo, with what is needed to know what it is of.
 
     Returns
@@ -84,7 +81,7 @@ def make_arrays(workspace: "Workspace", entry: ModuleEntry, photo: "Photo", laye
 
 
 def list_explanation(
-    workspace: "Workspace", entry: ModuleEntry, explanation: "Explanation"
+    workspace: Workspace, entry: ModuleEntry, explanation: Explanation
 ) -> dict[str, ArrayLike]:
     """List an explanation's arrays by name.
 
@@ -111,7 +108,7 @@ def list_explanation(
     }
 
 
-def list_measure(workspace: "Workspace", measure: PartHistogram) -> dict[str, ArrayLike]:
+def list_measure(workspace: Workspace, measure: PartHistogram) -> dict[str, ArrayLike]:
     """List a measure's arrays by name.
 
     Returns

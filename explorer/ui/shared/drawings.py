@@ -1,27 +1,20 @@
-"""Maps drawn over photos: each once, at the size it is shown at, and shared by all sessions.
-
-Every key holds that of the map (see `explorer.ui.shared.cached`), how it is drawn, and how large.
-"""
+"""Maps drawn over photos: each once, at the size it is shown at, and shared by all sessions."""
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 import numpy as np
-import streamlit as st
 from numpy.typing import NDArray
 
+from explorer.data.photo import Photo
 from explorer.render.colour_maps import encode_png
 from explorer.render.heatmap import compute_display_map, compute_shared_scale, render_overlay
 from explorer.ui.shared import cached, pictures
-from explorer.ui.shared.cached import Key
+from explorer.ui.shared.caching import cache_data
 from explorer.ui.shared.pictures import KEPT_SIDE, LARGE_SIDE, TILE_SIDE
 from explorer.ui.shared.state import MapStyle
 from explorer.workspace.layout import ModuleEntry
-
-if TYPE_CHECKING:
-    from explorer.data.cub import Photo
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -40,9 +33,7 @@ class Overlays:
     tops: tuple[float, ...]
 
 
-def draw_tiles(
-    workspace: "Workspace", entry: ModuleEntry, photo: "Photo", style: MapStyle
-) -> Overlays:
+def draw_tiles(workspace: Workspace, entry: ModuleEntry, photo: Photo, style: MapStyle) -> Overlays:
     """Draw every map of a photo over it, each as a tile."""
     count = len(cached.explain(workspace, entry, photo, style.layer).x_features)
     return Overlays(
@@ -52,79 +43,57 @@ def draw_tiles(
 
 
 def draw_tile(
-    workspace: "Workspace", entry: ModuleEntry, photo: "Photo", style: MapStyle, feature: int
+    workspace: Workspace, entry: ModuleEntry, photo: Photo, style: MapStyle, feature: int
 ) -> bytes:
     """Draw one map (`feature` from 0) over its photo as a tile, and none of the others."""
-    key = _make_key(workspace, entry, photo, style)
-    return _draw_map(workspace, entry, photo, style, key, feature, TILE_SIDE)
+    return _draw_map(workspace, entry, photo, style, feature, side=TILE_SIDE)
 
 
 def draw_large(
-    workspace: "Workspace", entry: ModuleEntry, photo: "Photo", style: MapStyle, feature: int
+    workspace: Workspace, entry: ModuleEntry, photo: Photo, style: MapStyle, feature: int
 ) -> bytes:
     """Draw one map (`feature` from 0) over its photo, to be seen up close."""
-    key = _make_key(workspace, entry, photo, style)
-    return _draw_map(workspace, entry, photo, style, key, feature, LARGE_SIDE)
+    return _draw_map(workspace, entry, photo, style, feature, side=LARGE_SIDE)
 
 
-@st.cache_data(show_spinner=False, max_entries=2048)
+@cache_data(2048)
 def _draw_map(
-    _workspace: "Workspace",
-    _entry: ModuleEntry,
-    _photo: "Photo",
-    _style: MapStyle,
-    key: Key,  # noqa: ARG001
+    workspace: Workspace,
+    entry: ModuleEntry,
+    photo: Photo,
+    style: MapStyle,
     feature: int,
+    *,
     side: int,
 ) -> bytes:
-    heat = cached.explain(_workspace, _entry, _photo, _style.layer).maps[feature]
-    top = find_top(_workspace, _entry, _photo, _style, feature)
-    return draw_map(cached.load_parts(_photo, _workspace).image, heat, _style, top, side)
+    heat = cached.explain(workspace, entry, photo, style.layer).maps[feature]
+    top = find_top(workspace, entry, photo, style, feature)
+    return draw_map(cached.load_parts(photo).image, heat, style, top, side)
 
 
 def find_top(
-    workspace: "Workspace", entry: ModuleEntry, photo: "Photo", style: MapStyle, feature: int
+    workspace: Workspace, entry: ModuleEntry, photo: Photo, style: MapStyle, feature: int
 ) -> float:
     """Find the value that is drawn as hottest in one map (`feature` from 0), in its unit."""
-    drawing = (int(style.smooth), -1 if style.shared_scale else feature)
-    key = (*cached.make_map_key(workspace, entry, photo, style.layer), *drawing)
-    return _find_top(workspace, entry, photo, style, feature, key)
+    # Colours and opacity change nothing in it.
+    plain = replace(style, colours="", opacity=0)
+    return _find_top(workspace, entry, photo, plain, None if style.shared_scale else feature)
 
 
-@st.cache_data(show_spinner=False, max_entries=4096)
+@cache_data(4096)
 def _find_top(
-    _workspace: "Workspace",
-    _entry: ModuleEntry,
-    _photo: "Photo",
-    _style: MapStyle,
-    _feature: int,
-    key: Key,  # noqa: ARG001
+    workspace: Workspace, entry: ModuleEntry, photo: Photo, style: MapStyle, feature: int | None
 ) -> float:
-    maps = cached.explain(_workspace, _entry, _photo, _style.layer).maps
-    chosen = maps if _style.shared_scale else maps[_feature : _feature + 1]
-    return find_tops(cached.load_parts(_photo, _workspace).image, chosen, _style)[0]
+    maps = cached.explain(workspace, entry, photo, style.layer).maps
+    chosen = maps if feature is None else maps[feature : feature + 1]
+    return find_tops(cached.load_parts(photo).image, chosen, style)[0]
 
 
-def draw_score_tile(
-    workspace: "Workspace", category: str, photo: "Photo", style: MapStyle
-) -> Overlays:
+@cache_data(256)
+def draw_score_tile(workspace: Workspace, category: str, photo: Photo, style: MapStyle) -> Overlays:
     """Draw ExcitationBP of the classifier's own score over a photo as a tile, on its own scale."""
-    classifier, drawing = cached.make_classifier_key(workspace), _make_drawing_key(style)
-    key = (*classifier, *cached.make_photo_key(photo), category, style.layer, *drawing)
-    return _draw_score_tile(workspace, category, photo, style, key)
-
-
-@st.cache_data(show_spinner=False, max_entries=256)
-def _draw_score_tile(
-    _workspace: "Workspace",
-    _category: str,
-    _photo: "Photo",
-    _style: MapStyle,
-    key: Key,  # noqa: ARG001
-) -> Overlays:
-    heat = cached.explain_score(_workspace, _category, _photo, _style.layer)
-    image = cached.load_parts(_photo, _workspace).image
-    return draw_maps(image, heat[np.newaxis], _style, TILE_SIDE)
+    heat = cached.explain_score(workspace, category, photo, style.layer)
+    return draw_maps(cached.load_parts(photo).image, heat[np.newaxis], style, TILE_SIDE)
 
 
 def draw_maps(
@@ -174,12 +143,12 @@ def draw_map_png(
 
 
 def draw_overlay_png(
-    workspace: "Workspace", entry: ModuleEntry, photo: "Photo", style: MapStyle, feature: int
+    workspace: Workspace, entry: ModuleEntry, photo: Photo, style: MapStyle, feature: int
 ) -> bytes:
     """Draw one map (`feature` from 0) over its photo as a PNG without loss, for keeping."""
     top = find_top(workspace, entry, photo, style, feature)
     heat = cached.explain(workspace, entry, photo, style.layer).maps[feature]
-    return draw_map_png(cached.load_parts(photo, workspace).image, heat, style, top)
+    return draw_map_png(cached.load_parts(photo).image, heat, style, top)
 
 
 def _render(
@@ -193,12 +162,3 @@ def _render(
         scale_max=top if math.isfinite(top) else None,
         smooth=style.smooth,
     )
-
-
-def _make_key(workspace: "Workspace", entry: ModuleEntry, photo: "Photo", style: MapStyle) -> Key:
-    key = cached.make_map_key(workspace, entry, photo, style.layer)
-    return (*key, *_make_drawing_key(style))
-
-
-def _make_drawing_key(style: MapStyle) -> Key:
-    return (style.colours, style.opacity, int(style.shared_scale), int(style.smooth))

@@ -1,7 +1,6 @@
 """What a page shows when there is nothing to show yet: what is missing, and the next command."""
 
 import shlex
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -11,12 +10,10 @@ from explorer.ui.shared import cached, state
 from explorer.ui.shared.components import explain_error
 from explorer.ui.shared.state import Selection
 from explorer.ui.training import form, trainings
-
-if TYPE_CHECKING:
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 
-def open_workspace_or_say_why(*, below_title: bool = False) -> "Workspace | None":
+def open_workspace_or_say_why(*, below_title: bool = False) -> Workspace | None:
     """Open the workspace; where that fails, show the reason and what to do, and return None.
 
     With `below_title`, the page has a title already, and this is a section of it.
@@ -42,7 +39,7 @@ def open_workspace_or_say_why(*, below_title: bool = False) -> "Workspace | None
     return None
 
 
-def open_selection_or_say_why() -> "tuple[Workspace, Selection] | None":
+def open_selection_or_say_why() -> tuple[Workspace, Selection] | None:
     """Open the workspace and the chosen module; where one is missing, show what to do."""
     workspace = open_workspace_or_say_why()
     if workspace is None:
@@ -54,7 +51,7 @@ def open_selection_or_say_why() -> "tuple[Workspace, Selection] | None":
     return workspace, selection
 
 
-def show_next_step(workspace: "Workspace", *, below_title: bool = False) -> None:
+def show_next_step(workspace: Workspace, *, below_title: bool = False) -> None:
     """Say what a workspace without modules lacks, and the command that makes it."""
     path = shlex.quote(str(workspace.path))
     if not workspace.settings.classifier_sha256:
@@ -73,7 +70,7 @@ def show_next_step(workspace: "Workspace", *, below_title: bool = False) -> None
         st.caption("Then reload this page. `--all` instead of `--category` trains one for each.")
 
 
-def show_no_metrics(workspace: "Workspace") -> None:
+def show_no_metrics(workspace: Workspace) -> None:
     """Say that a module has not been measured, and the command that does."""
     st.info("This module has not been measured yet. Measure all modules, then reload this page:")
     _show_command(f"python -m explorer evaluate {shlex.quote(str(workspace.path))}")

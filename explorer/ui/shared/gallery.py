@@ -2,18 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from explorer.config import PAGES_DIR
+from explorer.data.photo import Photo
 from explorer.ui.shared import links
 from explorer.ui.shared.components import escape_markdown
 from explorer.workspace.layout import ModuleEntry
-
-if TYPE_CHECKING:
-    from explorer.data.cub import Photo
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,7 @@ class Tile:
         What stands above the picture, in Markdown; empty for nothing.
     """
 
-    photo: "Photo"
+    photo: Photo
     picture: bytes
     alt: str
     text: str
@@ -45,7 +42,7 @@ class Tile:
 
 
 def show_gallery(
-    workspace: "Workspace", entry: ModuleEntry | None, tiles: Sequence[Tile], key: str
+    workspace: Workspace, entry: ModuleEntry | None, tiles: Sequence[Tile], key: str
 ) -> None:
     """Show photos in a grid, as many in a row as fit; each leads to its page under `entry`.
 
@@ -112,6 +109,6 @@ def show_tile(
             st.markdown(text)
 
 
-def name_photo(workspace: "Workspace", photo: "Photo") -> str:
+def name_photo(workspace: Workspace, photo: Photo) -> str:
     """Name a photo by its kind and id: ``Painted bird 12``."""
     return f"{'Painted bird' if workspace.is_painted else 'Photo'} {photo.image_id}"

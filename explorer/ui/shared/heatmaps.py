@@ -1,14 +1,16 @@
 """The maps of a photo: one tile an x-feature, one of them large, and its parts in figures."""
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
 
 import numpy as np
 import streamlit as st
 
 from explorer.analysis.locality import PartHistogram, compute_locality
 from explorer.analysis.voronoi import compute_cell_polygons
+from explorer.measuring.parts import PhotoParts
+from explorer.measuring.records import ModuleMeasures
+from explorer.nn.explanation import Explanation
 from explorer.render.colour_maps import render_colour_bar
 from explorer.render.figures import render_contributions, render_part_histogram, render_partition
 from explorer.render.pixels import render_pixels
@@ -19,11 +21,6 @@ from explorer.ui.shared.pictures import fit_for_display
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.words import HELP
 
-if TYPE_CHECKING:
-    from explorer.attribution.explain import Explanation
-    from explorer.measuring.parts import PhotoParts
-
-
 _COLUMN_WIDTH = 430
 
 
@@ -32,15 +29,15 @@ def name_feature(feature: int) -> str:
     return f"x-feature {feature + 1}"
 
 
-def choose_feature(count: int, metrics: Mapping[str, Any] | None, label: str = "x-feature") -> int:
+def choose_feature(count: int, measures: ModuleMeasures | None, label: str = "x-feature") -> int:
     """Let one of `count` x-features be chosen, and return it, counted from 0.
 
     At first it is the one that adds most to the category's test photos, or 1 if that is unknown.
     """
     features = list(range(count))
     usual = 0
-    if metrics is not None and len(metrics["test"]["mean_contribution"]) == count:
-        usual = int(np.argmax(metrics["test"]["mean_contribution"]))
+    if measures is not None and len(measures.test.mean_contribution) == count:
+        usual = int(np.argmax(measures.test.mean_contribution))
     state.check_param(state.FEATURE, map(name_feature, features), "x-feature")
     state.keep_among(state.FEATURE, features)
     # The address names it by this label, so that links outlive the names that people give.
@@ -58,7 +55,7 @@ def choose_feature(count: int, metrics: Mapping[str, Any] | None, label: str = "
     return usual if chosen is None else chosen
 
 
-def choose_off(explanation: "Explanation") -> frozenset[int]:
+def choose_off(explanation: Explanation) -> frozenset[int]:
     """Let x-features be switched off, and return those that are, counted from 0."""
     features = list(range(len(explanation.x_features)))
     state.check_param(state.OFF, map(name_feature, features), "x-feature")
@@ -76,7 +73,7 @@ def choose_off(explanation: "Explanation") -> frozenset[int]:
 
 
 def show_tiles(
-    explanation: "Explanation",
+    explanation: Explanation,
     overlays: Overlays,
     chosen: int,
     style: MapStyle,
@@ -128,7 +125,7 @@ def _show_tile(key: str, picture: bytes, alt: str, name: str, words: str) -> Non
         st.markdown(f"{name}<br>{words}", unsafe_allow_html=True)
 
 
-def show_drawing_note(explanation: "Explanation", style: MapStyle) -> None:
+def show_drawing_note(explanation: Explanation, style: MapStyle) -> None:
     """Say what the maps are and how they are drawn."""
     rows, columns = explanation.maps.shape[1:]
     layer = f"{explanation.stop}, a grid of {columns} × {rows}"
@@ -152,7 +149,7 @@ def show_colour_bar(colours: str, top: float, key: str) -> None:
             st.caption(f"{top:.2g}, hottest", width="content")
 
 
-def _describe_map(feature: int, explanation: "Explanation") -> str:
+def _describe_map(feature: int, explanation: Explanation) -> str:
     return (
         f"Heatmap of {name_feature(feature)} over the photo, contribution "
         f"{components.format_signed(float(explanation.contributions[feature]))}"
@@ -166,7 +163,7 @@ def choose_look() -> str:
 
 
 def show_large(
-    explanation: "Explanation", picture: bytes, top: float, feature: int, style: MapStyle
+    explanation: Explanation, picture: bytes, top: float, feature: int, style: MapStyle
 ) -> None:
     """Show one map large, with its colour bar up to `top`, what is drawn as hottest."""
     st.image(
@@ -178,13 +175,13 @@ def show_large(
 
 
 def show_pixels(
-    explanation: "Explanation",
+    explanation: Explanation,
     picture: bytes,
     top: float,
     feature: int,
     style: MapStyle,
     *,
-    parts: "PhotoParts",
+    parts: PhotoParts,
     part_names: tuple[str, ...],
 ) -> None:
     """Show one map large; the pointer tells part, P(pixel | n) and value of every cell."""
@@ -211,7 +208,7 @@ def _show_scale(top: float, style: MapStyle) -> None:
         show_colour_bar(style.colours, top, "colour-bar")
 
 
-def show_contributions(explanation: "Explanation", off: frozenset[int] = frozenset()) -> None:
+def show_contributions(explanation: Explanation, off: frozenset[int] = frozenset()) -> None:
     """Show how the contributions add up to ȳ, beside ŷ, without those switched off."""
     contributions = explanation.contributions + 0.0  # an inactive one may have a zero with a minus
     names = [name_feature(feature) for feature in range(len(contributions))]
@@ -251,7 +248,7 @@ def _fit_height(size: tuple[int, int]) -> int:
     return round(float(np.clip(_COLUMN_WIDTH * size[0] / size[1], 240, 560)))
 
 
-def show_partition(parts: "PhotoParts", part_names: tuple[str, ...]) -> None:
+def show_partition(parts: PhotoParts, part_names: tuple[str, ...]) -> None:
     """Show the bird's box divided among its visible parts."""
     size = (parts.image.shape[0], parts.image.shape[1])
     polygons = compute_cell_polygons(parts.points, parts.visible, parts.box, size)
@@ -308,16 +305,16 @@ def show_photo_histogram(measure: PartHistogram, feature: int, part_names: tuple
 
 
 def show_module_histogram(
-    metrics: Mapping[str, Any], feature: int, part_names: tuple[str, ...]
+    measures: ModuleMeasures, feature: int, part_names: tuple[str, ...]
 ) -> None:
     """Show on which parts one x-feature lies over the category's test photos."""
-    measured = metrics["locality"]["test"]
-    count, left_out = measured["photo_counts"][feature], measured["left_out"][feature]
-    if not measured["is_defined"][feature]:
+    measured = measures.locality.test
+    count, left_out = measured.photo_counts[feature], measured.left_out[feature]
+    if not measured.is_defined[feature]:
         st.info(f"{name_feature(feature)} has no heat on any of the {left_out} test photos.")
         return
-    locality = float(measured["locality"][feature])
-    shares = [min(max(float(share), 0.0), 1.0) for share in measured["histogram"][feature]]
+    locality = measured.locality[feature]
+    shares = [min(max(share, 0.0), 1.0) for share in measured.histogram[feature]]
     figure = render_part_histogram(
         shares,
         part_names,
@@ -332,9 +329,9 @@ def show_module_histogram(
         numbers={"part": part_names, "mean share of heat": shares},
     )
     st.caption(
-        f"Maps at {metrics['stop']}. "
+        f"Maps at {measures.stop}. "
         + (f"{left_out} photos left out: no heat on them. " if left_out else "No photo left out. ")
-        + f"{measured['outside'][feature]:.0%} of the heat lies outside the box.",
+        + f"{measured.outside[feature]:.0%} of the heat lies outside the box.",
         help=HELP["locality"],
     )
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 from urllib.parse import urlencode
 
 import numpy as np
@@ -11,22 +11,21 @@ from numpy.typing import NDArray
 
 from explorer.config import PAGES_DIR
 from explorer.data.cub import format_category
+from explorer.data.photo import Photo
+from explorer.methods.runs import format_run, get_usual_module
 from explorer.ui.shared import cached, state
 from explorer.ui.shared.components import escape_markdown
 from explorer.ui.shared.names import name_categories
 from explorer.ui.shared.picker import name_photos, sort_photos
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.words import HELP
-from explorer.workspace.layout import ModuleEntry, format_run, get_usual_module
-
-if TYPE_CHECKING:
-    from explorer.data.cub import Photo
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.workspace import Workspace
 
 _OTHERS_SHOWN = 3
 
 
-def make_module_params(workspace: "Workspace", entry: ModuleEntry) -> dict[str, str]:
+def make_module_params(workspace: Workspace, entry: ModuleEntry) -> dict[str, str]:
     """Return what chooses a module in any page's address."""
     names = name_categories(workspace.dataset.categories)
     return {
@@ -42,7 +41,7 @@ def name_workspace() -> dict[str, str]:
     return {state.WORKSPACE: state.get_workspace_name()} if is_choice else {}
 
 
-def make_photo_params(workspace: "Workspace", entry: ModuleEntry, photo: "Photo") -> dict[str, str]:
+def make_photo_params(workspace: Workspace, entry: ModuleEntry, photo: Photo) -> dict[str, str]:
     """Return what chooses a module and a photo in the address of the Photo page."""
     names = name_categories(workspace.dataset.categories)
     photos = name_photos(workspace.dataset.photos_of(photo.category))
@@ -52,7 +51,7 @@ def make_photo_params(workspace: "Workspace", entry: ModuleEntry, photo: "Photo"
     }
 
 
-def switch_to_photo(workspace: "Workspace", entry: ModuleEntry, photo: "Photo") -> NoReturn:
+def switch_to_photo(workspace: Workspace, entry: ModuleEntry, photo: Photo) -> NoReturn:
     """Open a photo on the Photo page, under the module that is chosen in the sidebar."""
     params = make_photo_params(workspace, entry, photo)
     # Streamlit lets nobody write into the address what a widget of this page is bound to.
@@ -68,7 +67,7 @@ def switch_to_photo(workspace: "Workspace", entry: ModuleEntry, photo: "Photo") 
 
 
 def show_photo_link(
-    workspace: "Workspace", entry: ModuleEntry, photo: "Photo", label: str, *, help_text: str = ""
+    workspace: Workspace, entry: ModuleEntry, photo: Photo, label: str, *, help_text: str = ""
 ) -> None:
     """Show a link that opens a photo under a module on the Photo page."""
     st.page_link(
@@ -81,7 +80,7 @@ def show_photo_link(
 
 
 def show_other_categories(
-    workspace: "Workspace", entry: ModuleEntry, photo: "Photo", logits: NDArray[np.float32]
+    workspace: Workspace, entry: ModuleEntry, photo: Photo, logits: NDArray[np.float32]
 ) -> None:
     """Lead to the same photo under the modules of the other categories that score highest.
 

@@ -1,10 +1,10 @@
 """Choosing a photo: by name, step by step, or from a sheet of small pictures."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from explorer.data.photo import Photo
 from explorer.ui.shared import cached, state
 from explorer.ui.shared.cached import SplitSides
 from explorer.ui.shared.components import error_boundary, escape_markdown
@@ -12,10 +12,7 @@ from explorer.ui.shared.names import name_categories
 from explorer.ui.shared.pictures import THUMBNAIL_SIDE
 from explorer.ui.shared.words import HELP
 from explorer.workspace.layout import ModuleEntry
-
-if TYPE_CHECKING:
-    from explorer.data.cub import Photo
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 _NEXT = "next_photo"
 _SIDES = {
@@ -25,7 +22,7 @@ _SIDES = {
 }
 
 
-def show_photo_picker(workspace: "Workspace", entry: ModuleEntry, split: SplitSides) -> "Photo":
+def show_photo_picker(workspace: Workspace, entry: ModuleEntry, split: SplitSides) -> Photo:
     """Show the choice of a photo, of the explained category or another, and return it."""
     row = st.container(horizontal=True, vertical_alignment="bottom", key="picker")
     with row:
@@ -59,11 +56,11 @@ def show_photo_picker(workspace: "Workspace", entry: ModuleEntry, split: SplitSi
                 args=(ids, image_id, 1),
             )
             if st.button("All photos", icon=":material/grid_view:"):
-                _show_gallery(workspace, photos, split, image_id)
+                _show_gallery(photos, split, image_id)
     return workspace.dataset.get_photo(image_id)
 
 
-def _choose_category(workspace: "Workspace", entry: ModuleEntry) -> str:
+def _choose_category(workspace: Workspace, entry: ModuleEntry) -> str:
     names = name_categories(workspace.dataset.categories)
     others = [name for name in workspace.dataset.categories if name != entry.category]
     state.check_param(state.PHOTOS_OF, names.values(), "category of photos")
@@ -94,13 +91,13 @@ def _choose(image_id: int) -> None:
     st.session_state[_NEXT] = image_id
 
 
-def sort_photos(photos: Sequence["Photo"], split: SplitSides) -> list["Photo"]:
+def sort_photos(photos: Sequence[Photo], split: SplitSides) -> list[Photo]:
     """Put test photos first, then training photos, each in the order of the data set."""
     order = list(_SIDES)
     return sorted(photos, key=lambda photo: order.index(split.name_side(photo.image_id)))
 
 
-def name_photos(photos: Sequence["Photo"]) -> dict[int, str]:
+def name_photos(photos: Sequence[Photo]) -> dict[int, str]:
     """Return the name under which each photo is shown, by image id, no two alike."""
     plain = [photo.name.replace("_", " ") for photo in photos]
     return {
@@ -110,9 +107,7 @@ def name_photos(photos: Sequence["Photo"]) -> dict[int, str]:
 
 
 @st.dialog("Choose a photo", width="large")
-def _show_gallery(
-    workspace: "Workspace", photos: Sequence["Photo"], split: SplitSides, current: int
-) -> None:
+def _show_gallery(photos: Sequence[Photo], split: SplitSides, current: int) -> None:
     for side, heading in _SIDES.items():
         group = [photo for photo in photos if split.name_side(photo.image_id) == side]
         if not group:
@@ -120,13 +115,13 @@ def _show_gallery(
         st.caption(f"{heading} ({len(group)})")
         with st.container(horizontal=True, gap="xsmall"):
             for photo in group:
-                _show_thumbnail(workspace, photo, photo.image_id == current)
+                _show_thumbnail(photo, photo.image_id == current)
 
 
-def _show_thumbnail(workspace: "Workspace", photo: "Photo", is_current: bool) -> None:
+def _show_thumbnail(photo: Photo, is_current: bool) -> None:
     with st.container(width=THUMBNAIL_SIDE, gap="xxsmall"):
         with error_boundary():
-            st.image(cached.load_thumbnail(workspace, photo), width=THUMBNAIL_SIDE, alt="")
+            st.image(cached.load_thumbnail(photo), width=THUMBNAIL_SIDE, alt="")
         if st.button(
             f"{photo.image_id}",
             key=f"choose-{photo.image_id}",

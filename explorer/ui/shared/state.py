@@ -13,7 +13,8 @@ from streamlit.errors import StreamlitAPIException
 
 from explorer.config import DEMO_WORKSPACE, ExplorerError, is_public, list_workspaces
 from explorer.render.style import TEXT_COLOUR
-from explorer.workspace.layout import ModuleEntry, load_settings
+from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.settings import load_settings
 
 WORKSPACE = "workspace"
 DEVICE = "device"

@@ -77,37 +77,10 @@ HELP = MappingProxyType(
             "other. These are the nearest of all photos that the network was trained on."
         ),
         "train_categories": "Each of them gets a module of its own, one after the other.",
-        "method": (
-            "SRAE is the paper's method. NN learns the score alone, SAE rebuilds all of Z first "
-            "and then fits the score, JointSAE is SRAE without the log."
-        ),
-        "x_features": "Into how many concepts the module squeezes what the network saw.",
-        "beta": (
-            "β: how much rebuilding Z counts beside rebuilding the score. With 0 a module need not "
-            "be about what the network saw at all."
-        ),
-        "q": (
-            "q: how soon a dimension of Z is given up. The higher, the more the module rebuilds "
-            "few dimensions well instead of all of them badly."
-        ),
-        "widths": (
-            "Sizes of the layers between Z and the x-features, from Z downwards, such as "
-            "800, 100. Empty: in proportion to the size of Z."
-        ),
-        "epochs": "How often the training goes through all its photos.",
-        "seed": (
-            "Of the initial weights, the order of the photos and the draw of test photos. The "
-            "same seed gives the same module."
-        ),
         "train_device": (
             "Automatic takes an Nvidia card where there is one, then an Apple GPU, then the CPU. "
             "Trainings on the same device take turns."
         ),
-        "pretrain_epochs": "Passes over the photos for each layer by itself; 0 leaves it out.",
-        "batch_size": "Photos per step. Smaller takes less memory.",
-        "learning_rate": "Size of the first steps; it falls to zero until the last epoch.",
-        "weight_decay": "Pulls weights towards zero; 0 lets them be.",
-        "pull_away": "How much x-features are pushed to fire on different photos; 0 as in 2017.",
         "accuracy": "Share of held-out photos for which the network's highest score is right.",
     }
 )

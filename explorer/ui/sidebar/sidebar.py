@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from explorer.config import ExplorerError, is_public
+from explorer.methods.runs import format_run, sort_modules
 from explorer.render.colour_maps import COLOUR_MAPS, DEFAULT_COLOUR_MAP
 from explorer.render.heatmap import DEFAULT_OPACITY
 from explorer.ui.shared import cached, state
@@ -14,12 +15,11 @@ from explorer.ui.shared.names import name_categories
 from explorer.ui.shared.state import MapStyle, Selection
 from explorer.ui.shared.words import HELP
 from explorer.ui.training import trainings
-from explorer.workspace.layout import ModuleEntry, format_run, sort_modules
+from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
-
-    from explorer.workspace.workspace import Workspace
 
 
 def show_sidebar() -> "DeltaGenerator":
@@ -64,7 +64,7 @@ def _choose_workspace() -> None:
     )
 
 
-def _show_workspace(workspace: "Workspace") -> None:
+def _show_workspace(workspace: Workspace) -> None:
     dataset = workspace.dataset
     photos = f"{len(dataset.photos):,} " + ("painted birds" if workspace.is_painted else "photos")
     if len(state.name_workspaces()) == 1:
@@ -84,7 +84,7 @@ def _show_workspace(workspace: "Workspace") -> None:
     )
 
 
-def _choose_module(workspace: "Workspace", entries: Sequence[ModuleEntry]) -> Selection:
+def _choose_module(workspace: Workspace, entries: Sequence[ModuleEntry]) -> Selection:
 
     with_module = list(dict.fromkeys(entry.category for entry in entries))
     names = name_categories(with_module)
@@ -137,35 +137,39 @@ def show_network(place: "DeltaGenerator") -> None:
     with place:
         try:
             workspace = cached.open_workspace()
-            report = (
-                cached.load_classifier_metrics_or_none(workspace) or workspace.classifier_report
-            )
+            accuracy = _read_accuracy(workspace)
         except ExplorerError:
             return
-        accuracy = report.get("test_accuracy")
         measured = (
             "test accuracy not measured yet"
-            if not isinstance(accuracy, int | float)
-            else f"test accuracy {float(accuracy):.1%}"
+            if accuracy is None
+            else f"test accuracy {accuracy:.1%}"
         )
         _show_network(workspace, measured)
 
 
-def _show_network(workspace: "Workspace", measured: str) -> None:
+def _read_accuracy(workspace: Workspace) -> float | None:
+    """Return the test accuracy that was measured, or else what training reported."""
+    measures = cached.load_accuracy_or_none(workspace)
+    if measures is not None:
+        return measures.test_accuracy
+    reported = workspace.networks.classifier_report.get("test_accuracy")
+    return float(reported) if isinstance(reported, int | float) else None
+
+
+def _show_network(workspace: Workspace, measured: str) -> None:
     settings = workspace.settings
     network = f"Network: {settings.architecture}, explained at {settings.z_layer}; {measured}."
     # A choice of device that is not shown would be forgotten.
-    if workspace.has_device or state.get_device() != state.ANY_DEVICE:
+    if workspace.has_networks or state.get_device() != state.ANY_DEVICE:
         _show_device(workspace, network)
     else:
         st.caption(network, help=HELP["accuracy"])
 
 
-def _show_device(workspace: "Workspace", network: str) -> None:
-    from explorer.nn.devices import list_devices  # noqa: PLC0415 (brings torch along)
-
-    devices = list_devices()
-    name = str(workspace.device)
+def _show_device(workspace: Workspace, network: str) -> None:
+    devices = workspace.networks.list_devices()
+    name = str(workspace.networks.device)
     place = devices.get(name) or devices.get(f"{name}:0", name)
     with st.container():
         st.caption(f"{network} It runs on the {place}.", help=HELP["accuracy"])

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -13,16 +12,15 @@ from explorer.jobs.control import remove
 from explorer.jobs.history import list_columns, load_history
 from explorer.jobs.store import list_damaged, list_jobs, read_log
 from explorer.jobs.types import Job, JobState
+from explorer.methods.runs import format_run
 from explorer.render.training import render_training
 from explorer.ui.shared import components, exports, links, state
 from explorer.ui.shared.components import escape_markdown, explain_error
 from explorer.ui.shared.exports import make_stem
 from explorer.ui.shared.names import name_categories, name_training
 from explorer.ui.training import form, trainings
-from explorer.workspace.layout import format_run, get_module_entry
-
-if TYPE_CHECKING:
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.layout import get_module_entry
+from explorer.workspace.workspace import Workspace
 
 _LOSSES = {
     "total": "Total",
@@ -35,7 +33,7 @@ _F_REG = {"f_reg_test": "Test photos", "f_reg_train": "Training photos"}
 _LINKS_SHOWN = 6
 
 
-def show_trainings(workspace: "Workspace") -> None:
+def show_trainings(workspace: Workspace) -> None:
     """Show the queue, and one training in full."""
     _show_queue()
     for folder in list_damaged():
@@ -97,7 +95,7 @@ def _format_time(seconds: float) -> str:
     return f"{time:%H:%M:%S}" if time.date() == now.date() else f"{time:%d %b %Y, %H:%M}"
 
 
-def show_job(workspace: "Workspace", job: Job) -> None:
+def show_job(workspace: Workspace, job: Job) -> None:
     """Show a training in full."""
     colour, icon = trainings.LOOKS[job.state]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -118,7 +116,7 @@ def show_job(workspace: "Workspace", job: Job) -> None:
         st.code(read_log(job) or "Nothing yet.", language=None, wrap_lines=True)
 
 
-def _show_ending(workspace: "Workspace", job: Job) -> None:
+def _show_ending(workspace: Workspace, job: Job) -> None:
     message = escape_markdown(job.message)
     if job.state is JobState.FINISHED:
         st.success(message, icon=trainings.LOOKS[job.state][1])

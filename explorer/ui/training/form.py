@@ -1,9 +1,7 @@
 """The form that starts a training: which categories, with which settings, on which device."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -12,30 +10,24 @@ from explorer.data.cub import format_category
 from explorer.jobs.control import submit
 from explorer.jobs.store import list_jobs
 from explorer.jobs.types import JobRequest
+from explorer.methods.runs import format_run
 from explorer.ui.shared import state
 from explorer.ui.shared.components import error_boundary, escape_markdown, explain_error
 from explorer.ui.shared.names import name_categories, name_training
 from explorer.ui.shared.words import HELP
-from explorer.workspace.layout import ModuleEntry, format_run, name_run
-
-if TYPE_CHECKING:
-    from explorer.nn.settings import ModuleSettings
-    from explorer.training.modules.settings import TrainingSettings
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.workspace import Workspace
 
 OPENED = f"{state.TRAINING_KEYS}form-opened"
 LAST_STARTED = f"{state.TRAINING_KEYS}last-started"
-METHODS = {"srae": "SRAE", "nn": "NN", "sae": "SAE", "jointsae": "JointSAE"}
-_MOST_WIDTHS, _WIDEST = 6, 16_384
-_AUTO = "auto"
 
 
 @st.fragment
-def show_form(workspace: "Workspace", entries: Sequence[ModuleEntry]) -> None:
+def show_form(workspace: Workspace, entries: Sequence[ModuleEntry]) -> None:
     """Show the form; it runs by itself, so that a setting does not draw the page anew.
 
-    It is laid out when it is first opened, for what it offers takes torch to be known. From then
-    on it is there on every page, so that closing it forgets nothing.
+    It is laid out when it is first opened, since what it offers depends on torch. From then on it
+    is there on every page, so that closing it forgets nothing.
 
     Parameters
     ----------
@@ -58,10 +50,15 @@ def show_form(workspace: "Workspace", entries: Sequence[ModuleEntry]) -> None:
             _show_form(workspace, entries)
 
 
-def _show_form(workspace: "Workspace", entries: Sequence[ModuleEntry]) -> None:
+def _show_form(workspace: Workspace, entries: Sequence[ModuleEntry]) -> None:
+    # Which devices there are takes torch: 1.8 s to import, while the page is drawn already.
+    from explorer.ui.training import fields  # noqa: PLC0415
+
     categories = _choose_categories(workspace, entries)
     try:
-        request = make_request(workspace, categories, _choose_settings(), _choose_device())
+        request = fields.make_request(
+            workspace, categories, fields.choose_settings(), fields.choose_device()
+        )
     except ExplorerError as error:
         st.button("Train", type="primary", disabled=True, width="stretch", key=_key("train"))
         st.caption(f":red[{explain_error(error)}]")
@@ -92,7 +89,7 @@ def _show_form(workspace: "Workspace", entries: Sequence[ModuleEntry]) -> None:
         start(request)
 
 
-def show_quick_start(workspace: "Workspace") -> None:
+def show_quick_start(workspace: Workspace) -> None:
     """Offer to train one category with the usual settings, where there is no module yet."""
     names = name_categories(list_trainable(workspace))
     if any(job.state.is_live for job in list_jobs(workspace.path)):
@@ -114,7 +111,9 @@ def show_quick_start(workspace: "Workspace") -> None:
         )
     st.caption("Other settings are in the sidebar, under *Train a module*.")
     if is_asked and category is not None:
-        start(make_request(workspace, [category], {}, _AUTO))
+        from explorer.ui.training import fields  # noqa: PLC0415, as above
+
+        start(fields.make_request(workspace, [category], fields.USUAL, fields.AUTO))
 
 
 def start(request: JobRequest) -> None:
@@ -130,83 +129,10 @@ def start(request: JobRequest) -> None:
     st.rerun()
 
 
-def list_trainable(workspace: "Workspace") -> list[str]:
+def list_trainable(workspace: Workspace) -> list[str]:
     """List the categories that have photos to test a module on."""
     with_photos = {photo.category for photo in workspace.held_out}
     return [name for name in workspace.dataset.categories if name in with_photos]
-
-
-def make_request(
-    workspace: "Workspace", categories: Sequence[str], values: dict[str, Any], device: str
-) -> JobRequest:
-    """Check what was filled in, and write it as a request.
-
-    Parameters
-    ----------
-    workspace : Workspace
-        Where to train.
-    categories : sequence of str
-        As in ``classes.txt``.
-    values : dict
-        Fields of ``ModuleSettings`` and ``TrainingSettings``; ``widths`` as text. What is missing
-        is as usual.
-    device : str
-        A name for `explorer.nn.devices.resolve_device`.
-
-    Raises
-    ------
-    ExplorerError
-        When something is missing or wrong.
-    """
-    from explorer.nn.devices import get_device_key, list_devices, resolve_device  # noqa: PLC0415
-
-    if not categories:
-        raise ExplorerError("Choose at least one category.")
-    module, training = make_settings(values)
-    name = resolve_device(device)
-    return JobRequest(
-        workspace=str(workspace.path),
-        categories=tuple(categories),
-        run=name_run(module, training),
-        module=asdict(module),
-        training=asdict(training),
-        device=name,
-        device_key=get_device_key(name),
-        device_words=list_devices()[name],
-    )
-
-
-def make_settings(values: dict[str, Any]) -> "tuple[ModuleSettings, TrainingSettings]":
-    """Make settings of what was filled in; see `make_request`."""
-    from explorer.nn.settings import ModuleSettings  # noqa: PLC0415 (brings torch along)
-    from explorer.training.modules.settings import TrainingSettings  # noqa: PLC0415
-
-    empty = [name for name, value in values.items() if value is None]
-    if empty:
-        raise ExplorerError(f"Fill in a number for {empty[0].replace('_', ' ')}.")
-    filled = {**values, "widths": parse_widths(values.get("widths", ""))}
-    of_module = asdict(ModuleSettings()).keys() & filled
-    module = ModuleSettings(**{name: filled[name] for name in of_module})
-    return module, TrainingSettings(**{n: v for n, v in filled.items() if n not in of_module})
-
-
-def parse_widths(text: str) -> tuple[int, ...]:
-    """Read widths such as ``800, 100``.
-
-    Raises
-    ------
-    ExplorerError
-        When they are not a few whole numbers of a bearable size.
-    """
-    words = text.replace(",", " ").replace("x", " ").split()
-    if not all(word.isascii() and word.isdigit() for word in words):
-        raise ExplorerError(f"Widths are whole numbers such as 800, 100, not {text!r}.")
-    widths = tuple(int(word[:9]) for word in words)
-    if len(widths) > _MOST_WIDTHS or any(not 1 <= width <= _WIDEST for width in widths):
-        raise ExplorerError(
-            f"Widths are at most {_MOST_WIDTHS} numbers between 1 and {_WIDEST:,}, not {text!r}."
-        )
-    return widths
 
 
 def find_twin(request: JobRequest) -> str:
@@ -218,7 +144,7 @@ def find_twin(request: JobRequest) -> str:
     return ""
 
 
-def _choose_categories(workspace: "Workspace", entries: Sequence[ModuleEntry]) -> list[str]:
+def _choose_categories(workspace: Workspace, entries: Sequence[ModuleEntry]) -> list[str]:
     trainable = list_trainable(workspace)
     names = name_categories(trainable)
     key = _key(f"categories-{workspace.path}")
@@ -234,77 +160,6 @@ def _choose_categories(workspace: "Workspace", entries: Sequence[ModuleEntry]) -
         key=key,
         help=HELP["train_categories"],
     )
-
-
-def _choose_settings() -> dict[str, Any]:
-    from explorer.nn.settings import ModuleSettings  # noqa: PLC0415 (brings torch along)
-    from explorer.training.modules.settings import TrainingSettings  # noqa: PLC0415
-
-    usual = {**asdict(ModuleSettings()), **asdict(TrainingSettings())}
-    values: dict[str, Any] = {
-        "method": st.selectbox(
-            "Method",
-            list(METHODS),
-            format_func=METHODS.__getitem__,
-            key=_key("method"),
-            help=HELP["method"],
-        )
-    }
-
-    def ask(label: str, name: str, low: float, high: float) -> None:
-        kind = type(usual[name])
-        values[name] = st.number_input(
-            label,
-            min_value=kind(low),
-            max_value=kind(high),
-            value=usual[name],
-            step=None if kind is int else kind(max(usual[name], 1.0) / 10),
-            format=None if kind is int else "%g",
-            key=_key(name),
-            help=HELP[name],
-        )
-
-    left, right = st.columns(2)
-    with left:
-        ask("x-features", "x_features", 1, 64)
-        ask("β", "beta", 0, 1e6)
-        ask("Epochs", "epochs", 1, 1_000_000)
-    with right:
-        ask("Seed", "seed", 0, 2**31)
-        ask("q", "q", 1e-6, 1e9)
-        values["widths"] = st.text_input(
-            "Widths", placeholder="by Z", max_chars=60, key=_key("widths"), help=HELP["widths"]
-        )
-    if st.toggle("More settings", key=_key("more")):
-        left, right = st.columns(2)
-        with left:
-            ask("Pretraining", "pretrain_epochs", 0, 10_000)
-            ask("Learning rate", "learning_rate", 1e-8, 1)
-            ask("Pull-away", "pull_away", 0, 1e6)
-        with right:
-            ask("Batch size", "batch_size", 1, 65_536)
-            ask("Weight decay", "weight_decay", 0, 1)
-    return values
-
-
-def _choose_device() -> str:
-    from explorer.nn.devices import (  # noqa: PLC0415 (brings torch along)
-        describe_device,
-        list_devices,
-        resolve_device,
-    )
-
-    words = {_AUTO: "Automatic", **list_devices()}
-    device = st.selectbox(
-        "Compute on",
-        list(words),
-        format_func=lambda name: words.get(name, name),
-        key=_key("device"),
-        help=HELP["train_device"],
-    )
-    # Below the box, which is too narrow for a card's name and its free memory.
-    st.caption(escape_markdown(describe_device(resolve_device(device))))
-    return device
 
 
 def _ask_to_replace(request: JobRequest, entries: Sequence[ModuleEntry]) -> bool:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -17,9 +16,7 @@ from explorer.ui.shared.components import error_boundary, escape_markdown
 from explorer.ui.shared.names import name_training
 from explorer.ui.training import form
 from explorer.workspace.layout import ModuleEntry
-
-if TYPE_CHECKING:
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 PAGE = PAGES_DIR / "training.py"
 LOOKS = {
@@ -35,10 +32,10 @@ _POLL_SECONDS = {"sidebar": 1.0, "page": 2.0}
 _SECONDS_TOLD = 12 * 3600.0
 _SEEN = f"{state.TRAINING_KEYS}seen"
 
-Show = Callable[["Workspace"], None]
+Show = Callable[[Workspace], None]
 
 
-def show_training(workspace: "Workspace", entries: Sequence[ModuleEntry]) -> None:
+def show_training(workspace: Workspace, entries: Sequence[ModuleEntry]) -> None:
     """Show all that the sidebar has for trainings.
 
     Parameters
@@ -55,7 +52,7 @@ def show_training(workspace: "Workspace", entries: Sequence[ModuleEntry]) -> Non
     form.show_form(workspace, entries)
 
 
-def show_polled(show: Show, workspace: "Workspace", place: str) -> None:
+def show_polled(show: Show, workspace: Workspace, place: str) -> None:
     """Show a part of a page that draws itself anew as long as a training lives.
 
     Parameters
@@ -76,13 +73,13 @@ def show_polled(show: Show, workspace: "Workspace", place: str) -> None:
     st.fragment(show_safely, run_every=_POLL_SECONDS[place] if is_anything_alive else None)()
 
 
-def _list_living(workspace: "Workspace") -> dict[str, int]:
+def _list_living(workspace: Workspace) -> dict[str, int]:
     """Return the ids of jobs that live, with the number of modules that each has finished."""
     jobs = list_jobs(workspace.path)
     return {job.id: len(job.status.measured) for job in jobs if job.state.is_live}
 
 
-def _show_briefly(workspace: "Workspace") -> None:
+def _show_briefly(workspace: Workspace) -> None:
     seen, living = st.session_state[_SEEN], _list_living(workspace)
     jobs = list_jobs(workspace.path)
     if living != seen:  # a module is there that the page does not know, or a job has come or gone

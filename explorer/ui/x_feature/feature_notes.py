@@ -10,7 +10,14 @@ from explorer.ui.shared.heatmaps import name_feature
 from explorer.ui.x_feature.summary import escape_words, name_in_markdown
 from explorer.workspace import notes
 from explorer.workspace.layout import ModuleEntry
-from explorer.workspace.notes import ConflictError, DamagedNotesError, ModuleNotes, Note, NotesError
+from explorer.workspace.notes import ConflictError, ModuleNotes
+from explorer.workspace.notes_file import (
+    LONGEST_NAME,
+    LONGEST_TEXT,
+    DamagedNotesError,
+    Note,
+    NotesError,
+)
 
 _OPENED = "note_opened"
 _BASE = "note_base"
@@ -75,11 +82,11 @@ def _edit(entry: ModuleEntry, feature: int, module_sha256: str) -> None:
     st.text_input(
         "Name",
         base.name,
-        max_chars=notes.LONGEST_NAME,
+        max_chars=LONGEST_NAME,
         key=name_key,
         placeholder="e.g. red cap",
     )
-    st.text_area("Note", base.text, max_chars=notes.LONGEST_TEXT, key=text_key, height=160)
+    st.text_area("Note", base.text, max_chars=LONGEST_TEXT, key=text_key, height=160)
     is_saved = st.button(
         "Save",
         type="primary",

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from explorer.analysis.activation import compute_contribution_shares, draw_order
 from explorer.config import ExplorerError
 from explorer.data.cub import format_category
+from explorer.data.photo import Photo
 from explorer.ui.shared import components, drawings, exports, state
 from explorer.ui.shared.choices import choose_one
 from explorer.ui.shared.components import escape_markdown
@@ -20,9 +20,6 @@ from explorer.ui.shared.heatmaps import name_feature
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.x_feature import summary
 from explorer.ui.x_feature.summary import Subject
-
-if TYPE_CHECKING:
-    from explorer.data.cub import Photo
 
 ORDER, AMONG, SIDE, DRAW = "photos_by", "photos_among", "photos_side", "photos_draw"
 ACTIVATION, CONTRIBUTION = "highest activation", "highest contribution"
@@ -190,7 +187,7 @@ def describe_choice(subject: Subject, choice: Choice) -> str:
 
 def _compare_orders(subject: Subject) -> str:
     """Say how the order by contribution, activation times weight, differs from that without."""
-    weight = summary.load_weight(subject.workspace, subject.entry, subject.feature)
+    weight = summary.load_weights(subject.workspace, subject.entry)[subject.feature]
     if weight > 0:
         return "The weight is positive, so this is the order by activation too."
     if weight < 0:
@@ -225,7 +222,7 @@ def _make_tile(subject: Subject, row: int, style: MapStyle, share: float) -> Til
     )
 
 
-def _get_photo(subject: Subject, row: int) -> "Photo":
+def _get_photo(subject: Subject, row: int) -> Photo:
     return subject.workspace.dataset.get_photo(int(subject.scores.image_ids[row]))
 
 
@@ -283,7 +280,7 @@ def make_pack(subject: Subject, choice: Choice, style: MapStyle) -> bytes:
     return exports.make_zip({"numbers.csv": exports.make_csv(columns), **files})
 
 
-def _draw_or_none(subject: Subject, photo: "Photo", style: MapStyle) -> bytes | None:
+def _draw_or_none(subject: Subject, photo: Photo, style: MapStyle) -> bytes | None:
     try:
         return drawings.draw_overlay_png(
             subject.workspace, subject.entry, photo, style, subject.feature

@@ -1,19 +1,17 @@
 """Which dimensions of Z hang on one x-feature."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import streamlit as st
 
 from explorer.analysis.rebuilding import Rebuilding, compute_rebuilding
+from explorer.methods.registry import read_module_settings
 from explorer.render.x_feature_bars import render_rebuilding
-from explorer.ui.shared import cached, components, scores, state
+from explorer.ui.shared import components, scores, state
+from explorer.ui.shared.caching import cache_data
 from explorer.ui.x_feature.summary import Subject
+from explorer.workspace.features import Features
 from explorer.workspace.layout import ModuleEntry
-
-if TYPE_CHECKING:
-    from explorer.workspace.features import Features
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 _SHOWN = 10
 _HELP = (
@@ -27,9 +25,7 @@ def show_rebuilding(subject: Subject) -> None:
     """Show the dimensions of Z that are rebuilt worst where the x-feature is held still."""
     workspace, entry = subject.workspace, subject.entry
     features = scores.load_features(workspace)
-    found = _rebuild(
-        workspace, entry, features, cached.make_module_key(workspace, entry), subject.feature
-    )
+    found = _rebuild(workspace, entry, features, subject.feature)
     if found is None:
         st.info(
             "This module was trained without rebuilding Z: its decoder has learnt nothing, so "
@@ -77,20 +73,16 @@ def _count_photos(subject: Subject) -> int:
     return int((subject.sides == "test").sum())
 
 
-@st.cache_data(show_spinner="Rebuilding Z …", max_entries=256)
+@cache_data(256, spinner="Rebuilding Z …")
 def _rebuild(
-    _workspace: "Workspace",
-    _entry: ModuleEntry,
-    _features: "Features",
-    key: cached.Key,  # noqa: ARG001
-    feature: int,
+    workspace: Workspace, entry: ModuleEntry, features: Features, feature: int
 ) -> Rebuilding | None:
     """Compare what is rebuilt on the test photos; None where the decoder was not trained."""
-    from explorer.nn.rebuilding import has_trained_decoder, rebuild_z  # noqa: PLC0415
-
-    module, record = _workspace.load_module(_entry)
+    record, networks = workspace.load_record(entry), workspace.networks
+    settings = read_module_settings(record.settings)
     test = record.split.get("test", [])
-    if not has_trained_decoder(module) or not test:
+    if settings is None or not settings.rebuilds_z or not test:
         return None
-    z = _features.z[_features.get_rows(test)]
-    return compute_rebuilding(z, rebuild_z(module, z), rebuild_z(module, z, feature))
+    z = features.z[features.get_rows(test)]
+    rebuilt, held = networks.rebuild_z(entry, z), networks.rebuild_z(entry, z, feature)
+    return compute_rebuilding(z, rebuilt, held)

@@ -5,7 +5,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -13,17 +12,16 @@ from numpy.typing import NDArray
 
 from explorer.analysis.activation import compute_activation_spread, compute_auc
 from explorer.data.cub import format_category
+from explorer.measuring.scores import ModuleScores
 from explorer.render.density import render_density
 from explorer.render.x_feature_bars import render_localities
 from explorer.ui.shared import cached, components, empty, exports, state
+from explorer.ui.shared.caching import cache_data
 from explorer.ui.shared.components import escape_markdown
 from explorer.ui.shared.heatmaps import name_feature, show_module_histogram
 from explorer.ui.shared.words import HELP
 from explorer.workspace.layout import ModuleEntry
-
-if TYPE_CHECKING:
-    from explorer.measuring.scores import ModuleScores
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 _WEIGHT_HELP = (
     "vₙ: how much one unit of activation adds to the score. Where it is negative, the x-feature "
@@ -62,9 +60,9 @@ class Subject:
         The chosen x-feature, counted from 0.
     """
 
-    workspace: "Workspace"
+    workspace: Workspace
     entry: ModuleEntry
-    scores: "ModuleScores"
+    scores: ModuleScores
     sides: NDArray[np.str_]
     names: Mapping[int, str]
     feature: int
@@ -110,26 +108,16 @@ def name_in_figure(feature: int, names: Mapping[int, str]) -> str:
     return html.escape(short) if short else name_feature(feature)
 
 
-def load_weight(workspace: "Workspace", entry: ModuleEntry, feature: int) -> float:
-    """Read vₙ of an x-feature, counted from 0."""
-    return _load_weights(workspace, entry, cached.make_module_key(workspace, entry))[feature]
-
-
-@st.cache_data(show_spinner=False, max_entries=256)
-def _load_weights(
-    _workspace: "Workspace",
-    _entry: ModuleEntry,
-    key: cached.Key,  # noqa: ARG001
-) -> list[float]:
-    from explorer.nn.rebuilding import read_weights  # noqa: PLC0415
-
-    weights: list[float] = read_weights(_workspace.load_module(_entry)[0]).tolist()
+@cache_data(256)
+def load_weights(workspace: Workspace, entry: ModuleEntry) -> list[float]:
+    """Read v of a module, (K,)."""
+    weights: list[float] = workspace.networks.read_weights(entry).tolist()
     return weights
 
 
 def show_summary(subject: Subject) -> None:
     """Show weight, whether it lives, and what it adds to the category's own test photos."""
-    weight = load_weight(subject.workspace, subject.entry, subject.feature)
+    weight = load_weights(subject.workspace, subject.entry)[subject.feature]
     is_used = subject.sides != "unused"
     is_live = bool((subject.contributions[is_used] != 0).any())
     own = subject.scores.is_positive & (subject.sides == "test")
@@ -217,21 +205,21 @@ def _say_auc(auc: float, category: str) -> str:
 def show_parts(subject: Subject) -> None:
     """Show on which parts its heat lies, and its locality beside the module's others."""
     workspace = subject.workspace
-    metrics = cached.load_metrics(workspace, subject.entry)
-    if metrics is None:
+    measures = cached.load_measures(workspace, subject.entry)
+    if measures is None:
         empty.show_no_metrics(workspace)
         return
     part_names = workspace.dataset.part_names
-    measured = metrics["locality"]["test"]
+    measured = measures.locality.test
     localities = [
-        float(value) if is_defined and value is not None else None
-        for value, is_defined in zip(measured["locality"], measured["is_defined"], strict=True)
+        value if is_defined else None
+        for value, is_defined in zip(measured.locality, measured.is_defined, strict=True)
     ]
     even = math.log(len(part_names))
     names = [name_in_figure(n, subject.names) for n in range(len(localities))]
     left, right = st.columns(2, gap="large")
     with left:
-        show_module_histogram(metrics, subject.feature, part_names)
+        show_module_histogram(measures, subject.feature, part_names)
     with right:
         figure = render_localities(
             localities,

@@ -1,15 +1,16 @@
 """Why the network says what it says of a visitor's photo: a module's x-features and the score."""
 
 import shlex
-from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
 from explorer.data.cub import format_category
-from explorer.ui.shared import cached, drawings, heatmaps, state
-from explorer.ui.shared.cached import Key
+from explorer.methods.runs import format_run, sort_modules
+from explorer.nn.explanation import Explanation
+from explorer.ui.shared import caching, drawings, heatmaps, state
+from explorer.ui.shared.caching import Key
 from explorer.ui.shared.components import escape_markdown
 from explorer.ui.shared.drawings import Overlays
 from explorer.ui.shared.names import name_categories
@@ -19,11 +20,8 @@ from explorer.ui.shared.words import HELP
 from explorer.ui.sidebar import sidebar
 from explorer.ui.your_photo.own_photo import OwnPhoto
 from explorer.ui.your_photo.verdict import ask
-from explorer.workspace.layout import ModuleEntry, format_run, sort_modules
-
-if TYPE_CHECKING:
-    from explorer.attribution.explain import Explanation
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.workspace import Workspace
 
 EXPLAINED = "explained"
 EXPLAINED_RUN = "explained_run"
@@ -32,7 +30,7 @@ _LAST_SHOWN = "your_photo_last_shown"
 
 
 def choose_module(
-    workspace: "Workspace", photo: OwnPhoto, entries: tuple[ModuleEntry, ...]
+    workspace: Workspace, photo: OwnPhoto, entries: tuple[ModuleEntry, ...]
 ) -> ModuleEntry:
     """Let one of the categories that have a module be chosen, the highest score first."""
     categories = workspace.dataset.categories
@@ -95,20 +93,20 @@ def _choose(category: str) -> None:
     st.session_state[EXPLAINED] = category
 
 
-def explain(
-    workspace: "Workspace", entry: ModuleEntry, photo: OwnPhoto, layer: str
-) -> "Explanation":
+def explain(workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto, layer: str) -> Explanation:
     """Explain a photo under a module; the network runs once for a module and a layer."""
-    key = ("explanation", *cached.make_module_key(workspace, entry), layer)
-    return photo.remember(key, lambda: workspace.explain(entry, photo.image, layer))
+    key = ("explanation", *caching.make_module_key(workspace, entry), layer)
+    return photo.remember(key, lambda: workspace.networks.explain(entry, photo.image, layer))
 
 
 def explain_score(
-    workspace: "Workspace", category: str, photo: OwnPhoto, layer: str
+    workspace: Workspace, category: str, photo: OwnPhoto, layer: str
 ) -> NDArray[np.float32]:
     """Draw ExcitationBP of the network's own score of a category on a photo, (h, w), >= 0."""
-    key = ("score", *cached.make_classifier_key(workspace), category, layer)
-    return photo.remember(key, lambda: workspace.explain_score(category, photo.image, layer))
+    key = ("score", *caching.make_workspace_key(workspace), category, layer)
+    return photo.remember(
+        key, lambda: workspace.networks.explain_score(category, photo.image, layer)
+    )
 
 
 def draw(
@@ -135,14 +133,14 @@ def _make_drawing_key(style: MapStyle) -> Key:
     return (style.layer, style.colours, style.opacity, style.shared_scale, style.smooth)
 
 
-def draw_score(workspace: "Workspace", category: str, photo: OwnPhoto, style: MapStyle) -> Overlays:
+def draw_score(workspace: Workspace, category: str, photo: OwnPhoto, style: MapStyle) -> Overlays:
     """Draw ExcitationBP of the network's own score of a category over the photo."""
     heat = explain_score(workspace, category, photo, style.layer)
-    key = ("score", *cached.make_classifier_key(workspace), category)
+    key = ("score", *caching.make_workspace_key(workspace), category)
     return draw(photo, heat[np.newaxis], style, key, LARGE_SIDE)
 
 
-def show_score_map(workspace: "Workspace", category: str, photo: OwnPhoto, style: MapStyle) -> None:
+def show_score_map(workspace: Workspace, category: str, photo: OwnPhoto, style: MapStyle) -> None:
     """Show ExcitationBP of the network's own score of a category."""
     overlays = draw_score(workspace, category, photo, style)
     name = escape_markdown(format_category(category))
@@ -159,9 +157,9 @@ def show_score_map(workspace: "Workspace", category: str, photo: OwnPhoto, style
     st.caption(f"ExcitationBP: c-MWP of ŷ of {name} itself.", help=HELP["c-MWP"])
 
 
-def show_map_controls(workspace: "Workspace") -> MapStyle:
+def show_map_controls(workspace: Workspace) -> MapStyle:
     """Show in the sidebar how heatmaps are drawn."""
-    return sidebar.show_map_controls(list(workspace.backbone.stops))
+    return sidebar.show_map_controls(list(workspace.networks.backbone.stops))
 
 
 def show_contributions_title(entry: ModuleEntry) -> None:
@@ -170,9 +168,7 @@ def show_contributions_title(entry: ModuleEntry) -> None:
     st.markdown(f"##### What adds up to the score of {name}", help=HELP["contribution"])
 
 
-def show_score_only(
-    workspace: "Workspace", category: str, photo: OwnPhoto, style: MapStyle
-) -> None:
+def show_score_only(workspace: Workspace, category: str, photo: OwnPhoto, style: MapStyle) -> None:
     """Show what can be said of a category's score without a module, and how to train one."""
     left, right = st.columns([5, 6], gap="large")
     with left, st.spinner("Tracing the score back to the photo's pixels …"):

@@ -14,6 +14,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from explorer.config import ExplorerError
 from explorer.data.cub import format_category
+from explorer.data.photo import Photo
 from explorer.data.samples import draw_meadow, draw_noise
 from explorer.data.uploads.decoding import UPLOAD_ENDINGS, get_limits
 from explorer.data.uploads.process import read_upload_apart
@@ -33,12 +34,10 @@ from explorer.ui.your_photo.own_photo import (
     keep,
     make_digest,
 )
+from explorer.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
-
-    from explorer.data.cub import Photo
-    from explorer.workspace.workspace import Workspace
 
 _LOG = logging.getLogger(__name__)
 
@@ -53,7 +52,7 @@ _CAMERA_IS_OPEN = "your_photo_camera"
 _DRAWINGS: Mapping[str, Callable[[], NDArray[np.uint8]]] = {MEADOW: draw_meadow, NOISE: draw_noise}
 
 
-def show_intake(workspace: "Workspace") -> OwnPhoto | None:
+def show_intake(workspace: Workspace) -> OwnPhoto | None:
     """Show the ways to bring a photo, and return the one that is there, if any."""
     state.check_param(SOURCE, SOURCES, "source of a photo")
     source = st.segmented_control(
@@ -200,7 +199,7 @@ def _drop_file(uploaded: "UploadedFile") -> None:
             context.uploaded_file_mgr.remove_file(context.session_id, uploaded.file_id)  # type: ignore[attr-defined]
 
 
-def list_samples(workspace: "Workspace") -> dict[str, "Photo | None"]:
+def list_samples(workspace: Workspace) -> dict[str, Photo | None]:
     """Name a few held-out photos, of categories far apart, and two pictures without a bird."""
     first: dict[str, Photo] = {}
     for photo in workspace.held_out:
@@ -214,7 +213,7 @@ def list_samples(workspace: "Workspace") -> dict[str, "Photo | None"]:
     return named | dict.fromkeys(_DRAWINGS)
 
 
-def _show_samples(workspace: "Workspace") -> OwnPhoto:
+def _show_samples(workspace: Workspace) -> OwnPhoto:
     samples = list_samples(workspace)
     state.check_param(SAMPLE_KEY, samples, "sample")
     chosen = st.pills(
@@ -227,7 +226,7 @@ def _show_samples(workspace: "Workspace") -> OwnPhoto:
         help="Test photos of this workspace, and pictures without any bird drawn by a program.",
     )
     name = str(chosen)
-    sample, kept = _load_sample(workspace, name, samples[name]), find(SAMPLE)
+    sample, kept = _load_sample(name, samples[name]), find(SAMPLE)
     # Another workspace may have a sample of the same name.
     if kept is not None and (kept.name, kept.digest) == (sample.name, sample.digest):
         return kept
@@ -235,12 +234,12 @@ def _show_samples(workspace: "Workspace") -> OwnPhoto:
     return sample
 
 
-def _load_sample(workspace: "Workspace", name: str, photo: "Photo | None") -> OwnPhoto:
+def _load_sample(name: str, photo: Photo | None) -> OwnPhoto:
     if photo is None:
         image = _DRAWINGS[name]()
         marks = Marks(image.shape[1], image.shape[0])
         return OwnPhoto(image, make_digest(image.tobytes()), name, SAMPLE, marks)
-    parts = cached.load_parts(photo, workspace)
+    parts = cached.load_parts(photo)
     points = {
         index: (float(x), float(y))
         for index, ((x, y), is_seen) in enumerate(zip(parts.points, parts.visible, strict=True))

@@ -15,7 +15,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from explorer.ui.shared.cached import Key
+from explorer.ui.shared.caching import Key
 from explorer.ui.your_photo.marks import Marks
 
 T = TypeVar("T")

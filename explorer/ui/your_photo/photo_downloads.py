@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from explorer.data.cub import format_category
-from explorer.ui.shared import cached, downloads, drawings, exports, heatmaps, links, state
+from explorer.methods.runs import format_run
+from explorer.ui.shared import caching, downloads, drawings, exports, heatmaps, links, state
 from explorer.ui.shared.names import name_categories
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.your_photo import photo_parts
@@ -22,10 +22,8 @@ from explorer.ui.your_photo.explaining import (
 from explorer.ui.your_photo.intake import SAMPLE_KEY, SOURCE
 from explorer.ui.your_photo.own_photo import SAMPLE, OwnPhoto
 from explorer.ui.your_photo.verdict import ask
-from explorer.workspace.layout import ModuleEntry, format_run
-
-if TYPE_CHECKING:
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.workspace import Workspace
 
 
 def make_stem(photo: OwnPhoto, category: str, explained_by: str) -> str:
@@ -36,7 +34,7 @@ def make_stem(photo: OwnPhoto, category: str, explained_by: str) -> str:
 
 
 def show_score_download(
-    workspace: "Workspace", category: str, photo: OwnPhoto, style: MapStyle
+    workspace: Workspace, category: str, photo: OwnPhoto, style: MapStyle
 ) -> None:
     """Show the button for the picture of the network's own score of a category."""
     stem = make_stem(photo, category, "excitation-bp")
@@ -52,7 +50,7 @@ def show_score_download(
 
 
 def show_downloads(
-    workspace: "Workspace", entry: ModuleEntry, photo: OwnPhoto, style: MapStyle, feature: int
+    workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto, style: MapStyle, feature: int
 ) -> None:
     """Show the buttons for pictures and numbers; files are made when asked for."""
     stem = make_stem(photo, entry.category, entry.run)
@@ -74,17 +72,15 @@ def show_downloads(
 
 
 def draw_feature_png(
-    workspace: "Workspace", entry: ModuleEntry, photo: OwnPhoto, style: MapStyle, feature: int
+    workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto, style: MapStyle, feature: int
 ) -> bytes:
     """Draw one map (`feature` from 0) over the photo as a PNG without loss."""
     maps = explain(workspace, entry, photo, style.layer).maps
-    top = draw(photo, maps, style, cached.make_module_key(workspace, entry)).tops[feature]
+    top = draw(photo, maps, style, caching.make_module_key(workspace, entry)).tops[feature]
     return drawings.draw_map_png(photo.image, maps[feature], style, top)
 
 
-def draw_score_png(
-    workspace: "Workspace", category: str, photo: OwnPhoto, style: MapStyle
-) -> bytes:
+def draw_score_png(workspace: Workspace, category: str, photo: OwnPhoto, style: MapStyle) -> bytes:
     """Draw the map of the network's own score over the photo as a PNG without loss."""
     heat = explain_score(workspace, category, photo, style.layer)
     top = draw_score(workspace, category, photo, style).tops[0]
@@ -92,7 +88,7 @@ def draw_score_png(
 
 
 def make_pictures(
-    workspace: "Workspace", entry: ModuleEntry, photo: OwnPhoto, style: MapStyle
+    workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto, style: MapStyle
 ) -> bytes:
     """Pack all maps over the photo, and that of the score, as PNGs in a ZIP."""
     count = len(explain(workspace, entry, photo, style.layer).x_features)
@@ -105,7 +101,7 @@ def make_pictures(
     return exports.make_zip(files)
 
 
-def make_arrays(workspace: "Workspace", entry: ModuleEntry, photo: OwnPhoto, layer: str) -> bytes:
+def make_arrays(workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto, layer: str) -> bytes:
     """Pack what was computed of the photo, but not the photo.
 
     Returns
@@ -131,9 +127,7 @@ def make_arrays(workspace: "Workspace", entry: ModuleEntry, photo: OwnPhoto, lay
     return exports.make_npz(arrays)
 
 
-def make_explained_params(
-    workspace: "Workspace", entry: ModuleEntry, feature: int
-) -> dict[str, str]:
+def make_explained_params(workspace: Workspace, entry: ModuleEntry, feature: int) -> dict[str, str]:
     """Return what chooses, in this page's address, what is explained and looked at closely."""
     names = name_categories(workspace.dataset.categories)
     selection, key = state.get_selection(), photo_parts.MEASURE

@@ -3,12 +3,13 @@
 import base64
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from explorer.config import ASSETS_DIR
+from explorer.measuring.parts import PhotoParts
 from explorer.render.figures import get_part_colours
 from explorer.render.labels import place_labels
 from explorer.ui.shared import cached, empty, exports, heatmaps, pictures, state
@@ -16,11 +17,8 @@ from explorer.ui.shared.words import HELP
 from explorer.ui.your_photo.explaining import explain
 from explorer.ui.your_photo.marks import Marks, Point
 from explorer.ui.your_photo.own_photo import OwnPhoto
-
-if TYPE_CHECKING:
-    from explorer.measuring.parts import PhotoParts
-    from explorer.workspace.layout import ModuleEntry
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.workspace import Workspace
 
 MEASURE = "parts"
 _PART = "your_photo_part"
@@ -249,10 +247,8 @@ def _take_table(marks: Marks, base: Mapping[int, Point], key: str) -> None:
     marks.apply_table(base, edits)
 
 
-def make_parts(photo: OwnPhoto, part_count: int) -> "PhotoParts":
+def make_parts(photo: OwnPhoto, part_count: int) -> PhotoParts:
     """Return the photo with box and parts as they are placed now."""
-    from explorer.measuring.parts import PhotoParts  # noqa: PLC0415
-
     points = np.full((part_count, 2), np.nan)
     for part, place in photo.marks.points.items():
         points[part] = place
@@ -260,7 +256,7 @@ def make_parts(photo: OwnPhoto, part_count: int) -> "PhotoParts":
 
 
 def show_histogram(
-    workspace: "Workspace", entry: "ModuleEntry", photo: OwnPhoto, layer: str, feature: int
+    workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto, layer: str, feature: int
 ) -> None:
     """Show on which of the placed parts an x-feature lies, or what is needed to know it."""
     if not photo.marks.points:
@@ -272,16 +268,14 @@ def show_histogram(
     heatmaps.show_photo_histogram(found, feature, names)
 
 
-def show_partition(
-    workspace: "Workspace", entry: "ModuleEntry", photo: OwnPhoto, feature: int
-) -> None:
+def show_partition(workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto, feature: int) -> None:
     """Show the box divided among the placed parts, and where the x-feature usually lies."""
     names = workspace.dataset.part_names
     left, right = st.columns(2, gap="large")
     with left:
         heatmaps.show_partition(make_parts(photo, len(names)), names)
     with right:
-        metrics = cached.load_metrics(workspace, entry)
+        metrics = cached.load_measures(workspace, entry)
         if metrics is None:
             empty.show_no_metrics(workspace)
         else:

@@ -1,7 +1,7 @@
 """What the network says of a visitor's photo, and how far to believe it."""
 
 import html
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -12,18 +12,16 @@ from explorer.analysis.doubt import Judgement, Reference
 from explorer.config import WORKSPACE_VARIABLE
 from explorer.data.cub import format_category
 from explorer.render.ranking import render_ranking
-from explorer.ui.shared import cached, components, exports, gallery, scores, state
-from explorer.ui.shared.cached import Key
+from explorer.ui.shared import cached, caching, components, exports, gallery, scores, state
+from explorer.ui.shared.caching import cache_data
 from explorer.ui.shared.components import escape_markdown
 from explorer.ui.shared.gallery import Tile
 from explorer.ui.shared.names import name_categories
 from explorer.ui.shared.words import HELP
 from explorer.ui.your_photo.own_photo import SAMPLE, OwnPhoto
+from explorer.workspace.features import Features
 from explorer.workspace.layout import ModuleEntry
-
-if TYPE_CHECKING:
-    from explorer.workspace.features import Features
-    from explorer.workspace.workspace import Workspace
+from explorer.workspace.workspace import Workspace
 
 _MOST_SHOWN = 6
 _NEIGHBOURS = 6
@@ -46,16 +44,16 @@ class Answer(NamedTuple):
         return np.argsort(-self.logits, kind="stable")
 
 
-def ask(workspace: "Workspace", photo: OwnPhoto) -> Answer:
+def ask(workspace: Workspace, photo: OwnPhoto) -> Answer:
     """Ask the network about a photo, once."""
 
     def compute() -> Answer:
-        return Answer(*workspace.score_image(photo.image))
+        return Answer(*workspace.networks.score_image(photo.image))
 
-    return photo.remember(("answer", *cached.make_classifier_key(workspace)), compute)
+    return photo.remember(("answer", *caching.make_workspace_key(workspace)), compute)
 
 
-def show_painted_note(workspace: "Workspace") -> None:
+def show_painted_note(workspace: Workspace) -> None:
     """Say which birds a network of painted birds knows, and how to get one for real birds."""
     if not workspace.is_painted:
         return
@@ -81,7 +79,7 @@ def show_painted_note(workspace: "Workspace") -> None:
         )
 
 
-def show_scores(workspace: "Workspace", photo: OwnPhoto) -> None:
+def show_scores(workspace: Workspace, photo: OwnPhoto) -> None:
     """Show the network's highest scores as bars; all of them can be downloaded."""
     answer = ask(workspace, photo)
     categories = workspace.dataset.categories
@@ -119,13 +117,13 @@ class Neighbour(NamedTuple):
     likeness: float
 
 
-def judge(workspace: "Workspace", photo: OwnPhoto) -> tuple[Judgement, list[Neighbour]]:
+def judge(workspace: Workspace, photo: OwnPhoto) -> tuple[Judgement, list[Neighbour]]:
     """Compare a photo with the workspace's photos; return the nearest ones as well."""
     answer = ask(workspace, photo)
     features = scores.load_features(workspace)
-    key = cached.make_classifier_key(workspace)
-    held_out = np.isin(features.image_ids, [p.image_id for p in workspace.held_out])
-    reference = _load_reference(features, held_out, key)
+    key = caching.make_workspace_key(workspace)
+    held_out = _find_held_out(workspace, features)
+    reference = _load_reference(workspace, features)
 
     def compute() -> list[Neighbour]:
         known_ids = features.image_ids[~held_out]
@@ -142,16 +140,16 @@ def judge(workspace: "Workspace", photo: OwnPhoto) -> tuple[Judgement, list[Neig
 
 
 # Figures of the workspace's own photos; nothing of a visitor's goes in.
-@st.cache_data(show_spinner=False, max_entries=4)
-def _load_reference(
-    _features: "Features",
-    _held_out: NDArray[np.bool_],
-    key: Key,  # noqa: ARG001
-) -> Reference:
-    return doubt.compute_reference(_features.z, _features.logits, _held_out)
+@cache_data(4)
+def _load_reference(workspace: Workspace, features: Features) -> Reference:
+    return doubt.compute_reference(features.z, features.logits, _find_held_out(workspace, features))
 
 
-def show_verdict(workspace: "Workspace", photo: OwnPhoto, judgement: Judgement) -> None:
+def _find_held_out(workspace: Workspace, features: Features) -> NDArray[np.bool_]:
+    return np.isin(features.image_ids, [photo.image_id for photo in workspace.held_out])
+
+
+def show_verdict(workspace: Workspace, photo: OwnPhoto, judgement: Judgement) -> None:
     """Say how far the network's answer can be believed, and by which rule."""
     names = name_categories(workspace.dataset.categories)
     first = workspace.dataset.categories[int(ask(workspace, photo).order[0])]
@@ -231,7 +229,7 @@ network that is often wrong on its own test photos finds out much less.
 
 
 def show_neighbours(
-    workspace: "Workspace", entry: ModuleEntry | None, neighbours: list[Neighbour]
+    workspace: Workspace, entry: ModuleEntry | None, neighbours: list[Neighbour]
 ) -> None:
     """Show the photos the network was trained on whose Z is nearest."""
     if not neighbours:
@@ -243,7 +241,7 @@ def show_neighbours(
         tiles = [
             Tile(
                 photo,
-                cached.load_thumbnail(workspace, photo),
+                cached.load_thumbnail(photo),
                 f"{gallery.name_photo(workspace, photo)}, a {name}",
                 f"{escape_markdown(name)}  \n{neighbour.likeness:.2f}",
             )

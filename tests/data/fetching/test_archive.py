@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from explorer.data.fetching import archive
 from explorer.data.fetching.archive import ArchiveLimits, unpack_tar
-from explorer.data.fetching.remote import DownloadError
+from explorer.data.fetching.transfer import DownloadError
 
 ROOMY = ArchiveLimits(size=10_000_000, members=100)
 Fill = Callable[[tarfile.TarFile], None]

@@ -11,7 +11,7 @@ import pytest
 from explorer.data.cub import load_cub
 from explorer.data.fetching.archive import ArchiveLimits
 from explorer.data.fetching.cub import CUB_200_2011, CubRelease, fetch_cub
-from explorer.data.fetching.remote import DownloadError, Patience, RemoteFile
+from explorer.data.fetching.transfer import DownloadError, Patience, RemoteFile
 
 Run = Callable[[Any], Any]
 HURRY = Patience(connect_seconds=2, silence_seconds=1, attempts=2, pause_seconds=0)
@@ -112,9 +112,9 @@ def test_an_incomplete_folder_is_refused_and_left_alone(
 @pytest.mark.parametrize(
     ("field", "words"),
     [
-        ("photos", "3 photos in the place of 4"),
-        ("categories", "2 categories in the place of 4"),
-        ("training_photos", "2 photos for training in the place of 4"),
+        ("photos", "3 photos instead of 4"),
+        ("categories", "2 categories instead of 4"),
+        ("training_photos", "2 photos for training instead of 4"),
     ],
 )
 def test_another_data_set_is_told_by_its_counts(
@@ -190,7 +190,7 @@ def test_a_download_that_fails_can_be_taken_up(
     server.script = [break_off, *[lambda handler: handler.send(500)] * 3]
     with pytest.raises(DownloadError, match="kept"):
         run(fetch_cub(home, release, HURRY))
-    assert list_names(home) == ["CUB_200_2011.tgz.part", "CUB_200_2011.tgz.part.json"]
+    assert list_names(home) == ["CUB_200_2011.tgz.part"]
     server.script = []
     run(fetch_cub(home, release, HURRY))
     assert server.requests[-1]["range"] == f"bytes={half}-"

@@ -110,8 +110,8 @@ def test_a_decoder_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_the_process_is_bound(act: str, wanted: str, tmp_path: Path) -> None:
     program = (
-        "from explorer.data import upload_process as p, upload\n"
-        f"p.MOST_SECONDS = 1\np.bound_process(upload.OWN_LIMITS)\n{act}"
+        "from explorer.data.uploads import process as p, decoding\n"
+        f"p.MOST_SECONDS = 1\np.bound_process(decoding.OWN_LIMITS)\n{act}"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],

@@ -1,11 +1,13 @@
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
 
 from explorer.config import ExplorerError
+from explorer.evaluation.sweep import plan as sweep_plan
 from explorer.evaluation.sweep.plan import (
     Outcome,
     SweepError,
@@ -15,14 +17,37 @@ from explorer.evaluation.sweep.plan import (
     sweep_locally,
     sweep_modules,
 )
+from explorer.measuring.records import load_module_measures
+from explorer.methods.base import TrainedMethod
+from explorer.methods.joint_sae import JointSaeSettings
 from explorer.methods.registry import get_trained_methods
+from explorer.methods.srae import SraeSettings
 from explorer.training.modules.settings import TrainingSettings
+from explorer.training.modules.train import find_module, train_module
 from explorer.workspace.layout import get_module_entry
 from explorer.workspace.workspace import Workspace
 
 Run = Callable[[Any], Any]
 SHORT = TrainingSettings(epochs=2, pretrain_epochs=1, batch_size=16)
-BAD = "learning_rate=1e30"  # no loss stays finite
+
+
+class Hopeless(SraeSettings):
+    """A method whose loss is never finite."""
+
+    method: ClassVar[str] = "hopeless"
+
+    def compute_terms(self, *arguments: Any) -> dict[str, torch.Tensor]:
+        return {name: term / 0 for name, term in super().compute_terms(*arguments).items()}
+
+
+HOPELESS = TrainedMethod(
+    name="hopeless",
+    title="Hopeless",
+    colour="#000000",
+    summary="Never learns.",
+    settings=Hopeless(widths=(8,)),
+    training=SHORT,
+)
 
 
 @pytest.fixture
@@ -45,14 +70,16 @@ def read_times(workspace: Workspace, tasks: Sequence[SweepTask]) -> list[int]:
 
 
 def test_a_module_for_every_category_method_setting_and_seed(opened: Workspace, run: Run) -> None:
-    settings = plan(opened, "srae:widths=8,nn:widths=8", "beta=1,beta=10:q=50", seeds=(0, 3))
+    variants = "beta=1,beta=10:pull_away=2"
+    settings = plan(opened, "srae:widths=8,joint-sae:widths=8", variants, seeds=(0, 3))
     tasks = list_tasks(opened, settings)
     assert len(tasks) == 2 * 2 * 2 * 2
     assert tasks[0].training == SHORT
-    assert {(t.module.method, t.module.beta, t.module.q, t.training.seed) for t in tasks} == {
-        (method, beta, q, seed)
-        for method in ("srae", "nn")
-        for beta, q in ((1.0, tasks[0].module.q), (10.0, 50.0))
+    assert {(task.category, task.module, task.training.seed) for task in tasks} == {
+        (category, kind(widths=(8,), beta=beta, pull_away=pull_away), seed)
+        for category in opened.dataset.categories[3:5]
+        for kind in (SraeSettings, JointSaeSettings)
+        for beta, pull_away in ((1.0, 0.0), (10.0, 2.0))
         for seed in (0, 3)
     }
 
@@ -62,10 +89,10 @@ def test_modules_are_trained_and_measured(opened: Workspace, run: Run) -> None:
     steps = list(sweep_modules(opened, settings))
     assert [(step.done, step.total) for step in steps] == [(n, 8) for n in range(1, 9)]
     for task in list_tasks(opened, settings):
-        entry = opened.find_module(task.category, task.module, task.training)
+        entry = find_module(opened, task.category, task.module, task.training)
         assert entry is not None
         assert entry.run == task.run
-        assert opened.load_metrics(entry) is not None
+        assert load_module_measures(opened, entry) is not None
 
 
 def test_the_same_module_is_trained_once(opened: Workspace) -> None:
@@ -105,13 +132,14 @@ def test_without_missing_modules_are_trained_again(opened: Workspace, run: Run) 
 
 
 def test_one_that_fails_is_named_and_the_others_are_kept(opened: Workspace, run: Run) -> None:
-    settings = plan(opened, f"srae:widths=8:{BAD},srae:widths=8")
+    settings = plan(opened, "srae:widths=8")
+    settings = replace(settings, methods=(HOPELESS, *settings.methods))
     bad = list_tasks(opened, settings)[:2]
     with pytest.raises(SweepError) as caught:
         run(sweep_modules(opened, settings))
     for task in bad:
         assert f"{task.category}, {task.run}: " in str(caught.value)
-        assert opened.find_module(task.category, task.module, task.training) is None
+        assert find_module(opened, task.category, task.module, task.training) is None
     assert caught.value.done == list_tasks(opened, settings)[2:]
     assert len(read_times(opened, caught.value.done)) == 4
 
@@ -119,15 +147,14 @@ def test_one_that_fails_is_named_and_the_others_are_kept(opened: Workspace, run:
 def test_a_disk_that_cannot_be_written_fails_the_task_alone(
     opened: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train = Workspace.train_module
     bad = opened.dataset.categories[3]
 
-    def fail(self: Workspace, category: str, *settings: Any) -> Any:
+    def fail(workspace: Workspace, category: str, *settings: Any) -> Any:
         if category == bad:
             raise OSError("No space left on device")
-        return train(self, category, *settings)
+        return train_module(workspace, category, *settings)
 
-    monkeypatch.setattr(Workspace, "train_module", fail)
+    monkeypatch.setattr(sweep_plan, "train_module", fail)
     with pytest.raises(SweepError, match=f"{bad}, .*: No space left on device") as caught:
         run(sweep_modules(opened, plan(opened, "srae:widths=8")))
     assert [task.category for task in caught.value.done] == [opened.dataset.categories[4]]
@@ -142,8 +169,8 @@ def test_tasks_run_with_one_thread_and_the_rest_is_left_as_it_was(
         seen.append(torch.get_num_threads())
         return iter(())
 
-    monkeypatch.setattr(Workspace, "train_module", note)
-    monkeypatch.setattr(Workspace, "evaluate_module", note)
+    monkeypatch.setattr(sweep_plan, "train_module", note)
+    monkeypatch.setattr(sweep_plan, "measure_module", note)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
@@ -156,7 +183,7 @@ def test_tasks_run_with_one_thread_and_the_rest_is_left_as_it_was(
 
 def test_features_are_there_before_the_first_task(opened: Workspace, run: Run) -> None:
     def engine(workspace: Workspace, tasks: Sequence[SweepTask]) -> Iterator[Outcome]:
-        assert list(workspace.compute_features()) == []  # nothing left to compute
+        assert list(workspace.networks.compute_features()) == []  # nothing left to compute
         return sweep_locally(workspace, tasks[:1])
 
     for file in sorted((opened.path / "features").rglob("*.*")):

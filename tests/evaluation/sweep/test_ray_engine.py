@@ -13,7 +13,13 @@ from typing import Any
 import pytest
 
 from explorer.config import ExplorerError
-from explorer.evaluation.sweep.plan import SweepError, SweepSettings, list_tasks, sweep_modules
+from explorer.evaluation.sweep.plan import (
+    SweepError,
+    SweepSettings,
+    SweepTask,
+    list_tasks,
+    sweep_modules,
+)
 from explorer.methods.registry import get_trained_methods
 from explorer.training.modules.settings import TrainingSettings
 from explorer.workspace.layout import get_module_entry
@@ -86,6 +92,13 @@ def plan(workspace: Workspace, methods: str) -> SweepSettings:
     )
 
 
+def put_in_the_way(workspace: Workspace, task: SweepTask) -> None:
+    """Put a file where a task is to make the folder of its module."""
+    folder = get_module_entry(workspace.path, task.category, task.run).path.parent
+    folder.parent.mkdir(exist_ok=True)
+    folder.touch()
+
+
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked for in /proc")
 def test_a_killed_worker_changes_no_module(own_workspace: Path, tmp_path: Path, run: Run) -> None:
     here = Workspace(own_workspace)
@@ -95,15 +108,19 @@ def test_a_killed_worker_changes_no_module(own_workspace: Path, tmp_path: Path, 
 
     killer = KillOne()
     killer.start()
-    both = plan(there, "srae:widths=8,nn:widths=8,sae:widths=8:learning_rate=1e30")
-    with pytest.raises(SweepError, match="no longer finite") as caught:
+    both = plan(there, "srae:widths=8,nn:widths=8,sae:widths=8")
+    bad = list_tasks(there, plan(there, "sae:widths=8"))
+    for task in bad:
+        put_in_the_way(there, task)
+    with pytest.raises(SweepError, match="File exists") as caught:
         run(sweep_modules(there, both, make_engine(workers=2)))
     killer.join()
 
     assert killer.killed
     assert not ray.is_initialized()
     assert set(caught.value.done) == set(expected)
-    assert str(caught.value).count("sae-k5-s") == 6
+    assert len(bad) == str(caught.value).count("File exists") == 6
+    assert all(f"{task.category}, {task.run}: " in str(caught.value) for task in bad)
     for task in expected:
         entries = [get_module_entry(w.path, task.category, task.run) for w in (here, there)]
         for name in ("path", "metrics_path"):

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from explorer.config import REPOSITORY_ROOT, ExplorerError
-from explorer.data.cub import CubDataset, load_photo
+from explorer.data.cub import CubDataset
+from explorer.data.photo import load_photo
 from explorer.data.splits import get_held_out
 from explorer.data.transforms import prepare_image
 from explorer.nn.backbones.backbone import Backbone, compute_sha256

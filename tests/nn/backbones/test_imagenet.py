@@ -8,8 +8,8 @@ import pytest
 import torch
 from bombs import Bomb
 
+from explorer.data.fetching.transfer import Patience
 from explorer.config import ExplorerError
-from explorer.data.fetching.remote import Patience
 from explorer.nn.backbones import imagenet
 from explorer.nn.backbones.imagenet import (
     fetch_imagenet_weights,

@@ -13,7 +13,8 @@ from safetensors import SafetensorError
 from torch import nn
 
 from explorer.config import ExplorerError, Progress
-from explorer.data.cub import CubDataset, Photo, load_photo
+from explorer.data.cub import CubDataset
+from explorer.data.photo import Photo, load_photo
 from explorer.data.splits import get_held_out
 from explorer.nn.backbones.vgg import build_network, get_architecture
 from explorer.training.classifier import finetune as finetune_module
@@ -366,8 +367,10 @@ def test_category_without_training_photos_is_refused(dataset: CubDataset) -> Non
 def test_diverging_training_ends_with_advice(
     dataset: CubDataset, held_out: tuple[Photo, ...]
 ) -> None:
+    # The highest of both that are allowed: every step makes weights up to 99 times as large.
+    settings = {"learning_rate": 10.0, "weight_decay": 10.0, "batch_size": 2, "epochs": 4}
     with pytest.raises(ExplorerError, match=r"no longer finite.*--learning-rate"):
-        Outcome(dataset, held_out, learning_rate=1e30, epochs=4)
+        Outcome(dataset, held_out, **settings)
 
 
 def test_shuffled_labels_keep_their_counts_and_mean_nothing(dataset: CubDataset) -> None:

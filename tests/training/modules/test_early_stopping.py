@@ -3,12 +3,12 @@ import math
 import pytest
 import torch
 
+from explorer.methods.srae import SraeSettings
 from explorer.nn.grouped import ModuleGroup
-from explorer.nn.settings import ModuleSettings
 from explorer.nn.srae import ExplanationModule
 from explorer.training.modules.early_stopping import BestWeights
 
-SETTINGS = ModuleSettings(widths=(4,), x_features=2)
+SETTINGS = SraeSettings(widths=(4,), x_features=2)
 
 
 @pytest.fixture

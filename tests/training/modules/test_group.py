@@ -9,8 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from explorer.config import ExplorerError, Progress
-from explorer.nn.settings import ModuleSettings
-from explorer.nn.srae import ExplanationModule, Loss, compute_loss
+from explorer.methods.registry import list_trained
+from explorer.methods.sae import SaeSettings
+from explorer.methods.srae import SraeSettings
+from explorer.nn.losses import ModuleSettings
+from explorer.nn.srae import ExplanationModule
 from explorer.training.modules import trainer
 from explorer.training.modules.initialisation import (
     centre_biases,
@@ -23,8 +26,9 @@ from explorer.training.modules.settings import TrainingSettings
 from explorer.training.modules.trainer import Outcome, count_epochs, train_group
 
 Run = Callable[[Any], Any]
-METHODS = ("srae", "nn", "sae", "jointsae")
-MODULE = ModuleSettings(widths=(16, 8), x_features=3)
+SHAPE: dict[str, Any] = {"widths": (16, 8), "x_features": 3}
+METHODS = [replace(method.settings, **SHAPE) for method in list_trained()]
+MODULE = SraeSettings(**SHAPE)
 SHORT = TrainingSettings(epochs=6, pretrain_epochs=2, batch_size=32)
 PHOTOS, Z_SIZE = 240, 24
 
@@ -57,6 +61,12 @@ def train(
             progress.append(next(steps))
         except StopIteration as stop:
             return stop.value, progress
+
+
+def name_method(settings: object) -> str | None:
+    if not isinstance(settings, ModuleSettings):
+        return None
+    return f"{settings.method}-pull-away" if getattr(settings, "pull_away", 0) else settings.method
 
 
 def check_equal(one: Outcome, other: Outcome, tolerance: float = 1e-5) -> None:
@@ -114,39 +124,42 @@ def train_plainly(
         list(fit(own, rebuild, training.pretrain_epochs))
         inputs = encode(inputs).relu().detach()
     initialise_v(module.v.weight.detach()[0], inputs, y_hat, is_positive)
-    if settings.method == "sae":
+    if not settings.trains_v:
         own = [*module.encoder.parameters(), *module.decoder.parameters()]
         list(fit(own, lambda rows: (module(z[rows])[2] - z[rows]).square().mean(), training.epochs))
         fit_v(module.v.weight.detach()[0], module(z).x_features.detach(), y_hat)
         return module
-    total = lambda rows: compute_loss(module(z[rows]), z[rows], y_hat[rows], settings).total  # noqa: E731
+
+    def total(rows: Tensor) -> Tensor:
+        terms = settings.compute_terms(module, z[rows], y_hat[rows])
+        return torch.stack(list(terms.values())).sum()
+
     for epoch, _ in enumerate(fit(list(module.parameters()), total, training.epochs), start=1):
         if epoch < training.epochs // 2:
             revive_x_features(module, z, y_hat)
     return module
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("settings", METHODS, ids=name_method)
 def test_a_group_learns_what_plain_training_learns(
-    z: Tensor, members: list[CategoryPhotos], method: str
+    z: Tensor, members: list[CategoryPhotos], settings: ModuleSettings
 ) -> None:
-    settings = replace(MODULE, method=method, pull_away=0.5 if method == "srae" else 0.0)
     together, _ = train(z, members, settings, SHORT)
     for photos, found in zip(members, together, strict=True):
         check_equal(found, train_plainly(z, photos, settings, SHORT), 1e-3)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("settings", METHODS, ids=name_method)
 @pytest.mark.parametrize("pretrain_epochs", [0, 2])
 def test_a_group_learns_what_its_members_learn_alone(
-    z: Tensor, members: list[CategoryPhotos], method: str, pretrain_epochs: int
+    z: Tensor, members: list[CategoryPhotos], settings: ModuleSettings, pretrain_epochs: int
 ) -> None:
-    settings = replace(MODULE, method=method), replace(SHORT, pretrain_epochs=pretrain_epochs)
-    together, progress = train(z, members, *settings)
-    alone = [train(z, [photos], *settings) for photos in members]
+    training = replace(SHORT, pretrain_epochs=pretrain_epochs)
+    together, progress = train(z, members, settings, training)
+    alone = [train(z, [photos], settings, training) for photos in members]
     for found, ((own,), _) in zip(together, alone, strict=True):
         check_equal(found, own)
-    assert len(progress) == count_epochs(*settings)
+    assert len(progress) == count_epochs(settings, training)
     for index, step in enumerate(progress):
         theirs = [records[index] for _, records in alone]
         assert {(own.stage, own.done, own.total) for own in theirs} == {
@@ -208,15 +221,14 @@ def test_the_same_group_gives_the_same_bytes(z: Tensor, members: list[CategoryPh
         check_equal(first, second, 0)
 
 
-@pytest.mark.parametrize("method", ["srae", "sae"])
+@pytest.mark.parametrize("settings", [SraeSettings(**SHAPE), SaeSettings(**SHAPE)], ids=name_method)
 def test_a_member_that_diverges_does_the_others_no_harm(
-    z: Tensor, members: list[CategoryPhotos], method: str
+    z: Tensor, members: list[CategoryPhotos], settings: ModuleSettings
 ) -> None:
-    settings = replace(MODULE, method=method)
     # Scores beyond what single precision can square; for SAE, which does not learn from the
     # score, a Z of its own beyond that.
     bad = replace(members[1], y_hat=torch.full_like(members[1].y_hat, 1e30))
-    if method == "sae":
+    if isinstance(settings, SaeSettings):
         z = torch.cat([z, torch.full((1, Z_SIZE), 1e38)])
         bad = replace(members[1], train=torch.cat([members[1].train[:-1], torch.tensor([PHOTOS])]))
         fill = [torch.cat([each, each[:1]]) for each in (bad.y_hat, bad.is_positive)]
@@ -241,11 +253,10 @@ PATIENT = TrainingSettings(
 )
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("settings", METHODS, ids=name_method)
 def test_members_stop_in_a_group_when_they_would_alone(
-    z: Tensor, held: list[CategoryPhotos], method: str
+    z: Tensor, held: list[CategoryPhotos], settings: ModuleSettings
 ) -> None:
-    settings = replace(MODULE, method=method)
     together, progress = train(z, held, settings, PATIENT)
     alone = [train(z, [photos], settings, PATIENT) for photos in held]
     for found, ((own,), _) in zip(together, alone, strict=True):
@@ -259,8 +270,7 @@ def test_members_stop_in_a_group_when_they_would_alone(
 def compute_validation_loss(module: Outcome, z: Tensor, photos: CategoryPhotos) -> float:
     assert isinstance(module, ExplanationModule)
     own, y_hat = z[photos.validation], photos.y_hat[photos.validation]
-    loss: Loss = compute_loss(module(own), own, y_hat, module.settings)
-    return float(loss.total)
+    return float(sum(MODULE.compute_terms(module, own, y_hat).values()))
 
 
 def test_the_best_epoch_on_validation_photos_is_kept(z: Tensor, held: list[CategoryPhotos]) -> None:

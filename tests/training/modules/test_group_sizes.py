@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from explorer.nn.settings import ModuleSettings
+from explorer.methods.srae import SraeSettings
 from explorer.training.modules.group import TrainingGroup
 from explorer.training.modules.group_sizes import (
     CPU_BUDGET,
@@ -16,7 +16,7 @@ from explorer.training.modules.rows import CategoryPhotos
 from explorer.training.modules.settings import TrainingSettings
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
-MODULE, TRAINING = ModuleSettings(), TrainingSettings()
+MODULE, TRAINING = SraeSettings(), TrainingSettings()
 
 
 def make_members(*counts: int) -> list[CategoryPhotos]:
@@ -60,14 +60,14 @@ def test_the_group_that_is_chosen_fits_the_budget() -> None:
 
 
 def test_even_a_module_beyond_the_budget_is_trained() -> None:
-    wide = ModuleSettings(widths=(20_000, 100))
+    wide = SraeSettings(widths=(20_000, 100))
     assert choose_group_size(4096, wide, TRAINING, 8050, CPU) == 1
 
 
 def test_the_estimate_covers_weights_gradients_and_adam() -> None:
     # 2 · (100 · 50 + 50 · 5) weights, four copies, four bytes.
     weights = 2 * (100 * 50 + 50 * 5) * 16
-    module = ModuleSettings(widths=(50,))
+    module = SraeSettings(widths=(50,))
     small = replace(TRAINING, batch_size=1, pretrain_epochs=0)
     found = estimate_bytes(100, module, small, 1000)
     assert found > weights

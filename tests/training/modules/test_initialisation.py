@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from explorer.nn.settings import ModuleSettings
+from explorer.methods.srae import SraeSettings
 from explorer.nn.srae import ExplanationModule
 from explorer.training.modules import initialisation
 from explorer.training.modules.initialisation import (
@@ -14,7 +14,7 @@ from explorer.training.modules.initialisation import (
 
 @pytest.fixture
 def module() -> ExplanationModule:
-    settings = ModuleSettings(x_features=3, widths=(8, 6))
+    settings = SraeSettings(x_features=3, widths=(8, 6))
     return ExplanationModule(10, settings, torch.Generator().manual_seed(0))
 
 

@@ -3,12 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from explorer.config import ExplorerError
 from explorer.jobs.types import Job, JobRequest, JobState, JobStatus
-from explorer.nn.settings import ModuleSettings
-from explorer.training.modules.settings import TrainingSettings
 from explorer.ui.shared.names import name_training
-from explorer.ui.training.form import make_settings, parse_widths
 from explorer.ui.training.trainings import describe_progress, format_seconds
 
 REQUEST = JobRequest("/birds", ("001.Wren", "002.Black_Swan"), "srae-k5-s0", {}, {})
@@ -47,20 +43,3 @@ def test_trainings_are_named_by_their_categories() -> None:
     assert name_training(REQUEST) == "Wren and Black Swan"
     many = ("001.Wren", "002.Black_Swan", "003.Robin", "004.Kite")
     assert name_training(replace(REQUEST, categories=many)) == "Wren, Black Swan and 2 more"
-
-
-@pytest.mark.parametrize("text", ["800,100", "800, 100", "800x100", " 800  100 "])
-def test_widths_are_read_as_people_write_them(text: str) -> None:
-    assert parse_widths(text) == (800, 100)
-
-
-def test_settings_are_the_usual_ones_where_nothing_is_filled_in() -> None:
-    assert make_settings({}) == (ModuleSettings(), TrainingSettings())
-    filled = make_settings({"widths": "8", "beta": 2.0, "seed": 3, "method": "sae"})
-    expected = ModuleSettings(method="sae", widths=(8,), beta=2.0), TrainingSettings(seed=3)
-    assert filled == expected
-
-
-def test_what_is_left_empty_is_asked_for() -> None:
-    with pytest.raises(ExplorerError, match="a number for batch size"):
-        make_settings({"batch_size": None})

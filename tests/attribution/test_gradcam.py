@@ -3,15 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.attribution import contrastive_mwp
-from explorer.attribution.engine import Engine
-from explorer.attribution.gradcam import compute_grad_cam
-from explorer.attribution.rivals import (
-    make_grad_cam_draw,
-    make_logit_draw,
-    make_module_draw,
-    make_z_draw,
-)
+from explorer.attribution.gradcam import compute_grad_cam, draw_grad_cam
 from explorer.nn.backbones.backbone import Backbone
 
 
@@ -19,26 +11,6 @@ from explorer.nn.backbones.backbone import Backbone
 def pixels(small_backbone: Backbone) -> np.ndarray:
     height, width = small_backbone.architecture.input_size
     return np.random.default_rng(0).normal(size=(3, height, width)).astype(np.float32)
-
-
-def test_maps_are_those_of_the_right_neurons(small_backbone: Backbone, pixels: np.ndarray) -> None:
-    images = torch.from_numpy(pixels)[None]
-    stop = small_backbone.stops["pool3"]
-    layers = list(small_backbone.layers)
-    category = small_backbone.categories[1]
-    logit = make_logit_draw(Engine(small_backbone), category, "pool3")(pixels)
-    expected = contrastive_mwp(layers, images, stop=stop, neurons=[1])[0].numpy()
-    np.testing.assert_array_equal(logit, expected)
-
-    z_maps = make_z_draw(Engine(small_backbone), [3, 0], "pool3")(pixels)
-    to_z = layers[: small_backbone.z_stop - 1]
-    assert isinstance(to_z[-1], nn.Linear)
-    expected = contrastive_mwp(to_z, images, stop=stop, neurons=[3, 0])[0].numpy()
-    np.testing.assert_array_equal(z_maps, expected)
-
-    top = [nn.Linear(small_backbone.z_size, 2)]
-    maps = make_module_draw(Engine(small_backbone), top, "pool3")(pixels)
-    assert maps.shape == (2, *expected.shape[1:])
 
 
 def test_grad_cam_of_a_linear_head_is_known(small_backbone: Backbone, pixels: np.ndarray) -> None:
@@ -54,7 +26,7 @@ def test_grad_cam_of_a_linear_head_is_known(small_backbone: Backbone, pixels: np
     for channel in range(activations.shape[1]):
         weight = activations.grad[0, channel].mean()
         expected += weight * activations.detach()[0, channel]
-    found = make_grad_cam_draw(small_backbone, category)(pixels)
+    found = draw_grad_cam(small_backbone, pixels, category)
     np.testing.assert_allclose(found[0], expected.clamp(min=0).numpy(), atol=1e-6)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from explorer.storage.atomic import open_atomic, write_bytes, write_text
+from explorer.storage.writing import open_atomic, write_bytes, write_text
 
 
 def test_writes_whole_files_into_new_folders(tmp_path: Path) -> None:

@@ -1,0 +1,31 @@
+"""The command ``demo``: building the shipped demo."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from explorer.cli.reporting import console, follow, print_modules
+from explorer.config import DEMO_WORKSPACE, ExplorerError
+from explorer.demo import build_demo, is_demo
+from explorer.storage.writing import remove
+from explorer.workspace.workspace import Workspace
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to build it.")] = DEMO_WORKSPACE,
+    force: Annotated[bool, typer.Option(help="Start from nothing.")] = False,
+) -> None:
+    """Build the demo: paint, fine-tune, train all modules, measure. Resumes where it stopped."""
+    if folder.exists() and not folder.is_dir():
+        raise ExplorerError(f"{folder} is a file. Name a folder.")
+    if folder.exists() and any(folder.iterdir()):
+        if not is_demo(folder):
+            raise ExplorerError(f"{folder} is neither empty nor a demo. Name another folder.")
+        if force:
+            remove(folder)
+    follow(build_demo(folder))
+    built = Workspace(folder)
+    print_modules(built)
+    accuracy = built.networks.classifier_report["test_accuracy"]
+    console.print(f"Test accuracy {accuracy:.4f}.")

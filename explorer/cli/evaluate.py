@@ -1,0 +1,88 @@
+"""The commands ``evaluate`` and ``sanity``: measures, and comparisons of methods."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from explorer.cli.options import Device, WorkspacePath, parse_numbers
+from explorer.cli.reporting import console, follow, measure_all, print_modules
+from explorer.config import ExplorerError
+from explorer.evaluation.compare import compare_methods
+from explorer.evaluation.results import write_results
+from explorer.evaluation.sanity import check_sanity
+from explorer.evaluation.sanity_results import write_sanity
+from explorer.evaluation.settings import EvaluationSettings
+from explorer.measuring.classifier import measure_classifier
+from explorer.methods.registry import METHODS, get_methods
+from explorer.workspace.layout import RESULTS_NAME
+from explorer.workspace.workspace import Workspace
+
+_EXAMPLES = f"'all', or a list of: {', '.join(METHODS)}; also srae:beta=10"
+
+
+def evaluate(
+    workspace: WorkspacePath,
+    methods: Annotated[str, typer.Option(help=f"Compare methods: {_EXAMPLES}.")] = "",
+    categories: Annotated[
+        int, typer.Option(help="Compare on so many random categories; 0 for all.")
+    ] = 0,
+    seeds: Annotated[str, typer.Option(help="Seeds of modules and splits, such as 0,1,2.")] = "0",
+    draw_seed: Annotated[int, typer.Option(help="Seed of the draw of categories.")] = 0,
+    rest: Annotated[
+        bool, typer.Option("--rest", help="Take the categories that were not drawn instead.")
+    ] = False,
+    name: Annotated[str, typer.Option(help="Name of the comparison's files.")] = RESULTS_NAME,
+    device: Device = "auto",
+) -> None:
+    """Measure the classifier and every module on held-out photos, or compare methods."""
+    opened = Workspace(workspace, device)
+    measures = follow(measure_classifier(opened))
+    console.print(
+        f"Classifier: accuracy {_format_share(measures.test_accuracy)} on "
+        f"{measures.test_photos} held-out photos, "
+        f"{_format_share(measures.train_accuracy)} on the others."
+    )
+    if methods:
+        settings = EvaluationSettings(
+            methods=get_methods(methods),
+            categories=categories,
+            rest=rest,
+            seeds=parse_numbers(seeds, "--seeds", "0,1,2"),
+            draw_seed=draw_seed,
+        )
+        records = follow(compare_methods(opened, settings))
+        _print_results(*write_results(opened.path, records, name))
+        return
+    failures = measure_all(opened, opened.list_modules())
+    print_modules(opened)
+    if failures:
+        raise ExplorerError("\n".join(failures))
+
+
+def sanity(
+    workspace: WorkspacePath,
+    methods: Annotated[str, typer.Option(help="As for evaluate.")] = "srae,nn,excitation-bp",
+    categories: Annotated[int, typer.Option(help="So many random categories; 0 for all.")] = 0,
+    seeds: Annotated[str, typer.Option(help="Seeds of modules and splits.")] = "0",
+    epochs: Annotated[int, typer.Option(help="For learning random labels by heart.")] = 40,
+    device: Device = "auto",
+) -> None:
+    """Compare methods again on a network with random weights and on one with random labels."""
+    opened = Workspace(workspace, device)
+    settings = EvaluationSettings(
+        methods=get_methods(methods),
+        categories=categories,
+        seeds=parse_numbers(seeds, "--seeds", "0,1,2"),
+    )
+    records = follow(check_sanity(opened, settings, epochs))
+    _print_results(*write_sanity(opened.path, records))
+
+
+def _print_results(tidy: Path, table: Path) -> None:
+    console.print(table.read_text(encoding="utf-8"), markup=False, soft_wrap=True)
+    console.print(f"Every number: {tidy}", markup=False, soft_wrap=True)
+
+
+def _format_share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"

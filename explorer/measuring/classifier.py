@@ -1,0 +1,41 @@
+"""Measuring a classifier: how often it is right."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explorer.config import Steps
+from explorer.measuring.records import ClassifierMeasures, save_classifier_measures
+from explorer.storage.writing import refuse_if_public
+from explorer.workspace.workspace import Workspace
+
+
+def measure_classifier(workspace: Workspace) -> Steps[ClassifierMeasures]:
+    """Measure and store top-1 accuracy on photos that were and were not trained on.
+
+    Raises
+    ------
+    PublicError
+        On a public server.
+    """
+    refuse_if_public()
+    features = yield from workspace.networks.compute_features()
+    photos = map(workspace.dataset.get_photo, features.image_ids.tolist())
+    labels = np.array([photo.category_index for photo in photos])
+    is_right = features.logits.argmax(axis=1) == labels
+    is_test = np.isin(features.image_ids, [photo.image_id for photo in workspace.held_out])
+    measures = ClassifierMeasures(
+        classifier_sha256=workspace.networks.backbone.sha256,
+        train_accuracy=_compute_mean(is_right[~is_test]),
+        test_accuracy=_compute_mean(is_right[is_test]),
+        test_photos=int(is_test.sum()),
+        category_accuracies=tuple(
+            _compute_mean(is_right[is_test & (labels == index)])
+            for index in range(len(workspace.dataset.categories))
+        ),
+    )
+    save_classifier_measures(workspace, measures)
+    return measures
+
+
+def _compute_mean(values: NDArray[np.bool_]) -> float | None:
+    return float(values.mean()) if values.size else None

@@ -1,0 +1,23 @@
+"""ExcitationBP: c-MWP straight from the classifier's own score."""
+
+from dataclasses import dataclass
+
+from explorer.methods.base import Array, Case, PaperFigures, ScoreMethod
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExcitationBp(ScoreMethod):
+    """Zhang et al., "Top-down Neural Attention by Excitation Backprop" (ECCV 2016)."""
+
+    def draw(self, case: Case, pixels: Array) -> Array:
+        """Draw c-MWP of the category's logit, (1, h, w)."""
+        return case.draw_logit(pixels)
+
+
+METHOD = ExcitationBp(
+    name="excitation-bp",
+    title="ExcitationBP",
+    colour="#b8a800",
+    summary="Excitation backprop of the network's own score, without a module.",
+    paper=PaperFigures(None, None, 2.4934),
+)

@@ -1,0 +1,22 @@
+"""Grad-CAM of the classifier's own score."""
+
+from dataclasses import dataclass
+
+from explorer.methods.base import Array, Case, ScoreMethod
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradCam(ScoreMethod):
+    """Selvaraju et al., "Grad-CAM" (ICCV 2017)."""
+
+    def draw(self, case: Case, pixels: Array) -> Array:
+        """Draw Grad-CAM of the category's logit, (1, h, w)."""
+        return case.draw_grad_cam(pixels)
+
+
+METHOD = GradCam(
+    name="grad-cam",
+    title="Grad-CAM",
+    colour="#7a5195",
+    summary="Grad-CAM of the network's own score, without a module.",
+)

@@ -1,0 +1,45 @@
+"""A linear probe on the principal components of Z: what K numbers can do without training."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explorer.methods.base import Array, Probe, ProbeMethod
+
+
+@dataclass(frozen=True, kw_only=True)
+class PcaMethod(ProbeMethod):
+    """The first K principal components of Z, and a least-squares fit of ŷ on them.
+
+    Unlike an x-feature, a component is signed, and ȳ has an intercept besides the contributions.
+    """
+
+    def fit(
+        self,
+        z: Array,
+        y_hat: Array,
+        is_positive: NDArray[np.bool_],  # noqa: ARG002
+        seed: int,  # noqa: ARG002
+    ) -> Probe:
+        """Fit the probe on Z (M, S_z) and ŷ (M,) of the training photos; M > K."""
+        inputs = np.asarray(z, np.float64)
+        mean = inputs.mean(axis=0)
+        directions = np.linalg.svd(inputs - mean, full_matrices=False)[2][: self.components]
+        v, intercept = fit_score((inputs - mean) @ directions.T, y_hat)
+        return Probe(directions, -directions @ mean, v, intercept)
+
+
+def fit_score(activations: NDArray[np.float64], y_hat: Array) -> tuple[NDArray[np.float64], float]:
+    """Fit ŷ (M,) by least squares on activations (M, K); return v (K,) and an intercept."""
+    design = np.column_stack([activations, np.ones(len(activations))])
+    weights = np.linalg.lstsq(design, np.asarray(y_hat, np.float64), rcond=None)[0]
+    return weights[:-1], float(weights[-1])
+
+
+METHOD = PcaMethod(
+    name="pca",
+    title="PCA probe",
+    colour="#56b4e9",
+    summary="The first principal components of Z, and the score fitted to them.",
+)

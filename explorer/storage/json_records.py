@@ -1,0 +1,148 @@
+"""JSON files as typed records: parsed strictly, checked against a dataclass, written whole."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from explorer.config import ExplorerError
+from explorer.storage.reading import explain_os_error, read_regular
+from explorer.storage.writing import write_text
+
+T = TypeVar("T")
+_KINDS = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "values by name",
+    "null": "nothing",
+}
+_MOST_DIGITS = 20  # of a whole number: 64 bits and their sign
+
+
+class FileError(ExplorerError):
+    """A file that cannot be read or is damaged; the message names it and the reason."""
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises
+    ------
+    FileError
+        When the file cannot be read or does not hold a JSON object.
+    """
+    try:
+        content = parse_json(read_regular(file))
+    except OSError as error:
+        raise FileError(f"{file} cannot be read: {explain_os_error(error)}.") from error
+    except ValueError as error:
+        reason = str(error).rstrip(".")
+        raise FileError(f"{file} cannot be read: {reason}.") from error
+    if not isinstance(content, dict):
+        raise FileError(f"{file} is damaged: it does not hold a JSON object.")
+    return content
+
+
+def write_json(file: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON object for people and programs to read; NaN is refused."""
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+    write_text(file, text + "\n")
+
+
+def convert_record(content: object, kind: type[T], *, allow_unknown: bool = True) -> T:
+    """Turn parsed JSON into a dataclass, checking the type of every field.
+
+    Parameters
+    ----------
+    content : object
+        From `parse_json`. Numbers are never made of text, nor whole numbers of fractions.
+    kind : type
+        A dataclass; fields may be dataclasses, tuples and mappings. A `ValueError` raised by its
+        ``__post_init__`` counts as damage.
+    allow_unknown : bool
+        Whether keys without a field are ignored.
+
+    Raises
+    ------
+    ValueError
+        When something is missing, unknown or of another type; the message names it.
+    """
+    if not allow_unknown and isinstance(content, dict) and is_dataclass(kind):
+        unknown = sorted(content.keys() - {field.name for field in fields(kind)})
+        if unknown:
+            raise ValueError(f"{unknown[0][:80]!r} is unknown")
+    try:
+        return msgspec.convert(content, kind)
+    except msgspec.ValidationError as error:
+        raise ValueError(_explain(str(error))) from error
+
+
+def _explain(message: str) -> str:
+    """Put a message such as "Expected `int`, got `str` - at `$.a.b`" into plain words."""
+    problem, _, place = message.partition(" - at `$")
+    problem = problem.replace("Object missing required field", "it lacks").replace("`", "'")
+    for kind, words in _KINDS.items():
+        problem = problem.replace(f"'{kind}'", words)
+    place = place.rstrip("`").lstrip(".")
+    if not place:
+        return problem
+    return f"at {place!r}, {problem[:1].lower()}{problem[1:]}"
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON strictly, as only our own writers write it.
+
+    Raises
+    ------
+    ValueError
+        When it is not JSON or not UTF-8, is nested too deeply, names a key twice, or holds NaN, an
+        infinite number or a whole number of more than 64 bits.
+
+    Notes
+    -----
+    msgspec parses JSON faster, but takes the last of two equal keys without a word.
+    """
+    try:
+        return json.loads(
+            text,
+            object_pairs_hook=_make_object,
+            parse_constant=_refuse_constant,
+            parse_float=_parse_float,
+            parse_int=_parse_int,
+        )
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
+        raise ValueError(f"it names {twice[:80]!r} twice")
+    return made
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"it holds {name}, which is not a number")
+
+
+def _parse_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"it holds the number {text[:40]}, which is too large")
+    return value
+
+
+def _parse_int(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(f"it holds a whole number of {len(text)} digits")
+    return int(text)

@@ -1,0 +1,50 @@
+"""Making a new workspace."""
+
+from pathlib import Path
+
+from explorer.data.cub import load_cub
+from explorer.data.splits import get_held_out
+from explorer.nn.backbones.backbone import check_z_layer
+from explorer.nn.backbones.vgg import get_architecture
+from explorer.nn.foreign import load_foreign_backbone
+from explorer.workspace.layout import SETTINGS_FILE, WorkspaceError
+from explorer.workspace.settings import WorkspaceSettings, save_settings
+from explorer.workspace.workspace import Workspace
+
+
+def create_workspace(
+    path: Path, settings: WorkspaceSettings, weights: Path | None = None
+) -> Workspace:
+    """Make a new workspace, with the classifier in `weights` if there is one.
+
+    Parameters
+    ----------
+    path : Path
+        A folder that does not exist yet, or is empty apart from the data set.
+    settings : WorkspaceSettings
+        Checked against the data set before anything is written.
+    weights : Path, optional
+        The user's own network, safetensors or ``.pth`` of tensors; output k is the k-th category
+        of ``classes.txt``.
+
+    Raises
+    ------
+    ExplorerError
+        When there is a workspace already, or the settings or weights do not fit the data set.
+    """
+    if (path / SETTINGS_FILE).exists():
+        raise WorkspaceError(f"{path} is a workspace already. Choose another folder.")
+    architecture = get_architecture(settings.architecture)
+    check_z_layer(settings.z_layer)
+    dataset = load_cub(settings.locate_dataset(path))
+    get_held_out(dataset, settings.held_out)
+    backbone = None
+    if weights is not None:
+        backbone = load_foreign_backbone(
+            weights, architecture, dataset.categories, settings.z_layer, half=settings.half
+        )
+    save_settings(path, settings)
+    workspace = Workspace(path)
+    if weights is not None and backbone is not None:
+        workspace.networks.install_classifier(backbone, {"imported_from": weights.name})
+    return workspace

@@ -1,0 +1,217 @@
+"""The networks of a workspace: its classifier and modules, loaded on first use and then kept."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from explorer.attribution.engine import Engine
+from explorer.attribution.explain import DEFAULT_STOP, compute_explanation
+from explorer.attribution.gradcam import draw_grad_cam
+from explorer.config import ExplorerError, Steps, get_precision, is_public
+from explorer.data.transforms import prepare_image
+from explorer.nn.backbones.backbone import Backbone, check_z_layer
+from explorer.nn.checkpoint import load_backbone, load_module, save_backbone
+from explorer.nn.devices import choose_device, list_devices
+from explorer.nn.explanation import Explanation
+from explorer.nn.rebuilding import rebuild_z
+from explorer.nn.records import ModuleRecord
+from explorer.nn.srae import ExplanationModule, apply_module
+from explorer.storage.reading import Stamp, read_stamp
+from explorer.workspace.features import Features
+from explorer.workspace.features_cache import load_or_compute_features, load_or_hold_features
+from explorer.workspace.files import WorkspaceFiles
+from explorer.workspace.layout import (
+    CLASSIFIER_FILE,
+    FEATURES_FOLDER,
+    SETTINGS_FILE,
+    ModuleEntry,
+    WorkspaceError,
+    check_inside,
+)
+
+Scores = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+_MODULES_IN_MEMORY = 16
+
+
+class Networks:
+    """The classifier and the modules of a workspace; arrays in and out.
+
+    Safe to share between threads: everything that is loaded is read-only.
+
+    Parameters
+    ----------
+    files : WorkspaceFiles
+        The workspace.
+    device : str
+        Where networks run; see `explorer.nn.devices.choose_device`.
+
+    Raises
+    ------
+    ExplorerError
+        When this machine has no such device.
+    """
+
+    def __init__(self, files: WorkspaceFiles, device: str = "cpu") -> None:
+        self._files = files
+        self.device = choose_device(device)
+        self.precision = get_precision()
+        self._classifier: tuple[Engine, dict[str, Any]] | None = None
+        self._modules: OrderedDict[tuple[str, Stamp], tuple[ExplanationModule, ModuleRecord]] = (
+            OrderedDict()
+        )
+
+    def list_devices(self) -> dict[str, str]:
+        """List the devices of this machine; see `explorer.nn.devices`."""
+        return list_devices()
+
+    @property
+    def backbone(self) -> Backbone:
+        """The classifier."""
+        return self.engine.backbone
+
+    @property
+    def engine(self) -> Engine:
+        """The classifier, ready to be explained; see `explorer.attribution.engine`."""
+        return self._get_classifier()[0]
+
+    @property
+    def classifier_report(self) -> Mapping[str, Any]:
+        """How the classifier was trained and how accurate it was."""
+        return self._get_classifier()[1]
+
+    def _get_classifier(self) -> tuple[Engine, dict[str, Any]]:
+        with self._files.lock:
+            if self._classifier is None:
+                self._classifier = self._load_classifier()
+            return self._classifier
+
+    def _load_classifier(self) -> tuple[Engine, dict[str, Any]]:
+        files = self._files
+        path, settings = files.path / CLASSIFIER_FILE, files.settings
+        check_inside(files.path, path)
+        if settings.classifier_sha256 and not path.exists():
+            raise WorkspaceError(f"{path} is gone. Put it back, or fine-tune again with --force.")
+        if not path.exists():
+            raise WorkspaceError(
+                f"{files.path} has no classifier yet. Train one with "
+                f"`python -m explorer finetune {files.path}`."
+            )
+        try:
+            check_z_layer(settings.z_layer)
+        except ExplorerError as error:
+            raise WorkspaceError(f"{files.path / SETTINGS_FILE}: {error}") from error
+        backbone, report = load_backbone(path, z_layer=settings.z_layer)
+        if backbone.sha256 != settings.classifier_sha256:
+            raise WorkspaceError(
+                f"{path} is not the classifier that {SETTINGS_FILE} names. Put the right file "
+                "back, or fine-tune again with --force."
+            )
+        if backbone.categories != files.dataset.categories:
+            raise WorkspaceError(
+                f"{path}: the classifier's categories are not those of {files.dataset.root}. Put "
+                "the right file or data set back, or fine-tune again with --force."
+            )
+        backbone.layers.to(self.device)
+        return Engine(backbone, self.precision), report
+
+    def install_classifier(self, backbone: Backbone, report: Mapping[str, Any]) -> None:
+        """Store a classifier and its report in place of the one that was there."""
+        files = self._files
+        save_backbone(files.path / CLASSIFIER_FILE, backbone, report, half=files.settings.half)
+        files.replace_settings(replace(files.settings, classifier_sha256=backbone.sha256))
+        with files.lock:
+            self._classifier = None
+            self._modules.clear()
+
+    def load_module(self, entry: ModuleEntry) -> tuple[ExplanationModule, ModuleRecord]:
+        """Load a module, or return it if it is loaded already and its file is still the same."""
+        files = self._files
+        files.check_module(entry)
+        try:
+            key = (str(entry.path), read_stamp(entry.path))
+        except OSError as error:
+            raise WorkspaceError(f"{entry.path} is gone. Train the module again.") from error
+        with files.lock:
+            if key not in self._modules:
+                module, record = load_module(entry.path, self.backbone)
+                files.check_record(entry, record)
+                self._modules[key] = (module.to(self.device), record)
+                while len(self._modules) > _MODULES_IN_MEMORY:
+                    self._modules.popitem(last=False)
+            self._modules.move_to_end(key)
+            return self._modules[key]
+
+    def compute_features(self, *, store: bool = True) -> Steps[Features]:
+        """Read Z and the logits of every photo; compute those that are not on disk.
+
+        Parameters
+        ----------
+        store : bool
+            Whether what is computed is kept on disk. A public server keeps it in memory in any
+            case.
+        """
+        files = self._files
+        folder = files.path / FEATURES_FOLDER
+        check_inside(files.path, folder)
+        load = load_or_compute_features if store and not is_public() else load_or_hold_features
+        return (yield from load(folder, self.backbone, files.dataset.present))
+
+    def apply_module(self, entry: ModuleEntry, z: NDArray[np.float32]) -> Scores:
+        """Compute a module's x-features (M, K) and ȳ (M,) from Z (M, S_z)."""
+        return apply_module(self.load_module(entry)[0], z)
+
+    def read_weights(self, entry: ModuleEntry) -> NDArray[np.float64]:
+        """Return a module's v, (K,), signed: what a unit of each x-feature adds to ȳ."""
+        weights = self.load_module(entry)[0].v.weight[0].cpu().numpy()
+        return np.asarray(weights, np.float64)
+
+    def rebuild_z(
+        self, entry: ModuleEntry, z: NDArray[np.float32], held: int | None = None
+    ) -> NDArray[np.float32]:
+        """Rebuild Z (M, S_z) from a module's x-features; see `explorer.nn.rebuilding`."""
+        return rebuild_z(self.load_module(entry)[0], z, held)
+
+    def explain(
+        self, entry: ModuleEntry, image: NDArray[np.uint8], stop: str = DEFAULT_STOP
+    ) -> Explanation:
+        """Explain the score of the module's category on an RGB image (H, W, 3).
+
+        Maps are taken at `stop`, one of `Backbone.stops`.
+        """
+        module, record = self.load_module(entry)
+        pixels = self.prepare_image(image)
+        return compute_explanation(self.engine, module, record.category, pixels, stop)
+
+    def explain_score(
+        self, category: str, image: NDArray[np.uint8], stop: str = DEFAULT_STOP
+    ) -> NDArray[np.float32]:
+        """Draw c-MWP of the classifier's own score (ExcitationBP) on an image: (h, w), >= 0."""
+        heat: NDArray[np.float32]
+        heat = self.engine.draw_logit(self.prepare_image(image), category, stop)[0]
+        return heat
+
+    def explain_by_gradient(self, category: str, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Draw Grad-CAM of the classifier's own score on an image: (h, w), >= 0."""
+        heat: NDArray[np.float32]
+        heat = draw_grad_cam(self.backbone, self.prepare_image(image), category)[0]
+        return heat
+
+    def compute_scores(self, pixels: NDArray[np.float32]) -> Scores:
+        """Compute Z (M, S_z) and the logits (M, C) of prepared images (M, 3, h, w)."""
+        z, logits = self.backbone.compute_features(torch.from_numpy(pixels).to(self.device))
+        return z.cpu().numpy(), logits.cpu().numpy()
+
+    def score_image(self, image: NDArray[np.uint8]) -> Scores:
+        """Compute Z (S_z,) and the logits (C,) of an RGB image, on the pass that its maps take."""
+        return self.engine.score(self.prepare_image(image), DEFAULT_STOP)
+
+    def prepare_image(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Squash an RGB image (H, W, 3) to the classifier's input (3, h, w), normalised."""
+        architecture = self.backbone.architecture
+        return prepare_image(image, architecture.input_size, architecture.mean, architecture.std)

@@ -1,0 +1,84 @@
+"""The settings file that makes a folder a workspace."""
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from explorer.storage.json_records import convert_record, read_json, write_json
+from explorer.workspace.layout import SETTINGS_FILE, WorkspaceError, check_inside
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class WorkspaceSettings:
+    """Contents of ``workspace.json``.
+
+    Attributes
+    ----------
+    dataset : str
+        CUB folder; a relative path is taken from the workspace.
+    architecture : str
+        Name of the classifier's architecture.
+    z_layer : str
+        Layer that the modules read; see `Backbone.z_layers`.
+    held_out : str
+        Which photos the classifier is not trained on; see `explorer.data.splits.get_held_out`.
+    classifier_sha256 : str
+        Hash of the classifier's weights; empty before there is one.
+    half : bool
+        Weights are rounded to and stored in half precision.
+    schema_version : int
+        Version of this format.
+    """
+
+    dataset: str
+    architecture: str = "vgg_small"
+    z_layer: str = "fc6"
+    held_out: str = "official"
+    classifier_sha256: str = ""
+    half: bool = False
+    schema_version: int = SCHEMA_VERSION
+
+    def locate_dataset(self, workspace: Path) -> Path:
+        """Return the CUB folder, absolute and with links followed; it may not exist."""
+        # Not Path.resolve, which raises for links that go round in a circle.
+        return Path(os.path.realpath(workspace / self.dataset))
+
+
+def save_settings(workspace: Path, settings: WorkspaceSettings) -> None:
+    """Write ``workspace.json``."""
+    write_json(workspace / SETTINGS_FILE, asdict(settings))
+
+
+def load_settings(workspace: Path) -> WorkspaceSettings:
+    """Read ``workspace.json``.
+
+    Raises
+    ------
+    WorkspaceError
+        When the folder is not a workspace, is damaged, or was written by a newer version.
+    """
+    file = workspace / SETTINGS_FILE
+    check_inside(workspace, file)
+    if not file.exists():
+        raise WorkspaceError(
+            f"{workspace} is not a workspace: it has no {SETTINGS_FILE}. Make one with "
+            "`python -m explorer new`."
+        )
+    content = read_json(file)
+    version = content.get("schema_version")
+    if type(version) is not int or version < 1:
+        raise WorkspaceError(f"{file} is damaged: it names no schema_version.")
+    if version > SCHEMA_VERSION:
+        raise WorkspaceError(
+            f"{file} was written in format {version}; this version reads up to "
+            f"{SCHEMA_VERSION}. Update the explorer."
+        )
+    try:
+        settings = convert_record(content, WorkspaceSettings, allow_unknown=False)
+    except ValueError as error:
+        raise WorkspaceError(f"{file} is damaged: {error}.") from error
+    if not settings.dataset.isprintable():
+        raise WorkspaceError(f"{file} is damaged: its dataset is not the name of a folder.")
+    return settings

@@ -1,0 +1,109 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from explorer.config import ExplorerError
+from explorer.measuring.module import measure_module
+from explorer.measuring.records import load_module_measures
+from explorer.methods.srae import SraeSettings
+from explorer.training.modules.settings import TrainingSettings
+from explorer.workspace.features_cache import load_input
+from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.workspace import Workspace
+
+Run = Callable[[Any], Any]
+SHORT = TrainingSettings(epochs=1, pretrain_epochs=0, batch_size=32)
+SMALL = SraeSettings(widths=(8,))
+
+
+@pytest.fixture(scope="module")
+def workspace(tiny_workspace: Path) -> Workspace:
+    return Workspace(tiny_workspace)
+
+
+@pytest.fixture(scope="module")
+def entry(workspace: Workspace) -> ModuleEntry:
+    (found,) = workspace.list_modules()
+    return found
+
+
+def test_metrics_equal_a_second_way_of_computing_them(
+    workspace: Workspace, entry: ModuleEntry, run: Run
+) -> None:
+    metrics = load_module_measures(workspace, entry)
+    assert metrics is not None
+    module, record = workspace.networks.load_module(entry)
+    index = workspace.dataset.categories.index(entry.category)
+    architecture = workspace.networks.backbone.architecture
+    for part in ("train", "test"):
+        y_bar, y_hat, positives, contributions = [], [], [], []
+        for image_id in record.split[part]:
+            photo = workspace.dataset.get_photo(image_id)
+            pixels = torch.from_numpy(load_input(photo, architecture))[None]
+            z, logits = workspace.networks.backbone.compute_features(pixels)
+            outputs = module(z)
+            y_hat.append(float(logits[0, index]))
+            y_bar.append(float(outputs.y_bar[0]))
+            contributions.append((outputs.x_features[0] * module.v.weight[0]).tolist())
+            positives.append(photo.category == entry.category)
+        gap = np.abs(np.array(y_bar) - np.array(y_hat))
+        found = {"train": metrics.train, "test": metrics.test}[part]
+        assert found.faithfulness.f_reg == pytest.approx(gap.mean(), rel=1e-4)
+        assert found.faithfulness.count == len(gap)
+        spread = max(y_hat) - min(y_hat)
+        assert found.faithfulness.relative_f_reg == pytest.approx(gap.mean() / spread, 1e-4)
+        assert found.positives.f_reg == pytest.approx(gap[positives].mean(), rel=1e-4)
+        np.testing.assert_allclose(
+            found.mean_contribution,
+            np.array(contributions)[positives].mean(axis=0),
+            rtol=1e-3,
+            atol=1e-5,
+        )
+    everywhere = metrics.locality.all
+    assert everywhere.photo_counts == tuple(6 - left for left in everywhere.left_out)
+    assert len(metrics.live) == 5
+
+
+def test_measuring_again_gives_the_same_file(own_workspace: Path, run: Run) -> None:
+    opened = Workspace(own_workspace)
+    (entry,) = opened.list_modules()
+    before, data = load_module_measures(opened, entry), entry.metrics_path.read_bytes()
+    steps = list(measure_module(opened, entry))
+    assert [(step.done, step.total) for step in steps] == [(n, 6) for n in range(1, 7)]
+    after = load_module_measures(opened, entry)
+    assert before is not None
+    assert after == before
+    assert entry.metrics_path.read_bytes() == data
+
+
+def test_metrics_hold_no_nan(entry: ModuleEntry) -> None:
+    def refuse(name: str) -> None:
+        raise AssertionError(name)
+
+    json.loads(entry.metrics_path.read_text(), parse_constant=refuse)
+
+
+def test_a_dead_module_is_measured_without_nan(own_workspace: Path, run: Run) -> None:
+    opened = Workspace(own_workspace)
+    (entry,) = opened.list_modules()
+    module, _ = opened.networks.load_module(entry)
+    for parameter in module.parameters():
+        parameter.zero_()  # the copy in memory; the file stays
+    metrics = run(measure_module(opened, entry))
+    assert metrics.live == (False,) * 5
+    assert metrics.locality.test.mean_locality is None
+    json.loads(entry.metrics_path.read_text())
+
+
+def test_a_module_that_was_split_on_other_photos_is_refused(own_workspace: Path, run: Run) -> None:
+    opened = Workspace(own_workspace)
+    (entry,) = opened.list_modules()
+    _, record = opened.networks.load_module(entry)
+    record.split["test"][0] = 12345
+    with pytest.raises(ExplorerError, match="12345"):
+        run(measure_module(opened, entry))

@@ -1,0 +1,382 @@
+"""What Streamlit's caches keep is computed anew as soon as what it depends on has changed."""
+
+import importlib
+import pickle
+import pkgutil
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+import torch
+from workspaces import PAINTED, make_tiny_workspace
+
+from explorer import ui
+from explorer.config import WORKSPACE_VARIABLE, ExplorerError, run
+from explorer.data.photo import Photo
+from explorer.evaluation.results import write_results
+from explorer.evaluation.sanity_results import write_sanity
+from explorer.measuring.classifier import measure_classifier
+from explorer.measuring.module import measure_module
+from explorer.methods.srae import SraeSettings
+from explorer.nn.backbones.backbone import Backbone
+from explorer.nn.backbones.vgg import build_network, flatten_network, get_architecture
+from explorer.training.modules.settings import TrainingSettings
+from explorer.training.modules.train import train_module
+from explorer.ui.category import summary as category_summary
+from explorer.ui.compare import compare_measures
+from explorer.ui.compare.choosing import RIGHT, SCORE, Side
+from explorer.ui.quiz import quiz_questions
+from explorer.ui.shared import cached, drawings, scores
+from explorer.ui.shared.state import MapStyle
+from explorer.ui.x_feature import feature_rebuilding
+from explorer.ui.x_feature import summary as feature_summary
+from explorer.ui.x_feature.summary import Subject
+from explorer.ui.your_photo import verdict
+from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.workspace import Workspace
+
+LAYER = "pool3"
+STYLE = MapStyle(LAYER, "viridis", 80, shared_scale=False, smooth=True)
+CATEGORY = PAINTED[0]
+
+
+@pytest.fixture(scope="module")
+def worked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a workspace with two modules of one category, the first of them measured. Read only.
+
+    The second is of another seed, so that its split, weights and maps are others.
+    """
+    folder = make_tiny_workspace(tmp_path_factory.mktemp("caching") / "worked")
+    workspace = Workspace(folder)
+    training = TrainingSettings(epochs=2, pretrain_epochs=0, seed=1)
+    run(train_module(workspace, CATEGORY, SraeSettings(widths=(16, 8)), training))
+    run(measure_classifier(workspace))
+    return folder
+
+
+@pytest.fixture
+def folder(worked: Path, tmp_path: Path) -> Path:
+    """Return a copy of that workspace, to be changed."""
+    return Path(shutil.copytree(worked, tmp_path / "copy"))
+
+
+@pytest.fixture(autouse=True)
+def _no_cache() -> Iterator[None]:
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    yield
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked for in a test: a workspace as a page opens it, a module and a photo."""
+
+    workspace: Workspace
+    entry: ModuleEntry
+    photo: Photo
+
+    def make_subject(self) -> Subject:
+        found = scores.score_module(self.workspace, self.entry)
+        sides = cached.load_split(self.workspace, self.entry).name_sides(found.image_ids)
+        return Subject(self.workspace, self.entry, found, sides, {}, 0)
+
+
+def ask(folder: Path) -> Asked:
+    workspace = cached._open_workspace(folder, "cpu")
+    entry = next(one for one in workspace.list_modules() if one.category == CATEGORY)
+    return Asked(workspace, entry, workspace.dataset.photos_of(CATEGORY)[0])
+
+
+def measure_whole(asked: Asked) -> object:
+    side = Side(RIGHT, CATEGORY, CATEGORY, SCORE, None)
+    return compare_measures._measure_whole(asked.workspace, side, (asked.photo,), LAYER)
+
+
+# Every cached function, by its name, as it is asked for.
+FUNCTIONS: dict[str, Callable[[Asked], object]] = {
+    "_open_workspace": lambda a: a.workspace.settings,
+    "load_split": lambda a: cached.load_split(a.workspace, a.entry),
+    "load_parts": lambda a: cached.load_parts(a.photo),
+    "load_thumbnail": lambda a: cached.load_thumbnail(a.photo),
+    "load_boxed_photo": lambda a: cached.load_boxed_photo(a.photo),
+    "explain": lambda a: cached.explain(a.workspace, a.entry, a.photo, LAYER),
+    "explain_score": lambda a: cached.explain_score(a.workspace, CATEGORY, a.photo, LAYER),
+    "explain_by_gradient": lambda a: cached.explain_by_gradient(a.workspace, CATEGORY, a.photo),
+    "measure_parts": lambda a: cached.measure_parts(a.workspace, a.entry, a.photo, LAYER),
+    "load_measures": lambda a: cached.load_measures(a.workspace, a.entry),
+    "load_accuracy": lambda a: cached.load_accuracy(a.workspace),
+    "list_damaged": lambda a: cached.list_damaged(a.workspace),
+    "load_results": lambda a: cached.load_results(a.workspace),
+    "load_sanity": lambda a: cached.load_sanity(a.workspace),
+    "_draw_map": lambda a: drawings.draw_tile(a.workspace, a.entry, a.photo, STYLE, 0),
+    "_find_top": lambda a: drawings.find_top(
+        a.workspace, a.entry, a.photo, replace(STYLE, shared_scale=True), 0
+    ),
+    "draw_score_tile": lambda a: drawings.draw_score_tile(a.workspace, CATEGORY, a.photo, STYLE),
+    "_get_feature_holder": lambda a: scores.load_features(a.workspace),
+    "_score_module": lambda a: scores.score_module(a.workspace, a.entry),
+    "load_weights": lambda a: feature_summary.load_weights(a.workspace, a.entry),
+    "_rebuild": lambda a: feature_rebuilding._rebuild(
+        a.workspace, a.entry, scores.load_features(a.workspace), 0
+    ),
+    "_lay_out_scatter": lambda a: category_summary._lay_out_scatter(a.make_subject(), "#000"),
+    "load_plain_photo": lambda a: quiz_questions.load_plain_photo(a.photo),
+    "_measure_whole": measure_whole,
+    "_load_reference": lambda a: verdict._load_reference(
+        a.workspace, scores.load_features(a.workspace)
+    ),
+}
+OF_PHOTO = {
+    *("load_parts", "load_thumbnail", "load_boxed_photo", "load_plain_photo", "explain"),
+    *("explain_score", "explain_by_gradient", "measure_parts", "_draw_map", "_find_top"),
+    *("draw_score_tile", "_measure_whole"),
+}
+OF_MODULE = {
+    *("load_split", "explain", "measure_parts", "load_measures", "_draw_map", "_find_top"),
+    *("_score_module", "load_weights", "_rebuild", "_lay_out_scatter"),
+}
+OF_CLASSIFIER = {
+    *("_open_workspace", "explain_score", "explain_by_gradient", "load_accuracy", "list_damaged"),
+    *("draw_score_tile", "_get_feature_holder", "_measure_whole", "_load_reference"),
+}
+
+
+def answer(name: str, asked: Asked) -> bytes:
+    """Return what a function answers, as bytes that can be compared; a refusal is an answer."""
+    try:
+        return pickle.dumps(FUNCTIONS[name](asked))
+    except ExplorerError as error:
+        return str(error).encode()
+
+
+def find_changed(folder: Path, change: Callable[[Asked], object]) -> set[str]:
+    """Return the names of the functions that answer something else after a change."""
+    asked = ask(folder)
+    before = {name: answer(name, asked) for name in FUNCTIONS}
+    assert before == {name: answer(name, ask(folder)) for name in FUNCTIONS}
+    change(asked)
+    return {name for name in FUNCTIONS if answer(name, ask(folder)) != before[name]}
+
+
+def test_every_cached_function_is_tried_here() -> None:
+    found = set()
+    for module in pkgutil.walk_packages(ui.__path__, "explorer.ui."):
+        for name, value in vars(importlib.import_module(module.name)).items():
+            is_cached = hasattr(value, "clear") and hasattr(value, "__wrapped__")
+            if is_cached and value.__module__ == module.name:
+                found.add(name)
+    found.remove("_get_seen")  # how many modules the interpreter has: see `garbage`
+    assert found == FUNCTIONS.keys()
+
+
+def test_a_module_that_was_trained_again(folder: Path) -> None:
+    def train_again(asked: Asked) -> None:
+        other = next(e for e in asked.workspace.list_modules() if e.run.startswith("srae-k5-s1"))
+        shutil.copy(other.path, asked.entry.path)
+
+    assert find_changed(folder, train_again) == OF_MODULE
+
+
+def test_a_module_that_was_damaged_and_mended(folder: Path) -> None:
+    asked = ask(folder)
+    whole = asked.entry.path.read_bytes()
+    assert cached.list_damaged(asked.workspace) == {}
+    asked.entry.path.write_bytes(whole[:50])
+    assert list(cached.list_damaged(asked.workspace)) == [asked.entry.path]
+    asked.entry.path.write_bytes(whole)
+    assert cached.list_damaged(asked.workspace) == {}
+
+
+def test_a_photo_that_was_replaced(folder: Path) -> None:
+    def replace_photo(asked: Asked) -> None:
+        others = asked.workspace.dataset.photos_of(PAINTED[1])
+        shutil.copy(others[0].path, asked.photo.path)
+
+    assert find_changed(folder, replace_photo) == OF_PHOTO
+
+
+@pytest.mark.parametrize("changed", ["box", "parts", "visible"])
+def test_annotations_that_were_corrected(folder: Path, changed: str) -> None:
+    asked = ask(folder)
+    photo = asked.photo
+    seen = np.flatnonzero(photo.visible)
+    parts, visible = photo.parts.copy(), photo.visible.copy()
+    parts[seen], visible[seen[0]] = parts[seen[::-1]], False
+    corrected = {
+        "box": replace(photo, box=(photo.box[0] + 9, *photo.box[1:])),
+        "parts": replace(photo, parts=parts),
+        "visible": replace(photo, visible=visible),
+    }[changed]
+    assert answer("load_parts", replace(asked, photo=corrected)) != answer("load_parts", asked)
+    before = cached.measure_parts(asked.workspace, asked.entry, photo, LAYER)
+    anew = cached.measure_parts(asked.workspace, asked.entry, corrected, LAYER)
+    assert not np.array_equal(anew.values, before.values)
+
+
+def test_a_classifier_that_was_replaced(folder: Path) -> None:
+    def install(asked: Asked) -> None:
+        torch.manual_seed(1)
+        layers = flatten_network(build_network("vgg_small", 12, batch_norm=False))
+        categories = asked.workspace.dataset.categories
+        backbone = Backbone(get_architecture("vgg_small"), layers, categories)
+        Workspace(folder).networks.install_classifier(backbone, {})
+
+    # What stands on a module is refused, for it is one of the classifier before.
+    own = {"load_parts", "load_thumbnail", "load_boxed_photo", "load_plain_photo"}
+    changed = find_changed(folder, install)
+    assert changed == (OF_CLASSIFIER | OF_MODULE)
+    assert not changed & own
+    asked = ask(folder)
+    assert cached.load_accuracy(asked.workspace) is None
+    with pytest.raises(ExplorerError, match="was trained on another network"):
+        cached.load_split(asked.workspace, asked.entry)
+    with pytest.raises(ExplorerError, match="another"):
+        cached.explain(asked.workspace, asked.entry, asked.photo, LAYER)
+
+
+def test_measures_that_were_written(folder: Path) -> None:
+    asked = ask(folder)
+    written = asked.entry.metrics_path.read_bytes()
+    asked.entry.metrics_path.unlink()
+    assert cached.load_measures(asked.workspace, asked.entry) is None
+    asked.entry.metrics_path.write_bytes(written)
+    measures = cached.load_measures(asked.workspace, asked.entry)
+    assert measures is not None
+    asked.entry.metrics_path.write_bytes(b"{")
+    with pytest.raises(ExplorerError, match=r"metrics\.json"):
+        cached.load_measures(asked.workspace, asked.entry)
+    assert cached.load_measures_or_none(asked.workspace, asked.entry) is None
+    assert run(measure_module(asked.workspace, asked.entry)) == measures
+    assert cached.load_measures(asked.workspace, asked.entry) == measures
+
+
+def test_accuracy_that_was_measured(folder: Path) -> None:
+    asked = ask(folder)
+    (folder / "metrics.json").unlink()
+    assert cached.load_accuracy(asked.workspace) is None
+    measured = run(measure_classifier(asked.workspace))
+    assert cached.load_accuracy(asked.workspace) == measured
+    (folder / "metrics.json").write_text("{")
+    with pytest.raises(ExplorerError, match=r"metrics\.json"):
+        cached.load_accuracy(asked.workspace)
+    assert cached.load_accuracy_or_none(asked.workspace) is None
+
+
+def test_results_that_were_rewritten(folder: Path) -> None:
+    row = {"method": "z", "category": CATEGORY, "seed": 0, "condition": "trained"}
+    asked = ask(folder)
+    for load, write in (
+        (cached.load_results, write_results),
+        (cached.load_sanity, write_sanity),
+    ):
+        assert load(asked.workspace) is None
+        for locality in (1.5, 2.5):
+            write(folder, [{**row, "measures": {"locality": locality}}])
+            found = load(asked.workspace)
+            assert found is not None
+            assert [one.value for one in found.rows] == [locality]
+        file = folder / "results" / f"{'results' if write is write_results else 'sanity'}.csv"
+        file.write_text("no results")
+        with pytest.raises(ExplorerError, match="is damaged"):
+            load(asked.workspace)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words", "among"),
+    [
+        ("held_out", "last:2", {"_open_workspace", "_load_reference"}),
+        ("z_layer", "fc7", {"_open_workspace", "_get_feature_holder", "_load_reference"}),
+    ],
+)
+def test_settings_that_were_changed(
+    folder: Path, setting: str, words: str, among: set[str]
+) -> None:
+    def change(asked: Asked) -> None:
+        file = folder / "workspace.json"
+        before = getattr(asked.workspace.settings, setting)
+        file.write_text(file.read_text().replace(f'"{before}"', f'"{words}"'))
+
+    changed = find_changed(folder, change)
+    assert among <= changed
+    assert "load_parts" not in changed
+    # A module that reads another layer is refused; whether photos are held out is none of its.
+    assert ("load_split" in changed) == (setting == "z_layer")
+
+
+def test_photos_that_are_gone(folder: Path) -> None:
+    asked = ask(folder)
+    before = answer("_lay_out_scatter", asked)
+    asked.workspace.dataset.photos_of(PAINTED[1])[3].path.unlink()
+    for kept in (cached._open_workspace, scores._get_feature_holder):
+        kept.clear()  # as when other workspaces have been seen since
+    asked = ask(folder)
+    assert len(scores.load_features(asked.workspace).image_ids) == 47
+    assert len(scores.score_module(asked.workspace, asked.entry).image_ids) == 47
+    assert answer("_lay_out_scatter", asked) != before
+
+
+def test_two_workspaces_do_not_share(worked: Path, folder: Path) -> None:
+    other = ask(folder)
+    asked = ask(worked)
+    others = other.workspace.list_modules()
+    shutil.copy(next(e.path for e in others if e.run.startswith("srae-k5-s1")), other.entry.path)
+    for name in ("explain", "load_split", "_score_module", "load_weights", "load_measures"):
+        assert answer(name, asked) != answer(name, other), name
+
+
+def test_nothing_is_computed_twice(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even for another session, which has opened the workspace by itself."""
+    made: Counter[str] = Counter()
+
+    def watch(owner: object, name: str) -> None:
+        compute = getattr(owner, name)
+
+        def count(*args: object, **options: object) -> object:
+            made[name] += 1
+            return compute(*args, **options)
+
+        monkeypatch.setattr(owner, name, count)
+
+    watch(cached, "read_parts")
+    for name in ("explain", "explain_score", "explain_by_gradient"):
+        watch(type(ask(folder).workspace.networks), name)
+    watch(scores, "score_photos")
+    watch(cached, "load_module_measures")
+    watch(cached, "load_classifier_measures")
+    asked = ask(folder)
+    again = replace(asked, workspace=Workspace(folder))
+    for one in (asked, again, asked):
+        for name in FUNCTIONS:
+            answer(name, one)
+    assert set(made.values()) == {1}, made
+    assert len(made) == 7
+
+
+def test_callers_cannot_change_what_others_get(folder: Path) -> None:
+    asked = ask(folder)
+    for load in (
+        lambda: cached.load_parts(asked.photo).image,
+        lambda: cached.explain(asked.workspace, asked.entry, asked.photo, LAYER).maps,
+    ):
+        before = load().copy()
+        load()[:] = 0
+        assert before.any()
+        np.testing.assert_array_equal(load(), before)
+
+
+def test_the_chosen_workspace_is_opened_once_and_anew_when_it_was_replaced(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(folder))
+    opened = cached.open_workspace()
+    assert opened.path == folder
+    assert cached.open_workspace() is opened
+    (folder / "workspace.json").write_text((folder / "workspace.json").read_text())
+    assert cached.open_workspace() is not opened

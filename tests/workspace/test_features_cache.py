@@ -1,0 +1,312 @@
+import copy
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from explorer.config import REPOSITORY_ROOT, ExplorerError, Progress
+from explorer.data.cub import CubDataset
+from explorer.data.photo import Photo, load_photo
+from explorer.nn.backbones.backbone import Backbone
+from explorer.nn.backbones.vgg import Architecture
+from explorer.workspace import features_cache
+from explorer.workspace.features_cache import load_input, load_or_compute_features
+from explorer.workspace.workspace import Workspace
+
+Run = Callable[[Any], Any]
+SCRIPT = """
+import sys
+from pathlib import Path
+from explorer.workspace import features_cache
+from explorer.workspace.workspace import Workspace
+features_cache._BATCH_SIZE = 8
+for progress in Workspace(Path(sys.argv[1])).networks.compute_features():
+    print(progress.done, flush=True)
+"""
+
+
+class Counting(Backbone):
+    """A backbone that counts the photos that go through it."""
+
+    counts: list[int] = []  # noqa: RUF012
+
+    def compute_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        self.counts.append(len(images))
+        return super().compute_features(images)
+
+
+@pytest.fixture
+def backbone() -> Backbone:
+    """Return a network small enough to be run hundreds of times."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        layers = nn.Sequential(
+            nn.Conv2d(3, 4, 3),
+            nn.ReLU(),
+            nn.MaxPool2d(4),
+            nn.Flatten(),
+            nn.Linear(36, 6),
+            nn.ReLU(),
+            nn.Dropout(),
+            nn.Linear(6, 6),
+            nn.ReLU(),
+            nn.Dropout(),
+            nn.Linear(6, 12),
+        ).eval()
+    Counting.counts = []
+    names = tuple(map(str, range(12)))
+    return Counting(Architecture("tiny", (16, 16)), layers.requires_grad_(False), names)
+
+
+@pytest.fixture
+def photos(painted_dataset: CubDataset) -> tuple[Photo, ...]:
+    """Return 40 photos, more than a batch, in no order of their ids."""
+    rng = np.random.default_rng(0)
+    return tuple(painted_dataset.photos[i] for i in rng.permutation(len(painted_dataset.photos)))[
+        :40
+    ]
+
+
+def test_computed_once_then_read(
+    tmp_path: Path, backbone: Backbone, photos: tuple[Photo, ...], run: Run
+) -> None:
+    progress = list(load_or_compute_features(tmp_path, backbone, photos))
+    assert [(p.done, p.total) for p in progress] == [(32, 40), (40, 40)]
+    assert Counting.counts == [32, 8]
+    assert list(load_or_compute_features(tmp_path, backbone, photos)) == []
+    assert Counting.counts == [32, 8]
+    found = run(load_or_compute_features(tmp_path, backbone, photos))
+    assert isinstance(found.z, np.memmap)
+    assert not found.z.flags.writeable
+    assert found.z.shape == (40, 6)
+    assert found.logits.shape == (40, 12)
+    assert (found.z >= 0).all()
+
+
+def test_batches_equal_one_by_one(
+    tmp_path: Path, backbone: Backbone, photos: tuple[Photo, ...], run: Run
+) -> None:
+    found = run(load_or_compute_features(tmp_path, backbone, photos))
+    for row, photo in enumerate(photos):
+        image = torch.from_numpy(load_input(photo, backbone.architecture))[None]
+        z, logits = backbone.compute_features(image)
+        np.testing.assert_allclose(found.z[row], z[0], atol=1e-5)
+        np.testing.assert_allclose(found.logits[row], logits[0], atol=1e-5)
+    assert found.image_ids.tolist() == [photo.image_id for photo in photos]
+
+
+def test_a_change_of_weights_layer_size_or_photos_is_computed_anew(
+    tmp_path: Path, backbone: Backbone, photos: tuple[Photo, ...]
+) -> None:
+    def count_steps(network: Backbone, wanted: tuple[Photo, ...]) -> int:
+        return len(list(load_or_compute_features(tmp_path, network, wanted)))
+
+    fresh = copy.deepcopy(backbone.layers)
+    fresh[-1].bias += 1
+    assert count_steps(backbone, photos) == 2
+    assert count_steps(replace(backbone, layers=fresh), photos) == 2
+    assert count_steps(replace(backbone, z_layer="fc7"), photos) == 2
+    normalised = Architecture("tiny", (16, 16), mean=(0.5, 0.5, 0.5))
+    assert count_steps(replace(backbone, architecture=normalised), photos) == 2
+    assert count_steps(backbone, photos[:32]) == 1
+    assert count_steps(backbone, photos[::-1]) == 2
+    renamed = replace(photos[0], image_id=99999)
+    assert count_steps(backbone, (renamed, *photos[1:])) == 2
+    assert count_steps(backbone, photos) == 0
+
+
+def list_names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.name != ".lock")
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    """Return what the only cache in a folder holds."""
+    (cache,) = (path for path in folder.iterdir() if path.name != ".lock")
+    return {path.name: path.read_bytes() for path in cache.iterdir()}
+
+
+@pytest.fixture
+def undisturbed(
+    tmp_path: Path, backbone: Backbone, photos: tuple[Photo, ...], run: Run
+) -> dict[str, bytes]:
+    """Return the files of a computation that nothing has disturbed."""
+    run(load_or_compute_features(tmp_path / "undisturbed", backbone, photos))
+    Counting.counts.clear()
+    return read_files(tmp_path / "undisturbed")
+
+
+def test_closed_half_way_goes_on(
+    tmp_path: Path,
+    backbone: Backbone,
+    photos: tuple[Photo, ...],
+    run: Run,
+    undisturbed: dict[str, bytes],
+) -> None:
+    folder = tmp_path / "features"
+    steps = load_or_compute_features(folder, backbone, photos)
+    next(steps)
+    steps.close()
+    assert [name.endswith(".tmp") for name in list_names(folder)] == [True]
+    progress = list(load_or_compute_features(folder, backbone, photos))
+    assert [(p.done, p.total) for p in progress] == [(40, 40)]
+    assert Counting.counts == [32, 8]
+    assert read_files(folder) == undisturbed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batches", [1, 5, 8])
+def test_killed_anywhere_goes_on_with_the_same_bytes(
+    own_workspace: Path, run: Run, monkeypatch: pytest.MonkeyPatch, batches: int
+) -> None:
+    monkeypatch.setattr(features_cache, "_BATCH_SIZE", 8)
+    workspace = Workspace(own_workspace)
+    folder = own_workspace / "features"
+    shutil.rmtree(folder)
+    assert len(list(workspace.networks.compute_features())) == 9
+    whole = read_files(folder)
+    shutil.rmtree(folder)
+    command = [sys.executable, "-c", SCRIPT, str(own_workspace)]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY_ROOT)}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY_ROOT, env=environment
+    ) as process:
+        assert process.stdout is not None
+        for _ in range(batches):
+            assert process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+    assert len(list(workspace.networks.compute_features())) <= 9 - batches
+    assert read_files(folder) == whole
+
+
+@pytest.mark.parametrize("name", ["z.npy", "logits.npy", "note.json"])
+@pytest.mark.parametrize("damage", ["cut", "zeros", "gone"])
+def test_what_was_left_behind_is_not_taken_on_trust(
+    tmp_path: Path,
+    backbone: Backbone,
+    photos: tuple[Photo, ...],
+    run: Run,
+    undisturbed: dict[str, bytes],
+    *,
+    name: str,
+    damage: str,
+) -> None:
+    folder = tmp_path / "features"
+    steps = load_or_compute_features(folder, backbone, photos)
+    next(steps)
+    steps.close()
+    (partial,) = folder.glob(".*.tmp")
+    (partial / ".note.json.1.tmp").touch()  # as of a process that was killed in the middle of it
+    data = (partial / name).read_bytes()
+    if damage == "gone":
+        (partial / name).unlink()
+    else:
+        end = data[:-9] if damage == "cut" else data[:-16] + bytes(16)
+        (partial / name).write_bytes(end)
+    assert len(list(load_or_compute_features(folder, backbone, photos))) == 2
+    assert read_files(folder) == undisturbed
+
+
+def test_a_row_that_was_written_after_the_note_is_written_again(
+    tmp_path: Path,
+    backbone: Backbone,
+    photos: tuple[Photo, ...],
+    run: Run,
+    undisturbed: dict[str, bytes],
+) -> None:
+    folder = tmp_path / "features"
+    steps = load_or_compute_features(folder, backbone, photos)
+    next(steps)
+    steps.close()
+    (partial,) = folder.glob(".*.tmp")
+    with (partial / "z.npy").open("ab") as file:
+        file.write(b"killed while this was written")
+    assert len(list(load_or_compute_features(folder, backbone, photos))) == 1
+    assert read_files(folder) == undisturbed
+
+
+def test_killed_after_the_last_batch_computes_nothing(
+    tmp_path: Path,
+    backbone: Backbone,
+    photos: tuple[Photo, ...],
+    run: Run,
+    undisturbed: dict[str, bytes],
+) -> None:
+    folder = tmp_path / "features"
+    steps = load_or_compute_features(folder, backbone, photos)
+    next(steps), next(steps)
+    steps.close()
+    Counting.counts.clear()
+    assert list(load_or_compute_features(folder, backbone, photos)) == []
+    assert Counting.counts == []
+    assert read_files(folder) == undisturbed
+
+
+def test_what_others_left_behind_is_cleared_away(
+    tmp_path: Path, backbone: Backbone, photos: tuple[Photo, ...], run: Run
+) -> None:
+    steps = load_or_compute_features(tmp_path, backbone, photos[:35])
+    next(steps)
+    steps.close()
+    (tmp_path / ".0123.random.tmp").mkdir()  # named as an older version did
+    run(load_or_compute_features(tmp_path, backbone, photos[:32]))
+    run(load_or_compute_features(tmp_path, backbone, photos))
+    assert not list(tmp_path.glob(".*.tmp"))
+    assert len(list_names(tmp_path)) == 2  # caches that are whole stay
+
+
+def test_only_three_files_are_kept(undisturbed: dict[str, bytes]) -> None:
+    assert sorted(undisturbed) == ["done.json", "logits.npy", "z.npy"]
+
+
+def test_of_two_one_computes_and_the_other_waits(
+    tmp_path: Path, backbone: Backbone, photos: tuple[Photo, ...], run: Run
+) -> None:
+    first = load_or_compute_features(tmp_path, backbone, photos)
+    second = load_or_compute_features(tmp_path, backbone, photos)
+    next(first)
+    waiting = next(second)
+    assert (waiting.done, waiting.total) == (32, 40)
+    a, b = run(first), run(second)
+    assert Counting.counts == [32, 8]
+    assert np.array_equal(a.logits, b.logits)
+    assert len(list_names(tmp_path)) == 1
+
+
+def test_a_photo_that_cannot_be_read_stops_and_what_was_done_is_kept(
+    tmp_path: Path, backbone: Backbone, photos: tuple[Photo, ...], run: Run
+) -> None:
+    broken = replace(photos[35], path=tmp_path / "gone.jpg")
+    wanted = (*photos[:35], broken)
+    for batches in ([32], []):
+        Counting.counts.clear()
+        with pytest.raises(ExplorerError, match=r"gone\.jpg"):
+            run(load_or_compute_features(tmp_path / "cache", backbone, wanted))
+        assert Counting.counts == batches
+
+
+def test_every_photo_is_decoded_once(
+    tmp_path: Path,
+    backbone: Backbone,
+    photos: tuple[Photo, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loaded: list[int] = []
+
+    def load(photo: Photo) -> np.ndarray:
+        loaded.append(photo.image_id)
+        return load_photo(photo)
+
+    monkeypatch.setattr(features_cache, "load_photo", load)
+    steps: Iterator[Progress] = load_or_compute_features(tmp_path, backbone, photos)
+    assert len(list(steps)) == 2
+    assert sorted(loaded) == sorted(photo.image_id for photo in photos)
