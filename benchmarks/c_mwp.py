@@ -28,7 +28,8 @@ from explorer.attribution.trace import Trace, begin, read_layers
 from explorer.config import DEMO_WORKSPACE
 from explorer.data.cub import load_cub
 from explorer.nn.backbones.backbone import Backbone
-from explorer.nn.backbones.vgg import build_network, flatten_network, get_architecture
+from explorer.nn.backbones.build import build_network, flatten_network
+from explorer.nn.backbones.registry import get_architecture
 from explorer.nn.devices import choose_device, describe_device, resolve_device
 from explorer.nn.torchvision_guard import import_torchvision
 from explorer.workspace.features_cache import load_input
@@ -82,7 +83,7 @@ def draw_with_torchray(model: nn.Sequential, device: torch.device) -> Callable[[
 
 def draw_with_engine(engine: Engine, encoder: list[nn.Module]) -> Callable[[Tensor], Tensor]:
     def draw(images: Tensor) -> Tensor:
-        engine._traces.clear()  # what is kept of the photo from the last time would be no match
+        engine._passed.clear()  # what is kept of the photo from the last time would be no match
         return torch.from_numpy(engine.draw(images[0].numpy(), encoder, STOP))
 
     return draw
@@ -141,7 +142,7 @@ def compare(photos: int, repeats: int, seed: int, device: torch.device) -> None:
     layers = flatten_network(build_network("vgg19", 200, batch_norm=False)).to(device)
     backbone = Backbone(architecture, layers, tuple(map(str, range(200))))
     encoder = build_encoder(device)
-    model = nn.Sequential(*list(layers)[: backbone.z_stop], *encoder).eval()
+    model = nn.Sequential(*backbone.trunk, *encoder).eval()
     engines = [Engine(backbone, precision) for precision in ("float32", "bfloat16")]
     sides = [Side("TorchRay, one call a neuron", draw_with_torchray(model, device))]
     sides += [Side(engine.precision, draw_with_engine(engine, encoder)) for engine in engines]
@@ -184,8 +185,8 @@ def compare(photos: int, repeats: int, seed: int, device: torch.device) -> None:
     print(f"peak memory of the process, TorchRay's included: {peak:.0f} MiB")
 
     doubles = [copy.deepcopy(layer).cpu().double() for layer in model]
-    below = read_layers(doubles[: backbone.z_stop], images[0].double())
-    above = read_layers(doubles[backbone.z_stop :], images[0].double())
+    below = read_layers(doubles[: len(backbone.trunk)], images[0].double())
+    above = read_layers(doubles[len(backbone.trunk) :], images[0].double())
     print("\nagainst float64 maps: relative error (norm) and least correlation of five maps")
     print(f"{'photo':6}" + "".join(f"{side.name.split(',')[0]:>24}" for side in sides), end="")
     print(f"{'windows won otherwise':>24}{'float32, those set right':>27}")

@@ -20,7 +20,8 @@ from torch import nn
 from explorer.attribution import contrastive_mwp
 from explorer.attribution.engine import PRECISIONS, Engine
 from explorer.nn.backbones.backbone import Backbone
-from explorer.nn.backbones.vgg import build_network, flatten_network, get_architecture
+from explorer.nn.backbones.build import build_network, flatten_network
+from explorer.nn.backbones.registry import get_architecture
 
 PHOTOS = (1, 4, 16, 48)
 NEURONS = (5, 50)
@@ -55,7 +56,7 @@ def measure_engine(precision: str, neurons: int) -> dict[str, float]:
 def measure_batch(photos: int, neurons: int) -> dict[str, float]:
     """Return MB for a batch in one call of the pure function, which prepares weights anew."""
     backbone = build_backbone()
-    layers = [*list(backbone.layers)[: backbone.z_stop], nn.Linear(4096, neurons)]
+    layers = [*backbone.trunk, nn.Linear(4096, neurons)]
     images = torch.rand(photos, 3, 224, 224)
     network, memory = read_memory("RssAnon"), Memory()
     contrastive_mwp(layers, images, stop=2)

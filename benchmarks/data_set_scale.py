@@ -33,7 +33,7 @@ from explorer.maps.cache import load_maps
 from explorer.maps.drawing import draw_maps
 from explorer.methods.srae import SraeSettings
 from explorer.nn.backbones.backbone import Backbone
-from explorer.nn.backbones.vgg import build_network
+from explorer.nn.backbones.build import build_network
 from explorer.training.modules.settings import TrainingSettings
 from explorer.training.modules.train import train_module
 from explorer.workspace.create import create_workspace

@@ -19,7 +19,8 @@ from explorer.jobs.store import list_jobs
 from explorer.measuring.module import measure_module
 from explorer.methods.srae import SraeSettings
 from explorer.nn.backbones.backbone import Backbone
-from explorer.nn.backbones.vgg import build_network, flatten_network, get_architecture
+from explorer.nn.backbones.build import build_network, flatten_network
+from explorer.nn.backbones.registry import get_architecture
 from explorer.training.classifier.settings import FinetuneSettings
 from explorer.training.classifier.train import train_classifier
 from explorer.training.modules.settings import TrainingSettings

@@ -29,7 +29,7 @@ from explorer.data.splits import Split
 from explorer.measuring.records import load_module_measures
 from explorer.methods.joint_sae import JointSaeSettings
 from explorer.methods.srae import SraeSettings
-from explorer.nn.backbones.vgg import build_network
+from explorer.nn.backbones.build import build_network
 from explorer.training.modules import train
 from explorer.workspace.workspace import Workspace
 
@@ -496,7 +496,7 @@ def test_an_expected_failure_in_a_real_process(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--arch", "resnet50"], ["'resnet50'", "vgg19, vgg16,", "vgg_small"]),
+        (["--arch", "densenet121"], ["'densenet121'", "vgg19, vgg16,", "resnet50", "vgg_small"]),
         (["--arch", "vgg_small", "--held-out", "half"], ["'half'", "last:N"]),
         (["--arch", "vgg_small", "--held-out", "last:6"], ["no training photo"]),
         (["--arch", "vgg_small", "--layer", "fc8"], ["'fc8'", "fc6, fc7"]),
@@ -510,7 +510,7 @@ def test_new_refuses_what_it_does_not_know(
     assert not (tmp_path / "w" / "workspace.json").exists()
 
 
-@pytest.mark.parametrize("what", ["resnet50", "vgg_small", "CUB"])
+@pytest.mark.parametrize("what", ["densenet121", "vgg_small", "CUB"])
 def test_fetch_refuses_what_it_does_not_know(call: Call, tmp_path: Path, what: str) -> None:
     check_refusal(call("fetch", what, tmp_path), f"no '{what}' to fetch", "cub", "vgg19, vgg16")
 

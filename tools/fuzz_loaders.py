@@ -210,7 +210,7 @@ def load_snapshot(folder: Path, file: Path) -> None:
 
 
 def load_weights(folder: Path, file: Path) -> None:
-    from explorer.nn.backbones.vgg import build_network_from_weights
+    from explorer.nn.backbones.build import build_network_from_weights
     from explorer.nn.foreign import load_foreign_weights
 
     try:
@@ -269,7 +269,7 @@ def build_workspace(folder: Path) -> Path:
 
     from explorer.data.painted import PaintedSettings, paint_dataset
     from explorer.maps.drawing import draw_maps
-    from explorer.nn.backbones.vgg import build_network
+    from explorer.nn.backbones.build import build_network
     from explorer.training.modules.settings import TrainingSettings
 
     size = PaintedSettings(

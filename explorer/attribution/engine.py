@@ -6,14 +6,15 @@ further category costs no more than its way down.
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from threading import RLock
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from explorer.attribution.rules import PassRule
 from explorer.attribution.trace import BYTES_OF_TRACES, Trace, begin, read_layers
@@ -24,6 +25,20 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 """Of normalisers and P between the pixels and Z. The way up, and with it scores, x-features and the
 winners of max pooling, never takes less than float32, and for float32 maps takes float64 wherever
 the device knows it. Sums above Z are formed in float64."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Passed:
+    """A photo that has passed through the network: as far as the trunk, Z, and its logits."""
+
+    trunk: Trace
+    z: Trace
+    logits: Tensor
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the steps, in bytes; those of the trunk are among those of Z."""
+        return self.z.nbytes
 
 
 class Engine:
@@ -52,10 +67,9 @@ class Engine:
             )
         self.backbone = backbone
         self.precision = precision
-        self._traces: OrderedDict[tuple[str, str], Trace] = OrderedDict()
+        self._passed: OrderedDict[tuple[str, str], _Passed] = OrderedDict()
         self._lock = RLock()
 
-    @torch.no_grad()
     def trace(self, pixels: NDArray[np.float32], stop: str) -> Trace:
         """Pass a photo up to Z, or return what is kept of it from before.
 
@@ -71,22 +85,28 @@ class Engine:
         Trace
             Its output is Z, (1, S_z) >= 0.
         """
-        key = (hashlib.sha256(pixels.tobytes()).hexdigest(), stop)
-        with self._lock:
-            if key in self._traces:
-                self._traces.move_to_end(key)
-                return self._traces[key]
-        images = torch.from_numpy(pixels)[None].to(self.backbone.device)
-        made = begin(images, is_exact=self.precision == "float32").follow(
-            self._rules, stop=self.backbone.get_stop(stop), dtype=PRECISIONS[self.precision]
-        )
-        with self._lock:
-            self._traces[key] = made
-            while sum(trace.nbytes for trace in self._traces.values()) > BYTES_OF_TRACES:
-                self._traces.popitem(last=False)
-        return made
+        return self._pass_up(pixels, stop).z
 
     @torch.no_grad()
+    def _pass_up(self, pixels: NDArray[np.float32], stop: str) -> _Passed:
+        key = (hashlib.sha256(pixels.tobytes()).hexdigest(), stop)
+        with self._lock:
+            if key in self._passed:
+                self._passed.move_to_end(key)
+                return self._passed[key]
+        backbone, dtype = self.backbone, PRECISIONS[self.precision]
+        images = torch.from_numpy(pixels)[None].to(backbone.device)
+        trunk = begin(images, is_exact=self.precision == "float32").follow(
+            self._trunk, stop=backbone.get_stop(stop), dtype=dtype
+        )
+        z = trunk.follow(read_layers(backbone.readout, images), dtype=dtype)
+        passed = _Passed(trunk, z, backbone.top(trunk.output.to(torch.float32)))
+        with self._lock:
+            self._passed[key] = passed
+            while sum(kept.nbytes for kept in self._passed.values()) > BYTES_OF_TRACES:
+                self._passed.popitem(last=False)
+        return passed
+
     def score(
         self, pixels: NDArray[np.float32], stop: str
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -94,8 +114,9 @@ class Engine:
 
         See `trace` for the parameters.
         """
-        z = self.trace(pixels, stop).output
-        return z[0].cpu().numpy(), self.backbone.compute_logits(z)[0].cpu().numpy()
+        passed = self._pass_up(pixels, stop)
+        z = passed.z.output.to(torch.float32)
+        return z[0].cpu().numpy(), passed.logits[0].cpu().numpy()
 
     @torch.no_grad()
     def draw(
@@ -123,10 +144,7 @@ class Engine:
         NDArray of float32
             (K, h, w), raw, >= 0.
         """
-        trace = self.trace(pixels, stop)
-        maps: NDArray[np.float32]
-        maps = trace.follow(read_layers(top, trace.output)).draw(neurons)[0].cpu().numpy()
-        return maps
+        return self._draw(self._pass_up(pixels, stop).z, top, neurons)
 
     def draw_logit(
         self, pixels: NDArray[np.float32], category: str, stop: str
@@ -136,10 +154,18 @@ class Engine:
         See `draw` for the parameters.
         """
         backbone = self.backbone
-        top = list(backbone.layers)[backbone.z_stop :]
-        return self.draw(pixels, top, stop, [backbone.categories.index(category)])
+        trunk = self._pass_up(pixels, stop).trunk
+        return self._draw(trunk, backbone.top, [backbone.categories.index(category)])
+
+    def _draw(
+        self, trace: Trace, top: Iterable[nn.Module], neurons: Sequence[int] | None
+    ) -> NDArray[np.float32]:
+        rules = read_layers(top, next(self.backbone.layers.parameters()))
+        above = trace.follow(rules, dtype=PRECISIONS[self.precision])
+        draw = above.draw if above.ends_in_linear else above.draw_pooled
+        maps: NDArray[np.float32] = draw(neurons)[0].to(torch.float32).cpu().numpy()
+        return maps
 
     @cached_property
-    def _rules(self) -> list[PassRule]:
-        layers = list(self.backbone.layers)[: self.backbone.z_stop]
-        return read_layers(layers, next(self.backbone.layers.parameters()))
+    def _trunk(self) -> list[PassRule]:
+        return read_layers(self.backbone.trunk, next(self.backbone.layers.parameters()))

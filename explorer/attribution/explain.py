@@ -37,14 +37,13 @@ def compute_explanation(
     c-MWP is taken at each x-feature before its ReLU, with the encoder's last layer as the top
     linear layer of Zhang et al. (2016), section 3.3.
     """
-    backbone, z = engine.backbone, engine.trace(pixels, stop).output
-    logits = backbone.compute_logits(z)
-    outputs = module(z)
+    z, logits = engine.score(pixels, stop)
+    outputs = module(torch.from_numpy(z)[None].to(engine.backbone.device))
     maps = engine.draw(pixels, module.get_attribution_layers(), stop)
     contributions = outputs.x_features[0] * module.v.weight[0]
     return Explanation(
-        logits=logits[0].cpu().numpy(),
-        y_hat=float(logits[0, backbone.categories.index(category)]),
+        logits=logits,
+        y_hat=float(logits[engine.backbone.categories.index(category)]),
         y_bar=float(outputs.y_bar[0]),
         x_features=outputs.x_features[0].cpu().numpy(),
         contributions=contributions.cpu().numpy(),

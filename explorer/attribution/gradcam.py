@@ -27,17 +27,16 @@ def compute_grad_cam(backbone: Backbone, images: Tensor, category: str) -> Tenso
     Returns
     -------
     Tensor
-        (B, 1, h, w), >= 0: ReLU of the sum over channels of the activations after the last ReLU
-        before the last pooling, each weighted by the mean of its gradient (eqs. 1 and 2).
+        (B, 1, h, w), >= 0: ReLU of the sum over channels of the last convolution's activations,
+        after its ReLU, each weighted by the mean of its gradient (eqs. 1 and 2).
     """
-    layers = list(backbone.layers)
-    pools = [i for i, layer in enumerate(layers) if isinstance(layer, torch.nn.MaxPool2d)]
+    last = backbone.last_convolution
     index = backbone.categories.index(category)
     with torch.no_grad():
-        activations = torch.nn.Sequential(*layers[: pools[-1]])(images)
+        activations = backbone.layers[:last](images)
     with torch.enable_grad():
         activations = activations.clone().requires_grad_()
-        logits = torch.nn.Sequential(*layers[pools[-1] :])(activations)
+        logits = backbone.layers[last:](activations)
         (gradient,) = torch.autograd.grad(logits[:, index].sum(), activations)
     weights = gradient.mean(dim=(2, 3), keepdim=True)
     heat: Tensor = (weights * activations.detach()).sum(dim=1, keepdim=True).clamp(min=0)

@@ -72,7 +72,7 @@ class Trace:
                 continue
             x, taken = _pass_up(rule, x, i, dtype, is_kept=i >= stop)
             for step in taken:
-                _add(steps, step)
+                _add(steps, step, below=len(self.steps))
         return Trace(x, tuple(steps))
 
     def draw(self, neurons: Sequence[int] | None = None, *, contrastive: bool = True) -> Tensor:
@@ -93,11 +93,31 @@ class Trace:
         top = self.steps[-1] if self.steps else None
         if not isinstance(top, FullyConnected):
             raise AttributionError("The last layer must be a Linear: its outputs are the neurons.")
-        if not self.output.isfinite().all():
-            raise AttributionError("The network's output is not finite: check weights and images.")
+        self._check_output()
         P = top.start(check_neurons(neurons, len(top.weight)), contrastive)
         # The factor a of the top layer is in P already.
         return _draw(P, self.steps[:-2]).to(self.output.dtype)
+
+    def draw_pooled(self, neurons: Sequence[int] | None = None) -> Tensor:
+        """Return the maps of outputs, (B, F), that no Linear has made.
+
+        Averages and the like have no negative weights, so that c-MWP and plain MWP are the same: an
+        output that fires starts with P = 1. See `draw` for the parameters.
+        """
+        self._check_output()
+        chosen = check_neurons(neurons, self.output.shape[1])
+        P = torch.zeros(len(self.output), len(chosen), self.output.shape[1]).to(self.output)
+        P[:, range(len(chosen)), chosen] = (self.output[:, chosen] > 0).to(P)
+        return _draw(P, self.steps).to(self.output.dtype)
+
+    @property
+    def ends_in_linear(self) -> bool:
+        """Whether a Linear has made the output, so that `draw` can draw it."""
+        return bool(self.steps) and isinstance(self.steps[-1], FullyConnected)
+
+    def _check_output(self) -> None:
+        if not self.output.isfinite().all():
+            raise AttributionError("The network's output is not finite: check weights and images.")
 
     @cached_property
     def nbytes(self) -> int:
@@ -117,8 +137,9 @@ def _draw(P: Tensor, steps: Sequence[Step]) -> Tensor:
     return P.sum(dim=2, dtype=dtype).clamp_(min=0)
 
 
-def _add(steps: list[Step], step: Step) -> None:
-    joined = steps[-1].join(step) if steps else None
+def _add(steps: list[Step], step: Step, below: int = 0) -> None:
+    """Add a step, or join it with the one under it, save with one of the lowest `below`."""
+    joined = steps[-1].join(step) if len(steps) > below else None
     if joined is None:
         steps.append(step)
     else:

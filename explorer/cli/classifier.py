@@ -9,6 +9,7 @@ import typer
 
 from explorer.cli.options import Device, WorkspacePath, add_settings
 from explorer.cli.reporting import console, follow
+from explorer.nn.backbones.registry import ARCHITECTURES, get_family
 from explorer.settings.declaring import list_settings
 from explorer.training.classifier.settings import FinetuneSettings
 from explorer.training.classifier.train import train_classifier
@@ -23,13 +24,17 @@ _MOST_WORKERS = 8
 def new(
     workspace: WorkspacePath,
     cub: Annotated[Path, typer.Option(help="Folder in the layout of CUB-200-2011.")],
-    arch: Annotated[
-        str, typer.Option(help="vgg19, 16, 13 or 11, with _bn or without; vgg_small.")
-    ] = "vgg19",
+    arch: Annotated[str, typer.Option(help=f"The network: {', '.join(ARCHITECTURES)}.")] = "vgg19",
     weights: Annotated[
         Path | None, typer.Option(help="Your own network: .safetensors, or .pth of tensors.")
     ] = None,
-    layer: Annotated[str, typer.Option(help="The layer Z that is explained: fc6 or fc7.")] = "fc6",
+    layer: Annotated[
+        str,
+        typer.Option(
+            help="The layer Z that is explained, such as fc7, pool5 (all of it) or pool5-mean (its "
+            "averages). By default fc6, and avgpool in ResNets."
+        ),
+    ] = "",
     held_out: Annotated[
         str,
         typer.Option(help="Photos the network is not trained on: official, or last:N."),
@@ -37,7 +42,10 @@ def new(
 ) -> None:
     """Make a workspace for a CUB folder, with your own network if you have one."""
     settings = WorkspaceSettings(
-        dataset=str(cub.resolve()), architecture=arch, z_layer=layer, held_out=held_out
+        dataset=str(cub.resolve()),
+        architecture=arch,
+        z_layer=layer or get_family(arch).z_layer,
+        held_out=held_out,
     )
     made = create_workspace(workspace, settings, weights)
     dataset = made.dataset

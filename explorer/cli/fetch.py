@@ -11,10 +11,9 @@ from explorer.cli.reporting import console, follow
 from explorer.config import ExplorerError
 from explorer.data.fetching.cub import fetch_cub
 from explorer.nn.backbones.imagenet import fetch_imagenet_weights
-from explorer.nn.backbones.vgg import ARCHITECTURES
+from explorer.nn.backbones.registry import PRETRAINED
 
 CUB = "cub"
-PRETRAINED = tuple(name for name in ARCHITECTURES if name != "vgg_small")
 
 
 def fetch(

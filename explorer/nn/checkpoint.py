@@ -14,7 +14,8 @@ from torch import Tensor
 
 from explorer.config import ExplorerError
 from explorer.nn.backbones.backbone import Backbone, compute_sha256
-from explorer.nn.backbones.vgg import build_network_from_weights, flatten_network, get_architecture
+from explorer.nn.backbones.build import build_network_from_weights, flatten_network, name_tensors
+from explorer.nn.backbones.registry import get_architecture, get_family
 from explorer.nn.records import (
     HEADER_KEY,
     MOST_VALUES,
@@ -123,31 +124,19 @@ def round_to_half(module: torch.nn.Module) -> None:
 def save_backbone(
     path: Path, backbone: Backbone, training: Mapping[str, Any], *, half: bool = False
 ) -> None:
-    """Write a classifier, batch norm folded, named as in torchvision's VGG."""
+    """Write a classifier, batch norm folded, named as in torchvision."""
     header = {
         "kind": "classifier",
         "architecture": backbone.architecture.name,
         "categories": list(backbone.categories),
         "training": dict(training),
     }
-    save_tensors(path, unflatten_names(backbone.layers), header, half=half)
+    tensors = name_tensors(backbone.architecture.name, backbone.layers)
+    save_tensors(path, tensors, header, half=half)
 
 
-def unflatten_names(layers: torch.nn.Sequential) -> dict[str, Tensor]:
-    """Name the tensors of flattened layers as torchvision's VGG does."""
-    first_linear = next(i for i, layer in enumerate(layers) if isinstance(layer, torch.nn.Linear))
-    named = {}
-    for name, tensor in layers.state_dict().items():
-        index, field = name.split(".")
-        if int(index) < first_linear:
-            named[f"features.{index}.{field}"] = tensor
-        else:
-            named[f"classifier.{int(index) - first_linear}.{field}"] = tensor
-    return named
-
-
-def load_backbone(path: Path, *, z_layer: str = "fc6") -> tuple[Backbone, dict[str, Any]]:
-    """Read a classifier that `save_backbone` wrote.
+def load_backbone(path: Path, *, z_layer: str = "") -> tuple[Backbone, dict[str, Any]]:
+    """Read a classifier that `save_backbone` wrote; Z is its family's usual layer if not named.
 
     Returns
     -------
@@ -163,7 +152,8 @@ def load_backbone(path: Path, *, z_layer: str = "fc6") -> tuple[Backbone, dict[s
         architecture = get_architecture(str(header.get("architecture")))
         network = build_network_from_weights(architecture.name, tensors)
         categories = tuple(map(str, header.get("categories", ())))
-        backbone = Backbone(architecture, flatten_network(network), categories, z_layer)
+        layers, z_layer = flatten_network(network), z_layer or get_family(architecture.name).z_layer
+        backbone = Backbone(architecture, layers, categories, z_layer)
         training = dict(header.get("training", {}))
     except (ExplorerError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: {error}") from error

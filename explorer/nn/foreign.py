@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from explorer.nn.backbones.architecture import Architecture
 from explorer.nn.backbones.backbone import Backbone
-from explorer.nn.backbones.vgg import Architecture, build_network_from_weights, flatten_network
+from explorer.nn.backbones.build import build_network_from_weights, flatten_network
 from explorer.nn.checkpoint import CheckpointError, load_tensors, round_to_half
 from explorer.nn.records import MOST_VALUES
 from explorer.storage.reading import check_regular, explain_os_error

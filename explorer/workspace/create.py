@@ -5,7 +5,7 @@ from pathlib import Path
 from explorer.data.cub import load_cub
 from explorer.data.splits import get_held_out
 from explorer.nn.backbones.backbone import check_z_layer
-from explorer.nn.backbones.vgg import get_architecture
+from explorer.nn.backbones.registry import get_architecture
 from explorer.nn.foreign import load_foreign_backbone
 from explorer.workspace.layout import SETTINGS_FILE, WorkspaceError
 from explorer.workspace.settings import WorkspaceSettings, save_settings
@@ -35,7 +35,7 @@ def create_workspace(
     if (path / SETTINGS_FILE).exists():
         raise WorkspaceError(f"{path} is a workspace already. Choose another folder.")
     architecture = get_architecture(settings.architecture)
-    check_z_layer(settings.z_layer)
+    check_z_layer(settings.architecture, settings.z_layer)
     dataset = load_cub(settings.locate_dataset(path))
     get_held_out(dataset, settings.held_out)
     backbone = None

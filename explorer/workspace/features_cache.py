@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from explorer.config import ExplorerError, Progress
 from explorer.data.photo import Photo, load_photo
 from explorer.data.transforms import prepare_image
+from explorer.nn.backbones.architecture import Architecture
 from explorer.nn.backbones.backbone import Backbone
-from explorer.nn.backbones.vgg import Architecture
 from explorer.storage.growing import GrowingArray, map_array, open_rows
 from explorer.storage.json_records import parse_json
 from explorer.storage.locks import take_lock

@@ -103,7 +103,7 @@ class Networks:
                 f"`python -m explorer finetune {files.path}`."
             )
         try:
-            check_z_layer(settings.z_layer)
+            check_z_layer(settings.architecture, settings.z_layer)
         except ExplorerError as error:
             raise WorkspaceError(f"{files.path / SETTINGS_FILE}: {error}") from error
         backbone, report = load_backbone(path, z_layer=settings.z_layer)

@@ -15,8 +15,8 @@ from explorer.attribution.engine import Engine
 from explorer.attribution.fast import winograd
 from explorer.attribution.fast.pairs import UnpoolPairs
 from explorer.config import ExplorerError
+from explorer.nn.backbones.architecture import Architecture
 from explorer.nn.backbones.backbone import Backbone
-from explorer.nn.backbones.vgg import Architecture
 from explorer.nn.devices import choose_device
 
 
@@ -73,7 +73,7 @@ def top() -> list[nn.Module]:
 
 @pytest.fixture(scope="module")
 def exact(backbone: Backbone, top: list[nn.Module]) -> Callable[[str, np.ndarray], np.ndarray]:
-    layers = copy.deepcopy([*list(backbone.layers)[: backbone.z_stop], *top])
+    layers = copy.deepcopy([*backbone.trunk, *top])
 
     def compute(stop: str, pixels: np.ndarray) -> np.ndarray:
         doubles = [layer.double() for layer in layers]
@@ -174,7 +174,7 @@ def test_a_further_category_costs_no_pass_up(
     with CountConvolutions() as second:
         maps = engine.draw(draw_pixels(), other, "relu1")
     # Up there would be five convolutions, four normalisers above the first ReLU, and the average's.
-    engine._traces.clear()
+    engine._passed.clear()
     with CountConvolutions() as first:
         expected = engine.draw(draw_pixels(), other, "relu1")
     assert first.count == second.count + 5 + 4 + 1
@@ -220,7 +220,7 @@ def test_pieces_make_no_difference(
 def test_a_batch_is_drawn_in_pieces(
     backbone: Backbone, top: list[nn.Module], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    layers = [*list(backbone.layers)[: backbone.z_stop], *top]
+    layers = [*backbone.trunk, *top]
     images = torch.stack([torch.from_numpy(draw_pixels(seed)) for seed in range(5)])
     sizes: list[int] = []
     begin = tracing.begin
@@ -244,13 +244,13 @@ def test_traces_of_few_photos_are_kept(backbone: Backbone, monkeypatch: pytest.M
     monkeypatch.setattr("explorer.attribution.engine.BYTES_OF_TRACES", 2 * first.nbytes)
     for seed in range(1, 4):
         engine.trace(draw_pixels(seed), "relu1")
-    assert sum(trace.nbytes for trace in engine._traces.values()) <= 2 * first.nbytes
+    assert sum(trace.nbytes for trace in engine._passed.values()) <= 2 * first.nbytes
     assert engine.trace(draw_pixels(0), "relu1") is not first
 
 
 def test_dimensions_of_z_are_drawn_from_the_same_trace(backbone: Backbone) -> None:
     images = torch.from_numpy(draw_pixels())[None]
-    to_z = list(backbone.layers)[: backbone.z_stop - 1]
+    to_z = list(backbone.trunk)[:-1]
     expected = contrastive_mwp(to_z, images, stop=2, neurons=[7, 3])[0].numpy()
     engine = Engine(backbone)
     np.testing.assert_allclose(engine.draw(draw_pixels(), (), "relu1", [7, 3]), expected, rtol=1e-5)
@@ -295,7 +295,7 @@ def test_maps_are_those_of_the_right_neurons(small_backbone: Backbone) -> None:
     np.testing.assert_array_equal(logit, expected)
 
     z_maps = Engine(small_backbone).draw(pixels, (), "pool3", [3, 0])
-    to_z = layers[: small_backbone.z_stop - 1]
+    to_z = list(small_backbone.trunk)[:-1]
     assert isinstance(to_z[-1], nn.Linear)
     expected = contrastive_mwp(to_z, images, stop=stop, neurons=[3, 0])[0].numpy()
     np.testing.assert_array_equal(z_maps, expected)

@@ -9,8 +9,8 @@ from explorer.attribution.engine import Engine
 from explorer.attribution.excitation import contrastive_mwp
 from explorer.attribution.explain import compute_explanation
 from explorer.config import ExplorerError
+from explorer.nn.backbones.architecture import Architecture
 from explorer.nn.backbones.backbone import Backbone
-from explorer.nn.backbones.vgg import Architecture
 from explorer.nn.explanation import DEFAULT_STOP, Explanation
 from explorer.nn.settings import ModuleShape
 from explorer.nn.srae import ExplanationModule
@@ -76,7 +76,7 @@ def test_maps_equal_a_direct_call(
     pixels: np.ndarray,
 ) -> None:
     layers: Sequence[nn.Module] = [
-        *list(small_backbone.layers)[: small_backbone.z_stop],
+        *small_backbone.trunk,
         module.encoder[0],
         module.encoder[1],
         module.encoder[2],

@@ -12,7 +12,7 @@ from explorer.evaluation.results import write_results
 from explorer.measuring.classifier import measure_classifier
 from explorer.measuring.module import measure_module
 from explorer.methods.srae import SraeSettings
-from explorer.nn.backbones.vgg import build_network
+from explorer.nn.backbones.build import build_network
 from explorer.training.modules.settings import TrainingSettings
 from explorer.training.modules.train import train_module
 from explorer.workspace.create import create_workspace
@@ -28,7 +28,13 @@ HOSTILE = (
 HOSTILE_RUN = "[link](javascript:alert(3)) <b> `"
 
 
-def make_tiny_workspace(path: Path, names: Sequence[str] = PAINTED, measured: int = 1) -> Path:
+def make_tiny_workspace(
+    path: Path,
+    names: Sequence[str] = PAINTED,
+    measured: int = 1,
+    architecture: str = "vgg_small",
+    z_layer: str = "fc6",
+) -> Path:
     """Make a workspace with two hardly trained modules, of which the first are measured."""
     torch.manual_seed(0)
     settings = PaintedSettings(
@@ -40,8 +46,9 @@ def make_tiny_workspace(path: Path, names: Sequence[str] = PAINTED, measured: in
         if painted != name:
             _rename_category(path / "birds", painted, name)
     weights = path / "weights.safetensors"
-    save_file(build_network("vgg_small", 12, batch_norm=False).state_dict(), weights)
-    workspace = create_workspace(path, WorkspaceSettings(dataset="birds"), weights)
+    save_file(build_network(architecture, 12, batch_norm=False).state_dict(), weights)
+    own = WorkspaceSettings(dataset="birds", architecture=architecture, z_layer=z_layer)
+    workspace = create_workspace(path, own, weights)
     weights.unlink()
     for number, name in enumerate(names):
         training = TrainingSettings(epochs=2, pretrain_epochs=0)

@@ -13,7 +13,6 @@ from bombs import Bomb
 from safetensors.torch import save_file
 from torch import nn
 
-from explorer.nn.settings import ModuleShape
 from explorer.nn import checkpoint
 from explorer.nn.backbones.backbone import Backbone, compute_sha256
 from explorer.nn.checkpoint import (
@@ -27,6 +26,7 @@ from explorer.nn.checkpoint import (
 )
 from explorer.nn.foreign import load_foreign_weights
 from explorer.nn.records import CheckpointError, ModuleRecord, load_module_record
+from explorer.nn.settings import ModuleShape
 from explorer.nn.srae import ExplanationModule
 
 KEY = "srae_explorer"
@@ -198,7 +198,9 @@ def test_a_module_of_before_weights_were_hashed_opens(
 @pytest.mark.parametrize("field", ["category", "z_layer", "backbone_sha256", "weights_sha256"])
 def test_header_fields_are_text(saved: Path, field: str) -> None:
     rewrite_header(saved, **{field: 7})
-    with pytest.raises(CheckpointError, match=rf"module\.safetensors .*at '{field}', expected text"):
+    with pytest.raises(
+        CheckpointError, match=rf"module\.safetensors .*at '{field}', expected text"
+    ):
         load_module_record(saved)
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from explorer.nn import foreign
 from explorer.nn.backbones.backbone import Backbone
-from explorer.nn.checkpoint import unflatten_names
+from explorer.nn.backbones.build import name_tensors
 from explorer.nn.foreign import load_foreign_backbone, load_foreign_weights
 from explorer.nn.records import CheckpointError
 
@@ -150,7 +150,7 @@ def test_a_file_may_not_claim_more_numbers_than_a_network_has(
 def test_a_foreign_network_computes_as_it_did(
     path: Path, small_backbone: Backbone, half: bool | None
 ) -> None:
-    torch.save(unflatten_names(small_backbone.layers), path)
+    torch.save(name_tensors("vgg_small", small_backbone.layers), path)
     options = {} if half is None else {"half": half}
     found = load_foreign_backbone(
         path, small_backbone.architecture, small_backbone.categories, "fc7", **options

@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from explorer.nn.settings import ModuleShape
 from explorer.nn.grouped import ModuleGroup
+from explorer.nn.settings import ModuleShape
 from explorer.nn.srae import ExplanationModule
 
 SETTINGS = ModuleShape(widths=(7, 6), x_features=3)

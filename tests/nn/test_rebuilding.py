@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.nn.settings import ModuleShape
 from explorer.nn.rebuilding import rebuild_z
+from explorer.nn.settings import ModuleShape
 from explorer.nn.srae import ExplanationModule, apply_module
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from explorer.config import ExplorerError
-from explorer.nn.backbones.vgg import build_network
+from explorer.nn.backbones.build import build_network
 from explorer.workspace.create import create_workspace
 from explorer.workspace.layout import WorkspaceError
 from explorer.workspace.settings import WorkspaceSettings

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from explorer.config import REPOSITORY_ROOT, ExplorerError, Progress
 from explorer.data.cub import CubDataset
 from explorer.data.photo import Photo, load_photo
+from explorer.nn.backbones.architecture import Architecture
 from explorer.nn.backbones.backbone import Backbone
-from explorer.nn.backbones.vgg import Architecture
 from explorer.workspace import features_cache
 from explorer.workspace.features_cache import load_input, load_or_compute_features
 from explorer.workspace.workspace import Workspace

@@ -1,4 +1,4 @@
-"""The classifiers that are explained, behind one interface: photo to Z, Z to logits."""
+"""The classifiers that are explained, behind one interface: photo to Z, photo to logits."""
 
 import hashlib
 from collections.abc import Mapping
@@ -9,15 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from explorer.config import ExplorerError
-from explorer.nn.backbones.vgg import Architecture, get_linear
+from explorer.nn.backbones.architecture import Architecture
+from explorer.nn.backbones.build import build_network, flatten_network
+from explorer.nn.backbones.places import MEAN, find_last_map, list_z_layers, name_places
+from explorer.nn.backbones.registry import get_architecture
+from explorer.nn.backbones.residual import Residual
 
-Z_LAYERS = ("fc6", "fc7")
-
-
-def check_z_layer(name: str) -> None:
-    """Raise `ExplorerError` where `name` is not a layer that can be Z."""
-    if name not in Z_LAYERS:
-        raise ExplorerError(f"Unknown layer {name!r}. Choose one of: {', '.join(Z_LAYERS)}.")
+_MOST_Z = 2**17
 
 
 def compute_sha256(weights: Mapping[str, Tensor]) -> str:
@@ -30,9 +28,19 @@ def compute_sha256(weights: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
+def check_z_layer(architecture: str, name: str) -> None:
+    """Raise `ExplorerError` where `name` is not a layer of `architecture` that can be Z."""
+    with torch.device("meta"):
+        layers = flatten_network(build_network(architecture, 1, batch_norm=False))
+    Backbone(get_architecture(architecture), layers, ("any category",), name)
+
+
 @dataclass(frozen=True, eq=False)
 class Backbone:
-    """A trained classifier, read-only: photo to Z, Z to logits.
+    """A trained classifier, read-only.
+
+    A photo passes through the `trunk`. What comes out is read as Z by the `readout`, and turned
+    into logits by the `top`.
 
     Attributes
     ----------
@@ -42,8 +50,14 @@ class Backbone:
         From pixels (B, 3, H, W) to logits (B, C), in order, batch norm folded, evaluation mode.
     categories : tuple of str
         Name of every logit, in order.
-    z_layer : {"fc6", "fc7"}
-        Which fully-connected layer is Z, taken after its ReLU.
+    z_layer : str
+        Which layer is Z: a name in `z_layers`.
+
+    Raises
+    ------
+    ExplorerError
+        When there is no such layer, its Z is too large, or there are not as many logits as
+        categories.
     """
 
     architecture: Architecture
@@ -52,29 +66,68 @@ class Backbone:
     z_layer: str = "fc6"
 
     def __post_init__(self) -> None:
-        check_z_layer(self.z_layer)
-        count = get_linear(self.layers, self._linear_positions[-1]).out_features
-        wanted = len(self.categories)
+        if self.z_layer not in self.z_layers:
+            raise ExplorerError(
+                f"Unknown layer {self.z_layer!r}. Choose one of: {', '.join(self.z_layers)}."
+            )
+        count, wanted = self._count_logits(), len(self.categories)
         if count != wanted:
             raise ExplorerError(
                 f"The network has {count} outputs, but there are {wanted} categories. To give it "
                 "others, make the workspace without --weights and name the file with `finetune "
                 "--initial`."
             )
+        if self.z_size > _MOST_Z:
+            raise ExplorerError(
+                f"Layer {self.z_layer} has {self.z_size:,} dimensions, more than the {_MOST_Z:,} "
+                f"that a module can read. Choose {self.z_layer}{MEAN}, its averages."
+            )
+
+    def _count_logits(self) -> int:
+        head = self.layers[-1]
+        return head.out_features if isinstance(head, nn.Linear) else 0
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """How many layers lie below each place that has a name, from the pixels up."""
+        return name_places(list(self.layers))
+
+    @cached_property
+    def z_layers(self) -> tuple[str, ...]:
+        """Names of what Z can be, such as ``fc6``, ``pool5`` (flattened), ``pool5-mean``."""
+        return list_z_layers(list(self.layers))
 
     @property
-    def _linear_positions(self) -> list[int]:
-        return [i for i, layer in enumerate(self.layers) if isinstance(layer, nn.Linear)]
+    def _z_place(self) -> int:
+        return self.places[self.z_layer.removesuffix(MEAN)]
 
     @property
-    def z_stop(self) -> int:
-        """Index of the first layer above Z."""
-        return self._linear_positions[Z_LAYERS.index(self.z_layer)] + 2
+    def trunk(self) -> nn.Sequential:
+        """The layers from the pixels to the one that Z is read from."""
+        return nn.Sequential(*list(self.layers)[: self._z_place])
 
     @property
+    def readout(self) -> nn.Sequential:
+        """What makes Z, (B, S_z), of what the trunk puts out: nothing where that is Z already."""
+        if self._z_place > self._last_map:
+            return nn.Sequential()
+        if self.z_layer.endswith(MEAN):
+            return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        return nn.Sequential(nn.Flatten())
+
+    @property
+    def top(self) -> nn.Sequential:
+        """The layers from what the trunk puts out to the logits."""
+        return nn.Sequential(*list(self.layers)[self._z_place :])
+
+    @cached_property
     def z_size(self) -> int:
         """Number of dimensions of Z."""
-        return get_linear(self.layers, self.z_stop - 2).out_features
+        path = nn.Sequential(self.trunk, self.readout)
+        shapes = {name: tensor.to("meta") for name, tensor in path.state_dict().items()}
+        image = torch.empty(1, 3, *self.architecture.input_size, device="meta")
+        z: Tensor = torch.func.functional_call(path, shapes, image)
+        return z.shape[1]
 
     @cached_property
     def sha256(self) -> str:
@@ -90,13 +143,22 @@ class Backbone:
     def stops(self) -> Mapping[str, int]:
         """Where a heatmap can be taken: name to index of the layer at whose input it is taken.
 
-        ``relu1`` is the output of the first ReLU, at full input resolution: excitation backprop
-        assumes non-negative activations, which normalised pixels are not.
+        ``relu1`` is the output of the first ReLU: excitation backprop assumes non-negative
+        activations, which normalised pixels are not.
         """
-        stops = {"relu1": 2}
-        pools = [i for i, layer in enumerate(self.layers) if isinstance(layer, nn.MaxPool2d)]
-        stops |= {f"pool{n}": position + 1 for n, position in enumerate(pools, start=1)}
-        return stops
+        highest = min(self._z_place, self._last_map)
+        return {name: place for name, place in self.places.items() if place <= highest}
+
+    @cached_property
+    def _last_map(self) -> int:
+        return find_last_map(list(self.layers))
+
+    @cached_property
+    def last_convolution(self) -> int:
+        """How many layers lie below the last convolution's output, its ReLU included."""
+        kinds = (nn.Conv2d, Residual)
+        last = max(i for i, layer in enumerate(self.layers) if isinstance(layer, kinds))
+        return last + 1 + isinstance(self.layers[last + 1], nn.ReLU)
 
     def get_stop(self, name: str) -> int:
         """Return the layer index of the stop called `name`."""
@@ -122,11 +184,5 @@ class Backbone:
         logits : Tensor
             (B, C) float32, signed: the scores before softmax.
         """
-        z = self.layers[: self.z_stop](images)
-        return z, self.compute_logits(z)
-
-    @torch.inference_mode()
-    def compute_logits(self, z: Tensor) -> Tensor:
-        """Compute the scores before softmax, (B, C), signed, from Z, (B, S_z)."""
-        logits: Tensor = self.layers[self.z_stop :](z)
-        return logits
+        activations = self.trunk(images)
+        return self.readout(activations), self.top(activations)

@@ -9,7 +9,7 @@ from torch import Tensor
 from explorer.config import ExplorerError, Progress
 from explorer.data.fetching.download import Fetched, download
 from explorer.data.fetching.transfer import DEFAULT_PATIENCE, Patience, RemoteFile
-from explorer.nn.backbones.vgg import get_architecture
+from explorer.nn.backbones.registry import get_family
 from explorer.nn.foreign import load_foreign_weights
 from explorer.nn.torchvision_guard import import_torchvision
 
@@ -22,9 +22,8 @@ def get_imagenet_file(architecture: str) -> RemoteFile:
     ExplorerError
         When there are none.
     """
-    get_architecture(architecture)
-    if architecture == "vgg_small":
-        raise ExplorerError("vgg_small has no ImageNet weights. Start it from scratch.")
+    if not get_family(architecture).has_imagenet_weights:
+        raise ExplorerError(f"{architecture} has no ImageNet weights. Start it from scratch.")
     url = import_torchvision().models.get_model_weights(architecture).IMAGENET1K_V1.url
     name = url.rpartition("/")[2]
     # PyTorch writes the first digits of the hash into the name: vgg19-dcbb9e9d.pth.

@@ -27,8 +27,8 @@ class Residual(nn.Module):
         self.ways = nn.ModuleList(ways)
 
     def list_ways(self) -> list[list[nn.Module]]:
-        """List the layers of each way."""
-        return [list(way.children()) for way in self.ways]
+        """List the layers of each way; one that is used twice is listed twice."""
+        return [[*way] for way in self.ways if isinstance(way, nn.Sequential)]
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the sum of what all ways make of `x`."""

@@ -12,8 +12,9 @@ from explorer.config import ExplorerError, Progress
 from explorer.data.cub import CubDataset
 from explorer.data.photo import Photo
 from explorer.nn.backbones.backbone import Backbone
+from explorer.nn.backbones.build import flatten_network
 from explorer.nn.backbones.imagenet import fetch_imagenet_weights
-from explorer.nn.backbones.vgg import flatten_network, get_architecture
+from explorer.nn.backbones.registry import get_architecture, get_family
 from explorer.nn.checkpoint import round_to_half
 from explorer.training.classifier.photos import TrainingPhotos, measure_accuracy
 from explorer.training.classifier.run import FinetuneRun
@@ -106,7 +107,8 @@ def finetune(
         "validation_accuracy": run.best_accuracy,
         "test_accuracy": test_accuracy,
     }
-    return Backbone(architecture, layers.cpu(), dataset.categories), report
+    z_layer = get_family(architecture.name).z_layer
+    return Backbone(architecture, layers.cpu(), dataset.categories, z_layer), report
 
 
 def _resume(

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 from explorer.data.augment import AugmentSettings, augment_image
 from explorer.data.photo import Photo, load_photo
 from explorer.data.transforms import prepare_image
-from explorer.nn.backbones.vgg import Architecture
+from explorer.nn.backbones.architecture import Architecture
 
 
 class TrainingPhotos(Dataset[tuple[Tensor, int]]):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from explorer.config import ExplorerError
-from explorer.nn.backbones.vgg import Vgg
+from explorer.nn.backbones.build import find_head
 from explorer.training.classifier.photos import TrainingPhotos
 from explorer.training.classifier.precision import Precision
 from explorer.training.classifier.settings import FinetuneSettings
@@ -32,7 +32,7 @@ class FinetuneRun:
 
     Attributes
     ----------
-    network : Vgg
+    network : nn.Module
         As it is after the last step.
     history : list of dict
         For every epoch that is over its mean training loss and validation accuracy.
@@ -49,7 +49,7 @@ class FinetuneRun:
         settings: FinetuneSettings,
         device: torch.device,
     ) -> None:
-        self.network: Vgg = start.network.to(device)
+        self.network: nn.Module = start.network.to(device)
         self.history: list[dict[str, float]] = []
         self.precision = Precision(settings.precision, device)
         self._device = device
@@ -172,9 +172,9 @@ class FinetuneRun:
         self.history = [dict(epoch) for epoch in values["history"]]
 
 
-def _group_parameters(network: Vgg) -> list[dict[str, Any]]:
+def _group_parameters(network: nn.Module) -> list[dict[str, Any]]:
     """Set the last layer apart from all others: it may learn at another rate."""
-    head = list(network.classifier[-1].parameters())
+    head = list(find_head(network).layer.parameters())
     ids = {id(parameter) for parameter in head}
     rest = [parameter for parameter in network.parameters() if id(parameter) not in ids]
     return [{"params": rest}, {"params": head}]

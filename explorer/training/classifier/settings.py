@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from explorer.config import MOST_SEED, ExplorerError
 from explorer.data.augment import DEFAULT_AUGMENT, AugmentSettings
-from explorer.nn.backbones.vgg import VGG_SMALL
+from explorer.nn.backbones.registry import get_family
+from explorer.nn.backbones.vgg_small import VGG_SMALL
 from explorer.settings.declaring import check_settings, setting
 from explorer.training.classifier.precision import AUTO, PRECISIONS
 
@@ -20,10 +21,10 @@ class FinetuneSettings:
     Attributes
     ----------
     architecture : str
-        A name in `explorer.nn.backbones.vgg.ARCHITECTURES`.
+        A name in `explorer.nn.backbones.registry.ARCHITECTURES`.
     initial : str
         ``imagenet`` (torchvision's IMAGENET1K_V1 weights), ``scratch``, or the path of a file of
-        weights. Empty: ``scratch`` for vgg_small, ``imagenet`` for the others.
+        weights. Empty: ``imagenet`` where there are such weights, ``scratch`` for vgg_small.
     epochs, batch_size, seed : int
         Passes over the training photos, photos per step, and the seed of everything random.
     learning_rate : float
@@ -55,7 +56,7 @@ class FinetuneSettings:
         network knows by heart has nothing to do with birds.
     """
 
-    architecture: str = VGG_SMALL
+    architecture: str = VGG_SMALL.name
     initial: str = setting(
         "",
         "What training begins with: imagenet, scratch, or a file of weights.",
@@ -97,18 +98,22 @@ class FinetuneSettings:
     @property
     def start(self) -> str:
         """What training begins with: `initial`, or what it is by default."""
-        return self.initial or (SCRATCH if self.architecture == VGG_SMALL else IMAGENET)
+        return self.initial or (IMAGENET if self._has_imagenet_weights else SCRATCH)
 
     @property
     def peak_rate(self) -> float:
         """Highest learning rate of all layers but the last."""
-        is_small = self.architecture == VGG_SMALL and self.start == SCRATCH
+        is_small = self.start == SCRATCH and not self._has_imagenet_weights
         return self.learning_rate or (1e-3 if is_small else 1e-4)
 
     @property
     def rise(self) -> float:
         """Share of the steps in which the learning rate rises."""
         return self.warm_up or (0.3 if self.start == SCRATCH else 0.1)
+
+    @property
+    def _has_imagenet_weights(self) -> bool:
+        return get_family(self.architecture).has_imagenet_weights
 
     def get_head_factor(self, *, is_fresh: bool) -> float:
         """Return how many times faster the last layer learns, fresh or trained before."""

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from explorer.config import ExplorerError
 from explorer.data.photo import Photo
-from explorer.nn.backbones.vgg import build_network_from_weights
+from explorer.nn.backbones.build import build_network_from_weights
 from explorer.nn.records import CheckpointError, load_weights_header
 from explorer.storage.writing import stage_file
 from explorer.training.classifier.run import FinetuneRun, select_tensors

@@ -6,17 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from explorer.nn.backbones.backbone import Backbone
-from explorer.nn.backbones.imagenet import load_imagenet_weights
-from explorer.nn.backbones.vgg import (
-    Vgg,
+from explorer.nn.backbones.build import (
     build_network,
     build_network_from_weights,
+    find_head,
     flatten_network,
-    get_architecture,
-    get_linear,
+    replace_head,
 )
+from explorer.nn.backbones.imagenet import load_imagenet_weights
+from explorer.nn.backbones.registry import get_architecture, get_family
 from explorer.nn.foreign import load_foreign_weights
 from explorer.training.classifier.settings import IMAGENET, SCRATCH, FinetuneSettings
 
@@ -27,13 +28,13 @@ class Start:
 
     Attributes
     ----------
-    network : Vgg
+    network : nn.Module
         On the CPU, in training form.
     has_fresh_head : bool
         Whether its last layer is random, as one is that did not have the wanted size.
     """
 
-    network: Vgg
+    network: nn.Module
     has_fresh_head: bool
 
 
@@ -54,10 +55,10 @@ def build_start(settings: FinetuneSettings, category_count: int) -> Start:
     else:
         weights = load_foreign_weights(Path(settings.start))
     network = build_network_from_weights(settings.architecture, weights)
-    if get_linear(network.classifier, -1).out_features == category_count:
+    if find_head(network).layer.out_features == category_count:
         return Start(network, has_fresh_head=False)
     with fork_random_state(torch.device("cpu"), settings.seed):
-        network.replace_head(category_count)
+        replace_head(network, category_count)
     return Start(network, has_fresh_head=True)
 
 
@@ -65,7 +66,8 @@ def build_random_backbone(architecture: str, categories: tuple[str, ...], seed: 
     """Build a classifier with random weights, as training from scratch begins with one."""
     settings = FinetuneSettings(architecture, initial=SCRATCH, seed=seed)
     layers = flatten_network(build_start(settings, len(categories)).network)
-    return Backbone(get_architecture(architecture), layers, categories)
+    z_layer = get_family(architecture).z_layer
+    return Backbone(get_architecture(architecture), layers, categories, z_layer)
 
 
 @contextlib.contextmanager

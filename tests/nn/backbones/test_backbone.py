@@ -11,13 +11,9 @@ from explorer.data.cub import CubDataset
 from explorer.data.photo import load_photo
 from explorer.data.splits import get_held_out
 from explorer.data.transforms import prepare_image
-from explorer.nn.backbones.backbone import Backbone, compute_sha256
-from explorer.nn.backbones.vgg import (
-    build_network,
-    build_network_from_weights,
-    flatten_network,
-    get_architecture,
-)
+from explorer.nn.backbones.backbone import Backbone, check_z_layer, compute_sha256
+from explorer.nn.backbones.build import build_network, build_network_from_weights, flatten_network
+from explorer.nn.backbones.registry import get_architecture, get_family
 from explorer.nn.foreign import load_foreign_weights
 
 REFERENCE_WEIGHTS = REPOSITORY_ROOT.parent / "shared" / "weights" / "vgg_small_cub40.safetensors"
@@ -54,7 +50,7 @@ def test_z_is_the_layer_after_its_relu(small_backbone: Backbone, z_layer: str, l
     assert backbone.z_size == 512
     assert (z >= 0).all()
     assert (z > 0).any()
-    torch.testing.assert_close(backbone.layers[backbone.z_stop :](z), logits)
+    torch.testing.assert_close(backbone.top(z), logits)
     torch.testing.assert_close(backbone.layers(images), logits)
     positions = [i for i, layer in enumerate(backbone.layers) if isinstance(layer, nn.Linear)]
     torch.testing.assert_close(backbone.layers[: positions[linear] + 2](images), z)
@@ -85,7 +81,7 @@ def test_large_vggs_have_the_right_stops(
     }
     assert isinstance(layers[1], nn.ReLU)
     assert backbone.z_size == replace(backbone, z_layer="fc7").z_size == 4096
-    first, second = backbone.z_stop, replace(backbone, z_layer="fc7").z_stop
+    first, second = len(backbone.trunk), len(replace(backbone, z_layer="fc7").trunk)
     assert layers[first - 2].in_features == 512 * 7 * 7
     assert second == first + 3
     assert layers(images).shape == (1, 200)
@@ -137,3 +133,57 @@ def test_reference_network_recognises_whole_photos(
     assert len(right) == 400
     # Whole photos, not averaged with their mirror images, which would give 0.475.
     assert np.mean(right) == pytest.approx(0.46, abs=0.0125)
+
+
+@pytest.mark.parametrize(
+    ("z_layer", "size"),
+    [("pool4", 256 * 8 * 8), ("pool4-mean", 256), ("pool2-mean", 64), ("relu1-mean", 32)],
+)
+@torch.inference_mode()
+def test_z_may_be_a_layer_with_height_and_width(
+    small_backbone: Backbone, z_layer: str, size: int
+) -> None:
+    backbone = replace(small_backbone, z_layer=z_layer)
+    images = draw_images()
+    z, logits = backbone.compute_features(images)
+    assert z.shape == (2, size)
+    assert backbone.z_size == size
+    maps = backbone.layers[: backbone.places[z_layer.removesuffix("-mean")]](images)
+    expected = maps.mean((2, 3)) if z_layer.endswith("-mean") else maps.flatten(1)
+    torch.testing.assert_close(z, expected)
+    torch.testing.assert_close(logits, backbone.layers(images))
+
+
+def test_maps_are_taken_no_higher_than_z(small_backbone: Backbone) -> None:
+    assert list(replace(small_backbone, z_layer="pool2-mean").stops) == ["relu1", "pool1", "pool2"]
+    assert replace(small_backbone, z_layer="fc7").stops == small_backbone.stops
+
+
+def test_a_z_that_no_module_can_read_names_its_averages(small_backbone: Backbone) -> None:
+    with pytest.raises(ExplorerError, match=r"524,288 dimensions.*Choose relu1-mean"):
+        replace(small_backbone, z_layer="relu1")
+
+
+@pytest.mark.parametrize(
+    ("architecture", "last"),
+    [("vgg_small", "pool4"), ("vgg11", "pool5"), ("alexnet", "pool3"), ("resnet18", "layer4")],
+)
+def test_the_last_convolution_lies_before_the_last_pooling(architecture: str, last: str) -> None:
+    with torch.device("meta"):
+        layers = flatten_network(build_network(architecture, 1, batch_norm=False))
+    z_layer = get_family(architecture).z_layer
+    backbone = Backbone(get_architecture(architecture), layers, ("a",), z_layer)
+    place = backbone.places[last]
+    expected = place if last == "layer4" else place - 1
+    assert backbone.last_convolution == expected
+    assert isinstance(layers[expected - 1], nn.ReLU)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "z_layer"),
+    [("vgg19", "pool5"), ("resnet50", "avgpool"), ("resnet18", "layer3-mean"), ("alexnet", "fc7")],
+)
+def test_layers_can_be_checked_before_there_are_weights(architecture: str, z_layer: str) -> None:
+    check_z_layer(architecture, z_layer)
+    with pytest.raises(ExplorerError, match=r"'pool9'.*relu1-mean"):
+        check_z_layer(architecture, "pool9")

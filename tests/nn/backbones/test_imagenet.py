@@ -8,8 +8,8 @@ import pytest
 import torch
 from bombs import Bomb
 
-from explorer.data.fetching.transfer import Patience
 from explorer.config import ExplorerError
+from explorer.data.fetching.transfer import Patience
 from explorer.nn.backbones import imagenet
 from explorer.nn.backbones.imagenet import (
     fetch_imagenet_weights,
@@ -92,5 +92,5 @@ def test_vgg_small_has_none() -> None:
 
 
 def test_an_unknown_network_is_refused() -> None:
-    with pytest.raises(ExplorerError, match="'resnet50'"):
-        get_imagenet_file("resnet50")
+    with pytest.raises(ExplorerError, match="'vit_b_16'"):
+        get_imagenet_file("vit_b_16")

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.attribution import AttributionError, contrastive_mwp, mwp
+from explorer.attribution.trace import begin, read_layers
 from explorer.config import ExplorerError
 from explorer.nn.backbones.residual import Residual, list_layers
 from explorer.nn.torchvision_guard import import_torchvision
@@ -82,6 +83,15 @@ def test_additions_below_the_stop_are_passed_as_the_network_does() -> None:
     found = contrastive_mwp(layers, draw_images(32), stop=stop, neurons=[1])
     torch.testing.assert_close(found, contrastive_mwp(layers[stop:], below, neurons=[1]))
     assert found.any()
+
+
+@torch.no_grad()
+def test_a_layer_that_is_used_twice_in_a_way_is_passed_twice() -> None:
+    # A bottleneck's ways use the same ReLU again and again.
+    network, images = build_resnet("resnet50"), draw_images(32)
+    layers = list_layers(network)
+    found = begin(images).follow(read_layers(layers, images), stop=len(layers) - 3).output
+    torch.testing.assert_close(found, network(images))
 
 
 def test_mass_is_never_more_than_one() -> None:

@@ -16,7 +16,8 @@ from explorer.config import ExplorerError, Progress
 from explorer.data.cub import CubDataset
 from explorer.data.photo import Photo, load_photo
 from explorer.data.splits import get_held_out
-from explorer.nn.backbones.vgg import build_network, get_architecture
+from explorer.nn.backbones.build import build_network
+from explorer.nn.backbones.registry import get_architecture
 from explorer.training.classifier import finetune as finetune_module
 from explorer.training.classifier import photos as photos_module
 from explorer.training.classifier import starts as starts_module

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from explorer.config import ExplorerError
-from explorer.nn.backbones.vgg import build_network
+from explorer.nn.backbones.build import build_network
 from explorer.training.classifier.precision import PRECISIONS, Precision
 
 CPU = torch.device("cpu")

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from explorer.config import ExplorerError
-from explorer.nn.backbones.vgg import build_network
+from explorer.nn.backbones.build import build_network
 from explorer.training.classifier import starts
 from explorer.training.classifier.settings import FinetuneSettings
 from explorer.training.classifier.starts import build_random_backbone, build_start

@@ -24,7 +24,8 @@ from explorer.measuring.classifier import measure_classifier
 from explorer.measuring.module import measure_module
 from explorer.methods.srae import SraeSettings
 from explorer.nn.backbones.backbone import Backbone
-from explorer.nn.backbones.vgg import build_network, flatten_network, get_architecture
+from explorer.nn.backbones.build import build_network, flatten_network
+from explorer.nn.backbones.registry import get_architecture
 from explorer.training.modules.settings import TrainingSettings
 from explorer.training.modules.train import train_module
 from explorer.ui.category import summary as category_summary

@@ -8,20 +8,21 @@ import torch
 from torch import Tensor, nn
 
 from explorer.config import ExplorerError
-from explorer.nn.backbones.vgg import (
-    Vgg,
+from explorer.nn.backbones.build import (
     build_network,
     build_network_from_weights,
+    find_head,
     flatten_network,
-    get_architecture,
-    get_linear,
+    name_tensors,
+    replace_head,
 )
+from explorer.nn.backbones.registry import get_architecture
 from explorer.nn.torchvision_guard import import_torchvision
 
 SMALL = get_architecture("vgg_small")
 
 
-def build_small(category_count: int = 4, *, batch_norm: bool) -> Vgg:
+def build_small(category_count: int = 4, *, batch_norm: bool) -> nn.Module:
     """Return a vgg_small whose batch norms have seen something."""
     with torch.random.fork_rng():
         torch.manual_seed(3)
@@ -174,7 +175,10 @@ def spoil(weights: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
         ("unknown", r"'features.99.weight'"),
         ("nan", r"'features.3.weight' holds NaN"),
         ("inf", r"'features.3.weight' holds NaN or infinite"),
-        ("headless", r"no 'classifier.6.bias'.*classifier.6. It begins with 'features.0.weight'."),
+        (
+            "headless",
+            r"no 'classifier.6.bias'.*'classifier.6.weight'\. It begins with 'features.0.weight'.",
+        ),
         ("scalar", r"'classifier.6"),
     ],
 )
@@ -189,32 +193,33 @@ def test_weights_of_another_architecture_are_refused(weights: dict[str, Tensor])
     with pytest.raises(
         ExplorerError,
         match=r"needs.*Expected was a vgg16 with 4 categories, without batch norm.*"
-        r"those of a vgg_small: check --arch",
+        r"those of vgg_small: check --arch",
     ):
         build_network_from_weights("vgg16", weights)
-    with pytest.raises(ExplorerError, match=r"'resnet50'.*vgg19, vgg16, .*vgg11_bn, vgg_small"):
+    with pytest.raises(ExplorerError, match=r"no 'fc.bias'.*'conv1.weight'"):
         build_network_from_weights("resnet50", weights)
-
-
-def test_a_small_network_is_named_without_a_word_on_batch_norm() -> None:
-    weights = build_small(batch_norm=True).state_dict()
-    with pytest.raises(ExplorerError, match="those of a vgg_small: check"):
-        build_network_from_weights("vgg16", weights)
+    with pytest.raises(ExplorerError, match=r"'vit'.*vgg19, vgg16, .*resnet50, .*vgg_small"):
+        build_network_from_weights("vit", weights)
 
 
 def test_no_weights_at_all_are_refused() -> None:
-    with pytest.raises(ExplorerError, match=r"classifier\.3 and classifier\.6\.$"):
+    with pytest.raises(ExplorerError, match=r"'classifier\.3\.weight', 'classifier\.6\.weight'\.$"):
         build_network_from_weights("vgg_small", {})
 
 
 @pytest.mark.parametrize(
-    ("architecture", "other"), [("vgg19_bn", "vgg13"), ("vgg13", "vgg11_bn"), ("vgg11", "vgg16")]
+    ("architecture", "other"),
+    [("vgg19_bn", "vgg13"), ("vgg13", "vgg11_bn"), ("vgg11", "vgg16"), ("resnet18", "resnet34")],
 )
 def test_weights_tell_their_own_architecture(architecture: str, other: str) -> None:
     with torch.device("meta"):  # shapes alone: the real thing takes half a gigabyte
-        network = build_network(architecture, 5, batch_norm=architecture.endswith("bn"))
+        network = build_network(
+            architecture,
+            5,
+            batch_norm=not architecture.startswith("vgg") or architecture.endswith("bn"),
+        )
         weights = network.state_dict()
-        with pytest.raises(ExplorerError, match=rf"with 5 categories.*those of a {architecture}:"):
+        with pytest.raises(ExplorerError, match=rf"with 5 categories.*those of .*{architecture}"):
             build_network_from_weights(other, weights)
 
 
@@ -255,16 +260,44 @@ def test_vggs_compute_what_torchvisions_do(name: str) -> None:
     check_against_torchvision(name)
 
 
+@pytest.mark.parametrize("name", ["alexnet", "resnet18", "resnet50"])
+def test_others_compute_what_torchvisions_do(name: str) -> None:
+    check_against_torchvision(name)
+
+
+@pytest.mark.parametrize("name", ["vgg11_bn", "alexnet", "resnet18", "resnet50", "vgg_small"])
+def test_folded_layers_are_named_as_before(name: str) -> None:
+    with torch.device("meta"):
+        trained = build_network(name, 3, batch_norm=False)
+    named = name_tensors(name, flatten_network(trained))
+    expected = {n: tensor.shape for n, tensor in trained.state_dict().items()}
+    assert {n: tensor.shape for n, tensor in named.items()} == expected
+
+
+@torch.inference_mode()
+def test_a_folded_residual_network_is_built_again_from_its_tensors() -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        network = build_network("resnet18", 3, batch_norm=True)
+    layers, images = flatten_network(network), draw_images(1, 64)
+    again = build_network_from_weights("resnet18", name_tensors("resnet18", layers))
+    expected = network.eval()(images)
+    torch.testing.assert_close(again.eval()(images), expected, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(flatten_network(again)(images), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "head"), [("vgg11", "classifier.6"), ("alexnet", "classifier.6"), ("resnet18", "fc")]
+)
+def test_the_head_is_the_last_layer(name: str, head: str) -> None:
+    with torch.device("meta"):
+        found = find_head(build_network(name, 17, batch_norm=True))
+    assert (found.name, found.layer.out_features) == (head, 17)
+
+
 def test_a_new_head_keeps_the_rest() -> None:
     network = build_small(batch_norm=False)
     before = network.classifier[3].weight
-    network.replace_head(9)
+    replace_head(network, 9)
     assert network.classifier[-1].out_features == 9
     assert network.classifier[3].weight is before
-
-
-def test_a_layer_of_another_kind_is_refused() -> None:
-    layers = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
-    assert get_linear(layers, 0) is layers[0]
-    with pytest.raises(TypeError, match="Layer 1 is a ReLU"):
-        get_linear(layers, 1)
