@@ -3,12 +3,14 @@
 import logging
 import os
 import sys
-from typing import NoReturn
+from importlib.metadata import version
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+from explorer.cli.app import app as open_app
 from explorer.cli.classifier import finetune, new
 from explorer.cli.demo import demo
 from explorer.cli.doctor import doctor
@@ -22,13 +24,27 @@ from explorer.config import PUBLIC_VARIABLE, ExplorerError
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 for command in (fetch, new, finetune, train, evaluate, sanity, sweep, maps, doctor, demo):
     app.command()(command)
+app.command("app", context_settings={"ignore_unknown_options": True})(open_app)
+
+
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        Console().print(f"srae-explorer {version('srae-explorer')}", highlight=False)
+        raise typer.Exit
 
 
 @app.callback()
-def start() -> None:
+def start(
+    context: typer.Context,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
     """Explain why a bird classifier says what it says."""
-    # It binds the app, whose visitors are strangers, and not whoever has a shell.
-    os.environ.pop(PUBLIC_VARIABLE, None)
+    if context.invoked_subcommand != "app":
+        # It binds the app, whose visitors are strangers, and not whoever has a shell.
+        os.environ.pop(PUBLIC_VARIABLE, None)
 
 
 def main() -> None:

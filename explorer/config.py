@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import TypeVar
 
 REPOSITORY_ROOT = Path(__file__).resolve().parents[1]
-PAGES_DIR = REPOSITORY_ROOT / "pages"
-ASSETS_DIR = REPOSITORY_ROOT / "assets"
+_BUNDLED = Path(__file__).resolve().parent / "bundled"
+APP_ROOT = _BUNDLED if _BUNDLED.is_dir() else REPOSITORY_ROOT
+"""Where pages, assets and Streamlit's settings are: in a wheel they travel inside the package."""
+APP_SCRIPT = Path(__file__).resolve().parent / "app.py"
+PAGES_DIR = APP_ROOT / "pages"
+ASSETS_DIR = APP_ROOT / "assets"
 DEMO_WORKSPACE = ASSETS_DIR / "demo"
 
 WORKSPACE_VARIABLE = "SRAE_WORKSPACE"
