@@ -1,4 +1,4 @@
-.PHONY: run test check audit demo screenshots
+.PHONY: run test check audit demo readme
 
 run: ## open the explorer on the demo
 	streamlit run explorer/app.py
@@ -17,6 +17,7 @@ audit: ## ask PyPI for known vulnerabilities of what is installed
 demo: ## rebuild the demo workspace from nothing
 	python -m explorer demo --force
 
-screenshots: ## take the README's pictures anew
+readme: ## update the tables and pictures of the README
+	python tools/settings_table.py --write
 	python -m pytest tests/browser/test_readme.py
 	for name in overview photo; do cp test-artefacts/readme-$$name.jpg assets/screenshots/$$name.jpg; done

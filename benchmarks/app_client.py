@@ -1,7 +1,7 @@
-"""A browser without a screen: speaks Streamlit's own protocol to a server on the loopback.
+"""A client without a browser, which uses Streamlit's protocol.
 
-One `Session` is one visitor. It keeps what the last run of a page has shown as plain words, follows
-addresses, sets widgets and uploads files with the server's token, as a browser does.
+A `Session` simulates a visitor. It opens pages, sets widgets and uploads files with the server's
+token, as a browser does, and keeps what the last run of a page has shown.
 """
 
 import contextlib
@@ -21,31 +21,31 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.sync.client import connect
 
-_PATIENCE = 180.0
-_ENDED = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
-_STOPPED = ForwardMsg.FINISHED_EARLY_FOR_RERUN
-_WORDS = {"markdown": "body", "alert": "body", "heading": "body", "text": "body"}
-_WORDS |= {"code": "code_text"}
+_TIMEOUT_SECONDS = 180.0
+_FINISHED = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
+_RESTARTED = ForwardMsg.FINISHED_EARLY_FOR_RERUN
+_TEXT_FIELDS = {"markdown": "body", "alert": "body", "heading": "body", "text": "body"}
+_TEXT_FIELDS |= {"code": "code_text"}
 
 
 @dataclass
 class Page:
-    """What one run of a page has shown.
+    """Contents shown by a run of a page.
 
     Attributes
     ----------
     texts : list of str
-        Everything written, in the order in which it came.
+        All texts, in the order received.
     widgets : dict of str to Message
-        By the widget's id: what it was drawn from.
+        Messages that define the widgets, by id.
     blocks : dict of str to str
-        The ids of expanders that tell when they are opened, by their labels.
+        Ids of expanders that report when they are opened, by label.
     figures : list of dict
-        Of Plotly.
+        Plotly figures.
     pictures : set of str
-        Their addresses on the server.
+        Paths of pictures on the server.
     errors : list of str
-        What went wrong, in the words of the page or of the protocol.
+        Error messages of the page or the protocol.
     """
 
     texts: list[str] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Page:
     errors: list[str] = field(default_factory=list)
 
     def find_widget(self, kind: str, label: str = "") -> Any:
-        """Return a widget by its kind and the beginning of its label; KeyError where it is not."""
+        """Return a widget by its type and the start of its label; `KeyError` if there is none."""
         for widget in self.widgets.values():
             if type(widget).__name__ == kind and getattr(widget, "label", "").startswith(label):
                 return widget
@@ -64,12 +64,12 @@ class Page:
 
 
 class Session:
-    """One visitor of a server, from ``with`` to its end.
+    """A connection of a visitor to a server, used as a context manager.
 
     Parameters
     ----------
     url : str
-        Of the server, such as ``"http://127.0.0.1:8501"``.
+        Address of the server, such as ``"http://127.0.0.1:8501"``.
     """
 
     def __init__(self, url: str) -> None:
@@ -78,7 +78,7 @@ class Session:
         self.socket_bytes = self.picture_bytes = 0
         self._states: dict[str, WidgetState] = {}
         self._name, self._script_hash, self._query = "", "", ""
-        self._seen: set[str] = set()
+        self._fetched: set[str] = set()
         self._cookie = ""
         self._open = contextlib.ExitStack()
 
@@ -97,7 +97,7 @@ class Session:
         self._open.close()
 
     def visit(self, page: str, query: str = "") -> Page:
-        """Go to a page, named as its script in ``pages/``; return what it shows."""
+        """Open a page by the name of its script in ``pages/``; return what it shows."""
         self._states.clear()
         self._name, self._script_hash, self._query = page, "", query
         return self._rerun()
@@ -107,21 +107,21 @@ class Session:
         return self._rerun(WidgetState(id=button.id, trigger_value=True))
 
     def choose(self, widget: Any, text: str) -> Page:
-        """Choose an option of a select box by its words."""
+        """Choose an option of a select box by its text."""
         return self.set_state(WidgetState(id=widget.id, string_value=text))
 
     def set_state(self, state: WidgetState) -> Page:
-        """Set any widget, though the page may have none such, until another page is visited."""
+        """Set the state of a widget, even if the page has none, until another page is visited."""
         self._states[state.id] = state
         return self._rerun()
 
     def upload(self, uploader: Any, name: str, data: bytes) -> Page:
-        """Send a file to the server and tell the page of it, as its uploader does."""
-        asked = BackMsg()
-        asked.file_urls_request.request_id = str(uuid.uuid4())
-        asked.file_urls_request.file_names.append(name)
-        asked.file_urls_request.session_id = self.id
-        self._socket.send(asked.SerializeToString())
+        """Upload a file and rerun the page with it, as the file uploader does."""
+        request = BackMsg()
+        request.file_urls_request.request_id = str(uuid.uuid4())
+        request.file_urls_request.file_names.append(name)
+        request.file_urls_request.session_id = self.id
+        self._socket.send(request.SerializeToString())
         (urls,) = next(
             message.file_urls_response.file_urls
             for message in self._receive()
@@ -138,37 +138,40 @@ class Session:
         finally:
             del self._states[uploader.id]
 
-    def put(self, address: str, name: str, data: bytes) -> int:
-        """Send a file to an address of the server, with its token; return the status."""
+    def put(self, path: str, name: str, data: bytes) -> int:
+        """Send a file to a path on the server, with its token; return the HTTP status."""
         if not self._cookie:
             health = f"{self.url}/_stcore/health"
-            with urllib.request.urlopen(health, timeout=_PATIENCE) as answer:
+            with urllib.request.urlopen(health, timeout=_TIMEOUT_SECONDS) as answer:
                 self._cookie = answer.headers["Set-Cookie"].partition(";")[0]
-        mark = uuid.uuid4().hex
-        head = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+        boundary = uuid.uuid4().hex
+        disposition = f'form-data; name="file"; filename="{name}"'
+        head = f"--{boundary}\r\nContent-Disposition: {disposition}\r\n\r\n"
         request = urllib.request.Request(
-            self.url + address,
-            head.encode() + data + f"\r\n--{mark}--\r\n".encode(),
+            self.url + path,
+            head.encode() + data + f"\r\n--{boundary}--\r\n".encode(),
             {
-                "Content-Type": f"multipart/form-data; boundary={mark}",
+                "Content-Type": f"multipart/form-data; boundary={boundary}",
                 "Cookie": self._cookie,
                 "X-Xsrftoken": self._cookie.partition("=")[2],
             },
             method="PUT",
         )
-        with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:
             status: int = answer.status
             return status
 
     def fetch_pictures(self) -> None:
-        """Fetch the pictures of the page that this visitor has not seen yet."""
-        for path in self.page.pictures - self._seen:
-            with urllib.request.urlopen(self.url + quote(path), timeout=_PATIENCE) as response:
+        """Fetch the pictures of the page that have not been fetched yet."""
+        for path in self.page.pictures - self._fetched:
+            with urllib.request.urlopen(
+                self.url + quote(path), timeout=_TIMEOUT_SECONDS
+            ) as response:
                 self.picture_bytes += len(response.read())
-        self._seen |= self.page.pictures
+        self._fetched |= self.page.pictures
 
     def _rerun(self, once: WidgetState | None = None) -> Page:
-        """Have the page run with all that is set, and with what is so this once."""
+        """Run the page with the states of all widgets, and with `once` for this run only."""
         message = BackMsg()
         wanted = message.rerun_script
         wanted.page_name, wanted.query_string = self._name, self._query
@@ -178,20 +181,20 @@ class Session:
         self._socket.send(message.SerializeToString())
         self.page = Page()
         for received in self._receive():
-            if self._is_end(received):
+            if self._process(received):
                 break
         return self.page
 
     def _receive(self) -> Iterator[ForwardMsg]:
         while True:
-            data = self._socket.recv(timeout=_PATIENCE)
+            data = self._socket.recv(timeout=_TIMEOUT_SECONDS)
             if not isinstance(data, bytes):
-                raise TypeError("the server sent text where messages are bytes")
+                raise TypeError("the server sent text instead of bytes")
             self.socket_bytes += len(data)
             yield ForwardMsg.FromString(data)
 
-    def _is_end(self, message: ForwardMsg) -> bool:
-        """Take a message down; return whether it was the last of a run."""
+    def _process(self, message: ForwardMsg) -> bool:
+        """Process a message; return whether it is the last of a run."""
         kind = message.WhichOneof("type")
         if kind == "new_session":
             self.id = message.new_session.initialize.session_id
@@ -201,24 +204,24 @@ class Session:
         elif kind == "page_not_found":
             self.page.errors.append(f"no page {message.page_not_found.page_name}")
         elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
-            self._take(message.delta.new_element)
+            self._add(message.delta.new_element)
         elif kind == "delta" and message.delta.WhichOneof("type") == "add_block":
             block = message.delta.add_block
             if block.WhichOneof("type") == "expandable" and block.id:
                 self.page.blocks[block.expandable.label] = block.id
         elif kind == "page_info_changed":
             self._query = message.page_info_changed.query_string
-        elif kind == "script_finished" and message.script_finished != _STOPPED:
-            if message.script_finished not in _ENDED:
+        elif kind == "script_finished" and message.script_finished != _RESTARTED:
+            if message.script_finished not in _FINISHED:
                 self.page.errors.append(f"the script ended with {message.script_finished}")
             return True
         return False
 
-    def _take(self, element: Any) -> None:
+    def _add(self, element: Any) -> None:
         kind = element.WhichOneof("type")
         content: Message = getattr(element, kind)
-        if kind in _WORDS:
-            self.page.texts.append(getattr(content, _WORDS[kind]))
+        if kind in _TEXT_FIELDS:
+            self.page.texts.append(getattr(content, _TEXT_FIELDS[kind]))
         if kind == "exception":
             self.page.errors.append(element.exception.message)
         if kind == "alert" and element.alert.format == Alert.ERROR:
@@ -226,7 +229,7 @@ class Session:
         if kind == "plotly_chart":
             self.page.figures.append(json.loads(element.plotly_chart.spec))
         if kind == "imgs":
-            media = (image.url for image in element.imgs.imgs)
-            self.page.pictures |= {url for url in media if url.startswith("/media/")}
+            urls = (image.url for image in element.imgs.imgs)
+            self.page.pictures |= {url for url in urls if url.startswith("/media/")}
         if getattr(content, "id", ""):
             self.page.widgets[content.id] = content  # type: ignore[attr-defined]

@@ -1,6 +1,6 @@
-"""Ten sessions browse one server at once: memory, errors, and whether any waits for a training.
+"""Measures response times and memory with ten concurrent sessions, without and with a training.
 
-The sessions speak the browser's own protocol over the loopback, each in a thread, for a bounded
+The sessions use the browser's protocol over the loopback interface, each in a thread, for a limited
 number of steps; see docs/performance.md.
 """
 
@@ -31,17 +31,17 @@ from explorer.training.modules.runs import name_run
 from explorer.training.modules.settings import TrainingSettings
 from explorer.workspace.workspace import Workspace
 
-MOST_SESSIONS, MOST_STEPS = 10, 60
+MAX_SESSIONS, MAX_STEPS = 10, 60
 PAGES = ("", "category", "x_feature", "photo", "results", "about")
-_PATIENCE = 180.0
+_TIMEOUT_SECONDS = 180.0
 
 
 @dataclass(frozen=True)
 class Load:
-    """Who asks whom for how much."""
+    """Settings of the load on a server."""
 
     url: str
-    server: int
+    process: int
     workspace: Workspace
     sessions: int
     steps: int
@@ -49,7 +49,7 @@ class Load:
 
 @dataclass
 class Visit:
-    """What one session has met with."""
+    """Measurements of a session."""
 
     seconds: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Visit:
 
 
 def browse(url: str, steps: Sequence[tuple[str, str]]) -> Visit:
-    """Open a session, ask for one page after the other, and fetch the pictures of each."""
+    """Open pages with their pictures one after another, in a new session."""
     visit = Visit()
     with Session(url) as session:
         for page, query in steps:
@@ -71,7 +71,7 @@ def browse(url: str, steps: Sequence[tuple[str, str]]) -> Visit:
 
 
 def plan_steps(workspace: Workspace, session: int, count: int) -> list[tuple[str, str]]:
-    """Plan what a session asks for: pages in turn, from category to category."""
+    """Plan the steps of a session: all pages for one category after another."""
     categories = workspace.dataset.categories
     steps = []
     for step in range(count):
@@ -85,14 +85,14 @@ def plan_steps(workspace: Workspace, session: int, count: int) -> list[tuple[str
 
 
 def run_sessions(load: Load, sessions: int) -> list[Visit]:
-    """Let the sessions browse at once, and return what each has met with."""
+    """Run concurrent sessions, and return the measurements of each."""
     plans = [plan_steps(load.workspace, session, load.steps) for session in range(sessions)]
     with ThreadPoolExecutor(sessions) as pool:
         return list(pool.map(lambda steps: browse(load.url, steps), plans))
 
 
 def start_training(workspace: Workspace, device: str) -> Job:
-    """Start a training that outlasts the browsing, as the app does: in a process of its own."""
+    """Start a training that is longer than the sessions, in a background process as in the app."""
     module, training = SraeSettings(), TrainingSettings(epochs=100_000, seed=1)
     request = JobRequest(
         str(workspace.path),
@@ -104,20 +104,20 @@ def start_training(workspace: Workspace, device: str) -> Job:
         device_key=device,
     )
     job = submit(request)
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     while load_job(job.folder).status.total == 0 and time.monotonic() < deadline:
         time.sleep(0.2)
     return load_job(job.folder)
 
 
 def report(title: str, visits: Sequence[Visit], wall: float) -> None:
-    """Print what the sessions have met with, all of them together."""
+    """Print the combined measurements of all sessions."""
     seconds = sorted(second for visit in visits for second in visit.seconds)
     errors = Counter(error for visit in visits for error in visit.errors)
-    late = seconds[int(0.95 * (len(seconds) - 1))]
+    percentile_95 = seconds[int(0.95 * (len(seconds) - 1))]
     sent = sum(visit.socket_bytes + visit.picture_bytes for visit in visits)
     print(
-        f"{title:34}{len(seconds):6}{statistics.median(seconds):10.2f}{late:10.2f}"
+        f"{title:34}{len(seconds):6}{statistics.median(seconds):10.2f}{percentile_95:10.2f}"
         f"{seconds[-1]:10.2f}{len(seconds) / wall:10.2f}{sent / 1e6:10.1f}{errors.total():8}"
     )
     for error, count in errors.items():
@@ -125,19 +125,21 @@ def report(title: str, visits: Sequence[Visit], wall: float) -> None:
 
 
 def count_events(file: Path) -> Counter[str]:
-    """Count what the server has written down, by kind."""
+    """Count the events recorded by the server, by kind."""
     lines = file.read_text(encoding="utf-8").splitlines()
     return Counter(json.loads(line)[1] for line in lines)
 
 
 def main() -> None:
-    """Warm the server up, let the sessions browse, and again beside a training."""
+    """Start the server, and measure the sessions without and with a training."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sessions", type=int, default=10, help=f"at most {MOST_SESSIONS}")
-    parser.add_argument("--steps", type=int, default=12, help=f"of each, at most {MOST_STEPS}")
-    parser.add_argument("--device", default="cpu", help="of the training: cpu, cuda:0")
+    parser.add_argument("--sessions", type=int, default=10, help=f"at most {MAX_SESSIONS}")
+    parser.add_argument(
+        "--steps", type=int, default=12, help=f"steps per session, at most {MAX_STEPS}"
+    )
+    parser.add_argument("--device", default="cpu", help="device of the training: cpu, cuda:0")
     options = parser.parse_args()
-    sessions, steps = min(options.sessions, MOST_SESSIONS), min(options.steps, MOST_STEPS)
+    sessions, steps = min(options.sessions, MAX_SESSIONS), min(options.steps, MAX_STEPS)
     print(describe_machine("streamlit", "torch", "websockets"))
     print(f"Command: {' '.join(sys.argv)}; {sessions} sessions of {steps} steps")
     with tempfile.TemporaryDirectory() as name:
@@ -145,14 +147,14 @@ def main() -> None:
         os.environ[STATE_VARIABLE] = str(folder / "state")
         workspace = Workspace(copy_demo(folder))
         with serve_app(folder, workspace.path) as (url, server):
-            load(Load(url, server.pid, workspace, sessions, steps), options.device)
+            measure_load(Load(url, server.pid, workspace, sessions, steps), options.device)
         counted = count_events(folder / "events.jsonl")
     print(", ".join(f"{kind}: {count}" for kind, count in counted.items() if kind != "read"))
 
 
-def load(plan: Load, device: str) -> None:
-    """Print memory and times: by one session, by all at once, and the same beside a training."""
-    memory = {"before any page": read_memory(plan.server)}
+def measure_load(plan: Load, device: str) -> None:
+    """Print times and memory for one session, all sessions, and all sessions during a training."""
+    memory = {"at the start": read_memory(plan.process)}
     columns = ("median s", "95 %", "longest", "steps/s", "MB sent", "errors")
     print(f"\n{'':34}{'steps':>6}" + "".join(f"{c:>{8 if c == 'errors' else 10}}" for c in columns))
 
@@ -160,20 +162,20 @@ def load(plan: Load, device: str) -> None:
         start = time.perf_counter()
         visits = run_sessions(plan, count)
         report(title, visits, time.perf_counter() - start)
-        memory[f"after {title}"] = read_memory(plan.server)
+        memory[f"after {title}"] = read_memory(plan.process)
 
-    run("all at once, nothing computed yet", plan.sessions)
-    run("one alone, all computed", 1)
-    run("all at once, all computed", plan.sessions)
+    run("all sessions, nothing cached", plan.sessions)
+    run("one session, everything cached", 1)
+    run("all sessions, everything cached", plan.sessions)
     job = start_training(plan.workspace, device)
     try:
-        run("all at once, beside a training", plan.sessions)
+        run("all sessions, during a training", plan.sessions)
         after = load_job(job.folder)
     finally:
         cancel(load_job(job.folder))
     print(
-        f"\nThe training: process {job.status.pid}, not the server's {plan.server}; it was "
-        f"{after.state} and went from step {job.status.done} to {after.status.done} meanwhile."
+        f"\nTraining: process {job.status.pid} (server: {plan.process}), {after.state}, "
+        f"steps {job.status.done} to {after.status.done} during the sessions."
     )
     for when, size in memory.items():
         print(f"Memory {when}: {size:.0f} MiB")

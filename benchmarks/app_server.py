@@ -1,8 +1,8 @@
-"""Runs the app and writes down what it computes and reads; started by the other benchmarks.
+"""Runs the app and records what it computes and reads; started by the other benchmarks.
 
-Called with a file for what is counted and a port. A line of the file is an event in JSON: when it
-was, of which kind, and what. Nothing of the app is changed but for the counting, and for SIGUSR1,
-on which it gives free memory back.
+The arguments are a file for events and a port. Each line of the file is an event in JSON: its time,
+kind and details. Apart from recording events, the app is unchanged, except that it releases free
+memory on SIGUSR1.
 """
 
 import ctypes
@@ -30,20 +30,20 @@ _KINDS |= {".txt": "annotations", ".csv": "results", ".css": "style"}
 
 
 def write_event(kind: str, what: str) -> None:
-    """Append one event to the file."""
+    """Append an event to the file."""
     with _LOCK:
         _OUTPUT.write(json.dumps([time.time(), kind, what]) + "\n")
 
 
-# What is counted, once the module that holds it has been imported: owner, name, kind of event.
+# Functions whose calls are recorded, by module: owner, name, kind of event.
 WATCHED: dict[str, Sequence[tuple[str, str, str]]] = {
     "explorer.workspace.networks": (
         ("Networks", "explain", "c-MWP of x-features"),
         ("Networks", "explain_score", "c-MWP of the score"),
-        ("Networks", "explain_by_gradient", "Grad-CAM"),
         ("Networks", "compute_scores", "scores alone"),
         ("Networks", "_load_classifier", "network loaded"),
     ),
+    "explorer.evaluation.case": (("Case", "draw_grad_cam", "Grad-CAM"),),
     "explorer.nn.backbones.backbone": (("Backbone", "compute_features", "feature passes"),),
     "explorer.measuring.scores": (("", "score_photos", "module over all Z"),),
     "explorer.render.heatmap": (("", "render_overlay", "maps drawn"),),
@@ -52,7 +52,7 @@ WATCHED: dict[str, Sequence[tuple[str, str, str]]] = {
 
 
 class CountingFinder(importlib.abc.MetaPathFinder):
-    """Finds the watched modules as usual, and counts calls of what is in them."""
+    """Finds the watched modules as usual, and records calls of their functions."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -76,20 +76,20 @@ class CountingFinder(importlib.abc.MetaPathFinder):
 
 
 def watch(owner: Any, name: str, kind: str) -> None:
-    """Write down every call of a function."""
-    compute = getattr(owner, name)
+    """Record each call of a function."""
+    function = getattr(owner, name)
 
-    def count(*args: Any, **options: Any) -> Any:
+    def record(*args: Any, **options: Any) -> Any:
         write_event(kind, name)
-        return compute(*args, **options)
+        return function(*args, **options)
 
-    setattr(owner, name, count)
+    setattr(owner, name, record)
 
 
 def watch_files(folders: tuple[str, ...]) -> None:
-    """Write down every file below the folders that is opened to be read."""
+    """Record each file in the folders that is opened for reading."""
 
-    def note(event: str, args: tuple[Any, ...]) -> None:
+    def record(event: str, args: tuple[Any, ...]) -> None:
         if event != "open" or not isinstance(args[0], str | Path):
             return
         path, mode = str(args[0]), str(args[1] or "r")
@@ -97,41 +97,41 @@ def watch_files(folders: tuple[str, ...]) -> None:
         if kind and path.startswith(folders) and "r" in mode:
             write_event("read", f"{kind} {path}")
 
-    sys.addaudithook(note)
+    sys.addaudithook(record)
 
 
 def watch_weights() -> None:
-    """Write down every file of weights that is opened: these are mapped, not read."""
-    import safetensors  # noqa: PLC0415 (brings no torch along)
+    """Record each file of weights that is opened; these are memory-mapped, not read."""
+    import safetensors  # noqa: PLC0415 (does not import torch)
 
     open_file = safetensors.safe_open
 
-    def count(path: Any, *args: Any, **options: Any) -> Any:
+    def record(path: Any, *args: Any, **options: Any) -> Any:
         write_event("read", f"weights {path}")
         return open_file(path, *args, **options)
 
-    safetensors.safe_open = count
+    safetensors.safe_open = record
 
 
-def give_back_memory_when_asked() -> None:
-    """On SIGUSR1, collect garbage and give the system what is free: the rest is in use."""
+def release_memory_on_signal() -> None:
+    """On SIGUSR1, collect garbage and release free memory, so that the rest is in use."""
 
-    def give_back(*_: object) -> None:
+    def release(*_: object) -> None:
         gc.collect()
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # only in glibc
         if trim is not None:
             trim(0)
 
-    signal.signal(signal.SIGUSR1, give_back)
+    signal.signal(signal.SIGUSR1, release)
 
 
 def main() -> None:
-    """Serve the app on the loopback until the process is ended."""
+    """Serve the app on the loopback interface until the process is terminated."""
     sys.meta_path.insert(0, CountingFinder())
-    give_back_memory_when_asked()
+    release_memory_on_signal()
     watch_weights()
     watch_files((os.environ["SRAE_WORKSPACE"], str(REPOSITORY_ROOT / "assets")))
-    from streamlit.web import cli  # noqa: PLC0415 (nothing may be imported before it is watched)
+    from streamlit.web import cli  # noqa: PLC0415 (imported after the hooks are installed)
 
     options = ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={_PORT}"]
     options += ["--server.fileWatcherType=none", "--browser.gatherUsageStats=false"]

@@ -1,6 +1,6 @@
-"""Counts what the app computes, reads and sends: start-up, and every usual step after it.
+"""Counts what the app computes, reads and sends at start-up and in typical steps after it.
 
-A server of its own on the loopback is driven in Chromium; see docs/performance.md.
+A server on the loopback interface is used in Chromium; see docs/performance.md.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from common import copy_demo, describe_machine, find_chromium, serve_app
 
 from explorer.config import DEMO_WORKSPACE
 
-PATIENCE_MS = 120_000
+TIMEOUT_MS = 120_000
 _IMAGES = """
 [...document.querySelectorAll('[data-testid=stImage] img:not([alt^="Colour bar"])')].map(image =>
   ({url: image.src, width: image.naturalWidth, shown: image.getBoundingClientRect().width}))
@@ -28,7 +28,7 @@ _IMAGES = """
 
 @dataclass
 class Traffic:
-    """What came to the browser since it was last asked for."""
+    """Data received by the browser in a step: bytes, and picture sizes by address."""
 
     socket: int = 0
     files: int = 0
@@ -36,11 +36,11 @@ class Traffic:
 
 
 class Watcher:
-    """A page in Chromium that counts bytes, beside the server's own counts."""
+    """A page in Chromium that counts received bytes, and reads the events of the server."""
 
     def __init__(self, browser: Any, events: Path, width: int) -> None:
         self.page = browser.new_context(viewport={"width": width, "height": 900}).new_page()
-        self.page.set_default_timeout(PATIENCE_MS)
+        self.page.set_default_timeout(TIMEOUT_MS)
         self.page.on("websocket", self._watch_socket)
         self.page.on("response", self._note_response)
         self.events, self.offset = events, 0
@@ -59,12 +59,12 @@ class Watcher:
             self.traffic.pictures[response.url] = size
 
     def wait(self) -> None:
-        """Wait for the link with which the page ends, for the script and the pictures."""
+        """Wait for the link at the end of the page, and for the script and the pictures."""
         self.page.get_by_text("A link to exactly this view").wait_for()
         self.wait_until_idle()
 
     def wait_until_idle(self) -> None:
-        self.page.wait_for_timeout(300)  # a click takes its time to reach the server
+        self.page.wait_for_timeout(300)  # until a click has reached the server
         self.page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
         self.page.wait_for_function(
             "[...document.images].every(image => image.complete && image.naturalWidth > 0)"
@@ -72,7 +72,7 @@ class Watcher:
         self.page.wait_for_timeout(200)
 
     def read_events(self) -> list[tuple[float, str, str]]:
-        """Return what the server has written down since it was last asked for."""
+        """Return the events that the server has recorded since the last call."""
         with self.events.open(encoding="utf-8") as file:
             file.seek(self.offset)
             lines = file.readlines()
@@ -80,7 +80,7 @@ class Watcher:
         return [tuple(json.loads(line)) for line in lines]
 
     def measure(self, title: str, act: Callable[[], None]) -> None:
-        """Do something on the page and print what it took."""
+        """Perform a step on the page and print what it needed."""
         self.read_events()
         self.traffic = Traffic()
         start = time.time()
@@ -89,30 +89,30 @@ class Watcher:
         print(f"\n{title}")
         report_computed(self.read_events(), start)
         report_sent(self.traffic, self.page.evaluate(_IMAGES))
-        print(f"  whole     {seconds:.1f} s")
+        print(f"  total     {seconds:.1f} s")
 
 
 def report_computed(events: list[tuple[float, str, str]], start: float) -> None:
-    """Print what a step has computed and read, and whether torch was needed."""
+    """Print what was computed and read in a step, and whether torch was imported."""
     computed = Counter(kind for _, kind, _ in events if kind not in ("read", "torch"))
     read = [what for _, kind, what in events if kind == "read"]
     kinds = Counter(what.partition(" ")[0] for what in read)
     torch = [when - start for when, kind, _ in events if kind == "torch"]
     print(f"  computed  {_join(computed)}")
-    print(f"  read      {_join(kinds)}; {len(read) - len(set(read))} of these more than once")
+    print(f"  read      {_join(kinds)}; {len(read) - len(set(read))} of them repeated")
     print(f"  torch     {f'imported after {torch[0]:.1f} s' if torch else 'not imported'}")
 
 
 def report_sent(traffic: Traffic, images: list[dict[str, Any]]) -> None:
-    """Print what a step has sent to the browser, and how large its pictures are shown."""
+    """Print what was sent to the browser in a step, and the displayed sizes of pictures."""
     print(
-        f"  sent      {traffic.socket / 1000:,.1f} kB by the socket, {traffic.files / 1000:,.1f} kB"
-        f" in {len(traffic.pictures)} pictures"
+        f"  sent      {traffic.socket / 1000:,.1f} kB over the socket, "
+        f"{traffic.files / 1000:,.1f} kB in {len(traffic.pictures)} pictures"
     )
     shown = [image for image in images if image["url"] in traffic.pictures]
     sizes = Counter((image["width"], round(image["shown"])) for image in shown)
-    for (width, across), count in sorted(sizes.items()):
-        print(f"            {count:3} × {width} pixels across shown in {across}")
+    for (width, displayed), count in sorted(sizes.items()):
+        print(f"            {count:3} × width {width} pixels, displayed at {displayed}")
 
 
 def _join(counts: Counter[str]) -> str:
@@ -120,7 +120,7 @@ def _join(counts: Counter[str]) -> str:
 
 
 def browse(watcher: Watcher, url: str, upload: Path) -> None:
-    """Go through the usual steps, the first of them on a server that has just started."""
+    """Measure typical steps, starting with the first page of a new server."""
     page = watcher.page
 
     def go(address: str) -> Callable[[], None]:
@@ -144,41 +144,41 @@ def browse(watcher: Watcher, url: str, upload: Path) -> None:
         page.get_by_role("button", name="Next", exact=True).click()
         watcher.wait()
 
-    def bring_photo() -> None:
+    def upload_photo() -> None:
         page.locator("input[type=file]").first.set_input_files(upload)
         page.get_by_role("button", name="Raw maps and numbers").wait_for()
         watcher.wait_until_idle()
 
-    def switch_on_upload() -> None:
+    def switch_feature_of_upload() -> None:
         page.get_by_role("radio", name="x-feature 5", exact=True).click()
         watcher.wait_until_idle()
 
     def start() -> None:
         page.goto(url)
         page.get_by_text("accuracy").first.wait_for()
-        print(f"\n(the first birds stood there after {time.time() - began:.1f} s)", end="")
+        print(f"\n(the first birds were visible after {time.time() - began:.1f} s)", end="")
         watcher.wait()
 
     began = time.time()
-    watcher.measure("Start-up: the Overview of a server that has just started", start)
-    watcher.measure("The Overview again, in a session of its own", go("/"))
+    watcher.measure("Start-up: the Overview page of a new server", start)
+    watcher.measure("The Overview page again, in a new session", go("/"))
     watcher.measure("The Category page", go("/category"))
     watcher.measure("  Category switch", lambda: choose_category("Harebell capped Finch"))
     watcher.measure("The X-feature page", go("/x_feature"))
     watcher.measure("  X-feature switch", lambda: press("x-feature 5"))
-    watcher.measure("  X-feature switch once more", lambda: press("x-feature 4"))
+    watcher.measure("  Another x-feature switch", lambda: press("x-feature 4"))
     watcher.measure("The Photo page", go("/photo"))
     watcher.measure("  X-feature switch", lambda: press("x-feature 5"))
     watcher.measure("  Photo switch", step)
     page.goto(f"{url}/your_photo")
     page.locator("input[type=file]").first.wait_for(state="attached")
     watcher.wait_until_idle()
-    watcher.measure("Upload", bring_photo)
-    watcher.measure("  X-feature switch", switch_on_upload)
+    watcher.measure("Upload", upload_photo)
+    watcher.measure("  X-feature switch", switch_feature_of_upload)
 
 
 def make_upload(folder: Path) -> Path:
-    """Write a photo as large as a telephone's: a bird of the demo, smoothly enlarged."""
+    """Write a photo of the size of a phone camera's: an enlarged bird of the demo."""
     from PIL import Image  # noqa: PLC0415
 
     photo = sorted((DEMO_WORKSPACE / "birds" / "images").rglob("*.jpg"))[30]
@@ -189,11 +189,11 @@ def make_upload(folder: Path) -> Path:
 
 
 def main() -> None:
-    """Start the app on a copy of the demo, whose features are not computed yet, and browse."""
+    """Measure the app on a copy of the demo whose features are not computed yet."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--width", type=int, default=1440, help="of the window, in pixels")
+    parser.add_argument("--width", type=int, default=1440, help="width of the window, in pixels")
     options = parser.parse_args()
     print(describe_machine("streamlit", "torch", "playwright"))
     print(f"Command: {' '.join(sys.argv)}")

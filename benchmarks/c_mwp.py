@@ -1,7 +1,7 @@
-"""Times c-MWP: five maps of one photo through VGG19 and an encoder, against TorchRay.
+"""Times c-MWP: five maps of a photo with VGG19 and an encoder, against TorchRay.
 
-All sides run in turn, in this process, on the same photo and weights; see docs/performance.md.
-TorchRay comes with ``pip install -r benchmarks/requirements.txt``.
+All sides run alternately in one process, on the same photo and weights; see docs/performance.md.
+Install TorchRay with ``pip install -r benchmarks/requirements.txt``.
 """
 
 import argparse
@@ -23,8 +23,9 @@ from torch import Tensor, nn
 
 from explorer.attribution.engine import Engine
 from explorer.attribution.fast import winograd
-from explorer.attribution.fast.pairs import UnpoolPairs
-from explorer.attribution.trace import Trace, begin, read_layers
+from explorer.attribution.fast.pool_2x2 import Unpool2x2
+from explorer.attribution.layers import make_rules
+from explorer.attribution.trace import Trace, start_trace
 from explorer.config import DEMO_WORKSPACE
 from explorer.data.cub import load_cub
 from explorer.nn.backbones.backbone import Backbone
@@ -36,12 +37,12 @@ from explorer.workspace.features_cache import load_input
 
 STOP = "relu1"
 WIDTHS = (4096, 800, 100, 5)
-PASSES = 7  # up, over the normalisers, and five times down
+PASSES = 7  # forward, normalisers, and five backward
 
 
 @dataclass
 class Side:
-    """One way of drawing the maps, what it drew of each photo, and the seconds it took."""
+    """An implementation, with its times and its maps of each photo."""
 
     name: str
     draw: Callable[[Tensor], Tensor]
@@ -55,7 +56,7 @@ class Side:
 
 
 def build_encoder(device: torch.device) -> list[nn.Module]:
-    """Stack 4096-800-100-5 with ReLUs between, up to the last Linear; random weights."""
+    """Build linear layers 4096-800-100-5 with ReLUs between, with random weights."""
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(WIDTHS):
         layers += [nn.Linear(inputs, outputs).requires_grad_(False), nn.ReLU()]
@@ -63,7 +64,7 @@ def build_encoder(device: torch.device) -> list[nn.Module]:
 
 
 def draw_with_torchray(model: nn.Sequential, device: torch.device) -> Callable[[Tensor], Tensor]:
-    import_torchvision()  # which TorchRay imports in a way that fails beside a torch for processors
+    import_torchvision()  # TorchRay's own import of it fails with CPU builds of torch
     from torchray.attribution import excitation_backprop as torchray  # noqa: PLC0415
 
     stop, contrast = "1", str(len(model) - 2)  # the first ReLU; the input of the last Linear
@@ -76,14 +77,14 @@ def draw_with_torchray(model: nn.Sequential, device: torch.device) -> Callable[[
             )
             for neuron in range(WIDTHS[-1])
         ]
-        return torch.cat(maps, 1)[0].cpu()  # which waits for a card
+        return torch.cat(maps, 1)[0].cpu()  # waits for a GPU
 
     return draw
 
 
 def draw_with_engine(engine: Engine, encoder: list[nn.Module]) -> Callable[[Tensor], Tensor]:
     def draw(images: Tensor) -> Tensor:
-        engine._passed.clear()  # what is kept of the photo from the last time would be no match
+        engine._passes.clear()  # the trace of the photo must not be reused
         return torch.from_numpy(engine.draw(images[0].numpy(), encoder, STOP))
 
     return draw
@@ -95,7 +96,7 @@ def wait_for(device: torch.device) -> None:
 
 
 def time_convolutions(layers: Sequence[nn.Module], images: Tensor) -> float:
-    """Return the seconds of one pass over all convolutions, and nothing else."""
+    """Return the time of a forward pass through only the convolutions, in seconds."""
     x, seconds = images.contiguous(memory_format=torch.channels_last), 0.0
     for layer in layers:
         if isinstance(layer, nn.Conv2d):
@@ -122,15 +123,15 @@ def compute_correlation(maps: Tensor, exact: Tensor) -> float:
     return min(float(np.corrcoef(found, right)[0, 1]) for found, right in pairs)
 
 
-def take_winners(trace: Trace, exact: Trace) -> tuple[Trace, int]:
-    """Return a trace with the pools of an exact one, and how many windows had another winner."""
+def replace_winners(trace: Trace, exact: Trace) -> tuple[Trace, int]:
+    """Take the pooling winners from an exact trace; also return how many windows differed."""
     steps, differ = [], 0
     for own, other in zip(trace.steps, exact.steps, strict=True):
         step = own
-        if isinstance(own, UnpoolPairs) and isinstance(other, UnpoolPairs):
+        if isinstance(own, Unpool2x2) and isinstance(other, Unpool2x2):
             pairs = [(a, b.to(a.device)) for a, b in zip(own.shares, other.shares, strict=True)]
             differ += sum(int(((a == 0) & (b > 0)).sum()) for a, b in pairs)
-            step = UnpoolPairs(tuple(b.to(a.dtype) for a, b in pairs))
+            step = Unpool2x2(tuple(b.to(a.dtype) for a, b in pairs))
         steps.append(step)
     return Trace(trace.output, tuple(steps)), differ
 
@@ -144,7 +145,7 @@ def compare(photos: int, repeats: int, seed: int, device: torch.device) -> None:
     encoder = build_encoder(device)
     model = nn.Sequential(*backbone.trunk, *encoder).eval()
     engines = [Engine(backbone, precision) for precision in ("float32", "bfloat16")]
-    sides = [Side("TorchRay, one call a neuron", draw_with_torchray(model, device))]
+    sides = [Side("TorchRay, one call per neuron", draw_with_torchray(model, device))]
     sides += [Side(engine.precision, draw_with_engine(engine, encoder)) for engine in engines]
 
     dataset = load_cub(DEMO_WORKSPACE / "birds")
@@ -153,7 +154,7 @@ def compare(photos: int, repeats: int, seed: int, device: torch.device) -> None:
         torch.from_numpy(load_input(photo, architecture))[None]
         for photo in dataset.photos[: step * photos : step]
     ]
-    for side in sides:  # weights are prepared, memory is found
+    for side in sides:  # warm-up: prepares weights and allocates memory
         with torch.enable_grad():
             side.draw(images[0])
     for _ in range(repeats):
@@ -177,41 +178,41 @@ def compare(photos: int, repeats: int, seed: int, device: torch.device) -> None:
             engine.draw(image[0].numpy(), encoder, STOP)
             times.append(time.perf_counter() - start)
         middle = statistics.median(times)
-        print(f"{engine.precision + ', a further category':30}{middle:9.3f}{base / middle:8.2f}")
+        print(f"{engine.precision + ', another category':30}{middle:9.3f}{base / middle:8.2f}")
     image = images[0].to(device)
     floor = PASSES * statistics.median(time_convolutions(layers, image) for _ in range(3))
     print(f"{f'floor: {PASSES} plain passes':30}{floor:9.3f}{base / floor:8.2f}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"peak memory of the process, TorchRay's included: {peak:.0f} MiB")
+    print(f"peak memory of the process, including TorchRay: {peak:.0f} MiB")
 
     doubles = [copy.deepcopy(layer).cpu().double() for layer in model]
-    below = read_layers(doubles[: len(backbone.trunk)], images[0].double())
-    above = read_layers(doubles[len(backbone.trunk) :], images[0].double())
-    print("\nagainst float64 maps: relative error (norm) and least correlation of five maps")
+    below = make_rules(doubles[: len(backbone.trunk)], images[0].double())
+    above = make_rules(doubles[len(backbone.trunk) :], images[0].double())
+    print("\nagainst float64: relative error (norm) and lowest correlation of the five maps")
     print(f"{'photo':6}" + "".join(f"{side.name.split(',')[0]:>24}" for side in sides), end="")
-    print(f"{'windows won otherwise':>24}{'float32, those set right':>27}")
+    print(f"{'different winners':>24}{'float32, corrected':>27}")
     for index, image in enumerate(images):
-        with patch.object(winograd, "pays", lambda *_: False):  # the library's own convolutions
-            exact_trace = begin(image.double()).follow(below, stop=2)
-        exact = exact_trace.follow(above).draw()[0]
+        with patch.object(winograd, "is_faster", lambda *_: False):  # PyTorch's convolutions
+            exact_trace = start_trace(image.double()).extend(below, stop=2)
+        exact = exact_trace.extend(above).draw()[0]
         cells = [
             f"{compute_error(side.maps[index], exact):.1e} "
             f"{compute_correlation(side.maps[index], exact):.6f}"
             for side in sides
         ]
-        trace, differ = take_winners(engines[0].trace(image[0].numpy(), STOP), exact_trace)
-        mended = trace.follow(read_layers(encoder, trace.output)).draw()[0].cpu()
+        trace, differ = replace_winners(engines[0].trace(image[0].numpy(), STOP), exact_trace)
+        corrected = trace.extend(make_rules(encoder, trace.output)).draw()[0].cpu()
         print(f"{index:<6}" + "".join(f"{cell:>24}" for cell in cells), end="")
-        print(f"{differ:>24}{compute_error(mended, exact):>27.1e}")
+        print(f"{differ:>24}{compute_error(corrected, exact):>27.1e}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photos", type=int, default=3, help="how many painted birds")
-    parser.add_argument("--repeats", type=int, default=3, help="times each is drawn by each side")
+    parser.add_argument("--photos", type=int, default=3, help="number of painted birds")
+    parser.add_argument("--repeats", type=int, default=3, help="runs per photo and side")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
-    parser.add_argument("--threads", type=int, default=0, help="0: as many as there are cores")
-    parser.add_argument("--seed", type=int, default=0, help="of the random weights")
+    parser.add_argument("--threads", type=int, default=0, help="0 for one per core")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random weights")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)

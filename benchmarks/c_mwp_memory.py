@@ -1,8 +1,8 @@
-"""Measures the memory of c-MWP alone: VGG19 at 224 x 224 pixels, each setting in its own process.
+"""Measures the memory of c-MWP for VGG19 at 224 x 224 pixels, with a process for each setting.
 
-"Kept" is what the engine holds once it has drawn a first photo (weights laid out for every step,
-and one photo's trace), "preparing" the most that it took to get there, "drawing" the most that
-further photos need beyond what is kept.
+"Kept" is the memory that the engine holds after the first photo (prepared weights, and the trace of
+a photo), "preparing" the peak until then, and "drawing" the peak for further photos beyond what is
+kept.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from c_mwp import STOP, build_encoder
 from common import describe_machine
-from memory import Memory, read_memory
+from memory import MemoryWatcher, read_memory
 from torch import nn
 
 from explorer.attribution import contrastive_mwp
@@ -34,33 +34,33 @@ def build_backbone() -> Backbone:
 
 
 def measure_engine(precision: str, neurons: int) -> dict[str, float]:
-    """Return MB for one photo after another, each of `neurons` neurons."""
+    """Return the memory in MB for one photo after another, with `neurons` neurons each."""
     backbone = build_backbone()
     encoder = build_encoder(torch.device("cpu"))
     top = [*encoder[:-1], nn.Linear(encoder[-1].in_features, neurons).requires_grad_(False)]
     photos = np.random.default_rng(0).random((3, 3, 224, 224), np.float32)
-    engine, preparing = Engine(backbone, precision), Memory()
+    engine, preparing = Engine(backbone, precision), MemoryWatcher()
     engine.draw(photos[0], top, STOP)
-    kept, network, most = read_memory("RssAnon"), preparing.before, preparing.most
-    drawing = Memory()
+    kept, network, peak = read_memory("RssAnon"), preparing.before, preparing.peak
+    drawing = MemoryWatcher()
     for photo in photos[1:]:
         engine.draw(photo, top, STOP)
     return {
         "network": network,
-        "preparing": most - network,
+        "preparing": peak - network,
         "kept": kept - network,
-        "drawing": drawing.most - kept,
+        "drawing": drawing.peak - kept,
     }
 
 
 def measure_batch(photos: int, neurons: int) -> dict[str, float]:
-    """Return MB for a batch in one call of the pure function, which prepares weights anew."""
+    """Return the memory in MB for a batch in one call, which also prepares the weights."""
     backbone = build_backbone()
     layers = [*backbone.trunk, nn.Linear(4096, neurons)]
     images = torch.rand(photos, 3, 224, 224)
-    network, memory = read_memory("RssAnon"), Memory()
+    network, memory = read_memory("RssAnon"), MemoryWatcher()
     contrastive_mwp(layers, images, stop=2)
-    return {"network": network, "drawing": memory.most - network}
+    return {"network": network, "drawing": memory.peak - network}
 
 
 def measure_alone(*setting: str) -> dict[str, float]:
@@ -86,13 +86,13 @@ def main() -> None:
         return
     print(describe_machine("torch"), f"{torch.get_num_threads()} thread(s)")
     columns = "".join(f"{name:>11}" for name in ("network", "preparing", "kept", "drawing"))
-    print(f"\n{'the engine, photo after photo':32}{columns}")
+    print(f"\n{'engine, one photo at a time':32}{columns}")
     for precision in PRECISIONS:
         for neurons in NEURONS:
             found = measure_alone("engine", precision, str(neurons))
             name = f"{precision}, {neurons} neurons"
             print(f"{name:32}" + "".join(f"{value:11.0f}" for value in found.values()))
-    print(f"\n{'one call for a batch':32}{'network':>11}{'drawing':>11}")
+    print(f"\n{'one call per batch':32}{'network':>11}{'drawing':>11}")
     for photos in PHOTOS:
         found = measure_alone("batch", str(photos), "5")
         name = f"{photos} photo(s), 5 neurons"

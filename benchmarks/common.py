@@ -1,4 +1,4 @@
-"""What the benchmarks have in common: the machine in words, and servers on the loopback."""
+"""Helpers of the benchmarks: describing the machine, and serving the app."""
 
 import contextlib
 import os
@@ -18,11 +18,11 @@ from explorer.workspace.layout import FEATURES_FOLDER
 
 REPOSITORY_ROOT = Path(__file__).parents[1]
 _SERVER = Path(__file__).with_name("app_server.py")
-_PATIENCE = 60.0
+_TIMEOUT_SECONDS = 60.0
 
 
 def name_processor() -> str:
-    """Name the processor, as far as the system tells."""
+    """Return the name of the processor, if the system provides it."""
     info = Path("/proc/cpuinfo")
     if info.exists():
         lines = [line for line in info.read_text().splitlines() if line.startswith("model name")]
@@ -32,7 +32,7 @@ def name_processor() -> str:
 
 
 def describe_machine(*packages: str) -> str:
-    """Name system, processor, its cores, Python and the versions of packages."""
+    """Describe the system, processor, cores, Python version and versions of packages."""
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     return (
         f"{platform.system()} {platform.machine()}, {name_processor()}, {os.cpu_count()} core(s); "
@@ -41,7 +41,7 @@ def describe_machine(*packages: str) -> str:
 
 
 def copy_demo(folder: Path) -> Path:
-    """Copy the demo as it ships, without Z of its photos, which the app computes by itself."""
+    """Copy the demo without cached features, which the app then computes."""
     ignore = shutil.ignore_patterns(FEATURES_FOLDER)
     return Path(shutil.copytree(DEMO_WORKSPACE, folder / "demo", ignore=ignore))
 
@@ -50,9 +50,9 @@ def copy_demo(folder: Path) -> Path:
 def serve_app(
     folder: Path, workspace: Path, environment: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Run the app with everything counted on a free port of the loopback; yield address, process.
+    """Run the instrumented app on a free port of the loopback interface; yield address and process.
 
-    Its log is ``log.txt`` in `folder`, what is counted ``events.jsonl``; see `app_server.py`.
+    Its log is ``log.txt`` in `folder`, its events ``events.jsonl``; see `app_server.py`.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -79,18 +79,18 @@ def serve_app(
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise SystemExit(f"The app ended before it served a page: {log.read_text()}")
+            raise SystemExit(f"The app ended during its start: {log.read_text()}")
         with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):
             return
         time.sleep(0.1)
-    raise SystemExit(f"{url} has not answered for a minute.")
+    raise SystemExit(f"{url} did not answer within {_TIMEOUT_SECONDS:.0f} seconds.")
 
 
 def read_memory(process: int) -> float:
-    """Return how much memory a process holds, in MiB, as the system's own ``ps`` says it."""
+    """Return the resident memory of a process in MiB, as reported by ``ps``."""
     found = subprocess.run(
         ["ps", "-o", "rss=", "-p", str(process)], capture_output=True, text=True, check=True
     )
@@ -101,5 +101,5 @@ def find_chromium() -> str:
     """Return the path of the system's Chromium."""
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
-        raise SystemExit("There is no chromium on the PATH: install it to measure the app.")
+        raise SystemExit("Chromium was not found on the PATH. Install it to run this benchmark.")
     return found

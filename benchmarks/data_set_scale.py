@@ -1,8 +1,8 @@
-"""Measures what an image costs as the data set grows: time, memory and disk.
+"""Measures time, memory and disk space per image for data sets of different sizes.
 
-A bounded number of painted photos is repeated under as many ids as are asked for, so the pictures
-cost no disk, but are decoded anew under each id. Every part runs in a process of its own, whose
-peak memory is its own. See docs/performance.md.
+The painted photos are repeated with as many ids as requested. The copies are hard links, which need
+no disk space but are decoded separately. Each part runs in a separate process, so that its peak
+memory can be measured. See docs/performance.md.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from memory import Memory, read_memory
+from memory import MemoryWatcher, read_memory
 from safetensors.torch import save_file
 
 from explorer.config import DEMO_WORKSPACE, run
@@ -45,12 +45,12 @@ from explorer.workspace.workspace import Workspace
 PARTS = ("open", "features", "train", "draw maps", "read maps")
 MODULE = SraeSettings()
 TRAINING = TrainingSettings(epochs=2, pretrain_epochs=1)
-POSITIVES = 60  # of the category that is trained, as in CUB, however many the others have
+POSITIVES = 60  # photos of the category that is trained, as in CUB
 READS = 50
 
 
 def repeat_birds(root: Path, photos: int, source: CubDataset) -> None:
-    """Write a CUB folder of so many ids, each a hard link to one of the source's photos."""
+    """Write a CUB folder with hard links to the photos of `source`, repeated with new ids."""
     rare = source.categories[-1]
     counts = {rare: min(POSITIVES, photos // len(source.categories))}
     others, rest = source.categories[:-1], photos - counts[rare]
@@ -66,7 +66,7 @@ def repeat_birds(root: Path, photos: int, source: CubDataset) -> None:
             path = f"{category}/{photo.name}_{copy:06d}.jpg"
             os.link(photo.path, root / "images" / path)
             box = " ".join(f"{value:.1f}" for value in photo.box)
-            # A fifth for testing, whatever the source's split: enough of the rare category.
+            # A fifth are test photos, so that the rare category has enough of them.
             lines = (path, number, box, int(copy % 5 > 0))
             for name, line in zip(names, lines, strict=True):
                 tables[name].append(f"{image_id} {line}")
@@ -83,12 +83,12 @@ def repeat_birds(root: Path, photos: int, source: CubDataset) -> None:
 
 
 def make_workspace(folder: Path, photos: int) -> None:
-    """Make a workspace on repeated birds, with an untrained vgg_small."""
+    """Create a workspace with repeated birds and an untrained vgg_small."""
     source = load_cub(DEMO_WORKSPACE / "birds")
-    bounded = folder.parent / "painted"
-    if not bounded.exists():  # hard links do not reach across file systems
-        shutil.copytree(source.root, bounded)
-    repeat_birds(folder / "birds", photos, load_cub(bounded))
+    painted = folder.parent / "painted"
+    if not painted.exists():  # hard links need the same file system
+        shutil.copytree(source.root, painted)
+    repeat_birds(folder / "birds", photos, load_cub(painted))
     torch.manual_seed(0)
     weights = folder / "weights.safetensors"
     network = build_network("vgg_small", len(source.categories), batch_norm=False)
@@ -96,8 +96,8 @@ def make_workspace(folder: Path, photos: int) -> None:
     create_workspace(folder, WorkspaceSettings(dataset="birds"), weights)
 
 
-def stand_in_for_network(workspace: Workspace) -> None:
-    """Put something quick in the place of the network: what is left is reading and writing."""
+def replace_network(workspace: Workspace) -> None:
+    """Replace the network by a fast function, so that mostly reading and writing is measured."""
     generator = torch.Generator().manual_seed(0)
     size = 3 * 16 * 16
     first = torch.randn(size, workspace.networks.backbone.z_size, generator=generator)
@@ -111,8 +111,8 @@ def stand_in_for_network(workspace: Workspace) -> None:
     Backbone.compute_features = compute  # type: ignore[method-assign]
 
 
-def stand_in_for_maps(workspace: Workspace) -> None:
-    """Give every photo the maps of one."""
+def replace_maps(workspace: Workspace) -> None:
+    """Use the maps of one photo for all photos."""
     (entry,) = (
         e for e in workspace.list_modules() if e.category == workspace.dataset.categories[0]
     )
@@ -124,7 +124,7 @@ def stand_in_for_maps(workspace: Workspace) -> None:
 
 
 def measure_part(part: str, folder: Path, *, stand_in: bool) -> dict[str, float]:
-    """Do one part, and return photos, seconds and memory in MB."""
+    """Run a part; return the number of photos, seconds and memory in MB."""
     start = time.perf_counter()
     workspace = Workspace(folder)
     categories = workspace.dataset.categories
@@ -134,10 +134,10 @@ def measure_part(part: str, folder: Path, *, stand_in: bool) -> dict[str, float]
     _ = workspace.networks.backbone, workspace.held_out
     entries = [e for e in workspace.list_modules() if e.category == categories[0]]
     if stand_in and part == "draw maps":
-        stand_in_for_maps(workspace)
+        replace_maps(workspace)
     elif stand_in:
-        stand_in_for_network(workspace)
-    memory, start = Memory(), time.perf_counter()
+        replace_network(workspace)
+    memory, start = MemoryWatcher(), time.perf_counter()
     if part == "features":
         run(workspace.networks.compute_features())
     elif part == "train":
@@ -147,17 +147,17 @@ def measure_part(part: str, folder: Path, *, stand_in: bool) -> dict[str, float]
         count = len(workspace.dataset.photos_of(categories[0]))
     else:
         seconds = read_at_random(workspace)
-        return {"photos": 1, "seconds": seconds, "anon": memory.most - memory.before}
+        return {"photos": 1, "seconds": seconds, "anon": memory.peak - memory.before}
     return {
         "photos": count,
         "seconds": time.perf_counter() - start,
-        "anon": memory.most - memory.before,
+        "anon": memory.peak - memory.before,
         "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000,
     }
 
 
 def read_at_random(workspace: Workspace) -> float:
-    """Read the maps of photos as a page does; return the median of seconds."""
+    """Read the maps of random photos as a page does; return the median time in seconds."""
     (entry,) = (
         e for e in workspace.list_modules() if e.category == workspace.dataset.categories[0]
     )
@@ -173,7 +173,7 @@ def read_at_random(workspace: Workspace) -> float:
 
 
 def run_part(part: str, folder: Path, stand_in: bool) -> dict[str, float]:
-    """Do one part in a process of its own."""
+    """Run a part in a separate process."""
     command = [sys.executable, __file__, "--part", part, "--folder", str(folder)]
     command += ["--stand-in"] if stand_in else []
     out = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
@@ -186,16 +186,16 @@ def compute_size(folder: Path) -> int:
 
 
 def prepare_map_module(folder: Path, stand_in: bool) -> None:
-    """Train the module whose maps are drawn, hardly at all."""
+    """Train the module whose maps are drawn, for one epoch."""
     workspace = Workspace(folder)
     if stand_in:
-        stand_in_for_network(workspace)
+        replace_network(workspace)
     settings = TrainingSettings(epochs=1, pretrain_epochs=0)
     run(train_module(workspace, workspace.dataset.categories[0], MODULE, settings))
 
 
 def measure_size(folder: Path, photos: int, stand_in: bool, parts: Sequence[str]) -> None:
-    """Measure all parts at one size, and print a row for each."""
+    """Measure all parts for a data set size, and print a row for each."""
     make_workspace(folder, photos)
     for part in parts:
         if part == "draw maps":
@@ -219,8 +219,12 @@ def measure_size(folder: Path, photos: int, stand_in: bool, parts: Sequence[str]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--sizes", default="100,1000,10000", help="images; 100000 takes long")
-    parser.add_argument("--stand-in", action="store_true", help="leave the network out")
+    parser.add_argument(
+        "--sizes", default="100,1000,10000", help="numbers of images; 100000 takes long"
+    )
+    parser.add_argument(
+        "--stand-in", action="store_true", help="replace the network by a fast function"
+    )
     parser.add_argument("--parts", default=",".join(PARTS))
     parser.add_argument("--part", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -234,7 +238,10 @@ def main() -> None:
         f"Python {platform.python_version()}, torch {version('torch')}, NumPy {np.__version__}, "
         f"one thread, {'a stand-in for the network' if options.stand_in else 'vgg_small'}\n"
     )
-    print("| images | part | photos | ms a photo | MB beyond opening | peak RSS, MB | kB a photo |")
+    print(
+        "| images | part | photos | ms per photo | MB beyond opening | peak RSS, MB "
+        "| kB per photo |"
+    )
     print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for photos in map(int, options.sizes.split(",")):

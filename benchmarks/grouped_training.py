@@ -1,6 +1,6 @@
-"""Times the training of many modules: in groups against one by one.
+"""Times the training of many modules in groups, against training them one by one.
 
-Both sides run in turn, in this process, on the same data; see docs/performance.md.
+Both sides run alternately in one process, on the same data; see docs/performance.md.
 """
 
 import argparse
@@ -35,7 +35,7 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Shape:
-    """What is trained on: photos in all, training photos a module, dimensions of Z."""
+    """Size of a problem: photos, training photos per module, dimensions of Z, and modules."""
 
     photos: int
     train: int
@@ -44,7 +44,7 @@ class Shape:
     training: TrainingSettings
 
 
-# Photos as in 40 categories of CUB; Z of a small VGG and of VGG19.
+# Photos as in 40 categories of CUB; Z as in a small VGG and in VGG19.
 SHAPES = {
     "small": Shape(2300, 1834, 512, 24, TrainingSettings(epochs=12, pretrain_epochs=2)),
     "large": Shape(2300, 1834, 4096, 4, TrainingSettings(epochs=2, pretrain_epochs=1)),
@@ -53,7 +53,7 @@ SHAPES = {
 
 @dataclass
 class Side:
-    """One way of training, and what it took each time, in seconds."""
+    """A way of training, with its times in seconds and the trained weights."""
 
     name: str
     group_size: int
@@ -63,14 +63,14 @@ class Side:
 
 
 def make_members(shape: Shape, device: torch.device) -> tuple[Tensor, list[CategoryPhotos]]:
-    """Draw a sparse Z, and for each category scores, photos and a count of its own."""
+    """Generate a sparse Z, and scores and photos for each category."""
     generator = torch.Generator().manual_seed(0)
     z = torch.randn(shape.photos, shape.z_size, generator=generator).relu()
     members = []
     for index in range(shape.modules):
         y_hat = z @ torch.randn(shape.z_size, generator=generator) * 3 / shape.z_size**0.5
         order = torch.randperm(shape.photos, generator=generator)
-        count = shape.train - index % 7  # as categories of 50 to 60 photos differ
+        count = shape.train - index % 7  # categories of CUB differ by a few photos
         rows = order[:count], order[shape.train :], order[:0]
         is_positive = y_hat > y_hat.quantile(0.97)
         members.append(CategoryPhotos(*(part.to(device) for part in (y_hat, is_positive, *rows))))
@@ -78,7 +78,7 @@ def make_members(shape: Shape, device: torch.device) -> tuple[Tensor, list[Categ
 
 
 def train_synthetic(shape: Shape, device: torch.device) -> Callable[[int], list[State]]:
-    """Return a function that trains all modules of a shape in groups of a size."""
+    """Return a function that trains all modules in groups of a given size."""
     z, members = make_members(shape, device)
 
     def train(group_size: int) -> list[State]:
@@ -94,7 +94,7 @@ def train_synthetic(shape: Shape, device: torch.device) -> Callable[[int], list[
 
 
 def train_demo(folder: Path, device: str) -> Callable[[int], list[State]]:
-    """Return a function that trains and stores all modules of a copy of the demo."""
+    """Return a function that trains and saves all modules of a copy of the demo."""
     shutil.copytree(DEMO_WORKSPACE, folder / "demo")
     workspace = Workspace(folder / "demo", device)
     run(workspace.networks.compute_features())
@@ -116,7 +116,7 @@ def measure(
     repeats: int,
     synchronise: Callable[[], None],
 ) -> None:
-    """Run the sides in turn, `repeats` times."""
+    """Run the sides alternately, `repeats` times each."""
     for _ in range(repeats):
         for side in sides:
             synchronise()
@@ -128,7 +128,7 @@ def measure(
 
 
 def report(title: str, modules: int, sides: Sequence[Side]) -> None:
-    """Print each side, and each against the first."""
+    """Print the results of each side, and compare them with the first."""
     print(f"\n{title}")
     print(f"{'':24}{'modules/s':>12}{'ratio':>8}{'CPU s/module':>14}{'ratio':>8}{'difference':>14}")
     first = sides[0]
@@ -147,7 +147,7 @@ def report(title: str, modules: int, sides: Sequence[Side]) -> None:
 
 
 def describe_machine(device: torch.device) -> str:
-    """Name processor, threads, device and versions."""
+    """Describe the processor, threads, device and versions."""
     processor = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -161,20 +161,20 @@ def describe_machine(device: torch.device) -> str:
 
 
 def main() -> None:
-    """Train everything that is asked for, and print."""
+    """Train everything that was requested, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cpu", help="cpu, cuda, mps")
-    parser.add_argument("--shapes", default="small,large,demo", help="of small, large, demo")
-    parser.add_argument("--sizes", default="4", help="further group sizes to try, such as 4,12")
+    parser.add_argument("--shapes", default="small,large,demo", help="any of small, large, demo")
+    parser.add_argument("--sizes", default="4", help="additional group sizes, such as 4,12")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=0, help="0 leaves it to torch")
+    parser.add_argument("--threads", type=int, default=0, help="0 for the default of torch")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
     device = choose_device(options.device)
     synchronise = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     print(describe_machine(device))
-    print(f"Command: {' '.join(sys.argv)}; medians of {options.repeats} runs of each side in turn")
+    print(f"Command: {' '.join(sys.argv)}; medians of {options.repeats} alternating runs")
     with tempfile.TemporaryDirectory() as folder:
         for name in options.shapes.split(","):
             if name == "demo":

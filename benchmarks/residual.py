@@ -1,8 +1,8 @@
-"""Compares MWP through a ResNet's additions with TorchRay's `EltwiseSum`: maps and time.
+"""Compares maps and times of MWP for the additions in ResNets with TorchRay's `EltwiseSum`.
 
-First with positive weights, where both rules are the same and so are the maps; then with weights
-of both signs, where TorchRay lets a way that puts out something negative take a negative share.
-TorchRay comes with ``pip install -r benchmarks/requirements.txt``; see docs/performance.md.
+With positive weights, both rules are equivalent and give the same maps. With weights of both signs,
+a branch with a negative output gets a negative share in TorchRay. Install TorchRay with
+``pip install -r benchmarks/requirements.txt``; see docs/performance.md.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from explorer.attribution import mwp
 from explorer.nn.backbones.residual import list_layers
 from explorer.nn.torchvision_guard import import_torchvision
 
-STOP, LAYER = 3, "relu"  # the output of the first ReLU: ours by index, TorchRay's by name
+STOP, LAYER = 3, "relu"  # the output of the first ReLU, by index and by name
 NEURONS = 5
 
 
@@ -53,7 +53,7 @@ def draw_with_rules(network: nn.Module, images: Tensor) -> Tensor:
 
 def time_draw(draw: Callable[[], Tensor], repeats: int) -> tuple[Tensor, float]:
     seconds = []
-    for _ in range(repeats + 1):  # the first one finds memory
+    for _ in range(repeats + 1):  # the first run allocates memory
         start = time.perf_counter()
         maps = draw()
         seconds.append(time.perf_counter() - start)
@@ -62,8 +62,8 @@ def time_draw(draw: Callable[[], Tensor], repeats: int) -> tuple[Tensor, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--networks", default="resnet18,resnet50", help="with commas between")
-    parser.add_argument("--side", type=int, default=224, help="of the image, in pixels")
+    parser.add_argument("--networks", default="resnet18,resnet50", help="separated by commas")
+    parser.add_argument("--side", type=int, default=224, help="side of the image, in pixels")
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
     print(describe_machine("torch", "torchray"), f"{torch.get_num_threads()} thread(s), float64")

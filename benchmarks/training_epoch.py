@@ -1,7 +1,8 @@
-"""Times an epoch of training one module, against a plain PyTorch loop with a DataLoader.
+"""Times an epoch of training a module, against a plain PyTorch loop with a DataLoader.
 
-Both sides train the same module with the same loss, optimiser and batches on the same Z, and
-measure F_reg on all photos after each epoch, in turn, in this process; see docs/performance.md.
+Both sides run alternately in one process. They train the same module with the same loss, optimiser
+and batch size on the same Z, and compute F_reg on all photos after each epoch; see
+docs/performance.md.
 """
 
 import argparse
@@ -30,12 +31,12 @@ MODULE = SraeSettings()
 
 
 def make_photos(photos: int, z_size: int, folder: Path) -> tuple[Tensor, CategoryPhotos]:
-    """Draw a sparse Z, kept in a mapped file as the cache keeps it, and a category's photos."""
+    """Generate a sparse, memory-mapped Z, as in the cache, and the photos of a category."""
     generator = torch.Generator().manual_seed(0)
-    drawn = torch.randn(photos, z_size, generator=generator).relu()
-    np.save(folder / "z.npy", drawn.numpy())
+    generated = torch.randn(photos, z_size, generator=generator).relu()
+    np.save(folder / "z.npy", generated.numpy())
     z = torch.from_numpy(np.load(folder / "z.npy", mmap_mode="c"))
-    y_hat = drawn @ torch.randn(z_size, generator=generator) * 3 / z_size**0.5
+    y_hat = generated @ torch.randn(z_size, generator=generator) * 3 / z_size**0.5
     order = torch.randperm(photos, generator=generator)
     train, test = order[: photos * 4 // 5], order[photos * 4 // 5 :]
     is_positive = y_hat > y_hat.quantile(0.97)
@@ -43,7 +44,7 @@ def make_photos(photos: int, z_size: int, folder: Path) -> tuple[Tensor, Categor
 
 
 def train_plainly(z: Tensor, photos: CategoryPhotos, settings: TrainingSettings) -> None:
-    """Train as one would write it down at first."""
+    """Train with a straightforward loop."""
     module = ExplanationModule(z.shape[1], MODULE)
     data = TensorDataset(z[photos.train], photos.y_hat[photos.train])
     loader = DataLoader(data, batch_size=settings.batch_size, shuffle=True)
@@ -65,29 +66,29 @@ def train_plainly(z: Tensor, photos: CategoryPhotos, settings: TrainingSettings)
 
 
 def train_ours(z: Tensor, photos: CategoryPhotos, settings: TrainingSettings) -> None:
-    """Train with the project's trainer."""
+    """Train with the trainer of the explorer."""
     for _ in train_group(z, [photos], MODULE, settings):
         pass
 
 
 def measure(run: Callable[[], None]) -> tuple[float, float]:
-    """Return wall and processor seconds."""
+    """Return the wall-clock and CPU time in seconds."""
     wall, processor = time.perf_counter(), time.process_time()
     run()
     return time.perf_counter() - wall, time.process_time() - processor
 
 
 def main() -> None:
-    """Train with both, and print."""
+    """Measure both sides, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=0, help="0 leaves it to torch")
+    parser.add_argument("--threads", type=int, default=0, help="0 for the default of torch")
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
     print(describe_machine("torch"), f"{torch.get_num_threads()} thread(s)")
-    print(f"Command: {' '.join(sys.argv)}; medians of {options.repeats} runs of each side in turn")
+    print(f"Command: {' '.join(sys.argv)}; medians of {options.repeats} alternating runs")
     settings = TrainingSettings(epochs=options.epochs, pretrain_epochs=0)
     sides = {"DataLoader": train_plainly, "ours": train_ours}
     print(f"{'':24}{'s/epoch':>10}{'ratio':>8}{'CPU s/epoch':>14}{'ratio':>8}")

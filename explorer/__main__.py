@@ -21,14 +21,14 @@ from explorer.cli.sweep import sweep
 from explorer.cli.train import train
 from explorer.config import PUBLIC_VARIABLE, ExplorerError
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 for command in (fetch, new, finetune, train, evaluate, sanity, sweep, maps, doctor, demo):
     app.command()(command)
 app.command("app", context_settings={"ignore_unknown_options": True})(open_app)
 
 
-def _show_version(is_wanted: bool) -> None:
-    if is_wanted:
+def _show_version(requested: bool) -> None:
+    if requested:
         Console().print(f"srae-explorer {version('srae-explorer')}", highlight=False)
         raise typer.Exit
 
@@ -41,14 +41,14 @@ def start(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Explain why a bird classifier says what it says."""
+    """Explain a bird classifier's scores with a few concepts, drawn on the photo."""
     if context.invoked_subcommand != "app":
-        # It binds the app, whose visitors are strangers, and not whoever has a shell.
+        # It restricts visitors of the app, not people who can run commands.
         os.environ.pop(PUBLIC_VARIABLE, None)
 
 
 def main() -> None:
-    """Run the command line; an expected failure ends with one sentence and status 1."""
+    """Run the command line. An expected failure prints one sentence and exits with status 1."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
     try:
         app()
@@ -62,7 +62,7 @@ def main() -> None:
             "--device cpu."
         )
     except OSError as error:
-        _exit_with(f"{error}. What was there before is untouched; fix this and run it again.")
+        _exit_with(f"{error}. Existing files have not been changed; fix this and run it again.")
 
 
 def _exit_with(message: str) -> NoReturn:

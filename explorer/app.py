@@ -3,12 +3,14 @@
 import streamlit as st
 
 from explorer.config import ASSETS_DIR, PAGES_DIR
-from explorer.ui.shared.components import error_boundary, load_style
-from explorer.ui.shared.garbage import spare_modules
-from explorer.ui.shared.origins import ask_nobody_for_address
-from explorer.ui.shared.state import follow_address, open_notes, remember_address
-from explorer.ui.shared.upload_store import bound_uploads
-from explorer.ui.sidebar.sidebar import show_network, show_sidebar
+from explorer.ui.shared.errors import error_boundary
+from explorer.ui.shared.garbage import freeze_imported_modules
+from explorer.ui.shared.origins import disable_external_ip_lookup
+from explorer.ui.shared.state import apply_address, open_notes, remember_address
+from explorer.ui.shared.styles import load_style
+from explorer.ui.shared.upload_store import limit_upload_memory
+from explorer.ui.sidebar.network import show_network
+from explorer.ui.sidebar.selection import show_sidebar
 
 st.set_page_config(
     page_title="SRAE explorer", page_icon=str(ASSETS_DIR / "icon.svg"), layout="wide"
@@ -41,15 +43,15 @@ page = st.navigation(
     }
 )
 load_style()
-bound_uploads()
-ask_nobody_for_address()
-follow_address()
+limit_upload_memory()
+disable_external_ip_lookup()
+apply_address()
 open_notes()
 try:
-    place_of_network = show_sidebar()
+    network_slot = show_sidebar()
     with error_boundary():
         page.run()
-        show_network(place_of_network)
+        show_network(network_slot)
 finally:  # also where a click cuts the run short
     remember_address()
-    spare_modules()
+    freeze_imported_modules()

@@ -1,4 +1,4 @@
-"""Paths, environment and the few types that every room shares (standard library only)."""
+"""Paths, environment variables and the types that every room uses; standard library only."""
 
 import os
 from collections.abc import Callable, Generator, Mapping
@@ -10,7 +10,7 @@ from typing import TypeVar
 REPOSITORY_ROOT = Path(__file__).resolve().parents[1]
 _BUNDLED = Path(__file__).resolve().parent / "bundled"
 APP_ROOT = _BUNDLED if _BUNDLED.is_dir() else REPOSITORY_ROOT
-"""Where pages, assets and Streamlit's settings are: in a wheel they travel inside the package."""
+"""The folder of pages, assets and Streamlit's settings; a wheel has them inside the package."""
 APP_SCRIPT = Path(__file__).resolve().parent / "app.py"
 PAGES_DIR = APP_ROOT / "pages"
 ASSETS_DIR = APP_ROOT / "assets"
@@ -24,30 +24,30 @@ PUBLIC_VARIABLE = "SRAE_PUBLIC"
 
 T = TypeVar("T")
 S = TypeVar("S")
-MOST_SEED = 2**63 - 1
-"""The largest that every random generator in use takes."""
+MAX_SEED = 2**63 - 1
+"""The largest seed that every random generator in use accepts."""
 
 
 class ExplorerError(Exception):
-    """An expected failure whose message tells the user what is wrong and how to mend it."""
+    """An expected failure whose message says what is wrong and how to fix it."""
 
 
 class PublicError(ExplorerError):
-    """Something was asked for that a public server does not do for its visitors."""
+    """A public server does not allow this to its visitors."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One step of a long computation, the same for the command line and the page.
+    """How far a long computation is; the command line and the pages show it alike.
 
     Attributes
     ----------
     stage : str
-        What is being done, in words for the user, such as ``"Painting birds"``.
+        What is being done, as shown to the user, such as ``"Painting birds"``.
     done, total : int
-        Steps finished and steps in all; ``0 <= done <= total``.
+        Finished steps and all steps; ``0 <= done <= total``.
     values : Mapping[str, float]
-        Named measurements so far, such as ``{"loss": 0.12}``.
+        Current measurements by name, such as ``{"loss": 0.12}``.
     """
 
     stage: str
@@ -57,11 +57,11 @@ class Progress:
 
 
 Steps = Generator[Progress, None, T]
-"""A long computation that yields how far it is and returns what it found."""
+"""A long computation that yields its progress and returns its result."""
 
 
 def run(steps: Generator[S, None, T], on_progress: Callable[[S], object] = lambda _: None) -> T:
-    """Run a computation to its end, telling `on_progress` of every step, and return its result."""
+    """Run a computation, call `on_progress` with everything it yields, and return its result."""
     with closing(steps):
         while True:
             try:
@@ -75,7 +75,7 @@ def run(steps: Generator[S, None, T], on_progress: Callable[[S], object] = lambd
 def map_steps(
     steps: Generator[Progress, None, T], change: Callable[[Progress], S]
 ) -> Generator[S, None, T]:
-    """Yield what `change` makes of every step, and return the result of the computation."""
+    """Apply `change` to everything a computation yields, and return its result."""
     with closing(steps):
         while True:
             try:
@@ -87,16 +87,16 @@ def map_steps(
 
 
 def check_seed(seed: int) -> None:
-    """Raise `ExplorerError` where a random generator would refuse `seed`."""
-    if not 0 <= seed <= MOST_SEED:
-        raise ExplorerError(f"A seed must lie between 0 and {MOST_SEED}, unlike {seed}.")
+    """Raise `ExplorerError` if a random generator would refuse `seed`."""
+    if not 0 <= seed <= MAX_SEED:
+        raise ExplorerError(f"A seed must be from 0 to {MAX_SEED}, not {seed}.")
 
 
 def list_workspaces() -> tuple[Path, ...]:
-    """Return the workspaces named by ``SRAE_WORKSPACE``, or the demo that ships.
+    """Return the workspaces in ``SRAE_WORKSPACE``, or else the demo.
 
-    Several are written like folders in ``PATH``: with ``:`` between them, on Windows with ``;``.
-    A public server has only the first.
+    Several are separated like folders in ``PATH``: by ``:``, or by ``;`` on Windows. A public
+    server opens only the first.
     """
     named = os.environ.get(WORKSPACE_VARIABLE, "").split(os.pathsep)
     paths = [Path(path).resolve() for path in named if path]
@@ -105,10 +105,10 @@ def list_workspaces() -> tuple[Path, ...]:
 
 
 def is_public() -> bool:
-    """Return whether visitors may look but change nothing: ``SRAE_PUBLIC=1``.
+    """Return whether this is a public server, whose visitors cannot change anything.
 
-    Any value switches it on but nothing, ``0``, ``false``, ``no`` and ``off``: a misspelt one must
-    not open a server.
+    ``SRAE_PUBLIC=1`` makes it one, and so does every value except an empty one, ``0``, ``false``,
+    ``no`` and ``off``: a misspelt value must not give visitors the right to change things.
     """
     named = os.environ.get(PUBLIC_VARIABLE, "").strip().lower()
     return named not in ("", "0", "false", "no", "off")

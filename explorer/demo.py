@@ -1,4 +1,4 @@
-"""The demo workspace: painted birds, a small network trained on them, a module per category."""
+"""Builds the demo workspace: painted birds, a network trained on them, a module per category."""
 
 from pathlib import Path
 
@@ -28,15 +28,15 @@ from explorer.workspace.workspace import Workspace
 
 BIRDS_FOLDER = "birds"
 
-# A crop must not cut off the one part that tells a category from its relative.
+# A crop must keep every part: a single one may distinguish a category from its relative.
 _FINETUNE = FinetuneSettings(epochs=40, augment=AugmentSettings(min_zoom=0.6, min_box_fraction=1.0))
 
 
 def build_demo(folder: Path) -> Steps[Workspace]:
-    """Paint the birds, fine-tune the network and train and measure all modules, seeded.
+    """Paint the birds, train the network, and train and measure all modules.
 
-    Weights are kept in half precision so that the whole demo stays small enough to ship. What an
-    earlier, interrupted build has finished is kept.
+    Everything is seeded. Weights are stored in half precision to keep the demo small. An
+    interrupted build is resumed.
     """
     if not (folder / BIRDS_FOLDER).exists():
         yield from paint_dataset(folder / BIRDS_FOLDER)
@@ -59,7 +59,7 @@ def build_demo(folder: Path) -> Steps[Workspace]:
 
 
 def is_demo(folder: Path) -> bool:
-    """Tell whether `folder` is a demo, finished or not, and nothing else."""
+    """Return whether `folder` contains a demo, finished or not, and nothing else."""
     names = {path.name for path in folder.iterdir()}
     return BIRDS_FOLDER in names and names <= {
         BIRDS_FOLDER,

@@ -5,13 +5,13 @@ from importlib.metadata import PackageNotFoundError, version
 import streamlit as st
 
 from explorer.config import PRECISION_VARIABLE, PUBLIC_VARIABLE, get_precision, is_public
-from explorer.ui.shared.components import error_boundary
+from explorer.ui.shared.errors import error_boundary
 
 LIBRARIES = ("srae-explorer", "torch", "streamlit", "numpy", "plotly")
 
 
 def show_method() -> None:
-    """Tell the method with its formulas."""
+    """Explain the method with its formulas."""
     st.header("The method in short", anchor=False)
     st.markdown(
         "A convolutional network gives a photo a score ŷ for every category of birds. At its "
@@ -75,7 +75,7 @@ def show_differences() -> None:
 
 
 def show_sources() -> None:
-    """Name the papers and the data."""
+    """List the papers and the data."""
     st.header("Sources", anchor=False)
     st.markdown(
         "- Zhongang Qi and Fuxin Li, *Learning Explainable Embeddings for Deep Networks*, 2017; "
@@ -97,7 +97,7 @@ def show_sources() -> None:
 
 
 def show_versions() -> None:
-    """Name the versions of what runs."""
+    """Show the versions of the main packages."""
     st.header("Versions", anchor=False)
     rows = [f"| {name} | {find_version(name)} |" for name in LIBRARIES]
     st.markdown("\n".join(["| package | version |", "|:--|:--|", *rows]))

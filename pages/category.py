@@ -1,23 +1,27 @@
-"""One category: what matters most to its score, how well the score is copied, all its photos."""
+"""One category: its most important x-features, how well its score is copied, all its photos."""
 
 from functools import partial
 
 import streamlit as st
 
-from explorer.ui.category import category_photos, summary
-from explorer.ui.shared import cached, components, empty, exports, links, scores, state
-from explorer.ui.shared.components import escape_markdown
-from explorer.ui.shared.heatmaps import choose_feature, name_feature
+from explorer.ui.category import photos, summary
+from explorer.ui.shared import cached, empty, exports, links, scores, state
+from explorer.ui.shared.errors import error_boundary
+from explorer.ui.shared.map_controls import show_map_controls
+from explorer.ui.shared.markdown import escape_markdown
+from explorer.ui.shared.measures import show_module_measures
+from explorer.ui.shared.names import name_feature
+from explorer.ui.shared.notes import load_notes
+from explorer.ui.shared.opening import open_selection_or_say_why
 from explorer.ui.shared.state import MapStyle, Selection
-from explorer.ui.sidebar import sidebar
-from explorer.ui.x_feature import feature_notes
-from explorer.ui.x_feature.summary import Subject
+from explorer.ui.shared.subject import Subject
+from explorer.ui.shared.x_features import choose_feature
 from explorer.workspace.workspace import Workspace
 
 
 def show_page() -> None:
-    """Show the category's name at once, then what a network has to compute."""
-    opened = empty.open_selection_or_say_why()
+    """Show the category's name first, then what the network computes."""
+    opened = open_selection_or_say_why()
     if opened is None:
         return
     workspace, selection = opened
@@ -26,13 +30,13 @@ def show_page() -> None:
     with st.spinner("Loading the network …"):
         layers = list(workspace.networks.backbone.stops)
     module_scores = scores.score_module(workspace, selection.entry)
-    style = sidebar.show_map_controls(layers)
+    style = show_map_controls(layers)
     metrics = cached.load_measures_or_none(workspace, selection.entry)
     st.header("What matters most", anchor=False)
     notes_place = st.container()
     feature = choose_feature(module_scores.x_features.shape[1], metrics)
     with notes_place:
-        notes = feature_notes.load_or_tell(selection.entry)
+        notes = load_notes(selection.entry)
     subject = Subject(
         workspace,
         selection.entry,
@@ -49,24 +53,24 @@ def show_page() -> None:
 def show_sections(
     workspace: Workspace, selection: Selection, subject: Subject, style: MapStyle
 ) -> None:
-    """Show x-features, scores and photos; one that fails leaves the others."""
+    """Show x-features, scores and photos; a section that fails does not affect the others."""
     left, right = st.columns([5, 7], gap="large")
-    with left, components.error_boundary():
+    with left, error_boundary():
         summary.show_ranking(subject)
-    with right, components.error_boundary():
+    with right, error_boundary():
         summary.show_examples(subject, style)
     st.header("How well the module copies the score", anchor=False)
-    with components.error_boundary():
+    with error_boundary():
         summary.show_scatter(subject)
-    with components.error_boundary():
+    with error_boundary():
         metrics = cached.load_measures(workspace, subject.entry)
         if metrics is None:
             empty.show_no_metrics(workspace)
         else:
-            components.show_module_measures(metrics, len(workspace.dataset.part_names))
+            show_module_measures(metrics, len(workspace.dataset.part_names))
     st.header("All photos", anchor=False)
-    choice = category_photos.choose_photos()
-    category_photos.show_photos(subject, choice, style)
+    choice = photos.choose_photos()
+    photos.show_photos(subject, choice, style)
     st.header("Take it along", anchor=False)
     stem = exports.make_stem(selection.category_name, subject.entry.run, "photos")
     exports.show_numbers(
@@ -82,5 +86,5 @@ def show_sections(
     )
 
 
-with components.error_boundary("Choose another category or module, or mend it and reload."):
+with error_boundary("Choose another category or module, or mend it and reload."):
     show_page()

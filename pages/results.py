@@ -1,14 +1,16 @@
-"""The comparison of methods, as the paper's Table 1 and beyond."""
+"""The comparison of methods, with the measures of the paper's Table 1 and more."""
 
 import streamlit as st
 
 from explorer.ui.results import tables
-from explorer.ui.shared import cached, components, empty, links
+from explorer.ui.shared import cached, links
+from explorer.ui.shared.errors import error_boundary
+from explorer.ui.shared.opening import open_workspace_or_say_why
 
 
 def show_page() -> None:
-    """Show the table, a measure's spread over categories, and one category's numbers."""
-    workspace = empty.open_workspace_or_say_why()
+    """Show tables, one measure by category, and one category's numbers."""
+    workspace = open_workspace_or_say_why()
     if workspace is None:
         return
     st.title("Which explanation is better?", anchor=False)
@@ -30,5 +32,5 @@ def show_page() -> None:
     links.show_link({**links.name_workspace(), **tables.make_params()})
 
 
-with components.error_boundary("Run the comparison again, or mend its files and reload."):
+with error_boundary("Run the comparison again, or mend its files and reload."):
     show_page()

@@ -1,14 +1,16 @@
-"""Trainings from the sidebar: the queue, curves while they run, and what became of them."""
+"""Trainings: the queue, curves while they run, and their outcome."""
 
 import streamlit as st
 
 from explorer.config import PUBLIC_VARIABLE, is_public
-from explorer.ui.shared import components, empty
-from explorer.ui.training import details, trainings
+from explorer.ui.shared import training_status
+from explorer.ui.shared.errors import error_boundary
+from explorer.ui.shared.opening import open_workspace_or_say_why, show_next_step
+from explorer.ui.training import details
 
 
-def show_closed() -> None:
-    """Say why nothing is trained here, and where it is."""
+def show_public_notice() -> None:
+    """Say why visitors cannot train here, and how to train elsewhere."""
     st.title("Training", anchor=False)
     st.info(
         "This is a public server: its visitors look at modules, compare them and bring photos of "
@@ -26,21 +28,21 @@ def show_closed() -> None:
 def show_page() -> None:
     """Show the trainings of the open workspace."""
     if is_public():
-        show_closed()
+        show_public_notice()
         return
-    workspace = empty.open_workspace_or_say_why()
+    workspace = open_workspace_or_say_why()
     if workspace is None:
         return
     if not workspace.settings.classifier_sha256:
-        empty.show_next_step(workspace)
+        show_next_step(workspace)
         return
     st.title("Training", anchor=False)
     st.markdown(
         "Modules are trained in a process of their own: you may browse on, close this page or stop "
         "the app, and come back. Trainings on the same device take turns, the oldest first."
     )
-    trainings.show_polled(details.show_trainings, workspace, "page")
+    training_status.show_polled(details.show_trainings, workspace, "page")
 
 
-with components.error_boundary("Reload the page; a training that runs is not touched by this."):
+with error_boundary("Reload the page; a training that runs is not touched by this."):
     show_page()

@@ -17,8 +17,11 @@ from explorer.config import REPOSITORY_ROOT
 
 PACKAGE = REPOSITORY_ROOT / "explorer"
 PAGES = REPOSITORY_ROOT / "pages"
+UI = PACKAGE / "ui"
+SHARED = "shared"
 FILES = sorted([*PACKAGE.rglob("*.py"), *PAGES.rglob("*.py")])
-MOST_LINES = 400
+MOST_LINES = 300
+MOST_LINES_OF_A_FUNCTION = 60  # without its docstring
 LOOSE = {"__init__", "__main__", "app", "config", "demo"}
 
 # A room may import from those on lower floors, and from none beside it.
@@ -142,6 +145,28 @@ def test_imports_go_one_way(file: Path) -> None:
         )
 
 
+def get_ui_folder(module: str) -> str | None:
+    """Return the folder of `explorer.ui` that a module is in; None for other modules."""
+    names = module.split(".")
+    return names[2] if names[:2] == ["explorer", "ui"] and len(names) > 2 else None
+
+
+def test_pages_share_through_one_folder() -> None:
+    """A page's own folder is imported by itself and by ``pages/``; what pages share, by all."""
+    folders = {folder.name for folder in UI.iterdir() if (folder / "__init__.py").is_file()}
+    assert SHARED in folders
+    for file in UI.rglob("*.py"):
+        own = get_ui_folder(get_module_name(file))
+        if own is None:
+            continue
+        used = {get_ui_folder(found.name) for found in read_imports(file)} - {None}
+        allowed = {own, SHARED}
+        assert used <= allowed, f"{name_file(file)} may not import {used - allowed}"
+        assert own not in (file.stem, file.stem.rpartition("_")[0]), (
+            f"{name_file(file)} repeats the name of its folder"
+        )
+
+
 @pytest.mark.parametrize("file", FILES, ids=name_file)
 def test_libraries_stay_in_their_places(file: Path) -> None:
     for found in read_imports(file):
@@ -160,6 +185,15 @@ def test_every_module_is_short_and_says_what_it_is(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= MOST_LINES
     assert ast.get_docstring(ast.parse(text)), "a module begins with a docstring"
+
+
+@pytest.mark.parametrize("file", FILES, ids=name_file)
+def test_every_function_is_short(file: Path) -> None:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            count = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+            assert count <= MOST_LINES_OF_A_FUNCTION, node.name
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:
@@ -241,3 +275,44 @@ def test_whatever_changes_the_disk_asks_whether_it_may() -> None:
         }
     public = {function.name for function in functions}
     assert public - refusing == {"name_in_errors"}
+
+
+def read_room_imports() -> dict[str, set[str]]:
+    """Return which rooms each room imports."""
+    rooms: dict[str, set[str]] = {room: set() for room in FLOOR_OF}
+    for file in FILES:
+        for found in read_imports(file):
+            top, *rest = found.name.split(".")
+            if top == "explorer" and rest and rest[0] in rooms.keys() - {get_room(file)}:
+                rooms[get_room(file)].add(rest[0])
+    return rooms
+
+
+def find_below(room: str, rooms: dict[str, set[str]]) -> set[str]:
+    below = set(rooms[room])
+    return below.union(*(find_below(one, rooms) for one in below))
+
+
+def test_the_picture_of_the_rooms_is_true() -> None:
+    rooms = read_room_imports()
+    direct = {
+        f"{room} --> {one}"
+        for room, imported in rooms.items()
+        for one in imported
+        if not any(one in find_below(other, rooms) for other in imported - {one})
+    }
+    text = (REPOSITORY_ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    (graph,) = re.findall(r"```mermaid\n(.*?)```", text, re.DOTALL)
+    drawn = [line.strip() for line in graph.splitlines() if "-->" in line]
+    assert sorted(drawn) == sorted(direct)
+
+
+def test_every_room_is_described() -> None:
+    text = (REPOSITORY_ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = {
+        name
+        for line in text.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`(\w+)`", line.split("|")[1])
+    }
+    assert named == set(FLOOR_OF) - {"__main__", "app"}

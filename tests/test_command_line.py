@@ -24,7 +24,7 @@ from explorer.data.cub import CubDataset
 from explorer.data.fetching.archive import ArchiveLimits
 from explorer.data.fetching.cub import CubRelease, fetch_cub
 from explorer.data.fetching.download import Fetched
-from explorer.data.fetching.transfer import Patience, RemoteFile
+from explorer.data.fetching.transfer import RemoteFile, RetryPolicy
 from explorer.data.splits import Split
 from explorer.measuring.records import load_module_measures
 from explorer.methods.joint_sae import JointSaeSettings
@@ -37,7 +37,7 @@ TINY = ["--epochs", "1", "--pretrain-epochs", "0", "--widths", "8"]
 
 
 class Result(NamedTuple):
-    """What a command left: its exit status, and its texts with line breaks taken out."""
+    """Exit status and output of a command, with line breaks removed."""
 
     status: int
     out: str
@@ -65,11 +65,11 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
 
 
 def check_refusal(result: Result, *words: str) -> None:
-    """Check for status 1 and a message, without a traceback, that holds `words`."""
+    """Check for status 1 and a message that contains `words` and no traceback."""
     assert result.status == 1
     assert result.err.startswith("Error: ")
     assert "Traceback" not in result.out + result.err
-    # Long paths are broken anywhere when they are printed.
+    # Long paths may be broken at any character when printed.
     squeezed = result.err.replace(" ", "")
     for word in words:
         assert word.replace(" ", "") in squeezed
@@ -79,10 +79,10 @@ def do_nothing(*_: object) -> Generator[Progress, None, None]:
     yield from ()
 
 
-# What works
+# Successful commands
 
 
-def test_new_says_what_comes_next(call: Call, tmp_path: Path, painted_root: Path) -> None:
+def test_new_prints_the_next_command(call: Call, tmp_path: Path, painted_root: Path) -> None:
     folder = tmp_path / "w"
     result = call("new", folder, "--cub", painted_root, "--arch", "vgg_small")
     assert result.status == 0
@@ -91,7 +91,9 @@ def test_new_says_what_comes_next(call: Call, tmp_path: Path, painted_root: Path
     assert Workspace(folder).settings.architecture == "vgg_small"
 
 
-def test_new_takes_weights_layer_and_split(call: Call, tmp_path: Path, painted_root: Path) -> None:
+def test_new_accepts_weights_layer_and_split(
+    call: Call, tmp_path: Path, painted_root: Path
+) -> None:
     torch.save(build_network("vgg_small", 12, batch_norm=False).state_dict(), tmp_path / "a.pth")
     options = ["--arch", "vgg_small", "--weights", tmp_path / "a.pth", "--layer", "fc7"]
     result = call("new", tmp_path / "w", "--cub", painted_root, *options, "--held-out", "last:2")
@@ -101,7 +103,7 @@ def test_new_takes_weights_layer_and_split(call: Call, tmp_path: Path, painted_r
     assert Workspace(tmp_path / "w").networks.backbone.z_layer == "fc7"
 
 
-def test_new_takes_a_training_scripts_checkpoint(
+def test_new_accepts_the_checkpoint_of_a_training_script(
     call: Call, tmp_path: Path, painted_root: Path
 ) -> None:
     network = build_network("vgg_small", 12, batch_norm=True)
@@ -113,7 +115,7 @@ def test_new_takes_a_training_scripts_checkpoint(
     assert torch.equal(linear.weight, network.classifier[-1].weight)
 
 
-def test_new_refuses_a_network_of_other_categories(
+def test_new_refuses_a_network_with_other_categories(
     call: Call, tmp_path: Path, painted_root: Path
 ) -> None:
     torch.save(build_network("vgg_small", 5, batch_norm=False).state_dict(), tmp_path / "a.pth")
@@ -136,7 +138,7 @@ def test_new_accepts_a_relative_folder(
 def published(
     cub_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[CubRelease]:
-    """Put a data set of three photos on a server of this machine in the place of the real one."""
+    """Serve a data set of three photos locally, instead of the real one."""
     place = tmp_path / "server"
     place.mkdir()
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -149,7 +151,7 @@ def published(
             super().__init__(*arguments, directory=str(place))
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -157,14 +159,14 @@ def published(
         url = f"http://127.0.0.1:{server.server_port}/birds.tgz"
         file = RemoteFile(url, "birds.tgz", hashlib.sha256(data).hexdigest(), len(data))
         release = CubRelease(file, 3, 2, 2, 10_000, ArchiveLimits(10_000_000, 100))
-        fetch = functools.partial(fetch_cub, release=release, patience=Patience(2, 1, 1))
+        fetch = functools.partial(fetch_cub, release=release, policy=RetryPolicy(2, 1, 1))
         monkeypatch.setattr("explorer.cli.fetch.fetch_cub", fetch)
         yield release
         server.shutdown()
         thread.join(5)
 
 
-def test_fetch_leads_from_nothing_to_a_workspace(
+def test_fetch_prints_a_command_that_creates_a_workspace(
     call: Call, tmp_path: Path, published: CubRelease
 ) -> None:
     result = call("fetch", "cub", tmp_path / "my birds")
@@ -176,11 +178,11 @@ def test_fetch_leads_from_nothing_to_a_workspace(
     assert call(*arguments).status == 0
     assert len(Workspace(tmp_path / "w").dataset.photos) == 3
     again = call("fetch", "cub", tmp_path / "my birds")
-    assert "had been fetched before; checked" in again.out
+    assert "already fetched; checked" in again.out
     assert "Downloading" not in again.out
 
 
-def test_fetch_has_a_place_of_its_own(
+def test_fetch_has_a_default_folder(
     call: Call, tmp_path: Path, published: CubRelease, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: tmp_path / "cache")
@@ -189,12 +191,12 @@ def test_fetch_has_a_place_of_its_own(
     assert found == ["CUB_200_2011", "birds.tgz"]
 
 
-def test_fetched_weights_are_offered_to_finetune(
+def test_fetch_prints_the_finetune_command(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def pretend(what: str, folder: Path | None) -> Generator[Progress, None, Fetched]:
         yield Progress("Downloading", 1, 1)
-        return Fetched((folder or tmp_path) / f"{what}.pth", was_there=False)
+        return Fetched((folder or tmp_path) / f"{what}.pth", already_existed=False)
 
     monkeypatch.setattr("explorer.cli.fetch.fetch_imagenet_weights", pretend)
     result = call("fetch", "vgg19", tmp_path / "my weights")
@@ -222,8 +224,10 @@ def start_process(*arguments: object) -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
-def test_finetune_survives_being_killed(call: Call, tmp_path: Path, painted_root: Path) -> None:
-    """Its second epoch does not come to its end; the classifier is as if nothing had happened."""
+def test_finetune_resumes_after_being_killed(
+    call: Call, tmp_path: Path, painted_root: Path
+) -> None:
+    """It is killed after the first epoch; the classifier equals that of an uninterrupted run."""
     options = ["--epochs", 3, "--batch-size", 12, "--device", "cpu"]
     for name in ("whole", "killed"):
         call("new", tmp_path / name, "--cub", painted_root, "--arch", "vgg_small")
@@ -236,19 +240,19 @@ def test_finetune_survives_being_killed(call: Call, tmp_path: Path, painted_root
         time.sleep(0.02)
     process.kill()
     process.communicate()
-    assert snapshot.exists(), "one epoch was over"
+    assert snapshot.exists(), "one epoch was finished"
     assert not (tmp_path / "killed" / "classifier.safetensors").exists()
     check_refusal(call("finetune", tmp_path / "killed", "--epochs", 4), "epochs 3, not 4")
     result = call("finetune", tmp_path / "killed", *options)
     assert result.status == 0
-    assert "Resuming a fine-tuning that was not finished" in result.out
+    assert "Resuming an unfinished fine-tuning run" in result.out
     assert "Fine-tuning: 1/" not in result.out
     assert not snapshot.exists()
     hashes = {Workspace(tmp_path / name).networks.backbone.sha256 for name in ("whole", "killed")}
     assert len(hashes) == 1
 
 
-def test_finetune_drops_an_unfinished_run_when_told_to(call: Call, own_workspace: Path) -> None:
+def test_finetune_discards_an_unfinished_run_on_request(call: Call, own_workspace: Path) -> None:
     snapshot = own_workspace / "finetuning.safetensors"
     snapshot.write_text("damaged")
     options = ["--force", "--epochs", 1, "--batch-size", 60, "--device", "cpu"]
@@ -283,9 +287,7 @@ def test_train_all_trains_every_category(
     assert {entry.category for entry in opened.list_modules()} == set(opened.dataset.categories)
 
 
-def test_missing_modules_are_trained_and_measured_and_the_others_left_alone(
-    call: Call, own_workspace: Path
-) -> None:
+def test_missing_trains_and_measures_only_what_is_missing(call: Call, own_workspace: Path) -> None:
     opened = Workspace(own_workspace)
     one, two, three = opened.dataset.categories[3:6]
     options = ["--seed", 4, *TINY, "--device", "cpu"]
@@ -293,11 +295,11 @@ def test_missing_modules_are_trained_and_measured_and_the_others_left_alone(
     there = [entry for entry in opened.list_modules() if entry.run.startswith("srae-k5-s4")]
     before = [entry.path.stat().st_mtime_ns for entry in there]
     measured = there[0].metrics_path.stat().st_mtime_ns
-    there[1].metrics_path.unlink()  # as if the command had been stopped here
+    there[1].metrics_path.unlink()  # as after an interruption
     names = ["--category", one, "--category", two, "--category", three]
     result = call("train", own_workspace, *names, "--missing", *options)
     assert result.status == 0
-    assert "2 of 3 modules are there already" in result.out
+    assert "2 of 3 modules already exist" in result.out
     assert [entry.path.stat().st_mtime_ns for entry in there] == before
     assert there[0].metrics_path.stat().st_mtime_ns == measured
     found = [entry for entry in opened.list_modules() if entry.run == there[0].run]
@@ -315,7 +317,7 @@ def test_without_missing_modules_are_trained_again(call: Call, own_workspace: Pa
     opened.networks.load_module(entry)
 
 
-def test_how_to_train_is_handed_on(
+def test_training_options_are_passed_on(
     call: Call, own_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[Any] = []
@@ -335,7 +337,7 @@ def test_how_to_train_is_handed_on(
     assert (module_settings, settings.patience, group_size) == (JointSaeSettings(), 7, 3)
 
 
-def test_one_bad_category_does_not_hide_the_good_ones(
+def test_one_failed_category_does_not_stop_the_others(
     call: Call, own_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = Workspace(own_workspace).dataset.categories[3:5]
@@ -379,19 +381,19 @@ def test_maps_are_drawn_once(call: Call, own_workspace: Path) -> None:
     first = call(*arguments, "--device", "cpu")
     assert first.status == 0, first.err
     assert "Drawing heatmaps for the pages: 6/6" in first.out
-    assert "1 module, layer pool3: 6 photos drawn, 0 there already; 0.02 MB." in first.out
+    assert "1 module, layer pool3: 6 photos drawn, 0 already drawn; 0.02 MB." in first.out
     (cache,) = own_workspace.glob("modules/*/*/maps/*.npy")
     assert cache.name == "pool3.npy"
-    assert "0 photos drawn, 6 there already" in call("maps", own_workspace, *arguments[2:]).out
+    assert "0 photos drawn, 6 already drawn" in call("maps", own_workspace, *arguments[2:]).out
 
 
-def test_maps_refuse_what_is_not_there(call: Call, own_workspace: Path) -> None:
+def test_maps_refuses_missing_or_unknown_arguments(call: Call, own_workspace: Path) -> None:
     check_refusal(call("maps", own_workspace), "--all")
     check_refusal(call("maps", own_workspace, "--category", "moonbar warbler"), "train")
     check_refusal(call("maps", own_workspace, "--all", "--layer", "pool9"), "relu1")
 
 
-def test_sweep_ends_with_what_failed(
+def test_sweep_ends_with_a_list_of_failures(
     call: Call, own_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compute = SraeSettings.compute_terms
@@ -422,13 +424,13 @@ def test_sweep_ends_with_what_failed(
         (["--all", "--address", "127.0.0.1:6379"], ["--engine ray"]),
     ],
 )
-def test_sweep_refuses_what_makes_no_sense(
+def test_sweep_refuses_impossible_options(
     call: Call, own_workspace: Path, options: list[str], words: list[str]
 ) -> None:
     check_refusal(call("sweep", own_workspace, *options), *words)
 
 
-def test_sweep_says_how_to_get_ray(
+def test_sweep_says_how_to_install_ray(
     call: Call, own_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
@@ -471,7 +473,7 @@ def test_all_documents_are_read() -> None:
 
 
 @pytest.mark.parametrize("command", list_documented_commands())
-def test_documented_commands_are_understood(command: str) -> None:
+def test_documented_commands_can_be_parsed(command: str) -> None:
     name, *arguments = shlex.split(command, comments=True)
     group = typer.main.get_command(command_line.app)
     assert isinstance(group, typer.core.TyperGroup)
@@ -490,7 +492,7 @@ def test_an_expected_failure_in_a_real_process(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-# What is refused
+# Refusals
 
 
 @pytest.mark.parametrize(
@@ -503,7 +505,7 @@ def test_an_expected_failure_in_a_real_process(tmp_path: Path) -> None:
         (["--arch", "vgg_small", "--weights", "gone.pth"], ["no file gone.pth"]),
     ],
 )
-def test_new_refuses_what_it_does_not_know(
+def test_new_refuses_invalid_options(
     call: Call, tmp_path: Path, painted_root: Path, options: list[str], words: list[str]
 ) -> None:
     check_refusal(call("new", tmp_path / "w", "--cub", painted_root, *options), *words)
@@ -511,19 +513,19 @@ def test_new_refuses_what_it_does_not_know(
 
 
 @pytest.mark.parametrize("what", ["densenet121", "vgg_small", "CUB"])
-def test_fetch_refuses_what_it_does_not_know(call: Call, tmp_path: Path, what: str) -> None:
-    check_refusal(call("fetch", what, tmp_path), f"no '{what}' to fetch", "cub", "vgg19, vgg16")
+def test_fetch_refuses_unknown_names(call: Call, tmp_path: Path, what: str) -> None:
+    check_refusal(call("fetch", what, tmp_path), f"no download '{what}'", "cub", "vgg19, vgg16")
 
 
-def test_a_failed_fetch_is_told_in_a_sentence(
+def test_a_failed_fetch_is_reported_in_one_message(
     call: Call, tmp_path: Path, published: CubRelease
 ) -> None:
     (tmp_path / "server" / "birds.tgz").unlink()
-    check_refusal(call("fetch", "cub", tmp_path / "home"), "answered 404", "put it at")
+    check_refusal(call("fetch", "cub", tmp_path / "home"), "answered 404", "save it as")
     assert list((tmp_path / "home").iterdir()) == []
 
 
-def test_new_refuses_a_folder_that_is_no_cub(call: Call, tmp_path: Path) -> None:
+def test_new_refuses_a_folder_without_cub(call: Call, tmp_path: Path) -> None:
     check_refusal(call("new", tmp_path / "w", "--cub", tmp_path), "images.txt")
 
 
@@ -532,18 +534,18 @@ def test_new_refuses_a_workspace_that_exists(
 ) -> None:
     check_refusal(
         call("new", own_workspace, "--cub", painted_root, "--arch", "vgg_small"),
-        "is a workspace already",
+        "is already a workspace",
     )
 
 
-def test_train_suggests_the_category_that_was_meant(call: Call, own_workspace: Path) -> None:
+def test_train_suggests_similar_category_names(call: Call, own_workspace: Path) -> None:
     name = Workspace(own_workspace).dataset.categories[0]
     result = call("train", own_workspace, "--category", name[4:-1].replace("_", " ") + "q")
     check_refusal(result, "did you mean", name)
 
 
 @pytest.mark.parametrize("options", [[], ["--all", "--category", "x"]])
-def test_train_wants_either_categories_or_all(
+def test_train_needs_either_categories_or_all(
     call: Call, own_workspace: Path, options: list[str]
 ) -> None:
     check_refusal(call("train", own_workspace, *options), "--category NAME", "--all")
@@ -601,11 +603,13 @@ def test_finetune_refuses_impossible_settings(
 
 
 @pytest.mark.parametrize("command", ["finetune", "evaluate"])
-def test_a_folder_that_is_no_workspace_is_refused(call: Call, tmp_path: Path, command: str) -> None:
+def test_a_folder_that_is_not_a_workspace_is_refused(
+    call: Call, tmp_path: Path, command: str
+) -> None:
     check_refusal(call(command, tmp_path), "is not a workspace", "python -m explorer new")
 
 
-def test_workspace_without_a_classifier_says_how_to_get_one(
+def test_without_a_classifier_the_message_says_how_to_get_one(
     call: Call, tmp_path: Path, painted_root: Path
 ) -> None:
     call("new", tmp_path / "w", "--cub", painted_root, "--arch", "vgg_small")
@@ -615,13 +619,13 @@ def test_workspace_without_a_classifier_says_how_to_get_one(
         )
 
 
-def test_demo_does_not_write_into_a_folder_with_something_in_it(call: Call, tmp_path: Path) -> None:
+def test_demo_does_not_write_into_a_folder_that_is_not_empty(call: Call, tmp_path: Path) -> None:
     (tmp_path / "precious.txt").write_text("mine")
     check_refusal(call("demo", tmp_path), "neither empty nor a demo")
     assert (tmp_path / "precious.txt").read_text() == "mine"
 
 
-def test_demo_forced_spares_a_folder_that_is_no_workspace(
+def test_demo_with_force_keeps_a_folder_that_is_not_a_workspace(
     call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "precious.txt").write_text("mine")
@@ -637,27 +641,23 @@ def test_demo_refuses_a_file(call: Call, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["[/]", "[bold]", "[/x] bird"])
-def test_square_brackets_are_printed_as_they_are(
-    call: Call, own_workspace: Path, name: str
-) -> None:
+def test_square_brackets_are_printed_unchanged(call: Call, own_workspace: Path, name: str) -> None:
     check_refusal(call("train", own_workspace, "--category", name), f"'{name}'")
 
 
-def test_a_disk_that_cannot_be_written_is_told_in_a_sentence(
-    call: Call, own_workspace: Path
-) -> None:
+def test_a_write_error_is_reported_in_one_message(call: Call, own_workspace: Path) -> None:
     shutil.rmtree(own_workspace / "features", ignore_errors=True)
     (own_workspace / "features").write_text("a file where a folder should be")
     check_refusal(call("evaluate", own_workspace), "features")
 
 
-def test_finetune_does_not_replace_a_classifier_unasked(call: Call, own_workspace: Path) -> None:
+def test_finetune_replaces_a_classifier_only_with_force(call: Call, own_workspace: Path) -> None:
     before = Workspace(own_workspace).networks.backbone.sha256
-    check_refusal(call("finetune", own_workspace), "has a classifier already", "--force")
+    check_refusal(call("finetune", own_workspace), "already has a classifier", "--force")
     assert Workspace(own_workspace).networks.backbone.sha256 == before
 
 
-def test_one_bad_module_does_not_hide_the_good_ones(call: Call, own_workspace: Path) -> None:
+def test_one_failed_module_does_not_stop_the_others(call: Call, own_workspace: Path) -> None:
     (good,) = Workspace(own_workspace).list_modules()
     bad = good.path.parent.with_name("a-bad-one") / good.path.name
     bad.parent.mkdir()
@@ -680,18 +680,16 @@ def test_impossible_seeds_are_refused(
     call: Call, own_workspace: Path, options: tuple[str, ...]
 ) -> None:
     command, *rest = options
-    check_refusal(call(command, own_workspace, *rest), "A seed must lie between")
+    check_refusal(call(command, own_workspace, *rest), "A seed must be from 0")
 
 
 @pytest.mark.parametrize("seed", ["99999999999999999999", "-1"])
-def test_impossible_seeds_of_trainings_are_refused(
-    call: Call, own_workspace: Path, seed: str
-) -> None:
+def test_impossible_training_seeds_are_refused(call: Call, own_workspace: Path, seed: str) -> None:
     words = "The seed must be at least 0 and at most 9,223,372,036,854,775,807"
     check_refusal(call("train", own_workspace, "--all", "--seed", seed), f"{words}, not {seed}")
 
 
-def test_names_that_look_like_markup_are_printed_as_they_are(
+def test_names_that_look_like_markup_are_printed_unchanged(
     call: Call, tmp_path: Path, painted_root: Path
 ) -> None:
     result = call("new", tmp_path / "q[red]x", "--cub", painted_root, "--arch", "vgg_small")
@@ -699,7 +697,7 @@ def test_names_that_look_like_markup_are_printed_as_they_are(
     assert "q[red]x" in result.out
 
 
-def test_out_of_memory_is_told_in_one_sentence(
+def test_out_of_memory_is_reported_in_one_message(
     call: Call, own_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -709,9 +707,7 @@ def test_out_of_memory_is_told_in_one_sentence(
     check_refusal(call("evaluate", own_workspace), "There is not enough memory", "--batch-size")
 
 
-def test_settings_are_tried_on_the_categories_that_were_not_drawn(
-    call: Call, own_workspace: Path
-) -> None:
+def test_evaluate_can_use_the_categories_not_drawn(call: Call, own_workspace: Path) -> None:
     options = ["--methods", "grad-cam,pca", "--categories", 11, "--name", "trial"]
     result = call("evaluate", own_workspace, *options, "--rest", "--device", "cpu")
     assert result.status == 0
@@ -719,7 +715,9 @@ def test_settings_are_tried_on_the_categories_that_were_not_drawn(
     rows = (own_workspace / "results" / "trial.csv").read_text().splitlines()[1:]
     assert len({row.split(",")[1] for row in rows}) == 1, "12 categories, 11 of them drawn"
     assert not (own_workspace / "results" / "results.csv").exists()
-    check_refusal(call("evaluate", own_workspace, *options[:4], "--name", "../x"), "cannot name")
+    check_refusal(
+        call("evaluate", own_workspace, *options[:4], "--name", "../x"), "not a valid name"
+    )
 
 
 def test_sanity_prints_a_line_for_every_network(call: Call, own_workspace: Path) -> None:

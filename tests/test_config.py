@@ -1,4 +1,5 @@
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,12 @@ from explorer.config import (
     DEMO_WORKSPACE,
     PUBLIC_VARIABLE,
     WORKSPACE_VARIABLE,
+    Progress,
     PublicError,
     is_public,
     list_workspaces,
+    map_steps,
+    run,
 )
 from explorer.storage.writing import refuse_if_public
 
@@ -55,3 +59,58 @@ def test_a_public_server_offers_one_workspace(
     monkeypatch.setenv(WORKSPACE_VARIABLE, f"{tmp_path / 'a'}{os.pathsep}{tmp_path / 'b'}")
     monkeypatch.setenv(PUBLIC_VARIABLE, "1")
     assert list_workspaces() == (tmp_path / "a",)
+
+
+class Steps:
+    """A computation of three steps that notes whether it was closed."""
+
+    def __init__(self, fails_at: int | None = None) -> None:
+        self.is_closed = False
+        self._fails_at = fails_at
+
+    def __call__(self) -> Generator[Progress, None, str]:
+        try:
+            for done in range(1, 4):
+                if done == self._fails_at:
+                    raise ValueError("broken")
+                yield Progress("Counting", done, 3)
+        finally:
+            self.is_closed = True
+        return "the result"
+
+
+def test_run_reports_every_step_and_returns_the_result() -> None:
+    seen: list[int] = []
+    assert run(Steps()(), lambda step: seen.append(step.done)) == "the result"
+    assert seen == [1, 2, 3]
+
+
+def test_run_closes_a_computation_whose_progress_cannot_be_shown() -> None:
+    steps = Steps()
+
+    def refuse(_: Progress) -> None:
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        run(steps(), refuse)
+    assert steps.is_closed
+
+
+def test_map_steps_changes_every_step_and_keeps_the_result() -> None:
+    seen: list[str] = []
+    assert run(map_steps(Steps()(), lambda step: f"{step.done}/3"), seen.append) == "the result"
+    assert seen == ["1/3", "2/3", "3/3"]
+
+
+def test_a_computation_is_closed_with_the_one_that_maps_it() -> None:
+    steps = Steps()
+    outer = map_steps(steps(), lambda step: step)
+    next(outer)
+    assert not steps.is_closed
+    outer.close()
+    assert steps.is_closed
+
+
+def test_an_error_of_a_computation_passes_through() -> None:
+    with pytest.raises(ValueError, match="broken"):
+        run(map_steps(Steps(fails_at=2)(), lambda step: step))

@@ -1,4 +1,4 @@
-"""The container file says what it should, and its command runs as the container would run it."""
+"""The instructions of the container file, and its command in an isolated file system."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from PIL import Image
 from explorer.config import REPOSITORY_ROOT
 
 USER = 10001
-# Everything of the machine becomes read-only but two new file systems in memory: TMP and STATE.
+# All file systems become read-only except for two new ones in memory: TMP and STATE.
 ISOLATE = """
 set -e
 mount --make-rprivate /
@@ -36,7 +36,7 @@ exec setpriv --reuid=10001 --regid=10001 --clear-groups --no-new-privs "$@"
 
 
 def read_instructions() -> list[tuple[str, str]]:
-    """Return the instructions of the container file with what follows them on joined lines."""
+    """Return the instructions of the container file and their arguments."""
     text = (REPOSITORY_ROOT / "Containerfile").read_text()
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
     joined = re.sub(r"\\\n\s*", " ", "\n".join(lines))
@@ -53,12 +53,12 @@ def read_environment() -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def test_the_base_is_pinned_and_slim() -> None:
+def test_the_base_image_is_pinned_and_slim() -> None:
     (base,) = read_all("FROM")
     assert re.fullmatch(r"docker\.io/library/python:3\.\d+\.\d+-slim-\w+", base)
 
 
-def test_it_runs_without_rights_on_two_folders_of_its_own() -> None:
+def test_the_container_runs_unprivileged_with_two_writable_folders() -> None:
     (user,) = read_all("USER")
     assert user == f"{USER}:{USER}"
     assert read_all("VOLUME") == ["/state"]
@@ -71,7 +71,7 @@ def test_it_runs_without_rights_on_two_folders_of_its_own() -> None:
     assert "RUN" not in names[names.index("USER") :]
 
 
-def test_it_is_a_public_server() -> None:
+def test_the_container_is_a_public_server() -> None:
     assert read_environment()["SRAE_PUBLIC"] == "1"
     (command,) = (json.loads(rest) for rest in read_all("CMD"))
     assert command[:3] == ["streamlit", "run", "explorer/app.py"]
@@ -80,7 +80,7 @@ def test_it_is_a_public_server() -> None:
     assert f"--server.port={port}" in command
 
 
-def test_torch_is_the_build_for_processors() -> None:
+def test_torch_is_the_cpu_build() -> None:
     (step,) = (rest for rest in read_all("RUN") if "download.pytorch.org" in rest)
     assert "--index-url https://download.pytorch.org/whl/cpu" in step
     selected = re.search(r"grep -E '([^']+)'", step)
@@ -91,7 +91,7 @@ def test_torch_is_the_build_for_processors() -> None:
     assert taken == ["torch", "torchvision"]
 
 
-def test_what_is_copied_is_there_and_not_ignored() -> None:
+def test_copied_files_exist_and_are_not_ignored() -> None:
     rules = (REPOSITORY_ROOT / ".dockerignore").read_text().splitlines()
     kept = {rule[1:] for rule in rules if rule.startswith("!")}
     assert "*" in rules
@@ -111,8 +111,8 @@ def can_isolate() -> bool:
 
 
 @pytest.fixture
-def place() -> Iterator[Path]:
-    """Return a folder that others than its owner may enter."""
+def open_folder() -> Iterator[Path]:
+    """Return a folder that other users may enter."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -128,9 +128,9 @@ def wait_for(command: list[str], process: subprocess.Popen[bytes], log: Path) ->
 
 
 @pytest.mark.slow
-def test_its_command_serves_every_page_without_a_disk_to_write_to(place: Path) -> None:
+def test_the_container_serves_every_page_without_a_writable_disk(open_folder: Path) -> None:
     if not can_isolate():
-        pytest.skip("needs Linux and the right to make mounts of one's own")
+        pytest.skip("needs Linux and permission to create mount namespaces")
     (command,), (check,) = (
         [json.loads(rest[rest.index("[") :]) for rest in read_all(name)]
         for name in ("CMD", "HEALTHCHECK")
@@ -138,15 +138,15 @@ def test_its_command_serves_every_page_without_a_disk_to_write_to(place: Path) -
     port = str(20_000 + os.getpid() % 20_000)
     command = [part.replace("0.0.0.0", "127.0.0.1").replace("8501", port) for part in command]
     check = [sys.executable, *(part.replace("8501", port) for part in check[1:])]
-    temporary, state, log = place / "tmp", place / "state", place / "log.txt"
+    temporary, state, log = open_folder / "tmp", open_folder / "state", open_folder / "log.txt"
     for folder in (temporary, state):
         folder.mkdir()
     environment = {**os.environ, **read_environment(), "TMP": str(temporary), "STATE": str(state)}
     environment |= {"SRAE_STATE": str(state), "HOME": str(temporary), "TMPDIR": str(temporary)}
-    # Where Python itself lies in a folder that only its owner may enter, reading is allowed. Not
-    # writing, which is what this is about.
+    # Reading is allowed everywhere, as Python may be installed in a folder that only its owner may
+    # enter. Writing is not.
     readable = ["--inh-caps=-all,+dac_read_search", "--ambient-caps=+dac_read_search"]
-    probe = f'touch {REPOSITORY_ROOT}/proof {place}/proof; id -u; exec "$@"'
+    probe = f'touch {REPOSITORY_ROOT}/proof {open_folder}/proof; id -u; exec "$@"'
     line = ["unshare", "--mount", "sh", "-c", ISOLATE, "sh", *readable, "sh", "-c", probe, "sh"]
     line += [sys.executable, "-m", *command]
     with (
@@ -162,10 +162,10 @@ def test_its_command_serves_every_page_without_a_disk_to_write_to(place: Path) -
         finally:
             process.terminate()
             process.wait(20)
-    told = log.read_text()
-    assert told.count("Read-only file system") == 2  # what the probe was to be refused
-    assert f"\n{USER}\n" in told
-    assert "Traceback" not in told
+    output_text = log.read_text()
+    assert output_text.count("Read-only file system") == 2  # both writes of the probe
+    assert f"\n{USER}\n" in output_text
+    assert "Traceback" not in output_text
 
 
 def visit_everything(session: Session) -> None:

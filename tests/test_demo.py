@@ -1,4 +1,4 @@
-"""The workspace that ships keeps what it promises."""
+"""The demo workspace that is shipped."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -45,24 +45,24 @@ def list_shipped_files() -> list[Path]:
     ]
 
 
-def test_it_is_small_enough_to_ship() -> None:
+def test_the_demo_is_small_enough_to_ship() -> None:
     files = list_shipped_files()
     assert files
     assert sum(path.stat().st_size for path in files) <= MOST_BYTES
 
 
-def test_it_holds_what_belongs_there_and_nothing_else() -> None:
+def test_the_demo_contains_only_expected_files() -> None:
     names = {path.suffix for path in list_shipped_files()}
     assert names == {".jpg", ".txt", ".json", ".safetensors", ".csv"}
     assert not [path for path in list_shipped_files() if path.name.startswith(".")]
 
 
-def test_it_does_not_depend_on_where_it_lies(demo: Workspace) -> None:
+def test_the_demo_does_not_depend_on_its_path(demo: Workspace) -> None:
     assert not Path(demo.settings.dataset).is_absolute()
     assert demo.dataset.root.is_relative_to(demo.path)
 
 
-def test_its_birds_are_painted(demo: Workspace) -> None:
+def test_the_birds_of_the_demo_are_painted(demo: Workspace) -> None:
     assert demo.is_painted
     assert len(demo.dataset.photos) == 720
     assert len(demo.dataset.categories) == 12
@@ -88,7 +88,7 @@ def test_recorded_accuracy_is_high(demo: Workspace) -> None:
     assert demo.networks.classifier_report["photos"]["test"] == len(demo.held_out) == 180
 
 
-def test_accuracy_holds_when_it_is_measured_from_the_files(demo: Workspace) -> None:
+def test_the_recorded_accuracy_can_be_reproduced(demo: Workspace) -> None:
     architecture = demo.networks.backbone.architecture
     right = 0
     for start in range(0, len(demo.held_out), 30):
@@ -109,7 +109,7 @@ def test_accuracy_holds_when_it_is_measured_from_the_files(demo: Workspace) -> N
         right += sum(a == b.category_index for a, b in zip(found, photos, strict=True))
     accuracy = right / len(demo.held_out)
     assert accuracy >= 0.95
-    # A photo on the edge may fall to the other side with another library of linear algebra.
+    # A borderline photo may be classified differently with another linear algebra library.
     assert accuracy == pytest.approx(
         demo.networks.classifier_report["test_accuracy"], abs=1.01 / 180
     )
@@ -125,14 +125,14 @@ def test_x_features_are_alive(metrics: list[ModuleMeasures]) -> None:
     assert min(sum(item.live) for item in metrics) >= 3
 
 
-def test_maps_lie_on_parts(metrics: list[ModuleMeasures]) -> None:
+def test_maps_are_on_parts(metrics: list[ModuleMeasures]) -> None:
     for item in metrics:
         assert item.locality.test.mean_locality < np.log(15)
 
 
 @pytest.mark.slow
 def test_measurements_can_be_repeated(demo: Workspace, run: Run, tmp_path: Path) -> None:
-    """On a copy of one module: nothing that ships is written by a test."""
+    """Measures a copy of one module, so that no shipped file is written."""
     ignore = shutil.ignore_patterns("features", "maps")
     copied = Workspace(Path(shutil.copytree(demo.path, tmp_path / "demo", ignore=ignore)))
     entry = copied.list_modules()[6]
@@ -158,7 +158,7 @@ def compare(found: Any, stored: Any, where: str) -> None:
         assert found == stored, where
 
 
-def test_building_it_again_keeps_what_is_finished(demo: Workspace, tmp_path: Path) -> None:
+def test_a_finished_demo_is_not_built_again(demo: Workspace, tmp_path: Path) -> None:
     copy = tmp_path / "demo"
     shutil.copytree(demo.path, copy, ignore=shutil.ignore_patterns(*CACHES))
     assert is_demo(copy)
@@ -167,7 +167,7 @@ def test_building_it_again_keeps_what_is_finished(demo: Workspace, tmp_path: Pat
     assert not is_demo(copy)
 
 
-def test_building_it_again_makes_what_is_missing_and_that_alone(
+def test_building_again_builds_only_what_is_missing(
     demo: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
 ) -> None:
     copy = tmp_path / "demo"
@@ -194,7 +194,7 @@ def test_building_it_again_makes_what_is_missing_and_that_alone(
     assert measured == [unmeasured]
 
 
-def test_its_comparison_of_methods_is_the_one_that_is_reported(demo: Workspace) -> None:
+def test_the_documented_comparison_is_that_of_the_demo(demo: Workspace) -> None:
     results, sanity = load_results(demo.path), load_sanity(demo.path)
     assert results is not None
     assert sanity is not None

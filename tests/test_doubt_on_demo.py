@@ -1,4 +1,4 @@
-"""Holds the table in `explorer.analysis.doubt` to what the demo's network really does."""
+"""Check the table in `explorer.analysis.doubt` with the network of the demo."""
 
 from collections.abc import Callable, Sequence
 
@@ -40,7 +40,7 @@ Measure = Callable[[Sequence[Pixels]], tuple[float, float, float]]
 
 @pytest.fixture(scope="module")
 def measure(demo: Workspace, features: Features) -> Measure:
-    """Return a function that tells which share of pictures is doubted: strange, torn, either."""
+    """Return a function that computes the shares of pictures: strange, torn, either."""
     is_held_out = np.isin(features.image_ids, [photo.image_id for photo in demo.held_out])
     reference = doubt.compute_reference(features.z, features.logits, is_held_out)
     known = features.z[~is_held_out]
@@ -75,7 +75,7 @@ def draw_blurred_noise(random: np.random.Generator) -> Pixels:
 
 
 def draw_gradient(random: np.random.Generator) -> Pixels:
-    """Draw two colours that go over into one another, with a little noise: a sky, a wall."""
+    """Draw a gradient between two colours, with a little noise, like a sky or a wall."""
     one, other = random.integers(0, 256, (2, 3))
     angle = random.uniform(0, 2 * np.pi)
     y, x = np.mgrid[:SIZE, :SIZE]

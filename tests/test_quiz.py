@@ -25,7 +25,7 @@ CATEGORIES, PHOTOS = 8, 160
 
 
 def make_data(wrong: int = 40) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return logits, labels and ids of photos of which the network gets the first `wrong` wrong."""
+    """Return logits, labels and ids of photos; the network misclassifies the first `wrong`."""
     rng = np.random.default_rng(0)
     labels = np.arange(PHOTOS) % CATEGORIES
     logits = rng.normal(size=(PHOTOS, CATEGORIES)).astype(np.float32)
@@ -40,7 +40,7 @@ def draw(settings: QuizSettings, wrong: int = 40, **changes: object) -> tuple[Qu
     return draw_questions(logits, labels, ids, np.asarray(candidates), settings)
 
 
-def test_the_same_seed_gives_the_same_quiz_and_another_seed_another() -> None:
+def test_the_quiz_depends_on_the_seed() -> None:
     assert draw(QuizSettings()) == draw(QuizSettings())
     assert draw(QuizSettings(seed=2)) != draw(QuizSettings(seed=1))
 
@@ -53,8 +53,8 @@ def test_the_quiz_does_not_depend_on_the_order_of_the_rows() -> None:
     assert mixed == draw(QuizSettings())
 
 
-def test_a_known_quiz_stays_as_it_is() -> None:
-    # Whoever changes how lots are drawn gives every class that kept a link another quiz.
+def test_a_known_quiz_does_not_change() -> None:
+    # Links to a quiz contain only its settings, so the drawing must not change.
     assert [question.image_id for question in draw(QuizSettings(questions=4))] == [
         1462,
         1363,
@@ -74,7 +74,9 @@ SETTINGS = st.builds(
 
 
 @given(settings=SETTINGS, wrong=st.integers(0, PHOTOS))
-def test_every_quiz_is_as_asked_or_as_near_as_can_be(settings: QuizSettings, wrong: int) -> None:
+def test_every_quiz_follows_its_settings_as_closely_as_possible(
+    settings: QuizSettings, wrong: int
+) -> None:
     questions, options, condition = settings.questions, settings.options, settings.condition
     logits, labels, ids = make_data(wrong)
     candidates = np.arange(PHOTOS) % 2 == 1
@@ -109,7 +111,7 @@ def test_every_quiz_is_as_asked_or_as_near_as_can_be(settings: QuizSettings, wro
         assert abs(2 * explained_wrong - wrong_asked) <= 1
 
 
-def test_conditions_and_wrong_ones_come_mixed_and_options_in_any_place() -> None:
+def test_conditions_wrong_answers_and_options_are_shuffled() -> None:
     many = [question for seed in range(40) for question in draw(QuizSettings(12, seed))]
     turns = [one.is_explained != other.is_explained for one, other in pairwise(many)]
     assert 0.4 < np.mean(turns) < 0.65
@@ -128,7 +130,7 @@ def test_photos_are_spread_over_the_categories() -> None:
     assert Counter(question.truth for question in drawn) == dict.fromkeys(range(CATEGORIES), 2)
 
 
-def test_only_photos_whose_answer_has_a_module_are_asked_where_any_is_explained() -> None:
+def test_explained_quizzes_use_only_answers_with_a_module() -> None:
     logits, _, _ = make_data()
     held_out = np.arange(PHOTOS) % 4 == 0
     has_module = np.arange(CATEGORIES) < 3
@@ -139,18 +141,18 @@ def test_only_photos_whose_answer_has_a_module_are_asked_where_any_is_explained(
     assert not select_candidates(logits, held_out, np.zeros(CATEGORIES, bool), EXPLAINED).any()
 
 
-def test_no_photo_no_question() -> None:
+def test_without_photos_there_are_no_questions() -> None:
     assert draw(QuizSettings(), candidates=np.zeros(PHOTOS, bool)) == ()
 
 
-def test_fewer_categories_than_options() -> None:
+def test_a_quiz_with_fewer_categories_than_options() -> None:
     logits = np.array([[1.0, 0.0], [0.0, 1.0]])
     everything = np.ones(2, bool)
     drawn = draw_questions(logits, np.array([0, 0]), np.array([7, 9]), everything, QuizSettings(2))
     assert all(sorted(question.options) == [0, 1] for question in drawn)
 
 
-def test_wrong_counts_round_half_up() -> None:
+def test_wrong_counts_are_rounded_half_up() -> None:
     counts = [compute_wrong_count(*pair) for pair in ((10, 30), (5, 30), (5, 50), (3, 0), (4, 100))]
     assert counts == [3, 2, 3, 0, 4]
 
@@ -174,19 +176,19 @@ def ask(truth: int = 0, network: int = 0, *, explained: bool = False) -> Questio
     return Question(5, truth, network, (0, 1, 2), explained)
 
 
-def test_a_run_goes_forward_only_and_times_from_when_a_question_is_shown() -> None:
+def test_a_run_only_moves_forward_and_times_each_question() -> None:
     run = QuizRun((ask(), ask(1)))
     run.give_answer(0, 0, now=3.0)
-    assert run.position == 0, "nothing was shown yet"
+    assert run.position == 0, "no question has been shown"
     run.mark_shown(10.0)
     run.mark_shown(12.0)
     run.give_answer(1, 0, now=13.0)
-    assert run.position == 0, "not the present question"
+    assert run.position == 0, "not the current question"
     run.give_answer(0, 2, now=13.5)
     assert (run.answers[0].chosen, run.answers[0].seconds) == (2, 3.5)
     run.mark_shown(20.0)
     run.give_answer(0, 0, now=21.0)
-    assert len(run.answers) == 1, "no way back"
+    assert len(run.answers) == 1, "an earlier answer cannot be changed"
     run.give_answer(1, 1, now=19.0)
     assert run.is_over
     assert run.answers[1].seconds == 0
@@ -201,7 +203,7 @@ def test_a_summary_of_known_answers() -> None:
         Answer(ask(0, 1), 2, 7.0),  # wrong in another way
         Answer(ask(0, 1), 0, 3.0),  # right against the network
         Answer(ask(2, 2), 1, 5.0),  # does not follow a right network
-        Answer(ask(0, 1), None, 99.0),  # left out
+        Answer(ask(0, 1), None, 99.0),  # skipped
     ]
     summary = summarise(answers)
     assert summary.right == Share(2, 5)
@@ -221,11 +223,11 @@ def test_wilson_interval(count: int, total: int, low: float, high: float) -> Non
     assert Share(count, total).interval == pytest.approx((low, high), abs=1e-4)
 
 
-def test_wilson_interval_of_nothing_says_nothing() -> None:
+def test_wilson_interval_without_answers_is_the_whole_range() -> None:
     assert Share(0, 0).interval == (0.0, 1.0)
 
 
-def test_records_name_everything() -> None:
+def test_records_contain_the_question_and_the_answer() -> None:
     answers = [
         Answer(Question(41, 0, 1, (1, 0), True), 1, 2.34567),
         Answer(Question(42, 0, 0, (0, 1), False), None, 1.0),

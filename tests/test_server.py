@@ -1,4 +1,4 @@
-"""The running server, asked over the loopback as a hostile page or program would ask it."""
+"""Requests of a hostile page or program to the running server."""
 
 import contextlib
 import os
@@ -42,9 +42,9 @@ def find_port() -> int:
 
 @contextlib.contextmanager
 def serve(log: Path, **environment: str) -> Iterator[str]:
-    """Start the app as the README does, with no setting but the port; yield ``host:port``."""
-    place = f"127.0.0.1:{find_port()}"
-    command = [*STREAMLIT, f"--server.port={place.partition(':')[2]}"]
+    """Start the app as in the README, setting only the port; yield ``host:port``."""
+    address = f"127.0.0.1:{find_port()}"
+    command = [*STREAMLIT, f"--server.port={address.partition(':')[2]}"]
     with (
         log.open("wb") as output,
         subprocess.Popen(
@@ -60,17 +60,17 @@ def serve(log: Path, **environment: str) -> Iterator[str]:
             while time.monotonic() < deadline:
                 assert process.poll() is None, log.read_text()
                 with contextlib.suppress(OSError):
-                    urllib.request.urlopen(f"http://{place}/_stcore/health", timeout=2).close()
+                    urllib.request.urlopen(f"http://{address}/_stcore/health", timeout=2).close()
                     break
                 time.sleep(0.2)
-            yield place
+            yield address
         finally:
             process.terminate()
             process.wait(20)
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("server")
     environment = {PUBLIC_VARIABLE: "1", STATE_VARIABLE: str(folder / "state")}
     environment[WORKSPACE_VARIABLE] = str(folder / "none")
@@ -78,9 +78,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield found
 
 
-def open_stream(place: str, origin: str | None = None) -> ClientConnection:
+def open_stream(address: str, origin: str | None = None) -> ClientConnection:
     return connect(
-        f"ws://{place}/_stcore/stream",
+        f"ws://{address}/_stcore/stream",
         subprotocols=["streamlit"],  # type: ignore[list-item]
         origin=origin,  # type: ignore[arg-type]
         max_size=None,
@@ -88,7 +88,7 @@ def open_stream(place: str, origin: str | None = None) -> ClientConnection:
 
 
 def start_session(stream: ClientConnection) -> str:
-    """Ask for the first page; return the session's id, which its addresses of uploads hold."""
+    """Request the first page; return the session id, which is part of upload URLs."""
     message = BackMsg()
     message.rerun_script.query_string = ""
     stream.send(message.SerializeToString())
@@ -112,57 +112,57 @@ def read_status(request: urllib.request.Request) -> int:
         return error.code
 
 
-def test_the_server_listens_on_this_machine_alone(place: str) -> None:
-    port = int(place.partition(":")[2])
+def test_the_server_listens_only_on_the_loopback(address: str) -> None:
+    port = int(address.partition(":")[2])
     table = Path("/proc/net/tcp")
     if not table.exists():
-        pytest.skip("only Linux tells who listens where in /proc/net/tcp")
+        pytest.skip("needs /proc/net/tcp")
     rows = [line.split() for line in table.read_text().splitlines()[1:]]
     listening = {row[1].split(":")[0] for row in rows if row[1].endswith(f":{port:04X}")}
-    assert listening == {"0100007F"}  # 127.0.0.1, the lowest byte first
+    assert listening == {"0100007F"}  # 127.0.0.1, least significant byte first
 
 
-def test_pages_of_other_sites_get_no_connection(place: str) -> None:
-    for origin in (None, f"http://{place}"):
-        with open_stream(place, origin) as stream:
+def test_pages_of_other_sites_cannot_connect(address: str) -> None:
+    for origin in (None, f"http://{address}"):
+        with open_stream(address, origin) as stream:
             assert start_session(stream)
-    with pytest.raises(InvalidStatus, match="403"), open_stream(place, "https://example.org"):
+    with pytest.raises(InvalidStatus, match="403"), open_stream(address, "https://example.org"):
         pass
 
 
-def make_upload(place: str, session: str, **headers: str) -> urllib.request.Request:
+def make_upload(address: str, session: str, **headers: str) -> urllib.request.Request:
     body = (
         b'--x\r\nContent-Disposition: form-data; name="f"; filename="a.jpg"\r\n\r\n'
         b"bytes\r\n--x--\r\n"
     )
     own = {"Content-Type": "multipart/form-data; boundary=x", **headers}
-    url = f"http://{place}/_stcore/upload_file/{session}/one"
+    url = f"http://{address}/_stcore/upload_file/{session}/one"
     return urllib.request.Request(url, body, own, method="PUT")
 
 
-def test_an_upload_needs_the_token_of_its_own_site(place: str) -> None:
-    with urllib.request.urlopen(f"http://{place}/_stcore/health", timeout=30) as response:
+def test_an_upload_needs_the_token_of_its_own_site(address: str) -> None:
+    with urllib.request.urlopen(f"http://{address}/_stcore/health", timeout=30) as response:
         cookie = response.headers["Set-Cookie"].partition(";")[0]
     token = cookie.partition("=")[2]
-    with open_stream(place) as stream:
+    with open_stream(address) as stream:
         session = start_session(stream)
-        assert read_status(make_upload(place, session)) == 403
-        assert read_status(make_upload(place, session, Cookie=cookie)) == 403
+        assert read_status(make_upload(address, session)) == 403
+        assert read_status(make_upload(address, session, Cookie=cookie)) == 403
         headers = {"Cookie": cookie, "X-Xsrftoken": token}
-        assert read_status(make_upload(place, session, **headers)) == 204
-        # Nor is there a place to put a file for a session that does not exist.
-        assert read_status(make_upload(place, "made-up", **headers)) == 400
+        assert read_status(make_upload(address, session, **headers)) == 204
+        # A session that does not exist cannot upload.
+        assert read_status(make_upload(address, "made-up", **headers)) == 400
 
 
-def test_a_file_above_the_limit_is_refused_by_its_announced_size(place: str) -> None:
-    with urllib.request.urlopen(f"http://{place}/_stcore/health", timeout=30) as response:
+def test_a_file_above_the_limit_is_refused_by_its_announced_size(address: str) -> None:
+    with urllib.request.urlopen(f"http://{address}/_stcore/health", timeout=30) as response:
         cookie = response.headers["Set-Cookie"].partition(";")[0]
-    with open_stream(place) as stream:
+    with open_stream(address) as stream:
         session = start_session(stream)
-        host, port = place.split(":")
+        host, port = address.split(":")
         with socket.create_connection((host, int(port)), timeout=30) as plain:
             head = (
-                f"PUT /_stcore/upload_file/{session}/one HTTP/1.1\r\nHost: {place}\r\n"
+                f"PUT /_stcore/upload_file/{session}/one HTTP/1.1\r\nHost: {address}\r\n"
                 f"Cookie: {cookie}\r\nX-Xsrftoken: {cookie.partition('=')[2]}\r\n"
                 "Content-Type: multipart/form-data; boundary=x\r\n"
                 f"Content-Length: {200 * 2**20}\r\n\r\n"
@@ -174,13 +174,13 @@ def test_a_file_above_the_limit_is_refused_by_its_announced_size(place: str) -> 
 def test_a_forged_click_starts_nothing_on_a_public_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The very messages that start a training on a private server."""
+    """Sends the messages that start training on a private server."""
     own, public = tmp_path / "own", tmp_path / "public"
     workspace = {WORKSPACE_VARIABLE: str(copy_demo(tmp_path))}
     log = tmp_path / "log.txt"
     with (
-        serve(log, **workspace, **{STATE_VARIABLE: str(own)}) as place,
-        Session(f"http://{place}") as session,
+        serve(log, **workspace, **{STATE_VARIABLE: str(own)}) as address,
+        Session(f"http://{address}") as session,
     ):
         form = WidgetState(id=session.visit("about").blocks["Train a module"], bool_value=True)
         agreed = session.set_state(form).find_widget("Checkbox", "Replace").id
@@ -192,8 +192,8 @@ def test_a_forged_click_starts_nothing_on_a_public_server(
         (job,) = list_jobs()
         cancel(job)
     with (
-        serve(log, **workspace, **{STATE_VARIABLE: str(public), PUBLIC_VARIABLE: "1"}) as place,
-        Session(f"http://{place}") as session,
+        serve(log, **workspace, **{STATE_VARIABLE: str(public), PUBLIC_VARIABLE: "1"}) as address,
+        Session(f"http://{address}") as session,
     ):
         session.visit("about")
         session.set_state(form)
@@ -204,15 +204,15 @@ def test_a_forged_click_starts_nothing_on_a_public_server(
     assert not public.exists()
 
 
-def test_what_one_visitor_uploads_no_other_sees_and_no_disk_keeps(tmp_path: Path) -> None:
+def test_uploads_are_private_and_not_stored_on_disk(tmp_path: Path) -> None:
     folder = tmp_path / "temporary"
     folder.mkdir()
     environment = {STATE_VARIABLE: str(tmp_path / "state"), "TMPDIR": str(folder)}
     environment[WORKSPACE_VARIABLE] = str(copy_demo(tmp_path))
     with (
-        serve(tmp_path / "log.txt", **environment) as place,
-        Session(f"http://{place}") as one,
-        Session(f"http://{place}") as other,
+        serve(tmp_path / "log.txt", **environment) as address,
+        Session(f"http://{address}") as one,
+        Session(f"http://{address}") as other,
     ):
         uploader = one.visit("your_photo").find_widget("FileUploader")
         other.visit("your_photo")
@@ -229,11 +229,11 @@ def test_what_one_visitor_uploads_no_other_sees_and_no_disk_keeps(tmp_path: Path
             assert "heron" not in texts
         with pytest.raises(KeyError):
             other.visit("your_photo").find_widget("Button", "Forget")
-        # torch makes a folder for itself, which stays empty.
+        # torch creates a folder, which stays empty.
         assert [path for path in folder.rglob("*") if path.is_file()] == []
 
 
-def test_programs_without_a_browser_cannot_drive_it(place: str) -> None:
-    url = f"http://{place}/_stcore/agent/interact"
+def test_the_agent_interface_is_disabled(address: str) -> None:
+    url = f"http://{address}/_stcore/agent/interact"
     request = urllib.request.Request(url, b"{}", {"Content-Type": "application/json"})
     assert read_status(request) in (403, 404)

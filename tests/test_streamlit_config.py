@@ -17,7 +17,7 @@ print(json.dumps({name: config.get_option(name) for name in names}))
 
 
 def read_options(names: list[str], folder: Path) -> dict[str, object]:
-    """Ask Streamlit itself, in a process of its own, started in `folder`."""
+    """Read options of Streamlit in a new process started in `folder`."""
     done = subprocess.run(
         [sys.executable, "-c", READ_OPTIONS],
         input=json.dumps(names),
@@ -27,7 +27,7 @@ def read_options(names: list[str], folder: Path) -> dict[str, object]:
         timeout=60,
         check=True,
     )
-    # A misspelt option of the theme file is only warned of.
+    # Streamlit only warns about a misspelt option in the theme file.
     assert "invalid" not in done.stderr.lower()
     found: dict[str, object] = json.loads(done.stdout)
     return found
@@ -68,7 +68,7 @@ def compute_luminance(colour: str) -> float:
     ["textColor", "linkColor", "codeTextColor", "primaryColor"]
     + [f"{hue}TextColor" for hue in ("blue", "orange", "green", "red", "gray")],
 )
-def test_words_stand_out_from_every_ground(scheme: str, name: str) -> None:
+def test_text_has_enough_contrast(scheme: str, name: str) -> None:
     theme = tomllib.loads((REPOSITORY_ROOT / "streamlit_config.toml").read_text())["theme"][scheme]
     for ground in (theme, theme["sidebar"]):
         pair = sorted(

@@ -1,8 +1,8 @@
-"""Asks PyPI whether anything that is installed here has a known vulnerability.
+"""Checks the installed packages for known vulnerabilities, with data from PyPI.
 
-Nothing is downloaded but the answers. A known vulnerability ends with code 1. Where PyPI cannot be
-reached, or knows too few of the packages, as a mirror without its database does, that is said as
-loudly as can be, and work goes on; with ``--required`` it ends with code 2.
+No packages are downloaded. The exit status is 1 if a vulnerability is found. If PyPI cannot be
+reached, or knows too few of the packages (as a mirror without vulnerability data does), a prominent
+warning is printed, and the exit status is 0, or 2 with ``--required``.
 """
 
 import argparse
@@ -12,27 +12,27 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-_PATIENCE = 15  # seconds that a server may take for one answer
-_LONGEST = 300.0  # seconds for all of them
-_ENOUGH = 0.9  # of all packages; a build of one's own, such as torch's for CPUs, is on no list
+_REQUEST_SECONDS = 15
+_MAX_SECONDS = 300.0
+_MIN_CHECKED_SHARE = 0.9  # special builds, such as torch for CPUs, are not on PyPI
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What became of an audit.
+    """The result of an audit.
 
     Attributes
     ----------
     is_done : bool
-        Whether PyPI answered for nearly all of them.
+        Whether nearly all packages were checked.
     checked : int
-        Packages that it knows.
+        Number of packages that were checked.
     skipped : tuple of str
         Packages that could not be checked, each with the reason.
     found : tuple of str
-        A line for every known vulnerability.
+        A line for each known vulnerability.
     reason : str
-        Why it is not done; empty where it is.
+        Why the audit was not done; empty if it was.
     """
 
     is_done: bool
@@ -43,34 +43,34 @@ class Audit:
 
 
 def run_audit(options: list[str]) -> Audit:
-    """Run pip-audit over this environment; `options` are passed on to it."""
+    """Run pip-audit on this environment with additional `options`."""
     command = [sys.executable, "-m", "pip_audit", "--local", "--skip-editable", "--format=json"]
-    command += ["--progress-spinner=off", f"--timeout={_PATIENCE}", *options]
+    command += ["--progress-spinner=off", f"--timeout={_REQUEST_SECONDS}", *options]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_LONGEST, check=False
+            command, capture_output=True, text=True, timeout=_MAX_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        return Audit(False, reason=f"no answer within {_LONGEST:.0f} seconds")
+        return Audit(False, reason=f"no answer within {_MAX_SECONDS:.0f} seconds")
     return read_report(done.stdout, done.stderr)
 
 
-def read_report(output: str, complaints: str) -> Audit:
-    """Read what pip-audit wrote: JSON where it came to its end, complaints where not."""
+def read_report(output: str, errors: str) -> Audit:
+    """Parse the JSON output of pip-audit, or else the last line of its error messages."""
     try:
         report: dict[str, Any] = json.loads(output)
         packages = report["dependencies"]
     except (ValueError, KeyError, TypeError):
-        lines = [line for line in complaints.splitlines() if line.strip()]
-        return Audit(False, reason=lines[-1] if lines else "pip-audit said nothing")
+        lines = [line for line in errors.splitlines() if line.strip()]
+        return Audit(False, reason=lines[-1] if lines else "pip-audit printed nothing")
     skipped = tuple(f"{p['name']}: {p['skip_reason']}" for p in packages if "skip_reason" in p)
     checked = len(packages) - len(skipped)
     reason = ""
-    if checked < _ENOUGH * len(packages):
+    if checked < _MIN_CHECKED_SHARE * len(packages):
         reason = f"of {len(packages)} packages, {len(skipped)} could not be checked"
         reason += f", such as {skipped[0]}"
     found = tuple(
-        f"{package['name']} {package['version']}: {flaw['id']}, mended in "
+        f"{package['name']} {package['version']}: {flaw['id']}, fixed in "
         f"{', '.join(flaw['fix_versions']) or 'no version yet'}"
         for package in packages
         for flaw in package.get("vulns", ())
@@ -79,7 +79,7 @@ def read_report(output: str, complaints: str) -> Audit:
 
 
 def report(audit: Audit, *, is_required: bool) -> int:
-    """Tell how an audit went, and return the code to end with."""
+    """Print the result of an audit, and return the exit status."""
     for line in audit.found:
         print(f"Vulnerable: {line}")
     if audit.found:
@@ -87,22 +87,22 @@ def report(audit: Audit, *, is_required: bool) -> int:
     if not audit.is_done:
         bar = "!" * 80
         print(f"{bar}\nTHE AUDIT OF DEPENDENCIES WAS NOT DONE: {audit.reason}", file=sys.stderr)
-        print(f"Run `make audit` again where PyPI can be reached.\n{bar}", file=sys.stderr)
+        print(f"Run `make audit` again when PyPI can be reached.\n{bar}", file=sys.stderr)
         return 2 if is_required else 0
     for line in audit.skipped:
         print(f"Not checked: {line}")
-    print(f"{audit.checked} packages checked, no known vulnerability")
+    print(f"{audit.checked} packages checked, no known vulnerabilities")
     return 0
 
 
 def main() -> int:
-    """Audit, report, and return the code to end with."""
+    """Run the audit, print the result, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--required", action="store_true", help="fail also where PyPI cannot be reached"
+        "--required", action="store_true", help="also fail if PyPI cannot be reached"
     )
-    own, others = parser.parse_known_args()
-    return report(run_audit(others), is_required=own.required)
+    options, pip_audit_options = parser.parse_known_args()
+    return report(run_audit(pip_audit_options), is_required=options.required)
 
 
 if __name__ == "__main__":

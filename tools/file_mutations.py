@@ -1,6 +1,6 @@
-"""Ways to damage a file: blindly, as JSON or an array's header, or by what stands in its place.
+"""Mutations that damage files: at random, within their format, or by replacing the whole file.
 
-Every way takes a seeded generator and the file's path, changes the file, and returns words for it.
+Each mutation takes a random generator and a path, changes the file, and returns a description.
 """
 
 import json
@@ -67,56 +67,56 @@ def flip_bits(rng: random.Random, path: Path) -> str:
     data = bytearray(path.read_bytes())
     count = min(len(data), rng.choice((1, 1, 2, 8, 64)))
     for _ in range(count):
-        data[_choose_place(rng, len(data))] ^= 1 << rng.randrange(8)
+        data[_choose_offset(rng, len(data))] ^= 1 << rng.randrange(8)
     path.write_bytes(data)
     return f"{count} bits flipped"
 
 
-def _choose_place(rng: random.Random, size: int) -> int:
-    """Choose a byte, in half of the cases among the first, where headers are."""
+def _choose_offset(rng: random.Random, size: int) -> int:
+    """Choose an offset, in half of the cases within the first 400 bytes, where headers are."""
     return rng.randrange(min(size, 400) if rng.random() < 0.5 else size)
 
 
 def truncate(rng: random.Random, path: Path) -> str:
     data = path.read_bytes()
-    kept = _choose_place(rng, len(data)) if data else 0
+    kept = _choose_offset(rng, len(data)) if data else 0
     path.write_bytes(data[:kept])
-    return f"cut to {kept} bytes"
+    return f"truncated to {kept} bytes"
 
 
 def splice(rng: random.Random, path: Path) -> str:
     data = bytearray(path.read_bytes())
     if data:
-        start, place = _choose_place(rng, len(data)), _choose_place(rng, len(data))
+        start, position = _choose_offset(rng, len(data)), _choose_offset(rng, len(data))
         chunk = data[start : start + rng.randrange(1, 200)]
-        data[place : place + rng.choice((0, len(chunk)))] = chunk
+        data[position : position + rng.choice((0, len(chunk)))] = chunk
     path.write_bytes(data)
-    return "a piece copied elsewhere"
+    return "a range copied elsewhere"
 
 
 def insert_noise(rng: random.Random, path: Path) -> str:
     data = bytearray(path.read_bytes())
-    place = _choose_place(rng, len(data) + 1)
-    data[place:place] = rng.randbytes(rng.randrange(1, 64))
+    position = _choose_offset(rng, len(data) + 1)
+    data[position:position] = rng.randbytes(rng.randrange(1, 64))
     path.write_bytes(data)
     return "noise inserted"
 
 
-def delete_piece(rng: random.Random, path: Path) -> str:
+def delete_range(rng: random.Random, path: Path) -> str:
     data = bytearray(path.read_bytes())
-    place = _choose_place(rng, len(data) + 1)
-    del data[place : place + rng.randrange(1, 100)]
+    position = _choose_offset(rng, len(data) + 1)
+    del data[position : position + rng.randrange(1, 100)]
     path.write_bytes(data)
-    return "a piece deleted"
+    return "a range deleted"
 
 
-def fill_piece(rng: random.Random, path: Path) -> str:
+def fill_range(rng: random.Random, path: Path) -> str:
     data = bytearray(path.read_bytes())
-    place = _choose_place(rng, len(data) + 1)
-    size = min(rng.randrange(1, 64), len(data) - place)
-    data[place : place + size] = bytes([rng.choice((0, 0x20, 0x7F, 0xFF))]) * size
+    position = _choose_offset(rng, len(data) + 1)
+    size = min(rng.randrange(1, 64), len(data) - position)
+    data[position : position + size] = bytes([rng.choice((0, 0x20, 0x7F, 0xFF))]) * size
     path.write_bytes(data)
-    return "a piece overwritten"
+    return "a range overwritten"
 
 
 def replace_all(rng: random.Random, path: Path) -> str:
@@ -126,13 +126,13 @@ def replace_all(rng: random.Random, path: Path) -> str:
     return f"replaced by {data[:8]!r}"
 
 
-def put_pipe(rng: random.Random, path: Path) -> str:
+def replace_by_pipe(rng: random.Random, path: Path) -> str:
     path.unlink()
     os.mkfifo(path)
-    return "a pipe in its place"
+    return "replaced by a pipe"
 
 
-def put_link(rng: random.Random, path: Path) -> str:
+def replace_by_link(rng: random.Random, path: Path) -> str:
     path.unlink()
     targets = (
         "/dev/zero",
@@ -145,13 +145,13 @@ def put_link(rng: random.Random, path: Path) -> str:
     )
     target = rng.choice(targets)
     path.symlink_to(target)
-    return f"a link to {target}"
+    return f"replaced by a link to {target}"
 
 
-def put_folder(rng: random.Random, path: Path) -> str:
+def replace_by_folder(rng: random.Random, path: Path) -> str:
     path.unlink()
     path.mkdir()
-    return "a folder in its place"
+    return "replaced by a folder"
 
 
 def remove(rng: random.Random, path: Path) -> str:
@@ -159,7 +159,7 @@ def remove(rng: random.Random, path: Path) -> str:
     return "removed"
 
 
-BLIND: tuple[Mutation, ...] = (
+RANDOM: tuple[Mutation, ...] = (
     flip_bits,
     flip_bits,
     flip_bits,
@@ -167,21 +167,27 @@ BLIND: tuple[Mutation, ...] = (
     splice,
     splice,
     insert_noise,
-    delete_piece,
-    fill_piece,
+    delete_range,
+    fill_range,
     replace_all,
 )
-PLACES: tuple[Mutation, ...] = (put_pipe, put_link, put_link, put_folder, remove)
+REPLACEMENTS: tuple[Mutation, ...] = (
+    replace_by_pipe,
+    replace_by_link,
+    replace_by_link,
+    replace_by_folder,
+    remove,
+)
 
 
 def change_json(rng: random.Random, path: Path) -> str:
-    """Change one value of a JSON file, or of one of its lines where each is JSON."""
+    """Change a value in a JSON file, or in a line of a JSON Lines file."""
     lines = path.read_text(encoding="utf-8").splitlines()
     is_lines = path.suffix == ".jsonl"
-    place = rng.randrange(len(lines)) if is_lines else 0
-    text, words = change_json_text(rng, lines[place] if is_lines else "\n".join(lines))
+    position = rng.randrange(len(lines)) if is_lines else 0
+    text, words = change_json_text(rng, lines[position] if is_lines else "\n".join(lines))
     if is_lines:
-        lines[place] = text
+        lines[position] = text
         text = "\n".join(lines)
     path.write_text(text, encoding="utf-8", errors="surrogatepass")
     return words
@@ -191,9 +197,9 @@ def change_json_text(rng: random.Random, text: str) -> tuple[str, str]:
     kind = rng.random()
     if kind < 0.06:
         depth = rng.choice((50, 2_000, 200_000))
-        return '{"a":' * depth + "1" + "}" * depth, f"nested {depth} deep"
+        return '{"a":' * depth + "1" + "}" * depth, f"nested {depth} levels deep"
     if kind < 0.12 and text.startswith("{"):
-        return "{" + '"schema_version": 1, "kind": 1,' + text[1:], "names doubled"
+        return "{" + '"schema_version": 1, "kind": 1,' + text[1:], "names repeated"
     if kind < 0.18:
         return text.replace("1", rng.choice(HOSTILE_NUMBERS), 1), "a number replaced in the text"
     content = json.loads(text)
@@ -202,9 +208,9 @@ def change_json_text(rng: random.Random, text: str) -> tuple[str, str]:
 
 
 def _change_value(rng: random.Random, content: Any) -> str:
-    """Change one value somewhere inside, in place."""
-    places = list(_list_places(content))
-    holder, key = rng.choice(places)
+    """Change a value at a random position, in place."""
+    positions = list(_list_positions(content))
+    holder, key = rng.choice(positions)
     action = rng.choice(("replace", "replace", "replace", "delete", "repeat", "rename"))
     if action == "delete":
         del holder[key]
@@ -217,7 +223,7 @@ def _change_value(rng: random.Random, content: Any) -> str:
     return f"{action} {str(key)[:40]!r}"
 
 
-def _list_places(content: Any) -> list[tuple[Any, Any]]:
+def _list_positions(content: Any) -> list[tuple[Any, Any]]:
     if isinstance(content, dict):
         keys: list[Any] = list(content)
     elif isinstance(content, list):
@@ -227,31 +233,31 @@ def _list_places(content: Any) -> list[tuple[Any, Any]]:
     found: list[tuple[Any, Any]] = []
     for key in keys:
         found.append((content, key))
-        found += _list_places(content[key])
+        found += _list_positions(content[key])
     return found
 
 
 def change_safetensors(rng: random.Random, path: Path) -> str:
-    """Change one value of a safetensors file's header, or of our own header within it."""
+    """Change a value in the header of a safetensors file, or in the metadata within it."""
     data = path.read_bytes()
     length = int.from_bytes(data[:8], "little")
     text = data[8 : 8 + length].decode()
     kind = rng.random()
     if kind < 0.1:
-        lie = rng.choice((0, 1, length - 1, length + 1, 2**31, 2**63, 2**64 - 1))
-        path.write_bytes(lie.to_bytes(8, "little") + data[8:])
-        return f"length of the header said to be {lie}"
+        wrong = rng.choice((0, 1, length - 1, length + 1, 2**31, 2**63, 2**64 - 1))
+        path.write_bytes(wrong.to_bytes(8, "little") + data[8:])
+        return f"header length {wrong}"
     if kind < 0.4:
         text, words = change_json_text(rng, text)
     else:
         header = json.loads(text)
-        own = header.get("__metadata__", {})
-        if own and kind < 0.8:
-            name = rng.choice(sorted(own))
-            if own[name].startswith("{"):
-                own[name], words = change_json_text(rng, own[name])
+        metadata = header.get("__metadata__", {})
+        if metadata and kind < 0.8:
+            name = rng.choice(sorted(metadata))
+            if metadata[name].startswith("{"):
+                metadata[name], words = change_json_text(rng, metadata[name])
             else:
-                own[name], words = rng.choice(HOSTILE_TEXTS), "other metadata"
+                metadata[name], words = rng.choice(HOSTILE_TEXTS), "other metadata"
         else:
             tensor = rng.choice([entry for name, entry in header.items() if name != "__metadata__"])
             field = rng.choice(sorted(tensor))
@@ -268,19 +274,19 @@ def change_safetensors(rng: random.Random, path: Path) -> str:
     return f"header: {words}"
 
 
-def put_bad_weights(rng: random.Random, path: Path) -> str:
-    """Overwrite some weights by NaN or infinity, in half and in single precision."""
+def overwrite_weights(rng: random.Random, path: Path) -> str:
+    """Overwrite weights with NaN or infinity, in half or single precision."""
     data = bytearray(path.read_bytes())
     start = 8 + int.from_bytes(data[:8], "little")
     value = rng.choice((b"\x00\x7e\x00\x7e", b"\x00\x7c\x00\x7c", b"\x00\x00\xc0\x7f", b"\xff" * 4))
-    place = start + 4 * rng.randrange(max(1, (len(data) - start) // 4))
-    data[place : place + 4] = value
+    position = start + 4 * rng.randrange(max(1, (len(data) - start) // 4))
+    data[position : position + 4] = value
     path.write_bytes(data)
-    return "weights that are not finite"
+    return "non-finite weights"
 
 
 def change_array(rng: random.Random, path: Path) -> str:
-    """Change shape or type in an array's header, its length kept."""
+    """Change the shape or type in the header of an array, but not its length."""
     data = path.read_bytes()
     length = int.from_bytes(data[8:10], "little")
     text = data[10 : 10 + length].decode("latin-1")
@@ -301,11 +307,11 @@ def change_array(rng: random.Random, path: Path) -> str:
 
 
 def change_word(rng: random.Random, path: Path) -> str:
-    """Replace, repeat or delete a word or a line of a table."""
+    """Replace or delete a word, or repeat or delete a line, of a table."""
     lines = path.read_text(encoding="utf-8").splitlines()
-    place = rng.randrange(len(lines))
+    position = rng.randrange(len(lines))
     separator = "," if path.suffix == ".csv" else " "
-    words = lines[place].split(separator)
+    words = lines[position].split(separator)
     action = rng.choice(("number", "number", "text", "drop", "twice", "delete"))
     index = rng.randrange(len(words))
     if action == "number":
@@ -314,10 +320,10 @@ def change_word(rng: random.Random, path: Path) -> str:
         words[index] = rng.choice(HOSTILE_TEXTS)
     elif action == "drop":
         del words[index]
-    lines[place] = separator.join(words)
+    lines[position] = separator.join(words)
     if action == "twice":
-        lines.insert(place, lines[place])
+        lines.insert(position, lines[position])
     elif action == "delete":
-        del lines[place]
+        del lines[position]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return f"{action} in line {place + 1}"
+    return f"{action} in line {position + 1}"

@@ -1,16 +1,16 @@
-"""Damage the files of a small workspace in thousands of ways, and see what loaders make of it.
+"""Damage the files of a small workspace in thousands of ways, and test the code that loads them.
 
-Each case changes one file of a workspace that is whole, and runs everything that reads this file.
-A loader may do its work, or refuse with an `ExplorerError` that names the file. Anything else is a
-failure: another exception, a crash, a wait that does not end, or more memory than allowed. Cases
-run in processes of their own, one after the other, so that all of this is seen.
+Each case damages one file of an intact workspace and runs all code that reads this file. A loader
+may succeed, or raise an `ExplorerError` that names the file. Anything else is a failure: another
+exception, a crash, a hang, or excessive use of memory. Cases run in a worker process, so that all
+of these are detected.
 
-    python tools/fuzz_loaders.py                          # 1,000 cases, some minutes
+    python tools/fuzz_loaders.py                          # 1,000 cases, a few minutes
     python tools/fuzz_loaders.py --cases 5000 --seed 3
-    python tools/fuzz_loaders.py --only module --verbose  # what is done to modules, case by case
+    python tools/fuzz_loaders.py --only module --verbose  # each case that damages a module
 
-A case is known by its number and the seed: `--first 731 --cases 1` repeats one. The exit status is
-1 where anything failed.
+A case is determined by its number and the seed: `--first 731 --cases 1` repeats one. The exit
+status is 1 if any case failed.
 """
 
 import argparse
@@ -53,7 +53,7 @@ REFUSED, DONE, FAILED = "refused", "done", "failed"
 
 
 class Outcome(NamedTuple):
-    """What came of a case: one of `REFUSED`, `DONE`, `FAILED`, and words for it."""
+    """The result of a case; `kind` is `REFUSED`, `DONE` or `FAILED`."""
 
     kind: str
     target: str
@@ -63,15 +63,15 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True)
 class Target:
-    """A file, what reads it, and the ways of damaging it that its format calls for."""
+    """A file, the code that reads it, and mutations for its format."""
 
     name: str
     path: str
     load: Callable[[Path, Path], None]
-    ways: tuple[mutations.Mutation, ...] = ()
+    format_mutations: tuple[mutations.Mutation, ...] = ()
 
 
-# Everything that reads a file, each on the workspace's folder and the file.
+# Functions that load files; they take the folder of the workspace and the damaged file.
 
 
 def load_files(folder: Path, file: Path) -> None:
@@ -111,7 +111,7 @@ _OPENED: dict[Path, Any] = {}
 
 
 def _open(folder: Path) -> Any:
-    """Open the workspace once: the network is the same in all cases that ask for it here."""
+    """Open the workspace once, as the cases that use this do not damage the network."""
     from explorer.workspace.workspace import Workspace
 
     if folder not in _OPENED:
@@ -127,7 +127,7 @@ def load_features(folder: Path, file: Path) -> None:
     _ = np.isfinite(found.z).all(), np.isfinite(found.logits).all()
 
 
-def load_half_features(folder: Path, file: Path) -> None:
+def load_partial_features(folder: Path, file: Path) -> None:
     for done in folder.glob("features/[!.]*/done.json"):
         done.unlink()
     load_features(folder, file)
@@ -146,7 +146,7 @@ def load_maps(folder: Path, file: Path) -> None:
                 explanation = maps.unpack_explanation()
                 _ = maps.unpack_score()
                 if not np.isfinite(explanation.maps).all():
-                    raise AssertionError("maps that are not finite are taken for good")
+                    raise AssertionError("non-finite maps are accepted")
 
 
 def load_notes(folder: Path, file: Path) -> None:
@@ -179,7 +179,7 @@ def load_data_set(folder: Path, file: Path) -> None:
     dataset = load_cub(folder / "birds")
     held_out = get_held_out(dataset, "official")
     for category in dataset.categories:
-        with contextlib.suppress(ExplorerError):  # some may have lost all photos of one side
+        with contextlib.suppress(ExplorerError):  # a category may have lost all photos of one side
             draw_module_split(dataset, category, held_out, 0)
     load_truth(folder / "birds")
 
@@ -197,7 +197,7 @@ def load_jobs(folder: Path, file: Path) -> None:
 
     os.environ["SRAE_STATE"] = str(folder / "state")
     for job in list_jobs():
-        _ = (job.share_done, read_log(job))
+        _ = (job.fraction_done, read_log(job))
         for category in job.request.categories:
             list_columns(load_history(job.folder, category))
     list_damaged()
@@ -215,12 +215,12 @@ def load_weights(folder: Path, file: Path) -> None:
 
     try:
         build_network_from_weights("vgg_small", load_foreign_weights(file))
-    except ExplorerError as error:  # whoever named the file knows its name
+    except ExplorerError as error:  # the caller adds the name of the file
         raise ExplorerError(f"{file}: {error}") from error
 
 
 _MODULE = "modules/001.Ember_capped_Finch/*"
-_SAFETENSORS = (mutations.change_safetensors,) * 8 + (mutations.put_bad_weights,) * 2
+_SAFETENSORS = (mutations.change_safetensors,) * 8 + (mutations.overwrite_weights,) * 2
 _JSON = (mutations.change_json,) * 12
 _TEXT = (mutations.change_word,) * 12
 _ARRAY = (mutations.change_array,) * 8
@@ -235,7 +235,7 @@ TARGETS = (
     Target("maps", f"{_MODULE}/maps/relu1.npy", load_maps, _ARRAY),
     Target("z", "features/[!.]*/z.npy", load_features, _ARRAY),
     Target("logits", "features/[!.]*/logits.npy", load_features, _ARRAY),
-    Target("half features", "features/.*.tmp/note.json", load_half_features, _JSON),
+    Target("partial features", "features/.*.tmp/note.json", load_partial_features, _JSON),
     Target("results", "results/results.csv", load_results, _TEXT),
     Target("sanity", "results/sanity.csv", load_results, _TEXT),
     Target("trace", "results/srae/trace-s0.npz", load_trace),
@@ -263,7 +263,7 @@ TARGETS = (
 
 
 def build_workspace(folder: Path) -> Path:
-    """Make a small workspace that holds every kind of file."""
+    """Create a small workspace with all kinds of files."""
     import torch
     from safetensors.torch import save_file
 
@@ -295,7 +295,7 @@ def build_workspace(folder: Path) -> Path:
 
 
 def _add_records(folder: Path, entry: Any) -> None:
-    """Write what a comparison, a training and people leave behind."""
+    """Write the files of a comparison, a background training and a user."""
     import numpy as np
 
     from explorer.analysis.table import Row
@@ -320,10 +320,10 @@ def _add_records(folder: Path, entry: Any) -> None:
     )
     save_trace(folder / "results/srae/trace-s0.npz", trace)
     (cache,) = (folder / "features").glob("*/")
-    half = Path(shutil.copytree(cache, cache.with_name(f".{cache.name}.tmp")))
-    (half / "done.json").unlink()
-    checks = {n: zlib.crc32(np.load(half / f"{n}.npy")[:20].tobytes()) for n in ("z", "logits")}
-    (half / "note.json").write_text(json.dumps({"rows": 20, **checks}))
+    partial = Path(shutil.copytree(cache, cache.with_name(f".{cache.name}.tmp")))
+    (partial / "done.json").unlink()
+    checks = {n: zlib.crc32(np.load(partial / f"{n}.npy")[:20].tobytes()) for n in ("z", "logits")}
+    (partial / "note.json").write_text(json.dumps({"rows": 20, **checks}))
     job = folder / "state/jobs/one"
     job.mkdir(parents=True)
     names = (entry.category, "002.Harebell_capped_Finch")
@@ -346,15 +346,15 @@ def choose_target(rng: random.Random, only: str) -> Target:
 
 
 def run_case(source: Path, folder: Path, settings: argparse.Namespace, number: int) -> Outcome:
-    """Damage one file of `folder`, a copy of `source`; run what reads it, and put the file back."""
+    """Damage a file of `folder`, a copy of `source`, run the code that reads it, and restore it."""
     rng = random.Random(f"{settings.seed}-{number}")
     target = choose_target(rng, settings.only)
-    whole = rng.choice(sorted(source.glob(target.path)))
-    file = folder / whole.relative_to(source)
-    if not file.parent.is_dir():  # a cache that was thrown away in an earlier case
-        shutil.copytree(whole.parent, file.parent)
-    kept = whole.read_bytes()
-    mutation = rng.choice((*target.ways, *mutations.BLIND, *mutations.PLACES))
+    original = rng.choice(sorted(source.glob(target.path)))
+    file = folder / original.relative_to(source)
+    if not file.parent.is_dir():  # a cache that was removed in an earlier case
+        shutil.copytree(original.parent, file.parent)
+    content = original.read_bytes()
+    mutation = rng.choice((*target.format_mutations, *mutations.RANDOM, *mutations.REPLACEMENTS))
     damage = mutation(rng, file)
     try:
         target.load(folder, file)
@@ -371,33 +371,33 @@ def run_case(source: Path, folder: Path, settings: argparse.Namespace, number: i
         words = f"{type(error).__name__}: {str(error)[:200]}\n{where}"
         return Outcome(FAILED, target.name, damage, words)
     finally:
-        _restore(file, kept)
+        _restore(file, content)
     return Outcome(DONE, target.name, damage, "")
 
 
-def _restore(file: Path, kept: bytes) -> None:
+def _restore(file: Path, content: bytes) -> None:
     if file.is_dir() and not file.is_symlink():
         shutil.rmtree(file)
     elif os.path.lexists(file):
         file.unlink()
-    file.parent.mkdir(parents=True, exist_ok=True)  # caches may have been thrown away
-    file.write_bytes(kept)
+    file.parent.mkdir(parents=True, exist_ok=True)  # caches may have been removed
+    file.write_bytes(content)
 
 
-def work(source: Path, place: Path, channel: Connection, settings: argparse.Namespace) -> None:
-    """Run cases as they are asked for; the process of a worker."""
+def run_worker(source: Path, copy: Path, channel: Connection, settings: argparse.Namespace) -> None:
+    """Run the cases whose numbers are received, in a worker process."""
     faulthandler.enable()
-    warnings.simplefilter("error")  # a warning of a library on hostile input is no outcome
+    warnings.simplefilter("error")  # loaders must not warn about damaged files
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     import torch
 
     import explorer.evaluation.sanity  # noqa: F401
 
     torch.set_num_threads(1)
-    folder = Path(shutil.copytree(source, place))
+    folder = Path(shutil.copytree(source, copy))
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    bound = used + settings.memory * 2**20
-    resource.setrlimit(resource.RLIMIT_AS, (bound, bound))
+    limit = used + settings.memory * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     channel.send("ready")
     while True:
         number = channel.recv()
@@ -409,48 +409,48 @@ def work(source: Path, place: Path, channel: Connection, settings: argparse.Name
 
 
 class Worker:
-    """A process that runs cases, and is replaced where one kills it or does not end."""
+    """A process that runs cases, and is replaced if a case crashes or hangs it."""
 
-    def __init__(self, source: Path, place: Path, settings: argparse.Namespace) -> None:
+    def __init__(self, source: Path, copy: Path, settings: argparse.Namespace) -> None:
         context = multiprocessing.get_context("spawn")
         self.channel, theirs = context.Pipe()
         self.process = context.Process(
-            target=work, args=(source, place, theirs, settings), daemon=True
+            target=run_worker, args=(source, copy, theirs, settings), daemon=True
         )
         self.process.start()
         theirs.close()
         if not self.channel.poll(_START_SECONDS) or self.channel.recv() != "ready":
-            raise RuntimeError("a worker does not start")
+            raise RuntimeError("the worker does not start")
 
-    def ask(self, number: int, patience: float) -> tuple[Outcome, int] | str:
-        """Run a case; where the process does not survive it, say how it ended."""
+    def run(self, number: int, timeout: float) -> tuple[Outcome, int] | str:
+        """Run a case; return its outcome and peak memory, or why there is no result."""
         self.channel.send(number)
         try:
-            if self.channel.poll(patience):
+            if self.channel.poll(timeout):
                 answer: tuple[Outcome, int] = self.channel.recv()
                 return answer
         except EOFError:
             self.process.join()
             return f"the process ended with {self.process.exitcode}"
-        return f"no answer within {patience:.0f} s"
+        return f"no answer within {timeout:.0f} s"
 
-    def end(self) -> None:
+    def stop(self) -> None:
         self.process.kill()
         self.process.join()
         self.channel.close()
 
 
 def run_cases(source: Path, settings: argparse.Namespace) -> Iterator[tuple[int, Outcome, int]]:
-    """Yield number, outcome and peak of memory (KiB) of every case."""
+    """Yield the number, outcome and peak memory (KiB) of each case."""
     worker: Worker | None = None
     copies = 0
     for number in range(settings.first, settings.first + settings.cases):
         if worker is None:
             copies += 1
             worker = Worker(source, source.with_name(f"copy-{copies}"), settings)
-        answer = worker.ask(number, settings.patience)
+        answer = worker.run(number, settings.patience)
         if isinstance(answer, str):
-            worker.end()
+            worker.stop()
             worker = None
             rng = random.Random(f"{settings.seed}-{number}")
             target = choose_target(rng, settings.only)
@@ -458,11 +458,11 @@ def run_cases(source: Path, settings: argparse.Namespace) -> Iterator[tuple[int,
         else:
             yield number, *answer
     if worker is not None:
-        worker.end()
+        worker.stop()
 
 
 def report(cases: Iterator[tuple[int, Outcome, int]], settings: argparse.Namespace) -> int:
-    """Print what came out; return the number of failures."""
+    """Print the results; return the number of failures."""
     counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     failures, peak, start = [], 0, time.monotonic()
     for number, outcome, memory in cases:
@@ -479,7 +479,7 @@ def report(cases: Iterator[tuple[int, Outcome, int]], settings: argparse.Namespa
         cells = (sum(found.values()), found[REFUSED], found[DONE], found[FAILED])
         print(f"{name:32} {cells[0]:6} {cells[1]:8} {cells[2]:8} {cells[3]:7}")
     print(
-        f"{total:,} cases of seed {settings.seed} in {time.monotonic() - start:.0f} s; peak of "
+        f"{total:,} cases of seed {settings.seed} in {time.monotonic() - start:.0f} s; peak "
         f"memory {peak / 1024:.0f} MiB; {len(failures)} failed"
         + (f": {', '.join(map(str, failures[:50]))}" if failures else ".")
     )
@@ -491,9 +491,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--cases", type=int, default=1000)
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="", help="only files whose name holds this")
-    parser.add_argument("--patience", type=float, default=20.0, help="seconds for a case")
-    parser.add_argument("--memory", type=int, default=2048, help="MiB beyond the libraries'")
+    parser.add_argument("--only", default="", help="only targets whose names contain this")
+    parser.add_argument("--patience", type=float, default=20.0, help="maximum seconds per case")
+    parser.add_argument(
+        "--memory", type=int, default=2048, help="maximum MiB in addition to the libraries"
+    )
     parser.add_argument("--verbose", action="store_true", help="print every case")
     settings = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:

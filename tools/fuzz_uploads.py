@@ -1,8 +1,8 @@
-"""Spoils real pictures in thousands of ways and has the app's code read each of them.
+"""Damages pictures in thousands of ways and reads each of them with the app's code.
 
-Reading goes on in a worker process, which says what it is about to do: where a decoder crashes it,
-hangs or goes past its bounds, that case is known and a new worker takes the next one. The code is 1
-where any case ends otherwise than with a photo or an `UploadError`.
+The files are read by a worker process, which reports each case before it starts. If a decoder
+crashes, hangs or exceeds its limits, the case is reported and a new worker continues with the next
+one. The exit status is 1 if any case ends with anything but a photo or an `UploadError`.
 """
 
 import argparse
@@ -22,66 +22,67 @@ from queue import Empty, Queue
 from threading import Thread
 
 import numpy as np
-from picture_mutations import MUTATIONS, make_files, spoil
+from picture_mutations import MUTATIONS, make_files, mutate
 
 from explorer.config import REPOSITORY_ROOT
 from explorer.data.uploads.decoding import (
-    LONGEST_KEPT,
+    MAX_SIDE,
+    MIN_SIDE,
     OWN_LIMITS,
-    SHORTEST_SIDE,
     UploadError,
     read_upload,
 )
-from explorer.data.uploads.process import bound_process
+from explorer.data.uploads.process import limit_process
 
-MOST_SECONDS = 20.0
-MOST_MEGABYTES = 900.0
+MAX_SECONDS = 20.0
+MAX_MEGABYTES = 900.0
 PHOTO = "a photo"
-PROGRAM = "import sys, fuzz_uploads as f; f.become_worker(*map(int, sys.argv[1:]))"
+PROGRAM = "import sys, fuzz_uploads as f; f.run_worker(*map(int, sys.argv[1:]))"
 
 
 @dataclass
 class Tally:
-    """What became of the cases so far.
+    """Results of the cases so far.
 
     Attributes
     ----------
     outcomes : dict of str to Counter
-        By mutation: how often each outcome came.
+        For each mutation, the number of cases by outcome.
     failures : list of str
-        A line for each case that ended as none may.
-    longest, most : float
-        Seconds and MiB of the worst case.
+        A line for each failed case.
+    max_seconds, max_megabytes : float
+        Largest time and increase in memory (MiB) of a case.
     """
 
     outcomes: dict[str, Counter[str]] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
-    longest: float = 0.0
-    most: float = 0.0
+    max_seconds: float = 0.0
+    max_megabytes: float = 0.0
 
-    def note(self, case: int, said: dict[str, object]) -> None:
-        """Take down how a case ended."""
-        kind, name = str(said["mutation"]), str(said["file"])
-        seconds, grown = float(str(said["seconds"])), float(str(said["grown"]))
-        outcome, fault = str(said["outcome"]), str(said["fault"])
-        self.outcomes.setdefault(kind, Counter())[outcome] += 1
-        self.longest, self.most = max(self.longest, seconds), max(self.most, grown)
-        if seconds > MOST_SECONDS:
-            fault = fault or f"took {seconds:.1f} s"
-        if grown > MOST_MEGABYTES:
-            fault = fault or f"took {grown:.0f} MiB"
-        if fault:
-            self.failures.append(f"case {case}, {name}, {kind}: {fault}")
+    def add(self, case: int, result: dict[str, object]) -> None:
+        """Add the result of a case."""
+        mutation, name = str(result["mutation"]), str(result["file"])
+        seconds, megabytes = float(str(result["seconds"])), float(str(result["megabytes"]))
+        outcome, problem = str(result["outcome"]), str(result["problem"])
+        self.outcomes.setdefault(mutation, Counter())[outcome] += 1
+        self.max_seconds = max(self.max_seconds, seconds)
+        self.max_megabytes = max(self.max_megabytes, megabytes)
+        if seconds > MAX_SECONDS:
+            problem = problem or f"took {seconds:.1f} s"
+        if megabytes > MAX_MEGABYTES:
+            problem = problem or f"took {megabytes:.0f} MiB"
+        if problem:
+            self.failures.append(f"case {case}, {name}, {mutation}: {problem}")
 
 
 def read_case(data: bytes) -> tuple[str, str]:
-    """Read a file as the app does; return the outcome and what is wrong with it."""
+    """Read a file as the app does; return the outcome, and the problem if there is one."""
     try:
         pixels = read_upload(data)
     except UploadError as error:
         text = str(error)
         is_sentence = text and "\n" not in text and len(text) < 250
-        return _shorten(text), "" if is_sentence else f"no sentence: {text!r}"
+        return _shorten(text), "" if is_sentence else f"not a sentence: {text!r}"
     except Exception as error:
         return type(error).__name__, f"{type(error).__name__}: {error}"
     sides = pixels.shape[:2]
@@ -89,50 +90,50 @@ def read_case(data: bytes) -> tuple[str, str]:
         pixels.dtype == np.uint8
         and pixels.ndim == 3
         and pixels.shape[2] == 3
-        and min(sides) >= SHORTEST_SIDE
-        and max(sides) <= LONGEST_KEPT
+        and min(sides) >= MIN_SIDE
+        and max(sides) <= MAX_SIDE
     )
     return PHOTO, "" if is_sound else f"an array {pixels.dtype} {pixels.shape}"
 
 
 def _shorten(text: str) -> str:
-    """Return what reasons of one kind have in common: their first words, without numbers."""
+    """Return the first words of a message without numbers, to group similar messages."""
     return " ".join(re.sub(r"\d+", "N", text).split()[:6])
 
 
 def read_peak() -> float:
-    """Return the most memory that this process has held since `forget_peak`, in MiB."""
+    """Return the peak memory of this process since `reset_peak`, in MiB."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
-def forget_peak() -> None:
-    """Begin anew with the most memory held."""
+def reset_peak() -> None:
+    """Reset the peak memory of this process."""
     Path("/proc/self/clear_refs").write_text("5")
 
 
-def work(seed: int, first: int, last: int) -> None:
-    """Read the cases from `first` on, and say on the standard output how each ends."""
+def run_cases(seed: int, first: int, last: int) -> None:
+    """Run cases `first` to `last` - 1, and report them on standard output."""
     files = make_files()
-    warnings.simplefilter("ignore")  # of odd metadata, in passing
+    warnings.simplefilter("ignore")  # about unusual metadata
     is_linux = sys.platform == "linux"
     for case in range(first, last):
-        name, mutation, data = spoil(files, seed, case)
-        said: dict[str, object] = {"case": case, "file": name, "mutation": mutation}
-        print(json.dumps(said), flush=True)
+        name, mutation, data = mutate(files, seed, case)
+        result: dict[str, object] = {"case": case, "file": name, "mutation": mutation}
+        print(json.dumps(result), flush=True)
         if is_linux:
-            forget_peak()
+            reset_peak()
         before = read_peak() if is_linux else 0.0
         start = time.perf_counter()
-        said["outcome"], said["fault"] = read_case(data)
-        said["seconds"] = time.perf_counter() - start
-        said["grown"] = read_peak() - before if is_linux else 0.0
-        print(json.dumps(said), flush=True)
+        result["outcome"], result["problem"] = read_case(data)
+        result["seconds"] = time.perf_counter() - start
+        result["megabytes"] = read_peak() - before if is_linux else 0.0
+        print(json.dumps(result), flush=True)
 
 
 @contextmanager
 def start_worker(seed: int, first: int, last: int) -> Iterator[subprocess.Popen[str]]:
-    """Start a worker with a bound on its memory, and see to its end."""
+    """Start a worker process, and kill it at the end."""
     folder = str(Path(__file__).parent)
     path = os.pathsep.join([folder, str(REPOSITORY_ROOT)])
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
@@ -148,14 +149,14 @@ def start_worker(seed: int, first: int, last: int) -> Iterator[subprocess.Popen[
             process.kill()
 
 
-def become_worker(seed: int, first: int, last: int) -> None:
-    """Work within the bounds of the app's own reading process, its time apart."""
-    bound_process(OWN_LIMITS, with_time=False)
-    work(seed, first, last)
+def run_worker(seed: int, first: int, last: int) -> None:
+    """Run cases within the limits of the app's decoding process, except for its CPU time."""
+    limit_process(OWN_LIMITS, with_time=False)
+    run_cases(seed, first, last)
 
 
 def fuzz(seed: int, first: int, count: int) -> Tally:
-    """Run the cases from `first` on, with as many workers one after the other as it takes."""
+    """Run `count` cases from `first` on, with a new worker after each crash."""
     tally, case, last = Tally(), first, first + count
     while case < last:
         with start_worker(seed, case, last) as process:
@@ -164,7 +165,7 @@ def fuzz(seed: int, first: int, count: int) -> Tally:
 
 
 def _follow(process: "subprocess.Popen[str]", tally: Tally, case: int, last: int) -> int:
-    """Take down what a worker says until its end; return the case that is next."""
+    """Add the results of a worker until it ends; return the number of the next case."""
     lines: Queue[str | None] = Queue()
 
     def pump() -> None:
@@ -178,27 +179,26 @@ def _follow(process: "subprocess.Popen[str]", tally: Tally, case: int, last: int
     while case < last:
         ending = ""
         try:
-            # A worker's first words come after its imports.
-            line = lines.get(timeout=2 * MOST_SECONDS)
+            # The first line also waits for the imports of the worker.
+            line = lines.get(timeout=2 * MAX_SECONDS)
         except Empty:
             line, ending = None, "hangs"
         if line is None:
             if "case" not in current:
-                raise SystemExit("The worker ended before it began; see what it says above.")
+                raise SystemExit("The worker ended before its first case; see its output above.")
             ending = ending or f"ended its process with {process.wait(10)}"
-            tally.note(
-                case, {**current, "outcome": ending, "fault": ending, "seconds": 0, "grown": 0}
-            )
+            result = {"outcome": ending, "problem": ending, "seconds": 0, "megabytes": 0}
+            tally.add(case, {**current, **result})
             return case + 1
         current = json.loads(line)
         if "outcome" in current:
-            tally.note(case, current)
+            tally.add(case, current)
             case += 1
     return case
 
 
 def report(tally: Tally, seconds: float) -> None:
-    """Print what came of the cases."""
+    """Print the results of all cases."""
     total = Counter[str]()
     for mutation in MUTATIONS:
         counted = tally.outcomes.get(mutation, Counter())
@@ -206,27 +206,27 @@ def report(tally: Tally, seconds: float) -> None:
         read = counted[PHOTO]
         refused = counted.total() - read
         print(f"{mutation:24}{counted.total():8} cases,{read:7} read,{refused:7} refused")
-    print("\nWhat was told:")
+    print("\nOutcomes:")
     for outcome, count in total.most_common():
         print(f"{count:8}  {outcome}{'' if outcome == PHOTO else ' …'}")
     print(
-        f"\n{total.total()} cases in {seconds:.0f} s; the longest took {tally.longest:.2f} s, the "
-        f"largest {tally.most:.0f} MiB; {len(tally.failures)} failures"
+        f"\n{total.total()} cases in {seconds:.0f} s; at most {tally.max_seconds:.2f} s and "
+        f"{tally.max_megabytes:.0f} MiB per case; {len(tally.failures)} failures"
     )
     for line in tally.failures:
         print(f"FAILED {line}")
 
 
 def main() -> int:
-    """Fuzz, report, and return the code to end with."""
+    """Run the cases, print the results, and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=20_000)
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", type=Path, help="write the first case to this file, and end")
+    parser.add_argument("--keep", type=Path, help="only write the first case to this file")
     options = parser.parse_args()
     if options.keep:
-        options.keep.write_bytes(spoil(make_files(), options.seed, options.first)[2])
+        options.keep.write_bytes(mutate(make_files(), options.seed, options.first)[2])
         return 0
     start = time.perf_counter()
     tally = fuzz(options.seed, options.first, options.cases)

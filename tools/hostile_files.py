@@ -1,4 +1,4 @@
-"""Files that somebody might upload to do harm, or by mistake: made here, each from a few lines."""
+"""Harmful or unusual files that somebody might upload, each made with a few lines of code."""
 
 import io
 import struct
@@ -17,16 +17,16 @@ MEGABYTE = 2**20
 
 @dataclass(frozen=True)
 class HostileFile:
-    """A file and what shall become of it.
+    """A file and the expected result of reading it.
 
     Attributes
     ----------
     name : str
-        What a visitor would call it.
+        File name, as an upload would have it.
     data : bytes
         The whole file.
     wanted : str
-        What the reason says, or ``""`` where the file is a photo all the same.
+        Part of the error message, or ``""`` if the file can be read as a photo.
     """
 
     name: str
@@ -35,7 +35,7 @@ class HostileFile:
 
 
 def encode(image: Image.Image, kind: str, **options: object) -> bytes:
-    """Encode a picture as a file of a kind that Pillow knows."""
+    """Encode a picture in one of Pillow's formats."""
     file = io.BytesIO()
     image.save(file, kind, **options)
     return file.getvalue()
@@ -47,10 +47,10 @@ def make_chunk(name: bytes, body: bytes) -> bytes:
     return len(body).to_bytes(4, "big") + name + body + check
 
 
-def make_png(  # noqa: PLR0917 (in the order in which they stand in the file)
+def make_png(  # noqa: PLR0917 (in the order of the file format)
     width: int, height: int, depth: int, colour: int, rows: bytes, extra: bytes = b""
 ) -> bytes:
-    """Make a PNG file by hand; `rows` are compressed, `extra` is put before them as it is."""
+    """Make a PNG file by hand. `rows` must be compressed; `extra` chunks are put before them."""
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
     body = make_chunk(b"IHDR", header) + extra
     body += make_chunk(b"IDAT", rows) + make_chunk(b"IEND", b"")
@@ -58,7 +58,7 @@ def make_png(  # noqa: PLR0917 (in the order in which they stand in the file)
 
 
 def make_bomb(width: int, height: int, depth: int, colour: int) -> bytes:
-    """Make a PNG whose rows are nothing but zeros, so that it is a thousandth of its pixels."""
+    """Make a PNG of zeros, which compresses to a thousandth of the size of its pixels."""
     samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
     row = bytes(1 + (width * samples * depth + 7) // 8)
     packer = zlib.compressobj(9)
@@ -68,9 +68,9 @@ def make_bomb(width: int, height: int, depth: int, colour: int) -> bytes:
 
 
 def make_tiff(tags: Mapping[int, tuple[int, object]], rest: bytes = b"", pages: int = 1) -> bytes:
-    """Make a TIFF by hand: tags with type (3 short, 4 long) and value, then bytes at offset 8.
+    """Make a TIFF by hand, from tags (type 3 short or 4 long, and value) and data at offset 8.
 
-    Every page is the same list of tags.
+    Every page has the same tags.
     """
     data = b"II*\0" + struct.pack("<I", 8 + len(rest) + len(rest) % 2) + rest
     data += b"\0" * (len(rest) % 2)
@@ -104,7 +104,7 @@ def list_tags(width: int, height: int, size: int) -> dict[int, tuple[int, object
 
 
 def make_photo(width: int = 320, height: int = 240) -> Image.Image:
-    """Make something like a photo: soft blobs with some noise."""
+    """Make a picture that resembles a photo: soft blobs with some noise."""
     random = np.random.default_rng(5)
     small = random.integers(0, 256, (8, 10, 3), dtype=np.uint8)
     soft = Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
@@ -113,7 +113,7 @@ def make_photo(width: int = 320, height: int = 240) -> Image.Image:
 
 
 def make_scans(count: int) -> bytes:
-    """Make a progressive JPEG whose every scan is looked at again `count` times."""
+    """Make a progressive JPEG that repeats its last scan up to `count` times."""
     data = encode(make_photo(2400, 1800), "JPEG", progressive=True, quality=30)
     last = data.rindex(b"\xff\xda")
     scan = data[last:-2]
@@ -121,7 +121,7 @@ def make_scans(count: int) -> bytes:
 
 
 def make_short_scans(count: int, side: int = 7000) -> bytes:
-    """Make a large progressive JPEG of scans that say nothing, a dozen bytes each."""
+    """Make a large progressive JPEG with many scans of a dozen bytes that change nothing."""
     data = encode(Image.new("L", (side, side)), "JPEG", progressive=True, quality=30)
     last = data.rindex(b"\xff\xda")
     return data[:last] + data[last:-2] * min(count, 8 * MEGABYTE // len(data[last:-2])) + data[-2:]
@@ -147,32 +147,32 @@ def make_exif(count: int) -> bytes:
 
 
 def append_archive(data: bytes) -> bytes:
-    """Append an archive and a script, so that the file is several things at once."""
+    """Append an archive and a script, so that the file has several valid types (a polyglot)."""
     return data + b"PK\3\4" + bytes(60) + b"<script>alert(1)</script><?php echo 1; ?>"
 
 
 TOO_MANY = "more than the limit of 60 megapixels"
 DAMAGED = "damaged or cut short"
-FOREIGN = "not a whole JPEG, PNG, WebP, TIFF or HEIC picture"
+FOREIGN = "not a complete JPEG, PNG, WebP, TIFF or HEIC picture"
 STRIP = "too narrow a strip"
 
-# 7,745 pixels squared are just within 60 megapixels: the largest that may be decoded.
+# 7,745 pixels squared are just below 60 megapixels, the largest picture that is decoded.
 _LARGEST = 7745
 
 MAKERS: Mapping[str, tuple[Callable[[], bytes], str]] = {
     "empty.jpg": (lambda: b"", "The file is empty"),
     "one byte.jpg": (lambda: b"\xff", FOREIGN),
     "200 megabytes.jpg": (lambda: b"\xff\xd8\xff" + bytes(200 * MEGABYTE), "has 200 MB"),
-    "words.jpg": (lambda: b"no picture " * 1000, FOREIGN),
-    "drawing.svg": (lambda: b'<svg xmlns="http://www.w3.org/2000/svg"></svg>', "An SVG file"),
+    "text.jpg": (lambda: b"no picture " * 1000, FOREIGN),
+    "drawing.svg": (lambda: b'<svg xmlns="http://www.w3.org/2000/svg"></svg>', "an SVG drawing"),
     "drawing.png, an SVG": (
         lambda: b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaa">]><svg>&a;</svg>',
-        "An SVG file",
+        "an SVG drawing",
     ),
     "page.jpg, an HTML page": (lambda: b"<html><script>alert(1)</script></html>", FOREIGN),
     "paper.jpg, a PDF": (lambda: encode(make_photo(), "PDF"), FOREIGN),
-    "post.jpg, PostScript": (lambda: encode(make_photo(), "EPS"), FOREIGN),
-    "moving.gif": (lambda: make_animation("GIF", 200, 64), FOREIGN),
+    "script.jpg, PostScript": (lambda: encode(make_photo(), "EPS"), FOREIGN),
+    "animation.gif": (lambda: make_animation("GIF", 200, 64), FOREIGN),
     "photo.avif": (lambda: encode(make_photo(), "AVIF"), "an AVIF picture"),
     "photo.jp2": (lambda: encode(make_photo(), "JPEG2000"), FOREIGN),
     "icon.ico": (lambda: encode(make_photo(), "ICO"), FOREIGN),
@@ -182,14 +182,14 @@ MAKERS: Mapping[str, tuple[Callable[[], bytes], str]] = {
     "photo and archive.png": (lambda: append_archive(encode(make_photo(), "PNG")), ""),
     "cut.jpg": (lambda: encode(make_photo(), "JPEG")[:4000], DAMAGED),
     "cut.png": (lambda: encode(make_photo(), "PNG")[:4000], DAMAGED),
-    "cut.tif": (lambda: encode(make_photo(), "TIFF")[:4000], "cut short|not a whole"),
-    "cut.webp": (lambda: encode(make_photo(), "WEBP")[:2000], "cut short|not a whole"),
+    "cut.tif": (lambda: encode(make_photo(), "TIFF")[:4000], "cut short|not a complete"),
+    "cut.webp": (lambda: encode(make_photo(), "WEBP")[:2000], "cut short|not a complete"),
     "cut.heic": (lambda: encode(make_photo(), "HEIF")[:3000], "cut short|damaged HEIC"),
     "bomb of 3,600 megapixels.png": (
         lambda: make_png(60_000, 60_000, 8, 2, zlib.compress(bytes(100_000))),
         TOO_MANY,
     ),
-    "bomb of 4 thousand million megapixels.tif": (
+    "bomb of 2**62 pixels.tif": (
         lambda: make_tiff(list_tags(2**31 - 1, 2**31 - 1, 64), bytes(64)),
         TOO_MANY,
     ),
@@ -198,7 +198,7 @@ MAKERS: Mapping[str, tuple[Callable[[], bytes], str]] = {
         lambda: encode(Image.new("RGB", (50_000, 100)), "JPEG"),
         STRIP,
     ),
-    "strip of one pixel.png": (lambda: make_bomb(1, 50_000, 8, 0), "too few to see a bird"),
+    "strip of one pixel.png": (lambda: make_bomb(1, 50_000, 8, 0), "too few to show a bird"),
     "60 megapixels, colour.png": (lambda: make_bomb(_LARGEST, _LARGEST, 8, 2), ""),
     "60 megapixels, transparent.png": (lambda: make_bomb(_LARGEST, _LARGEST, 8, 6), ""),
     "60 megapixels, 16 bits.png": (lambda: make_bomb(_LARGEST, _LARGEST, 16, 2), ""),
@@ -211,22 +211,22 @@ MAKERS: Mapping[str, tuple[Callable[[], bytes], str]] = {
         lambda: make_large("JPEG", "RGB", _LARGEST, progressive=True, subsampling=0),
         "",
     ),
-    "60 megapixels, print.jpg": (lambda: make_large("JPEG", "CMYK", _LARGEST), ""),
+    "60 megapixels, CMYK.jpg": (lambda: make_large("JPEG", "CMYK", _LARGEST), ""),
     "60 megapixels.webp": (lambda: make_large("WEBP", "RGB", _LARGEST, method=0), ""),
-    "60 megapixels, moving.webp": (lambda: make_animation("WEBP", 2, _LARGEST), ""),
-    "60 megapixels, packed.tif": (
+    "60 megapixels, animated.webp": (lambda: make_animation("WEBP", 2, _LARGEST), ""),
+    "60 megapixels, compressed.tif": (
         lambda: make_large("TIFF", "RGB", _LARGEST, compression="tiff_adobe_deflate"),
         "",
     ),
-    "60 megapixels, print.tif": (
+    "60 megapixels, CMYK.tif": (
         lambda: make_large("TIFF", "CMYK", _LARGEST, compression="tiff_lzw"),
         "",
     ),
-    "60 megapixels, fractions.tif": (
+    "60 megapixels, floating point.tif": (
         lambda: make_large("TIFF", "F", _LARGEST, compression="tiff_adobe_deflate"),
         "32-bit",
     ),
-    "60 megapixels, whole numbers.tif": (
+    "60 megapixels, 32-bit integers.tif": (
         lambda: make_large("TIFF", "I", _LARGEST, compression="tiff_adobe_deflate"),
         "",
     ),
@@ -234,8 +234,8 @@ MAKERS: Mapping[str, tuple[Callable[[], bytes], str]] = {
     "many thousand scans.jpg": (lambda: make_short_scans(20_000), "in more than 64 scans"),
     "hundreds of large scans.jpg": (lambda: make_scans(300), "in more than 64 scans"),
     "64 scans of 60 megapixels.jpg": (lambda: make_short_scans(54, _LARGEST), ""),
-    "moving, 2,000 pictures.webp": (lambda: make_animation("WEBP", 2000, 64), ""),
-    "moving, 500 pictures.png": (lambda: make_animation("PNG", 500, 64), ""),
+    "animation of 2,000 pictures.webp": (lambda: make_animation("WEBP", 2000, 64), ""),
+    "animation of 500 pictures.png": (lambda: make_animation("PNG", 500, 64), ""),
     "300 pages.tif": (lambda: make_animation("TIFF", 300, 64), ""),
     "100,000 pages.tif": (
         lambda: make_tiff(list_tags(64, 64, 4096), bytes(4096), pages=100_000),
@@ -247,7 +247,7 @@ MAKERS: Mapping[str, tuple[Callable[[], bytes], str]] = {
         ),
         DAMAGED,
     ),
-    "tile of four thousand million pixels.tif": (
+    "tile of 3,600 megapixels.tif": (
         lambda: make_tiff(
             {
                 **{k: v for k, v in list_tags(64, 64, 0).items() if k not in (273, 278, 279)},
@@ -259,9 +259,9 @@ MAKERS: Mapping[str, tuple[Callable[[], bytes], str]] = {
             },
             zlib.compress(bytes(4096)),
         ),
-        "cut short|unusual kind|more memory",
+        "cut short|unsupported kind|too much memory",
     ),
-    "page that follows itself.tif": (
+    "page that links to itself.tif": (
         lambda: make_tiff(list_tags(64, 64, 4096), bytes(4096))[:-4] + struct.pack("<I", 4104),
         "",
     ),
@@ -271,7 +271,7 @@ MAKERS: Mapping[str, tuple[Callable[[], bytes], str]] = {
         ),
         "",
     ),
-    "words of a thousand megabytes.png": (
+    "text of 1,000 megabytes.png": (
         lambda: make_png(
             64,
             64,
@@ -280,7 +280,7 @@ MAKERS: Mapping[str, tuple[Callable[[], bytes], str]] = {
             zlib.compress(bytes(65 * 64)),
             make_chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(500 * MEGABYTE))) * 2,
         ),
-        "cut short|more memory",
+        "cut short|too much memory",
     ),
     "profile of 500 megabytes.png": (
         lambda: make_png(
@@ -313,21 +313,21 @@ MAKERS: Mapping[str, tuple[Callable[[], bytes], str]] = {
         lambda: encode(make_photo(), "PNG", icc_profile=b"acsp" * 50_000),
         "",
     ),
-    "words in every chunk.png": (
-        lambda: encode(make_photo(), "PNG", pnginfo=_make_words()),
+    "2,000 text chunks.png": (
+        lambda: encode(make_photo(), "PNG", pnginfo=_make_text_chunks()),
         "",
     ),
 }
 
 
-def _make_words() -> PngImagePlugin.PngInfo:
-    words = PngImagePlugin.PngInfo()
+def _make_text_chunks() -> PngImagePlugin.PngInfo:
+    chunks = PngImagePlugin.PngInfo()
     for number in range(2000):
-        words.add_text(f"key {number}", "<script>alert(1)</script>" * 4)
-    return words
+        chunks.add_text(f"key {number}", "<script>alert(1)</script>" * 4)
+    return chunks
 
 
 def make_file(name: str) -> HostileFile:
-    """Make one of the files, by its name in `MAKERS`."""
+    """Make the file with this name in `MAKERS`."""
     make, wanted = MAKERS[name]
     return HostileFile(name, make(), wanted)

@@ -1,8 +1,8 @@
-"""Reads every hostile file as the app does, each in a fresh process, and tells what it takes.
+"""Reads each hostile file as the app does, in a new process, and measures time and memory.
 
-The columns are the file's size, the most memory that reading it added to a process that has
-imported all it needs, the seconds, and what the visitor is told. The code is 1 where a file is not
-told apart as it should be, or takes more than the bounds.
+The columns are the size of the file, the increase in peak memory over a process that has imported
+everything it needs, the time, and the message to the visitor. The exit status is 1 if the result
+for a file is not the expected one, or a limit is exceeded.
 """
 
 import argparse
@@ -24,58 +24,58 @@ from explorer.data.uploads.decoding import (
     UploadLimits,
     check_bytes,
 )
-from explorer.data.uploads.process import read_upload_apart
+from explorer.data.uploads.process import read_upload_in_subprocess
 
-MOST_MEGABYTES = 1100
-MOST_SECONDS = 30.0
+MAX_MEGABYTES = 1100
+MAX_SECONDS = 30.0
 _CHILD = """
 import os, sys
 from explorer.data.uploads import process
-def read_most():
+def read_peak():
     with open("/proc/self/status") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("VmHWM"))
-before = read_most()
+before = read_peak()
 process.main()
 sys.stdout.flush()
-os.write(2, f"\\nGREW {read_most() - before}".encode())
+os.write(2, f"\\nGREW {read_peak() - before}".encode())
 """
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What reading one file took.
+    """The result of reading a file, with its cost.
 
     Attributes
     ----------
-    told : str
-        What the visitor is told; ``""`` for a photo.
+    message : str
+        The error message; ``""`` if the file can be read as a photo.
     megabytes : float
-        By which the process grew at most.
+        Increase in peak memory, MiB; NaN if the process was killed.
     seconds : float
-        From start to end, the process's own start included.
+        Total time, including the start of the process.
     """
 
-    told: str
+    message: str
     megabytes: float
     seconds: float
 
 
 def measure(data: bytes, limits: UploadLimits) -> Reading:
-    """Read a file with the app's own code in a process that says how far it grew."""
+    """Read a file as the app does, and measure time and memory."""
     start = time.perf_counter()
-    told = ""
+    message = ""
     try:
-        read_upload_apart(data, limits)
+        read_upload_in_subprocess(data, limits)
     except UploadError as error:
-        told = str(error)
+        message = str(error)
     seconds = time.perf_counter() - start
-    return Reading(told, measure_growth(data, limits), seconds)
+    return Reading(message, measure_growth(data, limits), seconds)
 
 
 def measure_growth(data: bytes, limits: UploadLimits) -> float:
-    """Return by how many MiB a reading process grows, as Linux tells.
+    """Return the increase in peak memory of a decoding process, in MiB (Linux only).
 
-    That is 0 for what no process is started for, and no number where the process is killed.
+    It is 0 if the file is refused before a process is started, and NaN if the process is killed.
     """
     try:
         check_bytes(data, limits)
@@ -93,26 +93,26 @@ def measure_growth(data: bytes, limits: UploadLimits) -> float:
     return float(found[1]) / 1024 if found else float("nan")
 
 
-def find_fault(file: HostileFile, reading: Reading, most_megabytes: float) -> str:
-    """Say what is wrong with a reading, or nothing."""
-    if bool(reading.told) != bool(file.wanted) or not re.search(file.wanted, reading.told):
+def find_problem(file: HostileFile, reading: Reading, max_megabytes: float) -> str:
+    """Describe what is wrong with a reading; empty if nothing is."""
+    if bool(reading.message) != bool(file.wanted) or not re.search(file.wanted, reading.message):
         return f"should say {file.wanted!r}" if file.wanted else "is a photo and should be read"
-    if not reading.megabytes <= most_megabytes:
+    if not reading.megabytes <= max_megabytes:  # also for NaN
         return "takes too much memory"
-    if reading.seconds > MOST_SECONDS:
+    if reading.seconds > MAX_SECONDS:
         return "takes too long"
     return ""
 
 
 def main() -> int:
-    """Measure the files and return the code to end with."""
+    """Measure the files and return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help="only files whose names hold one of these")
-    parser.add_argument("--public", action="store_true", help="with the limits of a public server")
-    parser.add_argument("--keep", type=Path, help="a folder to write the files to as well")
+    parser.add_argument("names", nargs="*", help="only files whose names contain one of these")
+    parser.add_argument("--public", action="store_true", help="use the limits of a public server")
+    parser.add_argument("--keep", type=Path, help="also write the files to this folder")
     options = parser.parse_args()
     limits = PUBLIC_LIMITS if options.public else OWN_LIMITS
-    faults = 0
+    problems = 0
     for name in MAKERS:
         if options.names and not any(part in name for part in options.names):
             continue
@@ -120,13 +120,16 @@ def main() -> int:
         if options.keep:
             (options.keep / name.replace("/", "-")).write_bytes(file.data)
         reading = measure(file.data, limits)
-        fault = "" if options.public else find_fault(file, reading, MOST_MEGABYTES)
-        faults += bool(fault)
+        problem = "" if options.public else find_problem(file, reading, MAX_MEGABYTES)
+        problems += bool(problem)
         size = len(file.data) / MEGABYTE
         line = f"{name:46}{size:8.2f} MB{reading.megabytes:7.0f} MiB{reading.seconds:7.2f} s  "
-        print(line + (reading.told or "a photo") + (f"  <-- {fault}" if fault else ""), flush=True)
-    print(f"{faults} faults")
-    return 1 if faults else 0
+        print(
+            line + (reading.message or "a photo") + (f"  <-- {problem}" if problem else ""),
+            flush=True,
+        )
+    print(f"{problems} problems")
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Painted birds as files of every accepted kind, and the ways in which they are spoiled."""
+"""Small pictures in all accepted file formats, and mutations that damage them."""
 
 import itertools
 import struct
@@ -15,84 +15,99 @@ from explorer.data.photo import load_photo
 
 Random = np.random.Generator
 _PNG = b"\x89PNG\r\n\x1a\n"
-_EDGES = (0, 1, 2, 7, 8, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1)
+_BOUNDARY_VALUES = (
+    0,
+    1,
+    2,
+    7,
+    8,
+    0x7F,
+    0x80,
+    0xFF,
+    0x7FFF,
+    0x8000,
+    0xFFFF,
+    2**31 - 1,
+    2**31,
+    2**32 - 1,
+)
 _SIDES = (0, 1, 31, 33, 63, 65, 500, 2049, 7745, 16_383, 40_000, 65_535)
-_LARGEST = 2**20
+_MAX_BYTES = 2**20
 
 
 def make_birds() -> tuple[Image.Image, Image.Image]:
-    """Return two painted birds of different shapes, small."""
+    """Return two small pictures of painted birds with different aspect ratios."""
     photos = load_cub(DEMO_WORKSPACE / "birds").photos
     first, second = (Image.fromarray(load_photo(photo)) for photo in (photos[0], photos[-1]))
     return first.resize((120, 90)), second.resize((66, 100))
 
 
 def make_files() -> dict[str, bytes]:
-    """Return files of all kinds and modes that the app takes, by name."""
+    """Return files of all formats and modes that the app accepts, by name."""
     bird, other = make_birds()
     exif = Image.Exif()
     exif[0x0112], exif[0x010F], exif[0x0132] = 6, "Painter", "2026:01:02 03:04:05"
     exif.get_ifd(0x8769)[0x9286] = b"ASCII\0\0\0a bird"
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    more = {"exif": exif.tobytes(), "icc_profile": profile}
-    clear = bird.copy()
-    clear.putalpha(Image.linear_gradient("L").resize(bird.size))
-    deep = Image.fromarray(np.asarray(bird.convert("L")).astype(np.uint16) * 257)
+    metadata = {"exif": exif.tobytes(), "icc_profile": profile}
+    transparent = bird.copy()
+    transparent.putalpha(Image.linear_gradient("L").resize(bird.size))
+    grey_16_bits = Image.fromarray(np.asarray(bird.convert("L")).astype(np.uint16) * 257)
 
     def make_pages() -> dict[str, object]:
-        # Copies: Pillow notes on a picture how it was encoded last.
+        # Copies, because Pillow stores how a picture was last encoded.
         return {"save_all": True, "append_images": [other.copy(), bird.copy()]}
 
-    moving = {"save_all": True, "append_images": [bird.rotate(90), bird]}
+    frames = {"save_all": True, "append_images": [bird.rotate(90), bird]}
     made: list[tuple[str, Image.Image, str, dict[str, object]]] = [
         ("JPEG", bird, "JPEG", {}),
-        ("JPEG, EXIF and ICC", bird, "JPEG", more),
+        ("JPEG, EXIF and ICC", bird, "JPEG", metadata),
         ("JPEG, progressive", bird, "JPEG", {"progressive": True, "quality": 60}),
         ("JPEG, restarts", bird, "JPEG", {"restart_marker_rows": 1}),
         ("JPEG, grey", bird.convert("L"), "JPEG", {}),
         ("JPEG, print", bird.convert("CMYK"), "JPEG", {}),
         ("JPEG, several", bird, "MPO", make_pages()),
         ("PNG", bird, "PNG", {}),
-        ("PNG, EXIF and ICC", bird, "PNG", more),
-        ("PNG, transparent", clear, "PNG", {}),
-        ("PNG, 16 bits", deep, "PNG", {}),
+        ("PNG, EXIF and ICC", bird, "PNG", metadata),
+        ("PNG, transparent", transparent, "PNG", {}),
+        ("PNG, 16 bits", grey_16_bits, "PNG", {}),
         ("PNG, palette", bird.quantize(40), "PNG", {"transparency": 3}),
         ("PNG, one bit", bird.convert("1"), "PNG", {}),
-        ("PNG, moving", bird, "PNG", moving),
+        ("PNG, moving", bird, "PNG", frames),
         ("WebP", bird, "WEBP", {}),
-        ("WebP, EXIF and ICC", bird, "WEBP", more),
-        ("WebP, transparent", clear, "WEBP", {"lossless": True}),
-        ("WebP, moving", bird, "WEBP", moving),
+        ("WebP, EXIF and ICC", bird, "WEBP", metadata),
+        ("WebP, transparent", transparent, "WEBP", {"lossless": True}),
+        ("WebP, moving", bird, "WEBP", frames),
         ("TIFF", bird, "TIFF", {}),
-        ("TIFF, EXIF and ICC", bird, "TIFF", more),
+        ("TIFF, EXIF and ICC", bird, "TIFF", metadata),
         ("TIFF, LZW", bird, "TIFF", {"compression": "tiff_lzw"}),
-        ("TIFF, deflate", clear, "TIFF", {"compression": "tiff_adobe_deflate"}),
+        ("TIFF, deflate", transparent, "TIFF", {"compression": "tiff_adobe_deflate"}),
         ("TIFF, JPEG", bird, "TIFF", {"compression": "jpeg"}),
         ("TIFF, packbits", bird.convert("L"), "TIFF", {"compression": "packbits"}),
         ("TIFF, fax", bird.convert("1"), "TIFF", {"compression": "group4"}),
-        ("TIFF, 16 bits", deep, "TIFF", {}),
+        ("TIFF, 16 bits", grey_16_bits, "TIFF", {}),
         ("TIFF, print", bird.convert("CMYK"), "TIFF", {}),
         ("TIFF, LAB", bird.convert("LAB"), "TIFF", {}),
         ("TIFF, pages", bird, "TIFF", make_pages()),
         ("HEIC", bird, "HEIF", {}),
-        ("HEIC, EXIF and ICC", bird, "HEIF", more),
-        ("HEIC, transparent", clear, "HEIF", {}),
+        ("HEIC, EXIF and ICC", bird, "HEIF", metadata),
+        ("HEIC, transparent", transparent, "HEIF", {}),
         ("HEIC, several", bird, "HEIF", make_pages()),
     ]
     return {name: encode(image.copy(), kind, **options) for name, image, kind, options in made}
 
 
 def flip_bits(data: bytes, random: Random, _: Sequence[bytes]) -> bytes:
-    """Flip up to 64 bits, most often few, and half of the time near the beginning."""
-    spoiled = bytearray(data)
+    """Flip 1 to 64 bits, in half of the cases near the beginning."""
+    damaged = bytearray(data)
     reach = len(data) if random.random() < 0.5 else min(len(data), 600)
     for _ in range(int(2 ** random.uniform(0, 6))):
-        spoiled[random.integers(reach)] ^= 1 << int(random.integers(8))
-    return bytes(spoiled)
+        damaged[random.integers(reach)] ^= 1 << int(random.integers(8))
+    return bytes(damaged)
 
 
 def set_bytes(data: bytes, random: Random, _: Sequence[bytes]) -> bytes:
-    """Overwrite a stretch with noise, zeros or ones."""
+    """Overwrite a range of bytes with noise, zeros or ones."""
     start = int(random.integers(len(data)))
     length = int(2 ** random.uniform(0, 9))
     filler = (random.bytes(length), bytes(length), b"\xff" * length)[random.integers(3)]
@@ -100,35 +115,35 @@ def set_bytes(data: bytes, random: Random, _: Sequence[bytes]) -> bytes:
 
 
 def truncate(data: bytes, random: Random, _: Sequence[bytes]) -> bytes:
-    """Cut a file short."""
+    """Truncate a file."""
     return data[: int(random.integers(len(data)))]
 
 
 def edit_length(data: bytes, random: Random, _: Sequence[bytes]) -> bytes:
-    """Put a number at the edge of what fits anywhere, in two or four bytes of either order."""
+    """Write a boundary value somewhere, as two or four bytes in either byte order."""
     size, order = (2, 4)[random.integers(2)], ("<", ">")[random.integers(2)]
     start = int(random.integers(max(1, min(len(data), 1500) - size)))
-    value = _EDGES[random.integers(len(_EDGES))] % 256**size
+    value = _BOUNDARY_VALUES[random.integers(len(_BOUNDARY_VALUES))] % 256**size
     packed = struct.pack(order + ("H" if size == 2 else "I"), value)
     return data[:start] + packed + data[start + size :]
 
 
 def edit_size(data: bytes, random: Random, _: Sequence[bytes]) -> bytes:
-    """Write another width or height where the format keeps it; elsewhere as `edit_length`."""
-    places = find_sides(data)
-    if not places:
+    """Change the width or height in the header; if there is none, do as `edit_length`."""
+    fields = find_size_fields(data)
+    if not fields:
         return edit_length(data, random, ())
-    spoiled = bytearray(data)
-    for start, code in places if random.random() < 0.5 else places[:1]:
+    damaged = bytearray(data)
+    for start, code in fields if random.random() < 0.5 else fields[:1]:
         limit = 256 ** struct.calcsize(code)
-        if start + struct.calcsize(code) > len(spoiled):
+        if start + struct.calcsize(code) > len(damaged):
             continue
-        struct.pack_into(code, spoiled, start, _SIDES[random.integers(len(_SIDES))] % limit)
-    return mend_png(bytes(spoiled))
+        struct.pack_into(code, damaged, start, _SIDES[random.integers(len(_SIDES))] % limit)
+    return fix_checksums(bytes(damaged))
 
 
-def find_sides(data: bytes) -> list[tuple[int, str]]:
-    """Find where a file says its width and height: place and code for `struct`."""
+def find_size_fields(data: bytes) -> list[tuple[int, str]]:
+    """Find the fields of width and height in a file: offsets, and formats for `struct`."""
     if data.startswith(_PNG):
         return [(16, ">I"), (20, ">I")]
     if data.startswith(b"\xff\xd8"):
@@ -151,7 +166,7 @@ def find_sides(data: bytes) -> list[tuple[int, str]]:
 
 
 def list_png_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
-    """List the chunks of a PNG file, name and body, as far as they are whole."""
+    """List the complete chunks of a PNG file as names and bodies."""
     chunks, place = [], len(_PNG)
     while data.startswith(_PNG) and place + 12 <= len(data):
         length = int.from_bytes(data[place : place + 4], "big")
@@ -160,15 +175,15 @@ def list_png_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
     return chunks
 
 
-def mend_png(data: bytes) -> bytes:
-    """Compute the checksums of a PNG file anew, so that what is spoiled gets past them."""
+def fix_checksums(data: bytes) -> bytes:
+    """Recompute the checksums of a PNG file, so that decoders accept the damaged chunks."""
     if not data.startswith(_PNG):
         return data
     return _PNG + b"".join(make_chunk(name, body) for name, body in list_png_chunks(data))
 
 
 def flip_behind_checksums(data: bytes, random: Random, others: Sequence[bytes]) -> bytes:
-    """Flip bits, of a PNG in a chunk or in its unpacked rows, and mend every checksum."""
+    """Flip bits in a chunk of a PNG, or in its decompressed rows, with valid checksums."""
     chunks = list_png_chunks(data)
     if not chunks:
         return flip_bits(data, random, others)
@@ -185,7 +200,7 @@ def flip_behind_checksums(data: bytes, random: Random, others: Sequence[bytes]) 
 
 
 def move_chunks(data: bytes, random: Random, _: Sequence[bytes]) -> bytes:
-    """Swap, repeat or drop chunks of a PNG, or stretches of any other file."""
+    """Swap, repeat or delete chunks of a PNG, or ranges of bytes of another file."""
     if list_png_chunks(data):
         parts = [make_chunk(name, body) for name, body in list_png_chunks(data)]
         head = _PNG
@@ -205,14 +220,14 @@ def move_chunks(data: bytes, random: Random, _: Sequence[bytes]) -> bytes:
 
 
 def splice(data: bytes, random: Random, others: Sequence[bytes]) -> bytes:
-    """Go on with another file somewhere."""
+    """Continue with the contents of another file from a random position on."""
     other = others[random.integers(len(others))]
     start = int(random.integers(len(data)))
     return data[:start] + other[int(random.integers(len(other))) if random.random() < 0.7 else 0 :]
 
 
 def append_other(data: bytes, random: Random, others: Sequence[bytes]) -> bytes:
-    """Append an archive or a second picture, so that the file is two things at once."""
+    """Append an archive or a second picture, so that the file has several types (a polyglot)."""
     return append_archive(data) if random.random() < 0.5 else data + splice(data, random, others)
 
 
@@ -230,17 +245,17 @@ MUTATIONS: Mapping[str, Mutation] = {
 }
 
 
-def spoil(files: Mapping[str, bytes], seed: int, case: int) -> tuple[str, str, bytes]:
-    """Spoil one file in one to three ways; the same for the same seed and case.
+def mutate(files: Mapping[str, bytes], seed: int, case: int) -> tuple[str, str, bytes]:
+    """Apply one to three mutations to a file; deterministic for a seed and case.
 
     Returns
     -------
     str
-        Name of the file that was taken.
+        Name of the original file.
     str
         Name of the first mutation.
     bytes
-        The spoiled file, a megabyte at most.
+        The damaged file, at most a megabyte.
     """
     random = np.random.default_rng([seed, case])
     name = list(files)[random.integers(len(files))]
@@ -248,5 +263,5 @@ def spoil(files: Mapping[str, bytes], seed: int, case: int) -> tuple[str, str, b
     for _ in range(int(random.choice([1, 2, 3], p=[0.6, 0.25, 0.15]))):
         mutation = list(MUTATIONS)[random.integers(len(MUTATIONS))]
         first = first or mutation
-        data = MUTATIONS[mutation](data or b"\0", random, list(files.values()))[:_LARGEST]
+        data = MUTATIONS[mutation](data or b"\0", random, list(files.values()))[:_MAX_BYTES]
     return name, first, data

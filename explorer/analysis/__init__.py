@@ -1,1 +1,1 @@
-"""Measures over plain arrays: Voronoi parts, locality, faithfulness."""
+"""Measures on plain arrays: Voronoi parts, locality, faithfulness and others."""

@@ -1,4 +1,4 @@
-"""How an x-feature's activation is spread over photos, and which photos to look at."""
+"""The distribution of an x-feature's activation over photos, and the order of photos by it."""
 
 from dataclasses import dataclass
 
@@ -9,15 +9,15 @@ from scipy.stats import rankdata
 
 @dataclass(frozen=True, eq=False)
 class ActivationSpread:
-    """Activations of one x-feature over the category's own photos and over others.
+    """Distribution of an x-feature's activation over the category's own photos and others.
 
     Attributes
     ----------
     edges : NDArray of float64
-        (B + 1,), of bins that share the range from 0 to the largest activation evenly.
+        (B + 1,), edges of equal bins from 0 to the largest activation.
     counts : NDArray of int64
-        (2, B), active photos in each bin: the category's own, then others. A bin holds its right
-        edge and not its left, so that none holds the inactive.
+        (2, B), active photos in each bin: the category's own, then others. Bins include their right
+        edge and not their left one, so that inactive photos are in no bin.
     inactive : NDArray of int64
         (2,), photos on which the activation is 0.
     """
@@ -28,34 +28,34 @@ class ActivationSpread:
 
     @property
     def totals(self) -> NDArray[np.int64]:
-        """(2,), photos of each kind."""
+        """Number of the category's own photos and of others, (2,)."""
         totals: NDArray[np.int64] = self.counts.sum(axis=1) + self.inactive
         return totals
 
     @property
     def shares(self) -> NDArray[np.float64]:
-        """(2, B), of all photos of a kind, the inactive among them; 0 where there is no photo."""
+        """Shares of all own photos and of all others, including inactive ones, (2, B)."""
         return self.counts / np.maximum(self.totals, 1)[:, np.newaxis]
 
     @property
     def inactive_shares(self) -> NDArray[np.float64]:
-        """(2,), of all photos of a kind; NaN where there is no photo."""
+        """Shares of inactive photos among own photos and others, (2,); NaN without photos."""
         return np.where(self.totals > 0, self.inactive / np.maximum(self.totals, 1), np.nan)
 
 
 def compute_activation_spread(
     activations: ArrayLike, is_positive: ArrayLike, bins: int = 24
 ) -> ActivationSpread:
-    """Count photos by activation, the category's own and others apart.
+    """Count photos by activation, for the category's own photos and others.
 
     Parameters
     ----------
     activations : array_like, shape (M,), float
-        Of one x-feature, >= 0.
+        Activations of one x-feature, >= 0.
     is_positive : array_like, shape (M,), bool
-        Photos of the module's category.
+        Whether each photo is of the module's category.
     bins : int
-        B, at least 1.
+        Number of bins, B, at least 1.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def compute_activation_spread(
     top = float(values.max(initial=0.0)) or 1.0
     edges = np.linspace(0, top, bins + 1)
     groups = [values[positive], values[~positive]]
-    # Searching from the left puts a value on an edge into the bin below it.
+    # With side="left", a value on an edge is in the bin below it.
     places = [np.searchsorted(edges, group[group > 0], side="left") - 1 for group in groups]
     counts = [np.bincount(np.minimum(place, bins - 1), minlength=bins) for place in places]
     inactive = [int((group == 0).sum()) for group in groups]
@@ -76,21 +76,21 @@ def compute_activation_spread(
 
 
 def compute_auc(values: ArrayLike, is_positive: ArrayLike) -> float | None:
-    """Compute the area under the ROC curve of telling the category by one number alone.
+    """Compute the area under the ROC curve (AUC) of recognising the category by one number.
 
     Parameters
     ----------
     values : array_like, shape (M,), float
-        The number, here an activation.
+        The number, such as an activation.
     is_positive : array_like, shape (M,), bool
-        Photos of the category.
+        Whether each photo is of the category.
 
     Returns
     -------
     float or None
-        In [0, 1]: the chance that a random photo of the category has a higher value than a random
-        other photo, equal values counting half. 0.5 tells nothing; below it, other photos have
-        the higher values. None without photos of either kind.
+        In [0, 1]: the probability that a random photo of the category has a higher value than a
+        random other photo, with ties counting half. 0.5 is chance. None if all photos, or none, are
+        of the category.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def compute_auc(values: ArrayLike, is_positive: ArrayLike) -> float | None:
 
     Notes
     -----
-    The Mann-Whitney statistic U over the number of pairs, from mean ranks.
+    The Mann-Whitney U statistic divided by the number of pairs.
     """
     numbers, positive = _check(values, is_positive)
     own, others = int(positive.sum()), int((~positive).sum())
@@ -110,7 +110,7 @@ def compute_auc(values: ArrayLike, is_positive: ArrayLike) -> float | None:
 
 
 def compute_contribution_shares(contributions: ArrayLike) -> NDArray[np.float64]:
-    """Compute how much of all that is added and taken away is due to each x-feature.
+    """Compute the share of each x-feature in the sum of absolute contributions.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def compute_contribution_shares(contributions: ArrayLike) -> NDArray[np.float64]
     Returns
     -------
     ndarray, shape (M, K), float64
-        |vₙEₙ| / Σₘ |vₘEₘ|, in [0, 1]; 0 where no x-feature contributes.
+        |vₙEₙ| / Σₘ |vₘEₘ|, in [0, 1]; 0 if no x-feature contributes.
     """
     sizes = np.abs(np.asarray(contributions, dtype=np.float64))
     total = sizes.sum(axis=1, keepdims=True)
@@ -129,16 +129,16 @@ def compute_contribution_shares(contributions: ArrayLike) -> NDArray[np.float64]
 
 
 def draw_order(values: ArrayLike, seed: int, *, descending: bool) -> NDArray[np.int64]:
-    """Put photos in the order of a number, equal ones by chance.
+    """Sort photos by a number, with ties in random order.
 
     Parameters
     ----------
     values : array_like, shape (M,), float
-        The number to order by.
+        The number to sort by.
     seed : int
-        Of the chance, >= 0: the same seed gives the same order.
+        Seed of the order of ties, >= 0.
     descending : bool
-        The largest first.
+        Whether the largest is first.
 
     Returns
     -------

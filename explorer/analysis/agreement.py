@@ -1,4 +1,4 @@
-"""How far a module's score can stand in for the classifier's, and how x-features differ."""
+"""Agreement of scores, and similarity of x-features."""
 
 from dataclasses import dataclass
 
@@ -14,12 +14,12 @@ def compute_rank_agreement(y_bar: ArrayLike, y_hat: ArrayLike) -> float | None:
     Parameters
     ----------
     y_bar, y_hat : array_like, shape (M,), float
-        Scores of the module and of the classifier, in units of the logit.
+        Scores of the module and the classifier, in units of the logit.
 
     Returns
     -------
     float or None
-        In [-1, 1]; None where one of them is the same on all photos.
+        In [-1, 1]; None if one of them is the same on all photos.
     """
     y_bar, y_hat = np.asarray(y_bar, float), np.asarray(y_hat, float)
     if len(y_bar) < 2 or np.ptp(y_bar) == 0 or np.ptp(y_hat) == 0:
@@ -30,7 +30,7 @@ def compute_rank_agreement(y_bar: ArrayLike, y_hat: ArrayLike) -> float | None:
 def compute_one_against_all_accuracy(
     score: ArrayLike, rival_logits: ArrayLike, is_positive: ArrayLike
 ) -> float:
-    """Compute how often a score decides rightly whether a photo is of the category.
+    """Compute the accuracy of a score in deciding whether a photo is of the category.
 
     Parameters
     ----------
@@ -39,17 +39,17 @@ def compute_one_against_all_accuracy(
     rival_logits : array_like, shape (M, C - 1), float
         The classifier's logits of all other categories.
     is_positive : array_like, shape (M,), bool
-        Photos of the category.
+        Whether each photo is of the category.
 
     Returns
     -------
     float
-        In [0, 1], the mean of the accuracy on positives and on negatives, so that the few
-        positives count. A photo is taken for the category when its score beats every rival.
+        In [0, 1], the mean of the accuracies on positives and on negatives, as there are few
+        positives. A photo is assigned to the category if its score is higher than all rival logits.
     """
-    is_taken = np.asarray(score) > np.asarray(rival_logits).max(axis=1)
+    is_assigned = np.asarray(score) > np.asarray(rival_logits).max(axis=1)
     is_positive = np.asarray(is_positive, bool)
-    return float((is_taken[is_positive].mean() + (~is_taken[~is_positive]).mean()) / 2)
+    return float((is_assigned[is_positive].mean() + (~is_assigned[~is_positive]).mean()) / 2)
 
 
 def compute_mean_squared_cosine(x_features: ArrayLike) -> float | None:
@@ -58,7 +58,7 @@ def compute_mean_squared_cosine(x_features: ArrayLike) -> float | None:
     Parameters
     ----------
     x_features : array_like, shape (M, K), float
-        Activations over photos. Columns that are zero everywhere (dead) are left out.
+        Activations. Dead x-features, with zeros only, are left out.
 
     Returns
     -------
@@ -78,14 +78,14 @@ def compute_mean_squared_cosine(x_features: ArrayLike) -> float | None:
 
 @dataclass(frozen=True, eq=False)
 class Matching:
-    """X-features of one run paired with those of another.
+    """X-features of one run matched with those of another.
 
     Attributes
     ----------
     pairs : NDArray of int64
-        (N, 2): indices in the first and in the second run.
+        (N, 2): indices in the first and the second run.
     similarity : NDArray of float64
-        (N,), of each pair.
+        (N,), similarity of each pair.
     """
 
     pairs: NDArray[np.int64]
@@ -93,17 +93,17 @@ class Matching:
 
     @property
     def mean(self) -> float | None:
-        """Mean similarity of the pairs; None where there is none."""
+        """Mean similarity of the pairs; None without pairs."""
         return float(self.similarity.mean()) if len(self.similarity) else None
 
 
 def match_x_features(similarity: ArrayLike) -> Matching:
-    """Pair x-features one to one so that the sum of their similarities is greatest.
+    """Match x-features one to one, maximising the sum of their similarities.
 
     Parameters
     ----------
     similarity : array_like, shape (K, L), float
-        Of each x-feature of one run to each of another; finite.
+        Similarity of each x-feature of one run to each of another; finite.
     """
     matrix = np.asarray(similarity, float)
     rows, columns = linear_sum_assignment(matrix, maximize=True)
@@ -111,12 +111,12 @@ def match_x_features(similarity: ArrayLike) -> Matching:
 
 
 def compute_correlations(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
-    """Correlate every column of one array with every column of another.
+    """Compute the correlation of each column of one array with each column of another.
 
     Parameters
     ----------
     first, second : array_like, shapes (M, K) and (M, L), float
-        Such as activations of two runs on the same photos.
+        For example, activations of two runs on the same photos.
 
     Returns
     -------
@@ -133,18 +133,18 @@ def compute_correlations(first: ArrayLike, second: ArrayLike) -> NDArray[np.floa
 
 
 def compute_overlaps(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]:
-    """Compute how far every map of one run covers the same pixels as every map of another.
+    """Compute the overlap of each map of one run with each map of another.
 
     Parameters
     ----------
     first, second : array_like, shapes (M, K, h, w) and (M, L, h, w), float
-        Maps on the same M photos, >= 0.
+        Maps for the same M photos, >= 0.
 
     Returns
     -------
     ndarray, shape (K, L), float64
-        Mean over photos of Σ min(P, Q), P and Q the maps as shares of their mass: 1 for the same
-        map, 0 for maps that share no pixel, and 0 on a photo where one of them is zero everywhere.
+        Mean over photos of Σ min(P, Q), where P and Q are the maps normalised to sum to 1: 1 for
+        equal maps, 0 for disjoint maps. A photo on which a map is zero everywhere counts as 0.
     """
     one, other = (_normalise_mass(maps) for maps in (first, second))
     overlaps = [

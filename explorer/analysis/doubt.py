@@ -1,21 +1,21 @@
-"""Whether a photo is one that a classifier can be asked about at all.
+"""Out-of-distribution detection: whether the classifier's answer for a photo can be trusted.
 
-A classifier names one of its categories whatever it is shown. Two figures tell how far its answer
-is to be believed, each compared with the same figure of the held-out photos, which the classifier
-has not learnt from but which do show its categories:
+A classifier names one of its categories for any picture. Two figures show how far its answer can be
+trusted. Each is compared with the same figure for the held-out photos, which show the categories
+but were not used for training:
 
-- *likeness*, the highest cosine between the photo's Z and that of any photo the classifier was
-  trained on. Low: nothing like it has been seen.
-- *certainty*, the highest softmax. Low: it could be one category as well as another.
+- *likeness*, the highest cosine similarity between the photo's Z and that of a training photo. If
+  it is low, the classifier has not seen anything similar.
+- *certainty*, the highest softmax probability. If it is low, the classifier is undecided.
 
-A figure is low where fewer than 5 % of the held-out photos have one as low; by construction about
-one good photo in twenty is doubted on either ground.
+A figure is low if fewer than 5 % of the held-out photos have an equal or lower one. So for each
+figure, about one in twenty good photos is doubted.
 
 Notes
 -----
-The nearest neighbour as a sign of strangeness is that of Sun et al., "Out-of-Distribution Detection
-with Deep Nearest Neighbors" (ICML 2022, arXiv 2204.06507), with cosines for distances and k = 1.
-Share of pictures that are doubted by the demo's network (``tests/test_doubt_on_demo.py``):
+The nearest neighbour is used as by Sun et al., "Out-of-Distribution Detection with Deep Nearest
+Neighbors" (ICML 2022, arXiv 2204.06507), with the cosine as similarity and k = 1. Share of pictures
+that are doubted with the demo's network (``tests/test_doubt_on_demo.py``):
 
 =================================  ========  =========  ======
 pictures                           likeness  certainty  either
@@ -24,19 +24,19 @@ painted birds, held out            4 %       4 %        6 %
 photos of real birds               83 %      42 %       86 %
 noise                              100 %     0 %        100 %
 blurred noise                      99 %      80 %       99 %
-one colour going over to another   56 %      42 %       66 %
+colour gradient                    56 %      42 %       66 %
 plain grey                         13 %      35 %       35 %
 painted birds, all greyed          45 %      48 %       54 %
 the bird painted out               1 %       4 %        4 %
 =================================  ========  =========  ======
 
-Likeness finds most of what is strange; certainty adds birds without their marks. The highest logit
-and the energy (logsumexp) grow with a picture's contrast, so that they doubt no noise at all, and
-of other pictures about as many as the softmax does; the 5th and the 10th neighbour and Euclidean
-distance find less than the first cosine. A weak network finds out much less: one that is right on
-48 % of test photos of 40 real categories doubts 86 % of noise, but 19 % of painted birds, 8 % of
-its own birds greyed and no plain grey picture. A photo that passes is therefore not proven to show
-one of the categories.
+Likeness detects most unusual pictures; certainty adds birds without their marks. The highest logit
+and the energy (logsumexp) increase with the contrast of a picture, so that they detect no noise,
+and otherwise about as much as the softmax. The 5th and the 10th neighbour and the Euclidean
+distance detect less than the highest cosine. A weak network detects much less: one with an accuracy
+of 48 % on 40 real categories doubts 86 % of noise, but only 19 % of painted birds, 8 % of its own
+birds painted grey and no plain grey picture. A photo that is not doubted may therefore still show
+none of the categories.
 """
 
 from dataclasses import dataclass
@@ -46,15 +46,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 
 RARE = 0.05
-# A good photo is the lowest of all beside M others once in M + 1 times: too often if M is smaller.
-FEWEST_PHOTOS = 20
-_MOST_COMPARED = 1000
+# Among M others, a good photo has the lowest figure with probability 1 / (M + 1).
+MIN_PHOTOS = 20
+_MAX_REFERENCE_PHOTOS = 1000
 _BLOCK = 256
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """Figures of held-out photos, to compare a photo with.
+    """Figures of the held-out photos, to compare a photo with.
 
     Attributes
     ----------
@@ -68,16 +68,16 @@ class Reference:
 
 @dataclass(frozen=True)
 class Judgement:
-    """How a photo stands beside the held-out ones.
+    """The figures of a photo, compared with the held-out photos.
 
     Attributes
     ----------
     likeness, certainty : float
-        The photo's own figures.
+        Figures of the photo.
     share_less_like, share_less_certain : float
-        Share of held-out photos with a figure as low or lower, in [0, 1].
+        Share of held-out photos with an equal or lower figure, in [0, 1].
     photos : int
-        How many held-out photos it was compared with.
+        Number of held-out photos compared with.
     """
 
     likeness: float
@@ -88,22 +88,22 @@ class Judgement:
 
     @property
     def is_known(self) -> bool:
-        """Whether there are photos enough to judge by."""
-        return self.photos >= FEWEST_PHOTOS
+        """Whether there are enough photos to compare with."""
+        return self.photos >= MIN_PHOTOS
 
     @property
     def is_strange(self) -> bool:
-        """Whether the photo is unlike what the classifier has seen."""
+        """Whether the photo is unlike the training photos."""
         return self.is_known and self.share_less_like < RARE
 
     @property
     def is_torn(self) -> bool:
-        """Whether the classifier is unusually unsure between categories."""
+        """Whether the classifier is unusually undecided between categories."""
         return self.is_known and self.share_less_certain < RARE
 
 
 def compute_likeness(z: ArrayLike, known: ArrayLike) -> NDArray[np.float64]:
-    """Compute how like each photo is to the known ones.
+    """Compute the similarity of photos to known photos.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def compute_likeness(z: ArrayLike, known: ArrayLike) -> NDArray[np.float64]:
     Returns
     -------
     ndarray, shape (M, N), float64
-        Cosines, in [-1, 1]; 0 for a Z that is zero everywhere.
+        Cosine similarities, in [-1, 1]; 0 if Z is zero everywhere.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def compute_certainty(logits: ArrayLike) -> NDArray[np.float64]:
 def compute_reference(
     z: NDArray[np.float32], logits: NDArray[np.float32], is_held_out: NDArray[np.bool_]
 ) -> Reference:
-    """Measure the held-out photos of a data set against its other photos.
+    """Compute the figures of the held-out photos of a data set.
 
     Parameters
     ----------
@@ -153,21 +153,21 @@ def compute_reference(
     logits : ndarray, shape (M, C), float32
         The classifier's scores of all photos.
     is_held_out : ndarray, shape (M,), bool
-        Photos that the classifier was not trained on. Of very many, an even choice of at most
-        a thousand is taken. Where all or none are held out, the reference is empty.
+        Whether each photo is held out. At most a thousand, evenly spaced, are used. If all photos
+        or none are held out, the reference is empty.
     """
     rows = np.flatnonzero(is_held_out)
     known = np.asarray(z[~is_held_out])
     if not len(rows) or not len(known):
         return Reference(np.empty(0), np.empty(0))
-    rows = rows[:: -(-len(rows) // _MOST_COMPARED)]
+    rows = rows[:: -(-len(rows) // _MAX_REFERENCE_PHOTOS)]
     blocks = [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
     likeness = [compute_likeness(z[block], known).max(axis=1) for block in blocks]
     return Reference(np.concatenate(likeness), compute_certainty(logits[rows]))
 
 
 def judge(likeness: float, certainty: float, reference: Reference) -> Judgement:
-    """Compare a photo's figures with those of held-out photos."""
+    """Compare the figures of a photo with those of the held-out photos."""
     return Judgement(
         likeness=likeness,
         certainty=certainty,

@@ -1,4 +1,4 @@
-"""How well a module's score follows the DNN's, and what each x-feature adds to it."""
+"""Faithfulness of a module's score to the DNN's, and the contributions of its x-features."""
 
 from dataclasses import dataclass
 
@@ -8,19 +8,19 @@ from numpy.typing import ArrayLike, NDArray
 
 @dataclass(frozen=True)
 class FaithfulnessSummary:
-    """The distance between ȳ and ŷ over a set of photos, in several measures.
+    """Measures of the distance between ȳ and ŷ over a set of photos.
 
     Attributes
     ----------
     f_reg : float
-        Mean |ȳ − ŷ|, in the unit of the DNN's score before softmax; 0 is perfect.
+        Mean |ȳ − ŷ|, in units of the logit; 0 is perfect.
     y_hat_range : float
-        Largest minus smallest ŷ, against which `f_reg` is to be read.
+        Largest minus smallest ŷ, as a scale for `f_reg`.
     relative_f_reg : float or None
-        ``f_reg / y_hat_range``; None where all ŷ are equal.
+        ``f_reg / y_hat_range``; None if all ŷ are equal.
     r2 : float or None
         Share of the variance of ŷ that ȳ explains: 1 is perfect, 0 as good as the mean of ŷ, and
-        it may be negative; None where all ŷ are equal.
+        it may be negative. None if all ŷ are equal.
     count : int
         Number of photos.
     """
@@ -61,7 +61,7 @@ def compute_f_reg(y_bar: ArrayLike, y_hat: ArrayLike) -> float:
 
 
 def compute_faithfulness(y_bar: ArrayLike, y_hat: ArrayLike) -> FaithfulnessSummary:
-    """Compute F_reg together with what is needed to judge it.
+    """Compute F_reg together with measures to interpret it.
 
     Parameters
     ----------
@@ -79,13 +79,13 @@ def compute_faithfulness(y_bar: ArrayLike, y_hat: ArrayLike) -> FaithfulnessSumm
 
     Notes
     -----
-    The paper reports F_reg alone. It mixes few positives, with large scores, with many negatives;
-    the range and R² are added so that a small number can be told from an easy one.
+    The paper reports only F_reg, which mixes few positives with large scores and many negatives.
+    The range and R² are added because a small F_reg may just reflect a small range of scores.
     """
     module, network = _check_scores(y_bar, y_hat)
     f_reg = compute_f_reg(module, network)
     y_hat_range = float(np.ptp(network))
-    # Equal scores may differ from their own rounded mean, so the range decides, not the variance.
+    # The variance of equal scores may be nonzero through rounding; their range is exactly zero.
     has_variance = y_hat_range > 0
     return FaithfulnessSummary(
         f_reg=f_reg,
@@ -97,19 +97,19 @@ def compute_faithfulness(y_bar: ArrayLike, y_hat: ArrayLike) -> FaithfulnessSumm
 
 
 def compute_contributions(E: ArrayLike, v: ArrayLike) -> NDArray[np.float64]:
-    """Compute what each x-feature adds to the module's score of each photo.
+    """Compute the contribution of each x-feature to the module's score for each photo.
 
     Parameters
     ----------
     E : array_like, shape (M, K), float
-        Activations of the x-features; signed if the last layer of the encoder is.
+        Activations of the x-features; signed if the encoder does not end with a ReLU.
     v : array_like, shape (K,), float
         Weights of the x-features; signed.
 
     Returns
     -------
     ndarray, shape (M, K), float64
-        vₙEₙ, signed, in the unit of the score. Rows sum to ȳ, since v has no bias.
+        vₙEₙ, signed, in units of the score. Rows sum to ȳ, since v has no bias.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def compute_contributions(E: ArrayLike, v: ArrayLike) -> NDArray[np.float64]:
 
 
 def compute_live_mask(contributions: ArrayLike) -> NDArray[np.bool_]:
-    """Tell which x-features ever add to the score.
+    """Determine which x-features are live, that is, contribute to any score.
 
     Parameters
     ----------
@@ -135,7 +135,7 @@ def compute_live_mask(contributions: ArrayLike) -> NDArray[np.bool_]:
     Returns
     -------
     ndarray, shape (K,), bool
-        False where an x-feature is dead, that is vₙEₙ = 0 on every photo.
+        False for a dead x-feature, with vₙEₙ = 0 on every photo.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def _check_scores(
 
 
 def _compute_r2(module: NDArray[np.float64], network: NDArray[np.float64], unit: float) -> float:
-    # In units of the range the squares of small scores do not vanish.
+    # In units of the range, so that squares of small numbers do not underflow.
     residual = (module - network) / unit
     deviation = (network - network.mean()) / unit
     return float(1.0 - (residual @ residual) / (deviation @ deviation))

@@ -1,7 +1,7 @@
-"""Where on the bird an x-feature looks: part histograms, and their entropy, the locality.
+"""Part histograms of heatmaps, and their entropy, the locality.
 
-A heatmap that is zero everywhere, or that never touches a part, has no histogram. Such cases are
-marked by a mask and counted; no array here ever holds NaN.
+A heatmap that is zero everywhere, or in all parts, has no histogram. Such cases are marked by a
+mask and counted. The arrays never contain NaN.
 """
 
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from scipy.special import entr
 
 @dataclass(frozen=True)
 class PartHistogram:
-    """How the maps of one photo spread over its parts.
+    """Distribution of the maps for one photo over its parts.
 
     Attributes
     ----------
     values : ndarray, shape (K, P), float64
-        S_p, the share of a map's mass that lies in each part, in [0, 1]; zero where not live.
+        S_p, the share of each map in each part, in [0, 1]; zero if not live.
     outside : ndarray, shape (K,), float64
-        Share that lies in no part, in [0, 1]: ``values.sum(axis=1) + outside == 1`` where live.
+        Share in no part, in [0, 1]: ``values.sum(axis=1) + outside == 1`` if live.
     is_live : ndarray, shape (K,), bool
-        False where a map is zero everywhere, so that nothing can be said of it.
+        False if a map is zero everywhere.
     """
 
     values: NDArray[np.float64]
@@ -37,15 +37,15 @@ class MeanHistogram:
     Attributes
     ----------
     values : ndarray, shape (K, P), float64
-        S̄_p / Σ S̄_p: rows sum to 1, or are all zero where not defined.
+        S̄_p / Σ S̄_p: rows sum to 1, or are zero if not defined.
     is_defined : ndarray, shape (K,), bool
-        False where no photo had any mass in any part.
+        False if the maps for all photos are zero in all parts.
     photo_counts : ndarray, shape (K,), int64
-        Photos the mean was taken over.
+        Number of photos in the mean.
     left_out : ndarray, shape (K,), int64
-        Photos left out because the map was zero everywhere.
+        Number of photos left out because the map is zero everywhere.
     outside : ndarray, shape (K,), float64
-        Mean share of the mass in no part, before normalising, in [0, 1]; 0 without photos.
+        Mean share in no part, before normalising, in [0, 1]; 0 without photos.
     """
 
     values: NDArray[np.float64]
@@ -57,15 +57,15 @@ class MeanHistogram:
 
 @dataclass(frozen=True)
 class LocalitySummary:
-    """The locality of each x-feature over a set of photos, with what it rests on.
+    """The locality of each x-feature over a set of photos, with its histogram.
 
     Attributes
     ----------
     histogram : ndarray, shape (K, P), float64
         As `MeanHistogram.values`.
     locality : ndarray, shape (K,), float64
-        H in nats, in [0, log P]; low is local. Holds log P, the least local, where not defined:
-        whoever forgets the mask takes nothing unknown for something good.
+        H in nats, in [0, log P]; low is local. If not defined, it is log P, the least local, so
+        that undefined values never look good.
     is_defined, photo_counts, left_out, outside
         As in `MeanHistogram`.
     """
@@ -77,35 +77,26 @@ class LocalitySummary:
     left_out: NDArray[np.int64]
     outside: NDArray[np.float64]
 
-    @property
-    def mean_locality(self) -> float | None:
-        """Mean over the x-features where it is defined; None where it is for none."""
-        return float(self.locality[self.is_defined].mean()) if self.is_defined.any() else None
-
-    def get_locality(self, feature: int) -> float | None:
-        """Return the locality of one x-feature, or None where it is not defined."""
-        return float(self.locality[feature]) if self.is_defined[feature] else None
-
 
 def compute_part_histogram(
     maps: ArrayLike, labels: NDArray[np.integer], part_count: int
 ) -> PartHistogram:
-    """Compute the share of each map that falls in each part of one photo.
+    """Compute the share of each map in each part of one photo.
 
     Parameters
     ----------
     maps : array_like, shape (K, h, w), float
-        Heatmaps C, non-negative, in any unit: a factor on a map changes nothing.
+        Heatmaps C, non-negative, in any unit.
     labels : ndarray, shape (h, w), int
-        Part of each cell, -1 for none, from `explorer.analysis.voronoi.compute_partition`.
+        Part of each cell, -1 for none; see `explorer.analysis.voronoi.compute_partition`.
     part_count : int
         P, the number of parts, visible or not.
 
     Returns
     -------
     PartHistogram
-        P(pixel | n) = C / ΣC is taken over the whole photo, so what lies outside the box lowers
-        every S_p. A photo without visible parts is live, with all of its mass outside.
+        P(pixel | n) = C / ΣC is taken over the whole photo, so a share outside the box reduces
+        every S_p. A photo without visible parts is live, with everything outside.
 
     Raises
     ------
@@ -130,7 +121,7 @@ def compute_part_histogram(
     bins = labels.ravel().astype(np.int64) + 1
     shares = np.zeros((len(heat), part_count + 1))
     for index in np.flatnonzero(is_live):
-        # Over the peak first: neither very small nor very large maps leave the range of floats.
+        # Divided by the peak first, to avoid underflow and overflow.
         weights = (heat[index] / peaks[index]).ravel()
         mass = np.bincount(bins, weights=weights, minlength=part_count + 1)
         shares[index] = mass / mass.sum()
@@ -158,8 +149,8 @@ def compute_mean_histogram(histograms: ArrayLike, is_live: ArrayLike) -> MeanHis
 
     Notes
     -----
-    S̄_p of Qi & Li (2017), section 3, which divides by the number of all photos. Leaving out the
-    maps that are zero everywhere changes the divisor, which the normalising removes again.
+    S̄_p of Qi & Li (2017), section 3. They divide by the number of all photos, here only photos with
+    a nonzero map count. The normalisation cancels the difference.
     """
     values, live = np.asarray(histograms, dtype=np.float64), np.asarray(is_live, dtype=bool)
     if values.ndim != 3 or live.shape != values.shape[:2]:
@@ -189,15 +180,15 @@ def compute_locality(
     Parameters
     ----------
     histogram : array_like, shape (K, P), float
-        Non-negative; each row is normalised to sum to 1 here.
+        Non-negative; each row is normalised to sum to 1.
 
     Returns
     -------
     locality : ndarray, shape (K,), float64
-        H = −Σ S log S in nats, in [0, log P]: 0 where all lies in one part, log P where it is
-        spread evenly. Holds log P for a row with no mass.
+        H = −Σ S log S in nats, in [0, log P]: 0 if everything is in one part, log P if it is evenly
+        distributed or the row is zero.
     is_defined : ndarray, shape (K,), bool
-        False for a row with no mass.
+        False for a row of zeros.
 
     Raises
     ------
@@ -215,13 +206,13 @@ def compute_locality(
         raise ValueError("a histogram must be finite and non-negative")
     normalised, is_defined = _normalise_rows(values)
     highest = np.log(values.shape[1])
-    # Rounding may carry the sum a hair beyond its mathematical bounds.
+    # Rounding may lead slightly beyond the bounds.
     entropy = np.clip(entr(normalised).sum(axis=1), 0.0, highest)
     return np.where(is_defined, entropy, highest), is_defined
 
 
 def compute_locality_summary(histograms: ArrayLike, is_live: ArrayLike) -> LocalitySummary:
-    """Compute mean histogram and locality of each x-feature in one call.
+    """Compute the mean histogram and the locality of each x-feature.
 
     Parameters
     ----------
@@ -252,7 +243,7 @@ def compute_locality_summary(histograms: ArrayLike, is_live: ArrayLike) -> Local
 def _normalise_rows(
     values: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Divide rows by their sums; rows without mass stay zero and are marked False."""
+    """Divide rows by their sums; rows of zeros remain and are marked False."""
     peaks = values.max(axis=1, initial=0.0)
     is_defined = peaks > 0
     scaled = values / np.where(is_defined, peaks, 1.0)[:, np.newaxis]

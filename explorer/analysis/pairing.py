@@ -1,4 +1,4 @@
-"""Which x-feature of one module stands beside which of another, and how alike they are."""
+"""Pairing the x-features of two modules for a comparison."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ from explorer.analysis.agreement import compute_correlations, match_x_features
 
 @dataclass(frozen=True)
 class Pair:
-    """Two x-features that stand side by side, or one that has no partner.
+    """Two paired x-features, or one without a partner.
 
     Attributes
     ----------
     left, right : int or None
-        Counted from 0; at most one of them is None.
+        Indices, counted from 0; at most one of them is None.
     correlation : float or None
-        Of their activations over photos, in [-1, 1]; None without a partner.
+        Correlation of their activations over photos, in [-1, 1]; None without a partner.
     """
 
     left: int | None
@@ -28,20 +28,20 @@ class Pair:
 def pair_x_features(
     left: ArrayLike, right: ArrayLike, left_contributions: ArrayLike
 ) -> tuple[Pair, ...]:
-    """Pair the x-features of two modules one to one by the correlation of their activations.
+    """Pair the x-features of two modules by the correlation of their activations.
 
     Parameters
     ----------
     left, right : array_like, shapes (M, K) and (M, L), float
         Activations on the same M photos, M ≥ 1.
     left_contributions : array_like, shape (N, K), float
-        vₙEₙ of the left module, signed, on the photos that decide the order, N ≥ 1.
+        vₙEₙ of the left module, signed, on the N ≥ 1 photos that determine the order.
 
     Returns
     -------
     tuple of Pair
-        max(K, L) pairs: first those of the left module, the one that adds most in size first,
-        then what is left of the right one.
+        max(K, L) pairs: first the x-features of the left module, by decreasing size of their mean
+        contribution, then those of the right module without a partner.
     """
     first, second = np.asarray(left, float), np.asarray(right, float)
     matching = match_x_features(compute_correlations(first, second))

@@ -1,23 +1,23 @@
-"""Where a map is highest: the pointing game."""
+"""The pointing game: the part at the maximum of a map."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
 def compute_pointing(maps: ArrayLike, labels: ArrayLike) -> NDArray[np.int64]:
-    """Return the label under each map's highest cell.
+    """Return the label at the maximum of each map.
 
     Parameters
     ----------
     maps : array_like, shape (K, h, w), float
-        >= 0.
+        Maps, >= 0.
     labels : array_like, shape (h, w), int
-        Part of every cell; -1 outside the box.
+        Part of each cell; -1 outside the box.
 
     Returns
     -------
     ndarray, shape (K,), int64
-        -1 also for a map that is zero everywhere. Of several highest cells the first counts.
+        The label at the first maximum; -1 for a map that is zero everywhere.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""The comparison of methods as a table: means over categories, with bootstrap intervals."""
+"""Tables of a comparison of methods, with means over categories and bootstrap intervals."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ _RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over categories with its 95 % interval.
+    """A mean over categories with a 95 % confidence interval.
 
     Attributes
     ----------
     mean, low, high : float
-        The mean, and the 2.5th and 97.5th percentile of means of resampled categories.
+        The mean, and the 2.5th and 97.5th percentiles of means of resampled categories.
     count : int
-        Categories that have a value.
+        Number of categories with a value.
     """
 
     mean: float
@@ -35,14 +35,14 @@ def compute_estimate(values: ArrayLike, seed: int = 0) -> Estimate | None:
     Parameters
     ----------
     values : array_like, shape (N,), float
-        One value a category; finite.
+        One value per category; finite.
     seed : int
-        Of the resampling.
+        Seed of the resampling.
 
     Returns
     -------
     Estimate or None
-        None where there are no values.
+        None without values.
 
     Notes
     -----
@@ -59,16 +59,16 @@ def compute_estimate(values: ArrayLike, seed: int = 0) -> Estimate | None:
 
 @dataclass(frozen=True)
 class Row:
-    """One number of one record: what the tidy file holds.
+    """One value of a record, as a row of a tidy table.
 
     Attributes
     ----------
     method, category, measure : str
-        What was measured on what.
+        Names of the method, the category and the measure.
     seed : int
-        Of module and split.
+        Seed of the module and the split.
     value : float
-        In the measure's unit.
+        Value, in the unit of the measure.
     """
 
     method: str
@@ -79,7 +79,7 @@ class Row:
 
 
 def list_rows(records: Iterable[Record]) -> list[Row]:
-    """Flatten records to one row a number, six digits of it; what is not defined has no row."""
+    """Flatten records to one row per defined value, rounded to six significant digits."""
     return [
         Row(record["method"], record["category"], record["seed"], measure, float(f"{value:.6g}"))
         for record in records
@@ -89,7 +89,7 @@ def list_rows(records: Iterable[Record]) -> list[Row]:
 
 
 def average_seeds(rows: Iterable[Row], method: str, measure: str) -> dict[str, float]:
-    """Average a method's measure over seeds: category to value, in the order of the rows."""
+    """Average a measure of a method over seeds; return values by category, in row order."""
     values: dict[str, list[float]] = {}
     for row in rows:
         if (row.method, row.measure) == (method, measure):
@@ -98,12 +98,12 @@ def average_seeds(rows: Iterable[Row], method: str, measure: str) -> dict[str, f
 
 
 def summarise(rows: Sequence[Row]) -> dict[tuple[str, str], Estimate]:
-    """Average rows over seeds, then estimate over categories.
+    """Average rows over seeds, then estimate means over categories.
 
     Returns
     -------
     dict
-        (method, measure) to estimate.
+        Estimates by (method, measure).
     """
     estimates = {}
     for method, measure in dict.fromkeys((row.method, row.measure) for row in rows):
@@ -115,16 +115,16 @@ def summarise(rows: Sequence[Row]) -> dict[tuple[str, str], Estimate]:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the printed table.
+    """A column of a table.
 
     Attributes
     ----------
     measure : str
-        Name in the rows.
+        Name of the measure.
     title : str
         Heading.
     form : str
-        Format specification of a number.
+        Format specification.
     """
 
     measure: str
@@ -134,16 +134,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Section:
-    """Columns that belong together.
+    """A group of columns that makes a table.
 
     Attributes
     ----------
     title : str
         Heading.
     columns : tuple of Column
-        In order.
+        Columns, in order.
     caption : str
-        What the columns mean, and what chance would give, in Markdown.
+        Explanation of the columns, in Markdown.
     """
 
     title: str
@@ -153,14 +153,14 @@ class Section:
 
 @dataclass(frozen=True)
 class Table:
-    """One printed table.
+    """A formatted table.
 
     Attributes
     ----------
     section : Section
-        What it shows.
+        The section that it shows.
     text : str
-        Markdown, a method a line, the paper's figures in brackets.
+        Markdown, with one line per method and the paper's figures in brackets.
     """
 
     section: Section
@@ -173,18 +173,18 @@ def format_tables(
     paper: Mapping[tuple[str, str], float],
     sections: Sequence[Section],
 ) -> tuple[Table, ...]:
-    """Format a table for each section of which anything was measured.
+    """Format a table for each section that has values.
 
     Parameters
     ----------
     rows : sequence of Row
         From `list_rows`.
     titles : Mapping
-        Methods in the order of the tables, to their titles; those without rows are left out.
+        Titles by method, in the order of the tables. Methods without rows are left out.
     paper : Mapping
-        (method, measure) to the figure in the paper's Table 1.
+        Figures in the paper's Table 1 by (method, measure).
     sections : sequence of Section
-        In order.
+        Sections, in order.
     """
     estimates = summarise(rows)
     formatted = [(part, _format_section(part, estimates, titles, paper)) for part in sections]
@@ -192,7 +192,7 @@ def format_tables(
 
 
 def format_markdown(tables: Iterable[Table]) -> str:
-    """Put tables under each other, each with its heading and its caption."""
+    """Join tables, each with its heading and its caption."""
     return "\n".join(
         f"**{table.section.title}**\n\n{table.text}\n\n{table.section.caption}\n"
         for table in tables
@@ -205,7 +205,7 @@ def _format_section(
     titles: Mapping[str, str],
     paper: Mapping[tuple[str, str], float],
 ) -> list[str]:
-    """Return the lines of one table; none where nothing of it was measured."""
+    """Return the lines of a table; empty if it has no values."""
     columns = [c for c in section.columns if any(measure == c.measure for _, measure in estimates)]
     if not columns:
         return []

@@ -1,9 +1,9 @@
-"""The bounding box divided among the visible parts: every pixel goes to the part nearest to it.
+"""Voronoi partition of the bounding box: each pixel belongs to the nearest visible part.
 
-A part annotation is one point, with no outline of the part. The paper (section 3) therefore
-divides the bounding box into the Voronoi cells of the points. Distances are measured in pixels of
-the photo itself, before it is squashed to the network's input, so that the cells are those of the
-real bird whatever the grid of the heatmap.
+A part annotation is a single point, without an outline of the part. The paper (section 3) therefore
+divides the bounding box into the Voronoi cells of these points. Distances are measured in pixels of
+the original photo, before it is squashed to the network's input, so that the cells do not depend on
+the resolution of the heatmap.
 """
 
 import numpy as np
@@ -19,28 +19,28 @@ def compute_partition(
     image_size: tuple[int, int],
     map_size: tuple[int, int] | None = None,
 ) -> NDArray[np.int16]:
-    """Label every cell of a grid over the photo with its nearest visible part.
+    """Label each cell of a grid over the photo with the nearest visible part.
 
     Parameters
     ----------
     parts : array_like, shape (P, 2), float
-        Points ``(x, y)`` in pixels of the photo; a row of an invisible part may hold anything.
+        Points ``(x, y)`` in pixels of the photo; rows of invisible parts are not used.
     visible : array_like, shape (P,), bool
-        Which parts can be seen in the photo.
+        Whether each part is visible in the photo.
     box : tuple of float
-        ``(x, y, width, height)`` in pixels of the photo. What reaches beyond the photo is ignored.
+        ``(x, y, width, height)`` in pixels of the photo. It may extend beyond the photo.
     image_size : tuple of int
         ``(height, width)`` of the photo in pixels.
     map_size : tuple of int, optional
-        ``(height, width)`` of the grid, such as that of a heatmap; the photo's own by default.
-        Cell ``(i, j)`` stands for its centre, ``((j + 0.5) W / w, (i + 0.5) H / h)``.
+        ``(height, width)`` of the grid, such as that of a heatmap; by default, that of the photo.
+        Cell ``(i, j)`` has its centre at ``((j + 0.5) W / w, (i + 0.5) H / h)``.
 
     Returns
     -------
     ndarray, shape (h, w), int16
-        Index of the nearest visible part where the cell's centre lies in
-        ``[x, x + width) × [y, y + height)``; -1 elsewhere. A tie goes to the lowest index. With
-        no visible part, or an empty box, all -1.
+        Index of the nearest visible part if the cell's centre is in
+        ``[x, x + width) × [y, y + height)``, else -1. Ties go to the lowest index. All -1 if no
+        part is visible or the box is empty.
 
     Raises
     ------
@@ -49,8 +49,8 @@ def compute_partition(
 
     Notes
     -----
-    The parts' regions of Qi & Li (2017), section 3, where P(part | pixel) is 1 for the label's
-    part and 0 for any other. The paper does not speak of invisible parts; they own no pixel.
+    The partition of Qi & Li (2017), section 3, where P(part | pixel) is 1 for the labelled part and
+    0 for others. The paper does not mention invisible parts; here they have no pixels.
     """
     points, seen = _check_parts(parts, visible)
     left, top, right, bottom = _compute_bounds(box)
@@ -65,7 +65,7 @@ def compute_partition(
 
     nearest = np.full((len(y), len(x)), OUTSIDE, dtype=np.int16)
     smallest = np.full(nearest.shape, np.inf)
-    # One part at a time keeps the memory at two grids, however many parts there are.
+    # One part at a time, so that the memory does not grow with the number of parts.
     for part in np.flatnonzero(seen):
         distance = (x - points[part, 0]) ** 2 + ((y - points[part, 1]) ** 2)[:, np.newaxis]
         is_nearer = distance < smallest
@@ -83,7 +83,7 @@ def compute_cell_polygons(
     box: tuple[float, float, float, float],
     image_size: tuple[int, int],
 ) -> tuple[NDArray[np.float64], ...]:
-    """Compute the outline of each visible part's cell, for drawing.
+    """Compute the outline of each visible part's cell.
 
     Parameters
     ----------
@@ -93,9 +93,9 @@ def compute_cell_polygons(
     Returns
     -------
     tuple of ndarray, each of shape (V, 2), float64
-        One convex polygon a part, corners ``(x, y)`` in pixels of the photo, not closed; within
-        the box and the photo. Shape (0, 2) for a part that is invisible, or whose cell lies
-        outside the box, or that sits on the same point as a part of lower index.
+        One convex polygon per part, with corners ``(x, y)`` in pixels of the photo, not closed,
+        clipped to the box and the photo. Shape (0, 2) for a part that is invisible, whose cell is
+        outside the box, or that is at the same point as a part of lower index.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def _check_parts(
 def _compute_bounds(
     box: tuple[float, float, float, float],
 ) -> tuple[float, float, float, float]:
-    """Return ``(left, top, right, bottom)`` of a box; right < left where its width is negative."""
+    """Return ``(left, top, right, bottom)`` of a box; right < left if its width is negative."""
     if len(box) != 4 or not np.isfinite(box).all():
         raise ValueError(f"a box is four finite numbers (x, y, width, height), not {box}")
     x, y, width, height = (float(number) for number in box)

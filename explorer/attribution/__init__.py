@@ -1,4 +1,4 @@
-"""Excitation backprop: where on the photo a neuron's evidence lies."""
+"""Excitation backprop: where in the photo the evidence for a neuron is."""
 
 from explorer.attribution.excitation import contrastive_mwp, mwp
 from explorer.attribution.rules import AttributionError

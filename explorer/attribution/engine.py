@@ -1,7 +1,7 @@
-"""A classifier made ready to be explained: what all photos share is made once, what one needs too.
+"""The engine: draws c-MWP maps of a classifier and its modules, and keeps recent forward passes.
 
-Of a photo, one pass up to Z and one over the normalisers serve every neuron of every module, so a
-further category costs no more than its way down.
+The forward pass of a photo and its normalisers serve every neuron of every module, so another
+category of the same photo costs only its backward pass.
 """
 
 import hashlib
@@ -16,20 +16,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from explorer.attribution.rules import PassRule
-from explorer.attribution.trace import BYTES_OF_TRACES, Trace, begin, read_layers
+from explorer.attribution.layers import make_rules
+from explorer.attribution.rules import Rule
+from explorer.attribution.trace import MAX_TRACE_BYTES, Trace, start_trace
 from explorer.config import ExplorerError
 from explorer.nn.backbones.backbone import Backbone
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-"""Of normalisers and P between the pixels and Z. The way up, and with it scores, x-features and the
-winners of max pooling, never takes less than float32, and for float32 maps takes float64 wherever
-the device knows it. Sums above Z are formed in float64."""
+"""Number formats of the normalisers and of P between the pixels and Z. The forward pass, and so
+scores, x-features and the winners of max pooling, is in float32 for bfloat16 maps, and for float32
+maps in float64 if the device supports it. Sums above Z are computed in float64."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Passed:
-    """A photo that has passed through the network: as far as the trunk, Z, and its logits."""
+class _ForwardPass:
+    """The forward pass of one photo: traces up to the trunk's end and up to Z, and the logits."""
 
     trunk: Trace
     z: Trace
@@ -37,22 +38,20 @@ class _Passed:
 
     @property
     def nbytes(self) -> int:
-        """Memory of the steps, in bytes; those of the trunk are among those of Z."""
+        """Memory of the steps, in bytes. The trace up to Z includes that of the trunk."""
         return self.z.nbytes
 
 
 class Engine:
-    """Draws c-MWP maps of a classifier's neurons, and of modules on its Z.
-
-    Any number of threads may use it at once.
+    """Draws c-MWP maps of a classifier's neurons, and of modules on its Z. Thread-safe.
 
     Parameters
     ----------
     backbone : Backbone
-        The classifier, on the device where it is to stay.
+        The classifier, on the device where it will stay.
     precision : {"float32", "bfloat16"}
-        See `PRECISIONS`. In bfloat16 maps take half the time and correlate with exact ones at
-        0.999 and more; it is nobody's default.
+        See `PRECISIONS`. Maps in bfloat16 take half the time and correlate with exact ones at
+        0.999 or more.
 
     Raises
     ------
@@ -67,56 +66,59 @@ class Engine:
             )
         self.backbone = backbone
         self.precision = precision
-        self._passed: OrderedDict[tuple[str, str], _Passed] = OrderedDict()
+        self._passes: OrderedDict[tuple[str, str], _ForwardPass] = OrderedDict()
         self._lock = RLock()
 
     def trace(self, pixels: NDArray[np.float32], stop: str) -> Trace:
-        """Pass a photo up to Z, or return what is kept of it from before.
+        """Return the forward pass of a photo up to Z, from the cache if it is there.
 
         Parameters
         ----------
         pixels : NDArray of float32
             (3, H, W), normalised, at the classifier's input size.
         stop : str
-            Where maps are to be taken; see `Backbone.stops`.
+            Where the maps are taken; see `Backbone.stops`.
 
         Returns
         -------
         Trace
-            Its output is Z, (1, S_z) >= 0.
+            Its output is Z, (1, S_z), >= 0.
         """
-        return self._pass_up(pixels, stop).z
+        return self._run_forward(pixels, stop).z
 
     @torch.no_grad()
-    def _pass_up(self, pixels: NDArray[np.float32], stop: str) -> _Passed:
+    def _run_forward(self, pixels: NDArray[np.float32], stop: str) -> _ForwardPass:
         key = (hashlib.sha256(pixels.tobytes()).hexdigest(), stop)
         with self._lock:
-            if key in self._passed:
-                self._passed.move_to_end(key)
-                return self._passed[key]
+            if key in self._passes:
+                self._passes.move_to_end(key)
+                return self._passes[key]
         backbone, dtype = self.backbone, PRECISIONS[self.precision]
         images = torch.from_numpy(pixels)[None].to(backbone.device)
-        trunk = begin(images, is_exact=self.precision == "float32").follow(
-            self._trunk, stop=backbone.get_stop(stop), dtype=dtype
+        trunk = start_trace(images, exact=self.precision == "float32").extend(
+            self._trunk_rules, stop=backbone.get_stop(stop), dtype=dtype
         )
-        z = trunk.follow(read_layers(backbone.readout, images), dtype=dtype)
-        passed = _Passed(trunk, z, backbone.top(trunk.output.to(torch.float32)))
+        z = trunk.extend(make_rules(backbone.readout, images), dtype=dtype)
+        forward = _ForwardPass(trunk, z, backbone.top(trunk.output.to(torch.float32)))
         with self._lock:
-            self._passed[key] = passed
-            while sum(kept.nbytes for kept in self._passed.values()) > BYTES_OF_TRACES:
-                self._passed.popitem(last=False)
-        return passed
+            self._passes[key] = forward
+            while len(self._passes) > 1 and self._count_bytes() > MAX_TRACE_BYTES:
+                self._passes.popitem(last=False)
+        return forward
+
+    def _count_bytes(self) -> int:
+        return sum(kept.nbytes for kept in self._passes.values())
 
     def score(
         self, pixels: NDArray[np.float32], stop: str
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return Z (S_z,) >= 0 and the logits (C,) of a photo, from the pass of its maps at `stop`.
+        """Return Z (S_z,), >= 0, and the logits (C,), signed, of a photo.
 
-        See `trace` for the parameters.
+        They come from the same forward pass as the maps at `stop`. See `trace` for the parameters.
         """
-        passed = self._pass_up(pixels, stop)
-        z = passed.z.output.to(torch.float32)
-        return z[0].cpu().numpy(), passed.logits[0].cpu().numpy()
+        forward = self._run_forward(pixels, stop)
+        z = forward.z.output.to(torch.float32)
+        return z[0].cpu().numpy(), forward.logits[0].cpu().numpy()
 
     @torch.no_grad()
     def draw(
@@ -133,18 +135,18 @@ class Engine:
         pixels : NDArray of float32
             (3, H, W), normalised, at the classifier's input size.
         top : sequence of nn.Module
-            From Z up to a Linear. Where there is none, dimensions of Z itself are drawn.
+            The layers above Z, up to a Linear. If it is empty, dimensions of Z itself are drawn.
         stop : str
             Where the maps are taken; see `Backbone.stops`.
         neurons : sequence of int, optional
-            Which outputs, in this order; all of them when not given.
+            Which outputs, in this order; by default all.
 
         Returns
         -------
         NDArray of float32
             (K, h, w), raw, >= 0.
         """
-        return self._draw(self._pass_up(pixels, stop).z, top, neurons)
+        return self._draw(self._run_forward(pixels, stop).z, top, neurons)
 
     def draw_logit(
         self, pixels: NDArray[np.float32], category: str, stop: str
@@ -154,18 +156,17 @@ class Engine:
         See `draw` for the parameters.
         """
         backbone = self.backbone
-        trunk = self._pass_up(pixels, stop).trunk
+        trunk = self._run_forward(pixels, stop).trunk
         return self._draw(trunk, backbone.top, [backbone.categories.index(category)])
 
     def _draw(
         self, trace: Trace, top: Iterable[nn.Module], neurons: Sequence[int] | None
     ) -> NDArray[np.float32]:
-        rules = read_layers(top, next(self.backbone.layers.parameters()))
-        above = trace.follow(rules, dtype=PRECISIONS[self.precision])
-        draw = above.draw if above.ends_in_linear else above.draw_pooled
-        maps: NDArray[np.float32] = draw(neurons)[0].to(torch.float32).cpu().numpy()
+        rules = make_rules(top, next(self.backbone.layers.parameters()))
+        above = trace.extend(rules, dtype=PRECISIONS[self.precision])
+        maps: NDArray[np.float32] = above.draw(neurons)[0].to(torch.float32).cpu().numpy()
         return maps
 
     @cached_property
-    def _trunk(self) -> list[PassRule]:
-        return read_layers(self.backbone.trunk, next(self.backbone.layers.parameters()))
+    def _trunk_rules(self) -> list[Rule]:
+        return make_rules(self.backbone.trunk, next(self.backbone.layers.parameters()))

@@ -1,4 +1,4 @@
-"""One photo explained: x-features, contributions, scores and c-MWP maps as arrays."""
+"""The explanation of one photo: x-features, contributions, scores and c-MWP maps as arrays."""
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ def compute_explanation(
     Parameters
     ----------
     engine : Engine
-        The classifier, ready to be explained.
+        Of the classifier.
     module : ExplanationModule
         The module of `category`, trained on this classifier.
     category : str

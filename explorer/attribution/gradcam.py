@@ -1,4 +1,4 @@
-"""Grad-CAM of a classifier's score, as a yardstick for x-features.
+"""Grad-CAM of a classifier's score, for comparison with x-features.
 
 Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
 Localization", ICCV 2017.
@@ -18,7 +18,7 @@ def compute_grad_cam(backbone: Backbone, images: Tensor, category: str) -> Tenso
     Parameters
     ----------
     backbone : Backbone
-        The classifier; neither its weights nor their gradients are touched.
+        The classifier. Neither its weights nor their gradients are changed.
     images : Tensor
         (B, 3, H, W), normalised, on the classifier's device.
     category : str

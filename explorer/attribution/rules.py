@@ -1,27 +1,29 @@
-"""The rule by which each kind of layer hands P down: what excitation backprop is made of.
+"""The rules of excitation backprop: how each kind of layer passes P down.
 
 The formulas are those of Zhang et al. (2016), section 3.2; a is the layer's input clamped at zero.
-A rule computes a layer's output and says by which steps P comes from there to its input.
+A rule computes a layer's output, and makes the steps that take P from there to the layer's input.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from explorer.attribution.fast import pairs
+from explorer.attribution.fast import pool_2x2
 from explorer.attribution.fast.convolution import FastConvolution, as_pair
 from explorer.attribution.steps import (
     Average,
+    Branches,
     Convolution,
     FullyConnected,
     Reshape,
     Scale,
     Step,
     UnpoolAny,
+    append_step,
     invert,
 )
 from explorer.config import ExplorerError
@@ -32,13 +34,13 @@ class AttributionError(ExplorerError, ValueError):
 
 
 @dataclass(frozen=True, eq=False)
-class PassRule:
-    """P_in = P_out: identity, dropout, a folded batch norm. The base of the other rules.
+class Rule:
+    """P_in = P_out: identity, dropout, a folded batch norm. Base class of the other rules.
 
     Attributes
     ----------
     layer : nn.Module
-        Never called, never changed.
+        Never changed; its hooks never run.
     """
 
     layer: Any
@@ -47,39 +49,39 @@ class PassRule:
         """Return the layer's output for activations `x`, (B, ...), signed."""
         return x
 
-    def remember(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> list[Step]:  # noqa: ARG002
-        """List, from the input up, the steps that take P from the output `y` to the input `x`.
+    def make_steps(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> list[Step]:  # noqa: ARG002
+        """Return the steps that take P from the output `y` to the input `x`, the lowest first.
 
-        In `dtype` are W⁺, normalisers and P, except above a `Flatten`.
+        W⁺, normalisers and P are in `dtype`, except above a `Flatten`.
         """
         return []
 
-    def pass_up(self, x: Tensor, dtype: torch.dtype) -> tuple[Tensor, list[Step]]:
-        """Return the output for `x`, and the steps down from it; see `forward` and `remember`."""
+    def record(self, x: Tensor, dtype: torch.dtype) -> tuple[Tensor, list[Step]]:
+        """Return the output for `x` and the steps of the backward pass."""
         y = self.forward(x)
-        return y, self.remember(x, y, dtype)
+        return y, self.make_steps(x, y, dtype)
 
 
-class ReluRule(PassRule):
+class ReluRule(Rule):
     """P_in = P_out."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x)  # never in place, whatever the layer says: x may be the caller's
+        return F.relu(x)  # never in place, even if the layer is: x may belong to the caller
 
 
-class FlattenRule(PassRule):
-    """P_in = P_out in the shape of x."""
+class FlattenRule(Rule):
+    """P_in = P_out, reshaped as x."""
 
     def forward(self, x: Tensor) -> Tensor:
         if (self.layer.start_dim, self.layer.end_dim) != (1, -1):
             raise AttributionError("only start_dim=1, end_dim=-1 is supported")
         return x.flatten(1)
 
-    def remember(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> list[Step]:  # noqa: ARG002
+    def make_steps(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> list[Step]:  # noqa: ARG002
         return [Reshape(tuple(x.shape[1:]), dtype)]
 
 
-class LinearRule(PassRule):
+class LinearRule(Rule):
     """P_in = a ⊙ W⁺ᵀ(P_out ⊘ (W⁺a)), with W (out, in)."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -87,14 +89,14 @@ class LinearRule(PassRule):
             raise AttributionError("a Flatten must come first")
         return F.linear(x.to(self.layer.weight.dtype), self.layer.weight, self.layer.bias)
 
-    def remember(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> list[Step]:  # noqa: ARG002
+    def make_steps(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> list[Step]:  # noqa: ARG002
         a = x.clamp(min=0).to(self.layer.weight.dtype)
-        # Above, P is in proportion to the activation, and so is zero where that is.
+        # P from the layer above is proportional to y⁺, so it is zero where y is not positive.
         return [Scale(a), FullyConnected(a, self.layer.weight, (y > 0).any(0))]
 
 
 @dataclass(frozen=True, eq=False)
-class ConvRule(PassRule):
+class ConvRule(Rule):
     """P_in = a ⊙ W⁺ᵀ(P_out ⊘ (W⁺ ∗ a)), where W⁺ᵀ is the transposed convolution."""
 
     W: FastConvolution
@@ -103,24 +105,24 @@ class ConvRule(PassRule):
     def forward(self, x: Tensor) -> Tensor:
         return self.W.apply(x, self.bias)
 
-    def remember(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> list[Step]:
+    def make_steps(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> list[Step]:
         a = x.to(dtype, copy=True).clamp_(min=0)
         inverse = invert(self.W.apply_positive(a))
         return [Scale(a), Convolution(self.W.plan_transpose(a, y, inverse)), Scale(inverse)]
 
 
-class MaxPoolRule(PassRule):
+class MaxPoolRule(Rule):
     """P_in = the sum of P_out over the windows that the neuron wins; the first of equals wins."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if pairs.pools_pairs(self.layer, x):
-            return pairs.pool(x)
+        if pool_2x2.applies(self.layer, x):
+            return pool_2x2.pool(x)
         pooled: Tensor = F.max_pool2d(x, **self._options())
         return pooled
 
-    def remember(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> list[Step]:
-        if pairs.pools_pairs(self.layer, x):
-            return [pairs.unpool(x, y, dtype)]
+    def make_steps(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> list[Step]:
+        if pool_2x2.applies(self.layer, x):
+            return [pool_2x2.make_unpool(x, y, dtype)]
         winners = F.max_pool2d_with_indices(x, **self._options())[1]
         return [UnpoolAny(winners, (x.shape[2], x.shape[3]))]
 
@@ -129,7 +131,7 @@ class MaxPoolRule(PassRule):
         return {name: getattr(self.layer, name) for name in names}
 
 
-class AveragePoolRule(PassRule):
+class AveragePoolRule(Rule):
     """P_in = a ⊙ Wᵀ(P_out ⊘ (Wa)), where W averages along the rows, then along the columns.
 
     A window's divisor is in both W and Wᵀ and cancels out, however padding is counted.
@@ -139,15 +141,15 @@ class AveragePoolRule(PassRule):
         pooled: Tensor = self.layer.forward(x)
         return pooled
 
-    def remember(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> list[Step]:
+    def make_steps(self, x: Tensor, y: Tensor, dtype: torch.dtype) -> list[Step]:
         if isinstance(self.layer, nn.AdaptiveAvgPool2d) and x.shape == y.shape:
-            return []  # windows of one pixel: P stays where it is
+            return []  # windows of one pixel
         a = x.clamp(min=0).to(dtype)
-        rows, columns = (self._pool_axis(a, y, axis) for axis in (0, 1))
+        rows, columns = (self._compute_weights(a, y, axis) for axis in (0, 1))
         return [Scale(a), Average(rows, columns), Scale(invert(rows.T @ a @ columns))]
 
-    def _pool_axis(self, a: Tensor, y: Tensor, axis: int) -> Tensor:
-        """Return the weights of one axis, (inputs, outputs): the unit vectors, pooled."""
+    def _compute_weights(self, a: Tensor, y: Tensor, axis: int) -> Tensor:
+        """Return the weights along one axis, (inputs, outputs), by pooling unit vectors."""
         units = torch.eye(a.shape[2 + axis], dtype=a.dtype, device=a.device)[None]
         if isinstance(self.layer, nn.AdaptiveAvgPool2d):
             return F.adaptive_avg_pool1d(units, y.shape[2 + axis])[0]
@@ -156,58 +158,80 @@ class AveragePoolRule(PassRule):
         return F.avg_pool1d(units, kernel, stride, padding, self.layer.ceil_mode)[0]
 
 
-def _read_conv(layer: nn.Conv2d) -> ConvRule:
-    if layer.padding_mode != "zeros":
-        raise AttributionError(f"padding_mode={layer.padding_mode!r} is not supported, only zeros")
-    extra, options = (0, 0), {name: getattr(layer, name) for name in ("stride", "padding")}
-    if layer.padding == "same":
-        spread = [d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True)]
-        extra, options["padding"] = (spread[0] % 2, spread[1] % 2), [s // 2 for s in spread]
-    elif layer.padding == "valid":
-        options["padding"] = 0
-    options |= {"dilation": layer.dilation, "groups": layer.groups}
-    return ConvRule(layer, FastConvolution(layer.weight, options, extra), layer.bias)
+@dataclass(frozen=True, eq=False)
+class ResidualRule(Rule):
+    """P_in = the sum over branches of what each passes down of its share yᵢ⁺ ⊘ Σ y⁺ of P_out.
+
+    The addition is a linear layer whose weights are all one. As in any other layer, a branch whose
+    output is negative gets no share.
+    """
+
+    branches: tuple[list[Rule], ...]
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, *others = (record_layers(rules, x, stop=len(rules))[0] for rules in self.branches)
+        return sum(others, first)
+
+    def record(self, x: Tensor, dtype: torch.dtype) -> tuple[Tensor, list[Step]]:
+        recorded = [record_layers(rules, x, dtype=dtype) for rules in self.branches]
+        shares = [y.clamp(min=0).to(dtype) for y, _ in recorded]
+        inverse = invert(sum(shares[1:], shares[0]))
+        branches = []
+        for (_, steps), share in zip(recorded, shares, strict=True):
+            append_step(steps, Scale(share.mul_(inverse)))
+            branches.append(tuple(steps))
+        first, *others = (y for y, _ in recorded)
+        return sum(others, first), [Branches(tuple(branches))]
 
 
-def fold_batch_norm(conv: PassRule | None, norm: nn.BatchNorm2d) -> ConvRule:
-    """Return the convolution that does what `conv` followed by `norm` does in evaluation."""
-    if not isinstance(conv, ConvRule):
-        raise AttributionError("there is no Conv2d right before it to fold it into")
-    if norm.running_mean is None or norm.running_var is None:
-        raise AttributionError("it has no running statistics to fold into its convolution")
-    if norm.num_features != len(conv.W.weight):
-        raise AttributionError(f"its convolution has {len(conv.W.weight)} channels")
-    variance, mean = norm.running_var.double(), norm.running_mean.double()
-    scale = (variance + norm.eps).rsqrt() * (1 if norm.weight is None else norm.weight)
-    shift = (0 if conv.bias is None else conv.bias) - mean
-    bias = shift * scale + (0 if norm.bias is None else norm.bias)
-    weight = conv.W.weight * scale[:, None, None, None]
-    return replace(conv, W=FastConvolution(weight, conv.W.options, conv.W.extra), bias=bias)
+def record_layers(
+    rules: Sequence[Rule],
+    x: Tensor,
+    below: Sequence[Step] = (),
+    *,
+    stop: int = 0,
+    dtype: torch.dtype | None = None,
+) -> tuple[Tensor, list[Step]]:
+    """Pass `x` through layers, and return the output and the steps of the backward pass.
 
-
-_RULES: dict[type[nn.Module], Callable[[Any], PassRule]] = {
-    nn.Conv2d: _read_conv,
-    nn.Linear: LinearRule,
-    nn.ReLU: ReluRule,
-    nn.MaxPool2d: MaxPoolRule,
-    nn.AvgPool2d: AveragePoolRule,
-    nn.AdaptiveAvgPool2d: AveragePoolRule,
-    nn.Flatten: FlattenRule,
-    **dict.fromkeys((nn.Dropout, nn.Dropout2d, nn.Identity), PassRule),
-}
-
-
-def read_layer(layer: nn.Module) -> PassRule:
-    """Return the rule of `layer`.
+    Parameters
+    ----------
+    rules : sequence of Rule
+        One for each layer, the lowest first.
+    x : Tensor
+        (B, ...), signed: the input of the first layer. It is not changed.
+    below : sequence of Step
+        Steps of the layers below, which the returned ones begin with. They are not changed.
+    stop : int
+        Index of the first layer whose steps are returned.
+    dtype : torch.dtype, optional
+        Of P and W⁺ below the first fully-connected layer; by default that of each layer's input.
 
     Raises
     ------
     AttributionError
-        When there is none for this kind of layer or for its settings.
+        When a layer cannot take its input; the message names the layer by its index in `rules`.
     """
-    for kind, rule in _RULES.items():
-        # A subclass with a forward of its own computes something that no rule here knows.
-        if isinstance(layer, kind) and type(layer).forward is kind.forward:
-            return rule(layer)
-    names = ", ".join(kind.__name__ for kind in _RULES)
-    raise AttributionError(f"not supported; use {names}, or BatchNorm2d after a Conv2d")
+    steps = list(below)
+    for i, rule in enumerate(rules):
+        if i == stop and not steps and x.ndim != 4:
+            raise AttributionError(f"stop={stop}: its layer's input has no height and width.")
+        if i > 0 and isinstance(rules[i - 1], ConvRule) and isinstance(rule, ReluRule):
+            F.relu_(x)  # in place: nothing else uses the output of the convolution
+            continue
+        x, added = _record_layer(rule, x, i, dtype, is_kept=i >= stop)
+        for step in added:
+            append_step(steps, step, frozen=len(below))
+    return x, steps
+
+
+def _record_layer(
+    rule: Rule, x: Tensor, i: int, dtype: torch.dtype | None, *, is_kept: bool
+) -> tuple[Tensor, list[Step]]:
+    try:
+        return rule.record(x, dtype or x.dtype) if is_kept else (rule.forward(x), [])
+    except torch.OutOfMemoryError:
+        raise
+    except (AttributionError, RuntimeError, ValueError) as error:
+        name = f"Layer {i}, {rule.layer}"
+        raise AttributionError(f"{name}, cannot take {tuple(x.shape)}: {error}.") from error

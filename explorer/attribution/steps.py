@@ -1,7 +1,8 @@
-"""The way down: what is kept of a network's layers once a photo has passed through them.
+"""The steps of the backward pass: each takes P, the winning probability, from a layer to the next.
 
-A step takes P at its upper end, (B, K, ...) for K neurons of each of B images, to P at its lower
-end, and is linear in P. It may write over what it is given, and K may be cut into pieces.
+A step maps P at its upper end, (B, K, ...) for K neurons of each of B images, to P at its lower
+end. It is linear in P, may overwrite its input, and treats neurons independently, so that they can
+be processed in chunks.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,8 +12,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-_EXACT_WEIGHTS = 2**25  # a fully-connected layer with more of them is summed in its own precision
-_WEIGHTS_IN_CACHE = 2**21  # as many are clamped and multiplied while a processor has them at hand
+_MAX_FLOAT64_WEIGHTS = 2**25  # a larger fully-connected layer is summed in its own precision
+# Weights that are clamped and multiplied at once, so that they stay in the cache.
+_CHUNK_WEIGHTS = 2**21
 
 
 def invert(normaliser: Tensor) -> Tensor:
@@ -22,36 +24,36 @@ def invert(normaliser: Tensor) -> Tensor:
 
 
 class Step:
-    """Takes P some way down; the base of the others."""
+    """Base class: takes P from its upper to its lower end."""
 
     def __call__(self, P: Tensor) -> Tensor:
         """Return P at the lower end, (B, K, ...), given P at the upper end."""
         raise NotImplementedError
 
-    def join(self, above: "Step") -> "Step | None":  # noqa: ARG002
-        """Return one step for this one and the one above it; None where it takes both."""
+    def fuse(self, above: "Step") -> "Step | None":  # noqa: ARG002
+        """Return one step that replaces this one and the one above it, or None."""
         return None
 
 
 @dataclass(frozen=True, eq=False)
 class Scale(Step):
-    """P_in = factor ⊙ P_out: an activation, one over a normaliser, or the product of both."""
+    """P_in = factor ⊙ P_out: an activation, an inverse normaliser, or the product of both."""
 
     factor: Tensor  # (B, ...), >= 0
 
     def __call__(self, P: Tensor) -> Tensor:
         return P.mul_(self.factor[:, None])
 
-    def join(self, above: Step) -> Step | None:
+    def fuse(self, above: Step) -> Step | None:
         if isinstance(above, Scale):
-            # The lower one of two is one over a normaliser, which nothing else looks at.
+            # In place: the lower factor is an inverse normaliser, which nothing else uses.
             return Scale(self.factor.mul_(above.factor))
-        return above.scale_below(self.factor) if isinstance(above, Unpool) else None
+        return above.fuse_scale(self.factor) if isinstance(above, Unpool) else None
 
 
 @dataclass(frozen=True, eq=False)
 class Reshape(Step):
-    """P_in = P_out in the shape of the activations of an image, in `dtype`."""
+    """P_in = P_out, reshaped to the activations of an image and converted to `dtype`."""
 
     shape: tuple[int, ...]
     dtype: torch.dtype
@@ -61,48 +63,48 @@ class Reshape(Step):
 
 
 def to_channels_last(P: Tensor) -> Tensor:
-    """Lay (B, K, C, h, w) out as convolutions like it best; anything else stays as it is."""
+    """Convert (B, K, C, h, w) to the memory layout that is fastest for convolutions."""
     if P.ndim != 5:
         return P
     flat = P.flatten(0, 1).contiguous(memory_format=torch.channels_last)
-    laid_out: Tensor = flat.unflatten(0, P.shape[:2])
-    return laid_out
+    converted: Tensor = flat.unflatten(0, P.shape[:2])
+    return converted
 
 
 @dataclass(frozen=True, eq=False)
 class FullyConnected(Step):
-    """P_in = W⁺ᵀ(P_out ⊘ (W⁺a)); the factor a is a `Scale` of its own.
+    """P_in = W⁺ᵀ(P_out ⊘ (W⁺a)); the factor a is a separate `Scale`.
 
-    Sums are formed in float64, except in a huge layer: c-MWP begins as the difference of two maps
-    with equal sums. It fades on its way down; what rounding leaves of its sum does not, and would
-    be most of the error of a map in float32.
+    Sums are computed in float64 unless the layer is huge. A c-MWP map starts as the difference of
+    two maps with equal sums. The difference fades on its way down, but a rounding error of its sum
+    does not: it would be most of the error of a map in float32.
     """
 
     a: Tensor  # (B, F), >= 0
     weight: Tensor  # (O, F), signed
-    is_active: Tensor  # (O,), bool: the outputs that may hold P
-    _inverses: list[Tensor] = field(default_factory=list)  # one over the normalisers, once known
+    is_active: Tensor  # (O,), bool: the outputs where P can be non-zero
+    _inverses: list[Tensor] = field(default_factory=list)  # inverse normalisers, after first use
 
     def __call__(self, P: Tensor) -> Tensor:
         dtype = self._choose_dtype()
         P, a = P.to(dtype), self.a.to(dtype)
-        chunks = self._split_rows()
+        chunks = self._chunk_rows()
         known: list[Tensor | None] = [*self._inverses] or [None] * len(chunks)
-        found: list[Tensor] = []
+        inverses: list[Tensor] = []
         P_in = P.new_zeros(*P.shape[:2], self.weight.shape[1])
         for rows, inverse in zip(chunks, known, strict=True):
             positive = self.weight.index_select(0, rows).to(dtype).clamp_(min=0)
-            found.append(invert(a @ positive.T) if inverse is None else inverse)
-            share = P[..., rows] * found[-1][:, None]
+            inverses.append(invert(a @ positive.T) if inverse is None else inverse)
+            share = P[..., rows] * inverses[-1][:, None]
             P_in.flatten(0, 1).addmm_(share.flatten(0, 1), positive)
-        self._inverses[:] = found  # the same ones, whichever thread comes first
+        self._inverses[:] = inverses  # threads may race here: all of them write the same values
         return P_in
 
     def start(self, neurons: Sequence[int], contrastive: bool) -> Tensor:
-        """Return P at the layer's input, factor a included, (B, K, F): each neuron has P = 1.
+        """Return P at the layer's input, (B, K, F), where each of K output neurons has P = 1.
 
-        P⁺ₖ = a ⊙ Wₖ⁺ / (Wₖ⁺·a); contrastive: P⁺ − P⁻, with P⁻ the same from (−W)⁺ (Zhang et al.
-        (2016), section 3.3).
+        P⁺ₖ = a ⊙ Wₖ⁺ / (Wₖ⁺·a); contrastive: P⁺ − P⁻, with P⁻ computed alike from (−W)⁺ (Zhang et
+        al. (2016), section 3.3). The factor a is included, unlike in a call.
         """
         dtype = self._choose_dtype()
         a, weight = self.a.to(dtype), self.weight[neurons].to(dtype)
@@ -114,20 +116,21 @@ class FullyConnected(Step):
         return P - share((-weight).clamp(min=0)) if contrastive else P
 
     def _choose_dtype(self) -> torch.dtype:
-        is_exact = self.weight.numel() <= _EXACT_WEIGHTS and self.weight.device.type != "mps"
-        return torch.float64 if is_exact else self.weight.dtype
+        has_float64 = self.weight.device.type != "mps"
+        is_small = self.weight.numel() <= _MAX_FLOAT64_WEIGHTS
+        return torch.float64 if has_float64 and is_small else self.weight.dtype
 
-    def _split_rows(self) -> tuple[Tensor, ...]:
+    def _chunk_rows(self) -> tuple[Tensor, ...]:
         active = self.is_active.nonzero()[:, 0]
         if self.weight.device.type != "cpu":
             return (active,)
-        rows: tuple[Tensor, ...] = active.split(max(1, _WEIGHTS_IN_CACHE // self.weight.shape[1]))
+        rows: tuple[Tensor, ...] = active.split(max(1, _CHUNK_WEIGHTS // self.weight.shape[1]))
         return rows
 
 
 @dataclass(frozen=True, eq=False)
 class Convolution(Step):
-    """P_in = W⁺ᵀ P_out; normaliser and factor a are `Scale` s."""
+    """P_in = W⁺ᵀ P_out; the inverse normaliser and the factor a are separate `Scale` steps."""
 
     transpose: Callable[[Tensor], Tensor]  # W⁺ᵀ: (N, O, h', w') to (N, I, h, w)
 
@@ -138,7 +141,7 @@ class Convolution(Step):
 
 @dataclass(frozen=True, eq=False)
 class Average(Step):
-    """P_in = rows P_out columnsᵀ: average pooling; normaliser and factor a are `Scale` s."""
+    """P_in = rows P_out columnsᵀ: average pooling, with its `Scale` steps separate as well."""
 
     rows: Tensor  # (h, h')
     columns: Tensor  # (w, w')
@@ -148,18 +151,18 @@ class Average(Step):
 
 
 class Unpool(Step):
-    """P_in = P_out at the winner of each window, 0 elsewhere; the base of the ways to do so."""
+    """Base class of max pooling: P_in = P_out at the winner of each window, 0 elsewhere."""
 
-    def scale_below(self, factor: Tensor) -> "Unpool":
-        """Return the step that this one is, followed by a `Scale` below it, (B, C, h, w)."""
+    def fuse_scale(self, factor: Tensor) -> "Unpool":
+        """Return one step for this one followed by a `Scale` below it, (B, C, h, w)."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False)
 class UnpoolAny(Unpool):
-    """Windows of any kind: where they overlap, the shares of a winner add up."""
+    """Max pooling with any windows: where they overlap, the shares of a winner add up."""
 
-    winners: Tensor  # (B, C, h', w'): the place of each in the flattened map
+    winners: Tensor  # (B, C, h', w'): index of each winner in the flattened map
     size: tuple[int, int]
 
     def __call__(self, P: Tensor) -> Tensor:
@@ -168,13 +171,13 @@ class UnpoolAny(Unpool):
         below.scatter_add_(-1, self.winners.flatten(2)[:, None].expand_as(P), P)
         return to_channels_last(below.unflatten(-1, self.size))
 
-    def scale_below(self, factor: Tensor) -> Unpool:
+    def fuse_scale(self, factor: Tensor) -> Unpool:
         return ScaledUnpool(self.winners, self.size, factor)
 
 
 @dataclass(frozen=True, eq=False)
 class ScaledUnpool(UnpoolAny):
-    """`UnpoolAny` and what lies below it."""
+    """`UnpoolAny` followed by a `Scale`."""
 
     factor: Tensor  # (B, C, h, w)
 
@@ -184,19 +187,29 @@ class ScaledUnpool(UnpoolAny):
 
 @dataclass(frozen=True, eq=False)
 class Branches(Step):
-    """P_in = the sum of what several ways from the same input are handed down."""
+    """P_in = the sum of the P that each branch from the same input passes down."""
 
-    ways: tuple[tuple[Step, ...], ...]  # each from its input up
+    branches: tuple[tuple[Step, ...], ...]  # the steps of each, from its input up
 
     def __call__(self, P: Tensor) -> Tensor:
-        total = descend(P.clone(), self.ways[0])
-        for way in self.ways[1:]:
-            total = total + descend(P.clone(), way)
+        first, *others = self.branches
+        total = propagate(P.clone(), first)
+        for branch in others:
+            total = total + propagate(P.clone(), branch)
         return total
 
 
-def descend(P: Tensor, steps: Sequence[Step]) -> Tensor:
-    """Take P down steps that are listed from below."""
+def propagate(P: Tensor, steps: Sequence[Step]) -> Tensor:
+    """Take P down through `steps`, which are listed from the lowest up."""
     for step in reversed(steps):
         P = step(P)
     return P
+
+
+def append_step(steps: list[Step], step: Step, *, frozen: int = 0) -> None:
+    """Append a step, fused with the one below it if possible and not among the first `frozen`."""
+    fused = steps[-1].fuse(step) if len(steps) > frozen else None
+    if fused is None:
+        steps.append(step)
+    else:
+        steps[-1] = fused

@@ -1,1 +1,1 @@
-"""Parts of the command line; `explorer.__main__` puts them together."""
+"""The commands of the command line, which `explorer.__main__` assembles."""

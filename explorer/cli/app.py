@@ -1,4 +1,4 @@
-"""The command ``app``: opening the app, from a clone or an installed wheel alike."""
+"""The command ``app``: opening the app, from a clone or from an installed package."""
 
 import os
 import sys
@@ -20,37 +20,37 @@ def app(
         list[str] | None,
         typer.Argument(
             metavar="WORKSPACE",
-            help="Workspaces to open; by default those in SRAE_WORKSPACE, or the demo.",
+            help="Workspaces to open; by default those in SRAE_WORKSPACE, or else the demo.",
         ),
     ] = None,
 ) -> None:
-    """Open the app in the browser. Takes Streamlit's options too, such as --server.port=8600."""
+    """Open the app in the browser. Accepts Streamlit's options, such as --server.port=8600."""
     words = arguments or []
     workspaces = [Path(word) for word in words if not word.startswith("-")]
     for workspace in workspaces:
         if not (workspace / SETTINGS_FILE).is_file():
             raise ExplorerError(
-                f"{workspace} is not a workspace. Make one with `python -m explorer new`. Options "
-                "of Streamlit are written with an equals sign: --server.port=8600."
+                f"{workspace} is not a workspace. Create one with `python -m explorer new`. Write "
+                "Streamlit's options with an equals sign: --server.port=8600."
             )
     if workspaces:
         paths = [str(workspace.resolve()) for workspace in workspaces]
         os.environ[WORKSPACE_VARIABLE] = os.pathsep.join(paths)
-    own = list_options(tomllib.loads(_SETTINGS.read_text(encoding="utf-8")))
-    given = [word for word in words if word.startswith("-")]
-    command = [sys.executable, "-m", "streamlit", "run", str(APP_SCRIPT), *own, *given]
-    # The server takes the place of this process, and with it Ctrl-C and every other signal.
+    defaults = list_options(tomllib.loads(_SETTINGS.read_text(encoding="utf-8")))
+    options = [word for word in words if word.startswith("-")]
+    command = [sys.executable, "-m", "streamlit", "run", str(APP_SCRIPT), *defaults, *options]
+    # Replaces this process, so that Ctrl-C and other signals reach the server directly.
     os.execv(sys.executable, command)
 
 
 def list_options(settings: Mapping[str, Any]) -> Iterator[str]:
-    """List the app's own Streamlit settings as options, which hold wherever it is started."""
+    """List Streamlit settings as options, which apply wherever the app is started."""
     for section, values in settings.items():
         for name, value in values.items():
-            yield f"--{section}.{name}={_write(section, name, value)}"
+            yield f"--{section}.{name}={_format(section, name, value)}"
 
 
-def _write(section: str, name: str, value: Any) -> str:
+def _format(section: str, name: str, value: Any) -> str:
     if (section, name) == ("theme", "base"):
         return str(APP_ROOT / value)
     return str(value).lower() if isinstance(value, bool) else str(value)

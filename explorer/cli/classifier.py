@@ -1,4 +1,4 @@
-"""The commands that make a workspace and its classifier: ``new`` and ``finetune``."""
+"""The commands ``new`` and ``finetune``, which create a workspace and its classifier."""
 
 import os
 import shlex
@@ -18,7 +18,7 @@ from explorer.workspace.layout import FINETUNING_FILE
 from explorer.workspace.settings import WorkspaceSettings
 from explorer.workspace.workspace import Workspace
 
-_MOST_WORKERS = 8
+_MAX_WORKERS = 8
 
 
 def new(
@@ -26,32 +26,32 @@ def new(
     cub: Annotated[Path, typer.Option(help="Folder in the layout of CUB-200-2011.")],
     arch: Annotated[str, typer.Option(help=f"The network: {', '.join(ARCHITECTURES)}.")] = "vgg19",
     weights: Annotated[
-        Path | None, typer.Option(help="Your own network: .safetensors, or .pth of tensors.")
+        Path | None, typer.Option(help="Your own network: .safetensors, or .pth with tensors.")
     ] = None,
     layer: Annotated[
         str,
         typer.Option(
-            help="The layer Z that is explained, such as fc7, pool5 (all of it) or pool5-mean (its "
-            "averages). By default fc6, and avgpool in ResNets."
+            help="The layer Z to explain, such as fc7, pool5 (flattened) or pool5-mean (averaged "
+            "over positions). By default fc6, or avgpool in ResNets."
         ),
     ] = "",
     held_out: Annotated[
         str,
-        typer.Option(help="Photos the network is not trained on: official, or last:N."),
+        typer.Option(help="Photos not used to train the network: official, or last:N."),
     ] = "official",
 ) -> None:
-    """Make a workspace for a CUB folder, with your own network if you have one."""
+    """Create a workspace for a CUB folder, optionally with your own network."""
     settings = WorkspaceSettings(
         dataset=str(cub.resolve()),
         architecture=arch,
         z_layer=layer or get_family(arch).z_layer,
         held_out=held_out,
     )
-    made = create_workspace(workspace, settings, weights)
-    dataset = made.dataset
+    created = create_workspace(workspace, settings, weights)
+    dataset = created.dataset
     console.print(
         f"{workspace}: {len(dataset.photos):,} photos of {len(dataset.categories)} categories, "
-        f"{len(made.held_out):,} of them held out.",
+        f"{len(created.held_out):,} of them held out.",
         markup=False,
     )
     for warning in dataset.warnings:
@@ -66,24 +66,23 @@ def finetune(
     workspace: WorkspacePath,
     workers: Annotated[
         int | None,
-        typer.Option(help="Processes that load photos; by default as many as a card needs."),
+        typer.Option(help="Processes that load photos; by default as many as a GPU needs."),
     ] = None,
-    force: Annotated[bool, typer.Option(help="Replace the classifier that is there.")] = False,
-    restart: Annotated[
-        bool, typer.Option("--restart", help="Drop a run that was not finished.")
-    ] = False,
+    force: Annotated[bool, typer.Option(help="Replace an existing classifier.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Discard an unfinished run.")] = False,
     device: Device = "auto",
     **changes: Any,
 ) -> None:
-    """Train the workspace's classifier. Resumes where it stopped, and tests once, at the end.
+    """Train the workspace's classifier. Resumes an interrupted run.
 
-    The test accuracy is measured on held-out photos, that of validation on a share of the others.
+    At the end, the test accuracy is measured once, on the held-out photos. The validation accuracy
+    is measured on a share of the other photos.
     """
     opened = Workspace(workspace, device)
     chosen = _choose_workers(opened.networks.device.type) if workers is None else workers
     settings = FinetuneSettings(workers=chosen, **changes)
     if (opened.path / FINETUNING_FILE).exists() and not restart:
-        console.print("Resuming a fine-tuning that was not finished.")
+        console.print("Resuming an unfinished fine-tuning run.")
     report = follow(train_classifier(opened, settings, force=force, restart=restart))
     console.print(
         f"Accuracy: validation {report['validation_accuracy']:.3f}, "
@@ -92,5 +91,5 @@ def finetune(
 
 
 def _choose_workers(device: str) -> int:
-    """Load photos beside a card, which would wait for them; a CPU has no core to spare."""
-    return max(0, min(_MOST_WORKERS, (os.cpu_count() or 1) - 1)) if device == "cuda" else 0
+    """Load photos in other processes if a GPU would wait for them; a CPU has no idle cores."""
+    return max(0, min(_MAX_WORKERS, (os.cpu_count() or 1) - 1)) if device == "cuda" else 0

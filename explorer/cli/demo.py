@@ -1,4 +1,4 @@
-"""The command ``demo``: building the shipped demo."""
+"""The command ``demo``: building the demo workspace."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,9 +14,9 @@ from explorer.workspace.workspace import Workspace
 
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where to build it.")] = DEMO_WORKSPACE,
-    force: Annotated[bool, typer.Option(help="Start from nothing.")] = False,
+    force: Annotated[bool, typer.Option(help="Start from scratch.")] = False,
 ) -> None:
-    """Build the demo: paint, fine-tune, train all modules, measure. Resumes where it stopped."""
+    """Paint birds, train a network and modules, and measure them. Resumes an interrupted run."""
     if folder.exists() and not folder.is_dir():
         raise ExplorerError(f"{folder} is a file. Name a folder.")
     if folder.exists() and any(folder.iterdir()):

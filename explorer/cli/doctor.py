@@ -1,4 +1,4 @@
-"""The command ``doctor``: what is wrong with a workspace, and the repair of what is safe."""
+"""The command ``doctor``: checking a workspace, and repairing it where this is safe."""
 
 from typing import Annotated
 
@@ -7,37 +7,37 @@ import typer
 from explorer.cli.options import WorkspacePath
 from explorer.cli.reporting import console, follow
 from explorer.doctor.examine import examine
-from explorer.doctor.findings import Finding, count_findings, list_troubles
+from explorer.doctor.findings import Finding, count_findings, select_problems
 from explorer.doctor.repair import repair
 
 
 def doctor(
     workspace: WorkspacePath,
-    mend: Annotated[
+    should_repair: Annotated[
         bool,
-        typer.Option("--repair", help="Remove stale caches, temporary files and dead locks."),
+        typer.Option("--repair", help="Remove stale caches, temporary files and invalid locks."),
     ] = False,
     photos: Annotated[
-        bool, typer.Option("--photos", help="Decode every photo as a whole; takes longer.")
+        bool, typer.Option("--photos", help="Also decode every photo, which takes longer.")
     ] = False,
 ) -> None:
-    """Check all of a workspace; with --repair, remove what is of no use. Status 1 with findings."""
+    """Check a workspace, and repair it with --repair. Exits with status 1 on problems."""
     findings = follow(examine(workspace, decode_photos=photos))
     for finding in findings:
         _print(finding)
-    if mend:
+    if should_repair:
         for sentence in follow(repair(workspace, findings)):
             console.print(sentence, markup=False, highlight=False, soft_wrap=True)
         findings = follow(examine(workspace, decode_photos=photos))
-    troubles = list_troubles(findings)
-    repairable = sum(finding.is_repairable for finding in troubles)
-    if not troubles:
+    problems = select_problems(findings)
+    repairable = sum(finding.is_repairable for finding in problems)
+    if not problems:
         console.print("The workspace is healthy.")
         return
-    remain = "remain" if mend else "found"
-    console.print(f"{count_findings(troubles)} {remain}.", highlight=False)
-    if repairable and not mend:
-        console.print(f"--repair takes care of {repairable} of them.", highlight=False)
+    label = "Remaining" if should_repair else "Found"
+    console.print(f"{label}: {count_findings(problems)}.", highlight=False)
+    if repairable and not should_repair:
+        console.print(f"--repair fixes {repairable} of them.", highlight=False)
     raise typer.Exit(1)
 
 

@@ -18,21 +18,21 @@ from explorer.methods.registry import METHODS, get_methods
 from explorer.workspace.layout import RESULTS_NAME
 from explorer.workspace.workspace import Workspace
 
-_EXAMPLES = f"'all', or a list of: {', '.join(METHODS)}; also srae:beta=10"
+_EXAMPLES = f"'all', or a list of {', '.join(METHODS)}; with settings, srae:beta=10"
 
 
 def evaluate(
     workspace: WorkspacePath,
     methods: Annotated[str, typer.Option(help=f"Compare methods: {_EXAMPLES}.")] = "",
     categories: Annotated[
-        int, typer.Option(help="Compare on so many random categories; 0 for all.")
+        int, typer.Option(help="Number of random categories to compare on; 0 for all.")
     ] = 0,
     seeds: Annotated[str, typer.Option(help="Seeds of modules and splits, such as 0,1,2.")] = "0",
-    draw_seed: Annotated[int, typer.Option(help="Seed of the draw of categories.")] = 0,
+    draw_seed: Annotated[int, typer.Option(help="Seed for drawing categories.")] = 0,
     rest: Annotated[
-        bool, typer.Option("--rest", help="Take the categories that were not drawn instead.")
+        bool, typer.Option("--rest", help="Use the categories that were not drawn.")
     ] = False,
-    name: Annotated[str, typer.Option(help="Name of the comparison's files.")] = RESULTS_NAME,
+    name: Annotated[str, typer.Option(help="Name of the result files.")] = RESULTS_NAME,
     device: Device = "auto",
 ) -> None:
     """Measure the classifier and every module on held-out photos, or compare methods."""
@@ -63,12 +63,12 @@ def evaluate(
 def sanity(
     workspace: WorkspacePath,
     methods: Annotated[str, typer.Option(help="As for evaluate.")] = "srae,nn,excitation-bp",
-    categories: Annotated[int, typer.Option(help="So many random categories; 0 for all.")] = 0,
+    categories: Annotated[int, typer.Option(help="Number of random categories; 0 for all.")] = 0,
     seeds: Annotated[str, typer.Option(help="Seeds of modules and splits.")] = "0",
-    epochs: Annotated[int, typer.Option(help="For learning random labels by heart.")] = 40,
+    epochs: Annotated[int, typer.Option(help="Epochs of training on random labels.")] = 40,
     device: Device = "auto",
 ) -> None:
-    """Compare methods again on a network with random weights and on one with random labels."""
+    """Compare methods on networks with random weights and trained on random labels."""
     opened = Workspace(workspace, device)
     settings = EvaluationSettings(
         methods=get_methods(methods),
@@ -81,7 +81,7 @@ def sanity(
 
 def _print_results(tidy: Path, table: Path) -> None:
     console.print(table.read_text(encoding="utf-8"), markup=False, soft_wrap=True)
-    console.print(f"Every number: {tidy}", markup=False, soft_wrap=True)
+    console.print(f"All numbers: {tidy}", markup=False, soft_wrap=True)
 
 
 def _format_share(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""The command ``fetch``: the data set and the weights that the paper's setting begins with."""
+"""The command ``fetch``: downloading the data set and the ImageNet weights."""
 
 import shlex
 from pathlib import Path
@@ -22,16 +22,16 @@ def fetch(
         typer.Argument(metavar="WHAT", help="cub, or vgg19, vgg16, … for its ImageNet weights."),
     ],
     folder: Annotated[
-        Path | None, typer.Argument(help="Where to put it; by default the user's cache folder.")
+        Path | None, typer.Argument(help="Target folder; by default the user's cache folder.")
     ] = None,
     keep_archive: Annotated[
-        bool, typer.Option("--keep-archive", help="Keep CUB's archive once it is unpacked.")
+        bool, typer.Option("--keep-archive", help="Keep the CUB archive after it is unpacked.")
     ] = False,
 ) -> None:
-    """Download CUB-200-2011 or ImageNet weights; goes on where it was cut off, checks hashes."""
+    """Download and verify CUB-200-2011 or ImageNet weights. Resumes interrupted downloads."""
     if what == CUB:
-        place = folder or platformdirs.user_cache_path("srae-explorer", appauthor=False)
-        fetched = follow(fetch_cub(place, keep_archive=keep_archive))
+        target = folder or platformdirs.user_cache_path("srae-explorer", appauthor=False)
+        fetched = follow(fetch_cub(target, keep_archive=keep_archive))
         title = "CUB-200-2011"
         path = shlex.quote(str(fetched.path))
         following = f"new my-workspace --cub {path} --arch vgg19"
@@ -42,8 +42,8 @@ def fetch(
         following = "finetune my-workspace" + (f" --initial {path}" if folder else "")
     else:
         raise ExplorerError(
-            f"There is no {what!r} to fetch. Choose {CUB} or one of: {', '.join(PRETRAINED)}."
+            f"There is no download {what!r}. Choose {CUB} or one of: {', '.join(PRETRAINED)}."
         )
-    verb = "had been fetched before; checked" if fetched.was_there else "fetched and checked"
+    verb = "already fetched; checked" if fetched.already_existed else "fetched and checked"
     console.print(f"{title}: {verb}. {fetched.path}", markup=False, soft_wrap=True)
     console.print(f"Next: python -m explorer {following}", markup=False, soft_wrap=True)

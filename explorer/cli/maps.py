@@ -1,4 +1,4 @@
-"""The command ``maps``: heatmaps drawn ahead, so that pages need no network for them."""
+"""The command ``maps``: drawing heatmaps in advance, so that pages do not need the network."""
 
 from typing import Annotated
 
@@ -23,19 +23,20 @@ def maps(
     ] = DEFAULT_STOP,
     device: Device = "auto",
 ) -> None:
-    """Draw the heatmaps of all photos of a category, for its modules; goes on where it was ended.
+    """Draw the heatmaps of all photos of a category in advance, for all of its modules.
 
-    What is there already is left alone. The app may be open meanwhile and uses what is finished.
+    Resumes an interrupted run: existing heatmaps are kept. The app can be used at the same time,
+    and shows heatmaps as soon as they are finished.
     """
     opened = Workspace(workspace, device)
     wanted = choose_categories(opened, category or (), every, "--category NAME")
     entries = [entry for entry in opened.list_modules() if entry.category in wanted]
     if not entries:
-        raise ExplorerError("There are no modules to draw yet. Make some with `train`.")
+        raise ExplorerError("There are no modules yet. Train some with `train`.")
     drawn = follow(draw_maps(opened, entries, layer))
     console.print(
         f"{_count(len(entries), 'module')}, layer {layer}: {_count(drawn.drawn, 'photo')} drawn, "
-        f"{drawn.kept:,} there already; {drawn.size / 1e6:,.2f} MB.",
+        f"{drawn.kept:,} already drawn; {drawn.size / 1e6:,.2f} MB.",
         highlight=False,
     )
 

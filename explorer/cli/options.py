@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, and options made of settings."""
+"""Arguments and options shared by several commands, and options generated from settings."""
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
@@ -22,12 +22,12 @@ Command = Callable[..., None]
 def add_settings(settings: Iterable[Setting]) -> Callable[[Command], Command]:
     """Give a command an option for each setting.
 
-    The command takes them as ``**changes``: those that the user named, by name.
+    The command receives those that the user gave as ``**changes``.
 
     Parameters
     ----------
     settings : iterable of Setting
-        Each becomes ``--its-name``, with its help and its default.
+        Each becomes an option with the name, help text and default of the setting.
     """
     options = {one.name: one for one in settings}
 
@@ -63,7 +63,7 @@ def _make_parameter(one: Setting) -> inspect.Parameter:
     choices = f" One of: {', '.join(one.info.choices)}." if one.info.choices else ""
     option = typer.Option(
         help=one.info.help + choices,
-        show_default=one.info.usual or f"{one.default}",
+        show_default=one.info.default_text or f"{one.default}",
     )
     return inspect.Parameter(
         one.name,
@@ -74,7 +74,7 @@ def _make_parameter(one: Setting) -> inspect.Parameter:
 
 
 def parse_numbers(text: str, option: str, example: str) -> tuple[int, ...]:
-    """Read whole numbers with commas between them, as the user wrote them for `option`."""
+    """Parse the comma-separated whole numbers that the user gave for `option`."""
     try:
         return tuple(int(number) for number in text.split(",") if number.strip())
     except ValueError as error:
@@ -86,7 +86,7 @@ def parse_numbers(text: str, option: str, example: str) -> tuple[int, ...]:
 def choose_categories(
     workspace: Workspace, names: Sequence[str], every: bool, option: str
 ) -> tuple[str, ...]:
-    """Return the categories that are named, or every one that has photos to test a module on."""
+    """Return the named categories, or all categories that have held-out photos."""
     if every == bool(names):
         raise ExplorerError(f"Name a category with {option}, or use --all.")
     if not every:

@@ -1,4 +1,4 @@
-"""Progress and results on the terminal: a bar for people, lines for logs."""
+"""Progress and results on the terminal: a progress bar, or lines when writing to a log."""
 
 import time
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ _SECONDS_BETWEEN_LINES = 15.0
 
 
 def follow(steps: Steps[T]) -> T:
-    """Run `steps` to its end, showing how far it is, and return its result."""
+    """Run `steps` to completion while showing progress, and return the result."""
     report = _report_as_bar if console.is_terminal else _report_as_lines
     return report(steps)
 
@@ -55,7 +55,7 @@ def _report_as_bar(steps: Steps[T]) -> T:
 
 
 def _report_as_lines(steps: Steps[T]) -> T:
-    """For logs: a line when a stage begins and ends, and now and then between."""
+    """Print a line at the start and end of each stage, and at intervals in between."""
     stage, last_time = "", 0.0
 
     def show(progress: Progress) -> None:
@@ -101,12 +101,12 @@ def print_modules(workspace: Workspace) -> None:
 
 
 def measure_all(workspace: Workspace, entries: Iterable[ModuleEntry]) -> list[str]:
-    """Measure modules; return what to say of those that could not be measured."""
+    """Measure modules; return error messages for those that could not be measured."""
     failures = []
     for entry in entries:
         console.print(f"{entry.category}, {entry.run}", markup=False, highlight=False)
         try:
             follow(measure_module(workspace, entry))
-        except ExplorerError as error:  # one bad module does not hide the good ones
+        except ExplorerError as error:  # the others are still measured
             failures.append(str(error))
     return ["Not measured:", *failures] if failures else []

@@ -1,4 +1,4 @@
-"""The command ``sweep``: modules of many categories, methods, settings and seeds."""
+"""The command ``sweep``: training modules of many categories, methods, settings and seeds."""
 
 from enum import StrEnum
 from typing import Annotated, Any
@@ -28,7 +28,7 @@ from explorer.workspace.workspace import Workspace
 
 
 class EngineName(StrEnum):
-    """Who trains."""
+    """How modules are trained."""
 
     LOCAL = "local"
     RAY = "ray"
@@ -38,27 +38,27 @@ class EngineName(StrEnum):
 def sweep(
     workspace: WorkspacePath,
     categories: Annotated[
-        str, typer.Option(help="Such as 'painted bunting,cardinal'; or take --all.")
+        str, typer.Option(help="Such as 'painted bunting,cardinal'; or use --all.")
     ] = "",
     every: Annotated[bool, typer.Option("--all", help="All categories.")] = False,
     methods: Annotated[
         str, typer.Option(help="'all', or srae,nn,… or srae:beta=10,…, as for evaluate.")
     ] = "srae",
     settings: Annotated[
-        str, typer.Option(help="Changes to try with each method, such as beta=1,beta=10:q=50.")
+        str, typer.Option(help="Settings to try with each method, such as beta=1,beta=10:q=50.")
     ] = "",
     seeds: Annotated[str, typer.Option(help="Seeds of modules and splits, such as 0,1,2.")] = "0",
     missing: Annotated[
-        bool, typer.Option("--missing", help="Leave out modules that are there already.")
+        bool, typer.Option("--missing", help="Train only modules that do not exist yet.")
     ] = False,
     engine: Annotated[
-        EngineName, typer.Option(help="Train here one by one, or many at once through Ray.")
+        EngineName, typer.Option(help="Train one by one on this machine, or in parallel with Ray.")
     ] = EngineName.LOCAL,
     address: Annotated[
-        str, typer.Option(help="Of a Ray cluster that sees the workspace's folder. [starts Ray]")
+        str, typer.Option(help="Ray cluster with access to the workspace. [starts Ray]")
     ] = "",
     workers: Annotated[
-        int, typer.Option(help="Tasks at once where Ray is started here; 0 for one per core.")
+        int, typer.Option(help="Parallel tasks if Ray is started here; 0 for one per core.")
     ] = 0,
     device: Device = "auto",
     **changes: Any,
@@ -90,10 +90,10 @@ def _print_count(count: int) -> None:
 
 def _choose_engine(name: EngineName, address: str, workers: int) -> Engine:
     if name == EngineName.RAY:
-        # Ray is an extra that only this engine needs.
+        # Ray is an optional dependency that only this engine needs.
         from explorer.evaluation.sweep.ray_engine import make_engine  # noqa: PLC0415
 
         return make_engine(address, workers)
     if address or workers:
-        raise ExplorerError("--address and --workers are for --engine ray.")
+        raise ExplorerError("--address and --workers need --engine ray.")
     return sweep_locally

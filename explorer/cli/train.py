@@ -1,4 +1,4 @@
-"""The command ``train``: explanation modules, many at once, and their measures."""
+"""The command ``train``: training and measuring explanation modules."""
 
 from typing import Annotated, Any
 
@@ -33,15 +33,15 @@ def train(
     every: Annotated[bool, typer.Option("--all", help="All categories.")] = False,
     method: Annotated[str, typer.Option(help=f"One of: {_METHODS}.")] = DEFAULT.name,
     missing: Annotated[
-        bool, typer.Option("--missing", help="Leave out modules that are there already.")
+        bool, typer.Option("--missing", help="Train only modules that do not exist yet.")
     ] = False,
     group_size: Annotated[
-        int, typer.Option(help="Most modules to train at once. [by the memory they take]")
+        int, typer.Option(help="Maximum number of modules to train together. [fits the memory]")
     ] = 0,
     device: Device = "auto",
     **changes: Any,
 ) -> None:
-    """Train explanation modules, many at once, and measure them."""
+    """Train explanation modules, several at once, and measure them."""
     chosen = change_method(get_trained_method(method), changes)
     settings = chosen.settings, chosen.training
     opened = Workspace(workspace, device)
@@ -50,13 +50,14 @@ def train(
     if missing:
         found = [find_module(opened, name, *settings) for name in wanted]
         entries = [entry for entry in found if entry is not None]
-        console.print(f"{len(entries)} of {len(wanted)} modules are there already.")
-    absent = [name for name in wanted if name not in {entry.category for entry in entries}]
+        console.print(f"{len(entries)} of {len(wanted)} modules already exist.")
+    missing_categories = [c for c in wanted if c not in {entry.category for entry in entries}]
     entries = [entry for entry in entries if load_module_measures(opened, entry) is None]
     failures = []
     try:
-        entries += follow(train_modules(opened, absent, *settings, group_size=group_size))
-    except NotTrainedError as error:  # the others are measured all the same
+        steps = train_modules(opened, missing_categories, *settings, group_size=group_size)
+        entries += follow(steps)
+    except NotTrainedError as error:  # the others are still measured
         entries += error.trained
         failures.append(str(error))
     failures += measure_all(opened, entries)

@@ -1,1 +1,1 @@
-"""Photos, boxes and parts: readers, the painted birds, and image transforms."""
+"""Data sets of photos with boxes and parts: reading, painting, uploading, transforming."""

@@ -1,4 +1,4 @@
-"""Random variants of training photos: crops that keep the bird, flips and slight colour changes."""
+"""Augmentation of training photos: crops that keep the bird, flips and slight colour changes."""
 
 import math
 from dataclasses import dataclass
@@ -13,21 +13,21 @@ from explorer.data.transforms import Box, Size, clip_box, squash_image
 
 @dataclass(frozen=True)
 class AugmentSettings:
-    """How far training photos are varied.
+    """Settings of the augmentation of training photos.
 
     Attributes
     ----------
     min_zoom : float
-        Smallest side of the crop as a fraction of the photo's, in (0, 1].
+        Smallest side of the crop as a fraction of the photo's side, in (0, 1].
     max_stretch : float
         Largest change of the aspect ratio, at least 1.
     min_box_fraction : float
-        Part of the bird's box, by area, that every crop keeps, in [0, 1].
+        Minimum share of the area of the bird's box that a crop keeps, in [0, 1].
     flip_probability : float
-        Chance of a left-right flip, in [0, 1].
+        Probability of a horizontal flip, in [0, 1].
     brightness, contrast, colour : float
         Largest relative change of all pixels, of their distance from the mean, and of each colour
-        channel by itself; in [0, 1).
+        channel separately; in [0, 1).
     """
 
     min_zoom: float = 0.5
@@ -66,23 +66,23 @@ def augment_image(
     size: Size,
     settings: AugmentSettings = DEFAULT_AUGMENT,
 ) -> NDArray[np.uint8]:
-    """Draw one random variant of a training photo at the network's input size.
+    """Return a random variant of a training photo at the network's input size.
 
-    A crop that keeps at least `settings.min_box_fraction` of the box is squashed to `size`, perhaps
-    flipped, and slightly changed in brightness, contrast and colour.
+    A crop that keeps at least `settings.min_box_fraction` of the box is squashed to `size`,
+    randomly flipped, and slightly changed in brightness, contrast and colour.
 
     Parameters
     ----------
     image : NDArray[np.uint8]
-        Shape (H, W, 3), RGB, 0 to 255; left unchanged.
+        Shape (H, W, 3), RGB, 0 to 255; not modified.
     box : tuple[float, float, float, float]
-        The bird's box (x, y, width, height), pixels of `image`; an overhang is clipped.
+        The bird's box (x, y, width, height), pixels of `image`; clipped to the image.
     rng : np.random.Generator
-        Decides everything that is random; the same state gives the same picture.
+        Random generator; the same state gives the same picture.
     size : tuple[int, int]
         Height and width of the result, pixels.
     settings : AugmentSettings
-        How far to go.
+        Settings of the augmentation.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def augment_image(
     Raises
     ------
     ValueError
-        When `image` is not an 8-bit RGB array with pixels.
+        When `image` is not a non-empty 8-bit RGB array.
     """
     height, width = image.shape[:2]
     top, bottom, left, right = draw_crop((height, width), box, rng, settings)
@@ -105,10 +105,10 @@ def augment_image(
 def draw_crop(
     size: Size, box: Box, rng: np.random.Generator, settings: AugmentSettings = DEFAULT_AUGMENT
 ) -> tuple[int, int, int, int]:
-    """Draw the edges (top, bottom, left, right), pixels, of a crop that keeps enough of the box."""
+    """Draw a random crop that keeps enough of the box: (top, bottom, left, right), pixels."""
     zoom = rng.uniform(settings.min_zoom, 1)
     stretch = math.exp(rng.uniform(-1, 1) * math.log(settings.max_stretch) / 2)
-    # The same fraction on both axes keeps at least its square, and so the wanted area.
+    # Keeping this fraction on both axes keeps at least its square of the area.
     keep = math.sqrt(settings.min_box_fraction)
     x, y, box_width, box_height = clip_box(box, size)
     top, bottom = _draw_edges(size[0], zoom / stretch, (y, box_height), keep, rng)
@@ -124,7 +124,7 @@ def _draw_edges(
     lowest = max(0.0, start + keep * length - extent)
     highest = max(lowest, min(side - extent, start + (1 - keep) * length))
     first = rng.uniform(lowest, highest)
-    # Rounding outwards: the crop only grows, so what must be kept is kept.
+    # Rounded outwards, so that the crop does not lose what must be kept.
     return math.floor(first), min(side, math.ceil(first + extent))
 
 
@@ -135,7 +135,7 @@ def _jitter_colours(
     contrast = 1 + rng.uniform(-1, 1) * settings.contrast
     gains = gain * (1 + rng.uniform(-1, 1, size=3) * settings.colour)
     mean = gain * sum(cv2.mean(image)[:3]) / 3
-    # Each change maps a channel's value alone, so one table of 256 rows does all three at once.
+    # All changes depend only on the value of a channel, so they are combined in a lookup table.
     values = np.arange(256.0)[:, None] * gains
     table = np.clip((values - mean) * contrast + mean + 0.5, 0, 255).astype(np.uint8)
     return np.asarray(cv2.LUT(image, table[:, None, :]), dtype=np.uint8)

@@ -1,6 +1,6 @@
-"""Reader of the CUB-200-2011 folder layout, the full set or any subset that keeps its ids.
+"""Reading a data set in the layout of CUB-200-2011, the full set or a subset with its ids.
 
-No photo is opened before `explorer.data.photo.load_photo`.
+Photos are not opened before `explorer.data.photo.load_photo`.
 """
 
 import difflib
@@ -18,7 +18,7 @@ from explorer.data.photo import Photo
 
 @dataclass(frozen=True, eq=False)
 class CubDataset:
-    """All photos of a CUB folder.
+    """The photos and annotations of a CUB folder.
 
     Attributes
     ----------
@@ -31,10 +31,10 @@ class CubDataset:
     photos : tuple[Photo, ...]
         In the order of images.txt.
     warnings : tuple[str, ...]
-        What is odd but usable: one sentence with a count for each kind.
+        Harmless irregularities: a sentence with a count for each kind.
     missing : frozenset[int]
-        Ids of the photos whose files are not there, a few at most (see `load_cub`). They stay
-        among `photos`, so that no split of the others changes.
+        Ids of photos whose files are missing; a few may be (see `load_cub`). They are included in
+        `photos`, so that the splits of the other photos do not change.
     """
 
     root: Path
@@ -46,7 +46,7 @@ class CubDataset:
 
     @cached_property
     def present(self) -> tuple[Photo, ...]:
-        """The photos whose files were there when the annotations were read."""
+        """The photos whose files existed when the annotations were read."""
         return tuple(photo for photo in self.photos if photo.image_id not in self.missing)
 
     @cached_property
@@ -61,43 +61,42 @@ class CubDataset:
         return {category: tuple(photos) for category, photos in groups.items()}
 
     @cached_property
-    def _places(self) -> dict[int, int]:
+    def _indices_in_category(self) -> dict[int, int]:
         groups = self._by_category.values()
-        return {photo.image_id: place for group in groups for place, photo in enumerate(group)}
+        return {photo.image_id: index for group in groups for index, photo in enumerate(group)}
 
-    def get_place(self, photo: Photo) -> int:
-        """Return where, from 0, a photo of this data set is among `photos_of` its category."""
-        return self._places[photo.image_id]
+    def get_index_in_category(self, photo: Photo) -> int:
+        """Return the index of a photo in `photos_of` its category."""
+        return self._indices_in_category[photo.image_id]
 
     def get_photo(self, image_id: int) -> Photo:
-        """Return the photo with this id; raises `ExplorerError` where there is none."""
+        """Return the photo with this id; `ExplorerError` if there is none."""
         try:
             return self._by_id[image_id]
         except KeyError:
             raise ExplorerError(
-                f"There is no photo with id {image_id} in {self.root}: "
-                "choose one of the ids in images.txt."
+                f"There is no photo with id {image_id} in {self.root}: choose an id in images.txt."
             ) from None
 
     def photos_of(self, category: str) -> tuple[Photo, ...]:
-        """Return a category's photos in the order of images.txt; accepts what `find_category` does.
+        """Return the photos of a category in the order of images.txt; see `find_category`.
 
         Raises
         ------
         ExplorerError
-            When no category, or more than one, goes by this name.
+            When no category, or more than one, has this name.
         """
         if category not in self._by_category:
             category = self.find_category(category)
         return self._by_category[category]
 
     def find_category(self, text: str) -> str:
-        """Return the category that `text` names, with or without number, case and underscores.
+        """Return the category with a name, ignoring case, underscores and the number.
 
         Raises
         ------
         ExplorerError
-            When no category, or more than one, goes by this name; lists the nearest.
+            When no category, or more than one, has this name; the message lists similar ones.
         """
         if text in self.categories:
             return text
@@ -108,7 +107,7 @@ class CubDataset:
         if len(found) == 1:
             return found[0]
         if found:
-            raise ExplorerError(f"{text!r} can mean {', '.join(found)}: give the number as well.")
+            raise ExplorerError(f"{text!r} can mean {', '.join(found)}: add the number.")
         nearest = self._list_nearest(wanted)
         cure = (
             f"did you mean {', '.join(nearest)}?" if nearest else "see classes.txt for the names."
@@ -117,10 +116,10 @@ class CubDataset:
 
     def _list_nearest(self, wanted: str, limit: int = 5) -> list[str]:
         plain = {category: _simplify(format_category(category)) for category in self.categories}
-        holding = [c for c, name in plain.items() if wanted and wanted in name]
+        containing = [c for c, name in plain.items() if wanted and wanted in name]
         close = difflib.get_close_matches(wanted, plain.values(), n=limit)
         similar = [c for name in close for c in self.categories if plain[c] == name]
-        return list(dict.fromkeys(holding + similar))[:limit]
+        return list(dict.fromkeys(containing + similar))[:limit]
 
 
 def format_category(category: str) -> str:
@@ -133,24 +132,24 @@ def _simplify(text: str) -> str:
 
 
 def load_cub(root: Path) -> CubDataset:
-    """Read the annotations of a CUB folder and check that they and the photos fit together.
+    """Read the annotations of a CUB folder and check them for consistency.
 
     Parameters
     ----------
     root : Path
-        The folder that holds images.txt.
+        The folder with images.txt.
 
     Returns
     -------
     CubDataset
-        Lines about images that images.txt does not list are left out and counted in `warnings`.
-        Where not more than one photo in ten is missing, the others can be used.
+        Lines about images that are not in images.txt are ignored and counted in `warnings`. Up to a
+        tenth of the photos may be missing.
 
     Raises
     ------
     DatasetError
-        When files or lines are missing, malformed or contradict each other, or a photo's place
-        leads out of the folder of photos.
+        When files or lines are missing, malformed or inconsistent, or the path of a photo leads out
+        of the folder of photos.
     """
     cub_files.check_layout(root)
     categories = cub_tables.read_categories(root)
@@ -162,7 +161,7 @@ def load_cub(root: Path) -> CubDataset:
     boxes = cub_tables.read_boxes(root, images, warnings)
     is_training = cub_tables.read_split(root, images, warnings)
     parts = cub_tables.read_parts(root, images, part_names, warnings)
-    warnings += cub_tables.describe_oddities(boxes, parts)
+    warnings += cub_tables.describe_irregularities(boxes, parts)
     visible = ~np.isnan(parts[:, :, 0])
     parts.setflags(write=False)
     visible.setflags(write=False)

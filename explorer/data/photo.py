@@ -1,7 +1,7 @@
-"""One photo of a data set: its annotations, and its pixels when they are asked for.
+"""Photos of a data set: their annotations, and loading their pixels.
 
-Coordinates are CUB's own, taken as continuous (see `explorer.data.transforms`): a photo of width W
-spans [0, W].
+Coordinates are those of CUB, taken as continuous (see `explorer.data.transforms`), so that a photo
+of width W spans [0, W].
 """
 
 import io
@@ -18,37 +18,37 @@ from explorer.data.transforms import DECODING_ERRORS, Box, Size, clip_box, conve
 from explorer.storage.reading import explain_os_error, read_regular
 
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP")
-MOST_PHOTO_BYTES = 256 * 2**20
+MAX_PHOTO_BYTES = 256 * 2**20
 
 MAX_OUTSIDE_FRACTION = 0.25
-"""Part of a box's area that may lie outside its photo. CUB holds real boxes that overhang by far
-more than rounding explains (7 % of image 1218's); beyond a quarter, box and photo do not belong
-together."""
+"""Share of a box's area that may be outside the photo. CUB has boxes that overhang by far more than
+rounding explains (7 % for image 1218). With more than a quarter, the box does not belong to the
+photo."""
 
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """One photo with its annotations.
+    """A photo with its annotations.
 
     Attributes
     ----------
     image_id : int
         Id in images.txt.
     path : Path
-        The picture.
+        The file.
     category : str
         As in classes.txt, such as ``"016.Painted_Bunting"``.
     category_index : int
-        Position of the category in classes.txt, from 0.
+        Index of the category in classes.txt, from 0.
     box : tuple[float, float, float, float]
         The bird's box (x, y, width, height), pixels, as annotated; it may overhang the photo
         (see `check_geometry`).
     parts : NDArray[np.float64]
-        Shape (P, 2), (x, y), pixels, in the order of parts.txt; NaN where not visible. Read-only.
+        Shape (P, 2), (x, y), pixels, in the order of parts.txt; NaN if not visible. Read-only.
     visible : NDArray[np.bool_]
         Shape (P,). Read-only.
     is_training : bool
-        Side of the official split.
+        Whether it is a training photo of the official split.
     """
 
     image_id: int
@@ -62,39 +62,33 @@ class Photo:
 
     @property
     def name(self) -> str:
-        """The file's name without its ending."""
+        """Name of the file without its suffix."""
         return self.path.stem
 
 
 @dataclass(frozen=True, eq=False)
 class PhotoGeometry:
-    """Annotations held against the photo's real size.
+    """The box and parts of a photo, clipped to its actual size.
 
     Attributes
     ----------
     box : tuple[float, float, float, float]
         (x, y, width, height), pixels, clipped to the photo.
     parts : NDArray[np.float64]
-        Shape (P, 2), (x, y), pixels; those up to 2 px outside are clipped, others left as they are.
-    box_overhang : float
-        Pixels by which the annotated box left the photo, 0 or more.
-    outside_parts : int
-        Visible parts that lie more than 2 px outside.
+        Shape (P, 2), (x, y), pixels; parts up to 2 px outside are clipped, others are unchanged.
     """
 
     box: Box
     parts: NDArray[np.float64]
-    box_overhang: float
-    outside_parts: int
 
 
 def check_geometry(photo: Photo, image_size: Size) -> PhotoGeometry:
-    """Clip a photo's annotations to its size and refuse a box that cannot belong to it.
+    """Clip the annotations of a photo to its size, and check that the box belongs to it.
 
     Raises
     ------
     DatasetError
-        When more than a quarter of the box, and more than 2 px, lies outside the photo.
+        When more than a quarter of the box, and more than 2 px, is outside the photo.
     """
     height, width = image_size
     x, y, box_width, box_height = photo.box
@@ -103,7 +97,7 @@ def check_geometry(photo: Photo, image_size: Size) -> PhotoGeometry:
     outside = 1 - box[2] * box[3] / (box_width * box_height)
     if outside >= 1 or (overhang > TOLERATED_OVERHANG and outside > MAX_OUTSIDE_FRACTION):
         raise DatasetError(
-            f"bounding_boxes.txt, image id {photo.image_id}: the box {photo.box} lies outside "
+            f"bounding_boxes.txt, image id {photo.image_id}: the box {photo.box} is outside "
             f"{photo.path} of {width} × {height} pixels. Photos and annotations must have the "
             "same scale: unpack the data set again."
         )
@@ -111,14 +105,14 @@ def check_geometry(photo: Photo, image_size: Size) -> PhotoGeometry:
     clipped = np.clip(photo.parts, 0, edges)
     is_far = np.any(np.abs(photo.parts - clipped) > TOLERATED_OVERHANG, axis=1)
     parts = np.where(is_far[:, None], photo.parts, clipped)
-    return PhotoGeometry(box, parts, overhang, int(is_far.sum()))
+    return PhotoGeometry(box, parts)
 
 
 def load_photo(photo: Photo) -> NDArray[np.uint8]:
-    """Decode a photo as RGB and check that its box fits it.
+    """Decode a photo as RGB and check that its box belongs to it.
 
-    A rotation in EXIF is not applied: boxes and parts count the pixels as they are stored, and
-    turning the picture would tear them apart. (CUB's photos carry no rotation.)
+    The EXIF orientation is not applied, since boxes and parts refer to the pixels as stored. (CUB's
+    photos have no EXIF orientation.)
 
     Parameters
     ----------
@@ -133,13 +127,13 @@ def load_photo(photo: Photo) -> NDArray[np.uint8]:
     Raises
     ------
     DatasetError
-        When the file is missing, damaged or cut short, or the box lies outside the picture.
+        When the file is missing or damaged, or the box is outside the picture.
     """
     try:
-        data = read_regular(photo.path, MOST_PHOTO_BYTES)
+        data = read_regular(photo.path, MAX_PHOTO_BYTES)
         with Image.open(io.BytesIO(data), formats=PHOTO_FORMATS) as image:
             image.verify()
-        # verify() leaves an image that can no longer be decoded.
+        # An image cannot be decoded after verify().
         with Image.open(io.BytesIO(data), formats=PHOTO_FORMATS) as image:
             pixels = convert_to_rgb(image)
     except DECODING_ERRORS as error:

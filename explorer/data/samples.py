@@ -1,4 +1,4 @@
-"""Pictures without any bird, drawn by a program: to see what a network says of them."""
+"""Synthetic pictures without a bird, for testing a network."""
 
 import cv2
 import numpy as np
@@ -9,7 +9,7 @@ _SEED = 12
 
 
 def draw_meadow() -> NDArray[np.uint8]:
-    """Draw a meadow under a sky, (256, 256, 3), uint8, RGB: a scene as in a photo, but no bird."""
+    """Draw a meadow under a sky, a scene without a bird: (256, 256, 3), uint8, RGB."""
     random = np.random.default_rng(_SEED)
     down = np.linspace(0, 1, _SIDE)[:, None, None]
     sky = np.array([96, 150, 214]) * (1 - down) + np.array([226, 232, 228]) * down
@@ -19,7 +19,7 @@ def draw_meadow() -> NDArray[np.uint8]:
     for level, swing, bends, colour in hills:
         top = (level + swing * np.sin(bends * across + bends)) * _SIDE
         picture[np.arange(_SIDE)[:, None] > top] = colour
-    # Grass: blades of many lengths, brighter towards the viewer.
+    # Grass: blades of different lengths, longer towards the viewer.
     for _ in range(2600):
         x, y = random.integers(_SIDE), int(_SIDE * (0.66 + 0.36 * random.random() ** 0.7))
         length = 3 + 16 * (y / _SIDE - 0.6) * (1 + random.random())
@@ -31,6 +31,6 @@ def draw_meadow() -> NDArray[np.uint8]:
 
 
 def draw_noise() -> NDArray[np.uint8]:
-    """Draw pixels at random, (256, 256, 3), uint8, RGB."""
+    """Draw random pixels: (256, 256, 3), uint8, RGB."""
     random = np.random.default_rng(_SEED)
     return random.integers(0, 256, (_SIDE, _SIDE, 3), dtype=np.uint8)

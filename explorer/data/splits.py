@@ -1,4 +1,4 @@
-"""Which photos train what: the classifier's held-out photos, and each module's split."""
+"""The classifier's held-out photos, and the split of each module into training and test photos."""
 
 import hashlib
 import re
@@ -19,34 +19,33 @@ _TRAIN_NEGATIVES = 8000
 
 @dataclass(frozen=True)
 class Split:
-    """Image ids that a module learns from (`train`) and is measured on (`test`)."""
+    """Ids of the photos that a module is trained on (`train`) and tested on (`test`)."""
 
     train: tuple[int, ...]
     test: tuple[int, ...]
 
 
 def get_held_out(dataset: CubDataset, rule: str) -> tuple[Photo, ...]:
-    """List the photos that the classifier has not been trained on.
+    """List the photos that the classifier is not trained on.
 
     Parameters
     ----------
     dataset : CubDataset
         The whole data set.
     rule : str
-        ``official``: those that ``train_test_split.txt`` marks as test; ``last:N``: the last N
-        photos of every category in the order of ``images.txt``.
+        ``official`` for the test photos in ``train_test_split.txt``, or ``last:N`` for the last N
+        photos of each category in the order of ``images.txt``.
 
     Raises
     ------
     ExplorerError
-        When the rule is of neither form, holds out nothing, or ``last:N`` leaves a category
-        without training photos.
+        When the rule is invalid, selects no photo, or leaves a category without training photos.
     """
     if rule == "official":
         chosen = tuple(photo for photo in dataset.photos if not photo.is_training)
         if not chosen:
             raise ExplorerError(
-                "train_test_split.txt marks no photo as test. Hold some out with 'last:N'."
+                "train_test_split.txt has no test photos. Hold out photos with 'last:N'."
             )
         return chosen
     match = re.fullmatch(r"last:([1-9]\d*)", rule)
@@ -67,13 +66,13 @@ def get_held_out(dataset: CubDataset, rule: str) -> tuple[Photo, ...]:
 def draw_module_split(
     dataset: CubDataset, category: str, held_out: Sequence[Photo], seed: int
 ) -> Split:
-    """Draw the photos that one category's module is trained and tested on.
+    """Draw the photos that a category's module is trained and tested on.
 
-    The paper trains on 50 positives and 8,000 negatives and tests on the other 8 to 10 positives
-    and 2,000 negatives. Smaller sets keep 10 positives, or one sixth where that is less, and one
-    fifth of the negatives for testing. Unlike the paper, whose classifier had seen some of the
-    test photos, every test photo here is one that the classifier was not trained on; where there
-    are fewer such photos than the rule asks for, the test set is smaller.
+    The paper trains on 50 positives and 8,000 negatives, and tests on the other 8 to 10 positives
+    and 2,000 negatives. Smaller data sets use 10 positives, or a sixth if that is less, and a fifth
+    of the negatives for testing. Unlike in the paper, where the classifier was trained on some of
+    the test photos, only held-out photos are used for testing. If there are not enough of them, the
+    test set is smaller.
 
     Parameters
     ----------
@@ -82,9 +81,9 @@ def draw_module_split(
     category : str
         The module's category, as in ``classes.txt``.
     held_out : sequence of Photo
-        Photos unknown to the classifier; see `get_held_out`.
+        Photos that the classifier is not trained on; see `get_held_out`.
     seed : int
-        Seed of the draw. Each category draws for itself.
+        Seed of the draw, which is independent for each category.
 
     Raises
     ------
@@ -107,8 +106,8 @@ def draw_module_split(
     train_negatives = _draw(rng, np.setdiff1d(negatives, test_negatives), _TRAIN_NEGATIVES)
     if not len(test_positives) or not len(train_positives):
         raise ExplorerError(
-            f"{category} needs at least one photo that the classifier was not trained on and one "
-            "to train with. Choose another --held-out rule when making the workspace."
+            f"{category} needs at least one held-out photo and one photo to train on. Choose "
+            "another --held-out rule when creating the workspace."
         )
     return Split(
         train=tuple(map(int, np.union1d(train_positives, train_negatives))),

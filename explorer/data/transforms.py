@@ -1,8 +1,8 @@
-"""From a photo to the network's input: decoded pixels, squashing and scaling.
+"""Transforms from a photo to the network's input: conversion to RGB, squashing, normalising.
 
 Coordinates are continuous: pixel ``i`` covers ``[i, i + 1)`` and its centre is ``i + 0.5``, so an
-image of width ``W`` spans ``[0, W]``. Points and boxes therefore scale by one plain factor per
-axis, and pixel ``j`` of a map of width ``w`` stands for ``x = (j + 0.5) * W / w`` in the photo.
+image of width ``W`` spans ``[0, W]``. Points and boxes therefore scale by one factor per axis, and
+pixel ``j`` of a map of width ``w`` has its centre at ``x = (j + 0.5) * W / w`` in the photo.
 """
 
 import struct
@@ -30,17 +30,17 @@ DECODING_ERRORS = (
     struct.error,
     Image.DecompressionBombError,
 )
-"""What Pillow raises, from one format to another, for data that is damaged or hostile."""
+"""Exceptions that Pillow's decoders raise for damaged or hostile data."""
 
 
 def convert_to_rgb(image: Image.Image) -> NDArray[np.uint8]:
-    """Turn a Pillow image of any mode into 8-bit RGB.
+    """Convert a Pillow image of any mode to 8-bit RGB.
 
     Parameters
     ----------
     image : PIL.Image.Image
-        Transparent pixels are laid over white. 16-bit grey is scaled by 1/257, where Pillow's own
-        conversion would clip it.
+        The image. Transparent pixels are composited over white. 16-bit grey is scaled by 1/257,
+        whereas Pillow's own conversion would clip it.
 
     Returns
     -------
@@ -50,18 +50,18 @@ def convert_to_rgb(image: Image.Image) -> NDArray[np.uint8]:
     Raises
     ------
     ValueError
-        When the pixels are 32-bit numbers whose range says nothing about white, or of a mode that
-        Pillow cannot convert.
+        When the pixels are 32-bit numbers, whose range is unknown, or Pillow cannot convert the
+        mode.
     OSError
         When the pixels cannot be decoded.
     """
     if image.mode == "F":
-        raise ValueError("its pixels are 32-bit fractions")
+        raise ValueError("its pixels are 32-bit floating-point numbers")
     if image.mode.startswith("I"):
         grey = np.asarray(image)
         if grey.min() < 0 or grey.max() > 65535:
-            raise ValueError("its pixels are 32-bit numbers")
-        # A table takes a fifth of the memory that arithmetic on wider numbers would.
+            raise ValueError("its pixels are 32-bit integers")
+        # A lookup table takes a fifth of the memory of arithmetic with wider integers.
         eight_bits = ((np.arange(65536) + 128) // 257).astype(np.uint8)
         return np.repeat(eight_bits[grey][:, :, None], 3, axis=2)
     if image.has_transparency_data:
@@ -74,16 +74,16 @@ def convert_to_rgb(image: Image.Image) -> NDArray[np.uint8]:
 def prepare_image(
     image: NDArray[np.uint8], size: Size, mean: ArrayLike, std: ArrayLike
 ) -> NDArray[np.float32]:
-    """Squash the whole image to the network's input size by area interpolation and normalise it.
+    """Squash a whole image to the network's input size by area interpolation and normalise it.
 
     Parameters
     ----------
     image : NDArray[np.uint8]
-        Shape (H, W, 3), RGB, 0 to 255. The resized pixels are rounded to 8 bits as well.
+        Shape (H, W, 3), RGB, 0 to 255. Resized pixels are rounded to 8 bits.
     size : tuple[int, int]
         Height and width of the network's input, pixels.
     mean, std : ArrayLike
-        Shape (3,), on the scale of colours from 0 to 1.
+        Shape (3,), for pixels in [0, 1].
 
     Returns
     -------
@@ -93,7 +93,7 @@ def prepare_image(
     Raises
     ------
     ValueError
-        When `image` is not an 8-bit RGB array with pixels.
+        When `image` is not a non-empty 8-bit RGB array.
     """
     squashed = squash_image(image, size)
     scale = 1 / (255 * np.asarray(std, dtype=np.float32))
@@ -108,7 +108,7 @@ def squash_image(image: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
     Raises
     ------
     ValueError
-        When `image` is not an 8-bit RGB array with pixels.
+        When `image` is not a non-empty 8-bit RGB array.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise ValueError(f"expected uint8 (H, W, 3), got {image.dtype} {image.shape}")
@@ -119,41 +119,10 @@ def squash_image(image: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
     return np.asarray(squashed, dtype=np.uint8)
 
 
-def scale_points(
-    points: NDArray[np.float64], from_size: Size, to_size: Size
-) -> NDArray[np.float64]:
-    """Carry points from an image to its squashed copy, one factor per axis.
-
-    Parameters
-    ----------
-    points : NDArray[np.float64]
-        Shape (N, 2), (x, y), continuous pixel coordinates; NaN stays NaN.
-    from_size, to_size : tuple[int, int]
-        Height and width of the image that the points belong to and of the wanted one, pixels.
-
-    Returns
-    -------
-    NDArray[np.float64]
-        Shape (N, 2), pixels of the wanted image.
-    """
-    return np.asarray(points, dtype=np.float64) * _get_factors(from_size, to_size)
-
-
-def scale_box(box: Box, from_size: Size, to_size: Size) -> Box:
-    """Carry a box (x, y, width, height), pixels, to the squashed copy of its image."""
-    across, down = (float(factor) for factor in _get_factors(from_size, to_size))
-    x, y, width, height = box
-    return x * across, y * down, width * across, height * down
-
-
-def _get_factors(from_size: Size, to_size: Size) -> NDArray[np.float64]:
-    return np.array([to_size[1] / from_size[1], to_size[0] / from_size[0]])
-
-
 def clip_box(box: Box, size: Size) -> Box:
-    """Cut a box (x, y, width, height) down to its image of `size` (height, width), pixels.
+    """Clip a box (x, y, width, height) to an image of `size` (height, width), pixels.
 
-    A box that lies wholly outside comes back on the image's border with width or height 0.
+    A box that is entirely outside becomes a box on the border with width or height 0.
     """
     x, y, width, height = box
     left, right = (min(max(edge, 0.0), float(size[1])) for edge in (x, x + width))

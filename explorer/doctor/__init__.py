@@ -1,1 +1,1 @@
-"""What can be wrong with a workspace: looked for, told, and repaired where that is safe."""
+"""Checking a workspace for problems, and repairing those that can be repaired safely."""

@@ -1,4 +1,4 @@
-"""All checks of a workspace, one after the other."""
+"""All checks of a workspace."""
 
 import os
 from collections.abc import Generator
@@ -8,7 +8,7 @@ from explorer.config import ExplorerError, Progress
 from explorer.doctor.caches import examine_features, examine_maps
 from explorer.doctor.findings import Finding, Severity
 from explorer.doctor.leftovers import examine_leftovers
-from explorer.doctor.modules import examine_module, examine_places
+from explorer.doctor.modules import examine_module, examine_module_folders
 from explorer.doctor.photos import examine_data_set, examine_photos
 from explorer.doctor.records import examine_accuracy, examine_jobs, examine_results
 from explorer.workspace.layout import (
@@ -28,15 +28,15 @@ _LEFTOVERS = "Looking for leftovers"
 def examine(
     path: Path, *, decode_photos: bool = False
 ) -> Generator[Progress, None, tuple[Finding, ...]]:
-    """Check all that a workspace holds, and change nothing.
+    """Check the contents of a workspace, without changing anything.
 
     Parameters
     ----------
     path : Path
         The workspace's folder.
     decode_photos : bool
-        Whether every photo is decoded as a whole, which takes a minute for some ten thousand; else
-        their files' beginnings alone are read.
+        Whether to decode every photo, which takes about a minute for ten thousand photos.
+        Otherwise only the headers of their files are read.
 
     Yields
     ------
@@ -46,7 +46,7 @@ def examine(
     Returns
     -------
     tuple of Finding
-        In the order in which things rest on one another; empty where there is nothing to say.
+        Causes before their consequences; empty if there is nothing to report.
     """
     yield Progress(_CLASSIFIER, 0, 1)
     try:
@@ -59,11 +59,11 @@ def examine(
     yield Progress(_CLASSIFIER, 1, 1)
     if has_data_set:
         yield from examine_photos(workspace, findings, decode=decode_photos)
-        examine_places(workspace, findings)
+        examine_module_folders(workspace, findings)
         entries = list_module_entries(workspace.path)
         for done, entry in enumerate(entries, start=1):
-            is_sound = examine_module(workspace, entry, findings, has_network=has_network)
-            examine_maps(workspace, entry, findings, is_sound=is_sound)
+            is_usable = examine_module(workspace, entry, findings, has_network=has_network)
+            examine_maps(workspace, entry, findings, is_usable=is_usable)
             yield Progress(_MODULES, done, len(entries))
         examine_accuracy(workspace, findings)
         examine_results(workspace, findings)
@@ -76,15 +76,15 @@ def examine(
 
 
 def examine_classifier(workspace: Workspace, findings: list[Finding]) -> bool:
-    """Check the network against its file, its hash and the data set; return whether it is sound."""
+    """Check the network, its hash and its categories; return whether it can be used."""
     path, snapshot = workspace.path / CLASSIFIER_FILE, workspace.path / FINETUNING_FILE
     if os.path.lexists(snapshot):
         findings.append(
             Finding(
                 Severity.NOTE,
                 snapshot,
-                "A fine-tuning was not finished.",
-                "Run `finetune` with the same options to go on with it, or with --restart.",
+                "A fine-tuning has not been finished.",
+                "Run `finetune` with the same options to continue it, or with --restart.",
             )
         )
     if not workspace.settings.classifier_sha256 and not os.path.lexists(path):

@@ -1,4 +1,4 @@
-"""What a check of a workspace finds."""
+"""Findings of the checks of a workspace."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,33 +6,32 @@ from pathlib import Path
 
 
 class Severity(StrEnum):
-    """How bad a finding is."""
+    """Severity of a finding."""
 
     ERROR = "error"
-    """Something cannot be used, or what it says is not true."""
+    """Something cannot be used, or is wrong."""
     WARNING = "warning"
-    """Something is of no use any more, or takes up room for nothing."""
+    """Something is no longer used, or wastes space."""
     NOTE = "note"
-    """Worth knowing, and as it should be."""
+    """Information that is not a problem."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong, or worth knowing.
+    """A problem or a piece of information about a workspace.
 
     Attributes
     ----------
     severity : Severity
-        How bad it is.
+        How serious it is.
     path : Path
-        The file or folder that it is about.
+        The file or folder concerned.
     problem : str
-        What is wrong with it, as a sentence.
+        What was found, as a sentence.
     cure : str
-        What to do, as a sentence; empty where there is nothing to do.
+        What to do, as a sentence; empty if nothing needs to be done.
     is_repairable : bool
-        Whether the repair may take `path` away, as the explorer makes it again by itself or
-        nothing ever reads it.
+        Whether a repair may remove `path`, because it is created again when needed, or never read.
     """
 
     severity: Severity
@@ -42,18 +41,18 @@ class Finding:
     is_repairable: bool = False
 
     @property
-    def is_trouble(self) -> bool:
-        """Whether a workspace with this finding is not healthy."""
+    def is_problem(self) -> bool:
+        """Whether the finding is more than a note."""
         return self.severity is not Severity.NOTE
 
 
-def list_troubles(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """Return the findings that keep a workspace from being healthy."""
-    return tuple(finding for finding in findings if finding.is_trouble)
+def select_problems(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Return the findings that are problems."""
+    return tuple(finding for finding in findings if finding.is_problem)
 
 
 def count_findings(findings: tuple[Finding, ...]) -> str:
-    """Count findings in words, such as ``2 errors, 1 warning``."""
+    """Describe the number of findings, as in ``2 errors, 1 warning``."""
     counts = {kind: sum(f.severity is kind for f in findings) for kind in Severity}
     words = [f"{n} {kind}{'' if n == 1 else 's'}" for kind, n in counts.items() if n]
     return ", ".join(words) or "nothing"

@@ -1,4 +1,4 @@
-"""Checks of modules: their place, their file, their split, their measures and their notes."""
+"""Checks of modules: their folders, files, splits, measures and notes."""
 
 import os
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ _TRAIN = "Train the module again."
 _MEASURE = "Measure it with `evaluate`."
 
 
-def examine_places(workspace: Workspace, findings: list[Finding]) -> None:
-    """Look for what lies among the modules and is none."""
+def examine_module_folders(workspace: Workspace, findings: list[Finding]) -> None:
+    """Report folders that do not contain a usable module."""
     known = set(workspace.dataset.categories)
     folder = workspace.path / MODULES_FOLDER
     categories = sorted(folder.iterdir()) if folder.is_dir() else []
@@ -28,20 +28,20 @@ def examine_places(workspace: Workspace, findings: list[Finding]) -> None:
                 Finding(
                     Severity.WARNING,
                     category,
-                    "The data set has no category of this name, so what is in it is not shown.",
-                    "Give the folder its category's name as in classes.txt, or move it away.",
+                    "The data set has no category of this name, so its modules are not used.",
+                    "Rename the folder to a category in classes.txt, or move it away.",
                 )
             )
         for run in sorted(category.iterdir()):
             if run.is_dir() and not os.path.lexists(run / MODULE_FILE):
                 kept = [name for name in (METRICS_FILE, NOTES_FILE) if (run / name).exists()]
-                also = f"; {' and '.join(kept)} wait for it" if kept else ""
+                also = f"; {' and '.join(kept)} belong to it" if kept else ""
                 findings.append(
                     Finding(
                         Severity.WARNING,
                         run,
                         f"There is no {MODULE_FILE} in this folder{also}.",
-                        f"Put the file back. {_TRAIN}",
+                        f"Restore the file. {_TRAIN}",
                     )
                 )
 
@@ -49,7 +49,7 @@ def examine_places(workspace: Workspace, findings: list[Finding]) -> None:
 def examine_module(
     workspace: Workspace, entry: ModuleEntry, findings: list[Finding], *, has_network: bool
 ) -> bool:
-    """Check one module and what lies beside it; return whether it can be used."""
+    """Check a module, its measures and its notes; return whether it can be used."""
     try:
         record = workspace.load_record(entry)
         if has_network:
@@ -59,37 +59,37 @@ def examine_module(
         return False
     if entry.category not in workspace.dataset.categories:
         return False
-    for problem in list_faults_of_split(workspace, record):
+    for problem in find_split_problems(workspace, record):
         findings.append(Finding(Severity.ERROR, entry.path, problem, _TRAIN))
     _examine_measures(workspace, entry, record, findings)
     _examine_notes(entry, findings)
     return True
 
 
-def list_faults_of_split(workspace: Workspace, record: ModuleRecord) -> list[str]:
-    """Say what is wrong with the photos that a module learnt from and was tested on."""
+def find_split_problems(workspace: Workspace, record: ModuleRecord) -> list[str]:
+    """Describe the problems of the photos that a module was trained and tested on."""
     dataset = workspace.dataset
     own = {photo.image_id for photo in dataset.photos_of(record.category)}
     known = {photo.image_id for photo in dataset.photos}
     held_out = {photo.image_id for photo in workspace.held_out}
     train, test = (set(record.split[side]) for side in ("train", "test"))
-    faults = []
-    strangers = (train | test) - known
-    if strangers:
-        faults.append(
-            f"Its split names {_count(strangers)} that the data set does not have, such as "
-            f"{min(strangers)}."
+    problems = []
+    unknown = (train | test) - known
+    if unknown:
+        problems.append(
+            f"Its split has {_count(unknown)} that the data set does not have, such as "
+            f"{min(unknown)}."
         )
     for side, ids in (("train", train), ("test", test)):
         if ids.isdisjoint(own):
-            faults.append(f"Its split has no photo of its own category to {side} with.")
+            problems.append(f"Its split has no photo of its own category to {side} with.")
     seen = (test & known) - held_out
     if seen:
-        faults.append(
-            f"The network was trained on {_count(seen)} of its test photos, such as {min(seen)}: "
-            "what is measured there says too much."
+        problems.append(
+            f"The network was trained on {_count(seen)} of its test photos, such as {min(seen)}, "
+            "so its test measures are too optimistic."
         )
-    return faults
+    return problems
 
 
 def _count(ids: set[int]) -> str:
@@ -109,15 +109,17 @@ def _examine_measures(
         problem = "The module has not been measured."
         findings.append(Finding(Severity.NOTE, path, problem, _MEASURE))
     elif measures is None:
-        problem = "These measures, of another network or an earlier module, are not shown."
+        problem = "These measures belong to another network or an earlier module and are not used."
         findings.append(Finding(Severity.WARNING, path, problem, _MEASURE))
-    elif _are_of_another(measures, record, workspace):
-        problem = "These are not the measures of the module beside them, which was trained since."
+    elif _belong_to_another(measures, record, workspace):
+        problem = "These measures do not belong to the module, which has been retrained since."
         findings.append(Finding(Severity.ERROR, path, problem, _MEASURE))
 
 
-def _are_of_another(measures: ModuleMeasures, record: ModuleRecord, workspace: Workspace) -> bool:
-    """Tell whether numbers of photos or x-features are not those of a module."""
+def _belong_to_another(
+    measures: ModuleMeasures, record: ModuleRecord, workspace: Workspace
+) -> bool:
+    """Return whether the numbers of photos or x-features differ from those of a module."""
     own = {photo.image_id for photo in workspace.dataset.photos_of(record.category)}
     counted: list[tuple[int, Any]] = [
         (found.count, _count_among(record.split[side], among))
@@ -140,5 +142,5 @@ def _examine_notes(entry: ModuleEntry, findings: list[Finding]) -> None:
         findings.append(Finding(Severity.ERROR, path, str(error)))
         return
     if notes.earlier and not notes.current:
-        problem = "Its notes are of an earlier module, and are shown as such."
+        problem = "Its notes belong to an earlier module and are shown as such."
         findings.append(Finding(Severity.NOTE, path, problem))

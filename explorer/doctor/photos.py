@@ -1,4 +1,4 @@
-"""Checks of the data set: its tables, its photos, and what is held out."""
+"""Checks of the data set: its tables, its photos and the held-out photos."""
 
 import os
 from collections.abc import Generator
@@ -15,22 +15,22 @@ from explorer.storage.reading import explain_os_error, open_regular
 from explorer.workspace.layout import SETTINGS_FILE
 from explorer.workspace.workspace import Workspace
 
-_READING, _DECODING = "Looking at photos", "Decoding photos"
+_READING, _DECODING = "Checking photos", "Decoding photos"
 
 
 def examine_data_set(workspace: Workspace, findings: list[Finding]) -> bool:
-    """Check the tables, without photos; return whether something keeps all else from use."""
-    place = workspace.path / SETTINGS_FILE
+    """Check the tables, without the photos; return whether the data set is unusable."""
+    path = workspace.path / SETTINGS_FILE
     try:
         dataset = workspace.dataset
         _ = workspace.held_out
     except ExplorerError as error:
-        findings.append(Finding(Severity.ERROR, place, str(error)))
+        findings.append(Finding(Severity.ERROR, path, str(error)))
         return True
     findings += [
         Finding(Severity.NOTE, dataset.root, text)
         for text in dataset.warnings
-        if "missing" not in text  # each is told by itself
+        if "missing" not in text  # missing photos are reported one by one
     ]
     try:
         load_truth(dataset.root)
@@ -42,17 +42,17 @@ def examine_data_set(workspace: Workspace, findings: list[Finding]) -> bool:
 def examine_photos(
     workspace: Workspace, findings: list[Finding], *, decode: bool
 ) -> Generator[Progress, None, None]:
-    """Check that every photo is there, is a picture, and has its bird's box inside."""
+    """Check that every photo exists, can be read, and contains its bird's box."""
     photos, stage = workspace.dataset.photos, _DECODING if decode else _READING
     for done, photo in enumerate(photos, start=1):
-        problem = _find_fault(photo, decode=decode)
+        problem = _find_problem(photo, decode=decode)
         if problem:
             findings.append(Finding(Severity.ERROR, photo.path, problem))
         if done % 100 == 0 or done == len(photos):
             yield Progress(stage, done, len(photos))
 
 
-def _find_fault(photo: Photo, *, decode: bool) -> str:
+def _find_problem(photo: Photo, *, decode: bool) -> str:
     try:
         with open_regular(photo.path) as file:
             if not os.fstat(file.fileno()).st_size:
@@ -63,9 +63,7 @@ def _find_fault(photo: Photo, *, decode: bool) -> str:
         if decode:
             load_photo(photo)
     except FileNotFoundError:
-        return (
-            f"The photo with id {photo.image_id} is missing. Put it back: all others can be used."
-        )
+        return f"The photo with id {photo.image_id} is missing. Restore it; the others can be used."
     except DatasetError as error:
         return str(error)
     except DECODING_ERRORS as error:

@@ -1,4 +1,4 @@
-"""Checks of what was measured of the network and of methods, and of trainings in the background."""
+"""Checks of the network's measures, of comparisons and of background trainings."""
 
 import math
 import os
@@ -38,12 +38,12 @@ def examine_accuracy(workspace: Workspace, findings: list[Finding]) -> None:
         findings.append(Finding(Severity.ERROR, path, str(error)))
         return
     if measured is None and os.path.lexists(path):
-        problem = "These are the measures of another network, and are not shown."
+        problem = "These measures belong to another network and are not used."
         findings.append(Finding(Severity.WARNING, path, problem, _MEASURE))
 
 
 def examine_results(workspace: Workspace, findings: list[Finding]) -> None:
-    """Check comparisons: readable, of this data set, and of the modules that are here."""
+    """Check that comparisons can be read and match the data set and the modules."""
     for name, load in ((RESULTS_NAME, load_results), (SANITY_NAME, load_sanity)):
         path = workspace.path / RESULTS_FOLDER / f"{name}.csv"
         try:
@@ -53,17 +53,17 @@ def examine_results(workspace: Workspace, findings: list[Finding]) -> None:
             continue
         if results is None:
             continue
-        strangers = {row.category for row in results.rows} - set(workspace.dataset.categories)
-        if strangers:
-            problem = f"It speaks of {min(strangers)!r}, which the data set does not have."
+        unknown = {row.category for row in results.rows} - set(workspace.dataset.categories)
+        if unknown:
+            problem = f"It has the category {min(unknown)!r}, which the data set does not have."
             findings.append(Finding(Severity.WARNING, path, problem, _COMPARE))
-        elif name == RESULTS_NAME and _are_of_others(workspace, results.rows):
-            problem = "It speaks of modules or a network that have been replaced since."
+        elif name == RESULTS_NAME and _belong_to_others(workspace, results.rows):
+            problem = "It belongs to modules or a network that have been replaced since."
             findings.append(Finding(Severity.WARNING, path, problem, _COMPARE))
 
 
-def _are_of_others(workspace: Workspace, rows: tuple[Row, ...]) -> bool:
-    """Tell whether results differ from the measures beside the modules that they were taken of."""
+def _belong_to_others(workspace: Workspace, rows: tuple[Row, ...]) -> bool:
+    """Return whether results differ from the measures that are stored with the modules."""
     for row in rows:
         method = METHODS.get(row.method)
         if row.measure != "f_reg_test" or not isinstance(method, TrainedMethod):
@@ -72,7 +72,7 @@ def _are_of_others(workspace: Workspace, rows: tuple[Row, ...]) -> bool:
         entry = get_module_entry(workspace.path, row.category, run)
         try:
             measures = load_module_measures(workspace, entry)
-        except ExplorerError:  # told beside the module
+        except ExplorerError:  # reported with the module
             continue
         if measures is not None:
             found = measures.test.faithfulness.f_reg
@@ -82,13 +82,13 @@ def _are_of_others(workspace: Workspace, rows: tuple[Row, ...]) -> bool:
 
 
 def examine_jobs(workspace: Workspace, findings: list[Finding]) -> None:
-    """Tell of trainings of this workspace whose processes ended without a word."""
+    """Report trainings of this workspace whose processes ended unexpectedly."""
     findings += [
         Finding(
             Severity.NOTE,
             job.folder,
-            "A training in the background ended without a word.",
-            "The Training page shows it, and starts it again.",
+            "A background training ended unexpectedly.",
+            "It can be started again on the Training page.",
         )
         for job in list_jobs(workspace.path)
         if job.state is JobState.DIED

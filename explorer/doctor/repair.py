@@ -1,4 +1,4 @@
-"""Taking away what is of no use: stale caches, temporary files, dead locks. Nothing else."""
+"""Removing stale caches, temporary files and invalid locks."""
 
 from collections.abc import Generator, Iterable
 from pathlib import Path
@@ -16,10 +16,10 @@ _STAGE = "Repairing"
 def repair(
     workspace: Path, findings: Iterable[Finding]
 ) -> Generator[Progress, None, tuple[str, ...]]:
-    """Take away what findings call repairable, and say what was done, a sentence for each.
+    """Remove the paths of repairable findings, and return a sentence about each.
 
-    Modules, notes, measures, results, settings, networks and photos are never touched, whatever a
-    finding says.
+    Modules, notes, measures, results, settings, networks and photos are never removed, even if a
+    finding is marked as repairable.
 
     Parameters
     ----------
@@ -31,19 +31,19 @@ def repair(
     Yields
     ------
     Progress
-        One for each finding that is repaired.
+        One per finding.
     """
     wanted = [finding.path for finding in findings if finding.is_repairable]
     done = []
     for number, path in enumerate(wanted, start=1):
-        done.append(_take_away(workspace, path))
+        done.append(_remove(workspace, path))
         yield Progress(_STAGE, number, len(wanted))
     return tuple(done)
 
 
-def _take_away(workspace: Path, path: Path) -> str:
-    if not is_dispensable(workspace, path):
-        return f"Left alone: {path}."
+def _remove(workspace: Path, path: Path) -> str:
+    if not is_safe_to_remove(workspace, path):
+        return f"Not removed: {path} is not a cache, temporary file or lock."
     try:
         remove(path)
     except OSError as error:
@@ -51,8 +51,8 @@ def _take_away(workspace: Path, path: Path) -> str:
     return f"Removed: {path}."
 
 
-def is_dispensable(workspace: Path, path: Path) -> bool:
-    """Tell by its name whether a place holds a cache, a temporary file or a dead lock."""
+def is_safe_to_remove(workspace: Path, path: Path) -> bool:
+    """Return whether a path is that of a cache, a temporary file or an invalid lock."""
     if not is_inside(path.parent, workspace) or ".." in path.parts:
         return False
     is_features = path.parent == workspace.resolve() / FEATURES_FOLDER

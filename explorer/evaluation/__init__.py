@@ -1,1 +1,1 @@
-"""The comparison of methods: faithfulness, maps, interventions, and what is made of them."""
+"""The comparison of methods: faithfulness, maps, interventions, and tables of the results."""

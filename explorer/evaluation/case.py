@@ -1,4 +1,4 @@
-"""A category under comparison: its photos, and what methods may ask of its workspace."""
+"""A case of the comparison: a category with a seed, and what methods need to prepare for it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,20 +23,20 @@ from explorer.workspace.workspace import Workspace
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A category to explain, with a seed for module and split.
+    """A category to explain, with a seed for the module and the split.
 
     Attributes
     ----------
     workspace : Workspace
-        With a classifier.
+        A workspace with a classifier.
     features : Features
-        Of all its photos.
+        Features of all its photos.
     category : str
         As in ``classes.txt``.
     seed : int
-        Of module and split.
+        Seed of the module and the split.
     stop : str
-        Where maps are taken; see `Backbone.stops`.
+        Layer at which maps are taken; see `Backbone.stops`.
     """
 
     workspace: Workspace
@@ -47,55 +47,55 @@ class Case:
 
     @property
     def split(self) -> Split:
-        """The photos that modules of this case learn from and are tested on."""
+        """The photos that modules of this case are trained and tested on."""
         workspace = self.workspace
         return draw_module_split(workspace.dataset, self.category, workspace.held_out, self.seed)
 
     @property
     def index(self) -> int:
-        """Position of the category among the logits."""
+        """Index of the category among the logits."""
         return self.workspace.dataset.categories.index(self.category)
 
     @property
     def test_photos(self) -> tuple[Photo, ...]:
-        """The category's own photos among those for testing."""
+        """The category's own photos among the test photos."""
         test = set(self.split.test)
         photos = self.workspace.dataset.photos_of(self.category)
         return tuple(photo for photo in photos if photo.image_id in test)
 
     @property
     def held_out_photos(self) -> tuple[Photo, ...]:
-        """The category's photos that the classifier has not seen: the same for every seed."""
+        """The category's held-out photos, which are the same for every seed."""
         return tuple(p for p in self.workspace.held_out if p.category == self.category)
 
     def select(self, image_ids: Sequence[int]) -> tuple[Array, Array, NDArray[np.bool_]]:
-        """Return Z (M, S_z), ŷ (M,) and which photos are of the category, (M,)."""
+        """Return Z (M, S_z), ŷ (M,) and whether each photo is of the category, (M,)."""
         return select_scores(self.workspace, self.features, self.category, image_ids)
 
     def get_training_photos(self) -> tuple[Array, Array, NDArray[np.bool_]]:
-        """Return `select` of the photos that modules of this case learn from."""
+        """Return `select` of the training photos."""
         return self.select(self.split.train)
 
     def find_or_train(self, module: ModuleSettings, training: TrainingSettings) -> Steps[Source]:
-        """Return a module's x-features; a module that is not there yet is trained."""
+        """Return the x-features of a module, which is trained if it does not exist."""
         settings = module, replace(training, seed=self.seed)
         entry = find_module(self.workspace, self.category, *settings)
         if entry is None:
             entry = yield from train_module(self.workspace, self.category, *settings)
-        return self._use(self.workspace.networks.load_module(entry)[0])
+        return self._make_source(self.workspace.networks.load_module(entry)[0])
 
     def use_probe(self, probe: Probe) -> Source:
         """Return the components of a probe."""
         network = LinearProbe(**vars(probe))
-        return self._use(network.to(self.workspace.networks.device))
+        return self._make_source(network.to(self.workspace.networks.device))
 
-    def _use(self, module: ExplanationModule | LinearProbe) -> Source:
+    def _make_source(self, module: ExplanationModule | LinearProbe) -> Source:
         engine, top = self.workspace.networks.engine, module.get_attribution_layers()
         return Source(
             lambda pixels: engine.draw(pixels, top, self.stop),
             lambda z, _: apply_module(module, z)[0],
             module.v.weight[0].cpu().numpy(),
-            module,
+            lambda z: apply_module(module, z),
         )
 
     def draw_z(self, pixels: Array, dimensions: Sequence[int]) -> Array:

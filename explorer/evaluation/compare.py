@@ -1,4 +1,4 @@
-"""The comparison of methods on many categories: one record each, kept on disk, resumable."""
+"""The comparison of methods on many categories, with a record on disk for each result."""
 
 import hashlib
 import json
@@ -9,11 +9,10 @@ from pathlib import Path
 from explorer.config import Progress, Steps
 from explorer.data.painted.truth import PaintedTruth, load_truth
 from explorer.evaluation.case import Case
-from explorer.evaluation.curves import measure_curves
-from explorer.evaluation.edit_test import measure_edit
-from explorer.evaluation.funny_birds import measure_funny_birds
+from explorer.evaluation.heat import draw_heat
 from explorer.evaluation.interventions import Interventions
-from explorer.evaluation.maps import draw_heat, find_drawn, measure_maps
+from explorer.evaluation.measures.base import Subject
+from explorer.evaluation.measures.registry import measure_subject
 from explorer.evaluation.records import Measures, Record
 from explorer.evaluation.repeatability import (
     load_trace,
@@ -21,7 +20,6 @@ from explorer.evaluation.repeatability import (
     measure_repeatability,
     save_trace,
 )
-from explorer.evaluation.scores import measure_scores
 from explorer.evaluation.settings import EvaluationSettings, draw_categories
 from explorer.methods.base import Method, Source
 from explorer.storage.json_records import read_json, write_json
@@ -32,20 +30,20 @@ _RECORD_FORMAT = 3
 
 
 def compare_methods(workspace: Workspace, settings: EvaluationSettings) -> Steps[list[Record]]:
-    """Measure every method on every category with every seed.
+    """Measure each method on each category with each seed.
 
-    Records that an earlier run has finished for the same classifier and settings are kept, so
-    that a run that was cut short goes on where it stopped.
+    Records of earlier runs with the same classifier and settings are kept, so an interrupted run
+    continues where it stopped.
 
     Yields
     ------
     Progress
-        One per record, and those of the training of modules that are not there yet.
+        One per record, and those of modules that have to be trained.
 
     Returns
     -------
     list of dict
-        The records: ``method``, ``category``, ``seed`` and ``measures``, a number or None each.
+        Records with ``method``, ``category``, ``seed`` and ``measures``, each a number or None.
     """
     features = yield from workspace.networks.compute_features()
     truth = load_truth(workspace.dataset.root)
@@ -55,7 +53,7 @@ def compare_methods(workspace: Workspace, settings: EvaluationSettings) -> Steps
     total = len(categories) * len(settings.seeds) * len(settings.methods)
     records: list[Record] = []
     for category in categories:
-        # Painting is slow, and what is painted is the same for all methods and seeds.
+        # Painting is slow, and the same pictures are used for all methods and seeds.
         interventions = Interventions(workspace, category, truth) if truth else None
         for seed in settings.seeds:
             case = Case(workspace, features, category, seed, settings.stop)
@@ -75,7 +73,7 @@ def compare_methods(workspace: Workspace, settings: EvaluationSettings) -> Steps
 def _prepare_rivals(
     case: Case, method: Method, truth: PaintedTruth | None
 ) -> Steps[dict[str, Source]]:
-    """Make ready what the method says for the nearest relatives, by category."""
+    """Prepare the method for the nearest relatives of the category, by name."""
     sources = {}
     for relative in truth.relatives[case.category] if truth else ():
         rival = replace(case, category=relative.name)
@@ -90,37 +88,27 @@ def _measure(
     rivals: dict[str, Source],
     interventions: Interventions | None,
 ) -> Measures:
-    """Measure one method on one case; scores on the split, maps on the category's test photos."""
+    """Measure a method on a case, and save its trace if it has x-features."""
     workspace = case.workspace
     heats = [draw_heat(workspace, source.draw, photo) for photo in case.test_photos]
-    measures: Measures = {}
-    live = find_drawn(heats)
-    if source.module is not None:
-        measures, live = measure_scores(case, source.module)
-        trace = make_trace(case, source, live)
-        save_trace(
-            get_record_file(workspace.path, method.name, case.category, case.seed, "npz"), trace
-        )
-    telling = interventions.truth.get_telling_parts(case.category) if interventions else frozenset()
-    measures |= measure_maps(heats, live, workspace.dataset.part_names, telling)
-    measures |= measure_curves(case, source, heats, live)
-    if interventions is not None and source.v is not None:
-        measures |= measure_edit(case, source, heats, live, interventions)
-        measures |= measure_funny_birds(case, source, rivals, heats, interventions)
-    return measures
+    subject = Subject(case, source, heats, rivals, interventions)
+    if source.explain is not None:
+        file = get_record_file(workspace.path, method.name, case.category, case.seed, "npz")
+        save_trace(file, make_trace(subject))
+    return measure_subject(subject)
 
 
 def get_record_file(
-    workspace: Path, method: str, category: str, seed: int, ending: str = "json"
+    workspace: Path, method: str, category: str, seed: int, suffix: str = "json"
 ) -> Path:
-    """Name the file of a record, or with ``npz`` that of its trace."""
-    file = workspace / RESULTS_FOLDER / method / f"{category}-s{seed}.{ending}"
+    """Return the path of a record, or with suffix ``npz`` that of its trace."""
+    file = workspace / RESULTS_FOLDER / method / f"{category}-s{seed}.{suffix}"
     check_inside(workspace, file)
     return file
 
 
 def _load_record(case: Case, method: Method) -> Record | None:
-    """Return the record of an earlier run; None where it is of something else."""
+    """Load the record of an earlier run; None if it is missing or not current."""
     file = get_record_file(case.workspace.path, method.name, case.category, case.seed)
     record: Record = read_json(file) if file.exists() else {}
     return record if record.get("key") == _make_key(case, method) else None
@@ -139,7 +127,7 @@ def _save_record(case: Case, method: Method, measures: Measures) -> Record:
 
 
 def _make_key(case: Case, method: Method) -> str:
-    """Name everything that a record depends on besides its category and seed."""
+    """Hash everything that a record depends on besides its category and seed."""
     workspace, backbone = case.workspace, case.workspace.networks.backbone
     parts = {
         "format": _RECORD_FORMAT,
@@ -156,7 +144,7 @@ def _make_key(case: Case, method: Method) -> str:
 def _add_repeatability(
     workspace: Workspace, settings: EvaluationSettings, records: Sequence[Record]
 ) -> None:
-    """Add what can only be measured over several seeds."""
+    """Add the measures that need several seeds."""
     if len(settings.seeds) < 2:
         return
     by_case: dict[tuple[str, str], list[Record]] = {}

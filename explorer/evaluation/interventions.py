@@ -1,4 +1,4 @@
-"""Painted birds painted again with a change, as the classifier sees them."""
+"""Interventions on painted birds: the classifier's outputs for photos painted with changes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _BACKDROPS = (2, 4)
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Z (M, S_z) and logits (M, C) of some pictures."""
+    """Z (M, S_z) and logits (M, C) of M pictures."""
 
     z: Array
     logits: Array
@@ -27,25 +27,25 @@ class Scores:
 
 @dataclass(frozen=True, eq=False)
 class Repainted:
-    """One photo and its changed versions, as the classifier sees them.
+    """The classifier's outputs for a photo and its changed versions.
 
     Attributes
     ----------
     photo : Scores
         Of the photo itself, M = 1.
     relatives : Mapping
-        Relative to the scores of the photo with the relative's telling marks, M = 1.
+        Of the photo with the telling marks of each relative, by its name, M = 1.
     greyed : Mapping
-        Region to the scores of the photo without its marks, M = 1; regions that were grey anyhow,
-        or cannot be seen, are left out.
+        Of the photo with each region painted grey, by its name, M = 1; without regions that are
+        grey or invisible in the photo.
     backdrops : Scores
-        Before other backdrops.
+        Of the photo with other backdrops.
     distracted : Array
-        (3, h, w), prepared picture with an added object.
+        (3, h, w), network input of the photo with an added object.
     distractor : NDArray of bool
-        (H, W), its pixels.
+        (H, W), mask of the object.
     distracted_scores : Scores
-        Of it, M = 1.
+        Of the photo with the object, M = 1.
     """
 
     photo: Scores
@@ -58,16 +58,16 @@ class Repainted:
 
 
 class Interventions:
-    """The repainted test photos of one category, each painted when it is first asked for.
+    """The repainted test photos of a category, each painted on first use.
 
     Parameters
     ----------
     workspace : Workspace
-        With painted birds.
+        A workspace with painted birds.
     category : str
-        Whose photos.
+        The category.
     truth : PaintedTruth
-        How they were painted.
+        Ground truth of the painted birds.
     """
 
     def __init__(self, workspace: Workspace, category: str, truth: PaintedTruth) -> None:
@@ -82,7 +82,7 @@ class Interventions:
         return self.truth.relatives[self.category]
 
     def repaint(self, photo: Photo) -> Repainted:
-        """Return all changed versions of a photo."""
+        """Return the outputs for all changed versions of a photo."""
         if photo.image_id not in self._repainted:
             self._repainted[photo.image_id] = self._repaint(photo)
         return self._repainted[photo.image_id]
@@ -123,12 +123,12 @@ class Interventions:
         )
 
     def score(self, images: Sequence[Image8]) -> Scores:
-        """Send pictures through the classifier."""
+        """Compute the classifier's outputs for pictures."""
         pixels = np.stack([self.workspace.networks.prepare_image(image) for image in images])
         return Scores(*self.workspace.networks.compute_scores(pixels))
 
     def grey_out(self, photo: Photo, regions: Iterable[str]) -> Image8:
-        """Paint a photo with plain grey plumage in some regions."""
+        """Paint a photo with some regions in plain grey."""
         changes = {
             trait: value for region in regions for trait, value in NEUTRAL_PARTS[region].items()
         }
@@ -141,15 +141,15 @@ def _select(scores: Scores, rows: Iterable[int]) -> Scores:
 
 
 def compute_contributions(source: Source, scores: Scores) -> NDArray[np.float64]:
-    """Return vₙEₙ, (M, K)."""
+    """Compute vₙEₙ, (M, K)."""
     if source.v is None:
-        raise TypeError("These activations do not make up a score.")
+        raise TypeError("These activations do not add up to a score.")
     contributions: NDArray[np.float64] = source.activate(scores.z, scores.logits) * source.v
     return contributions
 
 
 def join_scores(scores: Sequence[Scores]) -> Scores:
-    """Put the scores of several pictures together."""
+    """Concatenate the outputs for several pictures."""
     return Scores(
         np.concatenate([one.z for one in scores]), np.concatenate([one.logits for one in scores])
     )

@@ -1,9 +1,9 @@
-"""What a comparison measures of one method on one category with one seed."""
+"""Types of the records of a comparison, one per method, category and seed."""
 
 from typing import Any
 
 Measures = dict[str, float | None]
-"""Name of each measure to its value; None where it is not defined."""
+"""Measures by name; None if not defined."""
 
 Record = dict[str, Any]
-"""``key``, ``method``, ``category``, ``seed`` and ``measures``."""
+"""With ``key``, ``method``, ``category``, ``seed`` and ``measures``."""

@@ -1,4 +1,4 @@
-"""Whether another seed finds the same x-features."""
+"""Repeatability: whether other seeds find the same x-features."""
 
 import io
 from collections.abc import Sequence
@@ -15,30 +15,43 @@ from explorer.analysis.agreement import (
     compute_overlaps,
     match_x_features,
 )
+from explorer.analysis.table import Column, Section
 from explorer.config import ExplorerError
-from explorer.evaluation.case import Case
-from explorer.evaluation.maps import draw_heat
+from explorer.evaluation.heat import draw_heat
+from explorer.evaluation.measures import titles
+from explorer.evaluation.measures.base import Subject, mean_of_defined
 from explorer.evaluation.records import Measures
-from explorer.evaluation.scores import mean_of_defined
-from explorer.methods.base import Source
 from explorer.storage.reading import read_regular
 from explorer.storage.writing import write_bytes
 
+REPEATABILITY = (
+    Section(
+        titles.CURVES,
+        (
+            Column("repeat_activation", "repeat, activation"),
+            Column("repeat_map", "repeat, map"),
+        ),
+        "*Repeat* compares seeds: correlation of matched x-features' activations, overlap of "
+        "matched maps (1 is equal).",
+    ),
+)
+"""Columns of the measures that need several seeds."""
+
 _MAP_PHOTOS = 4
-_GRID = 16
-_MOST_BYTES = 2**30
+_GRID_SIDE = 16
+_MAX_BYTES = 2**30
 
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """What a method does on photos that are the same for every seed.
+    """A method's activations and maps on photos that are the same for every seed.
 
     Attributes
     ----------
     activations : NDArray of float32
-        (M, K), on all photos that the classifier has not seen.
+        (M, K), on all held-out photos.
     maps : NDArray of float32
-        (N, K, h, w), on the first of the category's own among them, on a coarse grid.
+        (N, K, h, w), on the first held-out photos of the category, on a coarse grid.
     live : NDArray of bool
         (K,).
     """
@@ -48,23 +61,24 @@ class Trace:
     live: NDArray[np.bool_]
 
 
-def make_trace(case: Case, source: Source, live: NDArray[np.bool_]) -> Trace:
-    """Follow a method over the held-out photos."""
+def make_trace(subject: Subject) -> Trace:
+    """Compute a method's activations and maps on the held-out photos."""
+    case, source = subject.case, subject.source
     workspace = case.workspace
     rows = case.features.get_rows([photo.image_id for photo in workspace.held_out])
     activations = source.activate(case.features.z[rows], case.features.logits[rows])
     heats = [draw_heat(workspace, source.draw, p) for p in case.held_out_photos[:_MAP_PHOTOS]]
     maps = np.stack([[_coarsen(one) for one in heat.maps] for heat in heats])
-    return Trace(np.asarray(activations, np.float32), maps, live)
+    return Trace(np.asarray(activations, np.float32), maps, subject.live)
 
 
 def _coarsen(heat: NDArray[np.float32]) -> NDArray[np.float32]:
-    size = (min(_GRID, heat.shape[1]), min(_GRID, heat.shape[0]))
+    size = (min(_GRID_SIDE, heat.shape[1]), min(_GRID_SIDE, heat.shape[0]))
     return np.asarray(cv2.resize(heat, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def save_trace(file: Path, trace: Trace) -> None:
-    """Write a trace as NPZ, whole or not at all."""
+    """Write a trace as NPZ, atomically."""
     buffer = io.BytesIO()
     arrays = {"activations": trace.activations, "maps": trace.maps, "live": trace.live}
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
@@ -72,23 +86,29 @@ def save_trace(file: Path, trace: Trace) -> None:
 
 
 def load_trace(file: Path) -> Trace:
-    """Read what `save_trace` wrote."""
+    """Load a trace from `save_trace`.
+
+    Raises
+    ------
+    ExplorerError
+        When the file is damaged.
+    """
     try:
-        data = read_regular(file, _MOST_BYTES)
+        data = read_regular(file, _MAX_BYTES)
         _check_sizes(data)
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             trace = Trace(arrays["activations"], arrays["maps"], arrays["live"])
         _check_shapes(trace)
-    except Exception as error:  # NumPy and ZIP raise nearly any kind for damage
+    except Exception as error:  # NumPy and zipfile may raise nearly anything for damaged files
         raise ExplorerError(f"{file} is damaged. Delete it and try again.") from error
     return trace
 
 
 def _check_sizes(data: bytes) -> None:
-    """Raise where a small file claims to hold more than memory would."""
+    """Raise `ValueError` if the file would expand to more than the memory limit."""
     with ZipFile(io.BytesIO(data)) as packed:
-        if sum(member.file_size for member in packed.infolist()) > _MOST_BYTES:
-            raise ValueError("it holds too much")
+        if sum(member.file_size for member in packed.infolist()) > _MAX_BYTES:
+            raise ValueError("its contents are too large")
 
 
 def _check_shapes(trace: Trace) -> None:
@@ -96,21 +116,20 @@ def _check_shapes(trace: Trace) -> None:
     kinds = tuple((array.dtype, array.ndim) for array in arrays)
     count = trace.live.size
     if kinds != ((np.float32, 2), (np.float32, 4), (np.bool_, 1)):
-        raise ValueError("its arrays are others")
+        raise ValueError("its arrays have other types")
     if (trace.activations.shape[1], trace.maps.shape[1]) != (count, count):
         raise ValueError("its arrays do not fit each other")
 
 
 def measure_repeatability(traces: Sequence[Trace]) -> list[Measures]:
-    """Compare every seed's x-features with those of all other seeds.
+    """Compare the x-features of each seed with those of all other seeds.
 
     Returns
     -------
     list of dict
-        Per seed, means over the other seeds and over matched pairs of live x-features:
-        ``repeat_activation``, the correlation of activations, pairs matched by it, and
-        ``repeat_map``, the overlap of maps, pairs matched by that. None where a seed has no other,
-        or where seeds do not have the same number of activations that mean the same.
+        For each seed, the means over the other seeds and over matched pairs of live x-features of
+        ``repeat_activation``, the correlation of activations, and ``repeat_map``, the overlap of
+        maps. Pairs are matched by the respective measure. None without pairs.
     """
     return [
         {

@@ -1,4 +1,4 @@
-"""What a comparison found, as files and as tables."""
+"""Results of a comparison, as files and as tables."""
 
 import csv
 import io
@@ -26,26 +26,26 @@ from explorer.storage.text import is_plain_line
 from explorer.storage.writing import write_text
 from explorer.workspace.layout import RESULTS_FOLDER, RESULTS_NAME, check_inside
 
-# Of a method or measure, such as ``srae:beta=10:widths=256x64`` and ``srae@random-labels``.
+# Names of methods and measures, such as ``srae:beta=10:widths=256x64``, ``srae@random-labels``.
 _NAME = re.compile(r"[\w:=.@+-]+")
 
 
 @dataclass(frozen=True)
 class Results:
-    """A finished comparison, as it is kept.
+    """Results of a finished comparison.
 
     Attributes
     ----------
     rows : tuple of Row
-        Every number.
+        All values.
     tidy : str
-        The same as CSV.
+        The rows as CSV.
     tables : tuple of Table
-        Their means, beside the paper's figures.
+        Means, with the paper's figures.
     titles : dict
-        Methods in the order of tables, to their titles.
+        Titles by method, in the order of the tables.
     paper : dict
-        (method, measure) to the paper's figure.
+        The paper's figures by (method, measure).
     """
 
     rows: tuple[Row, ...]
@@ -61,7 +61,7 @@ class Results:
         sections: Sequence[Section] = SECTIONS,
         titles: Mapping[str, str] | None = None,
     ) -> "Results":
-        """Format `rows`; without `titles`, methods are named as in `METHODS`."""
+        """Format `rows`; the default `titles` are those of `METHODS`."""
         text = io.StringIO()
         writer = csv.DictWriter(text, [f.name for f in fields(Row)], lineterminator="\n")
         writer.writeheader()
@@ -75,14 +75,14 @@ class Results:
 
     @property
     def markdown(self) -> str:
-        """All tables, as they are written to a file."""
+        """All tables as Markdown, as written to a file."""
         return format_markdown(self.tables)
 
 
 def write_results(
     workspace: Path, records: Sequence[Record], name: str = RESULTS_NAME
 ) -> tuple[Path, Path]:
-    """Write records as one tidy CSV, a number a row, and as tables in Markdown.
+    """Write records as a tidy CSV file, with one value per row, and as tables in Markdown.
 
     Returns
     -------
@@ -93,9 +93,11 @@ def write_results(
 
 
 def write_files(workspace: Path, results: Results, name: str) -> tuple[Path, Path]:
-    """Write results under a name; return the two files."""
+    """Write results to two files with this name; return their paths."""
     if not re.fullmatch(r"[\w-]+", name):
-        raise ExplorerError(f"{name!r} cannot name results. Use letters, digits, - and _.")
+        raise ExplorerError(
+            f"{name!r} is not a valid name for results. Use letters, digits, - and _."
+        )
     folder = workspace / RESULTS_FOLDER
     check_inside(workspace, folder)
     tidy, table = folder / f"{name}.csv", folder / f"{name}.md"
@@ -105,7 +107,7 @@ def write_files(workspace: Path, results: Results, name: str) -> tuple[Path, Pat
 
 
 def load_results(workspace: Path) -> Results | None:
-    """Read what `write_results` wrote; None where no comparison has been finished.
+    """Read the results of the last comparison; None if there are none.
 
     Raises
     ------
@@ -117,7 +119,13 @@ def load_results(workspace: Path) -> Results | None:
 
 
 def load_rows(workspace: Path, name: str) -> list[Row] | None:
-    """Read ``results/<name>.csv``; None where it is not there."""
+    """Read the rows of ``results/<name>.csv``; None if it does not exist.
+
+    Raises
+    ------
+    ExplorerError
+        When the file is damaged.
+    """
     file = workspace / RESULTS_FOLDER / f"{name}.csv"
     check_inside(workspace, file)
     if not os.path.lexists(file):
@@ -139,7 +147,7 @@ def _parse_row(fields: dict[str, str]) -> Row:
     names = [fields[name] for name in ("method", "category", "measure")]
     method, category, measure = names
     if not (_NAME.fullmatch(method) and _NAME.fullmatch(measure) and is_plain_line(category)):
-        raise ValueError(f"a name in it is none that we give: {names!r:.120}")
+        raise ValueError(f"it has invalid names: {names!r:.120}")
     if not math.isfinite(value) or abs(seed) >= 2**63:
-        raise ValueError(f"it holds the number {fields['value']:.40} or the seed {seed}")
+        raise ValueError(f"its value {fields['value']:.40} or seed {seed} is out of range")
     return Row(method, category, seed, measure, value)

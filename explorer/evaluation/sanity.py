@@ -1,8 +1,8 @@
 """The sanity checks of Adebayo et al., "Sanity Checks for Saliency Maps" (NeurIPS 2018).
 
 An explanation of a network must depend on what the network has learnt. The same comparison is run
-on a network with random weights (their section 3) and on one that has learnt random labels by
-heart (section 4): what a method still scores there, it owes to the picture and not to the network.
+on a network with random weights (their section 3) and on one trained on random labels (section 4).
+What a method still achieves there comes from the picture, not from the network.
 """
 
 from collections.abc import Generator
@@ -22,8 +22,8 @@ from explorer.workspace.create import create_workspace
 from explorer.workspace.layout import SANITY_FOLDER, SETTINGS_FILE, check_inside
 from explorer.workspace.workspace import Workspace
 
-# To be learnt by heart a photo must look the same every time.
-_BY_HEART = FinetuneSettings(
+# Without augmentation, so that the network can memorise the photos.
+_RANDOM_LABELS = FinetuneSettings(
     epochs=40,
     random_labels=True,
     label_smoothing=0.0,
@@ -40,28 +40,28 @@ _BY_HEART = FinetuneSettings(
 
 
 def check_sanity(
-    workspace: Workspace, settings: EvaluationSettings, epochs: int = _BY_HEART.epochs
+    workspace: Workspace, settings: EvaluationSettings, epochs: int = _RANDOM_LABELS.epochs
 ) -> Generator[Progress, None, list[Record]]:
     """Run the comparison on the classifier and on both randomised ones.
 
-    The randomised networks are kept in the workspace, each in a workspace of its own, and made
-    once. Like the comparison, a run that was cut short goes on where it stopped.
+    Each randomised network is made once and stored in a workspace of its own within the workspace.
+    As with the comparison, an interrupted run continues where it stopped.
 
     Parameters
     ----------
     workspace : Workspace
-        With a trained classifier.
+        A workspace with a trained classifier.
     settings : EvaluationSettings
-        What is compared.
+        What to compare.
     epochs : int
-        For learning random labels by heart.
+        Epochs of the training on random labels.
 
     Returns
     -------
     list of dict
-        Records as of `compare_methods`, with ``condition``, a key of `CONDITIONS`, and for the
-        randomised networks ``similar_activation`` and ``similar_map``: what
-        `measure_repeatability` finds between them and the trained one.
+        Records from `compare_methods`, with ``condition``, a key of `CONDITIONS`, and for the
+        randomised networks ``similar_activation`` and ``similar_map``, the results of
+        `measure_repeatability` with the trained network.
     """
     found: list[Record] = []
     for condition in CONDITIONS:
@@ -94,7 +94,7 @@ def _open_randomised(
             backbone = replace(plain, z_layer=randomised.settings.z_layer)
             randomised.networks.install_classifier(backbone, {"random_weights": True})
         else:
-            yield from train_classifier(randomised, replace(_BY_HEART, epochs=epochs))
+            yield from train_classifier(randomised, replace(_RANDOM_LABELS, epochs=epochs))
     return randomised
 
 

@@ -1,4 +1,4 @@
-"""What the sanity checks found, as files and as a table."""
+"""Results of the sanity checks, as files and as a table."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,11 +17,11 @@ CONDITIONS = {
     "random-weights": ", random weights",
     "random-labels": ", random labels",
 }
-"""Networks, to what is put behind a method's title."""
+"""Suffixes of method titles by network."""
 
 
 def write_sanity(workspace: Path, records: Sequence[Record]) -> tuple[Path, Path]:
-    """Write the records as ``results/sanity.csv`` and, as a table, ``results/sanity.md``."""
+    """Write records to ``results/sanity.csv`` and, as a table, to ``results/sanity.md``."""
     if not records:
         raise ExplorerError("Nothing was compared.")
     named = (record | {"method": f"{record['method']}@{record['condition']}"} for record in records)
@@ -29,7 +29,7 @@ def write_sanity(workspace: Path, records: Sequence[Record]) -> tuple[Path, Path
 
 
 def load_sanity(workspace: Path) -> Results | None:
-    """Read what `write_sanity` wrote; None where the checks have not been run."""
+    """Read the results of the sanity checks; None if they have not been run."""
     rows = load_rows(workspace, SANITY_NAME)
     return None if rows is None else _format(rows)
 

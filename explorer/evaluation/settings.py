@@ -1,4 +1,4 @@
-"""What is compared: methods, categories, seeds."""
+"""Settings of a comparison: methods, categories and seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,23 +13,23 @@ from explorer.nn.explanation import DEFAULT_STOP
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """What is compared.
+    """Settings of a comparison.
 
     Attributes
     ----------
     methods : tuple of Method
         From `explorer.methods.registry.get_methods`.
     categories : int
-        How many, drawn at random; 0 for all.
+        Number of categories, drawn at random; 0 for all.
     rest : bool
-        Take those that were *not* drawn: settings must be chosen on other categories than results
-        are reported on.
+        Use the categories that were *not* drawn, so that settings can be chosen on other categories
+        than the results are reported on.
     seeds : tuple of int
-        Of modules and splits; everything is repeated for each.
+        Seeds of modules and splits; everything is repeated for each.
     draw_seed : int
-        Of the draw of categories.
+        Seed of the draw of categories.
     stop : str
-        Where the maps are taken.
+        Layer at which maps are taken.
     """
 
     methods: tuple[Method, ...] = tuple(METHODS.values())
@@ -44,16 +44,16 @@ class EvaluationSettings:
             check_seed(seed)
         if not self.methods or not self.seeds or self.categories < 0:
             raise ExplorerError(
-                "Name at least one method and one seed, and no negative number of categories."
+                "Name at least one method, one seed and a number of categories of at least 0."
             )
         if self.rest and not self.categories:
-            raise ExplorerError("--rest needs a draw: name a number of categories as well.")
+            raise ExplorerError("--rest needs a draw: use --categories as well.")
 
 
 def draw_categories(
     categories: Sequence[str], count: int, seed: int, *, rest: bool = False
 ) -> tuple[str, ...]:
-    """Draw `count` categories (0: all), or take the `rest`, in the order of the data set."""
+    """Draw `count` categories (0 for all), or return the `rest`, in the order of the data set."""
     if count > len(categories):
         raise ExplorerError(f"There are only {len(categories)} categories, not {count}.")
     if not count:

@@ -1,1 +1,1 @@
-"""Trainings in background processes."""
+"""Trainings that run in background processes."""

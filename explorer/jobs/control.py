@@ -1,4 +1,4 @@
-"""Starting jobs, stopping them, and clearing away what is left of old ones."""
+"""Starting, cancelling and removing jobs."""
 
 import contextlib
 import os
@@ -29,23 +29,24 @@ from explorer.jobs.types import Job, JobError, JobRequest, JobState
 from explorer.storage.writing import make_folder, open_append, try_to_remove, write_draft
 
 _RESERVE_BYTES = 65_536
-_KEPT = 20
-# A worker stops by itself at its next breath. One that cannot, in a long call of a library, is
-# killed after this many seconds: the promise is two.
-_PATIENCE = 1.5
-_LAST_BREATH = 0.3
-_STEP = 0.05
+_MAX_ENDED_JOBS = 20
+# A worker checks regularly whether it is to stop. If it cannot, because of a long call into a
+# library, it is killed. Together these stay below the two seconds that `cancel` promises.
+_STOP_SECONDS = 1.5
+_KILL_SECONDS = 0.3
+_POLL_SECONDS = 0.05
 
 
 def submit(request: JobRequest) -> Job:
-    """Write a job down and start its worker, which waits for its turn by itself.
+    """Store a job and start its worker, which waits until the device is free.
 
-    The worker leads a session of its own, so that it ends neither with the page nor with the app.
+    The worker runs in a session of its own, so that it continues when the page or the app is
+    closed.
 
     Raises
     ------
     JobError
-        When the job cannot be written down or no process be started.
+        When the job cannot be stored or the process cannot be started.
     PublicError
         On a public server.
     """
@@ -55,8 +56,8 @@ def submit(request: JobRequest) -> Job:
         folder = _make_folder()
     except OSError as error:
         raise JobError(
-            f"The training cannot be noted in {get_jobs_folder()}: {error}. Free space there, or "
-            f"name another folder in {STATE_VARIABLE} and start the app again."
+            f"The training cannot be stored in {get_jobs_folder()}: {error}. Free some space "
+            f"there, or set {STATE_VARIABLE} to another folder and restart the app."
         ) from error
     try:
         write_draft(folder / RESERVE_FILE, bytes(_RESERVE_BYTES))
@@ -65,14 +66,13 @@ def submit(request: JobRequest) -> Job:
     except OSError as error:
         try_to_remove(folder)
         raise JobError(
-            f"The training cannot be started: {error}. Nothing was changed; mend this and try "
-            "again."
+            f"The training cannot be started: {error}. Nothing was changed. Fix this and try again."
         ) from error
     return load_job(folder)
 
 
 def _make_folder() -> Path:
-    """Make a folder that sorts by time, and that nobody else has been given."""
+    """Create a folder with a unique name that sorts by time."""
     jobs = get_jobs_folder()
     make_folder(jobs)
     while True:
@@ -93,25 +93,25 @@ def _start_worker(folder: Path) -> None:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    # Somebody has to wait for a child that ends, or its entry stays in the system's table.
-    threading.Thread(target=_see_off, args=(process, folder), daemon=True).start()
+    # A child that ends stays in the process table until its parent has waited for it.
+    threading.Thread(target=_wait_for_worker, args=(process, folder), daemon=True).start()
 
 
-def _see_off(process: subprocess.Popen[bytes], folder: Path) -> None:
-    """Wait for a worker's end, and say the last word for one that never began."""
+def _wait_for_worker(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Wait until a worker ends, and set the status of one that failed to start."""
     process.wait()
     status = load_status(folder)
     if not status.pid and status.state.is_live:
-        message = "The process ended before it began; its log may say why. Start it again."
+        message = "The process failed to start; its log may say why. Start the training again."
         with contextlib.suppress(OSError):
             save_status(folder, replace(status, state=JobState.FAILED, message=message))
 
 
 def cancel(job: Job) -> Job:
-    """Stop a job within two seconds, and return it as it then stands.
+    """Cancel a job within two seconds, and return it.
 
-    What it has finished stays. The module that was in the making is dropped, and the one that was
-    there before is as it was.
+    Finished modules are kept. The module in training is discarded, and an earlier module of the
+    same name is left unchanged.
 
     Raises
     ------
@@ -120,39 +120,39 @@ def cancel(job: Job) -> Job:
     """
     if not job.state.is_live:
         return job
-    with contextlib.suppress(OSError):  # gone, or no room: then it is killed below
+    with contextlib.suppress(OSError):  # no folder or no space: the worker is killed below
         write_draft(job.folder / CANCEL_FILE, b"")
-    if not _wait_for_end(job.folder, _PATIENCE):
+    if not _wait_for_end(job.folder, _STOP_SECONDS):
         _kill(job.folder)
-        _wait_for_end(job.folder, _LAST_BREATH)
-    _note_cancelled(job.folder)
+        _wait_for_end(job.folder, _KILL_SECONDS)
+    _mark_cancelled(job.folder)
     return load_job(job.folder)
 
 
 def _wait_for_end(folder: Path, seconds: float) -> bool:
-    """Wait for a worker to end; one that has not begun is left to find the mark."""
+    """Wait until a worker ends, and return whether it did; one that has not started counts."""
     deadline = time.monotonic() + seconds
     while is_alive(folder):
         if time.monotonic() > deadline:
             return False
-        time.sleep(_STEP)
+        time.sleep(_POLL_SECONDS)
     return True
 
 
 def _kill(folder: Path) -> None:
-    """Kill a worker that was found alive again and again, so that its number is still its own."""
+    """Kill a worker. It has just been found alive, so its process id cannot belong to another."""
     pid = load_status(folder).pid
     if pid:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
-def _note_cancelled(folder: Path) -> None:
-    """Say the last word for a worker that was killed before it could."""
+def _mark_cancelled(folder: Path) -> None:
+    """Set the status of a worker that was killed before it could do so."""
     status = load_status(folder)
-    has_begun_and_ended = status.pid and not is_alive(folder)
-    if has_begun_and_ended and status.state.is_live:
-        message = "Stopped as asked. What was finished is kept, what was there before is untouched."
+    has_started_and_ended = status.pid and not is_alive(folder)
+    if has_started_and_ended and status.state.is_live:
+        message = "Cancelled. Finished modules are kept, and nothing else was changed."
         with contextlib.suppress(OSError):
             save_status(
                 folder,
@@ -161,22 +161,22 @@ def _note_cancelled(folder: Path) -> None:
 
 
 def remove(job: Job) -> None:
-    """Remove what is left of a job that has ended; its modules stay.
+    """Remove the folder of a job that has ended; its modules are kept.
 
     Raises
     ------
     JobError
-        When it lives.
+        When it has not ended.
     PublicError
         On a public server.
     """
     if load_job(job.folder).state.is_live:
-        raise JobError("A training that is running cannot be removed. Cancel it first.")
+        raise JobError("A running training cannot be removed. Cancel it first.")
     try_to_remove(job.folder)
 
 
 def remove_old() -> None:
-    """Remove all jobs that have ended but the last few."""
+    """Remove the jobs that have ended, except for the latest."""
     ended = [job for job in list_jobs() if not job.state.is_live]
-    for job in ended[:-_KEPT]:
+    for job in ended[:-_MAX_ENDED_JOBS]:
         try_to_remove(job.folder)

@@ -1,4 +1,4 @@
-"""How a job ended, and how to go on, in words for whoever started it."""
+"""Messages about how a job ended and what to do next."""
 
 import errno
 
@@ -6,78 +6,78 @@ from explorer.config import ExplorerError
 from explorer.data.cub import format_category
 from explorer.jobs.types import JobRequest
 
-ENDED_FROM_OUTSIDE = (
-    "The process was told to end from outside, as it happens when the machine is shut down. "
-    "What was there before is untouched. Start the training again."
+TERMINATED = (
+    "The process was terminated from outside, for example because the machine was shut down. "
+    "Nothing else was changed. Start the training again."
 )
-UNFORESEEN = "The training failed for a reason nobody has foreseen; the details are in its log."
+UNEXPECTED = "The training failed unexpectedly. Its log has the details."
 
-_MOST_NAMES = 3
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_MAX_NAMES = 3
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def describe_finished(measured: list[str]) -> str:
-    """Say that all is done."""
-    return f"{_count(len(measured))} trained and measured."
+    """Say that all modules are finished."""
+    return f"{_count_modules(len(measured))} trained and measured."
 
 
 def describe_cancelled(request: JobRequest, trained: list[str], measured: list[str]) -> str:
-    """Say what a job that was stopped leaves behind.
+    """Say what remains of a job that was cancelled.
 
     Parameters
     ----------
     request : JobRequest
-        What was asked for.
+        The job's request.
     trained, measured : list of str
-        Categories whose module is stored, and those of them that are measured as well.
+        Categories whose modules are stored, and those whose modules are also measured.
     """
-    return f"Stopped as asked. {describe_kept(request, trained, measured)}"
+    return f"Cancelled. {describe_kept(request, trained, measured)}"
 
 
 def describe_kept(request: JobRequest, trained: list[str], measured: list[str]) -> str:
-    """Say what is finished, and that the rest is as it was."""
+    """Say which modules are finished, and that nothing else was changed."""
     sentences = []
     if measured:
-        sentences.append(f"{_count(len(measured))} finished: {_list_names(measured)}.")
+        sentences.append(f"{_count_modules(len(measured))} finished: {_list_names(measured)}.")
     sentences += [
         f"{format_category(name)} is trained but not measured."
         for name in trained
         if name not in measured
     ]
     if len(trained) < len(request.categories):
-        sentences.append("What was there before is untouched.")
+        sentences.append("Nothing else was changed.")
     return " ".join(sentences)
 
 
-def describe_vanished(request: JobRequest) -> str:
-    """Say that the workspace is gone."""
+def describe_missing_workspace(request: JobRequest) -> str:
+    """Say that the workspace is missing."""
     return (
-        f"The workspace {request.workspace} has vanished: it was moved or removed, or its disk is "
-        "no longer there. Put it back and start the training again."
+        f"The workspace {request.workspace} is missing: it was moved or removed, or its disk is "
+        "no longer connected. Restore it and start the training again."
     )
 
 
 def describe_failure(error: Exception, request: JobRequest) -> str:
-    """Say what went wrong and how to go on."""
+    """Say what went wrong and what to do."""
     if isinstance(error, ExplorerError):
         return str(error)
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
         return (
-            f"The memory is not enough ({request.device_words}). Close what else uses it, or "
-            "choose a smaller batch size, smaller widths or another device, and start again."
+            f"There is not enough memory ({request.device_words}). Close other programs, or choose "
+            "a smaller batch size, smaller widths or another device, and start again."
         )
-    if isinstance(error, OSError) and error.errno in _FULL:
+    if isinstance(error, OSError) and error.errno in _DISK_FULL:
         return "The disk is full. Free some space and start the training again."
     if isinstance(error, OSError):
-        return f"{error}. Mend this and start the training again."
-    return UNFORESEEN
+        return f"{error}. Fix this and start the training again."
+    return UNEXPECTED
 
 
-def _count(modules: int) -> str:
+def _count_modules(modules: int) -> str:
     return "1 module" if modules == 1 else f"{modules} modules"
 
 
 def _list_names(categories: list[str]) -> str:
     names = [format_category(category) for category in categories]
-    more = len(names) - _MOST_NAMES
-    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+    more = len(names) - _MAX_NAMES
+    return ", ".join(names[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""What a job has measured so far, epoch by epoch, and how long it will take."""
+"""The measurements of a job, epoch by epoch, and an estimate of the time that it still takes."""
 
 import json
 import time
@@ -8,64 +8,58 @@ from pathlib import Path
 
 from explorer.config import Progress
 from explorer.jobs.store import HISTORY_FILE
+from explorer.storage.json_records import convert_record, parse_json
 from explorer.storage.reading import read_regular
 
-_TOO_MUCH = (OverflowError, RecursionError)
-_LEAST_STEPS = 3
-_MOST_RECORDS = 2000
+_MIN_STEPS = 3
+_MAX_RECORDS = 2000
 
 
 def format_record(category: str, progress: Progress) -> str:
-    """Write a record as a line of ``history.jsonl``, which begins with its category."""
+    """Format a record as a line of ``history.jsonl``, which begins with its category."""
     record = {
         "stage": progress.stage,
         "done": progress.done,
         "total": progress.total,
         "values": dict(progress.values),
     }
-    return _begin_line(category) + json.dumps(record, ensure_ascii=False)[1:] + "\n"
+    return _format_start(category) + json.dumps(record, ensure_ascii=False)[1:] + "\n"
 
 
-def _begin_line(category: str) -> str:
+def _format_start(category: str) -> str:
     return json.dumps({"category": category}, ensure_ascii=False)[:-1] + ", "
 
 
-def is_kept(progress: Progress) -> bool:
-    """Tell whether a step goes into the history.
+def is_recorded(progress: Progress) -> bool:
+    """Return whether a step is written to the history.
 
-    Of a training of very many epochs a part is kept, evenly spaced, with the last.
+    Of a training with very many epochs, evenly spaced ones and the last are written.
     """
-    step = max(1, progress.total // _MOST_RECORDS)
+    step = max(1, progress.total // _MAX_RECORDS)
     return bool(progress.values) and (progress.done % step == 0 or progress.done == progress.total)
 
 
 def load_history(folder: Path, category: str) -> list[Progress]:
-    """Read the measured epochs of one category of a job.
+    """Read the recorded epochs of one category of a job.
 
-    A line that is damaged, or that is being written at this very moment, is left out.
+    Lines that are damaged or incomplete are skipped.
     """
     try:
         text = read_regular(folder / HISTORY_FILE).decode(errors="replace")
     except OSError:
         return []
-    beginning, records = _begin_line(category), []
+    start, records = _format_start(category), []
     for line in text.splitlines():
-        if not line.startswith(beginning):
-            continue
-        try:
-            record = json.loads(line)
-            values = {str(name): float(value) for name, value in record["values"].items()}
-            progress = Progress(
-                str(record["stage"]), int(record["done"]), int(record["total"]), values
-            )
-        except (ValueError, TypeError, KeyError, AttributeError, *_TOO_MUCH):
-            continue
-        records.append(progress)
+        if line.startswith(start):
+            try:
+                records.append(convert_record(parse_json(line), Progress))
+            except ValueError:
+                continue
     return records
 
 
 def list_columns(records: list[Progress]) -> Mapping[str, list[object]]:
-    """Arrange records as the columns of a table; what an epoch lacks is empty."""
+    """Return records as the columns of a table; values that an epoch does not have are empty."""
     names = dict.fromkeys(name for record in records for name in record.values)
     return {
         "epoch": [record.done for record in records],
@@ -76,14 +70,14 @@ def list_columns(records: list[Progress]) -> Mapping[str, list[object]]:
 
 @dataclass
 class Pace:
-    """Tells from the steps so far how long a job will still take.
+    """Estimates from the steps so far how long a job will still take.
 
     Attributes
     ----------
     categories : int
-        Number of categories in all.
+        Number of categories of the job.
     now : callable
-        Returns seconds on some clock.
+        Clock, in seconds.
     """
 
     categories: int
@@ -94,10 +88,11 @@ class Pace:
     _durations: list[float] = field(default_factory=list)
 
     def estimate(self, category: str, progress: Progress) -> float | None:
-        """Take note of a step; return seconds left of the whole job, or None.
+        """Record a step and return the estimated seconds left of the whole job.
 
-        Steps of a stage are taken to last as long as those before them, categories as long as the
-        last one. What follows the stage in the first category is not known, and left out.
+        The remaining steps of a stage are expected to take as long as the steps so far, and the
+        remaining categories as long as the last one. Later stages of the first category are not
+        known yet and not counted. None until enough steps have been made.
         """
         now = self.now()
         if category != self._stage[0]:
@@ -109,7 +104,7 @@ class Pace:
             self._stage_start = (now, progress.done)
         start, done_before = self._stage_start
         steps = progress.done - done_before
-        if steps < _LEAST_STEPS:
+        if steps < _MIN_STEPS:
             return None
         of_stage = (progress.total - progress.done) * (now - start) / steps
         so_far = now - self._category_start

@@ -1,4 +1,4 @@
-"""What a worker writes into the folder of its job."""
+"""Writing the status and the history of a job."""
 
 import logging
 import os
@@ -8,22 +8,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from explorer.config import Progress
-from explorer.jobs.history import Pace, format_record, is_kept
+from explorer.jobs.history import Pace, format_record, is_recorded
 from explorer.jobs.store import HISTORY_FILE, REQUEST_FILE, RESERVE_FILE, save_status
 from explorer.jobs.types import Job, JobState, JobStatus
 from explorer.storage.writing import open_append, remove
 
 _LOG = logging.getLogger(__name__)
-_BETWEEN_WRITES = 0.25
+_SECONDS_BETWEEN_WRITES = 0.25
 
 
 class Reporter:
-    """Keeps ``status.json`` and ``history.jsonl`` of a job; may be used from several threads.
+    """Writes ``status.json`` and ``history.jsonl`` of a job. Can be used from several threads.
 
     Parameters
     ----------
     job : Job
-        As its worker has found it.
+        The job.
     """
 
     def __init__(self, job: Job) -> None:
@@ -34,19 +34,19 @@ class Reporter:
         self._last_write = 0.0
         self._lock = threading.RLock()
 
-    def say(self, state: JobState) -> None:
-        """Say that the job waits, or that it begins to run."""
+    def set_state(self, state: JobState) -> None:
+        """Set the state to waiting or running."""
         started = time.time() if state is JobState.RUNNING else 0.0
         self._write(replace(self._status, state=state, started=started))
 
     def report(self, category: str, progress: Progress, measured: Sequence[str]) -> None:
-        """Take note of a step.
+        """Report a step.
 
-        It is written down at once where a stage begins or ends, else now and then: a write waits
-        for the disk, and an epoch may take less than that.
+        The first and the last step of a stage are written at once, the others at intervals: writing
+        to the disk may take longer than an epoch.
         """
         before = self._status
-        if is_kept(progress):
+        if is_recorded(progress):
             self._lines.append(format_record(category, progress))
         self._status = replace(
             before,
@@ -60,13 +60,13 @@ class Reporter:
         is_new = (category, progress.stage) != (before.category, before.stage)
         if is_new:
             _LOG.info("%s: %s", category, progress.stage)
-        is_due = time.monotonic() - self._last_write > _BETWEEN_WRITES
+        is_due = time.monotonic() - self._last_write > _SECONDS_BETWEEN_WRITES
         if is_new or is_due or progress.done == progress.total:
             self._append_lines()
             self._write(self._status)
 
-    def end(self, state: JobState, message: str, measured: Sequence[str]) -> None:
-        """Say the last word; where the disk is full, a file that was kept for it makes room."""
+    def finish(self, state: JobState, message: str, measured: Sequence[str]) -> None:
+        """Write the final status; if the disk is full, the reserved file is removed for it."""
         _LOG.info("%s: %s", state, message)
         status = replace(
             self._status, state=state, message=message, measured=tuple(measured), seconds_left=None

@@ -1,24 +1,24 @@
-"""Trainings in processes of their own, which outlive the page, the visitor and the app.
+"""Jobs on disk: trainings in separate processes, which outlive the page, the session and the app.
 
 A job is a folder:
 
 ========================  =====================================================================
-``job.json``              what is asked for; written once, by whoever submits it
-``status.json``           how far it is; replaced as a whole by its worker
-``history.jsonl``         losses, a line per epoch, appended by its worker
-``log.txt``               what the worker's process writes
-``cancel``                is there where a user has asked to stop
-``lock``                  held by the worker while it lives
-``reserve``               given up for the worker's last word where the disk is full
+``job.json``              the request; written once, when the job is submitted
+``status.json``           progress and result; rewritten by the worker
+``history.jsonl``         losses, one line per epoch; appended by the worker
+``log.txt``               output of the worker
+``cancel``                exists once a user has cancelled the job
+``lock``                  held by the worker while it runs
+``reserve``               removed to make room for the final status if the disk is full
 ========================  =====================================================================
 
-The operating system lets go of a lock when its holder ends, in whatever way. So living and dead
-jobs are told apart after a crash and a restart, and though another process may have got the number
-of one that is gone.
+The operating system releases a lock when the process that holds it ends, for whatever reason. So
+running and dead jobs can be told apart after a crash or a restart, even if the process id has been
+reused.
 
-Jobs lie in the user's own folder for such things and not in the workspace. So a job can say what
-happened where its workspace has vanished or its disk is full, and jobs of several workspaces wait
-for one another where they need the same device.
+Jobs are stored in the user's state folder, not in the workspace. So a job can report that its
+workspace is missing or its disk full, and jobs of several workspaces that need the same device wait
+for each other.
 """
 
 import json
@@ -43,41 +43,41 @@ LOG_FILE = "log.txt"
 CANCEL_FILE = "cancel"
 LOCK_FILE = "lock"
 RESERVE_FILE = "reserve"
-# Until a worker has had this long to start, it is not missed.
+# A job without a worker counts as starting for this long.
 STARTING_SECONDS = 30.0
 
 _LOG_BYTES = 20_000
-_MOST_BYTES = 8 * 2**20
+_MAX_BYTES = 8 * 2**20
 _DIED = (
-    "The process ended without a word: it was killed from outside, as it happens where the memory "
-    "runs out, or the machine was switched off. Start the training again."
+    "The process ended unexpectedly: it was killed, for example because memory ran out, or the "
+    "machine was switched off. Start the training again."
 )
 
 
 def get_state_folder() -> Path:
-    """Return the folder in which jobs and locks are kept: ``SRAE_STATE``, or the system's usual."""
+    """Return the folder of jobs and locks: ``SRAE_STATE``, or the system's default."""
     named = os.environ.get(STATE_VARIABLE)
     return Path(named).resolve() if named else user_state_path("srae-explorer")
 
 
 def get_jobs_folder() -> Path:
-    """Return the folder that holds a folder for every job."""
+    """Return the folder that holds the folders of all jobs."""
     return get_state_folder() / "jobs"
 
 
 def get_device_lock(request: JobRequest) -> FileLock:
-    """Return the lock that is held by whoever computes on the device of `request`."""
+    """Return the lock that is held by the job that uses the device of `request`."""
     name = "".join(c if c.isalnum() else "-" for c in request.device_key)
     return FileLock(get_state_folder() / "devices" / f"{name}.lock")
 
 
 def list_jobs(workspace: Path | None = None) -> tuple[Job, ...]:
-    """List jobs, the oldest first; those that cannot be read are left out.
+    """List jobs, the oldest first, without those that cannot be read.
 
     Parameters
     ----------
     workspace : Path, optional
-        Only those of this workspace.
+        List only the jobs of this workspace.
     """
     try:
         folders = sorted(path.parent for path in get_jobs_folder().glob(f"*/{REQUEST_FILE}"))
@@ -95,7 +95,7 @@ def list_jobs(workspace: Path | None = None) -> tuple[Job, ...]:
 
 
 def list_damaged() -> tuple[Path, ...]:
-    """List the folders of jobs whose description cannot be read."""
+    """List the folders of jobs whose request cannot be read."""
     damaged = []
     for file in sorted(get_jobs_folder().glob(f"*/{REQUEST_FILE}")):
         try:
@@ -105,8 +105,8 @@ def list_damaged() -> tuple[Path, ...]:
     return tuple(damaged)
 
 
-def list_ahead(job: Job) -> tuple[Job, ...]:
-    """List the living jobs that come before `job` on its device, the oldest first."""
+def list_jobs_ahead(job: Job) -> tuple[Job, ...]:
+    """List the jobs that `job` waits for on its device, the oldest first."""
     return tuple(
         other
         for other in list_jobs()
@@ -117,23 +117,23 @@ def list_ahead(job: Job) -> tuple[Job, ...]:
 
 
 def load_job(folder: Path) -> Job:
-    """Read a job and find out where it stands.
+    """Read a job and determine its state.
 
     Raises
     ------
     JobError
-        When its description is gone or damaged.
+        When its request is missing or damaged.
     """
     request = load_request(folder)
     status = load_status(folder)
     if not status.state.is_live:
         return Job(folder, request, status, status.state, status.message)
     if not is_alive(folder):
-        # The worker may have said its last word and ended since its status was read.
+        # The worker may have written its final status and ended since its status was read.
         status = load_status(folder)
         if not status.state.is_live:
             return Job(folder, request, status, status.state, status.message)
-        # Clocks may have been set back since: then it is not starting for ever.
+        # The absolute value, because the clock may have been set back since.
         is_recent = abs(time.time() - request.created) < STARTING_SECONDS
         is_starting = is_recent and not status.pid
         if not is_starting:
@@ -143,16 +143,16 @@ def load_job(folder: Path) -> Job:
 
 
 def load_request(folder: Path) -> JobRequest:
-    """Read what a job is asked to do.
+    """Read the request of a job.
 
     Raises
     ------
     JobError
-        When it is gone or damaged.
+        When it is missing or damaged.
     """
     file = folder / REQUEST_FILE
     try:
-        content = parse_json(read_regular(file, _MOST_BYTES))
+        content = parse_json(read_regular(file, _MAX_BYTES))
     except (OSError, ValueError) as error:
         raise JobError(f"{file} cannot be read. Remove its folder and start again.") from error
     try:
@@ -162,46 +162,46 @@ def load_request(folder: Path) -> JobRequest:
 
 
 def load_status(folder: Path) -> JobStatus:
-    """Read a worker's last status; one that is missing or damaged counts as none yet."""
+    """Read the status of a job; the initial status if it is missing or damaged."""
     try:
-        content = parse_json(read_regular(folder / STATUS_FILE, _MOST_BYTES))
+        content = parse_json(read_regular(folder / STATUS_FILE, _MAX_BYTES))
         return convert_record(content, JobStatus, allow_unknown=False)
     except (OSError, ValueError):
         return JobStatus()
 
 
 def is_alive(folder: Path) -> bool:
-    """Tell whether a job's worker lives, by trying to take its lock.
+    """Return whether the worker of a job runs, by trying to acquire its lock.
 
-    Where two ask at the same moment, one of them may take the other for the worker; it errs so for
-    no longer than a moment.
+    If two processes ask at the same moment, one may mistake the other for the worker, but only for
+    that moment.
     """
-    if not (folder / LOCK_FILE).exists():  # nor is it to be made in a folder that has been removed
+    if not (folder / LOCK_FILE).exists():  # and do not create it in a removed folder
         return False
     lock = FileLock(folder / LOCK_FILE)
     try:
         lock.acquire(timeout=0)
     except Timeout:
         return True
-    except OSError:  # the folder is gone, or may not be written
+    except OSError:  # the folder is missing or not writable
         return False
     lock.release()
     return False
 
 
 def save_request(folder: Path, request: JobRequest) -> None:
-    """Write what a job is asked to do."""
+    """Write the request of a job."""
     write_text(folder / REQUEST_FILE, json.dumps(asdict(request), indent=1, ensure_ascii=False))
 
 
 def save_status(folder: Path, status: JobStatus) -> None:
-    """Replace the worker's last word; a job that has been removed is not brought back."""
+    """Write the status of a job, unless the job has been removed."""
     if (folder / REQUEST_FILE).exists():
         write_text(folder / STATUS_FILE, json.dumps(asdict(status), ensure_ascii=False))
 
 
 def read_log(job: Job) -> str:
-    """Read the end of what the worker's process wrote."""
+    """Read the end of the log of a job."""
     try:
         with open_regular(job.folder / LOG_FILE) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _LOG_BYTES))

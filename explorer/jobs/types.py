@@ -1,4 +1,4 @@
-"""What a job is: what it is asked to do, where it stands, and what its worker says of itself."""
+"""Types of jobs: request, status and state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ class JobError(ExplorerError):
 
 
 class JobState(StrEnum):
-    """Where a job stands."""
+    """State of a job."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -26,30 +26,30 @@ class JobState(StrEnum):
 
     @property
     def is_live(self) -> bool:
-        """Whether there is, or is about to be, a process behind it."""
+        """Whether the job has a process, or is about to get one."""
         return self in (JobState.WAITING, JobState.RUNNING, JobState.CANCELLING)
 
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What a job is asked to do.
+    """What a job is to train.
 
     Attributes
     ----------
     workspace : str
         Absolute path of the workspace.
     categories : tuple of str
-        As in ``classes.txt``; trained in this order.
+        As in ``classes.txt``, in the order of training.
     run : str
-        Name that `explorer.training.modules.runs.name_run` gives the modules.
+        Name of the modules' runs, from `explorer.training.modules.runs.name_run`.
     module, training : Mapping
-        What `ModuleSettings.describe` lists, and the fields of `TrainingSettings`.
+        From `ModuleSettings.describe`, and the fields of `TrainingSettings`.
     device : str
         A name for `explorer.nn.devices.choose_device`, never ``auto``.
     device_key : str
-        Names the very card. Jobs with the same key wait for one another.
+        Identifies the device. Jobs with the same key wait for each other.
     device_words : str
-        The device in words.
+        Description of the device.
     created : float
         Seconds since 1970.
     """
@@ -66,31 +66,31 @@ class JobRequest:
 
     def __post_init__(self) -> None:
         if not self.categories:
-            raise ValueError("it names no category")
+            raise ValueError("it has no categories")
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """What a worker says of itself.
+    """What the worker reports about a job.
 
     Attributes
     ----------
     state : JobState
-        Never ``cancelling`` or ``died``: these others find out.
+        Never ``cancelling`` or ``died``, which are determined when a job is read.
     message : str
-        How it ended and how to go on.
+        How the job ended and what to do next.
     category, stage : str
-        What is being done.
+        The current category, and what is being done for it.
     done, total : int
-        Steps of this stage.
+        Finished and total steps of this stage.
     measured : tuple of str
         Categories whose modules are trained and measured.
     seconds_left : float or None
-        Of the whole job; None where it cannot be told yet.
+        Estimate for the whole job; None if unknown.
     pid : int
-        Process of the worker.
+        Process id of the worker.
     started, updated : float
-        Seconds since 1970: when the device was free, and when this was written.
+        When the device became free, and when the status was written, in seconds since 1970.
     """
 
     state: JobState = JobState.WAITING
@@ -107,12 +107,12 @@ class JobStatus:
 
     def __post_init__(self) -> None:
         if self.state in (JobState.CANCELLING, JobState.DIED):
-            raise ValueError(f"a worker never says that it is {self.state}")
+            raise ValueError(f"a worker never reports the state {self.state}")
 
 
 @dataclass
-class Done:
-    """What a job has finished so far: categories whose module is stored, and measured."""
+class CompletedModules:
+    """Categories whose modules a job has trained and stored, and measured."""
 
     trained: list[str] = field(default_factory=list)
     measured: list[str] = field(default_factory=list)
@@ -120,20 +120,20 @@ class Done:
 
 @dataclass(frozen=True)
 class Job:
-    """A job as it was found on disk.
+    """A job as read from disk.
 
     Attributes
     ----------
     folder : Path
-        Its folder, whose name sorts by time.
+        Its folder. Folder names sort by time.
     request : JobRequest
-        What is asked for.
+        What to train.
     status : JobStatus
-        The worker's last word.
+        The last status that the worker wrote.
     state : JobState
-        Where it stands, whatever the worker's last word was.
+        The actual state, which may differ from that of the status.
     message : str
-        How it ended and how to go on; empty while it lives.
+        How the job ended and what to do next; empty before that.
     """
 
     folder: Path
@@ -144,12 +144,12 @@ class Job:
 
     @property
     def id(self) -> str:
-        """Name of its folder."""
+        """Name of the folder."""
         return self.folder.name
 
     @property
-    def share_done(self) -> float:
-        """How much of the job is done, in [0, 1]; a category counts the same as any other."""
+    def fraction_done(self) -> float:
+        """Finished fraction of the job, in [0, 1], with equal weights for all categories."""
         stage = self.status.done / self.status.total if self.status.total else 0.0
         count = len(self.request.categories)
         return min(1.0, (len(self.status.measured) + min(stage, 1.0)) / count)

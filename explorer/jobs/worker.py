@@ -1,8 +1,7 @@
-"""The process that trains what a job asks for: ``python -m explorer.jobs.worker JOB_FOLDER``.
+"""The process that runs a job: ``python -m explorer.jobs.worker JOB_FOLDER``.
 
-It is started by `explorer.jobs.control.submit`, and ends by itself: when all is done, when
-something goes wrong, when a user asks it to, and when its workspace is gone. In each case it says
-so in the job's ``status.json``.
+It is started by `explorer.jobs.control.submit`. It ends when the job is finished, fails or is
+cancelled, or when its workspace is missing, and writes the reason to ``status.json``.
 """
 
 import _thread
@@ -22,12 +21,12 @@ from filelock import FileLock, Timeout
 
 from explorer.config import ExplorerError
 from explorer.jobs.endings import (
-    ENDED_FROM_OUTSIDE,
+    TERMINATED,
     describe_cancelled,
     describe_failure,
     describe_finished,
     describe_kept,
-    describe_vanished,
+    describe_missing_workspace,
 )
 from explorer.jobs.report import Reporter
 from explorer.jobs.store import (
@@ -35,32 +34,32 @@ from explorer.jobs.store import (
     LOCK_FILE,
     REQUEST_FILE,
     get_device_lock,
-    list_ahead,
+    list_jobs_ahead,
     load_job,
 )
-from explorer.jobs.types import Done, Job, JobState
+from explorer.jobs.types import CompletedModules, Job, JobState
 from explorer.workspace.layout import SETTINGS_FILE
 
 _LOG = logging.getLogger(__name__)
-_LOOK = 0.2  # seconds between looks for a reason to stop, and for a free device
-_PATIENCE = 1.0  # seconds that a training has to clear up after itself
-_LOOKS_OF_OTHERS = 3  # seconds in which whoever looks for life in a job lets go of its lock
-_NICENESS = 5  # below the app, whose pages are to stay quick while the CPU trains
+_POLL_SECONDS = 0.2
+_CLEAN_UP_SECONDS = 1.0
+_LOCK_SECONDS = 3  # others acquire the lock for a moment, to see whether the worker runs
+_NICENESS = 5  # gives the app's pages priority over training on the CPU
 
 
 class Stopped(BaseException):
-    """Raised where the training stands when it is to stop; no `Exception`, so nothing eats it."""
+    """Raised in the main thread to stop the training; a `BaseException`, so nothing catches it."""
 
 
-class Watch(threading.Thread):
-    """Looks for a reason to stop, and stops the training wherever it stands.
+class Watcher(threading.Thread):
+    """Watches for a reason to stop the training, and stops it.
 
     Parameters
     ----------
     job : Job
-        The job that is watched.
+        The job.
     reporter : Reporter
-        Takes its last word.
+        Writes the final status.
     """
 
     def __init__(self, job: Job, reporter: Reporter) -> None:
@@ -68,53 +67,53 @@ class Watch(threading.Thread):
         self._folder = job.folder
         self._request = job.request
         self._reporter = reporter
-        self.done = Done()
-        self.is_over = threading.Event()
+        self.completed = CompletedModules()
+        self.has_ended = threading.Event()
 
     def run(self) -> None:
-        """Look until the training is over; end the process where it does not heed."""
-        while not self.is_over.wait(_LOOK):
+        """Watch until the training has ended; exit the process if it cannot be interrupted."""
+        while not self.has_ended.wait(_POLL_SECONDS):
             if self.find_reason():
                 _thread.interrupt_main(signal.SIGTERM)
-                if not self.is_over.wait(_PATIENCE):
+                if not self.has_ended.wait(_CLEAN_UP_SECONDS):
                     try:
-                        self.tell_reason()
+                        self.report_reason()
                     finally:
                         os._exit(1)
 
     def find_reason(self) -> str:
-        """Return why to stop: ``removed``, ``cancelled``, ``vanished``, or nothing."""
-        if not _is_there(self._folder / REQUEST_FILE):
+        """Return why to stop, ``removed``, ``cancelled`` or ``missing``, or an empty string."""
+        if not _is_accessible(self._folder / REQUEST_FILE):
             return "removed"
-        if _is_there(self._folder / CANCEL_FILE):
+        if _is_accessible(self._folder / CANCEL_FILE):
             return "cancelled"
-        return "" if _is_there(Path(self._request.workspace) / SETTINGS_FILE) else "vanished"
+        return "" if _is_accessible(Path(self._request.workspace) / SETTINGS_FILE) else "missing"
 
-    def tell_reason(self) -> None:
-        """Say why the training has stopped."""
-        trained, measured = self.done.trained, self.done.measured
+    def report_reason(self) -> None:
+        """Report why the training was stopped."""
+        trained, measured = self.completed.trained, self.completed.measured
         state, message = {
             "cancelled": (
                 JobState.CANCELLED,
                 describe_cancelled(self._request, trained, measured),
             ),
-            "vanished": (JobState.FAILED, describe_vanished(self._request)),
-        }.get(self.find_reason(), (JobState.FAILED, ENDED_FROM_OUTSIDE))
-        self._reporter.end(state, message, measured)
+            "missing": (JobState.FAILED, describe_missing_workspace(self._request)),
+        }.get(self.find_reason(), (JobState.FAILED, TERMINATED))
+        self._reporter.finish(state, message, measured)
 
-    def tell_failure(self, error: Exception) -> None:
-        """Say what went wrong, which in a workspace that is gone is nothing but that."""
+    def report_failure(self, error: Exception) -> None:
+        """Report an error, or the reason to stop if there is one, which then caused the error."""
         if self.find_reason():
-            self.tell_reason()
+            self.report_reason()
             return
-        measured = self.done.measured
-        kept = describe_kept(self._request, self.done.trained, measured)
+        measured = self.completed.measured
+        kept = describe_kept(self._request, self.completed.trained, measured)
         message = f"{describe_failure(error, self._request)} {kept}"
-        self._reporter.end(JobState.FAILED, message, measured)
+        self._reporter.finish(JobState.FAILED, message, measured)
 
 
-def _is_there(file: Path) -> bool:
-    """Tell whether a file can be reached, on a disk that may have been pulled out."""
+def _is_accessible(file: Path) -> bool:
+    """Return whether a file can be accessed; its disk may have been removed."""
     try:
         file.stat()
     except OSError:
@@ -123,73 +122,73 @@ def _is_there(file: Path) -> bool:
 
 
 def main() -> None:
-    """Run the job whose folder is the command line's only argument."""
+    """Run the job in the folder named on the command line."""
     faulthandler.enable()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     with contextlib.suppress(AttributeError, OSError):
         os.nice(_NICENESS)
     folder = Path(sys.argv[1])
     try:
-        with FileLock(folder / LOCK_FILE, timeout=_LOOKS_OF_OTHERS):
-            work(load_job(folder))
+        with FileLock(folder / LOCK_FILE, timeout=_LOCK_SECONDS):
+            run_job(load_job(folder))
     except Timeout:
-        sys.exit(f"{folder} has a worker already.")
+        sys.exit(f"{folder} already has a worker.")
     except ExplorerError as error:
         sys.exit(str(error))
 
 
-def work(job: Job) -> None:
-    """Wait for the device, train and measure, and say how it ended."""
+def run_job(job: Job) -> None:
+    """Wait for the device, train and measure, and report the result."""
     reporter = Reporter(job)
-    watch = Watch(job, reporter)
+    watcher = Watcher(job, reporter)
     before = signal.signal(signal.SIGTERM, _stop)
     try:
-        watch.start()
-        reporter.say(JobState.WAITING)
-        with hold_device(job):
-            reporter.say(JobState.RUNNING)
-            # Importing torch takes 1.8 s and more, in which the job could not be seen or stopped.
+        watcher.start()
+        reporter.set_state(JobState.WAITING)
+        with reserve_device(job):
+            reporter.set_state(JobState.RUNNING)
+            # Importing torch takes 1.8 s or more. The job must be visible and stoppable before.
             from explorer.jobs.training import train  # noqa: PLC0415
 
-            for category, progress in train(job.request, watch.done):
-                reporter.report(category, progress, watch.done.measured)
-        _heed_no_more()
-        measured = watch.done.measured
-        reporter.end(JobState.FINISHED, describe_finished(measured), measured)
+            for category, progress in train(job.request, watcher.completed):
+                reporter.report(category, progress, watcher.completed.measured)
+        _ignore_signals()
+        measured = watcher.completed.measured
+        reporter.finish(JobState.FINISHED, describe_finished(measured), measured)
     except Stopped:
-        watch.tell_reason()
+        watcher.report_reason()
     except Exception as error:
-        _heed_no_more()
+        _ignore_signals()
         _LOG.exception("The training failed")
-        watch.tell_failure(error)
+        watcher.report_failure(error)
     finally:
-        watch.is_over.set()
+        watcher.has_ended.set()
         signal.signal(signal.SIGTERM, before)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-    _heed_no_more()
+    _ignore_signals()
     raise Stopped
 
 
-def _heed_no_more() -> None:
-    """Let nothing interrupt the last word."""
+def _ignore_signals() -> None:
+    """Ignore SIGTERM from now on, so that nothing interrupts writing the final status."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 @contextlib.contextmanager
-def hold_device(job: Job) -> Iterator[None]:
-    """Wait until no older job wants the device and nobody else has it, and keep it meanwhile."""
+def reserve_device(job: Job) -> Iterator[None]:
+    """Wait until the device is free and no older job waits for it, then hold its lock."""
     lock = get_device_lock(job.request)
-    while list_ahead(job) or not _try_to_take(lock):
-        time.sleep(_LOOK)
+    while list_jobs_ahead(job) or not _try_to_acquire(lock):
+        time.sleep(_POLL_SECONDS)
     try:
         yield
     finally:
         lock.release()
 
 
-def _try_to_take(lock: FileLock) -> bool:
+def _try_to_acquire(lock: FileLock) -> bool:
     try:
         lock.acquire(timeout=0)
     except Timeout:

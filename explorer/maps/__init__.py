@@ -1,1 +1,1 @@
-"""Heatmaps drawn ahead and kept on disk."""
+"""Heatmaps that are computed in advance and stored on disk."""

@@ -1,11 +1,11 @@
-"""Explanations of a module's own photos, kept on disk so that a page reads them as a slice.
+"""Cached explanations of a module for the photos of its category.
 
-``modules/<category>/<run>/maps/<layer>.npy`` holds a record for every photo of the category, in
-the order of ``images.txt``: the maps in half precision on their own grid, the scores, and what is
-needed to know that all this is current. It is a plain array of records:
+``modules/<category>/<run>/maps/<layer>.npy`` holds one record per photo of the category, in the
+order of ``images.txt``, with the maps in half precision at their own resolution, the scores, and
+what is needed to check that the record is current. It is an array of structured records:
 
 ==================  =====================================================================
-``key``             hash of all that the record depends on, the photo excepted
+``key``             hash of everything that the record depends on except for the photo
 ``image_id``        the photo's id
 ``photo``           hash of the photo's file
 ``y_bar``           the module's score, float32, and ``y_hat``, the classifier's
@@ -16,14 +16,14 @@ needed to know that all this is current. It is a plain array of records:
 ``checksum``        CRC-32 of all bytes before it
 ==================  =====================================================================
 
-Why ``.npy``: it can be appended to, which lets a killed run go on; `numpy.load` maps it into
-memory, whatever its size; and with one record a photo, whatever belongs to a photo lies together
-and is read by one access. No second file can get out of step with it.
+The format is ``.npy`` because it can be appended to, so that an interrupted run can continue, and
+mapped into memory, whatever its size. Everything about a photo is in one record, which is read with
+a single access and cannot become inconsistent with other files.
 
-c-MWP values may be as small as 1e-12, which half precision does not know. So each map is stored as
-``map / largest · 2¹⁵``. A value comes back with an error of at most 2⁻¹¹ (0.05 %) of itself where
-it is above 2⁻²⁹ (2e-9) of the largest, below that of at most 2⁻⁴⁰ (1e-12) of the largest; the
-largest comes back exactly, and so do all other numbers.
+c-MWP values may be as small as 1e-12, below the range of half precision. So each map is stored as
+``map / largest · 2¹⁵``. Values above 2⁻²⁹ (2e-9) of the largest are restored with a relative error
+of at most 2⁻¹¹ (0.05 %), smaller ones with an error of at most 2⁻⁴⁰ (1e-12) of the largest. The
+largest value and all other numbers are restored exactly.
 """
 
 import hashlib
@@ -40,30 +40,30 @@ from explorer.config import get_precision
 from explorer.data.photo import Photo
 from explorer.nn.explanation import Explanation
 from explorer.storage.growing import map_array, open_rows
-from explorer.storage.reading import hash_once, hash_regular, is_inside
+from explorer.storage.reading import hash_cached, hash_regular, is_inside
 from explorer.workspace.files import WorkspaceFiles
 from explorer.workspace.layout import ModuleEntry
 
 Records = NDArray[Any]
-"""Array of records, (M,), or a single one, ()."""
+"""Structured array of records, (M,), or a single record, ()."""
 
 _FORMAT = 1
-_SPREAD = 2.0**15  # what the largest value of a map is stored as; float16 goes up to 65,504
+_SCALE = 2.0**15  # of the largest value of a map; float16 goes up to 65,504
 _HASH = "S64"
 
 
 def compute_key(files: WorkspaceFiles, entry: ModuleEntry, stop: str, precision: str = "") -> bytes:
-    """Hash what a module's maps depend on besides the photos: networks, layer and format.
+    """Hash everything that a module's maps depend on except for the photos.
 
-    No network is loaded: the classifier is known by the hash in the workspace's settings. Without
-    `precision`, it is that of this process; see `explorer.config.get_precision`.
+    No network is loaded: the hash of the classifier is in the workspace's settings. The default
+    `precision` is that of this process; see `explorer.config.get_precision`.
 
     Raises
     ------
     OSError
         When the module's file cannot be read.
     """
-    own, module = files.settings, hash_once(entry.path)
+    own, module = files.settings, hash_cached(entry.path)
     parts = (_FORMAT, own.architecture, own.classifier_sha256, own.z_layer, entry.category, module)
     chosen = (stop, precision or get_precision())
     return hashlib.sha256("\n".join(map(str, (*parts, *chosen))).encode()).hexdigest().encode()
@@ -72,16 +72,16 @@ def compute_key(files: WorkspaceFiles, entry: ModuleEntry, stop: str, precision:
 def pack_record(
     explanation: Explanation, score: NDArray[np.float32], photo: Photo, key: bytes
 ) -> Records:
-    """Pack what is known of a photo into a record.
+    """Pack the explanation of a photo into a record.
 
     Parameters
     ----------
     explanation : Explanation
-        Of the photo; K maps (h, w), finite, >= 0.
+        The explanation, with K maps (h, w), finite, >= 0.
     score : NDArray of float32
         (h, w), c-MWP of the classifier's own score, finite, >= 0.
     photo : Photo
-        Its file is read.
+        The photo, whose file is hashed.
     key : bytes
         From `compute_key`.
 
@@ -96,7 +96,7 @@ def pack_record(
     record["photo"] = hash_regular(photo.path).encode()
     for name in ("y_bar", "y_hat", "logits", "x_features", "contributions"):
         record[name] = getattr(explanation, name)
-    stored, record["largest"] = _halve(maps)
+    stored, record["largest"] = _to_half(maps)
     record["maps"], record["score"] = stored[:-1], stored[-1]
     record["checksum"] = _compute_checksum(record)
     return record
@@ -122,16 +122,16 @@ def _make_type(shape: tuple[int, ...], categories: int) -> np.dtype[Any]:
     )
 
 
-def _halve(maps: NDArray[np.float32]) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
-    """Store maps (K, h, w) in half precision; return with them the largest value of each, (K,)."""
+def _to_half(maps: NDArray[np.float32]) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
+    """Scale maps (K, h, w) to half precision; return them and the largest value of each, (K,)."""
     largest = maps.max(axis=(1, 2))
     # Double precision: the inverse of a very small value overflows float32.
-    factors = _SPREAD / np.where(largest > 0, largest, 1).astype(np.float64)
+    factors = _SCALE / np.where(largest > 0, largest, 1).astype(np.float64)
     return (maps * factors[:, np.newaxis, np.newaxis]).astype(np.float16), largest
 
 
 def _restore(stored: NDArray[np.float16], largest: NDArray[np.float32]) -> NDArray[np.float32]:
-    factors = largest.astype(np.float64) / _SPREAD
+    factors = largest.astype(np.float64) / _SCALE
     maps: NDArray[np.float32] = (stored * factors[:, np.newaxis, np.newaxis]).astype(np.float32)
     return maps
 
@@ -142,21 +142,21 @@ def _compute_checksum(record: Records) -> int:
 
 @dataclass(frozen=True, eq=False)
 class CachedMaps:
-    """What the cache holds of a photo.
+    """The cached record of a photo.
 
     Attributes
     ----------
     record : NDArray
-        (), as described above.
+        (), with the fields above.
     stop : str
-        Layer at whose output the maps are taken.
+        Layer at whose output the maps were taken.
     """
 
     record: Records
     stop: str
 
     def unpack_explanation(self) -> Explanation:
-        """Return the explanation, its maps within the error that is stated above."""
+        """Return the explanation, with maps restored to the accuracy above."""
         record = self.record
         return Explanation(
             logits=record["logits"].copy(),
@@ -176,14 +176,14 @@ class CachedMaps:
 
 
 def count_current(file: Path, photos: Sequence[Photo], key: bytes) -> int:
-    """Count the records at a file's beginning that are whole and are those of `photos`.
+    """Count the valid records of `photos` at the start of a cache file.
 
     Parameters
     ----------
     file : Path
-        A cache, whole or in the making; it may be missing.
+        The cache file, which may be incomplete or missing.
     photos : sequence of Photo
-        Of the category, in their order; their files are read as far as there are records.
+        The photos of the category, in order. Only files of photos with a record are read.
     key : bytes
         From `compute_key`.
     """
@@ -197,21 +197,21 @@ def count_current(file: Path, photos: Sequence[Photo], key: bytes) -> int:
 
 
 def _is_current(record: Records, photo: Photo, key: bytes) -> bool:
-    if not _is_ours(record.dtype):
+    if not _has_our_fields(record.dtype):
         return False
     try:
         return bool(
             (record["key"], record["image_id"]) == (key, photo.image_id)
             and record["photo"] == hash_regular(photo.path).encode()
             and record["checksum"] == _compute_checksum(record)
-            and _is_sound(record)
+            and _is_valid(record)
         )
-    except OSError:  # the photo is gone, and so is what there was to say of it
+    except OSError:  # the photo is missing
         return False
 
 
-def _is_ours(dtype: np.dtype[Any]) -> bool:
-    """Tell whether records have the fields that `pack_record` writes, for any numbers of them."""
+def _has_our_fields(dtype: np.dtype[Any]) -> bool:
+    """Return whether records have the fields that `pack_record` writes, in any size."""
     if not {"maps", "logits"} <= set(dtype.names or ()):
         return False
     maps, logits = dtype["maps"].shape, dtype["logits"].shape
@@ -220,8 +220,8 @@ def _is_ours(dtype: np.dtype[Any]) -> bool:
     return dtype == _make_type((maps[0] + 1, *maps[1:]), logits[0])
 
 
-def _is_sound(record: Records) -> bool:
-    """Tell whether all numbers are finite, and those of maps not below zero."""
+def _is_valid(record: Records) -> bool:
+    """Return whether all numbers are finite, and those of maps non-negative."""
     plain = ("y_bar", "y_hat", "logits", "x_features", "contributions", "largest")
     is_finite = all(bool(np.isfinite(record[name]).all()) for name in (*plain, "maps", "score"))
     return is_finite and all(bool((record[n] >= 0).all()) for n in ("largest", "maps", "score"))
@@ -230,24 +230,24 @@ def _is_sound(record: Records) -> bool:
 def load_maps(
     files: WorkspaceFiles, entry: ModuleEntry, photo: Photo, stop: str
 ) -> CachedMaps | None:
-    """Read what the cache holds of a photo, and nothing else of its file.
+    """Read the cached record of a photo.
 
     Returns
     -------
     CachedMaps or None
-        None where there is no cache, where it is damaged, or where it is not of this module,
-        classifier and photo as they are now.
+        None if there is no record, or if it is damaged or does not belong to the current module,
+        classifier and photo.
     """
     file = entry.get_maps_path(stop)
     if photo.category != entry.category or not is_inside(file, entry.path.parent):
         return None
     try:
-        rows, place = map_array(file), files.dataset.get_place(photo)
-        if rows is None or not _is_ours(rows.dtype):
+        rows, place = map_array(file), files.dataset.get_index_in_category(photo)
+        if rows is None or not _has_our_fields(rows.dtype):
             return None
         record = np.array(rows[place : place + 1]).reshape(())
         is_current = _is_current(record, photo, compute_key(files, entry, stop))
     except (OSError, ValueError, LookupError):
         return None
-    is_of_data_set = len(record["logits"]) == len(files.dataset.categories)
-    return CachedMaps(record, stop) if is_current and is_of_data_set else None
+    has_all_categories = len(record["logits"]) == len(files.dataset.categories)
+    return CachedMaps(record, stop) if is_current and has_all_categories else None

@@ -1,4 +1,4 @@
-"""Drawing the maps of modules' own photos into the cache, photo by photo."""
+"""Computing the maps of modules for their categories' photos and storing them in the cache."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from explorer.data.photo import Photo, load_photo
 from explorer.maps.cache import Records, compute_key, count_current, pack_record
 from explorer.nn.explanation import DEFAULT_STOP
 from explorer.storage.growing import GrowingArray, count_rows
-from explorer.storage.locks import take_lock
+from explorer.storage.locks import acquire_lock
 from explorer.storage.writing import move, refuse_if_public, sync_file
 from explorer.workspace.layout import ModuleEntry, WorkspaceError, check_inside
 from explorer.workspace.workspace import Workspace
@@ -21,14 +21,14 @@ _LOCK_FILE = ".lock"
 
 @dataclass(frozen=True)
 class DrawnMaps:
-    """What a run has brought.
+    """Result of `draw_maps`.
 
     Attributes
     ----------
     drawn, kept : int
-        Photos whose maps were drawn, and those that were there already, over all modules.
+        Number of photos whose maps were drawn, and of those that had maps, over all modules.
     size : int
-        Bytes of the caches.
+        Size of the caches in bytes.
     """
 
     drawn: int
@@ -39,20 +39,20 @@ class DrawnMaps:
 def draw_maps(
     workspace: Workspace, entries: Sequence[ModuleEntry], stop: str = DEFAULT_STOP
 ) -> Steps[DrawnMaps]:
-    """Draw modules on all photos of their categories and keep that; see `explorer.maps.cache`.
+    """Draw the maps of modules for all photos of their categories; see `explorer.maps.cache`.
 
-    What is there and current is left alone, what is not is replaced as a whole, once the last
-    photo is done. A run that ends before goes on after the last photo that it has drawn, and ends
-    up with the same file. Where another process draws for the same module, this one waits for it.
+    Current caches are kept. Others are replaced once the last photo is drawn. An interrupted run
+    continues after the last photo that it has drawn, with the same resulting file. If another
+    process draws for the same module, this one waits.
 
     Parameters
     ----------
     workspace : Workspace
-        Of the modules.
+        The workspace of the modules.
     entries : sequence of ModuleEntry
         The modules.
     stop : str
-        Where the maps are taken; see `Backbone.stops`.
+        Layer at which maps are taken; see `Backbone.stops`.
 
     Yields
     ------
@@ -62,7 +62,7 @@ def draw_maps(
     Raises
     ------
     WorkspaceError
-        At the end, where some modules could not be drawn; it names them.
+        At the end, if some modules could not be drawn; it names them.
     PublicError
         On a public server.
     """
@@ -76,7 +76,7 @@ def draw_maps(
             steps = _draw_module(workspace, entry, stop)
             drawn += yield from map_steps(steps, partial(_count_from, done, total))
             size += entry.get_maps_path(stop).stat().st_size if count else 0
-        except ExplorerError as error:  # one module that cannot be drawn does not stop the others
+        except ExplorerError as error:  # other modules can still be drawn
             failures.append(f"{entry.category}, {entry.run}: {error}")
         done += count
         yield Progress(_STAGE, done, total)
@@ -90,7 +90,7 @@ def _count_from(before: int, total: int, progress: Progress) -> Progress:
 
 
 def _draw_module(workspace: Workspace, entry: ModuleEntry, stop: str) -> Steps[int]:
-    """Bring a module's cache up to date; return how many photos were drawn for it."""
+    """Update the cache of a module; return the number of photos drawn."""
     photos = workspace.dataset.photos_of(entry.category)
     file = entry.get_maps_path(stop)
     workspace.check_module(entry)
@@ -99,11 +99,11 @@ def _draw_module(workspace: Workspace, entry: ModuleEntry, stop: str) -> Steps[i
     key = _compute_key(workspace, entry, stop)
     if count_current(file, photos, key) == len(photos):
         return 0
-    lock = yield from take_lock(
+    lock = yield from acquire_lock(
         file.with_name(_LOCK_FILE), lambda: Progress(_STAGE, count_rows(draft), len(photos))
     )
     try:
-        if count_current(file, photos, key) == len(photos):  # by the one that was waited for
+        if count_current(file, photos, key) == len(photos):  # by the other process
             return 0
         start = count_current(draft, photos, key)
         for row, photo in enumerate(photos[start:], start):
@@ -124,7 +124,9 @@ def _draw_photo(
     explanation = workspace.networks.explain(entry, image, stop)
     score = workspace.networks.explain_score(entry.category, image, stop)
     if _compute_key(workspace, entry, stop) != key:
-        raise WorkspaceError("It was trained again while its maps were drawn. Draw them again.")
+        raise WorkspaceError(
+            "The module was trained again while its maps were drawn. Draw them again."
+        )
     return pack_record(explanation, score, photo, key)
 
 
@@ -136,6 +138,6 @@ def _compute_key(workspace: Workspace, entry: ModuleEntry, stop: str) -> bytes:
 
 
 def _publish(draft: Path, file: Path) -> None:
-    """Put a finished cache in its place, where readers find the old one or the new one, whole."""
+    """Replace the cache by a finished draft, atomically."""
     sync_file(draft)
     move(draft, file)

@@ -1,1 +1,1 @@
-"""What is measured of a photo, a module or a classifier, and the records that keep it."""
+"""Measures of photos, modules and classifiers, and the records that store them."""

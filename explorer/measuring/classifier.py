@@ -1,4 +1,4 @@
-"""Measuring a classifier: how often it is right."""
+"""Measuring the accuracy of a classifier."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from explorer.workspace.workspace import Workspace
 
 
 def measure_classifier(workspace: Workspace) -> Steps[ClassifierMeasures]:
-    """Measure and store top-1 accuracy on photos that were and were not trained on.
+    """Measure and store top-1 accuracy on training photos and on held-out photos.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Measuring a module: how faithful its score is, and how local its x-features are."""
+"""Measuring the faithfulness of a module's score and the locality of its x-features."""
 
 from collections.abc import Mapping
 
@@ -30,10 +30,10 @@ from explorer.workspace.workspace import Workspace
 
 
 def measure_module(workspace: Workspace, entry: ModuleEntry) -> Steps[ModuleMeasures]:
-    """Measure a module and write ``metrics.json`` beside it.
+    """Measure a module and write the result to ``metrics.json`` in its folder.
 
-    Faithfulness is measured on the train and the test photos of the module's split, locality on
-    the category's own photos among them.
+    Faithfulness is measured on the training and the test photos of the module's split, locality on
+    those that belong to its category.
 
     Raises
     ------

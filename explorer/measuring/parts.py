@@ -1,4 +1,4 @@
-"""A photo with its bird's parts, and where on them heatmaps lie."""
+"""A photo with its annotated parts, and the share of heatmaps on them."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from explorer.data.photo import Photo, check_geometry, load_photo
 
 @dataclass(frozen=True, eq=False)
 class PhotoParts:
-    """A photo's annotations, in pixels of the photo.
+    """A photo and its annotations, in pixels of the photo.
 
     Attributes
     ----------
@@ -32,12 +32,12 @@ class PhotoParts:
     visible: NDArray[np.bool_]
 
     def label(self, grid: tuple[int, int] | None = None) -> NDArray[np.int16]:
-        """Label every cell of `grid`, (h, w), or every pixel, with its part; -1 outside the box."""
+        """Label each cell of a grid (h, w), or each pixel, with its part; -1 outside the box."""
         size = (self.image.shape[0], self.image.shape[1])
         return compute_partition(self.points, self.visible, self.box, size, grid)
 
     def measure(self, maps: NDArray[np.float32]) -> PartHistogram:
-        """Measure where maps (K, h, w), >= 0, lie on the bird's parts."""
+        """Measure the share of maps (K, h, w), >= 0, on each of the bird's parts."""
         labels = self.label((maps.shape[1], maps.shape[2]))
         return compute_part_histogram(maps, labels, len(self.visible))
 
@@ -50,7 +50,7 @@ class PhotoParts:
 
 
 def load_parts(photo: Photo) -> PhotoParts:
-    """Load a photo with its box and parts, moved inside it where they overhang."""
+    """Load a photo with its box and parts, clipped to the photo."""
     image = load_photo(photo)
     geometry = check_geometry(photo, (image.shape[0], image.shape[1]))
     return PhotoParts(image, geometry.box, geometry.parts, photo.visible)

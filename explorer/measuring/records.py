@@ -1,4 +1,4 @@
-"""The measures of a module and of a classifier: their schema, and how they are kept on disk."""
+"""Records of the measures of modules and classifiers, and their files."""
 
 import os
 from dataclasses import asdict, dataclass, replace
@@ -18,12 +18,12 @@ Row = tuple[float, ...]
 
 @dataclass(frozen=True)
 class SideMeasures:
-    """What is measured on one side of a module's split.
+    """Measures on one side of a module's split.
 
     Attributes
     ----------
     faithfulness : FaithfulnessSummary
-        Of ȳ to ŷ on all photos of this side.
+        Of ȳ on all photos of this side.
     positives : FaithfulnessSummary
         The same on the category's own photos.
     mean_contribution : tuple of float
@@ -37,22 +37,22 @@ class SideMeasures:
 
 @dataclass(frozen=True)
 class LocalityMeasures:
-    """Where x-features look, over a group of the category's own photos.
+    """Locality of x-features over a group of the category's own photos.
 
     Attributes
     ----------
     histogram : tuple
-        (K, P), mean share of the heat on each part.
+        (K, P), mean share of the map on each part.
     locality : tuple of float
         (K,), entropy of each row in nats.
     is_defined : tuple of bool
-        (K,), False where an x-feature has no heat inside the box on any photo.
+        (K,), False if the map of an x-feature is zero inside the box on every photo.
     photo_counts, left_out : tuple of int
-        (K,), photos with a map, and photos whose map is zero everywhere.
+        (K,), number of photos with a map, and of photos whose map is zero everywhere.
     outside : tuple of float
-        (K,), mean share of the heat outside the box.
+        (K,), mean share of the map outside the box.
     mean_locality : float or None
-        Mean of `locality` over live x-features with a map; None where there is none.
+        Mean of `locality` over live x-features with a map; None if there are none.
     """
 
     histogram: tuple[Row, ...]
@@ -71,7 +71,7 @@ class LocalityMeasures:
 
 @dataclass(frozen=True)
 class LocalityBySide:
-    """Locality over all of the category's own photos, and over those of each side."""
+    """Locality over all of the category's own photos, and over those of each side of the split."""
 
     all: LocalityMeasures
     train: LocalityMeasures
@@ -85,15 +85,15 @@ class ModuleMeasures:
     Attributes
     ----------
     classifier_sha256, weights_sha256 : str
-        Of the classifier and of the module that were measured; the second is empty in older files.
+        Hashes of the measured classifier and module; the second is empty in older files.
     stop : str
-        Layer at whose output maps were taken.
+        Layer at whose output the maps were taken.
     train, test : SideMeasures
-        Of the two sides of the module's split.
+        Measures on the two sides of the module's split.
     live : tuple of bool
         (K,), x-features with a contribution on at least one photo.
     locality : LocalityBySide
-        On the category's own photos.
+        Locality on the category's own photos.
     schema_version : int
         Version of this format.
     """
@@ -123,13 +123,13 @@ class ClassifierMeasures:
     Attributes
     ----------
     classifier_sha256 : str
-        Of the classifier that was measured.
+        Hash of the measured classifier.
     train_accuracy, test_accuracy : float or None
-        Top-1, in [0, 1], on photos that it was and was not trained on; None without such photos.
+        Top-1, in [0, 1], on training photos and on held-out photos; None without such photos.
     category_accuracies : tuple of (float or None)
         (C,), top-1 on each category's own held-out photos, in the order of the data set.
     test_photos : int
-        How many are held out.
+        Number of held-out photos.
     """
 
     classifier_sha256: str
@@ -146,39 +146,43 @@ def _check_lengths(count: int, measures: LocalityMeasures) -> None:
 
 
 def save_module_measures(entry: ModuleEntry, measures: ModuleMeasures) -> None:
-    """Write a module's measures beside it."""
+    """Write the measures of a module to its folder."""
     write_json(entry.metrics_path, asdict(measures))
 
 
 def load_module_measures(files: WorkspaceFiles, entry: ModuleEntry) -> ModuleMeasures | None:
-    """Read a module's measures; None where these very weights have not been measured.
+    """Read the measures of a module; None if the current weights have not been measured.
 
-    Measures may outlive their module, because it was trained again while they were taken or a
-    process was killed between the two; then they say nothing of its successor.
+    The file may belong to earlier weights, if the module was trained again while it was measured,
+    or a process was killed before it could remove the file.
 
     Raises
     ------
+    FileError
+        When the file cannot be read or is not a JSON object.
     WorkspaceError
-        When the file is damaged.
+        When its contents are damaged, or it is a link out of the workspace.
     """
     measures = _load(files, entry.metrics_path, ModuleMeasures, "the module")
-    if measures is None or not _are_of_its_weights(files, entry, measures):
+    if measures is None or not _match_weights(files, entry, measures):
         return None
     return measures
 
 
 def save_classifier_measures(files: WorkspaceFiles, measures: ClassifierMeasures) -> None:
-    """Write the classifier's measures into the workspace."""
+    """Write the measures of the classifier to the workspace."""
     write_json(files.path / METRICS_FILE, asdict(measures))
 
 
 def load_classifier_measures(files: WorkspaceFiles) -> ClassifierMeasures | None:
-    """Read the classifier's measures; None where this very classifier has not been measured.
+    """Read the measures of the classifier; None if the current one has not been measured.
 
     Raises
     ------
+    FileError
+        When the file cannot be read or is not a JSON object.
     WorkspaceError
-        When the file is damaged.
+        When its contents are damaged, or it is a link out of the workspace.
     """
     file = files.path / METRICS_FILE
     what = "the network"
@@ -189,12 +193,12 @@ def load_classifier_measures(files: WorkspaceFiles) -> ClassifierMeasures | None
     accuracies = measures.category_accuracies or (None,) * count  # older files have none
     if len(accuracies) != count:
         reason = "'category_accuracies' does not have a number for each category"
-        raise _explain_damage(files, file, reason, what)
+        raise _make_damage_error(files, file, reason, what)
     return replace(measures, category_accuracies=accuracies)
 
 
 def _load(files: WorkspaceFiles, file: Path, kind: type[T], what: str) -> T | None:
-    """Read measures of the classifier that the workspace has now; None where there are none."""
+    """Read measures for the current classifier; None if there are none."""
     check_inside(files.path, file)
     if not os.path.lexists(file):
         return None
@@ -204,21 +208,19 @@ def _load(files: WorkspaceFiles, file: Path, kind: type[T], what: str) -> T | No
     try:
         return convert_record(content, kind)
     except ValueError as error:
-        raise _explain_damage(files, file, str(error), what) from error
+        raise _make_damage_error(files, file, str(error), what) from error
 
 
-def _explain_damage(files: WorkspaceFiles, file: Path, reason: str, what: str) -> WorkspaceError:
+def _make_damage_error(files: WorkspaceFiles, file: Path, reason: str, what: str) -> WorkspaceError:
     return WorkspaceError(
         f"{file} is damaged: {reason}. Measure {what} again with "
         f"`python -m explorer evaluate {files.path}`."
     )
 
 
-def _are_of_its_weights(
-    files: WorkspaceFiles, entry: ModuleEntry, measures: ModuleMeasures
-) -> bool:
+def _match_weights(files: WorkspaceFiles, entry: ModuleEntry, measures: ModuleMeasures) -> bool:
     try:
         record = files.load_record(entry)
-    except ExplorerError:  # reported where the module itself is opened
+    except ExplorerError:  # reported when the module is loaded
         return True
     return measures.weights_sha256 == record.weights_sha256

@@ -1,4 +1,4 @@
-"""What a module says of every photo of a data set, from cached Z: no photo is read."""
+"""Outputs of a module for all photos of a data set, from cached Z."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,12 +14,12 @@ from explorer.workspace.workspace import Workspace
 if TYPE_CHECKING:
     from explorer.workspace.networks import Networks
 
-_ROWS_AT_ONCE = 2048
+_CHUNK_ROWS = 2048
 
 
 @dataclass(frozen=True, eq=False)
 class ModuleScores:
-    """A module's numbers on M photos, one row each.
+    """Outputs of a module for M photos, one row each.
 
     Attributes
     ----------
@@ -32,9 +32,9 @@ class ModuleScores:
     y_bar, y_hat : NDArray of float32
         (M,), the module's and the classifier's score of the module's category.
     is_positive : NDArray of bool
-        (M,), photos of the module's category.
+        (M,), whether each photo belongs to the module's category.
     logits : NDArray of float32
-        (M, C), the classifier's scores of all categories.
+        (M, C), the classifier's scores for all categories.
     """
 
     image_ids: NDArray[np.int64]
@@ -52,14 +52,14 @@ def score_photos(workspace: Workspace, entry: ModuleEntry, features: Features) -
     Parameters
     ----------
     workspace : Workspace
-        Of the module.
+        The workspace of the module.
     entry : ModuleEntry
         The module.
     features : Features
         From `compute_features`.
     """
     networks = workspace.networks
-    x_features, y_bar = _apply_in_parts(networks, entry, features.z)
+    x_features, y_bar = _apply_in_chunks(networks, entry, features.z)
     index = workspace.dataset.categories.index(entry.category)
     positives = [photo.image_id for photo in workspace.dataset.photos_of(entry.category)]
     return ModuleScores(
@@ -69,15 +69,15 @@ def score_photos(workspace: Workspace, entry: ModuleEntry, features: Features) -
         y_bar=y_bar,
         y_hat=np.array(features.logits[:, index]),
         is_positive=np.isin(features.image_ids, positives),
-        logits=np.asarray(features.logits),  # the same for all modules, so not copied
+        logits=np.asarray(features.logits),  # shared by all modules, so not copied
     )
 
 
-def _apply_in_parts(
+def _apply_in_chunks(
     networks: "Networks", entry: ModuleEntry, z: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Compute x-features (M, K) and ȳ (M,), with a bounded part of Z in memory at a time."""
-    starts = range(0, len(z), _ROWS_AT_ONCE)
-    parts = [networks.apply_module(entry, z[start : start + _ROWS_AT_ONCE]) for start in starts]
+    """Compute x-features (M, K) and ȳ (M,) in chunks, which limits the memory for Z."""
+    starts = range(0, len(z), _CHUNK_ROWS)
+    parts = [networks.apply_module(entry, z[start : start + _CHUNK_ROWS]) for start in starts]
     x_features, y_bar = (np.concatenate(values) for values in zip(*parts, strict=True))
     return x_features, y_bar

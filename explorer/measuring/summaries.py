@@ -1,4 +1,4 @@
-"""From arrays to records: how faithfulness and locality are measured, for whatever method."""
+"""Measures of faithfulness and locality as records, for all methods."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -22,11 +22,11 @@ def measure_side(
     Parameters
     ----------
     y_bar, y_hat : ndarray, shape (M,), float
-        Scores of the module and of the classifier, in units of the logit.
+        Scores of the module and the classifier, in units of the logit.
     contributions : ndarray, shape (M, K), float
         vₙEₙ, signed.
     is_positive : ndarray, shape (M,), bool
-        Photos of the module's category; at least one.
+        Whether each photo belongs to the module's category; true for at least one.
     """
     return SideMeasures(
         faithfulness=compute_faithfulness(y_bar, y_hat),
@@ -43,10 +43,10 @@ def measure_locality(
     Parameters
     ----------
     histograms : sequence of PartHistogram
-        One a photo, of K maps each; not empty.
+        One per photo, of K maps each; not empty.
     live : ndarray, shape (K,), bool
-        X-features with a contribution on at least one photo. A dead one may have maps, for they
-        start before its ReLU, but explains nothing.
+        X-features with a contribution on at least one photo. A dead x-feature may have maps, since
+        they start before its ReLU, but it explains nothing.
     """
     summary = compute_locality_summary(
         np.stack([histogram.values for histogram in histograms]),

@@ -1,4 +1,4 @@
-"""The methods that are compared: one object each, in a file of its own, listed in the registry.
+"""The explanation methods that can be compared: one file and one object per method.
 
-Nothing here imports torch, so that pages can list methods before it is there.
+Nothing here imports torch, so that pages can list the methods before torch is imported.
 """

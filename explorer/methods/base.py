@@ -1,9 +1,9 @@
-"""What a method is: its name and looks, and what it makes ready on a case of the comparison."""
+"""Base classes of the methods: their description, and how they are prepared for a category."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,21 +12,17 @@ from explorer.config import Steps
 from explorer.nn.losses import ModuleSettings
 from explorer.training.modules.settings import TrainingSettings
 
-if TYPE_CHECKING:
-    from explorer.nn.probe import LinearProbe
-    from explorer.nn.srae import ExplanationModule
-
 Array = NDArray[np.float32]
 
 Draw = Callable[[Array], Array]
-"""From the pixels of a photo, (3, H, W), normalised, to maps (K, h, w), >= 0."""
+"""Computes maps (K, h, w), >= 0, from the normalised pixels of a photo, (3, H, W)."""
 
 DEFAULT_TRAINING = TrainingSettings()
 
 
 @dataclass(frozen=True)
 class PaperFigures:
-    """A column of Table 1 of Qi & Li (2017), on 30 random categories of CUB with VGG19.
+    """A column of Table 1 of Qi & Li (2017), for 30 random categories of CUB with VGG19.
 
     Attributes
     ----------
@@ -43,18 +39,18 @@ class PaperFigures:
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """A few components of Z, and the score as a weighted sum of them.
+    """K linear components of Z, and the score as a weighted sum of them.
 
     Attributes
     ----------
     encoder : NDArray of float64
-        (K, S_z), signed: the weights of each component.
+        (K, S_z), signed weights of each component.
     offset : NDArray of float64
-        (K,), added to each.
+        (K,), added to each component.
     v : NDArray of float64
         (K,), weight of each component in ȳ.
     intercept : float
-        Added to their sum.
+        Added to the sum.
     is_clamped : bool
         Whether components are clamped at zero, as x-features are.
     """
@@ -68,28 +64,31 @@ class Probe:
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """What a method gives for one category: K maps a photo, and the K activations they explain.
+    """The output of a method for one category: K maps per photo, and the K activations explained.
 
     Attributes
     ----------
     draw : Draw
-        From pixels to maps.
+        Computes maps from pixels.
     activate : callable
-        From Z (M, S_z) and logits (M, C) to activations (M, K).
+        Computes activations (M, K) from Z (M, S_z) and logits (M, C).
     v : NDArray of float or None
-        (K,), weight of each activation in the score; None where they do not make up a score.
-    module : ExplanationModule, LinearProbe or None
-        Computes ȳ; None where the method has no score of its own.
+        (K,), weight of each activation in the score; None if they do not add up to a score.
+    explain : callable or None
+        Computes x-features (M, K) and ȳ (M,) from Z (M, S_z); None if the method has no ȳ.
+    names : tuple of str
+        Name of each activation, such as ``"component 2"``; empty if they are x-features.
     """
 
     draw: Draw
     activate: Callable[[Array, Array], Array]
     v: NDArray[np.floating] | None
-    module: "ExplanationModule | LinearProbe | None" = None
+    explain: Callable[[Array], tuple[Array, Array]] | None = None
+    names: tuple[str, ...] = ()
 
 
 class Case(Protocol):
-    """A category to explain, with a seed for module and split; what a method may ask of it."""
+    """A category to explain, with a seed; what methods can use to prepare themselves."""
 
     @property
     def category(self) -> str:
@@ -97,17 +96,17 @@ class Case(Protocol):
 
     @property
     def seed(self) -> int:
-        """Of module and split."""
+        """Seed of the module and the split."""
 
     @property
     def index(self) -> int:
-        """Position of the category among the logits."""
+        """Index of the category among the logits."""
 
     def get_training_photos(self) -> tuple[Array, Array, NDArray[np.bool_]]:
-        """Return Z (M, S_z), ŷ (M,) and which photos are of the category, (M,)."""
+        """Return Z (M, S_z), ŷ (M,) and whether each photo is of the category, (M,)."""
 
     def find_or_train(self, module: ModuleSettings, training: TrainingSettings) -> Steps[Source]:
-        """Return a module's x-features; one that is not there yet is trained."""
+        """Return the x-features of a module, which is trained if it does not exist."""
 
     def use_probe(self, probe: Probe) -> Source:
         """Return the components of a probe."""
@@ -124,20 +123,20 @@ class Case(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Method(ABC):
-    """One row of the comparison.
+    """A method of the comparison.
 
     Attributes
     ----------
     name : str
-        On the command line and in files.
+        Name on the command line and in files.
     title : str
-        In tables and figures.
+        Name in tables and figures.
     colour : str
-        In figures, ``#rrggbb``.
+        Colour in figures, ``#rrggbb``.
     summary : str
-        One plain sentence for people who choose it.
+        One sentence for users who choose a method.
     paper : PaperFigures or None
-        What the paper reports for it.
+        Results in the paper.
     """
 
     name: str
@@ -145,13 +144,19 @@ class Method(ABC):
     colour: str
     summary: str
     paper: PaperFigures | None = None
+    has_stored_maps: ClassVar[bool] = False
+    """Whether `explorer.maps` stores the method's maps of the score with those of modules."""
 
     @abstractmethod
     def prepare(self, case: Case) -> Steps[Source]:
-        """Make ready what the method needs on a case."""
+        """Prepare the method for a case."""
+
+    def describe_maps(self, stop: str) -> str:
+        """Say what the maps are when they are asked for at a layer, in words for a caption."""
+        return f"c-MWP at {stop}"
 
     def describe(self) -> dict[str, Any]:
-        """List everything that its numbers depend on, for a file."""
+        """List everything that the method's results depend on, for a file."""
         return {}
 
 
@@ -161,10 +166,10 @@ class ScoreMethod(Method):
 
     @abstractmethod
     def draw(self, case: Case, pixels: Array) -> Array:
-        """Draw the category's score on a photo, (1, h, w)."""
+        """Draw the category's score for a photo, (1, h, w)."""
 
     def prepare(self, case: Case) -> Steps[Source]:
-        """Return one map, of an activation that is the score itself."""
+        """Return a source with a single map, whose activation is the score itself."""
         yield from ()
         index = case.index
 
@@ -176,36 +181,36 @@ class ScoreMethod(Method):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedMethod(Method):
-    """A method that trains an explanation module for every category.
+    """A method that trains an explanation module for each category.
 
     Attributes
     ----------
     settings : ModuleSettings
-        Shape of the module and its loss.
+        Shape and loss of the module.
     training : TrainingSettings
-        How it is trained; the seed is replaced by that of the comparison.
+        Settings of the training; the seed is replaced by that of the comparison.
     """
 
     settings: ModuleSettings
     training: TrainingSettings = DEFAULT_TRAINING
 
     def prepare(self, case: Case) -> Steps[Source]:
-        """Find the module of this case, or train it."""
+        """Load the module of a case, or train it."""
         return (yield from case.find_or_train(self.settings, self.training))
 
     def describe(self) -> dict[str, Any]:
-        """List the settings of module and training."""
+        """List the settings of the module and the training."""
         return {"module": self.settings.describe(), "training": self.training.describe()}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeMethod(Method):
-    """A method that fits a few components of Z and the score on them, without training.
+    """A method that fits K components of Z, and the score on them, in closed form.
 
     Attributes
     ----------
     components : int
-        K.
+        Number of components, K.
     """
 
     components: int = 5
@@ -215,9 +220,11 @@ class ProbeMethod(Method):
         """Fit the components on Z (M, S_z) and ŷ (M,) of the training photos."""
 
     def prepare(self, case: Case) -> Steps[Source]:
-        """Fit the components on the training photos of this case."""
+        """Fit the components on the training photos of a case."""
         yield from ()
-        return case.use_probe(self.fit(*case.get_training_photos(), case.seed))
+        probe = self.fit(*case.get_training_photos(), case.seed)
+        names = tuple(f"component {number}" for number in range(1, len(probe.v) + 1))
+        return replace(case.use_probe(probe), names=names)
 
     def describe(self) -> dict[str, Any]:
         """List the number of components."""

@@ -1,6 +1,7 @@
-"""ExcitationBP: c-MWP straight from the classifier's own score."""
+"""ExcitationBP: c-MWP of the classifier's own score."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from explorer.methods.base import Array, Case, PaperFigures, ScoreMethod
 
@@ -8,6 +9,8 @@ from explorer.methods.base import Array, Case, PaperFigures, ScoreMethod
 @dataclass(frozen=True, kw_only=True)
 class ExcitationBp(ScoreMethod):
     """Zhang et al., "Top-down Neural Attention by Excitation Backprop" (ECCV 2016)."""
+
+    has_stored_maps: ClassVar[bool] = True
 
     def draw(self, case: Case, pixels: Array) -> Array:
         """Draw c-MWP of the category's logit, (1, h, w)."""

@@ -13,6 +13,10 @@ class GradCam(ScoreMethod):
         """Draw Grad-CAM of the category's logit, (1, h, w)."""
         return case.draw_grad_cam(pixels)
 
+    def describe_maps(self, stop: str) -> str:  # noqa: ARG002
+        """Name the only grid on which Grad-CAM has a map."""
+        return "Grad-CAM on the coarse grid of the last convolution"
+
 
 METHOD = GradCam(
     name="grad-cam",

@@ -1,4 +1,4 @@
-"""SRAE without the log: a plain reconstruction of all of Z, trained together with the score."""
+"""SRAE without the log: plain reconstruction of all of Z, trained together with the score."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class JointSaeSettings(ModuleSettings):
-    """Eq. (1) with a plain mean squared error in place of the log penalty.
+    """Eq. (1) with a mean squared error instead of the log penalty.
 
     Attributes
     ----------
     beta : float
-        Weight of the reconstruction.
+        Weight of the reconstruction term.
     pull_away : float
         Weight of the pull-away term.
     """
@@ -38,7 +38,7 @@ class JointSaeSettings(ModuleSettings):
 
     @property
     def rebuilds_z(self) -> bool:
-        """Whether reconstruction has any weight."""
+        """Whether the reconstruction term has any weight."""
         return self.beta > 0
 
     def compute_terms(

@@ -1,4 +1,4 @@
-"""A linear probe on a non-negative factorisation of Z, the factorisation of CRAFT and ICE.
+"""A linear probe on a non-negative matrix factorisation of Z, as in CRAFT and ICE.
 
 Fel et al., "CRAFT: Concept Recursive Activation FacTorization for Explainability" (CVPR 2023,
 arXiv 2211.10154); Zhang et al., "Invertible Concept-based Explanations for CNN Models with
@@ -13,17 +13,18 @@ from numpy.typing import NDArray
 from explorer.methods.base import Array, Probe, ProbeMethod
 from explorer.methods.pca import fit_score
 
-_MOST_STEPS = 500
+_MAX_STEPS = 500
 
 
 @dataclass(frozen=True, kw_only=True)
 class NmfMethod(ProbeMethod):
     """K non-negative directions of the category's own Z, and a least-squares fit of ŷ on them.
 
-    As in CRAFT and ICE, the category's own photos are factorised, Z ≈ U W with U, W >= 0. A
-    component of any photo is its least-squares coefficient on the rows of W, clamped at zero: one
-    linear layer, which excitation backprop can follow, where CRAFT solves a problem for every
-    photo and ICE reads maps off U. As for the PCA probe, ȳ has an intercept.
+    As in CRAFT and ICE, Z of the category's own photos is factorised, Z ≈ U W with U, W >= 0. The
+    components of any photo are its least-squares coefficients on the rows of W, clamped at zero.
+    This is a single linear layer, which excitation backprop can propagate through, whereas CRAFT
+    solves an optimisation problem for every photo and ICE takes its maps from U. As with the PCA
+    probe, ȳ has an intercept.
     """
 
     def fit(self, z: Array, y_hat: Array, is_positive: NDArray[np.bool_], seed: int) -> Probe:
@@ -36,7 +37,7 @@ class NmfMethod(ProbeMethod):
         model = NMF(
             n_components=min(self.components, *own.shape),
             init="nndsvda",
-            max_iter=_MOST_STEPS,
+            max_iter=_MAX_STEPS,
             tol=1e-3,
             random_state=seed,
         )

@@ -1,4 +1,4 @@
-"""NN: the same encoder, trained to rebuild the score alone."""
+"""NN: the same encoder, trained to rebuild only the score."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NnSettings(ModuleSettings):
-    """The faithfulness term of eq. (1) alone.
+    """Only the faithfulness term of eq. (1).
 
-    Where layers are pretrained, it starts from the same pretrained layers as the other methods.
+    With pretraining, it starts from the same pretrained layers as the other methods.
 
     Attributes
     ----------
     pull_away : float
-        Weight of the pull-away term; 0 is the paper.
+        Weight of the pull-away term; 0 in the paper.
     """
 
     method: ClassVar[str] = "nn"
@@ -31,7 +31,7 @@ class NnSettings(ModuleSettings):
 
     @property
     def rebuilds_z(self) -> bool:
-        """Never."""
+        """False."""
         return False
 
     def compute_terms(
@@ -41,7 +41,7 @@ class NnSettings(ModuleSettings):
         y_hat: "Tensor",
         shares: "Tensor | None" = None,
     ) -> "dict[str, Tensor]":
-        """Compute (ȳ − ŷ)² and the pull-away term; see the base."""
+        """Compute (ȳ − ŷ)² and the pull-away term; see the base class."""
         x_features, y_bar, _ = module(z, rebuild=False)
         terms = {"faithfulness": compute_misfit(y_bar, y_hat, shares)}
         if self.pull_away:
@@ -53,7 +53,7 @@ METHOD = TrainedMethod(
     name="nn",
     title="NN",
     colour="#009e73",
-    summary="Rebuilds the score alone, and nothing of Z.",
+    summary="Rebuilds only the score, and nothing of Z.",
     paper=PaperFigures(0.0657, 0.1170, 2.3078),
     settings=NnSettings(),
 )

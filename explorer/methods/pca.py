@@ -1,4 +1,4 @@
-"""A linear probe on the principal components of Z: what K numbers can do without training."""
+"""A linear probe on the principal components of Z, as a baseline without training."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from explorer.methods.base import Array, Probe, ProbeMethod
 class PcaMethod(ProbeMethod):
     """The first K principal components of Z, and a least-squares fit of ŷ on them.
 
-    Unlike an x-feature, a component is signed, and ȳ has an intercept besides the contributions.
+    Unlike x-features, the components are signed, and ȳ has an intercept.
     """
 
     def fit(
@@ -31,7 +31,7 @@ class PcaMethod(ProbeMethod):
 
 
 def fit_score(activations: NDArray[np.float64], y_hat: Array) -> tuple[NDArray[np.float64], float]:
-    """Fit ŷ (M,) by least squares on activations (M, K); return v (K,) and an intercept."""
+    """Fit ŷ (M,) on activations (M, K) by least squares; return v (K,) and the intercept."""
     design = np.column_stack([activations, np.ones(len(activations))])
     weights = np.linalg.lstsq(design, np.asarray(y_hat, np.float64), rcond=None)[0]
     return weights[:-1], float(weights[-1])

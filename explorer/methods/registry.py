@@ -1,6 +1,6 @@
-"""All methods, in the order of tables, and how they are named on the command line and in files.
+"""The list of all methods, and how they are named and varied on the command line.
 
-A method of one's own is a file beside this one and a line in the list below.
+To add a method, add a file to this folder and a line to the list below.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ METHODS: Mapping[str, Method] = {
     )
 }
 DEFAULT: TrainedMethod = srae.METHOD
-"""The paper's own method, which trains where nobody says otherwise."""
+"""The paper's method."""
 
 _ALL = "all"
 
@@ -52,27 +52,36 @@ def list_trained() -> tuple[TrainedMethod, ...]:
     return tuple(method for method in METHODS.values() if isinstance(method, TrainedMethod))
 
 
+def list_untrained() -> tuple[Method, ...]:
+    """List the methods that need no trained module."""
+    return tuple(method for method in METHODS.values() if not isinstance(method, TrainedMethod))
+
+
 def list_module_settings() -> tuple[Setting, ...]:
-    """List the settings of all methods' modules, each name once, with the usual defaults."""
-    named = {one.name: one for method in reversed(list_trained()) for one in _list_own(method)}
-    order = dict.fromkeys(one.name for method in list_trained() for one in _list_own(method))
+    """List the settings of all methods' modules, each name once, with the default values."""
+    named = {
+        one.name: one for method in reversed(list_trained()) for one in _list_settings_of(method)
+    }
+    order = dict.fromkeys(
+        one.name for method in list_trained() for one in _list_settings_of(method)
+    )
     return tuple(named[name] for name in order)
 
 
-def _list_own(method: TrainedMethod) -> tuple[Setting, ...]:
+def _list_settings_of(method: TrainedMethod) -> tuple[Setting, ...]:
     return list_settings(type(method.settings))
 
 
 def get_methods(names: str, training: TrainingSettings = DEFAULT_TRAINING) -> tuple[Method, ...]:
     """Return the methods in a comma-separated list; ``all`` for all of them.
 
-    A setting of a method that trains a module can be changed behind a colon: ``srae:beta=10``,
-    ``srae:widths=160x20:epochs=120``; what is not changed there is as in `training`.
+    Settings of a method that trains a module can be changed after a colon: ``srae:beta=10``,
+    ``srae:widths=160x20:epochs=120``. Other training settings are those of `training`.
 
     Raises
     ------
     ExplorerError
-        For a name or a setting that does not exist.
+        For unknown names or settings.
     """
     wanted = _split(names)
     wanted = list(METHODS) if wanted == [_ALL] else wanted
@@ -82,21 +91,21 @@ def get_methods(names: str, training: TrainingSettings = DEFAULT_TRAINING) -> tu
 def get_trained_methods(
     names: str, variants: str = "", training: TrainingSettings = DEFAULT_TRAINING
 ) -> tuple[TrainedMethod, ...]:
-    """Return those of `get_methods`, which have to train a module, in each of several variants.
+    """Return methods that train a module, in all variants of a list.
 
     Parameters
     ----------
     names : str
-        As for `get_methods`; ``all`` for all that train a module.
+        As in `get_methods`; ``all`` for all methods that train a module.
     variants : str
-        Comma-separated changes, each of them tried with each method: ``beta=1,beta=10:q=50``.
+        Comma-separated changes, each of which is applied to each method: ``beta=1,beta=10:q=50``.
     training : TrainingSettings
-        What holds where neither `names` nor `variants` say otherwise.
+        Settings that neither `names` nor `variants` change.
 
     Raises
     ------
     ExplorerError
-        As `get_methods`, and for a method that trains no module.
+        As in `get_methods`, and for a method that trains no module.
     """
     wanted = _split(names)
     wanted = [method.name for method in list_trained()] if wanted == [_ALL] else wanted
@@ -110,7 +119,7 @@ def _split(names: str) -> list[str]:
 
 
 def get_method(text: str, training: TrainingSettings = DEFAULT_TRAINING) -> Method:
-    """Return one method, with its changes if there are any; see `get_methods`."""
+    """Return a method by name, with optional changes; see `get_methods`."""
     name, *changes = text.split(":")
     method = find_method(name)
     if method is None:
@@ -124,7 +133,7 @@ def get_method(text: str, training: TrainingSettings = DEFAULT_TRAINING) -> Meth
 
 
 def get_trained_method(text: str, training: TrainingSettings = DEFAULT_TRAINING) -> TrainedMethod:
-    """Return one method that trains a module; see `get_method`."""
+    """Return a method that trains a module by name; see `get_method`."""
     method = get_method(text, training)
     if not isinstance(method, TrainedMethod):
         raise ExplorerError(
@@ -135,7 +144,7 @@ def get_trained_method(text: str, training: TrainingSettings = DEFAULT_TRAINING)
 
 
 def find_method(name: str) -> Method | None:
-    """Return the method of a name, which may be that of an earlier version; None if unknown."""
+    """Return the method with a name, current or of an earlier version; None if unknown."""
     for method in list_trained():
         if name in method.settings.old_names:
             return method
@@ -143,12 +152,12 @@ def find_method(name: str) -> Method | None:
 
 
 def change_method(method: TrainedMethod, changes: Mapping[str, Any]) -> TrainedMethod:
-    """Return a method with other settings.
+    """Return a method with changed settings.
 
     Raises
     ------
     ExplorerError
-        When it has no such setting, or a value is out of range.
+        When the method does not have a setting, or a value is out of range.
     """
     settings = (method.settings, method.training)
     known = [one.name for part in settings for one in list_settings(part)]
@@ -169,7 +178,7 @@ def _vary(method: TrainedMethod, changes: list[tuple[str, str, str]]) -> Trained
         one.name: one
         for part in (method.settings, method.training)
         for one in list_settings(part)
-        if one.name != "seed"  # it is the comparison's
+        if one.name != "seed"  # the seed is that of the comparison
     }
     values = {}
     for name, _, text in changes:
@@ -188,12 +197,12 @@ def _vary(method: TrainedMethod, changes: list[tuple[str, str, str]]) -> Trained
 
 
 def build_module_settings(values: Mapping[str, Any]) -> ModuleSettings:
-    """Build a module's settings from what `ModuleSettings.describe` listed.
+    """Build the settings of a module from the output of `ModuleSettings.describe`.
 
     Raises
     ------
     ExplorerError
-        When the method is unknown, a setting is not one of its own, or a value is out of range.
+        When the method is unknown or does not have a setting, or a value is out of range.
     """
     method = get_trained_method(str(values.get("method", DEFAULT.settings.method)))
     changes = {
@@ -205,10 +214,10 @@ def build_module_settings(values: Mapping[str, Any]) -> ModuleSettings:
 
 
 def read_module_settings(values: Mapping[str, Any]) -> ModuleSettings | None:
-    """Read the settings in a module's file; None where its method is not known here.
+    """Read the settings in a module's file; None if its method is unknown.
 
-    Files of earlier versions list all settings with every method; those that it does not have are
-    left out.
+    Files of earlier versions list all settings for every method. Those that the method does not
+    have are ignored.
     """
     method = find_method(str(values.get("method")))
     if not isinstance(method, TrainedMethod):
@@ -220,7 +229,7 @@ def read_module_settings(values: Mapping[str, Any]) -> ModuleSettings | None:
 
 
 def list_paper_figures() -> dict[tuple[str, str], float]:
-    """Return the paper's Table 1 as (method, measure) to figure, measures named as in results."""
+    """Return Table 1 of the paper as a mapping from (method, measure) to figure."""
     return {
         (method.name, measure): figure
         for method in METHODS.values()

@@ -1,4 +1,4 @@
-"""Runs in words, and which of a category's runs comes first."""
+"""Formatting the names of runs, and the default module of a category."""
 
 import re
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ _SETTING = re.compile(r"-([a-z_]+?)_?(\d[\dx.e+-]*)(?=-|$)")
 
 
 def format_run(run: str) -> str:
-    """Turn a run's name into words: ``srae-k5-s0`` to ``SRAE, 5 x-features, seed 0``."""
+    """Format the name of a run: ``srae-k5-s0`` as ``SRAE, 5 x-features, seed 0``."""
     match = _RUN.fullmatch(run)
     if match is None:
         return run
@@ -23,11 +23,11 @@ def format_run(run: str) -> str:
 
 
 def sort_modules(entries: Iterable[ModuleEntry]) -> list[ModuleEntry]:
-    """Put the paper's own method first, which is the usual choice; else keep the order."""
-    usual = f"{DEFAULT.settings.method}-k"
-    return sorted(entries, key=lambda entry: not entry.run.startswith(usual))
+    """Sort modules of the default method first, and keep the order otherwise."""
+    prefix = f"{DEFAULT.settings.method}-k"
+    return sorted(entries, key=lambda entry: not entry.run.startswith(prefix))
 
 
-def get_usual_module(entries: Iterable[ModuleEntry], category: str) -> ModuleEntry | None:
-    """Return the module of `category` that is shown where nobody asks for another, if any."""
+def get_default_module(entries: Iterable[ModuleEntry], category: str) -> ModuleEntry | None:
+    """Return the module of `category` that is shown by default, if there is any."""
     return next((e for e in sort_modules(entries) if e.category == category), None)

@@ -1,4 +1,4 @@
-"""SAE: a conventional stacked autoencoder of all of Z, and the score fitted to it afterwards."""
+"""SAE: a conventional stacked autoencoder of all of Z, with the score fitted afterwards."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SaeSettings(ModuleSettings):
-    """A plain mean squared reconstruction of all of Z, then the least-squares v on top of it."""
+    """Mean squared reconstruction error of all of Z, followed by a least-squares fit of v."""
 
     method: ClassVar[str] = "sae"
     trains_v: ClassVar[bool] = False
 
     @property
     def rebuilds_z(self) -> bool:
-        """Always."""
+        """True."""
         return True
 
     def compute_terms(
@@ -31,7 +31,7 @@ class SaeSettings(ModuleSettings):
         y_hat: "Tensor",  # noqa: ARG002
         shares: "Tensor | None" = None,
     ) -> "dict[str, Tensor]":
-        """Compute the mean squared error of the reconstruction; see the base."""
+        """Compute the mean squared error of the reconstruction; see the base class."""
         rebuilt = module.decoder(module.encoder(z))
         return {"reconstruction": compute_plain_reconstruction(rebuilt, z, shares)}
 

@@ -1,4 +1,4 @@
-"""SRAE, the paper's method: x-features that rebuild the score and what matters of Z."""
+"""SRAE, the paper's method: x-features that rebuild the score and the relevant part of Z."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def declare_beta() -> float:
-    """Declare β, which weighs reconstruction against faithfulness."""
+    """Declare β, the weight of reconstruction against faithfulness."""
     weight: float = setting(
         1.0,
-        "How much rebuilding Z counts beside rebuilding the score. With 0, x-features need not "
+        "How much rebuilding Z counts against rebuilding the score. With 0, x-features need not "
         "reflect what the network saw.",
         label="β",
         low=0,
@@ -35,12 +35,11 @@ def declare_pull_away() -> float:
     """Declare the weight of the pull-away term."""
     weight: float = setting(
         0.0,
-        "How strongly x-features are pushed to fire on different photos; 0 as in the paper of "
-        "2017.",
+        "How strongly x-features are pushed to fire on different photos; 0 in the paper.",
         label="Pull-away",
         low=0,
         high=1e6,
-        is_rare=True,
+        is_advanced=True,
     )
     return weight
 
@@ -54,10 +53,10 @@ class SraeSettings(ModuleSettings):
     beta : float
         Weight of the sparse reconstruction term.
     q : float
-        Sparsity of the log penalty. The paper prints neither β nor q; q = 100 follows public code
-        derived from the authors'.
+        Sparsity of the log penalty. The paper states neither β nor q; q = 100 follows public code
+        derived from the authors' code.
     pull_away : float
-        Weight of the pull-away term; 0 is the paper.
+        Weight of the pull-away term; 0 in the paper.
     """
 
     method: ClassVar[str] = "srae"
@@ -65,8 +64,8 @@ class SraeSettings(ModuleSettings):
     beta: float = declare_beta()
     q: float = setting(
         100.0,
-        "How soon a dimension of Z is given up. The higher, the more the module rebuilds a few "
-        "dimensions well instead of all of them badly.",
+        "How soon a dimension of Z is given up. With a higher value, the module rebuilds fewer "
+        "dimensions of Z, but those better.",
         label="q",
         above=0,
         high=1e9,
@@ -75,7 +74,7 @@ class SraeSettings(ModuleSettings):
 
     @property
     def rebuilds_z(self) -> bool:
-        """Whether reconstruction has any weight."""
+        """Whether the reconstruction term has any weight."""
         return self.beta > 0
 
     def compute_terms(
@@ -85,7 +84,7 @@ class SraeSettings(ModuleSettings):
         y_hat: "Tensor",
         shares: "Tensor | None" = None,
     ) -> "dict[str, Tensor]":
-        """Compute (ȳ − ŷ)², β times the log penalty, and the pull-away term; see the base."""
+        """Compute (ȳ − ŷ)², β times the log penalty, and the pull-away term; see the base class."""
         x_features, y_bar, rebuilt = module(z)
         penalty = compute_sparse_reconstruction(rebuilt, z, self.q, shares)
         terms = {
@@ -101,7 +100,7 @@ METHOD = TrainedMethod(
     name="srae",
     title="SRAE",
     colour="#0072b2",
-    summary="The paper's method: rebuilds the score, and what matters of Z.",
+    summary="The paper's method: rebuilds the score and the relevant dimensions of Z.",
     paper=PaperFigures(0.0831, 0.1539, 1.9694),
     settings=SraeSettings(),
 )

@@ -1,4 +1,4 @@
-"""Z: each dimension of the layer drawn by itself, as in the paper's Table 1."""
+"""Z: single dimensions of the layer, as in the paper's Table 1."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +11,12 @@ from explorer.methods.base import Array, Case, Method, PaperFigures, Source
 
 @dataclass(frozen=True, kw_only=True)
 class ZMethod(Method):
-    """Single dimensions of Z; they do not make up a score.
+    """Single dimensions of Z, which do not add up to a score.
 
     Attributes
     ----------
     dimensions : int
-        How many, drawn at random from those that fire, for every category and seed.
+        Number of dimensions, drawn at random from those that fire, for each category and seed.
     """
 
     dimensions: int = 16
@@ -26,17 +26,18 @@ class ZMethod(Method):
             raise ExplorerError("At least one dimension of Z must be drawn.")
 
     def prepare(self, case: Case) -> Steps[Source]:
-        """Choose the dimensions of this case."""
+        """Draw the dimensions for a case."""
         yield from ()
         chosen = self.choose(case)
 
         def draw(pixels: Array) -> Array:
             return case.draw_z(pixels, chosen)
 
-        return Source(draw, lambda z, _: np.asarray(z)[:, chosen], None)
+        names = tuple(f"Z {dimension}" for dimension in chosen)
+        return Source(draw, lambda z, _: np.asarray(z)[:, chosen], None, names=names)
 
     def choose(self, case: Case) -> list[int]:
-        """Draw dimensions from those that fire on the training photos, seeded."""
+        """Draw dimensions, seeded, from those that fire on the training photos."""
         z, _, _ = case.get_training_photos()
         firing = np.flatnonzero(z.max(axis=0) > 0)
         rng = np.random.default_rng((case.seed, case.index))

@@ -1,1 +1,1 @@
-"""Networks: the classifiers that are explained, the explanation modules, and their files."""
+"""Networks: the explained classifiers, the explanation modules, and their files."""

@@ -1,4 +1,4 @@
-"""Networks and modules as safetensors files with a versioned JSON header. Never a pickle."""
+"""Saving and loading networks as safetensors files with a versioned JSON header; no pickle."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from explorer.nn.backbones.build import build_network_from_weights, flatten_netw
 from explorer.nn.backbones.registry import get_architecture, get_family
 from explorer.nn.records import (
     HEADER_KEY,
-    MOST_VALUES,
+    MAX_VALUES,
     SCHEMA_VERSION,
     CheckpointError,
     ModuleRecord,
@@ -32,15 +32,15 @@ from explorer.nn.srae import ExplanationModule
 from explorer.storage.writing import write_bytes
 
 _LIBRARIES = ("torch", "numpy", "safetensors")
-_MOST_MODULE_VALUES = 2**27  # a module for VGG19 has 7 million
-_MOST_LAYERS = 32
-_MOST_WIDTH = 2**20
+_MAX_MODULE_VALUES = 2**27  # a module for VGG19 has 7 million
+_MAX_LAYERS = 32
+_MAX_WIDTH = 2**20
 
 
 def save_tensors(
     path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any], *, half: bool = False
 ) -> None:
-    """Write `tensors` with `header`, whole or not at all.
+    """Write `tensors` with `header`, atomically.
 
     Parameters
     ----------
@@ -49,10 +49,10 @@ def save_tensors(
     tensors : Mapping[str, Tensor]
         Floating-point tensors on any device.
     header : Mapping
-        JSON-ready; schema version and library versions are added.
+        JSON-serialisable; the schema version and library versions are added.
     half : bool
-        Store float16, half the size; the caller has rounded the values beforehand (see
-        `round_to_half`), so that nothing that was measured changes by the saving.
+        Whether to store float16. The caller must have rounded the values (see `round_to_half`), so
+        that measures taken before saving stay valid.
     """
     dtype = torch.float16 if half else torch.float32
     stored = {name: t.detach().to("cpu", dtype).contiguous() for name, t in tensors.items()}
@@ -65,35 +65,36 @@ def save_tensors(
 
 
 def load_tensors(
-    path: Path, *, most_values: int = MOST_VALUES, only_floats: bool = False
+    path: Path, *, max_values: int = MAX_VALUES, only_floats: bool = False
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read tensors (as float32) and header from a safetensors file.
+    """Read tensors, as float32, and the header from a safetensors file.
 
     Parameters
     ----------
     path : Path
         The file.
-    most_values : int
-        How many numbers it may hold.
+    max_values : int
+        Maximum number of values.
     only_floats : bool
-        Whether tensors of whole numbers are refused.
+        Whether to refuse integer tensors.
 
     Raises
     ------
     CheckpointError
-        When the file is missing, damaged, from a newer version or holds values that are not
-        finite. A header of foreign origin comes back empty.
+        When the file is missing, damaged, written by a newer version or has non-finite values. The
+        header of a file that the explorer did not write is empty.
     """
-    found = load_weights_header(path, most_values)
+    found = load_weights_header(path, max_values)
     header = parse_header(path, found)
-    if only_floats and found.whole:
-        raise CheckpointError(f"{path}: {found.whole[0][:80]!r} holds whole numbers, no weights.")
+    if only_floats and found.integer_tensors:
+        name = found.integer_tensors[0][:80]
+        raise CheckpointError(f"{path}: {name!r} holds integers, not weights.")
     tensors = _read_tensors(path)
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             raise CheckpointError(
-                f"{path}: {name!r} holds NaN or infinite values. Put a whole copy in its place, "
-                "or make it again."
+                f"{path}: {name!r} holds NaN or infinite values. Replace the file with an intact "
+                "copy, or create it again."
             )
     return tensors, header
 
@@ -117,14 +118,14 @@ def round_to_half(module: torch.nn.Module) -> None:
     for parameter in module.parameters():
         rounded = parameter.data.to(torch.float16).to(parameter.dtype)
         if not torch.isfinite(rounded).all():
-            raise CheckpointError("A weight is too large to be stored in half precision.")
+            raise CheckpointError("A weight is too large for half precision.")
         parameter.data = rounded
 
 
 def save_backbone(
     path: Path, backbone: Backbone, training: Mapping[str, Any], *, half: bool = False
 ) -> None:
-    """Write a classifier, batch norm folded, named as in torchvision."""
+    """Write a classifier with batch norm folded, and tensors named as in torchvision."""
     header = {
         "kind": "classifier",
         "architecture": backbone.architecture.name,
@@ -136,14 +137,14 @@ def save_backbone(
 
 
 def load_backbone(path: Path, *, z_layer: str = "") -> tuple[Backbone, dict[str, Any]]:
-    """Read a classifier that `save_backbone` wrote; Z is its family's usual layer if not named.
+    """Read a classifier from `save_backbone`; the default Z layer is that of its family.
 
     Returns
     -------
     backbone : Backbone
         On the CPU, in float32.
     training : dict
-        How it was trained and what it reached, as given to `save_backbone`.
+        How it was trained, and its results, as given to `save_backbone`.
     """
     tensors, header = load_tensors(path, only_floats=True)
     if header.get("kind") != "classifier":
@@ -163,9 +164,9 @@ def load_backbone(path: Path, *, z_layer: str = "") -> tuple[Backbone, dict[str,
 def save_module(
     path: Path, module: ExplanationModule, record: ModuleRecord, *, half: bool = False
 ) -> None:
-    """Write an explanation module with all that is needed to check and to repeat it.
+    """Write an explanation module with everything needed to verify and to reproduce it.
 
-    The hash of its weights is taken here, whatever the record holds.
+    The hash of the weights in the record is computed here.
     """
     weights = module.state_dict()
     header = {"kind": "module", **asdict(record), "weights_sha256": compute_sha256(weights)}
@@ -173,15 +174,15 @@ def save_module(
 
 
 def load_module(path: Path, backbone: Backbone) -> tuple[ExplanationModule, ModuleRecord]:
-    """Read an explanation module for use on `backbone`.
+    """Read an explanation module of `backbone`.
 
     Raises
     ------
     CheckpointError
-        When the file is damaged, its weights are not those that its header names, or it was
-        trained on another network or layer.
+        When the file is damaged, its weights do not match the hash in its header, or it was trained
+        on another network or layer.
     """
-    found = load_weights_header(path, _MOST_MODULE_VALUES)
+    found = load_weights_header(path, _MAX_MODULE_VALUES)
     record = parse_module_record(path, parse_header(path, found))
     if record.backbone_sha256 != backbone.sha256:
         raise CheckpointError(
@@ -194,28 +195,28 @@ def load_module(path: Path, backbone: Backbone) -> tuple[ExplanationModule, Modu
         )
     try:
         module = _build_module(backbone.z_size, record, found)
-    except (ExplorerError, TypeError, KeyError, ValueError) as error:
+    except (ExplorerError, TypeError, ValueError) as error:
         raise CheckpointError(
-            f"{path} does not fit its own description: {error}. Train the module again."
+            f"{path} contradicts its own description: {error}. Train the module again."
         ) from error
-    tensors, _ = load_tensors(path, most_values=_MOST_MODULE_VALUES, only_floats=True)
+    tensors, _ = load_tensors(path, max_values=_MAX_MODULE_VALUES, only_floats=True)
     if record.weights_sha256 and record.weights_sha256 != compute_sha256(tensors):
         raise CheckpointError(
-            f"{path} is damaged: its weights are not those that were saved. Put a whole copy in "
-            "its place, or train the module again."
+            f"{path} is damaged: its weights are not those that were saved. Replace it with an "
+            "intact copy, or train the module again."
         )
     module.to_empty(device="cpu").load_state_dict(tensors)
     return module.eval().requires_grad_(False), record
 
 
 def _build_module(z_size: int, record: ModuleRecord, found: WeightsHeader) -> ExplanationModule:
-    """Build a module without memory for its weights, once those in the file are known to fit."""
+    """Build a module on the meta device, after checking that the shapes in the file fit."""
     shape = read_shape(record.settings)
     sizes = (*shape.widths, shape.x_features)
-    if len(sizes) > _MOST_LAYERS or not all(
-        type(size) is int and size <= _MOST_WIDTH for size in sizes
+    if len(sizes) > _MAX_LAYERS or not all(
+        type(size) is int and size <= _MAX_WIDTH for size in sizes
     ):
-        raise ValueError("its widths are no small whole numbers")
+        raise ValueError("its widths are invalid")
     with torch.device("meta"):
         module = ExplanationModule(z_size, shape)
     expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
@@ -226,7 +227,7 @@ def _build_module(z_size: int, record: ModuleRecord, found: WeightsHeader) -> Ex
             if expected.get(name) != found.shapes.get(name)
         )
         raise ValueError(
-            f"{names[0][:80]!r} has shape {found.shapes.get(names[0])}, where the settings mean "
+            f"{names[0][:80]!r} has shape {found.shapes.get(names[0])}, but the settings require "
             f"{expected.get(names[0])}"
         )
     return module

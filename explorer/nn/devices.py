@@ -1,4 +1,4 @@
-"""Where to compute."""
+"""Choosing and describing the device to compute on."""
 
 import contextlib
 import os
@@ -10,16 +10,15 @@ from explorer.config import ExplorerError
 
 
 def choose_device(name: str) -> torch.device:
-    """Return the device called `name`; ``auto`` is CUDA, then MPS, then the CPU.
+    """Return the device called `name`; ``auto`` is CUDA, MPS or the CPU, whichever is available.
 
-    Convolutions of float32 are computed in float32 from here on, for the whole process. By
-    default a card rounds what goes into them to ten bits (TF32), after which the c-MWP maps of
-    VGG19 are 2 to 3 % wrong.
+    TF32 convolutions are disabled for the whole process. By default, CUDA devices use TF32, which
+    rounds inputs to ten bits, and c-MWP maps of VGG19 then have errors of 2 to 3 %.
 
     Raises
     ------
     ExplorerError
-        When there is no such device on this machine.
+        When this machine does not have the device.
     """
     torch.backends.cudnn.allow_tf32 = False
     if name == "auto":
@@ -37,7 +36,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def list_devices() -> dict[str, str]:
-    """List the devices of this machine, the fastest first: name for `choose_device` to words."""
+    """List the devices of this machine, the fastest first, as descriptions by name."""
     cuda = {
         f"cuda:{index}": torch.cuda.get_device_name(index)
         for index in range(torch.cuda.device_count())
@@ -47,12 +46,12 @@ def list_devices() -> dict[str, str]:
 
 
 def resolve_device(name: str) -> str:
-    """Return the name in `list_devices` that `name` stands for: ``auto`` is the first of them.
+    """Return the name in `list_devices` for `name`; ``auto`` is the first of them.
 
     Raises
     ------
     ExplorerError
-        When there is no such device on this machine.
+        When this machine does not have the device.
     """
     devices = list_devices()
     if name == "auto":
@@ -62,7 +61,7 @@ def resolve_device(name: str) -> str:
 
 
 def get_device_key(name: str) -> str:
-    """Name the very card behind a name in `list_devices`, however this process numbers cards."""
+    """Return a key that identifies a device in `list_devices`, the same in all processes."""
     device = torch.device(name)
     if device.type != "cuda":
         return device.type
@@ -70,9 +69,9 @@ def get_device_key(name: str) -> str:
 
 
 def get_free_memory(name: str) -> tuple[int, int] | None:
-    """Return free and total bytes of a card in `list_devices`; None for the CPU or where unknown.
+    """Return free and total memory of a GPU in `list_devices`, in bytes; None if unknown.
 
-    Of an Apple GPU, which shares its memory with all else, it is what this process may still take.
+    An Apple GPU shares its memory with the system; its free memory is what this process may use.
     """
     device = torch.device(name)
     try:
@@ -82,13 +81,13 @@ def get_free_memory(name: str) -> tuple[int, int] | None:
         if device.type == "mps":
             total = torch.mps.recommended_max_memory()
             return max(0, total - torch.mps.driver_allocated_memory()), total
-    except RuntimeError:  # a card that is full or kept by somebody else does not even answer
+    except RuntimeError:  # the GPU is full or reserved by another process
         return None
     return None
 
 
 def describe_device(name: str) -> str:
-    """Say in words what a device in `list_devices` is, and how much of its memory is free."""
+    """Describe a device in `list_devices` and its free memory."""
     words = list_devices()[name]
     memory = get_free_memory(name)
     if memory is not None:
@@ -100,7 +99,7 @@ def describe_device(name: str) -> str:
 
 @contextlib.contextmanager
 def limit_threads(count: int) -> Iterator[None]:
-    """Compute with `count` threads on the CPU: sums are rounded by how many share them."""
+    """Use `count` CPU threads in the block; rounding of sums depends on the number of threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

@@ -1,4 +1,4 @@
-"""What one module says of one photo, as arrays; kept apart from torch, which pages do not need."""
+"""The explanation of a photo by a module as arrays; without torch, which pages do not need."""
 
 from dataclasses import dataclass
 
@@ -10,22 +10,22 @@ DEFAULT_STOP = "relu1"
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """What one module says of one photo.
+    """The explanation of a photo by a module.
 
     Attributes
     ----------
     logits : NDArray of float32
         (C,), signed: the classifier's scores before softmax.
     y_hat, y_bar : float
-        The classifier's score of the module's category, and the module's.
+        Scores of the module's category from the classifier and the module.
     x_features : NDArray of float32
         (K,), E(Z), >= 0.
     contributions : NDArray of float32
         (K,), vₙEₙ, signed; they add up to `y_bar`.
     maps : NDArray of float32
-        (K, h, w), raw c-MWP of every x-feature, >= 0, at the grid of `stop`.
+        (K, h, w), c-MWP of each x-feature, >= 0, not normalised, at the resolution of `stop`.
     stop : str
-        Layer at whose output the maps are taken; see `Backbone.stops`.
+        Layer at whose output the maps were taken; see `Backbone.stops`.
     """
 
     logits: NDArray[np.float32]

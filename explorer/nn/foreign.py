@@ -1,4 +1,4 @@
-"""Weights that other programs have written: read as tensors, never run."""
+"""Loading weights that were saved by other programs, without running code from the file."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,14 +11,14 @@ from explorer.nn.backbones.architecture import Architecture
 from explorer.nn.backbones.backbone import Backbone
 from explorer.nn.backbones.build import build_network_from_weights, flatten_network
 from explorer.nn.checkpoint import CheckpointError, load_tensors, round_to_half
-from explorer.nn.records import MOST_VALUES
+from explorer.nn.records import MAX_VALUES
 from explorer.storage.reading import check_regular, explain_os_error
 
-# What training scripts lay around the state_dict, and what wrappers put before its names.
+# Names under which training scripts store the state_dict, and prefixes that wrappers add to names.
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "network", "net")
 _PREFIXES = ("module.", "_orig_mod.", "model.", "network.", "net.")
-_MOST_WRAPPERS = 8
-_CURE = "Save it anew with torch.save(model.state_dict(), …) or as safetensors."
+_MAX_WRAPPERS = 8
+_CURE = "Save it again with torch.save(model.state_dict(), …) or as safetensors."
 
 
 def load_foreign_backbone(
@@ -29,9 +29,9 @@ def load_foreign_backbone(
     *,
     half: bool = False,
 ) -> Backbone:
-    """Build a classifier from the user's own file; see `load_foreign_weights`.
+    """Build a classifier from a user's file; see `load_foreign_weights`.
 
-    With `half`, weights are rounded to what float16 can hold, as they will be stored.
+    With `half`, weights are rounded to half precision, as they will be stored.
     """
     network = build_network_from_weights(architecture.name, load_foreign_weights(path))
     layers = flatten_network(network)
@@ -41,10 +41,10 @@ def load_foreign_backbone(
 
 
 def load_foreign_weights(path: Path) -> dict[str, Tensor]:
-    """Read a user's own weights: safetensors, or a ``.pth`` that holds tensors only.
+    """Read a user's weights from safetensors, or from a ``.pth`` file with only tensors.
 
-    A ``state_dict`` inside a training script's checkpoint is found, and the prefix that
-    ``DataParallel`` and its like put before all names is taken off.
+    A ``state_dict`` in the checkpoint of a training script is found, and prefixes that wrappers
+    such as ``DataParallel`` add to all names are removed.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def load_foreign_weights(path: Path) -> dict[str, Tensor]:
     Raises
     ------
     CheckpointError
-        When the file is missing or damaged, or holds anything but tensors: code in a pickle is
+        When the file is missing or damaged, or holds anything but tensors. Code in a pickle is
         never run.
     """
     if path.suffix == ".safetensors":
@@ -67,7 +67,7 @@ def load_foreign_weights(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{path} cannot be read: {explain_os_error(error)}.") from error
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle raises nearly any kind
+    except Exception as error:  # a damaged pickle may raise nearly anything
         raise CheckpointError(_explain(path)) from error
     state = _unwrap(content)
     if not isinstance(state, dict) or not state:
@@ -81,19 +81,17 @@ def load_foreign_weights(path: Path) -> dict[str, Tensor]:
         is_plain = value.layout == torch.strided and value.device.type == "cpu"
         if not is_plain or value.is_complex() or value.is_quantized:
             raise CheckpointError(
-                f"{path}: {str(name)!r} is no plain tensor of real numbers. {_CURE}"
+                f"{path}: {str(name)!r} is not a dense tensor of real numbers. {_CURE}"
             )
-    # A few bytes of a file can claim to be any number of equal values.
+    # An expanded tensor of any size takes only a few bytes in the file.
     values = sum(tensor.numel() for tensor in state.values())
-    if values > MOST_VALUES:
-        raise CheckpointError(
-            f"{path} holds {values:,} numbers, more than {MOST_VALUES:,}. {_CURE}"
-        )
+    if values > MAX_VALUES:
+        raise CheckpointError(f"{path} holds {values:,} numbers, more than {MAX_VALUES:,}. {_CURE}")
     return _strip_prefixes({str(name): tensor.float() for name, tensor in state.items()})
 
 
 def _explain(path: Path) -> str:
-    """Tell a file that holds objects, such as a whole model, from one that is damaged."""
+    """Explain whether a file is damaged or holds other objects, such as a whole model."""
     try:
         foreign = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except Exception:  # not in PyTorch's own format, or damaged
@@ -101,14 +99,14 @@ def _explain(path: Path) -> str:
     if not foreign:
         return f"{path} cannot be read as a file of tensors. {_CURE}"
     return (
-        f"{path} holds more than tensors, a whole pickled model perhaps (it asks for "
-        f"{foreign[0]}), and opening it would run code from the file. Where it was made, save its "
-        "tensors alone with torch.save(model.state_dict(), …) or as safetensors."
+        f"{path} holds more than tensors, perhaps a whole pickled model (it needs {foreign[0]}), "
+        "and loading it would run code from the file. In the program that made it, save only the "
+        "tensors, with torch.save(model.state_dict(), …) or as safetensors."
     )
 
 
 def _unwrap(content: Any) -> Any:
-    for _ in range(_MOST_WRAPPERS):  # a dictionary may hold itself
+    for _ in range(_MAX_WRAPPERS):  # a dictionary may contain itself
         if not isinstance(content, dict):
             break
         inner = next((content[n] for n in _WRAPPERS if isinstance(content.get(n), dict)), None)

@@ -1,4 +1,4 @@
-"""Several modules of one shape as one: every layer of all of them is one batched product."""
+"""Groups of modules with the same shape, with batched matrix products for all of them."""
 
 from collections.abc import Sequence
 
@@ -9,18 +9,18 @@ from explorer.nn.srae import ExplanationModule
 
 
 class GroupedLinear(nn.Module):
-    """G fully-connected layers of one shape, side by side.
+    """G fully-connected layers with the same shape.
 
     Parameters
     ----------
     layers : sequence of nn.Linear
-        Copied, on whatever device they are.
+        The layers, whose weights are copied, on their device.
 
     Attributes
     ----------
     weight : nn.Parameter
-        (G, inputs, outputs). It lies the other way round than in `nn.Linear`, so that the gradient
-        of the batched product comes in the order in which the weights lie, and need not be turned.
+        (G, inputs, outputs). It is transposed compared with `nn.Linear`, so that the gradient of
+        the batched product has the memory layout of the weights and need not be transposed.
     bias : nn.Parameter or None
         (G, 1, outputs).
     """
@@ -32,32 +32,32 @@ class GroupedLinear(nn.Module):
         self.bias = nn.Parameter(torch.stack(biases)) if biases else None
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Map (G, M, inputs) to (G, M, outputs), each layer its own examples."""
+        """Map (G, M, inputs) to (G, M, outputs), with separate examples for each layer."""
         if self.bias is None:
             return torch.bmm(inputs, self.weight)
         return torch.baddbmm(self.bias, inputs, self.weight)
 
 
 class ModuleGroup(ExplanationModule):
-    """G explanation modules of one shape, each at work on examples of its own.
+    """G explanation modules with the same shape, each applied to its own examples.
 
-    Takes Z as (G, M, S_z), and gives what `ExplanationModule` gives with a G in front.
+    Like `ExplanationModule`, with an additional first dimension G of inputs and outputs.
 
     Parameters
     ----------
     members : sequence of ExplanationModule
-        Not empty; their weights are copied.
+        The modules, at least one, whose weights are copied.
     """
 
     def __init__(self, members: Sequence[ExplanationModule]) -> None:
-        with torch.device("meta"):  # the layers are replaced at once
+        with torch.device("meta"):  # the layers are replaced below
             super().__init__(members[0].z_size, members[0].settings)
         layers = [_name_linears(member) for member in members]
         for name in layers[0]:
             self.set_submodule(name, GroupedLinear([own[name] for own in layers]))
 
     def view_member(self, index: int) -> ExplanationModule:
-        """Return a member that shares its weights with the group: a change of one is of both."""
+        """Return a member that shares its weights with the group."""
         with torch.device("meta"):
             member = ExplanationModule(self.z_size, self.settings)
         state = {
@@ -68,7 +68,7 @@ class ModuleGroup(ExplanationModule):
         return member
 
     def copy_member(self, index: int) -> ExplanationModule:
-        """Return a copy of a member: on the CPU, ready to use, not to be trained."""
+        """Return a copy of a member, on the CPU and in evaluation mode."""
         member = self.view_member(index)
         for parameter in member.parameters():
             parameter.data = parameter.data.cpu().clone(memory_format=torch.contiguous_format)

@@ -1,11 +1,11 @@
-"""What a module is trained to do: the terms of eq. (1) of Qi & Li (2017), and of its variants.
+"""The terms of the loss, eq. (1) of Qi & Li (2017), and of its variants.
 
-The formulas are written with the tensors' own methods, so that pages can list methods and their
-settings before torch is imported.
+The formulas use only methods of tensors, so that pages can list methods and their settings before
+torch is imported.
 
-"..." stands for no dimension, or for one: several modules that are trained side by side, each on a
-batch of its own. `shares` says how much each example counts in the means over its batch, (..., M),
->= 0 and summing to 1; all examples count alike where it is None.
+"..." stands for no dimension, or for the dimension of a group of modules that are trained together,
+each on its own batch. `shares` are the weights of the examples in the means over the batch,
+(..., M), >= 0 and with sum 1. Without them, all examples have the same weight.
 """
 
 from abc import ABC, abstractmethod
@@ -23,24 +23,24 @@ _SMALLEST_NORM = 1e-12
 
 
 class ModuleSettings(ModuleShape, ABC):
-    """Shape of a module together with the loss that trains it; each method has a subclass.
+    """Base class of the settings of a method's module: its shape and its loss.
 
-    A subclass is a frozen dataclass that adds the settings of its loss.
+    Subclasses are frozen dataclasses that add the settings of the loss.
     """
 
     method: ClassVar[str]
     """Name of the method in files."""
 
     old_names: ClassVar[tuple[str, ...]] = ()
-    """What it was called in files of earlier versions."""
+    """Names of the method in files of earlier versions."""
 
     trains_v: ClassVar[bool] = True
-    """Whether v is trained with the rest; else it is fitted to a finished encoder."""
+    """Whether v is trained with the rest; otherwise it is fitted to the trained encoder."""
 
     @property
     @abstractmethod
     def rebuilds_z(self) -> bool:
-        """Whether the loss makes the decoder rebuild Z."""
+        """Whether the loss trains the decoder to rebuild Z."""
 
     @abstractmethod
     def compute_terms(
@@ -50,27 +50,27 @@ class ModuleSettings(ModuleShape, ABC):
         y_hat: "Tensor",
         shares: "Tensor | None" = None,
     ) -> "dict[str, Tensor]":
-        """Compute the terms of the loss on a batch; the loss is their sum.
+        """Compute the terms of the loss on a batch. The loss is their sum.
 
         Parameters
         ----------
         module : ExplanationModule
-            One module, or a group of G that are trained side by side.
+            A module, or a group of G modules.
         z, y_hat : Tensor
-            (..., M, S_z) and (..., M): what the classifier gave. Here "..." stands for no
-            dimension, or for the G of a group.
+            (..., M, S_z) and (..., M), from the classifier. "..." stands for no dimension, or for
+            the G of a group.
         shares : Tensor, optional
-            (..., M), how much each example counts in the means over its batch; they sum to 1.
-            All count alike where it is None.
+            (..., M), weights of the examples in the means over the batch, with sum 1. By default,
+            all examples have the same weight.
 
         Returns
         -------
         dict of str to Tensor
-            Name of each term to its value, (...), weights included.
+            Terms by name, (...), multiplied by their weights.
         """
 
     def describe(self) -> dict[str, Any]:
-        """List method and settings for a file."""
+        """List the method and the settings for a file."""
         return {"method": self.method, **asdict(self)}
 
 
@@ -92,8 +92,8 @@ def compute_sparse_reconstruction(
 ) -> "Tensor":
     """Compute the log penalty of eq. (1), without β.
 
-    (1/S_z) Σₖ log(1 + q · (1/M) Σᵢ (Z̃ₖⁱ − Zₖⁱ)²). The mean over examples stands inside the log,
-    so that the penalty decides dimension by dimension which parts of Z are worth rebuilding.
+    (1/S_z) Σₖ log(1 + q · (1/M) Σᵢ (Z̃ₖⁱ − Zₖⁱ)²). The mean over examples is inside the log, so that
+    the penalty selects which dimensions of Z are rebuilt.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def compute_pull_away(x_features: "Tensor", shares: "Tensor | None" = None) -> "
     Notes
     -----
     The pull-away term of Zhao et al., "Energy-based Generative Adversarial Network" (2017),
-    eq. (6), taken between x-features instead of between examples.
+    eq. (6), but between x-features instead of examples.
     """
     count = x_features.shape[-1]
     if count < 2:

@@ -1,4 +1,4 @@
-"""A linear probe on Z as a network, so that it can be applied and drawn like a module."""
+"""A linear probe on Z as a network, with the interface of a module."""
 
 import numpy as np
 import torch
@@ -14,13 +14,13 @@ class LinearProbe(nn.Module):
     Parameters
     ----------
     encoder : NDArray of float64
-        (K, S_z), signed: the weights of each component.
+        (K, S_z), signed weights of each component.
     offset : NDArray of float64
-        (K,), added to each.
+        (K,), added to each component.
     v : NDArray of float64
         (K,), weight of each component in ȳ.
     intercept : float
-        Added to their sum.
+        Added to the sum.
     is_clamped : bool
         Whether components are clamped at zero, as x-features are.
     """
@@ -41,13 +41,13 @@ class LinearProbe(nn.Module):
         self.eval().requires_grad_(False)
 
     def forward(self, z: Tensor) -> ModuleOutputs:
-        """Compute components and score of `z`, (M, S_z); nothing is rebuilt."""
+        """Compute the components and the score of `z`, (M, S_z), without a reconstruction."""
         components = self.encoder(z)
         components = components.relu() if self.is_clamped else components
         return ModuleOutputs(components, self.v(components).squeeze(1), z.new_empty(0))
 
     def get_attribution_layers(self) -> list[nn.Module]:
-        """List the single layer whose outputs are the components, before they are clamped."""
+        """Return the single layer whose outputs are the components, before clamping."""
         return [self.encoder]
 
 

@@ -1,4 +1,4 @@
-"""What a module's decoder rebuilds of Z, with one x-feature held still."""
+"""Rebuilding Z with a module's decoder, optionally with one x-feature held constant."""
 
 import numpy as np
 import torch
@@ -11,17 +11,16 @@ from explorer.nn.srae import ExplanationModule
 def rebuild_z(
     module: ExplanationModule, z: NDArray[np.float32], held: int | None = None
 ) -> NDArray[np.float32]:
-    """Rebuild Z from its x-features alone, Z̃ = D(E(Z)).
+    """Rebuild Z from its x-features, Z̃ = D(E(Z)).
 
     Parameters
     ----------
     module : ExplanationModule
         Encoder E and decoder D.
     z : NDArray of float32
-        (M, S_z), >= 0, one row a photo.
+        (M, S_z), >= 0, one row per photo.
     held : int, optional
-        An x-feature, counted from 0, that is set to its mean over these M photos on each of them,
-        so that the decoder learns nothing from it but that mean.
+        Index of an x-feature, counted from 0, that is replaced by its mean over the M photos.
 
     Returns
     -------

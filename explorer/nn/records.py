@@ -1,8 +1,8 @@
-"""What weights' files say about themselves, read without their weights and without torch.
+"""Headers of weights files, read without the weights and without torch.
 
-Our own files keep one text in the metadata of a safetensors file, which is JSON. Everything is
-checked before a byte of a tensor is read, so that no tampered number decides how much memory is
-taken.
+The explorer's own files have one entry in the metadata of the safetensors file, as JSON. Everything
+is checked before any tensor is read, so that a manipulated header cannot make the explorer allocate
+too much memory.
 """
 
 import math
@@ -19,12 +19,12 @@ from explorer.storage.reading import check_regular, explain_os_error
 
 SCHEMA_VERSION = 1
 HEADER_KEY = "srae_explorer"
-MOST_VALUES = 2**29
-"""Numbers in a file of weights: VGG19 has 144 million."""
+MAX_VALUES = 2**29
+"""Maximum number of values in a weights file; VGG19 has 144 million."""
 
 _FLOATS = frozenset(("F64", "F32", "F16", "BF16"))
-_OTHERS = frozenset(("I64", "I32", "I16", "I8", "U8", "BOOL"))
-_MOST_ID = 2**63
+_INTEGERS = frozenset(("I64", "I32", "I16", "I8", "U8", "BOOL"))
+_MAX_ID = 2**63
 
 
 class CheckpointError(ExplorerError):
@@ -33,16 +33,16 @@ class CheckpointError(ExplorerError):
 
 @dataclass(frozen=True)
 class WeightsHeader:
-    """What a safetensors file says before its tensors.
+    """The header of a safetensors file.
 
     Attributes
     ----------
     shapes : Mapping of str to tuple of int
-        Of every tensor.
+        Shapes of the tensors by name.
     kinds : Mapping of str to str
-        Type of every tensor, such as ``"F32"``.
+        Types of the tensors by name, such as ``"F32"``.
     metadata : Mapping of str to str
-        Texts by name.
+        Strings by name.
     """
 
     shapes: Mapping[str, tuple[int, ...]]
@@ -50,32 +50,32 @@ class WeightsHeader:
     metadata: Mapping[str, str]
 
     @property
-    def whole(self) -> tuple[str, ...]:
-        """Names of the tensors that are not made of floating-point numbers."""
-        return tuple(name for name, kind in self.kinds.items() if kind in _OTHERS)
+    def integer_tensors(self) -> tuple[str, ...]:
+        """Names of the tensors of integers or booleans."""
+        return tuple(name for name, kind in self.kinds.items() if kind in _INTEGERS)
 
 
 @dataclass(frozen=True)
 class ModuleRecord:
-    """What a module's file says about how it came to be.
+    """The record in a module's file, which describes the module and its training.
 
     Attributes
     ----------
     category : str
-        The category it explains, as in ``classes.txt``.
+        The explained category, as in ``classes.txt``.
     z_layer : str
-        Layer of the classifier that it reads.
+        Layer of the classifier that the module reads.
     backbone_sha256 : str
-        Hash of the classifier that it was trained on.
+        Hash of the classifier that the module was trained on.
     settings : dict
-        Fields of `ModuleSettings`, widths filled in.
+        From `ModuleSettings.describe`, with the actual widths.
     training : dict
-        Fields of the training settings, the seed among them.
+        From `TrainingSettings.describe`.
     split : dict
-        ``train`` and ``test``: lists of image ids, none of them twice.
+        ``train`` and ``test``, lists of distinct image ids.
     weights_sha256 : str
-        Hash of the module's weights, by which measures know whose they are; written by
-        `save_module`, empty in older files.
+        Hash of the module's weights, which identifies its measures. It is set by `save_module` and
+        empty in older files.
     """
 
     category: str
@@ -87,25 +87,25 @@ class ModuleRecord:
     weights_sha256: str = ""
 
     def __post_init__(self) -> None:
-        fault = _find_fault_of_split(self.split)
-        if fault:
-            raise ValueError(f"its split {fault}")
+        problem = _find_split_problem(self.split)
+        if problem:
+            raise ValueError(f"its split {problem}")
 
 
-def load_weights_header(path: Path, most_values: int = MOST_VALUES) -> WeightsHeader:
-    """Read and check the beginning of a safetensors file.
+def load_weights_header(path: Path, max_values: int = MAX_VALUES) -> WeightsHeader:
+    """Read and check the header of a safetensors file.
 
     Parameters
     ----------
     path : Path
         The file.
-    most_values : int
-        How many numbers its tensors may have together.
+    max_values : int
+        Maximum number of values of all tensors.
 
     Raises
     ------
     CheckpointError
-        When there is no such file, or it is not a whole safetensors file of known types.
+        When the file is missing, damaged, too large or has unknown types.
     """
     try:
         check_regular(path)
@@ -113,21 +113,21 @@ def load_weights_header(path: Path, most_values: int = MOST_VALUES) -> WeightsHe
     except FileNotFoundError as error:
         raise CheckpointError(f"There is no file {path}.") from error
     except OSError as error:
-        raise _explain_unreadable(path, explain_os_error(error)) from error
+        raise _make_read_error(path, explain_os_error(error)) from error
     except SafetensorError as error:
-        raise _explain_unreadable(path, str(error)) from error
-    unknown = next((n for n, kind in header.kinds.items() if kind not in _FLOATS | _OTHERS), None)
+        raise _make_read_error(path, str(error)) from error
+    unknown = next((n for n, kind in header.kinds.items() if kind not in _FLOATS | _INTEGERS), None)
     if unknown is not None:
-        reason = f"{unknown[:80]!r} is of type {header.kinds[unknown]}, which is not read here"
-        raise _explain_unreadable(path, reason)
+        reason = f"{unknown[:80]!r} has the unsupported type {header.kinds[unknown]}"
+        raise _make_read_error(path, reason)
     values = sum(map(math.prod, header.shapes.values()))
-    if values > most_values:
-        raise _explain_unreadable(path, f"it holds {values:,} numbers, more than {most_values:,}")
+    if values > max_values:
+        raise _make_read_error(path, f"it holds {values:,} values, more than {max_values:,}")
     return header
 
 
 def _read_header(path: Path) -> WeightsHeader:
-    # The library sees to it that types, shapes and places fit each other and the file.
+    # The library checks that types, shapes and offsets fit each other and the file.
     with safe_open(path, framework="np") as file:
         slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
         shapes = {name: tuple(one.get_shape()) for name, one in slices.items()}
@@ -135,27 +135,27 @@ def _read_header(path: Path) -> WeightsHeader:
         return WeightsHeader(shapes, kinds, file.metadata() or {})
 
 
-def _explain_unreadable(path: Path, reason: str) -> CheckpointError:
+def _make_read_error(path: Path, reason: str) -> CheckpointError:
     return CheckpointError(
-        f"{path} is not a readable safetensors file: {reason.rstrip('.')}. Put a whole copy in "
-        "its place, or make it again."
+        f"{path} is not a readable safetensors file: {reason.rstrip('.')}. Replace it with an "
+        "intact copy, or create it again."
     )
 
 
 def parse_header(path: Path, header: WeightsHeader) -> dict[str, Any]:
-    """Read our own header; one of foreign origin is empty.
+    """Parse the explorer's own header; empty for files of other programs.
 
     Raises
     ------
     CheckpointError
-        When it is damaged, or of a newer version.
+        When it is damaged or was written by a newer version.
     """
     try:
         content = parse_json(header.metadata.get(HEADER_KEY, "{}"))
     except ValueError as error:
         raise CheckpointError(
-            f"{path} has a damaged header: {str(error).rstrip('.')}. Put a whole copy in its "
-            "place, or make it again."
+            f"{path} has a damaged header: {str(error).rstrip('.')}. Replace it with an intact "
+            "copy, or create it again."
         ) from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} has a damaged header: it is not a JSON object.")
@@ -169,23 +169,23 @@ def parse_header(path: Path, header: WeightsHeader) -> dict[str, Any]:
 
 
 def load_module_record(path: Path) -> ModuleRecord:
-    """Read what a module's file says about itself, without its weights.
+    """Read the record of a module without its weights.
 
     Raises
     ------
     CheckpointError
-        When the file is damaged or no module.
+        When the file is damaged or not a module.
     """
     return parse_module_record(path, parse_header(path, load_weights_header(path)))
 
 
 def parse_module_record(path: Path, header: Mapping[str, Any]) -> ModuleRecord:
-    """Make a record of a module's header, every field of its own type.
+    """Convert the header of a module to a record.
 
     Raises
     ------
     CheckpointError
-        When it is not a module's, or a field is missing or of another type.
+        When it is not the header of a module, or a field is missing or of the wrong type.
     """
     if header.get("kind") != "module":
         raise CheckpointError(f"{path} is not an explanation module written by the explorer.")
@@ -193,25 +193,22 @@ def parse_module_record(path: Path, header: Mapping[str, Any]) -> ModuleRecord:
         return convert_record(header, ModuleRecord)
     except ValueError as error:
         raise CheckpointError(
-            f"{path} does not fit its own description: {error}. {_TRAIN_AGAIN}"
+            f"{path} has an invalid description: {error}. Train the module again."
         ) from error
 
 
-_TRAIN_AGAIN = "Train the module again."
-
-
-def _find_fault_of_split(split: Mapping[str, Sequence[int]]) -> str:
-    """Say what is wrong with a split; nothing where it is sound."""
+def _find_split_problem(split: Mapping[str, Sequence[int]]) -> str:
+    """Describe what is wrong with a split; empty if it is valid."""
     if set(split) != {"train", "test"}:
-        return "does not have just 'train' and 'test'"
+        return "does not have exactly 'train' and 'test'"
     seen: set[int] = set()
     for side, ids in split.items():
-        if not all(0 <= image_id < _MOST_ID for image_id in ids):
-            return f"does not hold image ids under {side!r}"
+        if not all(0 <= image_id < _MAX_ID for image_id in ids):
+            return f"has an invalid image id in {side!r}"
         if not ids:
-            return f"has no photo under {side!r}"
+            return f"has no photos in {side!r}"
         if len(set(ids)) < len(ids):
-            return f"names a photo twice under {side!r}"
+            return f"has a photo twice in {side!r}"
         if not seen.isdisjoint(ids):
             return f"has photo {min(seen.intersection(ids))} on both sides"
         seen.update(ids)

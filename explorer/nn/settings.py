@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from explorer.config import ExplorerError
 from explorer.settings.declaring import check_settings, setting
 
 Shape = TypeVar("Shape", bound="ModuleShape")
@@ -15,7 +16,7 @@ _PUBLIC_WIDTHS = (800, 100)
 class ModuleShape:
     """Shape of an explanation module.
 
-    The paper prints no widths; the defaults follow public code derived from the authors'
+    The paper states no widths. The defaults follow public code derived from the authors' code
     (4096-800-100-5-100-800-4096).
 
     Attributes
@@ -23,23 +24,23 @@ class ModuleShape:
     x_features : int
         Number of x-features.
     widths : tuple of int
-        Hidden widths of the encoder from Z downwards; the decoder mirrors them. Empty: scaled
-        from the public code's with the size of Z.
+        Hidden widths of the encoder, from Z to the x-features; the decoder mirrors them. If empty,
+        those of the public code are scaled with the size of Z.
     """
 
     x_features: int = setting(
         5,
-        "How many concepts the module squeezes what the network saw into.",
+        "Number of concepts that the module reduces Z to.",
         label="X-features",
         low=1,
         high=1024,
     )
     widths: tuple[int, ...] = setting(
         (),
-        "Sizes of the layers between Z and the x-features, from Z downwards, such as 800x100.",
+        "Sizes of the layers between Z and the x-features, such as 800x100.",
         low=1,
         high=2**20,
-        usual="in proportion to Z",
+        default_text="in proportion to Z",
     )
 
     def __post_init__(self) -> None:
@@ -47,21 +48,24 @@ class ModuleShape:
 
 
 def read_shape(values: Mapping[str, Any]) -> ModuleShape:
-    """Read the shape from what `ModuleSettings.describe` listed, whatever the method.
+    """Read the shape from the output of `ModuleSettings.describe` of any method.
 
     Raises
     ------
-    KeyError, TypeError, ExplorerError
-        When something is missing, of another type or out of range.
+    TypeError, ExplorerError
+        When a value is missing, of the wrong type or out of range.
     """
+    for name in ("x_features", "widths"):
+        if name not in values:
+            raise ExplorerError(f"its settings lack {name!r}")
     return ModuleShape(x_features=values["x_features"], widths=tuple(values["widths"]))
 
 
 def scale_widths(settings: Shape, z_size: int) -> Shape:
-    """Fill in the widths that are left open, in proportion to the size of Z.
+    """Set the widths in proportion to the size of Z if they are empty.
 
-    The last hidden layer keeps at least four times the x-features, so that a small Z does not
-    squeeze them twice.
+    Hidden layers have at least four times the number of x-features, so that they are not narrower
+    than these for a small Z.
     """
     if settings.widths:
         return settings

@@ -1,7 +1,7 @@
-"""The explanation module: the Sparse Reconstruction Autoencoder (SRAE) and its like.
+"""The explanation module: the Sparse Reconstruction Autoencoder (SRAE) and its variants.
 
-Qi & Li, "Learning Explainable Embeddings for Deep Networks" (2017), section 2. What it is trained
-to do stands in `explorer.nn.losses` and `explorer.methods`.
+Qi & Li, "Learning Explainable Embeddings for Deep Networks" (2017), section 2. The losses are in
+`explorer.nn.losses` and `explorer.methods`.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from explorer.nn.settings import ModuleShape, scale_widths
 
 
 class ModuleOutputs(NamedTuple):
-    """What a module makes of a batch of Z, or what each of several makes of a batch of its own.
+    """Outputs of a module for a batch of Z, or of a group of modules for one batch each.
 
     Attributes
     ----------
@@ -36,16 +36,16 @@ class ModuleOutputs(NamedTuple):
 
 
 class ExplanationModule(nn.Module):
-    """Z to x-features E(Z), to ȳ = vᵀE and to a reconstruction of Z; ReLU everywhere.
+    """Maps Z to x-features E(Z), to ȳ = vᵀE, and to a reconstruction of Z, with ReLUs throughout.
 
     Parameters
     ----------
     z_size : int
         Dimensions of Z.
     settings : ModuleShape
-        Shape of the module; open widths are scaled.
+        Shape of the module; empty widths are set by the size of Z.
     generator : torch.Generator, optional
-        Source of the initial weights; the global one is left alone where it is given.
+        Generator of the initial weights; by default, the global one.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class ExplanationModule(nn.Module):
         self.z_size = z_size
         self.settings = scale_widths(settings, z_size)
         sizes = [z_size, *self.settings.widths, self.settings.x_features]
-        # Layers draw weights of their own from the global generator, except on the meta device.
+        # Layers draw their initial weights from the global generator, except on the meta device.
         with contextlib.nullcontext() if generator is None else torch.device("meta"):
             self.encoder = _stack_layers(sizes)
             self.v = nn.Linear(self.settings.x_features, 1, bias=False)
@@ -64,9 +64,9 @@ class ExplanationModule(nn.Module):
             _initialise(self.to_empty(device="cpu"), generator)
 
     def forward(self, z: Tensor, *, rebuild: bool = True) -> ModuleOutputs:
-        """Compute x-features, score and reconstruction of `z`, (M, S_z) and >= 0.
+        """Compute the x-features, the score and the reconstruction of `z`, (M, S_z), >= 0.
 
-        The reconstruction is left empty where there is no need to `rebuild`.
+        Without `rebuild`, the reconstruction is empty.
         """
         x_features = self.encoder(z)
         y_bar = self.v(x_features).squeeze(-1)
@@ -74,7 +74,7 @@ class ExplanationModule(nn.Module):
         return ModuleOutputs(x_features, y_bar, rebuilt)
 
     def get_attribution_layers(self) -> list[nn.Module]:
-        """List the encoder's layers up to its last Linear, whose outputs are the x-features."""
+        """Return the encoder's layers up to its last Linear, whose outputs are the x-features."""
         return list(self.encoder)[:-1]
 
 
@@ -87,10 +87,10 @@ def _stack_layers(sizes: Sequence[int]) -> nn.Sequential:
 
 @torch.no_grad()
 def _initialise(module: nn.Module, generator: torch.Generator) -> None:
-    """He-initialise every Linear from `generator`, biases slightly positive.
+    """Initialise all Linear layers by He's rule from `generator`, with slightly positive biases.
 
-    A ReLU unit that starts below zero on every photo gets no gradient and stays dead; in a layer
-    of five that is too costly to leave to chance.
+    A ReLU unit that is zero on every photo at the start gets no gradient and stays dead, which is
+    too costly in a layer of five units.
     """
     for layer in module.modules():
         if isinstance(layer, nn.Linear):
@@ -103,7 +103,7 @@ def _initialise(module: nn.Module, generator: torch.Generator) -> None:
 def apply_module(
     module: nn.Module, z: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Compute x-features (M, K) and ȳ (M,) from Z (M, S_z), arrays in and out."""
+    """Compute x-features (M, K) and ȳ (M,) from Z (M, S_z), as NumPy arrays."""
     device = next(module.parameters()).device
     outputs: ModuleOutputs = module(torch.from_numpy(np.array(z)).to(device))
     return outputs.x_features.cpu().numpy(), outputs.y_bar.cpu().numpy()

@@ -1,4 +1,4 @@
-"""Makes ``import torchvision`` work beside a CPU-only build of torch."""
+"""Importing torchvision with a CPU-only build of torch."""
 
 import importlib
 from types import ModuleType
@@ -12,12 +12,12 @@ _MISSING_OPERATORS = {
 
 
 def import_torchvision() -> ModuleType:
-    """Import torchvision, declaring its compiled operators first where they cannot load.
+    """Import torchvision; if its compiled operators cannot be loaded, declare them first.
 
-    The published wheel of torchvision is linked against a CUDA build of torch. Beside a CPU-only
-    build its operator library stays unloaded, and the import stops at the first Python function
-    that is registered for one of its operators. We use none of them, so declaring their
-    signatures is enough; where the library does load, nothing is declared.
+    The published wheel of torchvision is linked against a CUDA build of torch. With a CPU-only
+    build, its operator library is not loaded, and the import fails at the first Python function
+    that is registered for one of its operators. The explorer uses none of them, so declaring their
+    signatures is enough.
     """
     try:
         return importlib.import_module("torchvision")
@@ -32,5 +32,5 @@ def import_torchvision() -> ModuleType:
     return importlib.import_module("torchvision")
 
 
-# An operator lives only as long as the library object that declared it.
+# An operator exists only as long as the library object that declared it.
 _keep_alive: list[torch.library.Library] = []

@@ -1,1 +1,1 @@
-"""A quiz that shows whether explanations help people: pure logic, without a page."""
+"""A quiz that tests whether explanations help people: its logic, without the user interface."""

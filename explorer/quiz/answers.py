@@ -1,4 +1,4 @@
-"""A quiz that is being taken, and what its answers say."""
+"""The state of a quiz in progress, and statistics of its answers."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -12,16 +12,16 @@ _Z_95 = 1.959963984540054
 
 @dataclass(frozen=True)
 class Answer:
-    """What was said to a question.
+    """An answer to a question.
 
     Attributes
     ----------
     question : Question
         The question.
     chosen : int or None
-        The category; None where the question could not be shown and was left out.
+        The chosen category; None if the question could not be shown and was skipped.
     seconds : float
-        From when the question was shown to the answer.
+        Time between showing the question and the answer.
     """
 
     question: Question
@@ -30,18 +30,18 @@ class Answer:
 
     @property
     def is_right(self) -> bool:
-        """Whether it names the bird."""
+        """Whether the answer is the true category."""
         return self.chosen == self.question.truth
 
     @property
     def follows_network(self) -> bool:
-        """Whether it is what the network says."""
+        """Whether the answer is the category that the network predicts."""
         return self.chosen == self.question.network
 
 
 @dataclass
 class QuizRun:
-    """A quiz that is being taken: one question after another, no way back.
+    """A quiz in progress: one question after another, without going back.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class QuizRun:
     answers : list of Answer
         In the order of the questions.
     shown_at : float or None
-        When the present question was shown, in seconds of some clock; None before that.
+        When the current question was shown, in seconds; None if it has not been shown yet.
     """
 
     questions: tuple[Question, ...]
@@ -59,7 +59,7 @@ class QuizRun:
 
     @property
     def position(self) -> int:
-        """The present question, counted from 0; how many there are when it is over."""
+        """Index of the current question; the number of questions when the quiz is over."""
         return len(self.answers)
 
     @property
@@ -68,12 +68,12 @@ class QuizRun:
         return self.position >= len(self.questions)
 
     def mark_shown(self, now: float) -> None:
-        """Start the clock of the present question; once it runs, it goes on."""
+        """Start the clock of the current question, unless it is already running."""
         if self.shown_at is None:
             self.shown_at = now
 
     def give_answer(self, position: int, chosen: int | None, now: float) -> None:
-        """Answer the question at `position`; ignored unless it is the present one and is shown."""
+        """Answer the question at `position`; ignored unless it is current and has been shown."""
         if position != self.position or self.is_over or self.shown_at is None:
             return
         seconds = max(0.0, now - self.shown_at)
@@ -83,38 +83,38 @@ class QuizRun:
 
 @dataclass(frozen=True)
 class Share:
-    """So many of so many."""
+    """A proportion: `count` out of `total`."""
 
     count: int
     total: int
 
     @property
     def interval(self) -> tuple[float, float]:
-        """The 95 % Wilson interval, in [0, 1]; all of it where the total is 0."""
+        """The 95 % Wilson interval, in [0, 1]; the whole range if the total is 0."""
         if self.total == 0:
             return (0.0, 1.0)
         share, spread = self.count / self.total, _Z_95**2 / self.total
-        middle = (share + spread / 2) / (1 + spread)
-        half = _Z_95 * math.sqrt(share * (1 - share) / self.total + spread / (4 * self.total))
-        half /= 1 + spread
-        low = 0.0 if self.count == 0 else max(0.0, middle - half)
-        return (low, 1.0 if self.count == self.total else min(1.0, middle + half))
+        centre = (share + spread / 2) / (1 + spread)
+        half_width = _Z_95 * math.sqrt(share * (1 - share) / self.total + spread / (4 * self.total))
+        half_width /= 1 + spread
+        low = 0.0 if self.count == 0 else max(0.0, centre - half_width)
+        return (low, 1.0 if self.count == self.total else min(1.0, centre + half_width))
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What the answers of one condition say.
+    """Statistics of the answers of one condition.
 
     Attributes
     ----------
     right : Share
-        Birds named.
+        Correct answers.
     followed_wrong : Share
-        Photos that the network gets wrong, and how many were given just its wrong answer.
+        Photos that the network misclassifies, and how many were answered like the network.
     followed_right : Share
-        Photos that the network gets right, and how many were given its answer.
+        Photos that the network classifies correctly, and how many were answered like the network.
     median_seconds : float or None
-        Time of an answer; None without answers.
+        Median time per answer; None without answers.
     """
 
     right: Share
@@ -124,7 +124,7 @@ class Summary:
 
 
 def summarise(answers: Iterable[Answer]) -> Summary:
-    """Count right answers, those that follow the network, and the time; left-out ones do not."""
+    """Compute the statistics of answers, excluding skipped questions."""
     given = [answer for answer in answers if answer.chosen is not None]
     return Summary(
         right=Share(sum(answer.is_right for answer in given), len(given)),
@@ -135,18 +135,18 @@ def summarise(answers: Iterable[Answer]) -> Summary:
 
 
 def _count_followers(answers: Iterable[Answer], *, network_is_right: bool) -> Share:
-    kind = [a for a in answers if a.question.network_is_right == network_is_right]
-    return Share(sum(answer.follows_network for answer in kind), len(kind))
+    counted = [a for a in answers if a.question.network_is_right == network_is_right]
+    return Share(sum(answer.follows_network for answer in counted), len(counted))
 
 
 def make_records(answers: Iterable[Answer], categories: Sequence[str]) -> list[dict[str, object]]:
-    """Write answers as flat records for a table, one a question, categories by name.
+    """Convert answers to flat records for a table, one per question, with category names.
 
     Returns
     -------
     list of dict
-        ``position`` from 1; ``followed_network`` and ``is_right`` are None where a question was
-        left out; ``seconds`` to the millisecond.
+        ``position`` starts at 1. ``answer``, ``is_right``, ``followed_network`` and ``seconds`` are
+        None if a question was skipped. ``seconds`` is rounded to milliseconds.
     """
     return [
         {

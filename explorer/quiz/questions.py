@@ -1,7 +1,7 @@
-"""Which held-out photos a quiz asks, in which order, and what it offers to choose from.
+"""Drawing the questions of a quiz: held-out photos, their order, and the options to choose from.
 
-Nothing here draws numbers at random: every choice goes by lot, the order of the hashes of a seed
-and a name. The same seed and data give the same quiz everywhere, in every version of Python.
+No random number generator is used. Items are shuffled by sorting them by a hash of the seed and the
+item. So the same seed and data give the same quiz on every machine and in every version of Python.
 """
 
 import hashlib
@@ -17,30 +17,30 @@ T = TypeVar("T", bound=Hashable)
 
 HALF, PHOTO_ONLY, EXPLAINED = "half and half", "photo only", "photo + explanation"
 CONDITIONS = (HALF, PHOTO_ONLY, EXPLAINED)
-MOST_QUESTIONS, MOST_OPTIONS = 60, 6
+MAX_QUESTIONS, MAX_OPTIONS = 60, 6
 
 
 @dataclass(frozen=True)
 class QuizSettings:
-    """What a quiz is drawn by.
+    """Settings of a quiz.
 
     Attributes
     ----------
     questions : int
-        How many are wanted, 1 to `MOST_QUESTIONS`.
+        Number of questions, 1 to `MAX_QUESTIONS`.
     seed : int
         The same seed gives the same quiz.
     wrong_share : int
-        Per cent of the photos that the network shall get wrong.
+        Percentage of photos that the network misclassifies.
     options : int
-        Categories to choose from at each question, 2 to `MOST_OPTIONS`.
+        Categories to choose from in each question, 2 to `MAX_OPTIONS`.
     condition : str
         One of `CONDITIONS`.
 
     Raises
     ------
     ValueError
-        When a value is out of its range.
+        When a value is out of range.
     """
 
     questions: int = 10
@@ -51,28 +51,28 @@ class QuizSettings:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        if not 1 <= self.questions <= MOST_QUESTIONS:
-            raise ValueError(f"a quiz has 1 to {MOST_QUESTIONS} questions, not {self.questions}")
+        if not 1 <= self.questions <= MAX_QUESTIONS:
+            raise ValueError(f"a quiz has 1 to {MAX_QUESTIONS} questions, not {self.questions}")
         if not 0 <= self.wrong_share <= 100:
-            raise ValueError(f"a share lies in 0 to 100 per cent, not {self.wrong_share}")
-        if not 2 <= self.options <= MOST_OPTIONS:
-            raise ValueError(f"a question has 2 to {MOST_OPTIONS} options, not {self.options}")
+            raise ValueError(f"a share is 0 to 100 per cent, not {self.wrong_share}")
+        if not 2 <= self.options <= MAX_OPTIONS:
+            raise ValueError(f"a question has 2 to {MAX_OPTIONS} options, not {self.options}")
         if self.condition not in CONDITIONS:
             raise ValueError(f"unknown condition {self.condition!r}")
 
 
 @dataclass(frozen=True)
 class Question:
-    """One photo and what is offered; categories are positions in classes.txt.
+    """A photo and the options to choose from. Categories are indices into classes.txt.
 
     Attributes
     ----------
     image_id : int
-        The photo.
+        Id of the photo.
     truth, network : int
-        What it shows, and what the network says.
+        The true category, and the one that the network predicts.
     options : tuple of int
-        In the order in which they are shown; `truth` is among them, and `network` where wrong.
+        In the order shown; always includes `truth` and `network`.
     is_explained : bool
         Whether the network's answer and its explanation are shown.
     """
@@ -85,12 +85,12 @@ class Question:
 
     @property
     def network_is_right(self) -> bool:
-        """Whether the network names the bird."""
+        """Whether the network predicts the true category."""
         return self.network == self.truth
 
     @property
     def condition(self) -> str:
-        """One of `CONDITIONS`, never both halves."""
+        """`EXPLAINED` or `PHOTO_ONLY`."""
         return EXPLAINED if self.is_explained else PHOTO_ONLY
 
 
@@ -100,19 +100,19 @@ def select_candidates(
     has_module: NDArray[np.bool_],
     condition: str,
 ) -> NDArray[np.bool_]:
-    """Tell which photos a quiz may ask.
+    """Select the photos that may be used in a quiz.
 
     Parameters
     ----------
     logits : NDArray of float
         (M, C), the network's scores of M photos.
     is_held_out : NDArray of bool
-        (M,), photos that the network has not learnt from.
+        (M,), photos that the network was not trained on.
     has_module : NDArray of bool
         (C,), categories whose score can be explained.
     condition : str
-        One of `CONDITIONS`. Where anything is explained, all photos are such that the network's
-        answer can be, so that photos with and without an explanation are of one kind.
+        One of `CONDITIONS`. If any photo is explained, only photos whose predicted category has a
+        module are selected, so that photos with and without explanations are comparable.
 
     Returns
     -------
@@ -135,46 +135,46 @@ def draw_questions(
 ) -> tuple[Question, ...]:
     """Draw the questions of a quiz.
 
-    Photos are spread over the categories they show. Those that the network gets wrong are as many
-    as asked, or as near to it as there are. Where half of the questions are explained, so is half
-    of those that the network gets wrong, each to within one.
+    Photos are distributed evenly over their true categories. The number of photos that the network
+    misclassifies is the wanted one, or as close to it as possible. If half of the questions are
+    explained, then also half of the misclassified photos are, both to within one.
 
     Parameters
     ----------
     logits : NDArray of float
         (M, C), the network's scores of M photos.
     labels : NDArray of int
-        (M,), what each photo shows, in 0 … C - 1.
+        (M,), true category of each photo, in 0 … C - 1.
     image_ids : NDArray of int
-        (M,), no two alike.
+        (M,), unique ids.
     is_candidate : NDArray of bool
         (M,), from `select_candidates`.
     settings : QuizSettings
-        How many, and of what kind.
+        Settings of the quiz.
 
     Returns
     -------
     tuple of Question
-        Fewer than asked where there are not enough photos; their order is mixed.
+        In shuffled order; fewer than wanted if there are not enough photos.
     """
     answers = np.argmax(logits, axis=1)
     rows = {int(image_ids[row]): int(row) for row in np.flatnonzero(is_candidate)}
     wrong = {photo for photo, row in rows.items() if answers[row] != labels[row]}
     categories = {photo: int(labels[row]) for photo, row in rows.items()}
-    lot = f"{settings.seed}/photos"
-    wrong_photos = _spread(_draw_lots(wrong, lot), categories)
-    right_photos = _spread(_draw_lots(rows.keys() - wrong, lot), categories)
+    key = f"{settings.seed}/photos"
+    wrong_photos = _alternate_categories(_shuffle(wrong, key), categories)
+    right_photos = _alternate_categories(_shuffle(rows.keys() - wrong, key), categories)
 
     count = min(settings.questions, len(rows))
     wanted = compute_wrong_count(count, settings.wrong_share)
     wrong_count = min(max(wanted, count - len(right_photos)), len(wrong_photos))
     chosen = [*wrong_photos[:wrong_count], *right_photos[: count - wrong_count]]
 
-    # Turn by turn through the wrong ones, then the right ones: both kinds come out in halves.
-    first = int(_draw_lots((0, 1), f"{settings.seed}/turn")[0])
+    # Alternating over the wrong photos, then the right ones, explains half of each.
+    first = int(_shuffle((0, 1), f"{settings.seed}/turn")[0])
     is_explained = {
-        photo: (turn + first) % 2 == 0 if settings.condition == HALF else True
-        for turn, photo in enumerate(chosen)
+        photo: (index + first) % 2 == 0 if settings.condition == HALF else True
+        for index, photo in enumerate(chosen)
     }
     if settings.condition == PHOTO_ONLY:
         is_explained = dict.fromkeys(chosen, False)
@@ -186,46 +186,46 @@ def draw_questions(
             options=_draw_options(logits[rows[photo]], categories[photo], photo, settings),
             is_explained=is_explained[photo],
         )
-        for photo in _draw_lots(chosen, f"{settings.seed}/order")
+        for photo in _shuffle(chosen, f"{settings.seed}/order")
     )
 
 
 def compute_wrong_count(count: int, wrong_share: int) -> int:
-    """Compute how many of `count` photos the network shall get wrong; half a photo is rounded up.
+    """Compute how many of `count` photos should be misclassified; halves are rounded up.
 
     Parameters
     ----------
     count : int
-        Questions of a quiz.
+        Number of questions.
     wrong_share : int
-        Per cent.
+        Percentage of misclassified photos.
     """
     return math.floor(count * wrong_share / 100 + 0.5)
 
 
 def draw_references(image_ids: Iterable[int], seed: int, count: int) -> tuple[int, ...]:
-    """Draw the photos that show what a category looks like, the same all through a quiz."""
-    return tuple(_draw_lots(tuple(image_ids), f"{seed}/references")[:count])
+    """Draw the example photos of a category, which are the same throughout a quiz."""
+    return tuple(_shuffle(tuple(image_ids), f"{seed}/references")[:count])
 
 
 def _draw_options(
     logits: NDArray[np.floating], truth: int, image_id: int, settings: QuizSettings
 ) -> tuple[int, ...]:
-    """Offer the truth and what the network takes the photo for first, in mixed order."""
+    """Return the true category and those with the highest scores, in shuffled order."""
     by_score = [int(index) for index in np.argsort(-logits, kind="stable")]
     options = [truth, *(index for index in by_score if index != truth)][: settings.options]
-    return tuple(_draw_lots(options, f"{settings.seed}/options/{image_id}"))
+    return tuple(_shuffle(options, f"{settings.seed}/options/{image_id}"))
 
 
-def _draw_lots(items: Collection[T], lot: str) -> list[T]:
-    return sorted(items, key=lambda item: hashlib.sha256(f"{lot}/{item}".encode()).digest())
+def _shuffle(items: Collection[T], key: str) -> list[T]:
+    return sorted(items, key=lambda item: hashlib.sha256(f"{key}/{item}".encode()).digest())
 
 
-def _spread(photos: Sequence[int], categories: dict[int, int]) -> list[int]:
-    """Put a first photo of every category before a second of any, otherwise in the given order."""
-    seen: dict[int, int] = {}
-    turns = {}
+def _alternate_categories(photos: Sequence[int], categories: dict[int, int]) -> list[int]:
+    """Sort the first photo of each category before the second of any, otherwise in order."""
+    counts: dict[int, int] = {}
+    rounds = {}
     for photo in photos:
-        turns[photo] = seen.get(categories[photo], 0)
-        seen[categories[photo]] = turns[photo] + 1
-    return sorted(photos, key=turns.__getitem__)
+        rounds[photo] = counts.get(categories[photo], 0)
+        counts[categories[photo]] = rounds[photo] + 1
+    return sorted(photos, key=rounds.__getitem__)

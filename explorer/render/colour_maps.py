@@ -1,4 +1,4 @@
-"""Pictures' plumbing: colours for values in [0, 1], the bar that shows them, and PNG."""
+"""Colour maps: colours for values in [0, 1], the colour bar, and pictures as PNG."""
 
 from types import MappingProxyType
 
@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-# Perceptually ordered and readable without red-green vision, but for turbo, which trades that
-# for finer steps and is here for those who are used to rainbow maps.
+# All but turbo are perceptually ordered and readable without red-green vision. Turbo resolves
+# finer steps, for readers who are used to rainbow maps.
 COLOUR_MAPS = MappingProxyType(
     {
         "inferno": cv2.COLORMAP_INFERNO,
@@ -51,7 +51,7 @@ def apply_colours(level: NDArray[np.float32], colour_map: str) -> NDArray[np.uin
 def render_colour_bar(
     colour_map: str = DEFAULT_COLOUR_MAP, size: tuple[int, int] = (12, 256)
 ) -> NDArray[np.uint8]:
-    """Draw a colour map from cold, at the left, to hot.
+    """Draw a colour map as a bar, from cold on the left to hot on the right.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def render_colour_bar(
 
 
 def encode_png(picture: NDArray[np.uint8]) -> bytes:
-    """Encode an RGB picture (H, W, 3), uint8, as PNG, without loss.
+    """Encode an RGB picture (H, W, 3), uint8, as PNG.
 
     Raises
     ------
@@ -90,6 +90,6 @@ def encode_png(picture: NDArray[np.uint8]) -> bytes:
 
 
 def check_picture(picture: NDArray[np.uint8]) -> None:
-    """Raise `ValueError` where `picture` is not an RGB picture (H, W, 3), uint8, with a pixel."""
+    """Raise `ValueError` if `picture` is not a non-empty RGB picture (H, W, 3), uint8."""
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
         raise ValueError(f"a picture must be (H, W, 3) uint8, not {picture.shape} {picture.dtype}")

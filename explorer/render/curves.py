@@ -1,10 +1,10 @@
-"""Deletion and insertion curves of all methods."""
+"""The figure of deletion and insertion curves."""
 
 from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from explorer.render.style import METHOD_COLOURS, TEXT_COLOUR, style_figure
+from explorer.render.style import TEXT_COLOUR, style_figure
 
 _HEIGHT = 420
 _DASHES = ("solid", "dot")
@@ -15,25 +15,37 @@ def render_curves(
     fractions: Sequence[float],
     title: str,
     *,
+    colours: Mapping[str, str],
     text_colour: str = TEXT_COLOUR,
 ) -> go.Figure:
-    """Draw what is left of a score against the share of the photo that was changed.
+    """Draw the rest of a score against the share of the photo that was changed.
 
     Parameters
     ----------
     curves : Mapping
         Title of each method to way (``deletion`` solid, ``insertion`` dotted) to its values at
-        `fractions`, on a scale on which the photo has 1 and its blur 0. Up to eight methods.
+        `fractions`, on a scale on which the photo has 1 and its blur 0.
     fractions : sequence of float
         In [0, 1].
     title : str
         Heading.
+    colours : Mapping
+        Title of each method to its colour, ``#rrggbb``.
     text_colour : str
         CSS colour of all words.
+
+    Raises
+    ------
+    KeyError
+        When a method has no colour.
+    ValueError
+        When a method lacks a way, or a curve and the fractions differ in length.
     """
     figure = go.Figure()
-    for (method, ways), colour in zip(curves.items(), METHOD_COLOURS, strict=False):
+    for method, ways in curves.items():
         for (way, values), dash in zip(ways.items(), _DASHES, strict=True):
+            if len(values) != len(fractions):
+                raise ValueError(f"{len(values)} values do not fit {len(fractions)} fractions")
             figure.add_trace(
                 go.Scatter(
                     x=list(fractions),
@@ -42,7 +54,7 @@ def render_curves(
                     legendgroup=method,
                     showlegend=dash == _DASHES[0],
                     mode="lines+markers",
-                    line={"color": colour, "dash": dash, "width": 2},
+                    line={"color": colours[method], "dash": dash, "width": 2},
                     marker={"size": 5},
                     hovertemplate=f"{method}, {way} %{{x:.0%}}: %{{y:.2f}}<extra></extra>",
                 )

@@ -1,4 +1,4 @@
-"""How strongly an x-feature fires on photos of its category and on others."""
+"""The figure of how strongly an x-feature fires on photos of its category and on others."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 
 from explorer.render.style import MODULE_COLOUR, TEXT_COLOUR, style_figure
 
-# The app's own, which says neither that a score is raised nor that it is lowered.
+# The app's accent colour. It stands neither for raising nor for lowering a score.
 CHOSEN_COLOUR = "#2f8f8b"
 
 _COLOURS = (CHOSEN_COLOUR, MODULE_COLOUR)
@@ -24,10 +24,10 @@ def render_density(
     *,
     text_colour: str = TEXT_COLOUR,
 ) -> go.Figure:
-    """Draw shares of photos by activation: the inactive at the left, on a scale of their own.
+    """Draw shares of photos by activation, with inactive photos on the left on their own scale.
 
-    Where nearly all photos of other categories are inactive, one scale would hide the few that
-    are not.
+    If nearly all photos of other categories are inactive, a common scale would hide the few that
+    are active.
 
     Parameters
     ----------

@@ -1,10 +1,10 @@
-"""One measure of all methods, a point a category."""
+"""The figure of one measure for all methods, with one point per category."""
 
 from collections.abc import Mapping
 
 import plotly.graph_objects as go
 
-from explorer.render.style import RAISING_COLOUR, TEXT_COLOUR, style_figure
+from explorer.render.style import TEXT_COLOUR, style_figure
 
 _ROW_HEIGHT = 54
 
@@ -13,10 +13,11 @@ def render_distribution(
     values: Mapping[str, Mapping[str, float]],
     measure: str,
     *,
+    colours: Mapping[str, str],
     paper: Mapping[str, float] | None = None,
     text_colour: str = TEXT_COLOUR,
 ) -> go.Figure:
-    """Draw every category's value as a point, a method a line, with quartiles and mean.
+    """Draw each category's value as a point, in one row per method, with quartiles and mean.
 
     Parameters
     ----------
@@ -24,10 +25,17 @@ def render_distribution(
         Title of each method, from the top, to category and value.
     measure : str
         Heading, and name of the axis.
+    colours : Mapping
+        Title of each method to its colour, ``#rrggbb``.
     paper : Mapping, optional
         Title of a method to the paper's figure, drawn as a diamond.
     text_colour : str
         CSS colour of all words.
+
+    Raises
+    ------
+    KeyError
+        When a method has no colour.
     """
     figure = go.Figure()
     for title, points in values.items():
@@ -41,7 +49,7 @@ def render_distribution(
                 jitter=0.5,
                 pointpos=0,
                 boxmean=True,
-                marker={"color": RAISING_COLOUR, "size": 5, "opacity": 0.65},
+                marker={"color": colours[title], "size": 5, "opacity": 0.65},
                 line={"color": text_colour, "width": 1},
                 fillcolor="rgba(0,0,0,0)",
                 hovertemplate="%{text}: %{x:.3f}<extra></extra>",

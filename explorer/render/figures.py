@@ -43,7 +43,7 @@ def render_part_histogram(
     by_value: bool = True,
     text_colour: str = TEXT_COLOUR,
 ) -> go.Figure:
-    """Draw how an x-feature spreads over the parts, as horizontal bars.
+    """Draw the shares of an x-feature's map on the parts as horizontal bars.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def render_part_histogram(
     part_names : sequence of str
         P names.
     locality : float or None
-        Entropy in nats, written below the title; None where it is not defined.
+        Entropy in nats, added to the title; None if undefined.
     title : str
         Heading of the figure.
     by_value : bool
@@ -97,7 +97,7 @@ def render_part_histogram(
         showarrow=False,
         font={"size": 11},
     )
-    # In a column of their own, the numbers are not crossed by the line.
+    # In a separate column, the numbers are not crossed by the line.
     for row, index in enumerate(order):
         figure.add_annotation(
             x=1, xref="paper", y=row, text=f"{shares[index]:.1%}", showarrow=False, xanchor="right"
@@ -107,7 +107,7 @@ def render_part_histogram(
         "locality not defined" if locality is None else f"locality {locality:.3f} of {highest:.3f}"
     )
     style_figure(figure, f"{title} · {note}" if title else note, 90 + 24 * len(shares), text_colour)
-    # Room at the right for the numbers, also on a phone.
+    # Room on the right for the numbers, even on a phone.
     figure.update_xaxes(range=[0, 1.3 * max(shares.max(), even)], visible=False)
     figure.update_yaxes(autorange="reversed", ticksuffix=" ", showgrid=False)
     return figure
@@ -149,7 +149,7 @@ def render_contributions(
         raise ValueError(f"{len(names)} names do not fit contributions {steps.shape}")
     if not np.isfinite([*steps, y_bar, y_hat]).all():
         raise ValueError("contributions and scores must be finite")
-    # The tolerance is that of sums in single precision.
+    # Sums in single precision are only this accurate.
     if abs(steps.sum() - y_bar) > 1e-3 * (1 + np.abs(steps).sum()):
         raise ValueError(f"contributions sum to {steps.sum():.4g}, not to y_bar = {y_bar:.4g}")
     ends = np.cumsum(steps)

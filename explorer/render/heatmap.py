@@ -1,4 +1,4 @@
-"""Heatmaps to pictures. The only place where a heatmap is normalised or smoothed.
+"""Heatmaps as pictures. The only place where a heatmap is normalised or smoothed.
 
 Maps arrive as they were computed: non-negative, at their own grid, in their own unit. Everything
 done to them here serves the eye alone and feeds no measure.
@@ -12,16 +12,16 @@ from explorer.render.colour_maps import DEFAULT_COLOUR_MAP, apply_colours, check
 
 DEFAULT_OPACITY = 0.85
 DEFAULT_BLUR = 0.02
-# How far a photo fades to grey under an overlay, so that colour means heat and nothing else.
+# How much a photo is greyed under an overlay, so that only heat is in colour.
 GREYING = 0.6
-# Longer side at which maps are smoothed: a wide Gaussian on a camera's full photo takes seconds.
+# Longer side at which maps are smoothed. A wide Gaussian takes seconds on a full camera photo.
 _BLUR_SIDE = 512
 
 
 def normalise_map(
     heat: ArrayLike, scale_max: float | None = None, *, percentile: float = 100.0
 ) -> NDArray[np.float32]:
-    """Bring a map to [0, 1] for display.
+    """Scale a map to [0, 1] for display.
 
     Parameters
     ----------
@@ -31,15 +31,15 @@ def normalise_map(
         Value drawn as 1, in the map's unit, to compare several maps; by default the map's own.
         See `compute_shared_scale`.
     percentile : float
-        Percentile of the map that is drawn as 1 where no `scale_max` is given, in (0, 100]; less
-        than 100 keeps one bright pixel from darkening the rest. Where it is zero the maximum
-        takes its place.
+        Percentile of the map that is drawn as 1 if no `scale_max` is given, in (0, 100]. Below
+        100, a single bright pixel does not darken the rest. If the percentile is zero, the
+        maximum is used.
 
     Returns
     -------
     ndarray, shape (h, w), float32
-        In [0, 1], what exceeds the scale at 1. All zero where the map or the scale is zero;
-        there is no division by zero and no shift, so zero heat stays 0.
+        In [0, 1]; values above the scale are clipped. All zero if the map or the scale is zero.
+        The map is not shifted, so zero heat stays 0.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def normalise_map(
         raise ValueError(f"scale_max must be finite and not negative, not {scale_max}")
     if top == 0:
         return np.zeros(values.shape, dtype=np.float32)
-    # Clipped before the division, which could overflow where the scale is tiny.
+    # Clipped first, because dividing by a tiny scale could overflow.
     return (np.minimum(values, top) / top).astype(np.float32)
 
 
@@ -74,7 +74,7 @@ def upsample_map(
     Returns
     -------
     ndarray, shape (height, width), float64
-        Non-negative, never above the map's maximum but for rounding.
+        Non-negative, at most the map's maximum apart from rounding.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def compute_display_map(
     smooth: bool = True,
     blur_sigma: float = DEFAULT_BLUR,
 ) -> NDArray[np.float64]:
-    """Resize a map to a picture and smooth it for the eye, keeping its unit.
+    """Resize a map to a picture and smooth it for display, keeping its unit.
 
     Parameters
     ----------
@@ -110,8 +110,8 @@ def compute_display_map(
         As in `upsample_map`.
     blur_sigma : float
         Standard deviation of a Gaussian, as a fraction of the picture's longer side, in [0, 0.5];
-        0 for none. Only for display: a map at full resolution is spiky and looks like dust. Not
-        applied where `smooth` is False, which promises the map's own grid.
+        0 for none. At full resolution, unsmoothed maps look like scattered dots. Ignored if
+        `smooth` is False, which shows the map's own grid.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def compute_display_map(
         raise ValueError(f"blur_sigma must lie in [0, 0.5], not {blur_sigma}")
     if not smooth or blur_sigma == 0:
         return upsample_map(heat, size, smooth)
-    # A blurred map holds no detail that needs a large picture's every pixel.
+    # A blurred map has no detail that would need every pixel of a large picture.
     shrink = min(1.0, _BLUR_SIDE / max(size))
     small = (max(1, round(size[0] * shrink)), max(1, round(size[1] * shrink)))
     blurred = cv2.GaussianBlur(
@@ -199,12 +199,13 @@ def render_overlay(
     colour_map : str
         One of `explorer.render.colour_maps.COLOUR_MAPS`.
     opacity : float
-        How much the hottest place hides the photo, in [0, 1]. It falls with the heat, so that a
-        cold place shows the bare photo, a little greyed. 0 returns the photo as it is.
+        Opacity at the hottest place, in [0, 1]. It decreases with the heat, so that cold places
+        show the photo itself, slightly greyed. 0 returns the photo unchanged.
     scale_max : float, optional
-        Value drawn as hottest; by default the displayed map's own. See `compute_shared_scale`.
+        Value drawn as the hottest; by default the maximum of the displayed map. See
+        `compute_shared_scale`.
     smooth, blur_sigma
-        As in `compute_display_map`. The smoothing is for the eye alone; say so beside the picture.
+        As in `compute_display_map`. Smoothing is for display only; say so beside the picture.
     percentile : float
         As in `normalise_map`.
 
@@ -226,7 +227,7 @@ def render_overlay(
     level = normalise_map(shown, scale_max, percentile=percentile)
     colours = apply_colours(level, colour_map).astype(np.float32)
 
-    # Rises steeply from zero, so that mid heat already shows its colour and not a brown shadow.
+    # Rises steeply from zero, so that medium heat shows its colour rather than a brown shadow.
     alpha = (opacity * np.sqrt(level))[..., np.newaxis]
     grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)[..., np.newaxis].astype(np.float32)
     backdrop = photo + (grey - photo) * np.float32(GREYING * opacity)

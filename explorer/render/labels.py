@@ -1,4 +1,4 @@
-"""Places for names beside crowded points, so that none covers another."""
+"""Placing of names beside crowded points without overlaps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ _ANGLES = np.linspace(0, 2 * np.pi, 16, endpoint=False)
 
 @dataclass(frozen=True)
 class Label:
-    """Where one name stands.
+    """The position of one name.
 
     Attributes
     ----------
     index : int
         Row of the point it belongs to.
     shift : tuple of float
-        From the point to the middle of the name ``(right, down)`` in pixels of the screen.
+        From the point to the centre of the name, ``(right, down)``, in screen pixels.
     """
 
     index: int
@@ -37,22 +37,22 @@ def place_labels(points: ArrayLike, texts: Sequence[str], size: tuple[float, flo
     Parameters
     ----------
     points : array_like, shape (N, 2), float
-        ``(x, y)`` in pixels of the screen, y downwards.
+        ``(x, y)`` in screen pixels, y downwards.
     texts : sequence of str
         N names.
     size : tuple of float
-        ``(height, width)`` of the picture in pixels of the screen; names stay within it.
+        ``(height, width)`` of the picture in screen pixels; names stay within it.
 
     Returns
     -------
     list of Label
-        At most one a point. No two names overlap, nor does a name cover a point; a name with no
-        free place near its point has no label.
+        At most one per point. Names overlap neither each other nor a point; a name without a
+        free place near its point is left out.
 
     Raises
     ------
     ValueError
-        When there are not as many names as points.
+        When the numbers of names and points differ.
     """
     positions = np.asarray(points, dtype=np.float64).reshape(-1, 2)
     if len(positions) != len(texts):
@@ -78,10 +78,10 @@ def place_labels(points: ArrayLike, texts: Sequence[str], size: tuple[float, flo
 
 
 def _list_shifts(width: float, outward: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """List shifts near first; of equal distance, those that lead away from the crowd first."""
+    """List shifts by distance; at equal distance, those away from the crowd come first."""
     directions = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
     directions = directions[np.argsort(-directions @ outward, kind="stable")]
-    # A name is wider than high, so it must stand farther off at the sides than above and below.
+    # Names are wider than high, so they need more distance to the sides than above and below.
     reach = np.array([width / 2, 0.0])
     return [direction * (distance + reach) for distance in _DISTANCES for direction in directions]
 

@@ -33,27 +33,27 @@ def render_partition(
     photo : ndarray, shape (H, W, 3), uint8
         RGB in 0 … 255.
     polygons : sequence of ndarray, each of shape (V, 2), float
-        One a part, corners ``(x, y)`` in pixels of the photo, from
+        One per part, corners ``(x, y)`` in pixels of the photo, from
         `explorer.analysis.voronoi.compute_cell_polygons`; empty ones are not drawn.
     points : array_like, shape (P, 2), float
-        Points of the parts ``(x, y)`` in pixels of the photo; a row that is not finite is an
-        invisible part.
+        Points of the parts ``(x, y)`` in pixels of the photo; rows of invisible parts are not
+        finite.
     names : sequence of str
         P names.
     box : tuple of float
         ``(x, y, width, height)`` in pixels of the photo.
     height : int
-        Height of the figure in pixels of the screen.
+        Height of the figure in screen pixels.
     show_labels : bool
-        Whether names stand beside the points. Where they would cover one another on a phone,
-        some are left out; all are told on hover.
+        Whether to write names beside the points. Names that would overlap on a phone are left
+        out; all are shown on hover.
     text_colour : str
         CSS colour of words outside the photo.
 
     Returns
     -------
     Figure
-        In the photo's coordinates, y downwards, both axes at one scale.
+        In the photo's coordinates, y downwards, with equal scales on both axes.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def _add_names(
     image_size: tuple[int, int],
     height: int,
 ) -> None:
-    # Placed for a phone: on a wider screen points move apart and names keep their distance.
+    # Placed for a phone. On wider screens, points move apart and names keep their distance.
     scale = min(_PHONE_WIDTH / image_size[1], height / image_size[0])
     size = (image_size[0] * scale, image_size[1] * scale)
     for label in place_labels(positions * scale, names, size):
@@ -168,12 +168,12 @@ def _add_names(
 
 
 def _encode_photo(photo: NDArray[np.uint8]) -> str:
-    """Encode a photo, half faded to grey, as a data URI; a large one is made smaller first."""
+    """Encode a photo, half faded to grey and reduced if large, as a data URI."""
     shrink = _LONGEST_SIDE_SENT / max(photo.shape[:2])
     if shrink < 1:
         size = (max(1, round(photo.shape[1] * shrink)), max(1, round(photo.shape[0] * shrink)))
         photo = np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    # A cell's tint is read as its part's colour only where the photo has little colour itself.
+    # A cell's tint can only be recognised on a photo with little colour of its own.
     grey = cv2.cvtColor(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
     faded = cv2.addWeighted(photo, 0.5, grey, 0.5, 0)
     bgr = cv2.cvtColor(faded, cv2.COLOR_RGB2BGR)

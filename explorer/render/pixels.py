@@ -1,4 +1,4 @@
-"""A map over its photo that tells part, probability and value of the cell under the pointer."""
+"""A map over its photo, with part, probability and value of each cell on hover."""
 
 import base64
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ def render_pixels(
     height: int = 420,
     text_colour: str = TEXT_COLOUR,
 ) -> go.Figure:
-    """Lay a map's cells, unseen, over its picture, each with its numbers on hover.
+    """Draw a map's picture with invisible cells over it, each with its numbers on hover.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ def render_pixels(
     part_names : sequence of str
         Names of the parts.
     size : tuple of int
-        ``(height, width)`` of the photo in pixels, in which places are told.
+        ``(height, width)`` of the photo in pixels; places are given in these pixels.
     height : int
-        Of the figure, in pixels of the screen.
+        Of the figure, in screen pixels.
     text_colour : str
         CSS colour of words outside the photo.
 

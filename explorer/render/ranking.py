@@ -24,18 +24,18 @@ def render_ranking(
     Parameters
     ----------
     scores : array_like, shape (C,), float
-        ŷ, before softmax; signed. A bar is as long as its score is above or below zero.
+        ŷ, before softmax; signed. A bar starts at zero and ends at the score.
     shares : array_like, shape (C,), float
         Softmax over all categories, in [0, 1]; written beside the scores.
     names : sequence of str
-        C names, written above their bars so that a phone has room for both.
+        C names, written above their bars, where a phone has room for them.
     text_colour : str
         CSS colour of all words.
 
     Returns
     -------
     Figure
-        The first bar in full colour, the others pale.
+        The first bar is in full colour, the others are pale.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The network's score against the module's, a point a photo."""
+"""The figure of the module's score against the network's, with one point per photo."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,13 +6,13 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
-from explorer.render.style import METHOD_COLOURS, MODULE_COLOUR, TEXT_COLOUR, style_figure
+from explorer.render.style import LINE_COLOURS, MODULE_COLOUR, TEXT_COLOUR, style_figure
 
-# From here on a browser draws points faster by the graphics card than as shapes.
+# From this number of points on, WebGL is faster than SVG.
 _MOST_SHAPES = 3000
-_OWN_COLOUR, _OTHER_COLOUR = METHOD_COLOURS[0], MODULE_COLOUR
+_OWN_COLOUR, _OTHER_COLOUR = LINE_COLOURS[0], MODULE_COLOUR
 _GRID_COLOUR = "rgba(128,128,128,0.25)"
-# Side of the split to the mark's shape and its name in the legend; drawn in this order.
+# Symbol and name in the legend for each side of the split, in drawing order.
 _SIDES: Mapping[str, tuple[str, str]] = {
     "unused": ("x-thin-open", "not used"),
     "train": ("circle-open", "training"),
@@ -31,7 +31,7 @@ def render_scatter(
     category: str,
     text_colour: str = TEXT_COLOUR,
 ) -> go.Figure:
-    """Draw ŷ across and ȳ up; on the dotted line the module copies the network exactly.
+    """Draw ȳ (vertical) against ŷ (horizontal); on the dotted line both are equal.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ def render_scatter(
     sides : sequence of str
         M of ``"test"``, ``"train"`` and ``"unused"``.
     image_ids : array_like, shape (M,), int
-        What a click on a point tells, as ``customdata``.
+        Returned by a click on a point, as ``customdata``.
     labels : sequence of str
-        M texts in HTML that a point shows beside its scores.
+        M texts in HTML, shown with the scores on hover.
     category : str
         Name of the module's category, in HTML.
     text_colour : str
@@ -53,8 +53,8 @@ def render_scatter(
     Returns
     -------
     Figure
-        A trace for each kind of photo that there is: the category's own above the others, those
-        of the test above those that were trained on.
+        A trace for each kind of photo that occurs: the category's own above the others, test
+        photos above training photos.
 
     Raises
     ------

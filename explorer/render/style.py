@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import plotly.graph_objects as go
 
-# A camera appears beside the pointer or finger; nothing else of Plotly's own tools is needed.
+# A camera icon appears on hover or touch. Plotly's other tools are not needed.
 PLOTLY_CONFIG = MappingProxyType(
     {
         "displayModeBar": "hover",
@@ -15,26 +15,17 @@ PLOTLY_CONFIG = MappingProxyType(
         "responsive": True,
     }
 )
-# Equally readable on white and on a dark page; a page that knows its theme passes its own.
+# Readable on both light and dark pages. A page that knows its theme passes its own colour.
 TEXT_COLOUR = "#7b7f87"
 RAISING_COLOUR = "#2f8fd0"
 LOWERING_COLOUR = "#e0752d"
 MODULE_COLOUR = "#8a8f98"
 NETWORK_COLOUR = "#b07cc6"
 
-# Okabe & Ito (2008), told apart by colour-blind readers; black gives way to grey for dark pages.
-METHOD_COLOURS = (
-    "#0072b2",
-    "#d55e00",
-    "#009e73",
-    "#cc79a7",
-    "#e69f00",
-    "#56b4e9",
-    "#8a8f98",
-    "#b8a800",
-)
+# From Okabe & Ito (2008): distinguishable for colour-blind readers.
+LINE_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00")
 
-# Left and right share a hue and differ in lightness; neighbours on the bird differ in both.
+# Left and right share a hue and differ in lightness. Neighbours on the bird differ in both.
 PART_COLOURS = MappingProxyType(
     {
         "back": "#a5673f",
@@ -59,15 +50,15 @@ _GOLDEN_RATIO = 0.618034
 
 
 def get_part_colours(part_names: Sequence[str]) -> tuple[str, ...]:
-    """Return one ``#rrggbb`` a part: from `PART_COLOURS`, or a spaced hue for an unknown name."""
+    """Return ``#rrggbb`` per part, from `PART_COLOURS` or, for an unknown name, a computed one."""
     return tuple(
-        PART_COLOURS.get(name) or _compute_spare_colour(index)
+        PART_COLOURS.get(name) or compute_extra_colour(index)
         for index, name in enumerate(part_names)
     )
 
 
 def style_figure(figure: go.Figure, title: str, height: int, text_colour: str) -> None:
-    """Give a figure its heading and height, a transparent ground and no traps for fingers.
+    """Give a figure a heading, a height and a transparent background, and disable zooming.
 
     Parameters
     ----------
@@ -76,7 +67,7 @@ def style_figure(figure: go.Figure, title: str, height: int, text_colour: str) -
     title : str
         Heading; empty for none.
     height : int
-        In pixels of the screen. The width is left to the page.
+        In screen pixels. The width is left to the page.
     text_colour : str
         CSS colour of all words.
     """
@@ -92,13 +83,14 @@ def style_figure(figure: go.Figure, title: str, height: int, text_colour: str) -
         margin={"l": 8, "r": 8, "t": 64, "b": 16},
         hoverlabel={"font": {"size": 13}},
     )
-    # With fixed ranges a finger that scrolls the page does not zoom the figure.
+    # With fixed ranges, scrolling the page with a finger does not zoom the figure.
     figure.update_xaxes(fixedrange=True, automargin=True)
     figure.update_yaxes(fixedrange=True, automargin=True)
 
 
-def _compute_spare_colour(index: int) -> str:
-    # Steps of the golden ratio around the circle keep any number of hues apart.
+def compute_extra_colour(index: int) -> str:
+    """Return ``#rrggbb`` for something without a colour of its own; indices differ in hue."""
+    # Steps of the golden ratio on the colour circle keep any number of hues apart.
     hue = (0.58 + index * _GOLDEN_RATIO) % 1.0
     lightness = (0.45, 0.62)[index % 2]
     channels = colorsys.hls_to_rgb(hue, lightness, 0.6)

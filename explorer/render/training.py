@@ -1,16 +1,18 @@
-"""Curves of what a training measures, epoch by epoch."""
+"""The figure of a training's measures over its epochs."""
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import cycle, islice
 
 import plotly.graph_objects as go
 
-from explorer.render.style import METHOD_COLOURS, TEXT_COLOUR, style_figure
+from explorer.render.style import LINE_COLOURS, TEXT_COLOUR, style_figure
 
 _HEIGHT = 340
 _MOST_POINTS = 400
-# Told apart without colours as well.
+# Distinguishable without colours, too.
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+_LOOKS = tuple(zip(LINE_COLOURS, _DASHES, strict=True))
 
 
 def render_training(
@@ -21,22 +23,21 @@ def render_training(
     log_scale: bool = False,
     text_colour: str = TEXT_COLOUR,
 ) -> go.Figure:
-    """Draw measures against the epochs in which they were taken.
+    """Draw measures against epochs.
 
     Parameters
     ----------
     curves : Mapping
-        Name of each measure to its values at `epochs`, None where it was not taken; up to five,
-        the first drawn broadest.
-        Where a curve has more than some hundred points, evenly spaced ones of them are drawn, the
-        last always.
+        Name of each measure to its values at `epochs`, None if not measured. The first curve is
+        the widest. Colours and dashes repeat after five. Curves of more than 400 points are
+        reduced to evenly spaced points, including the last.
     epochs : sequence of int
-        Rising.
+        Increasing.
     title : str
         Heading.
     log_scale : bool
-        Values on a scale on which equal distances are equal factors, and that leaves out those
-        that are not above zero; else a scale that starts at zero.
+        Whether the vertical axis is logarithmic, which leaves out values of 0 and below;
+        otherwise it starts at zero.
     text_colour : str
         CSS colour of all words.
 
@@ -46,7 +47,8 @@ def render_training(
         When a curve and the epochs differ in length.
     """
     figure = go.Figure()
-    for (name, values), colour, dash in zip(curves.items(), METHOD_COLOURS, _DASHES, strict=False):
+    looks = islice(cycle(_LOOKS), len(curves))
+    for (name, values), (colour, dash) in zip(curves.items(), looks, strict=True):
         points = [
             (epoch, value)
             for epoch, value in zip(epochs, values, strict=True)
@@ -60,8 +62,7 @@ def render_training(
                 y=[value for _, value in points],
                 name=name,
                 mode="lines" if len(points) > 1 else "markers",
-                # One that lies on the first, as a term that makes up nearly all of the sum, is
-                # seen within it.
+                # A term that makes up nearly all of the sum stays visible within its wider curve.
                 line={"color": colour, "dash": dash, "width": 5 if is_first else 2},
                 marker={"color": colour, "size": 6},
                 hovertemplate=f"{name}, epoch %{{x}}: %{{y:.4g}}<extra></extra>",
@@ -71,7 +72,7 @@ def render_training(
     figure.update_layout(
         showlegend=True,
         legend={"orientation": "h", "y": -0.28, "font": {"color": text_colour}},
-        # A figure that is drawn anew every second keeps what its reader has done to it.
+        # Keeps the reader's choices when the figure is redrawn every second.
         uirevision=title,
     )
     grid = "rgba(128,128,128,0.25)"

@@ -1,4 +1,4 @@
-"""Bars of x-features: what they add to the score, their locality, and what they rebuild of Z."""
+"""Bar charts of x-features: their contributions, their locality, and what they rebuild of Z."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ def render_mean_contributions(
     *,
     text_colour: str = TEXT_COLOUR,
 ) -> go.Figure:
-    """Draw what every x-feature adds to the score on average, and on each photo.
+    """Draw the contribution of every x-feature, on average and for each photo.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def render_mean_contributions(
     Returns
     -------
     Figure
-        A bar an x-feature for the mean, and over it a faint point for every photo.
+        For each x-feature a bar for the mean, and over it a faint mark for every photo.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def render_mean_contributions(
     style_figure(figure, "", 56 + 40 * len(names), text_colour)
     low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
     span = (high - low) or 1.0
-    # Room at the right for the numbers.
+    # Room on the right for the numbers.
     figure.update_xaxes(
         range=[low - 0.03 * span, high + 0.22 * span],
         showgrid=False,
@@ -99,18 +99,18 @@ def render_localities(
     *,
     text_colour: str = TEXT_COLOUR,
 ) -> go.Figure:
-    """Draw the locality of every x-feature of a module, and that of an even spread as a line.
+    """Draw the locality of every x-feature, and that of an even spread as a line.
 
     Parameters
     ----------
     localities : sequence of float or None
         K entropies in nats, in [0, ln P]; None where an x-feature has none.
     names : sequence of str
-        K names, as HTML: whoever passes words of users escapes them.
+        K names, as HTML; the caller escapes names from users.
     part_count : int
         P; its logarithm is the locality of an even spread.
     chosen : int
-        The x-feature that is picked out, counted from 0.
+        The x-feature to highlight, counted from 0.
     text_colour : str
         CSS colour of all words.
 
@@ -150,7 +150,7 @@ def render_localities(
         font={"size": 11},
     )
     style_figure(figure, "Locality of every x-feature", 96 + 30 * len(names), text_colour)
-    # Room at the right for the numbers, which the line shall not cross.
+    # Room on the right for the numbers, away from the line.
     figure.update_xaxes(visible=False, range=[0, 1.2 * (even or 1.0)])
     _label_rows(figure, names)
     return figure
@@ -163,7 +163,7 @@ def render_rebuilding(
     *,
     text_colour: str = TEXT_COLOUR,
 ) -> go.Figure:
-    """Draw R² of dimensions of Z, and what of it is lost without an x-feature.
+    """Draw R² of dimensions of Z, and how much of it is lost without an x-feature.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def render_rebuilding(
     Returns
     -------
     Figure
-        A bar is as long as R² with all x-features; its coloured end is what is lost.
+        The length of a bar is R² with all x-features; its coloured end is the loss.
 
     Raises
     ------
@@ -221,7 +221,7 @@ def render_rebuilding(
 
 
 def _write_numbers(figure: go.Figure, numbers: Sequence[str]) -> None:
-    """Write a number for each row into a column of their own at the right."""
+    """Write the numbers of the rows in a column on the right."""
     for row, number in enumerate(numbers):
         figure.add_annotation(
             x=1, xref="paper", y=row, text=number, showarrow=False, xanchor="right"
@@ -229,7 +229,7 @@ def _write_numbers(figure: go.Figure, numbers: Sequence[str]) -> None:
 
 
 def _label_rows(figure: go.Figure, names: Sequence[str]) -> None:
-    # By number, for two x-features may have been given the same name.
+    # By number, because two x-features may have the same name.
     figure.update_yaxes(
         autorange="reversed",
         showgrid=False,

@@ -1,1 +1,1 @@
-"""How settings are declared, checked and read from text: once each, as fields of dataclasses."""
+"""Declaring, checking and parsing settings, each of which is one field of a dataclass."""

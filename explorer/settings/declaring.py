@@ -1,7 +1,7 @@
-"""Declaring a setting: a field of a dataclass that says everything there is to say about it.
+"""Declaring settings as dataclass fields that carry their help text, range and choices.
 
-The command line, the form in the app, the parser of ``srae:beta=10``, help texts and the table in
-the README all read these fields. A new setting is one more field.
+The command line, the forms in the app, the parser of ``srae:beta=10``, help texts and the table in
+the README are all made from these fields. A new setting is one more field.
 """
 
 import math
@@ -16,24 +16,24 @@ _INFO = "setting"
 
 @dataclass(frozen=True)
 class Info:
-    """What is known of a setting besides its name, type and default.
+    """Everything about a setting besides its name, type and default.
 
     Attributes
     ----------
     help : str
         One or two plain sentences.
     label : str
-        Short name on forms, such as ``"β"``.
+        Short name in forms, such as ``"β"``.
     low, high : float or None
-        Least and greatest value, both allowed; None where there is no bound.
+        Inclusive bounds; None for no bound.
     above, below : float or None
-        Bounds that the value must not reach.
+        Exclusive bounds; None for no bound.
     choices : tuple of str
-        The only values of a text; empty where any will do.
-    usual : str
-        What the default means where it is not a value, such as ``"in proportion to Z"``.
-    is_rare : bool
-        Whether forms put it behind *More settings*.
+        The allowed values of a string; empty if any value is allowed.
+    default_text : str
+        Describes a default that stands for another value, such as ``"in proportion to Z"``.
+    is_advanced : bool
+        Whether forms show it under *More settings*.
     """
 
     help: str
@@ -43,8 +43,8 @@ class Info:
     above: float | None = None
     below: float | None = None
     choices: tuple[str, ...] = ()
-    usual: str = ""
-    is_rare: bool = False
+    default_text: str = ""
+    is_advanced: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class Setting:
     Attributes
     ----------
     name : str
-        Of the field.
+        Name of the field.
     default : object
-        Its value where nobody says otherwise: a number, a text or a tuple of whole numbers.
+        A number, a string or a tuple of integers.
     info : Info
         Everything else.
     """
@@ -67,12 +67,12 @@ class Setting:
 
     @property
     def words(self) -> str:
-        """The name in words."""
+        """The name with spaces."""
         return self.name.replace("_", " ")
 
     @property
     def label(self) -> str:
-        """The short name on forms."""
+        """The short name in forms."""
         return self.info.label or self.words.capitalize()
 
 
@@ -82,7 +82,7 @@ def setting(default: Any, help: str, **details: Any) -> Any:
     Parameters
     ----------
     default : object
-        A number, a text or a tuple of whole numbers.
+        A number, a string or a tuple of integers.
     help : str
         One or two plain sentences.
     **details
@@ -92,7 +92,7 @@ def setting(default: Any, help: str, **details: Any) -> Any:
 
 
 def list_settings(kind: Any) -> tuple[Setting, ...]:
-    """List the settings of a dataclass, or of an instance with its values as defaults."""
+    """List the settings of a dataclass, or of an instance, whose values become the defaults."""
     return tuple(_iterate(kind))
 
 
@@ -109,13 +109,13 @@ def _get_info(one: Field[Any]) -> Info:
 
 
 def check_settings(settings: Any) -> None:
-    """Raise `ExplorerError` where a setting of `settings` is out of its range."""
+    """Raise `ExplorerError` if the value of any setting of `settings` is not allowed."""
     for one in list_settings(settings):
         check_setting(one, one.default)
 
 
 def check_setting(one: Setting, value: Any) -> None:
-    """Raise `ExplorerError` where `value` is not one that a setting may have."""
+    """Raise `ExplorerError` if `value` is not allowed for a setting."""
     choices = one.info.choices
     if choices and value not in choices:
         raise ExplorerError(f"Unknown {one.words} {value!r}. Choose one of: {', '.join(choices)}.")
@@ -125,7 +125,7 @@ def check_setting(one: Setting, value: Any) -> None:
 
 
 def _is_inside(info: Info, number: float) -> bool:
-    # NaN compares with nothing, so it must be ruled out by itself.
+    # Every comparison with NaN is false, so it must be excluded explicitly.
     return not (
         math.isnan(number)
         or (info.low is not None and number < info.low)
@@ -136,7 +136,7 @@ def _is_inside(info: Info, number: float) -> bool:
 
 
 def describe_range(one: Setting) -> str:
-    """Say which numbers a setting takes: ``"The learning rate must be above 0"``."""
+    """Describe the range of a setting, as in ``"The learning rate must be above 0"``."""
     info = one.info
     bounds = []
     if info.above is not None:
@@ -147,7 +147,7 @@ def describe_range(one: Setting) -> str:
         bounds.append(f"at most {_format(info.high)}")
     if info.below is not None:
         bounds.append(f"below {_format(info.below)}")
-    subject = "Every one of the" if isinstance(one.default, tuple) else "The"
+    subject = "Each of the" if isinstance(one.default, tuple) else "The"
     return f"{subject} {one.words} must be {' and '.join(bounds) or 'a number'}"
 
 

@@ -1,4 +1,4 @@
-"""Reading settings from text, as people write them on the command line and in forms."""
+"""Parsing settings from text, as users write them on the command line and in forms."""
 
 import re
 from collections.abc import Mapping
@@ -9,17 +9,17 @@ from explorer.config import ExplorerError
 from explorer.settings.declaring import Setting, check_setting, list_settings
 
 T = TypeVar("T")
-_MOST_NUMBERS = 16
-_MOST_DIGITS = 19  # of a whole number of 64 bits
+_MAX_NUMBERS = 16
+_MAX_DIGITS = 19  # of a 64-bit integer
 
 
 def parse_setting(one: Setting, text: str) -> Any:
-    """Read a value of a setting: ``10``, ``1e-3``, a choice, or widths such as ``800x100``.
+    """Parse the value of a setting: ``10``, ``1e-3``, a choice, or widths such as ``800x100``.
 
     Raises
     ------
     ExplorerError
-        When the text is not of the setting's type, or out of its range.
+        When the text is not of the setting's type, or the value is not allowed.
     """
     try:
         value = _parse(one.default, text.strip())
@@ -35,26 +35,28 @@ def _parse(default: Any, text: str) -> Any:
     if isinstance(default, tuple):
         return parse_whole_numbers(text)
     if isinstance(default, int):
-        return _parse_whole(text)
+        return _parse_whole_number(text)
     return float(text) if isinstance(default, float) else text
 
 
 def parse_whole_numbers(text: str) -> tuple[int, ...]:
-    """Read whole numbers with ``x``, commas or spaces between them, such as ``800x100``.
+    """Parse whole numbers separated by ``x``, commas or spaces, such as ``800x100``.
 
     Raises
     ------
     ValueError
-        When something else stands there, or they are too many.
+        When one is not a whole number, or there are too many.
     """
-    numbers = tuple(map(_parse_whole, re.split(r"[\s,x]+", text.strip()))) if text.strip() else ()
-    if len(numbers) > _MOST_NUMBERS:
-        raise ValueError(f"more than {_MOST_NUMBERS} numbers")
+    numbers = (
+        tuple(map(_parse_whole_number, re.split(r"[\s,x]+", text.strip()))) if text.strip() else ()
+    )
+    if len(numbers) > _MAX_NUMBERS:
+        raise ValueError(f"more than {_MAX_NUMBERS} numbers")
     return numbers
 
 
-def _parse_whole(text: str) -> int:
-    if len(text) > _MOST_DIGITS + 1:
+def _parse_whole_number(text: str) -> int:
+    if len(text) > _MAX_DIGITS + 1:
         raise ValueError("too many digits")
     return int(text)
 
@@ -66,7 +68,7 @@ def _describe_type(default: Any) -> str:
 
 
 def change_settings(settings: T, changes: Mapping[str, Any]) -> T:
-    """Return `settings` with those of `changes` that it knows; the others are left out."""
+    """Return `settings` with the values in `changes`; names that it does not have are ignored."""
     known = {one.name for one in list_settings(settings)}
     own = {name: value for name, value in changes.items() if name in known}
     return replace(settings, **own)  # type: ignore[type-var]

@@ -1,1 +1,1 @@
-"""How files are read and written: atomic writes, guarded reads, growing arrays and locks."""
+"""Reading and writing files: atomic writes, safe reads, growing arrays and locks."""

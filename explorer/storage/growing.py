@@ -1,7 +1,7 @@
-"""An array file that grows row by row, so that a killed run can go on with what it has written.
+"""Array files that grow row by row, so that an interrupted run can continue where it stopped.
 
-The file is NumPy's own ``.npy``, with the final shape in its header from the beginning. It is
-written by plain appends, which, unlike a memory map, keep nothing in the process's memory.
+The format is NumPy's ``.npy``, with the final shape in the header from the start. Rows are appended
+with plain writes, which, unlike writes to a memory map, use none of the process's memory.
 """
 
 import io
@@ -19,28 +19,28 @@ from numpy.typing import NDArray
 from explorer.storage.reading import open_regular
 from explorer.storage.writing import name_in_errors, refuse_if_public
 
-_MOST_ROW_BYTES = 2**30
+_MAX_ROW_BYTES = 2**30
 
 
 class GrowingArray:
-    """An array that is appended to; use it in a ``with`` block.
+    """An array file to append rows to; use it in a ``with`` block.
 
     Parameters
     ----------
     path : Path
         File to write. Its folder must exist.
     dtype : np.dtype
-        Of the elements; without Python objects.
+        Type of the elements; not of Python objects.
     shape : tuple of int
-        Of the whole array, once all rows are there.
+        Shape of the complete array.
     rows : int
-        How many rows of what is there to keep; what follows is cut off. A file of another dtype
-        or shape is begun anew.
+        Number of existing rows to keep; further rows are cut off. A file with another dtype or
+        shape is overwritten.
 
     Attributes
     ----------
     rows : int
-        Rows that are kept.
+        Number of rows that were kept.
     """
 
     def __init__(
@@ -50,10 +50,10 @@ class GrowingArray:
         header = _make_header(dtype, shape)
         row_bytes = dtype.itemsize * math.prod(shape[1:])
         self._path = path
-        self._file = path.open("r+b" if _is_plain(path) else "w+b")
+        self._file = path.open("r+b" if _has_file(path) else "w+b")
         is_same = self._file.read(len(header)) == header
-        there = (path.stat().st_size - len(header)) // row_bytes if is_same else 0
-        self.rows = min(rows, there)
+        existing = (path.stat().st_size - len(header)) // row_bytes if is_same else 0
+        self.rows = min(rows, existing)
         if not is_same:
             self._file.seek(0)
             self._file.write(header)
@@ -72,27 +72,27 @@ class GrowingArray:
         self._file.close()
 
     def append(self, rows: NDArray[Any]) -> None:
-        """Write rows, (n, ...), of the array's dtype; another process sees them at once."""
+        """Append rows, (n, ...), of the array's dtype; other processes can read them at once."""
         with name_in_errors(self._path):
             self._file.write(rows.tobytes())
             self._file.flush()
 
 
-def _is_plain(path: Path) -> bool:
-    """Tell whether there is a file to continue; anything else in its place is removed."""
+def _has_file(path: Path) -> bool:
+    """Return whether there is a regular file to continue; a link or anything else is removed."""
     if not os.path.lexists(path):
         return False
     if path.is_symlink() or not path.is_file():
-        path.unlink()  # a link would lead what is written elsewhere
+        path.unlink()  # writing through a link would change a file elsewhere
         return False
     return True
 
 
 @contextmanager
 def open_rows(path: Path) -> Generator[Iterator[NDArray[Any]], None, None]:
-    """Open an array file for one reading of its whole rows, each (...), in their order.
+    """Iterate once over the complete rows of an array file, each (...), in order.
 
-    The file may be in the making. One that is missing, or that holds no array, has no rows.
+    The file may be incomplete. A file that is missing or not an array has no rows.
     """
     try:
         file = open_regular(path)
@@ -104,7 +104,7 @@ def open_rows(path: Path) -> Generator[Iterator[NDArray[Any]], None, None]:
 
 
 def count_rows(path: Path) -> int:
-    """Count the whole rows of an array file that may be in the making, by its size."""
+    """Count the complete rows of an array file, which may be incomplete, by its size."""
     try:
         with open_regular(path) as file:
             found = _read_header(file)
@@ -118,7 +118,7 @@ def _read_rows(file: BinaryIO) -> Iterator[NDArray[Any]]:
     if found is None:
         return
     shape, dtype, row_bytes = found
-    if row_bytes > _MOST_ROW_BYTES:
+    if row_bytes > _MAX_ROW_BYTES:
         return
     for _ in range(shape[0]):
         data = file.read(row_bytes)
@@ -128,12 +128,12 @@ def _read_rows(file: BinaryIO) -> Iterator[NDArray[Any]]:
 
 
 def _read_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any], int] | None:
-    """Read shape, type and bytes of a row; None where there is no header that is understood."""
+    """Read the shape, dtype and bytes per row; None if the header is invalid or unsupported."""
     try:
         if np.lib.format.read_magic(file) != (1, 0):
             return None
         shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
-    except Exception:  # NumPy reads it as Python's source, in which damage raises nearly any kind
+    except Exception:  # NumPy evaluates it as Python code, so damage may raise nearly anything
         return None
     if is_fortran or not all(type(size) is int and size >= 0 for size in shape):
         return None
@@ -142,13 +142,12 @@ def _read_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any], int] |
 
 
 def map_array(path: Path) -> NDArray[Any] | None:
-    """Map an array file of plain values into memory, read-only.
+    """Map an array file into memory, read-only.
 
     Returns
     -------
     NDArray or None
-        None where there is no such file, it is not whole, or it holds no array as `GrowingArray`
-        writes it.
+        None if the file is missing, incomplete or not in the format of `GrowingArray`.
     """
     try:
         with open_regular(path) as file:

@@ -1,4 +1,4 @@
-"""JSON files as typed records: parsed strictly, checked against a dataclass, written whole."""
+"""JSON files as typed records: parsed strictly, validated by type and written atomically."""
 
 import json
 import math
@@ -15,20 +15,20 @@ from explorer.storage.reading import explain_os_error, read_regular
 from explorer.storage.writing import write_text
 
 T = TypeVar("T")
-_KINDS = {
-    "str": "text",
-    "int": "a whole number",
+_TYPE_NAMES = {
+    "str": "a string",
+    "int": "an integer",
     "float": "a number",
     "bool": "true or false",
     "array": "a list",
-    "object": "values by name",
-    "null": "nothing",
+    "object": "an object",
+    "null": "null",
 }
-_MOST_DIGITS = 20  # of a whole number: 64 bits and their sign
+_MAX_DIGITS = 20  # of a signed 64-bit integer
 
 
 class FileError(ExplorerError):
-    """A file that cannot be read or is damaged; the message names it and the reason."""
+    """A file that cannot be read or is damaged; the message names the file and the reason."""
 
 
 def read_json(file: Path) -> dict[str, Any]:
@@ -52,28 +52,28 @@ def read_json(file: Path) -> dict[str, Any]:
 
 
 def write_json(file: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON object for people and programs to read; NaN is refused."""
+    """Write a JSON object, indented; `ValueError` for NaN and infinity."""
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
     write_text(file, text + "\n")
 
 
 def convert_record(content: object, kind: type[T], *, allow_unknown: bool = True) -> T:
-    """Turn parsed JSON into a dataclass, checking the type of every field.
+    """Convert parsed JSON to a dataclass or a `msgspec.Struct`, checking the type of every field.
 
     Parameters
     ----------
     content : object
-        From `parse_json`. Numbers are never made of text, nor whole numbers of fractions.
+        From `parse_json`. Strings are not converted to numbers, nor fractions to integers.
     kind : type
-        A dataclass; fields may be dataclasses, tuples and mappings. A `ValueError` raised by its
-        ``__post_init__`` counts as damage.
+        The wanted type. Fields may be dataclasses, tuples and mappings. A `ValueError` from its
+        ``__post_init__`` is passed on.
     allow_unknown : bool
-        Whether keys without a field are ignored.
+        Whether keys of `content` without a field are ignored.
 
     Raises
     ------
     ValueError
-        When something is missing, unknown or of another type; the message names it.
+        When a field is missing, unknown or of the wrong type; the message names it.
     """
     if not allow_unknown and isinstance(content, dict) and is_dataclass(kind):
         unknown = sorted(content.keys() - {field.name for field in fields(kind)})
@@ -86,10 +86,10 @@ def convert_record(content: object, kind: type[T], *, allow_unknown: bool = True
 
 
 def _explain(message: str) -> str:
-    """Put a message such as "Expected `int`, got `str` - at `$.a.b`" into plain words."""
+    """Rewrite a message such as "Expected `int`, got `str` - at `$.a.b`" in plain words."""
     problem, _, place = message.partition(" - at `$")
     problem = problem.replace("Object missing required field", "it lacks").replace("`", "'")
-    for kind, words in _KINDS.items():
+    for kind, words in _TYPE_NAMES.items():
         problem = problem.replace(f"'{kind}'", words)
     place = place.rstrip("`").lstrip(".")
     if not place:
@@ -98,17 +98,17 @@ def _explain(message: str) -> str:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Parse JSON strictly, as only our own writers write it.
+    """Parse JSON strictly.
 
     Raises
     ------
     ValueError
-        When it is not JSON or not UTF-8, is nested too deeply, names a key twice, or holds NaN, an
-        infinite number or a whole number of more than 64 bits.
+        When it is not JSON or not UTF-8, is nested too deeply, has a duplicate key, or contains
+        NaN, an infinite number or an integer of more than 64 bits.
 
     Notes
     -----
-    msgspec parses JSON faster, but takes the last of two equal keys without a word.
+    msgspec parses JSON faster, but silently accepts duplicate keys.
     """
     try:
         return json.loads(
@@ -123,26 +123,26 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
+    content = dict(pairs)
+    if len(content) < len(pairs):
         counts = Counter(name for name, _ in pairs)
         twice = next(name for name, count in counts.items() if count > 1)
-        raise ValueError(f"it names {twice[:80]!r} twice")
-    return made
+        raise ValueError(f"it has the key {twice[:80]!r} twice")
+    return content
 
 
 def _refuse_constant(name: str) -> float:
-    raise ValueError(f"it holds {name}, which is not a number")
+    raise ValueError(f"it contains {name}, which is not a number")
 
 
 def _parse_float(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"it holds the number {text[:40]}, which is too large")
+        raise ValueError(f"it contains the number {text[:40]}, which is too large")
     return value
 
 
 def _parse_int(text: str) -> int:
-    if len(text) > _MOST_DIGITS:
-        raise ValueError(f"it holds a whole number of {len(text)} digits")
+    if len(text) > _MAX_DIGITS:
+        raise ValueError(f"it contains an integer of {len(text)} digits")
     return int(text)

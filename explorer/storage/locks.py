@@ -1,4 +1,4 @@
-"""Turns between processes that would write the same files."""
+"""Locks between processes and threads that write the same files."""
 
 import contextlib
 import os
@@ -16,50 +16,51 @@ from explorer.storage.writing import make_folder, remove
 if sys.platform != "win32":
     import fcntl
 
-_LOOK = 0.2  # seconds between looks
-_WRITING = Lock()  # of the threads of this process
+_POLL_SECONDS = 0.2
+_THREAD_LOCK = Lock()
 
 
-def take_lock(path: Path, report: Callable[[], Progress]) -> Generator[Progress, None, FileLock]:
-    """Take a lock, and wait where another process or thread has it.
+def acquire_lock(path: Path, report: Callable[[], Progress]) -> Generator[Progress, None, FileLock]:
+    """Acquire a lock, waiting while another process or thread holds it.
 
-    The system lets go of a lock when its holder ends, in whatever way: who has the lock knows that
-    nobody else is at work, and that what is half done was left behind.
+    The operating system releases a lock when the process that holds it ends, for whatever reason.
+    So the holder knows that nobody else is writing, and that incomplete files are left over from an
+    interrupted run.
 
     Parameters
     ----------
     path : Path
-        File that stands for the lock; its folder is made if it is missing. It stays, empty.
+        The lock file. Its folder is created if it is missing. The file is empty and is not removed.
     report : callable
-        Tells how far the other one is.
+        Returns the progress of the process that holds the lock.
 
     Yields
     ------
     Progress
-        What `report` says, now and then, as long as another has the lock.
+        From `report`, regularly while another process or thread holds the lock.
 
     Returns
     -------
     FileLock
-        Held; to be released.
+        The lock, to be released by the caller.
     """
     make_folder(path.parent)
-    if path.is_symlink():  # taking the lock empties the file, wherever it is
+    if path.is_symlink():  # acquiring the lock would truncate the file that it points to
         remove(path)
-    # A generator may be closed by another thread than the one that took the lock.
+    # A generator may be closed in another thread than the one that acquired the lock.
     lock = FileLock(path, thread_local=False)
     while True:
         try:
             lock.acquire(timeout=0)
         except Timeout:
             yield report()
-            time.sleep(_LOOK)
+            time.sleep(_POLL_SECONDS)
         else:
             return lock
 
 
-def is_held(path: Path) -> bool:
-    """Tell whether somebody holds the lock; it is not made where it is not there."""
+def is_locked(path: Path) -> bool:
+    """Return whether a lock is held; a missing lock file is not created."""
     if path.is_symlink() or not path.is_file():
         return False
     lock = FileLock(path)
@@ -72,13 +73,13 @@ def is_held(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def hold_folder(folder: Path) -> Iterator[None]:
-    """Let one writer at a time into a folder, of this and of other processes.
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Hold a lock on a folder, against other threads and processes.
 
-    The lock is on the folder itself, so that it leaves no file behind and needs no right to write.
-    Where a system or file system has none, threads of this process still wait for one another.
+    The folder itself is locked, which leaves no lock file and needs no permission to write. Where
+    the system or file system does not support this, only threads of this process are locked out.
     """
-    with _WRITING:
+    with _THREAD_LOCK:
         if sys.platform == "win32":
             yield
             return

@@ -1,9 +1,8 @@
 """Reading untrusted files without hanging, running out of memory or following links outside.
 
-A workspace may come from anybody. In place of a file there may be a pipe that never ends, a
-device, a link to somewhere else, or more bytes than fit in memory. Each of these raises an
-`OSError` with a reason in words, which callers turn into a message that names the file and the
-cure.
+A workspace may come from anyone. A file in it may be a pipe that never ends, a device, a link to
+another place, or too large for memory. Each of these raises an `OSError` with a readable reason,
+from which callers make a message that names the file and the cure.
 """
 
 import errno
@@ -14,31 +13,31 @@ from functools import lru_cache
 from io import BufferedReader
 from pathlib import Path
 
-MOST_TEXT_BYTES = 64 * 2**20
-"""The largest text file that is read: full CUB's largest table has a tenth of that."""
+MAX_TEXT_BYTES = 64 * 2**20
+"""Size limit of text files. The largest table of the full CUB has a tenth of it."""
 
 Stamp = tuple[int, int, int]
-"""Time of the last change in ns, bytes, and number in the file system."""
+"""Modification time in ns, size in bytes, and inode number of a file."""
 
 
 def check_regular(path: Path) -> None:
-    """Raise `OSError` where there is no regular file at `path`, or it cannot be reached."""
+    """Raise `OSError` if `path` is not a regular file or cannot be accessed."""
     _check_mode(path, path.stat().st_mode)
 
 
 def open_regular(path: Path) -> BufferedReader:
-    """Open a regular file for reading; a pipe, device or folder is refused and never waited for.
+    """Open a regular file for reading, without ever waiting for a pipe or a device.
 
     Raises
     ------
     OSError
-        When there is no such file, it is none, or it may not be read.
+        When the file is missing, not a regular file, or not readable.
     """
-    check_regular(path)  # before it is opened, as even that does something to some devices
+    check_regular(path)  # first, as opening alone has effects on some devices
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags)
     try:
-        _check_mode(path, os.fstat(descriptor).st_mode)  # it may have been replaced meanwhile
+        _check_mode(path, os.fstat(descriptor).st_mode)  # it may have been replaced
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
@@ -46,12 +45,12 @@ def open_regular(path: Path) -> BufferedReader:
 
 
 def read_stamp(path: Path) -> Stamp:
-    """Return what changes whenever another file takes this one's place, whatever clocks say.
+    """Return the stamp of a file, which changes when the file is replaced.
 
     Raises
     ------
     OSError
-        When there is no such file.
+        When the file is missing.
     """
     status = path.stat()
     return status.st_mtime_ns, status.st_size, status.st_ino
@@ -63,19 +62,19 @@ def hash_regular(path: Path) -> str:
     Raises
     ------
     OSError
-        When there is no such file, it is none, or it cannot be read.
+        When the file is missing, not a regular file, or not readable.
     """
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def hash_once(path: Path) -> str:
-    """Return what `hash_regular` does, and read the file again only where it was replaced."""
-    return _hash_once(path, read_stamp(path))
+def hash_cached(path: Path) -> str:
+    """Return `hash_regular` of a file, which is read again only if it was replaced."""
+    return _hash_cached(path, read_stamp(path))
 
 
 @lru_cache(maxsize=1024)
-def _hash_once(path: Path, stamp: Stamp) -> str:  # noqa: ARG001, the stamp is part of the key
+def _hash_cached(path: Path, stamp: Stamp) -> str:  # noqa: ARG001 (part of the cache key)
     return hash_regular(path)
 
 
@@ -86,27 +85,27 @@ def _check_mode(path: Path, mode: int) -> None:
         raise OSError(errno.EINVAL, "it is a pipe or a device, not a file", str(path))
 
 
-def read_regular(path: Path, most: int = MOST_TEXT_BYTES) -> bytes:
-    """Read a regular file of at most `most` bytes.
+def read_regular(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
+    """Read a regular file of at most `max_bytes` bytes.
 
     Raises
     ------
     OSError
-        As `open_regular`, or when the file is larger.
+        As for `open_regular`, or when the file is larger.
     """
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
-        if size > most:
-            raise OSError(errno.EFBIG, f"it has {size:,} bytes, more than {most:,}", str(path))
-        return file.read(most)
+        if size > max_bytes:
+            raise OSError(errno.EFBIG, f"it has {size:,} bytes, more than {max_bytes:,}", str(path))
+        return file.read(max_bytes)
 
 
 def explain_os_error(error: OSError) -> str:
-    """Return the reason in an `OSError` without its number and path."""
+    """Return the reason of an `OSError` without its number and path."""
     return error.strerror or str(error)
 
 
 def is_inside(path: Path, folder: Path) -> bool:
-    """Tell whether a path stays within a folder once all links in both are followed."""
+    """Return whether a path is inside a folder, once all links in both are resolved."""
     real = Path(os.path.realpath(path))
     return real.is_relative_to(os.path.realpath(folder))

@@ -1,8 +1,8 @@
-"""Every change of the disk: whole or not at all, and none on a public server.
+"""All changes to the disk: atomic, and refused on a public server.
 
 A file is written under a temporary name, synced, then renamed, so that a reader finds the old file
-or the new one and never half of it. Nothing outside this room writes, renames or removes anything,
-so that what a public server refuses is refused here; a test holds this.
+or the new one, never half of it. Nothing outside this package writes, renames or removes files, so
+that a public server can refuse all changes here. A test checks this.
 """
 
 import contextlib
@@ -16,52 +16,52 @@ from typing import BinaryIO
 
 from explorer.config import PUBLIC_VARIABLE, PublicError, is_public
 
-_OF_A_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # `write` names no file
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def refuse_if_public() -> None:
-    """Raise `PublicError` on a public server, whose visitors may change nothing."""
+    """Raise `PublicError` on a public server, where visitors cannot change anything."""
     if is_public():
         raise PublicError(
-            "This is a public server: nothing can be trained, written or removed here. Whoever "
-            f"runs it can do so on the command line, or start another app without "
+            "This is a public server: nothing can be trained, written or removed here. Its "
+            "operator can do so on the command line, or in an app that is started without "
             f"{PUBLIC_VARIABLE}."
         )
 
 
 @contextlib.contextmanager
 def name_in_errors(path: Path) -> Iterator[None]:
-    """Have a disk's `OSError` in the block name `path`, where it names no file yet."""
+    """Add `path` to an `OSError` about the disk in the block, which names no file of its own."""
     try:
         yield
     except OSError as error:
-        if error.filename is None and error.errno in _OF_A_DISK:
+        if error.filename is None and error.errno in _DISK_ERRORS:
             error.filename = str(path)
         raise
 
 
 @contextlib.contextmanager
 def stage_file(path: Path) -> Iterator[Path]:
-    """Make a temporary file beside `path` that replaces it when the block succeeds.
+    """Create a temporary file next to `path` that replaces it when the block succeeds.
 
-    For libraries that write to a path themselves; see `open_atomic` for everything else.
+    For libraries that write to a path; otherwise use `open_atomic`.
 
     Parameters
     ----------
     path : Path
-        Final name. Its folder is made if it is missing.
+        Final name. Its folder is created if it is missing.
 
     Yields
     ------
     Path
-        The temporary file, empty.
+        The empty temporary file.
 
     Raises
     ------
     OSError
-        When the disk is full or read-only; `path` is then as it was before.
+        When the disk is full or read-only; `path` is then unchanged.
     PublicError
-        On a public server, as for every function here.
+        On a public server, as in every function here.
     """
     make_folder(path.parent)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
@@ -70,7 +70,7 @@ def stage_file(path: Path) -> Iterator[Path]:
     try:
         with name_in_errors(path):
             yield temporary
-            # mkstemp gives 0600; a workspace is shared like any other folder of its owner.
+            # mkstemp sets 0600, but the files of a workspace can be read by others.
             temporary.chmod(0o644)
             sync_file(temporary)
             temporary.replace(path)
@@ -81,12 +81,12 @@ def stage_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def open_atomic(path: Path) -> Iterator[BinaryIO]:
-    """Open a temporary file beside `path` that replaces it when the block succeeds.
+    """Open a temporary file next to `path` that replaces it when the block succeeds.
 
     Parameters
     ----------
     path : Path
-        Final name. Its folder is made if it is missing.
+        Final name. Its folder is created if it is missing.
 
     Yields
     ------
@@ -96,7 +96,7 @@ def open_atomic(path: Path) -> Iterator[BinaryIO]:
     Raises
     ------
     OSError
-        When the disk is full or read-only; `path` is then as it was before.
+        When the disk is full or read-only; `path` is then unchanged.
     """
     with stage_file(path) as temporary, temporary.open("wb") as file:
         yield file
@@ -104,22 +104,22 @@ def open_atomic(path: Path) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def stage_folder(path: Path) -> Iterator[Path]:
-    """Make a temporary folder beside `path` that becomes `path` when the block succeeds.
+    """Create a temporary folder next to `path` that becomes `path` when the block succeeds.
 
     Parameters
     ----------
     path : Path
-        Final name: nothing, or an empty folder.
+        Final name. It must not exist or be an empty folder.
 
     Yields
     ------
     Path
-        The temporary folder, empty.
+        The empty temporary folder.
 
     Raises
     ------
     OSError
-        When it cannot be written; nothing is left of it then.
+        When it cannot be written; the temporary folder is then removed.
     """
     make_folder(path.parent)
     draft = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
@@ -135,54 +135,54 @@ def stage_folder(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path` so that a reader finds the old file or the new one, whole."""
+    """Write `data` to `path` atomically."""
     with open_atomic(path) as file:
         file.write(data)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8 to `path`, whole or not at all."""
+    """Write `text` to `path` as UTF-8, atomically."""
     write_bytes(path, text.encode())
 
 
 def write_draft(path: Path, data: bytes) -> None:
-    """Write a file of a folder that nobody reads before it is renamed: at once, without a sync."""
+    """Write a file directly and without syncing it, in a folder that nobody reads yet."""
     refuse_if_public()
     path.write_bytes(data)
 
 
 def open_append(path: Path) -> BinaryIO:
-    """Open a file to write at its end; it is made if it is missing."""
+    """Open a file for appending; it is created if it is missing."""
     refuse_if_public()
     return path.open("ab")
 
 
 def sync_file(path: Path) -> None:
-    """Wait until a file is on the disk and not only in the system's memory."""
+    """Wait until the contents of a file are on the disk."""
     refuse_if_public()
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
 
 def make_folder(path: Path, *, exist_ok: bool = True) -> None:
-    """Make a folder and those above it."""
+    """Create a folder and its parents."""
     refuse_if_public()
     path.mkdir(parents=True, exist_ok=exist_ok)
 
 
 def move(source: Path, target: Path) -> None:
-    """Rename a file or folder; a file takes the place of one that is there."""
+    """Rename a file or folder; an existing file is replaced."""
     refuse_if_public()
     os.replace(source, target)  # noqa: PTH105 (Path.replace hides that folders work too)
 
 
 def remove(path: Path) -> None:
-    """Remove whatever there is at a path: a file, a folder with all in it, or a link itself.
+    """Remove a file, a folder with its contents, or a link, if it exists.
 
     Raises
     ------
     OSError
-        When it cannot be removed; none where there is nothing.
+        When it cannot be removed.
     """
     refuse_if_public()
     if path.is_dir() and not path.is_symlink():
@@ -192,7 +192,7 @@ def remove(path: Path) -> None:
 
 
 def try_to_remove(path: Path) -> None:
-    """Remove what can be removed at a path, and leave the rest."""
+    """Remove a file, a folder or a link as far as possible, without raising an error."""
     refuse_if_public()
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)

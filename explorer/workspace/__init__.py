@@ -1,1 +1,1 @@
-"""A workspace: the folder that holds a data set's classifier, modules and caches."""
+"""Workspaces: folders with the classifier, the modules and the caches of a data set."""

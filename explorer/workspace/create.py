@@ -1,4 +1,4 @@
-"""Making a new workspace."""
+"""Creating a workspace."""
 
 from pathlib import Path
 
@@ -15,25 +15,25 @@ from explorer.workspace.workspace import Workspace
 def create_workspace(
     path: Path, settings: WorkspaceSettings, weights: Path | None = None
 ) -> Workspace:
-    """Make a new workspace, with the classifier in `weights` if there is one.
+    """Create a workspace, with the classifier in `weights` if given.
 
     Parameters
     ----------
     path : Path
-        A folder that does not exist yet, or is empty apart from the data set.
+        Folder of the workspace. It must not have a ``workspace.json``.
     settings : WorkspaceSettings
         Checked against the data set before anything is written.
     weights : Path, optional
-        The user's own network, safetensors or ``.pth`` of tensors; output k is the k-th category
-        of ``classes.txt``.
+        The user's own network as safetensors or a ``.pth`` file of tensors. Output k is the k-th
+        category of ``classes.txt``.
 
     Raises
     ------
     ExplorerError
-        When there is a workspace already, or the settings or weights do not fit the data set.
+        When the folder is already a workspace, or the settings or weights do not fit the data set.
     """
     if (path / SETTINGS_FILE).exists():
-        raise WorkspaceError(f"{path} is a workspace already. Choose another folder.")
+        raise WorkspaceError(f"{path} is already a workspace. Choose another folder.")
     architecture = get_architecture(settings.architecture)
     check_z_layer(settings.architecture, settings.z_layer)
     dataset = load_cub(settings.locate_dataset(path))

@@ -1,6 +1,6 @@
-"""The part of a workspace that is read without a network: its photos and its list of modules.
+"""The parts of a workspace that need no network: settings, photos and the list of modules.
 
-Nothing here imports torch, so that the first page can be drawn before torch is there.
+Nothing here imports torch, so that the first page can be shown before torch is imported.
 """
 
 import os
@@ -26,9 +26,9 @@ PAINTED_MARK = "traits.json"
 
 
 class WorkspaceFiles:
-    """The files of a workspace: settings, data set, and the list of its modules.
+    """The settings, the data set and the list of modules of a workspace.
 
-    Safe to share between threads: everything that is loaded is read-only.
+    Can be shared between threads, as all loaded data is read-only.
 
     Parameters
     ----------
@@ -37,21 +37,24 @@ class WorkspaceFiles:
 
     Raises
     ------
+    FileError
+        When ``workspace.json`` cannot be read or is not a JSON object.
     WorkspaceError
-        When the folder is not a workspace, or one from a newer version.
+        When the folder is not a workspace, ``workspace.json`` has invalid contents, or it was
+        written by a newer version.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path.resolve()
         self.settings = load_settings(self.path)
-        # One lock for everything that is loaded on first use: two could wait for each other.
+        # A single lock for all that is loaded on first use, as threads could deadlock with two.
         self.lock = RLock()
         self._dataset: CubDataset | None = None
         self._is_painted: bool | None = None
         self._held_out: tuple[Photo, ...] | None = None
 
     def replace_settings(self, settings: WorkspaceSettings) -> None:
-        """Use other settings from here on, and write them to ``workspace.json``."""
+        """Replace the settings, here and in ``workspace.json``."""
         save_settings(self.path, settings)
         self.settings = settings
 
@@ -65,20 +68,20 @@ class WorkspaceFiles:
 
     def _load_dataset(self) -> CubDataset:
         root = self.settings.locate_dataset(self.path)
-        if not os.path.isdir(root):  # noqa: PTH112 (no error where a name is too long)
+        if not os.path.isdir(root):  # noqa: PTH112 (no error if a name is too long)
             raise WorkspaceError(
-                f"{self.path / SETTINGS_FILE} names the data set {root}, but there is no such "
-                "folder. Put it back, or correct 'dataset' in that file."
+                f"{self.path / SETTINGS_FILE} names the data set {root}, which does not exist. "
+                "Restore the folder, or correct 'dataset' in that file."
             )
         try:
             check_layout(root)
         except DatasetError as error:
-            raise WorkspaceError(f"{error} {self.path / SETTINGS_FILE} names this one.") from error
+            raise WorkspaceError(f"{error} It is named in {self.path / SETTINGS_FILE}.") from error
         return load_cub(root)
 
     @property
     def is_painted(self) -> bool:
-        """Whether the birds are painted ones, not photographs."""
+        """Whether the data set consists of painted birds, not photographs."""
         with self.lock:
             if self._is_painted is None:
                 self._is_painted = (self.dataset.root / PAINTED_MARK).is_file()
@@ -101,12 +104,12 @@ class WorkspaceFiles:
             raise WorkspaceError(f"{file}, 'held_out': {error}") from error
 
     def list_modules(self) -> tuple[ModuleEntry, ...]:
-        """List the modules on disk, by category, then run; their files are not opened."""
+        """List the modules on disk by category, then run, without opening their files."""
         known = set(self.dataset.categories)
         return tuple(entry for entry in list_module_entries(self.path) if entry.category in known)
 
     def list_damaged(self) -> tuple[tuple[ModuleEntry, str], ...]:
-        """List the modules that cannot be used, each with the reason; weights are not looked at."""
+        """List the modules that cannot be used, with the reason; weights are not checked."""
         damaged = []
         for entry in self.list_modules():
             try:
@@ -116,16 +119,16 @@ class WorkspaceFiles:
         return tuple(damaged)
 
     def check_module(self, entry: ModuleEntry) -> None:
-        """Raise `WorkspaceError` where links lead from a module's place out of the workspace."""
+        """Raise `WorkspaceError` if links lead from a module's path out of the workspace."""
         check_inside(self.path, entry.path)
 
     def load_record(self, entry: ModuleEntry) -> ModuleRecord:
-        """Read a module's own description without loading any network.
+        """Read the description of a module without loading a network.
 
         Raises
         ------
         ExplorerError
-            When the file is damaged, or explains another category, network or layer.
+            When the file is damaged, or the module belongs to another category, network or layer.
         """
         self.check_module(entry)
         record = load_module_record(entry.path)
@@ -133,18 +136,18 @@ class WorkspaceFiles:
         return record
 
     def check_record(self, entry: ModuleEntry, record: ModuleRecord) -> None:
-        """Raise `WorkspaceError` where a module is not one of this folder and classifier."""
+        """Raise `WorkspaceError` if a module belongs to another category, network or layer."""
         if record.category != entry.category:
             raise WorkspaceError(
-                f"{entry.path} explains {record.category}, but lies in the folder of "
+                f"{entry.path} explains {record.category}, but is in the folder of "
                 f"{entry.category}. Move it back, or train the module again."
             )
         own = self.settings
         if record.backbone_sha256 != own.classifier_sha256:
             raise WorkspaceError(
                 f"{entry.path} was trained on another network (hash "
-                f"{record.backbone_sha256[:12]}…) than the one that "
-                f"{SETTINGS_FILE} names ({own.classifier_sha256[:12]}…). Train the module again."
+                f"{record.backbone_sha256[:12]}…) than the one named in {SETTINGS_FILE} "
+                f"({own.classifier_sha256[:12]}…). Train the module again."
             )
         if record.z_layer != own.z_layer:
             raise WorkspaceError(

@@ -1,4 +1,4 @@
-"""What lies where in a workspace folder."""
+"""The layout of a workspace folder: names and paths of its files."""
 
 import os
 from dataclasses import dataclass
@@ -34,9 +34,9 @@ class ModuleEntry:
     category : str
         As in ``classes.txt``.
     run : str
-        Name of its folder, told from its method, size and seed.
+        Name of its folder, made of method, size and seed.
     path : Path
-        Its weights' file.
+        The file of its weights.
     """
 
     category: str
@@ -45,21 +45,21 @@ class ModuleEntry:
 
     @property
     def metrics_path(self) -> Path:
-        """Where its measurements are kept."""
+        """The file of its measures."""
         return self.path.with_name(METRICS_FILE)
 
     def get_maps_path(self, stop: str) -> Path:
-        """Name the file that keeps its maps at a layer; see `explorer.maps.cache`."""
+        """Return the path of the cached maps at a layer; see `explorer.maps.cache`."""
         return self.path.with_name(MAPS_FOLDER) / f"{stop}.npy"
 
 
 def get_module_entry(workspace: Path, category: str, run: str) -> ModuleEntry:
-    """Name the place of a module, whether or not it is there."""
+    """Return the entry of a module, whether or not it exists."""
     return ModuleEntry(category, run, workspace / MODULES_FOLDER / category / run / MODULE_FILE)
 
 
 def list_module_entries(workspace: Path) -> tuple[ModuleEntry, ...]:
-    """List the modules on disk, by category, then run; their files are not opened."""
+    """List the modules on disk by category, then run, without opening their files."""
     folder = workspace / MODULES_FOLDER
     runs = (run for category in _list_folder(folder) for run in _list_folder(category))
     paths = [run / MODULE_FILE for run in runs if os.path.lexists(run / MODULE_FILE)]
@@ -67,7 +67,7 @@ def list_module_entries(workspace: Path) -> tuple[ModuleEntry, ...]:
 
 
 def _list_folder(folder: Path) -> list[Path]:
-    """List what is in a folder, sorted; nothing where there is no folder, or it cannot be read."""
+    """List the contents of a folder, sorted; empty if it is missing or cannot be read."""
     try:
         return sorted(folder.iterdir())
     except OSError:
@@ -75,13 +75,13 @@ def _list_folder(folder: Path) -> list[Path]:
 
 
 def check_inside(workspace: Path, path: Path) -> None:
-    """Raise `WorkspaceError` where links lead from a file's place out of its workspace.
+    """Raise `WorkspaceError` if a path leads out of its workspace through links.
 
-    What a workspace holds may come from anybody: no link in it decides what else is read or
-    overwritten. The data set, which ``workspace.json`` names, is a folder of its own.
+    The contents of a workspace are not trusted, so its links must not decide which other files are
+    read or overwritten. The data set, which ``workspace.json`` names, may be anywhere.
     """
     if not is_inside(path, workspace):
         raise WorkspaceError(
-            f"{path} leads out of the workspace, to {os.path.realpath(path)}, and is not followed. "
-            "Put the file or folder itself in its place."
+            f"{path} leads out of the workspace through a link, to {os.path.realpath(path)}. Such "
+            "links are not followed. Replace the link with the file or folder itself."
         )

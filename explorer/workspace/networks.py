@@ -1,4 +1,4 @@
-"""The networks of a workspace: its classifier and modules, loaded on first use and then kept."""
+"""The networks of a workspace: its classifier and its modules, loaded on first use."""
 
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from explorer.attribution.engine import Engine
 from explorer.attribution.explain import DEFAULT_STOP, compute_explanation
-from explorer.attribution.gradcam import draw_grad_cam
 from explorer.config import ExplorerError, Steps, get_precision, is_public
 from explorer.data.transforms import prepare_image
 from explorer.nn.backbones.backbone import Backbone, check_z_layer
@@ -23,7 +22,7 @@ from explorer.nn.records import ModuleRecord
 from explorer.nn.srae import ExplanationModule, apply_module
 from explorer.storage.reading import Stamp, read_stamp
 from explorer.workspace.features import Features
-from explorer.workspace.features_cache import load_or_compute_features, load_or_hold_features
+from explorer.workspace.features_cache import load_or_compute_features, load_or_compute_in_memory
 from explorer.workspace.files import WorkspaceFiles
 from explorer.workspace.layout import (
     CLASSIFIER_FILE,
@@ -40,9 +39,9 @@ _MODULES_IN_MEMORY = 16
 
 
 class Networks:
-    """The classifier and the modules of a workspace; arrays in and out.
+    """The classifier and the modules of a workspace, with NumPy arrays as inputs and outputs.
 
-    Safe to share between threads: everything that is loaded is read-only.
+    Can be shared between threads, as all loaded data is read-only.
 
     Parameters
     ----------
@@ -54,7 +53,7 @@ class Networks:
     Raises
     ------
     ExplorerError
-        When this machine has no such device.
+        When this machine does not have the device.
     """
 
     def __init__(self, files: WorkspaceFiles, device: str = "cpu") -> None:
@@ -77,12 +76,12 @@ class Networks:
 
     @property
     def engine(self) -> Engine:
-        """The classifier, ready to be explained; see `explorer.attribution.engine`."""
+        """The attribution engine of the classifier; see `explorer.attribution.engine`."""
         return self._get_classifier()[0]
 
     @property
     def classifier_report(self) -> Mapping[str, Any]:
-        """How the classifier was trained and how accurate it was."""
+        """How the classifier was trained, and its accuracy."""
         return self._get_classifier()[1]
 
     def _get_classifier(self) -> tuple[Engine, dict[str, Any]]:
@@ -96,7 +95,7 @@ class Networks:
         path, settings = files.path / CLASSIFIER_FILE, files.settings
         check_inside(files.path, path)
         if settings.classifier_sha256 and not path.exists():
-            raise WorkspaceError(f"{path} is gone. Put it back, or fine-tune again with --force.")
+            raise WorkspaceError(f"{path} is missing. Restore it, or fine-tune again with --force.")
         if not path.exists():
             raise WorkspaceError(
                 f"{files.path} has no classifier yet. Train one with "
@@ -109,19 +108,19 @@ class Networks:
         backbone, report = load_backbone(path, z_layer=settings.z_layer)
         if backbone.sha256 != settings.classifier_sha256:
             raise WorkspaceError(
-                f"{path} is not the classifier that {SETTINGS_FILE} names. Put the right file "
-                "back, or fine-tune again with --force."
+                f"{path} is not the classifier that {SETTINGS_FILE} names. Restore the right "
+                "file, or fine-tune again with --force."
             )
         if backbone.categories != files.dataset.categories:
             raise WorkspaceError(
-                f"{path}: the classifier's categories are not those of {files.dataset.root}. Put "
-                "the right file or data set back, or fine-tune again with --force."
+                f"{path}: the classifier's categories are not those of {files.dataset.root}. "
+                "Restore the right file or data set, or fine-tune again with --force."
             )
         backbone.layers.to(self.device)
         return Engine(backbone, self.precision), report
 
     def install_classifier(self, backbone: Backbone, report: Mapping[str, Any]) -> None:
-        """Store a classifier and its report in place of the one that was there."""
+        """Store a classifier and its report, replacing the previous ones."""
         files = self._files
         save_backbone(files.path / CLASSIFIER_FILE, backbone, report, half=files.settings.half)
         files.replace_settings(replace(files.settings, classifier_sha256=backbone.sha256))
@@ -130,13 +129,13 @@ class Networks:
             self._modules.clear()
 
     def load_module(self, entry: ModuleEntry) -> tuple[ExplanationModule, ModuleRecord]:
-        """Load a module, or return it if it is loaded already and its file is still the same."""
+        """Load a module, or return it if it is loaded and its file has not changed."""
         files = self._files
         files.check_module(entry)
         try:
             key = (str(entry.path), read_stamp(entry.path))
         except OSError as error:
-            raise WorkspaceError(f"{entry.path} is gone. Train the module again.") from error
+            raise WorkspaceError(f"{entry.path} is missing. Train the module again.") from error
         with files.lock:
             if key not in self._modules:
                 module, record = load_module(entry.path, self.backbone)
@@ -148,18 +147,17 @@ class Networks:
             return self._modules[key]
 
     def compute_features(self, *, store: bool = True) -> Steps[Features]:
-        """Read Z and the logits of every photo; compute those that are not on disk.
+        """Read Z and the logits of every photo from the cache, or compute them.
 
         Parameters
         ----------
         store : bool
-            Whether what is computed is kept on disk. A public server keeps it in memory in any
-            case.
+            Whether to store computed features on disk. A public server never does.
         """
         files = self._files
         folder = files.path / FEATURES_FOLDER
         check_inside(files.path, folder)
-        load = load_or_compute_features if store and not is_public() else load_or_hold_features
+        load = load_or_compute_features if store and not is_public() else load_or_compute_in_memory
         return (yield from load(folder, self.backbone, files.dataset.present))
 
     def apply_module(self, entry: ModuleEntry, z: NDArray[np.float32]) -> Scores:
@@ -167,7 +165,7 @@ class Networks:
         return apply_module(self.load_module(entry)[0], z)
 
     def read_weights(self, entry: ModuleEntry) -> NDArray[np.float64]:
-        """Return a module's v, (K,), signed: what a unit of each x-feature adds to ȳ."""
+        """Return the weights v of a module, (K,), signed: ȳ per unit of each x-feature."""
         weights = self.load_module(entry)[0].v.weight[0].cpu().numpy()
         return np.asarray(weights, np.float64)
 
@@ -180,9 +178,9 @@ class Networks:
     def explain(
         self, entry: ModuleEntry, image: NDArray[np.uint8], stop: str = DEFAULT_STOP
     ) -> Explanation:
-        """Explain the score of the module's category on an RGB image (H, W, 3).
+        """Explain the score of the module's category for an RGB image (H, W, 3).
 
-        Maps are taken at `stop`, one of `Backbone.stops`.
+        Maps are taken at layer `stop`, one of `Backbone.stops`.
         """
         module, record = self.load_module(entry)
         pixels = self.prepare_image(image)
@@ -191,15 +189,9 @@ class Networks:
     def explain_score(
         self, category: str, image: NDArray[np.uint8], stop: str = DEFAULT_STOP
     ) -> NDArray[np.float32]:
-        """Draw c-MWP of the classifier's own score (ExcitationBP) on an image: (h, w), >= 0."""
+        """Draw c-MWP of the classifier's own score (ExcitationBP) for an image: (h, w), >= 0."""
         heat: NDArray[np.float32]
         heat = self.engine.draw_logit(self.prepare_image(image), category, stop)[0]
-        return heat
-
-    def explain_by_gradient(self, category: str, image: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Draw Grad-CAM of the classifier's own score on an image: (h, w), >= 0."""
-        heat: NDArray[np.float32]
-        heat = draw_grad_cam(self.backbone, self.prepare_image(image), category)[0]
         return heat
 
     def compute_scores(self, pixels: NDArray[np.float32]) -> Scores:
@@ -208,7 +200,7 @@ class Networks:
         return z.cpu().numpy(), logits.cpu().numpy()
 
     def score_image(self, image: NDArray[np.uint8]) -> Scores:
-        """Compute Z (S_z,) and the logits (C,) of an RGB image, on the pass that its maps take."""
+        """Compute Z (S_z,) and the logits (C,) of an RGB image, in the forward pass of its maps."""
         return self.engine.score(self.prepare_image(image), DEFAULT_STOP)
 
     def prepare_image(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:

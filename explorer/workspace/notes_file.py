@@ -1,27 +1,29 @@
-"""The file that keeps names and notes of x-features beside a module's file.
+"""The file ``notes.json``, which holds the names and notes of a module's x-features.
 
-It holds one group of notes for each hash of a module's file.
+Notes are grouped by the SHA-256 of the module's file that they were written for.
 """
 
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+import msgspec
 
 from explorer.config import ExplorerError
-from explorer.storage.json_records import FileError, read_json, write_json
-from explorer.storage.reading import check_regular
-from explorer.storage.text import drop_controls
+from explorer.storage.json_records import FileError, convert_record, read_json, write_json
+from explorer.storage.reading import check_regular, explain_os_error
+from explorer.storage.text import strip_controls
 
 NOTES_FILE = "notes.json"
 SCHEMA_VERSION = 1
-LONGEST_NAME = 60
-LONGEST_TEXT = 2_000
+MAX_NAME_LENGTH = 60
+MAX_TEXT_LENGTH = 2_000
 
-_LARGEST_FILE = 8 * 2**20  # bytes; far more than people write, so a larger one is damaged
+_MAX_FILE_BYTES = 8 * 2**20  # far more than people write
 
 Groups = dict[str, dict[int, "Note"]]
-"""Hash of a module's file to its notes by x-feature, counted from 0."""
+"""SHA-256 of a module's file to its notes by x-feature, counted from 0."""
 
 
 class NotesError(ExplorerError):
@@ -29,128 +31,145 @@ class NotesError(ExplorerError):
 
 
 class DamagedNotesError(NotesError):
-    """A notes file that is not one; `set_aside` makes room for a new one."""
+    """A notes file that is damaged; `set_aside` makes room for a new one."""
 
 
 @dataclass(frozen=True)
 class Note:
-    """What somebody wrote of an x-feature; both are empty where nobody did.
+    """A user's name and note for an x-feature; both are empty if there is none.
 
     Attributes
     ----------
     name : str
-        One line of at most `LONGEST_NAME` characters.
+        One line of at most `MAX_NAME_LENGTH` characters.
     text : str
-        At most `LONGEST_TEXT` characters, with line breaks.
+        At most `MAX_TEXT_LENGTH` characters, with line breaks.
     """
 
     name: str = ""
     text: str = ""
 
 
+class _StoredNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    text: str
+
+
+class _Contents(msgspec.Struct, frozen=True):
+    schema_version: int
+    # X-features are counted from 1, as on the screen.
+    modules: dict[
+        Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")],
+        dict[Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,3}\Z")], _StoredNote],
+    ]
+
+
 def clean_name(name: str) -> str:
-    """Make a name one line without invisible control characters.
+    """Convert a name to a single line without invisible control characters.
 
     Raises
     ------
     NotesError
-        When it is longer than `LONGEST_NAME`.
+        When it is longer than `MAX_NAME_LENGTH`.
     """
-    cleaned = " ".join(drop_controls(" ".join(name.split())).split())
-    _check_length(cleaned, LONGEST_NAME, "name")
+    cleaned = " ".join(strip_controls(" ".join(name.split())).split())
+    _check_length(cleaned, MAX_NAME_LENGTH, "name")
     return cleaned
 
 
 def clean_text(text: str) -> str:
-    """Make a note plain text with line breaks, without other control characters.
+    """Convert a note to plain text with line breaks and no other control characters.
 
     Raises
     ------
     NotesError
-        When it is longer than `LONGEST_TEXT`.
+        When it is longer than `MAX_TEXT_LENGTH`.
     """
     lines = re.split(r"\r\n|\r|\n", text)
-    cleaned = "\n".join(drop_controls(line.replace("\t", " ")).rstrip() for line in lines).strip()
-    _check_length(cleaned, LONGEST_TEXT, "note")
+    cleaned = "\n".join(strip_controls(line.replace("\t", " ")).rstrip() for line in lines).strip()
+    _check_length(cleaned, MAX_TEXT_LENGTH, "note")
     return cleaned
 
 
 def _check_length(text: str, longest: int, what: str) -> None:
     if len(text) > longest:
         raise NotesError(
-            f"The {what} has {len(text):,} characters; at most {longest:,} are kept. Shorten it."
+            f"The {what} has {len(text):,} characters; at most {longest:,} are allowed. Shorten it."
         )
 
 
 def read_groups(path: Path) -> Groups:
-    """Read all notes in a file, checked; none where there is no file."""
+    """Read and check all notes in a file; empty if there is no file.
+
+    Raises
+    ------
+    DamagedNotesError
+        When the file is damaged.
+    NotesError
+        When it cannot be read or was written by a newer version.
+    """
     if path.is_symlink():
-        raise _tell_damage(path, "it is a link to somewhere else")
+        raise _make_damage_error(path, "it is a link to another place")
     try:
         check_regular(path)
         size = path.stat().st_size
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise NotesError(f"{path} cannot be read: {error.strerror or error}.") from error
-    if size > _LARGEST_FILE:
-        raise _tell_damage(path, f"it has {size:,} bytes")
+        raise NotesError(f"{path} cannot be read: {explain_os_error(error)}.") from error
+    if size > _MAX_FILE_BYTES:
+        raise _make_damage_error(path, f"it has {size:,} bytes")
+    return _parse(path)
+
+
+def _parse(path: Path) -> Groups:
     try:
-        content = read_json(path)
-    except FileError as error:
-        raise _tell_damage(path, str(error).rstrip(".")) from error
-    version = content.get("schema_version")
-    if type(version) is int and version > SCHEMA_VERSION:
-        raise NotesError(
-            f"{path} was written in format {version}; this version reads up to {SCHEMA_VERSION}. "
-            "Update the explorer."
-        )
-    if (
-        type(version) is not int
-        or version != SCHEMA_VERSION
-        or not isinstance(content.get("modules"), dict)
-    ):
-        raise _tell_damage(path, "it lacks its version or its modules")
-    return {key: _check_group(path, key, group) for key, group in content["modules"].items()}
+        contents = convert_record(read_json(path), _Contents)
+        if contents.schema_version > SCHEMA_VERSION:
+            raise NotesError(
+                f"{path} was written in format {contents.schema_version}; this version reads up "
+                f"to {SCHEMA_VERSION}. Update the explorer."
+            )
+        if contents.schema_version < SCHEMA_VERSION:
+            raise ValueError(f"there is no format {contents.schema_version}")
+        return {
+            sha256: {int(number) - 1: _convert(number, note) for number, note in group.items()}
+            for sha256, group in contents.modules.items()
+        }
+    except (FileError, ValueError) as error:
+        raise _make_damage_error(path, str(error).rstrip(".")) from error
 
 
-def _check_group(path: Path, key: str, group: Any) -> dict[int, Note]:
-    if not re.fullmatch("[0-9a-f]{64}", key) or not isinstance(group, dict):
-        raise _tell_damage(path, f"{key[:80]!r} does not name a module's notes")
-    notes = {}
-    for number, fields in group.items():
-        if not re.fullmatch("[1-9][0-9]{0,3}", number):
-            raise _tell_damage(path, f"{number[:80]!r} does not number an x-feature")
-        if not isinstance(fields, dict) or set(fields) != {"name", "text"}:
-            raise _tell_damage(path, f"the note of x-feature {number} has not just name and text")
-        if not all(isinstance(value, str) for value in fields.values()):
-            raise _tell_damage(path, f"the note of x-feature {number} is not text")
-        try:
-            note = Note(clean_name(fields["name"]), clean_text(fields["text"]))
-        except NotesError as error:
-            raise _tell_damage(path, f"the note of x-feature {number} is too long") from error
-        notes[int(number) - 1] = note
-    return notes
+def _convert(number: str, stored: _StoredNote) -> Note:
+    try:
+        return Note(clean_name(stored.name), clean_text(stored.text))
+    except NotesError as error:
+        raise ValueError(f"the note of x-feature {number} is too long") from error
 
 
-def _tell_damage(path: Path, reason: str) -> DamagedNotesError:
+def _make_damage_error(path: Path, reason: str) -> DamagedNotesError:
     return DamagedNotesError(
-        f"The notes in {path} are damaged: {reason}. They are not overwritten: mend the file, "
-        "or have it set aside."
+        f"The notes in {path} are damaged: {reason}. They are not overwritten. Repair the file, "
+        "or set it aside."
     )
 
 
 def write_groups(path: Path, groups: Groups) -> None:
-    """Write all notes of a module; `NotesError` where the folder takes none."""
+    """Write all notes of a module.
+
+    Raises
+    ------
+    NotesError
+        When the file cannot be written.
+    """
     content = {
         "schema_version": SCHEMA_VERSION,
-        # In the file x-features are counted from 1, as on the screen.
         "modules": {
-            key: {
+            sha256: {
                 str(feature + 1): {"name": note.name, "text": note.text}
                 for feature, note in sorted(group.items())
             }
-            for key, group in groups.items()
+            for sha256, group in groups.items()
             if group
         },
     }
@@ -158,6 +177,6 @@ def write_groups(path: Path, groups: Groups) -> None:
         write_json(path, content)
     except OSError as error:
         raise NotesError(
-            f"{path} cannot be written: {error.strerror or error}. Nothing was stored. Make the "
-            "folder writable for whoever runs the explorer."
+            f"{path} cannot be written: {explain_os_error(error)}. Nothing was stored. Give the "
+            "user that runs the explorer permission to write to the folder."
         ) from error

@@ -1,4 +1,4 @@
-"""The settings file that makes a folder a workspace."""
+"""The file ``workspace.json``, which makes a folder a workspace."""
 
 import os
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ class WorkspaceSettings:
     Attributes
     ----------
     dataset : str
-        CUB folder; a relative path is taken from the workspace.
+        CUB folder; a relative path is relative to the workspace.
     architecture : str
         Name of the classifier's architecture.
     z_layer : str
@@ -27,7 +27,7 @@ class WorkspaceSettings:
     classifier_sha256 : str
         Hash of the classifier's weights; empty before there is one.
     half : bool
-        Weights are rounded to and stored in half precision.
+        Whether weights are rounded to half precision and stored as such.
     schema_version : int
         Version of this format.
     """
@@ -41,8 +41,8 @@ class WorkspaceSettings:
     schema_version: int = SCHEMA_VERSION
 
     def locate_dataset(self, workspace: Path) -> Path:
-        """Return the CUB folder, absolute and with links followed; it may not exist."""
-        # Not Path.resolve, which raises for links that go round in a circle.
+        """Return the CUB folder as an absolute path with links resolved; it may not exist."""
+        # Path.resolve would raise for circular links.
         return Path(os.path.realpath(workspace / self.dataset))
 
 
@@ -56,20 +56,22 @@ def load_settings(workspace: Path) -> WorkspaceSettings:
 
     Raises
     ------
+    FileError
+        When the file cannot be read or is not a JSON object.
     WorkspaceError
-        When the folder is not a workspace, is damaged, or was written by a newer version.
+        When the file is missing, has invalid contents, or was written by a newer version.
     """
     file = workspace / SETTINGS_FILE
     check_inside(workspace, file)
     if not file.exists():
         raise WorkspaceError(
-            f"{workspace} is not a workspace: it has no {SETTINGS_FILE}. Make one with "
+            f"{workspace} is not a workspace: it has no {SETTINGS_FILE}. Create one with "
             "`python -m explorer new`."
         )
     content = read_json(file)
     version = content.get("schema_version")
     if type(version) is not int or version < 1:
-        raise WorkspaceError(f"{file} is damaged: it names no schema_version.")
+        raise WorkspaceError(f"{file} is damaged: it has no valid schema_version.")
     if version > SCHEMA_VERSION:
         raise WorkspaceError(
             f"{file} was written in format {version}; this version reads up to "
@@ -80,5 +82,5 @@ def load_settings(workspace: Path) -> WorkspaceSettings:
     except ValueError as error:
         raise WorkspaceError(f"{file} is damaged: {error}.") from error
     if not settings.dataset.isprintable():
-        raise WorkspaceError(f"{file} is damaged: its dataset is not the name of a folder.")
+        raise WorkspaceError(f"{file} is damaged: its 'dataset' is not a valid folder name.")
     return settings

@@ -1,4 +1,4 @@
-"""The workspace: one folder with its data set, its classifier and the modules that explain it."""
+"""A workspace with its data set, its classifier and the modules that explain it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,15 +8,15 @@ from explorer.workspace.files import WorkspaceFiles
 if TYPE_CHECKING:
     from explorer.workspace.networks import Networks
 
-_ALWAYS_THERE = ("auto", "cpu")
+_ALWAYS_AVAILABLE = ("auto", "cpu")
 
 
 class Workspace(WorkspaceFiles):
     """A data set, the classifier trained on it, and the modules that explain it.
 
-    What is done with a workspace stands in rooms above, such as
-    `explorer.training.modules.train_modules` and `explorer.measuring.measure_module`, which take
-    it as an argument.
+    Functions that work on a workspace take it as an argument, such as
+    `explorer.training.modules.train.train_modules` and
+    `explorer.measuring.module.measure_module`.
 
     Parameters
     ----------
@@ -27,17 +27,17 @@ class Workspace(WorkspaceFiles):
 
     Raises
     ------
-    WorkspaceError
-        When the folder is not a workspace, or was written by a newer version.
+    FileError, WorkspaceError
+        As for `WorkspaceFiles`.
     ExplorerError
-        When this machine has no such device.
+        When this machine does not have the device.
     """
 
     def __init__(self, path: Path, device: str = "cpu") -> None:
         super().__init__(path)
         self._device = device
         self._networks: Networks | None = None
-        if device not in _ALWAYS_THERE:
+        if device not in _ALWAYS_AVAILABLE:
             _ = self.networks
 
     @property
@@ -45,7 +45,7 @@ class Workspace(WorkspaceFiles):
         """The classifier and the modules, loaded on first use."""
         with self.lock:
             if self._networks is None:
-                # The first page is drawn from files alone. Importing torch takes 1.8 s more.
+                # The first page needs only files. Importing torch takes another 1.8 s.
                 from explorer.workspace.networks import Networks  # noqa: PLC0415
 
                 self._networks = Networks(self, self._device)
@@ -53,5 +53,5 @@ class Workspace(WorkspaceFiles):
 
     @property
     def has_networks(self) -> bool:
-        """Whether networks have been used, and so a device been chosen."""
+        """Whether networks have been used, so that a device has been chosen."""
         return self._networks is not None

@@ -24,13 +24,13 @@ def test_spread_by_hand() -> None:
     assert spread.inactive_shares.tolist() == [0.25, 0.75]
 
 
-def test_bins_reach_to_the_largest_activation_however_small() -> None:
+def test_bins_reach_the_largest_activation_even_if_tiny() -> None:
     spread = compute_activation_spread([0.25, 0.5], [True, False])
     assert (spread.edges[0], spread.edges[-1], len(spread.edges)) == (0, 0.5, 25)
     assert spread.counts[:, [11, 23]].tolist() == [[1, 0], [0, 1]]
 
 
-def test_spread_of_nothing_has_edges() -> None:
+def test_spread_of_no_activations_has_edges() -> None:
     assert compute_activation_spread([], [], bins=2).edges.tolist() == [0, 0.5, 1]
 
 
@@ -58,7 +58,7 @@ def test_no_photo_is_lost_between_bins(photos: list[tuple[float, bool]], bins: i
 
 
 @pytest.mark.parametrize("values", [[-1.0, 0.0], [np.nan, 0.0], [np.inf, 0.0], [1.0], [[1.0, 2.0]]])
-def test_spread_of_what_is_no_activation(values: list[float]) -> None:
+def test_spread_refuses_invalid_activations(values: list[float]) -> None:
     with pytest.raises(ValueError, match="must"):
         compute_activation_spread(values, [True, False])
 
@@ -89,7 +89,7 @@ def test_shares_of_contributions() -> None:
     assert shares.tolist() == [[0.75, 0.25, 0], [0, 0, 0], [1, 0, 0]]
 
 
-def test_order_is_by_number_then_by_chance() -> None:
+def test_ties_are_ordered_at_random() -> None:
     values = [0, 5, 0, 9, 0, 0, 0, 0]
     assert draw_order(values, 0, descending=True)[:2].tolist() == [3, 1]
     assert draw_order(values, 0, descending=False)[-2:].tolist() == [1, 3]

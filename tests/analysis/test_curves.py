@@ -28,7 +28,7 @@ def test_the_hottest_patches_are_marked() -> None:
     assert two.sum() == 32
 
 
-def test_a_coarse_map_is_drawn_up_between_its_cells() -> None:
+def test_a_coarse_map_is_interpolated() -> None:
     heat = np.zeros((3, 3))
     heat[1, 1] = 1
     mask = select_hottest(heat, (64, 64), 4 / 256)
@@ -36,7 +36,7 @@ def test_a_coarse_map_is_drawn_up_between_its_cells() -> None:
     assert mask.sum() == 64
 
 
-def test_equal_patches_are_marked_in_the_order_of_reading() -> None:
+def test_equal_patches_are_marked_in_reading_order() -> None:
     mask = select_hottest(np.ones((16, 16)), (48, 64), 20 / 256)
     assert mask.shape == (48, 64)
     assert mask[:3].all()
@@ -45,7 +45,9 @@ def test_equal_patches_are_marked_in_the_order_of_reading() -> None:
 
 
 @pytest.mark.parametrize("shape", [(7, 7), (16, 16), (64, 64), (100, 60)])
-def test_each_fraction_marks_as_much_and_holds_the_smaller_ones(shape: tuple[int, int]) -> None:
+def test_each_fraction_marks_its_share_and_includes_smaller_fractions(
+    shape: tuple[int, int],
+) -> None:
     heat = np.random.default_rng(0).random(shape)
     masks = [select_hottest(heat, (64, 64), fraction) for fraction in FRACTIONS]
     for fraction, mask in zip(FRACTIONS, masks, strict=True):
@@ -65,19 +67,19 @@ def test_deleting_and_inserting_change_the_same_pixels() -> None:
     assert changed == pytest.approx(FRACTIONS[1], abs=1 / 256)
 
 
-def test_a_photo_need_not_be_square() -> None:
+def test_photos_need_not_be_square() -> None:
     pixels = np.random.default_rng(0).normal(size=(3, 48, 64)).astype(np.float32)
     deleted, inserted = make_curve_images(pixels, np.ones((4, 4)))
     assert deleted.shape == inserted.shape == (len(FRACTIONS) - 2, 3, 48, 64)
 
 
-def test_points_are_named_by_their_percentage() -> None:
+def test_points_are_named_by_percentage() -> None:
     assert name_point("deletion", "score", 0.05) == "deletion_score_at_5"
     assert name_point("insertion", "own", 1.0) == "insertion_own_at_100"
 
 
 @pytest.mark.parametrize("axis", [1, 2])
-def test_a_blurred_photo_shows_next_to_nothing(axis: int) -> None:
+def test_a_blurred_photo_has_almost_no_contrast(axis: int) -> None:
     pixels = np.zeros((3, 64, 64), np.float32)
     np.moveaxis(pixels, axis, 0)[::2] = 1
     blurred = blur_image(pixels)
@@ -93,7 +95,7 @@ def test_areas_of_straight_lines() -> None:
 
 
 def test_scores_are_scaled_between_blur_and_photo() -> None:
-    """The first patch carries everything: 1 at once when inserted, 0 at once when deleted."""
+    """Only the first patch counts: the score is 1 once it is inserted, and 0 once it is deleted."""
     first = FRACTIONS[1]
     deletion, insertion = np.full(len(STEPS), -2.0), np.full(len(STEPS), 8.0)
     deletion[0], insertion[0] = 8.0, -2.0
@@ -105,6 +107,6 @@ def test_scores_are_scaled_between_blur_and_photo() -> None:
 
 
 @pytest.mark.parametrize("blur", [3.0, 4.0, 5.0, 2.0])
-def test_a_score_that_hardly_falls_has_no_curve(blur: float) -> None:
+def test_a_score_that_hardly_drops_has_no_curve(blur: float) -> None:
     curve = np.linspace(4, blur, len(STEPS))
     assert scale_curves(curve, curve[::-1]) is None

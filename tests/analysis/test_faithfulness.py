@@ -30,7 +30,7 @@ def test_summary_by_hand():
     )
 
 
-def test_r2_marks_perfect_mean_and_worse():
+def test_r2_of_a_perfect_a_mean_and_a_worse_score():
     y_hat = np.array([0.0, 1.0, 5.0])
 
     assert compute_faithfulness(y_hat, y_hat).r2 == 1
@@ -39,14 +39,14 @@ def test_r2_marks_perfect_mean_and_worse():
 
 
 @pytest.mark.parametrize("y_hat", [[0.1], [0.1] * 3, [0.0, 0.0]])
-def test_equal_scores_have_no_range_to_compare_with(y_hat):
+def test_equal_scores_have_no_range(y_hat):
     summary = compute_faithfulness(np.array(y_hat) + 1, y_hat)
 
     assert (summary.r2, summary.relative_f_reg, summary.y_hat_range) == (None, None, 0)
     assert summary.f_reg == pytest.approx(1)
 
 
-def test_tiny_scores_keep_their_r2():
+def test_r2_of_tiny_scores():
     summary = compute_faithfulness([1e-200, 3e-200], [1e-200, 2e-200])
 
     assert summary.r2 == pytest.approx(-1)
@@ -71,7 +71,7 @@ def test_f_reg_is_symmetric_and_bounds_the_mean_error(y_bar, y_hat):
         ([1], [np.inf], "finite"),
     ],
 )
-def test_bad_scores_are_refused(y_bar, y_hat, message):
+def test_invalid_scores_are_refused(y_bar, y_hat, message):
     for function in (compute_f_reg, compute_faithfulness):
         with pytest.raises(ValueError, match=message):
             function(y_bar, y_hat)
@@ -100,12 +100,12 @@ def test_contributions_sum_to_the_module_score(E):
         ([[1, 2]], [1, np.inf], "finite"),
     ],
 )
-def test_bad_activations_are_refused(E, v, message):
+def test_invalid_activations_are_refused(E, v, message):
     with pytest.raises(ValueError, match=message):
         compute_contributions(E, v)
 
 
-def test_an_x_feature_is_dead_only_when_it_never_adds():
+def test_an_x_feature_is_dead_only_if_it_never_contributes():
     contributions = compute_contributions([[0, 1, 1, 0], [0, 1, -1, 2]], [1, 0, 1, -1])
 
     assert_array_equal(compute_live_mask(contributions), [False, False, True, True])
@@ -115,6 +115,6 @@ def test_an_x_feature_is_dead_only_when_it_never_adds():
     ("contributions", "message"),
     [(np.ones(3), "M, K"), (np.empty((0, 3)), "photo"), ([[np.nan]], "finite")],
 )
-def test_live_mask_refuses_bad_contributions(contributions, message):
+def test_live_mask_refuses_invalid_contributions(contributions, message):
     with pytest.raises(ValueError, match=message):
         compute_live_mask(contributions)

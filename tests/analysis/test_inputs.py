@@ -1,4 +1,4 @@
-"""Whatever type numbers come in, they are computed with in float64, and units change no share."""
+"""Inputs of any type are computed in float64, and shares do not depend on units."""
 
 from collections.abc import Callable
 from typing import Any
@@ -43,7 +43,7 @@ Array = NDArray[Any]
 
 
 def draw(*shapes: tuple[int, ...]) -> list[Array]:
-    """Draw positive numbers that float32 holds and whose sums it does not."""
+    """Draw positive numbers that float32 represents exactly, but not their sums."""
     rng = np.random.default_rng(4)
     return [(1000 * rng.random(shape) + 0.1).astype(np.float32) for shape in shapes]
 
@@ -95,21 +95,21 @@ CASES: dict[str, tuple[Callable[..., Any], list[Array]]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_single_precision_is_computed_with_in_double(name: str) -> None:
+def test_single_precision_inputs_are_computed_in_double(name: str) -> None:
     compute, arrays = CASES[name]
     exact = compute(*(array.astype(np.float64) for array in arrays))
     np.testing.assert_equal(compute(*arrays), exact)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_lists_are_as_good_as_arrays(name: str) -> None:
+def test_lists_give_the_same_result_as_arrays(name: str) -> None:
     compute, arrays = CASES[name]
     exact = compute(*(array.astype(np.float64) for array in arrays))
     np.testing.assert_equal(compute(*(array.tolist() for array in arrays)), exact)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_bytes_do_not_run_over(name: str) -> None:
+def test_bytes_do_not_overflow(name: str) -> None:
     compute, arrays = CASES[name]
     small = [(array / 4).astype(np.uint8) for array in arrays]
     exact = compute(*(array.astype(np.float64) for array in small))
@@ -121,7 +121,7 @@ def test_bytes_do_not_run_over(name: str) -> None:
     ["shares", "cosine", "correlations", "overlaps", "pointer", "rank agreement", "pointing"],
 )
 @pytest.mark.parametrize("unit", [2.0**-20, 2.0**20])
-def test_units_change_nothing(name: str, unit: float) -> None:
+def test_results_do_not_depend_on_units(name: str, unit: float) -> None:
     compute, arrays = CASES[name]
     exact = compute(*arrays)
     found = compute(*(unit * array.astype(np.float64) for array in arrays))

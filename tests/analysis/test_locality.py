@@ -29,7 +29,7 @@ def test_histogram_by_hand():
     assert histogram.values.dtype == np.float64
 
 
-def test_zero_map_is_marked_and_stays_zero():
+def test_a_zero_map_is_dead_and_stays_zero():
     histogram = compute_part_histogram(np.zeros((2, 2, 3)), LABELS, 3)
 
     assert_array_equal(histogram.values, np.zeros((2, 3)))
@@ -37,7 +37,7 @@ def test_zero_map_is_marked_and_stays_zero():
     assert_array_equal(histogram.is_live, [False, False])
 
 
-def test_photo_without_parts_is_live_and_all_outside():
+def test_the_map_of_a_photo_without_parts_is_live_and_all_outside():
     histogram = compute_part_histogram(np.ones((1, 2, 3)), np.full((2, 3), -1), 3)
 
     assert_array_equal(histogram.values, [[0, 0, 0]])
@@ -56,11 +56,11 @@ def test_parts_and_outside_sum_to_one_and_agree_with_masks(maps):
 
 
 @given(maps_strategy, st.sampled_from([1e-320, 1e-30, 3.0, 1e300]))
-def test_scale_of_a_map_changes_nothing(maps, factor):
+def test_histogram_does_not_depend_on_scale(maps, factor):
     maps = np.round(maps)
     scaled = compute_part_histogram(maps * factor, LABELS, 3)
 
-    # Subnormal numbers have few digits; the shares still must not fall apart.
+    # Subnormal numbers have few digits, but the shares must still be accurate.
     tolerance = 1e-3 if factor < 1e-300 else 1e-12
     assert_allclose(scaled.values, compute_part_histogram(maps, LABELS, 3).values, atol=tolerance)
 
@@ -87,7 +87,7 @@ def test_permuting_parts_permutes_the_histogram(maps, order):
         (np.ones((1, 2, 3)), LABELS - 1, "labels"),
     ],
 )
-def test_histogram_refuses_bad_arguments(maps, labels, message):
+def test_histogram_refuses_invalid_arguments(maps, labels, message):
     with pytest.raises(ValueError, match=message):
         compute_part_histogram(maps, labels, 3)
 
@@ -117,21 +117,19 @@ def test_mean_histogram_of_one_photo_is_its_own():
 
 
 def test_mean_is_taken_before_normalising():
-    # One photo with little mass in the parts must not weigh as much as one with all.
+    # A photo with little mass in the parts must weigh less than one with all of it there.
     mean = compute_mean_histogram([[[1.0, 0.0]], [[0.0, 0.25]]], [[True], [True]])
 
     assert_allclose(mean.values, [[0.8, 0.2]])
 
 
-def test_no_photo_is_defined_for_none():
+def test_mean_histogram_of_no_photos_is_undefined():
     summary = compute_locality_summary(np.empty((0, 2, 15)), np.empty((0, 2)))
 
     assert_array_equal(summary.is_defined, [False, False])
     assert_array_equal(summary.photo_counts, [0, 0])
     assert_array_equal(summary.left_out, [0, 0])
     assert_array_equal(summary.outside, [0, 0])
-    assert summary.mean_locality is None
-    assert summary.get_locality(0) is None
 
 
 @pytest.mark.parametrize(
@@ -145,7 +143,7 @@ def test_no_photo_is_defined_for_none():
         (np.full((1, 1, 2), np.nan), [[True]], r"\[0, 1\]"),
     ],
 )
-def test_mean_histogram_refuses_bad_arguments(histograms, is_live, message):
+def test_mean_histogram_refuses_invalid_arguments(histograms, is_live, message):
     with pytest.raises(ValueError, match=message):
         compute_mean_histogram(histograms, is_live)
 
@@ -160,14 +158,14 @@ def test_locality_by_hand():
     assert is_defined.all()
 
 
-def test_a_single_part_holds_everything():
+def test_locality_of_a_single_part_is_zero():
     locality, is_defined = compute_locality([[2.0], [0.0]])
 
     assert_array_equal(locality, [0, 0])
     assert_array_equal(is_defined, [True, False])
 
 
-def test_the_largest_and_the_smallest_numbers_stay_in_range():
+def test_extreme_numbers_stay_in_range():
     locality, is_defined = compute_locality([[1e308] * 3, [5e-324] * 3])
 
     assert_allclose(locality, np.log([3, 3]))
@@ -181,7 +179,7 @@ def test_fifteen_equal_parts_have_the_highest_locality():
     assert locality[0] <= np.log(15)
 
 
-def test_row_without_mass_is_masked_and_never_looks_local():
+def test_a_row_without_mass_is_masked():
     locality, is_defined = compute_locality([[0, 0], [1e-320, 0]])
 
     assert_array_equal(is_defined, [False, True])
@@ -189,7 +187,7 @@ def test_row_without_mass_is_masked_and_never_looks_local():
 
 
 @given(arrays(np.float64, (4, 5), elements=st.floats(0, 1e300)), st.permutations(range(5)))
-def test_locality_is_bounded_and_blind_to_order(histogram, order):
+def test_locality_is_bounded_and_ignores_the_order_of_parts(histogram, order):
     locality, is_defined = compute_locality(histogram)
 
     assert np.isfinite(locality).all()
@@ -201,19 +199,18 @@ def test_locality_is_bounded_and_blind_to_order(histogram, order):
 @pytest.mark.parametrize(
     "histogram", [np.ones(3), np.ones((2, 0)), [[-1, 2]], [[np.nan, 1]], [[np.inf, 1]]]
 )
-def test_locality_refuses_bad_histograms(histogram):
+def test_locality_refuses_invalid_histograms(histogram):
     with pytest.raises(ValueError, match="histogram must"):
         compute_locality(histogram)
 
 
-def test_summary_gathers_everything():
+def test_summary_has_all_figures():
     histograms = [[[1, 0], [0, 0]], [[0, 1], [0, 0]], [[0, 0], [0, 0]]]
     summary = compute_locality_summary(histograms, [[True, False], [True, False], [False, False]])
 
     assert_allclose(summary.histogram, [[0.5, 0.5], [0, 0]])
-    assert summary.get_locality(0) == pytest.approx(math.log(2))
-    assert summary.get_locality(1) is None
-    assert summary.mean_locality == pytest.approx(math.log(2))
+    assert_allclose(summary.locality, [math.log(2), math.log(2)])
+    assert_array_equal(summary.is_defined, [True, False])
     assert_array_equal(summary.left_out, [1, 3])
     for field in dataclasses.fields(summary):
         assert np.isfinite(getattr(summary, field.name)).all()

@@ -8,12 +8,12 @@ from explorer.analysis.parts import (
 )
 
 
-def test_contributions_are_shared_out_to_parts() -> None:
+def test_contributions_are_distributed_over_parts() -> None:
     histogram = [[0.5, 0.25, 0.0], [0.0, 0.5, 0.5]]
     assert compute_importance(histogram, [4.0, -2.0]).tolist() == [2.0, 0.0, -1.0]
 
 
-def test_importance_and_what_lies_outside_add_up_to_the_score() -> None:
+def test_importance_inside_and_outside_adds_up_to_the_score() -> None:
     rng = np.random.default_rng(0)
     shares = rng.dirichlet(np.ones(7), size=5)
     contributions = rng.normal(size=5)
@@ -22,14 +22,14 @@ def test_importance_and_what_lies_outside_add_up_to_the_score() -> None:
     assert total == pytest.approx(contributions.sum())
 
 
-def test_the_pointer_is_the_x_feature_with_the_most_heat_on_the_part() -> None:
+def test_the_pointer_has_the_most_heat_on_the_part() -> None:
     assert compute_pointer_share([0.1, 0.6, 0.3], [1.0, 2.0, -1.0]) == pytest.approx(0.5)
     assert compute_pointer_share([0.1, 0.2, 0.3], [1.0, 2.0, -1.0]) == 0, "it rose"
     assert compute_pointer_share([0.1, 0.2, 0.3], [0.0, 0.0, 0.0]) is None
     assert compute_pointer_share([0.0, 1.0], [0.125, 0.25]) == pytest.approx(2 / 3)
 
 
-def test_important_are_the_fewest_that_hold_half() -> None:
+def test_the_fewest_parts_with_half_of_the_importance_are_important() -> None:
     assert select_important({"a": 1.0, "b": 3.0, "c": 2.0, "d": -9.0}) == ("b",)
     assert select_important({"a": 1.0, "b": 2.0, "c": 2.0}) == ("b", "c")
     assert select_important({"a": -1.0, "b": 0.0}) == ()

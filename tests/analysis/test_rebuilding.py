@@ -3,7 +3,7 @@ import pytest
 
 from explorer.analysis.rebuilding import compute_rebuilding
 
-# Dimensions: rebuilt perfectly, half, not at all, worse than the mean, and never alive.
+# Dimensions: rebuilt perfectly, half, not at all, worse than the mean, and constant.
 Z = np.array([[0.0, 0, 0, 0, 7], [2, 2, 2, 2, 7]])
 REBUILT = np.array([[0.0, 1, 1, 3, 7], [2, 2, 1, 1, 7]])
 HELD = np.array([[1.0, 1, 0, 9, 1], [1, 1, 2, 9, 1]])
@@ -21,13 +21,13 @@ def test_r2_by_hand() -> None:
     assert found.rank(1).tolist() == [0]
 
 
-def test_a_dimension_that_is_not_rebuilt_loses_nothing_however_wrong_it_gets() -> None:
+def test_the_loss_is_at_most_the_original_r2() -> None:
     found = compute_rebuilding([[0.0], [1]], [[0.4], [0.6]], [[50.0], [-50]])
     assert found.r2[0] == pytest.approx(0.36)
     assert found.loss[0] == pytest.approx(0.36)
 
 
-def test_equal_values_are_dead_whatever_their_rounded_mean() -> None:
+def test_constant_dimensions_are_dead_despite_a_rounded_mean() -> None:
     z = np.full((3, 1), 0.1)
     assert compute_rebuilding(z, z, z).rank(5).tolist() == []
 
@@ -44,17 +44,17 @@ def test_equal_values_are_dead_whatever_their_rounded_mean() -> None:
         (Z, REBUILT, np.full_like(Z, np.nan)),
     ],
 )
-def test_what_cannot_be_compared(arrays: tuple[np.ndarray, ...]) -> None:
+def test_invalid_arrays_are_refused(arrays: tuple[np.ndarray, ...]) -> None:
     with pytest.raises(ValueError, match="must be"):
         compute_rebuilding(*arrays)
 
 
-def test_shapes_that_differ_are_told() -> None:
+def test_mismatched_shapes_are_reported() -> None:
     with pytest.raises(ValueError, match=r"with a photo: \(2, 5\), \(2, 5\), \(1, 5\)$"):
         compute_rebuilding(Z, REBUILT, HELD[:1])
 
 
-def test_dimensions_that_lose_alike_keep_their_order() -> None:
+def test_dimensions_with_equal_loss_keep_their_order() -> None:
     z = np.repeat([[0.0], [1.0]], 40, axis=1)
     found = compute_rebuilding(z, z, np.full_like(z, 0.5))
     assert found.rank(40).tolist() == list(range(40))

@@ -25,7 +25,7 @@ def make_record(**changes: Any) -> dict[str, Any]:
     return record | changes
 
 
-def test_records_become_one_row_a_number_and_undefined_ones_none() -> None:
+def test_records_give_one_row_per_defined_number() -> None:
     values = {row.measure: row.value for row in list_rows([make_record()])}
     assert values == {
         "f_reg_train": 0.5,
@@ -37,7 +37,7 @@ def test_records_become_one_row_a_number_and_undefined_ones_none() -> None:
     }
 
 
-def test_a_row_says_what_was_measured_on_what() -> None:
+def test_a_row_names_method_category_seed_and_measure() -> None:
     record = make_record(category="b", seed=3, measures={"locality": 1.23456789})
     assert list_rows([record]) == [Row("srae", "b", 3, "locality", 1.23457)]
 
@@ -58,7 +58,7 @@ def test_interval_of_a_bootstrap() -> None:
     same = compute_estimate([2.0, 2.0, 2.0])
     assert same is not None
     assert (same.low, same.mean, same.high) == (2, 2, 2)
-    # The 2.5th and the 97.5th percentile of means of twelve: those of a normal law, nearly.
+    # The 2.5th and the 97.5th percentile of means of twelve: nearly normal.
     wide = compute_estimate(range(12))
     assert wide is not None
     half = 1.96 * np.std(range(12)) / 12**0.5
@@ -72,7 +72,7 @@ def test_interval_of_a_bootstrap() -> None:
     assert (two.low, two.mean, two.high) == (0, 0.5, 1)
 
 
-def test_table_sets_the_paper_beside_what_was_measured() -> None:
+def test_table_shows_the_papers_figures_next_to_the_measured_ones() -> None:
     z = {"locality": 1.5, "outside": 0.2, "live_x_features": 2}
     rows = list_rows([make_record(), make_record(method="z", measures=z)])
     titles = {"srae": "SRAE", "nn": "NN", "z": "Z"}
@@ -97,7 +97,7 @@ def test_table_sets_the_paper_beside_what_was_measured() -> None:
     ]
 
 
-def test_locality_alone_has_its_interval_where_there_are_categories_to_resample() -> None:
+def test_locality_has_an_interval_if_there_are_several_categories() -> None:
     measured = {"a": {"locality": 1.0, "outside": 0.2}, "b": {"locality": 2.0, "outside": 0.4}}
     rows = list_rows([make_record(category=c, measures=m) for c, m in measured.items()])
     (table,) = format_tables(rows, {"srae": "SRAE"}, {("srae", "locality"): 1.9694}, SECTIONS)

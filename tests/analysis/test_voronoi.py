@@ -57,14 +57,14 @@ def test_partition_by_hand_with_part_between_columns():
     assert_array_equal(labels, [[-1, 0, 1, 1, -1], [-1, 0, 1, 1, -1], [-1, -1, -1, -1, -1]])
 
 
-def test_tie_goes_to_the_lowest_index():
+def test_ties_go_to_the_lowest_index():
     labels = compute_partition([(3, 0.5), (0, 0.5)], [True, True], (0, 0, 3, 1), (1, 3))
 
     # The middle cell's centre, 1.5, is as far from 0 as from 3.
     assert_array_equal(labels, [[1, 0, 0]])
 
 
-def test_distance_is_measured_in_the_photo_not_on_the_grid():
+def test_distances_are_measured_in_the_photo_not_on_the_grid():
     # A photo ten times as wide as high on a square grid: on the grid part 0 would be nearer to
     # the cell at the top left; in the photo part 1 is.
     parts = [(45, 0.5), (5, 9.5)]
@@ -74,7 +74,7 @@ def test_distance_is_measured_in_the_photo_not_on_the_grid():
     assert_array_equal(labels, label_slowly(parts, [1, 1], (0, 0, 100, 10), (10, 100), (10, 10)))
 
 
-def test_box_takes_its_left_edge_and_leaves_its_right():
+def test_the_box_includes_its_left_edge_but_not_its_right():
     labels = compute_partition([(0, 0)], [True], (0.5, 0.5, 2, 1), (3, 4))
 
     assert_array_equal(labels == 0, [[1, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
@@ -89,14 +89,14 @@ def test_box_takes_its_left_edge_and_leaves_its_right():
         ([True, True], (50, 50, 4, 4)),
     ],
 )
-def test_nothing_to_divide_is_all_outside(visible, box):
+def test_without_visible_parts_or_box_all_is_outside(visible, box):
     parts = [(1, 1), (2, 2)]
 
     assert_array_equal(compute_partition(parts, visible, box, (4, 4)), np.full((4, 4), -1))
     assert [p.shape for p in compute_cell_polygons(parts, visible, box, (4, 4))] == [(0, 2)] * 2
 
 
-def test_no_parts_at_all():
+def test_a_photo_without_parts():
     parts = np.empty((0, 2))
 
     assert_array_equal(compute_partition(parts, [], (0, 0, 2, 2), (2, 2)), np.full((2, 2), -1))
@@ -135,7 +135,7 @@ def test_polygons_tile_the_box_and_agree_with_the_labels(photo):
             [(j + 0.5) * image_size[1] / map_size[1], (i + 0.5) * image_size[0] / map_size[0]]
         )
         owners = [part for part, polygon in enumerate(polygons) if is_inside(polygon, centre)]
-        # A centre on a border is strictly inside no cell.
+        # A centre on a border is not strictly inside any cell.
         assert owners in ([], [labels[i, j]])
 
 
@@ -168,13 +168,13 @@ def test_a_cell_that_only_touches_the_box_is_empty():
 
 
 def test_cells_at_a_corner_keep_their_area():
-    # Of a cell the sums of products may vanish where it lies about the origin.
+    # The sums of products of a cell at the origin may vanish.
     cells = compute_cell_polygons([(0, 0), (3, 3)], [1, 1], (0, 0, 4, 4), (4, 4))
 
     assert [compute_area(cell) for cell in cells] == [4.5, 11.5]
 
 
-def test_parts_on_one_point_share_no_cell():
+def test_of_parts_at_one_point_only_the_first_has_a_cell():
     parts = [(1, 2), (3, 2), (3, 2), (1, 2)]
     polygons = compute_cell_polygons(parts, [1, 1, 1, 1], (0, 0, 4, 4), (4, 4))
 
@@ -183,7 +183,7 @@ def test_parts_on_one_point_share_no_cell():
     assert set(np.unique(compute_partition(parts, [1] * 4, (0, 0, 4, 4), (4, 4)))) == {0, 1}
 
 
-def test_a_full_sized_photo_keeps_to_two_grids_of_memory():
+def test_a_full_sized_photo_needs_memory_for_two_grids_at_most():
     generator = np.random.default_rng(0)
     parts = generator.uniform(0, 500, (15, 2))
     labels = compute_partition(parts, [True] * 15, (0, 0, 500, 400), (400, 500))
@@ -205,7 +205,7 @@ def test_a_full_sized_photo_keeps_to_two_grids_of_memory():
         (([(1, 2)], [True], (0, 0, 1, 1), (0, 2)), "positive"),
     ],
 )
-def test_bad_arguments_are_refused(arguments, message):
+def test_invalid_arguments_are_refused(arguments, message):
     for function in (compute_partition, compute_cell_polygons):
         with pytest.raises(ValueError, match=message):
             function(*arguments)
@@ -214,6 +214,6 @@ def test_bad_arguments_are_refused(arguments, message):
 @pytest.mark.parametrize(
     ("image_size", "map_size"), [((2, 2), (0, 2)), ((2, 2), (2, 0)), ((0, 2), (2, 2))]
 )
-def test_bad_sizes_are_refused(image_size, map_size):
+def test_invalid_sizes_are_refused(image_size, map_size):
     with pytest.raises(ValueError, match="positive"):
         compute_partition([(1, 1)], [True], (0, 0, 1, 1), image_size, map_size)

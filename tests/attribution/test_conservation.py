@@ -1,4 +1,4 @@
-"""Laws that hold for every network: mass that is handed down is neither made nor lost."""
+"""Properties of MWP for random networks: mass is conserved, up to zero normalisers."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ SIDE = 12
 
 @st.composite
 def networks(draw: st.DrawFn) -> nn.Sequential:
-    """Draw one to three blocks of a convolution, perhaps a norm, ReLU and perhaps a pool."""
+    """Draw one to three blocks: a convolution, sometimes batch norm, ReLU, sometimes a pool."""
     torch.manual_seed(draw(st.integers(0, 2**31)))
     layers: list[nn.Module] = []
     channels, side = draw(st.integers(1, 3)), SIDE
@@ -77,7 +77,7 @@ def test_all_mass_arrives_where_nothing_is_zero(
 
 @CASES
 @given(networks(), st.integers(0, 1000))
-def test_no_layer_adds_mass_to_what_it_is_handed(network: nn.Sequential, seed: int) -> None:
+def test_no_layer_creates_mass(network: nn.Sequential, seed: int) -> None:
     images = draw_images(network, seed)
     masses = [mwp(network, images, stop=stop) for stop in list_stops(network)]
     assert all(bool(torch.isfinite(maps).all()) and maps.min() >= 0 for maps in masses)
@@ -90,10 +90,10 @@ def test_no_layer_adds_mass_to_what_it_is_handed(network: nn.Sequential, seed: i
 
 @CASES
 @given(networks(), st.integers(0, 1000), st.data())
-def test_a_contrastive_map_is_the_neurons_own_less_its_opposites(
+def test_a_contrastive_map_is_the_difference_of_two_plain_maps(
     network: nn.Sequential, seed: int, data: st.DataObject
 ) -> None:
-    """P is handed down linearly, so P of W⁺ less P of (−W)⁺ may be taken at either end."""
+    """Everything is linear in P, so P⁺ − P⁻ can be computed at the top or at the bottom."""
     images = draw_images(network, seed)
     stop = data.draw(st.sampled_from(list_stops(network)))
     contrastive = contrastive_mwp(network, images, stop=stop)
@@ -132,7 +132,7 @@ def test_a_mirrored_network_draws_mirrored_maps(
 
 
 def mirror(network: nn.Sequential, axis: int, images: Tensor) -> None:
-    """Turn every layer over, so that it does to mirrored images what it did to images."""
+    """Flip the weights of every layer, so that mirrored images give mirrored activations."""
     shape = images.shape[1:]
     with torch.no_grad():
         for layer in network:

@@ -13,7 +13,7 @@ from explorer.attribution import contrastive_mwp
 from explorer.attribution import trace as tracing
 from explorer.attribution.engine import Engine
 from explorer.attribution.fast import winograd
-from explorer.attribution.fast.pairs import UnpoolPairs
+from explorer.attribution.fast.pool_2x2 import Unpool2x2
 from explorer.config import ExplorerError
 from explorer.nn.backbones.architecture import Architecture
 from explorer.nn.backbones.backbone import Backbone
@@ -21,7 +21,7 @@ from explorer.nn.devices import choose_device
 
 
 class CountConvolutions(TorchDispatchMode):
-    """Counts convolutions, of the library and by products in batches, which are Winograd's."""
+    """Counts convolutions: those of PyTorch, and batched products, which are Winograd's."""
 
     count = 0
 
@@ -31,7 +31,7 @@ class CountConvolutions(TorchDispatchMode):
 
 
 def build_backbone() -> Backbone:
-    """A network wide enough for every way in which a convolution is computed, seeded."""
+    """Build a seeded network that is wide enough for every implementation of convolutions."""
     with torch.random.fork_rng():
         torch.manual_seed(11)
         layers = nn.Sequential(
@@ -52,7 +52,7 @@ def build_backbone() -> Backbone:
 
 
 def draw_pixels(seed: int = 0) -> np.ndarray:
-    # Smooth blobs, as photos have them, not noise.
+    # Smooth blobs as in photos, not noise.
     coarse = torch.randn((1, 3, 7, 7), generator=torch.Generator().manual_seed(seed))
     return nn.functional.interpolate(coarse, (48, 48), mode="bicubic")[0].numpy()
 
@@ -79,7 +79,7 @@ def exact(backbone: Backbone, top: list[nn.Module]) -> Callable[[str, np.ndarray
         doubles = [layer.double() for layer in layers]
         images = torch.from_numpy(pixels)[None].double()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(winograd, "pays", lambda *_: False)
+            patch.setattr(winograd, "is_faster", lambda *_: False)
             maps: Tensor = contrastive_mwp(doubles, images, stop=backbone.get_stop(stop))
         return maps[0].numpy()
 
@@ -100,9 +100,7 @@ def test_float32_is_exact_to_rounding(
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 @pytest.mark.parametrize("stop", ["relu1", "pool1"])
-def test_a_card_draws_as_exactly_as_a_processor(
-    top: list[nn.Module], exact: Callable, stop: str
-) -> None:
+def test_a_gpu_draws_as_exactly_as_a_cpu(top: list[nn.Module], exact: Callable, stop: str) -> None:
     device = choose_device("cuda")
     backbone = build_backbone()
     backbone.layers.to(device)
@@ -114,16 +112,16 @@ def test_a_card_draws_as_exactly_as_a_processor(
 def test_near_ties_are_decided_as_in_exact_arithmetic(
     backbone: Backbone, top: list[nn.Module], exact: Callable
 ) -> None:
-    # Pixels that differ in their seventh digit alone.
+    # Pixels that differ only in their seventh digit.
     steps = np.random.default_rng(0).integers(0, 4, (3, 48, 48))
     pixels = (1 + steps * np.finfo(np.float32).eps).astype(np.float32)
     maps, expected = Engine(backbone).draw(pixels, top, "relu1"), exact("relu1", pixels)
     assert np.linalg.norm(maps - expected) <= 1e-4 * np.linalg.norm(expected)
 
 
-def test_the_first_of_equals_wins_however_it_is_computed(backbone: Backbone) -> None:
+def test_the_first_of_equals_wins_despite_rounding(backbone: Backbone) -> None:
     trace = Engine(backbone).trace(np.full((3, 48, 48), 0.7, np.float32), "relu1")
-    pool = next(step for step in trace.steps if isinstance(step, UnpoolPairs))
+    pool = next(step for step in trace.steps if isinstance(step, Unpool2x2))
     first, *others = (share[..., 2:-2, 2:-2] for share in pool.shares)
     assert first.any()
     assert not any(share.any() for share in others)
@@ -136,7 +134,7 @@ def test_bfloat16_correlates_with_the_exact_maps(
     maps = Engine(backbone, "bfloat16").draw(draw_pixels(), top, stop)
     expected = exact(stop, draw_pixels())
     assert maps.dtype == np.float32
-    assert not np.allclose(maps, expected, rtol=1e-4)  # it is another precision indeed
+    assert not np.allclose(maps, expected, rtol=1e-4)  # it is another precision
     for found, right in zip(maps, expected, strict=True):
         assert np.corrcoef(found.ravel(), right.ravel())[0, 1] >= 0.999
 
@@ -149,7 +147,9 @@ def test_scores_do_not_depend_on_the_precision(backbone: Backbone) -> None:
     torch.testing.assert_close(z, expected)
 
 
-def test_scores_take_the_pass_that_maps_take(backbone: Backbone, top: list[nn.Module]) -> None:
+def test_scores_come_from_the_forward_pass_of_the_maps(
+    backbone: Backbone, top: list[nn.Module]
+) -> None:
     engine = Engine(backbone)
     engine.draw(draw_pixels(), top, "relu1")
     with CountConvolutions() as further:
@@ -165,30 +165,30 @@ def test_unknown_precisions_are_refused(backbone: Backbone) -> None:
         Engine(backbone, "int8")
 
 
-def test_a_further_category_costs_no_pass_up(
+def test_another_category_costs_no_forward_pass(
     backbone: Backbone, top: list[nn.Module], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(winograd, "_BYTES_IN_CACHE", 2**40)  # each is one product, not strips
+    monkeypatch.setattr(winograd, "_STRIP_BYTES", 2**40)  # one product each, not strips
     engine, other = Engine(backbone), [nn.Linear(96, 5).requires_grad_(False)]
     engine.draw(draw_pixels(), top, "relu1")
     with CountConvolutions() as second:
         maps = engine.draw(draw_pixels(), other, "relu1")
-    # Up there would be five convolutions, four normalisers above the first ReLU, and the average's.
-    engine._passed.clear()
+    # Forward: five convolutions; normalisers: of the four above the first ReLU, and the average.
+    engine._passes.clear()
     with CountConvolutions() as first:
         expected = engine.draw(draw_pixels(), other, "relu1")
     assert first.count == second.count + 5 + 4 + 1
     np.testing.assert_array_equal(maps, expected)
 
 
-def test_winograd_is_used_and_given_up_beside_large_shares(
+def test_winograd_is_used_unless_normalisers_are_small(
     backbone: Backbone, top: list[nn.Module], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[int] = []
     convolve = winograd.convolve
 
     def count(x: Tensor, filters: Tensor) -> Tensor:
-        if x.dtype == torch.float32:  # as the way down is, unlike the way up
+        if x.dtype == torch.float32:  # only the backward pass is
             calls.append(1)
         return convolve(x, filters)
 
@@ -196,7 +196,7 @@ def test_winograd_is_used_and_given_up_beside_large_shares(
     Engine(backbone).draw(draw_pixels(), top, "relu1")
     used = len(calls)
     assert used > 0
-    # A bias lets neurons fire whose normaliser is next to nothing.
+    # A bias activates neurons whose normaliser is close to zero.
     biased = build_backbone()
     for layer in biased.layers:
         if isinstance(layer, nn.Conv2d):
@@ -208,44 +208,58 @@ def test_winograd_is_used_and_given_up_beside_large_shares(
     assert np.isfinite(maps).all()
 
 
-def test_pieces_make_no_difference(
+def test_chunks_make_no_difference(
     backbone: Backbone, top: list[nn.Module], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = Engine(backbone).draw(draw_pixels(), top, "relu1")
-    monkeypatch.setattr(tracing, "_VALUES_AT_ONCE", {"cpu": 1})
-    pieces = Engine(backbone).draw(draw_pixels(), top, "relu1")
-    np.testing.assert_allclose(pieces, whole, rtol=1e-5, atol=1e-9)
+    monkeypatch.setattr(tracing, "_CHUNK_VALUES", {"cpu": 1})
+    chunks = Engine(backbone).draw(draw_pixels(), top, "relu1")
+    np.testing.assert_allclose(chunks, whole, rtol=1e-5, atol=1e-9)
 
 
-def test_a_batch_is_drawn_in_pieces(
+def test_a_batch_is_split_by_memory(
     backbone: Backbone, top: list[nn.Module], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     layers = [*backbone.trunk, *top]
     images = torch.stack([torch.from_numpy(draw_pixels(seed)) for seed in range(5)])
     sizes: list[int] = []
-    begin = tracing.begin
+    start_trace = tracing.start_trace
     monkeypatch.setattr(
-        "explorer.attribution.excitation.begin", lambda x: sizes.append(len(x)) or begin(x)
+        "explorer.attribution.excitation.start_trace",
+        lambda x: sizes.append(len(x)) or start_trace(x),
     )
     whole = contrastive_mwp(layers, images, stop=2)
     assert sizes == [1, 4]
     sizes.clear()
-    monkeypatch.setattr("explorer.attribution.excitation.BYTES_OF_TRACES", 1)
+    monkeypatch.setattr("explorer.attribution.excitation.MAX_TRACE_BYTES", 1)
     single = contrastive_mwp(layers, images, stop=2)
     assert sizes == [1] * 5
     torch.testing.assert_close(whole, single, rtol=1e-4, atol=1e-9)
 
 
-def test_traces_of_few_photos_are_kept(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recent_forward_passes_are_kept(
+    backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
     engine = Engine(backbone)
     first = engine.trace(draw_pixels(0), "relu1")
     assert engine.trace(draw_pixels(0).copy(), "relu1") is first
     assert engine.trace(draw_pixels(0), "pool1") is not first
-    monkeypatch.setattr("explorer.attribution.engine.BYTES_OF_TRACES", 2 * first.nbytes)
+    monkeypatch.setattr("explorer.attribution.engine.MAX_TRACE_BYTES", 2 * first.nbytes)
     for seed in range(1, 4):
         engine.trace(draw_pixels(seed), "relu1")
-    assert sum(trace.nbytes for trace in engine._passed.values()) <= 2 * first.nbytes
+    assert sum(trace.nbytes for trace in engine._passes.values()) <= 2 * first.nbytes
     assert engine.trace(draw_pixels(0), "relu1") is not first
+
+
+def test_the_last_forward_pass_is_kept_however_large(
+    backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("explorer.attribution.engine.MAX_TRACE_BYTES", 1)
+    engine = Engine(backbone)
+    for seed in range(2):
+        last = engine.trace(draw_pixels(seed), "relu1")
+        assert engine.trace(draw_pixels(seed), "relu1") is last
+    assert len(engine._passes) == 1
 
 
 def test_dimensions_of_z_are_drawn_from_the_same_trace(backbone: Backbone) -> None:
@@ -265,9 +279,9 @@ def test_threads_share_an_engine(backbone: Backbone, top: list[nn.Module]) -> No
         np.testing.assert_array_equal(maps, alone[index % 3])
 
 
-def test_rounding_of_the_top_does_not_outlive_the_map() -> None:
-    # Weights all alike but for a trace of noise: P⁺ and P⁻ are nearly the same further down, and
-    # what is left of their difference is small beside what float32 would leave of its sum.
+def test_rounding_errors_of_the_top_do_not_dominate_the_map() -> None:
+    # Nearly equal weights make P⁺ and P⁻ nearly equal further down: their difference is small
+    # compared with the rounding error that its sum would have in float32.
     with torch.random.fork_rng():
         torch.manual_seed(0)
         layers: list[nn.Module] = [nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Flatten()]

@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from explorer.attribution import AttributionError, contrastive_mwp, mwp
-from explorer.attribution.trace import begin, read_layers
+from explorer.attribution.layers import make_rules
+from explorer.attribution.trace import start_trace
 from explorer.config import ExplorerError
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -30,7 +31,7 @@ def build_golden(name: str, dtype: torch.dtype) -> tuple[nn.Sequential, dict[str
 
 
 def build_network(dtype: torch.dtype = torch.float64) -> nn.Sequential:
-    """Every kind of layer, for images of 3 x 12 x 10."""
+    """Build a network with every kind of layer, for images of 3 x 12 x 10."""
     torch.manual_seed(3)
     model = nn.Sequential(
         nn.Conv2d(3, 6, 3, padding=1),
@@ -78,7 +79,7 @@ def keep_positive(model: nn.Sequential) -> nn.Sequential:
     return model
 
 
-# --- A slow reference: one image and one neuron at a time, every layer a dense matrix -------------
+# --- A slow reference: one image and one neuron at a time, with every layer as a dense matrix -----
 
 
 def compute_matrix(block: nn.Module, shape: torch.Size) -> Tensor:
@@ -103,7 +104,7 @@ def route_max_pool(pool: nn.MaxPool2d, x: Tensor, P: Tensor) -> Tensor:
 
 
 def share_out(matrix: Tensor, a: Tensor, P: Tensor) -> Tensor:
-    """Return sum over o of P_o a_i W⁺_oi / (W⁺a)_o, spelled out."""
+    """Return the sum over o of P_o a_i W⁺_oi / (W⁺a)_o, in a plain loop."""
     P_in = torch.zeros_like(a)
     for row, p in zip(matrix.clamp(min=0), P, strict=True):
         if row @ a > 0:
@@ -257,7 +258,7 @@ def test_random_networks_equal_the_slow_reference(conv, pool, norm, contrastive,
 
 @pytest.mark.parametrize("height", range(3, 10))
 @pytest.mark.parametrize("width", range(3, 10))
-def test_windows_of_two_by_two_may_leave_a_row_or_column_over(height, width):
+def test_odd_sizes_leave_a_row_or_column_out_of_2_by_2_windows(height, width):
     torch.manual_seed(height * width)
     size = 3 * (height // 2) * (width // 2)
     model = nn.Sequential(
@@ -281,7 +282,7 @@ def test_batch_norm_is_folded(affine, bias):
     expected = compute_slow_maps(model, x, 0, False)
     torch.testing.assert_close(mwp(model, x), expected, rtol=1e-10, atol=1e-14)
     assert torch.equal(mwp(model, x, stop=1), mwp(model, x, stop=2))
-    output = begin(x).follow(read_layers(model, x)).output
+    output = start_trace(x).extend(make_rules(model, x)).output
     torch.testing.assert_close(output, model.eval()(x), rtol=1e-10, atol=1e-14)
 
 
@@ -310,7 +311,7 @@ def test_mass_never_exceeds_one(stop):
 
 
 @pytest.mark.parametrize("method", [mwp, contrastive_mwp])
-def test_images_do_not_see_each_other(method):
+def test_images_of_a_batch_are_independent(method):
     model, x = build_network(), build_images(4)
     maps = method(model, x)
     one_by_one = torch.cat([method(model, image[None]) for image in x])
@@ -365,15 +366,15 @@ def test_neuron_without_weights_has_an_empty_map():
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_tiny_normalisers_stay_finite(dtype):
-    # The bias gives the hidden neuron P = 1, its normaliser is so small that 1 / W⁺a overflows
-    # and 0 times that would not be a number.
+    # The bias activates the hidden neuron. Its normaliser is so small that 1 / W⁺a overflows, and
+    # 0 times infinity is not a number.
     model = nn.Sequential(nn.Flatten(), nn.Linear(2, 1), nn.Linear(1, 1)).to(dtype)
     with torch.no_grad():
         model[1].weight.copy_(torch.tensor([[1.0, 0.0]]))
         model[1].bias.fill_(1)
         model[2].weight.fill_(1)
     x = torch.full((1, 1, 1, 2), torch.finfo(dtype).tiny / 1024, dtype=dtype)
-    # Sums of float32 are formed in float64, for which this one is not tiny.
+    # The sums of float32 are computed in float64, where this normaliser is not tiny.
     share = float(dtype == torch.float32)
     for method in (mwp, contrastive_mwp):
         assert method(model, x).flatten().tolist() == [share, 0]
@@ -396,11 +397,11 @@ def test_empty_batch():
         assert contrastive_mwp(build_network(), build_images(0), stop=stop).shape == (0, 5, *size)
 
 
-# --- Nothing of the caller's is touched -----------------------------------------------------------
+# --- The caller's model and images stay as they are -----------------------------------------------
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_model_and_images_are_untouched(training):
+def test_model_and_images_are_not_changed(training):
     model, x = build_network().train(training), build_images().requires_grad_()
     model.register_forward_hook(lambda *_: pytest.fail("a layer was called"))
     for layer in model:
@@ -428,7 +429,7 @@ def test_mode_of_the_model_does_not_matter():
     assert torch.equal(mwp(model.train(), x), mwp(model.eval(), x))
 
 
-def test_relu_in_place_spares_the_image():
+def test_relu_in_place_does_not_change_the_image():
     model = nn.Sequential(nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(360, 2).double())
     x = build_images()
     image = x.clone()
@@ -453,7 +454,7 @@ def test_threads_do_not_disturb_each_other():
         torch.testing.assert_close(maps, expected, rtol=1e-10, atol=1e-14)
 
 
-# --- What is refused ------------------------------------------------------------------------------
+# --- Invalid input --------------------------------------------------------------------------------
 
 
 class DoubledConv(nn.Conv2d):
@@ -513,7 +514,7 @@ def test_images_of_the_wrong_kind_are_refused(x):
 def test_values_that_are_not_finite_are_refused(value):
     model, x = build_network(), build_images()
     x[1, 2, 3, 4] = value
-    with pytest.raises(AttributionError, match="images hold values"):
+    with pytest.raises(AttributionError, match="images contain values"):
         mwp(model, x)
     with torch.no_grad():
         model[0].weight[0, 0, 0, 0] = float("nan")
@@ -522,7 +523,7 @@ def test_values_that_are_not_finite_are_refused(value):
 
 
 @pytest.mark.parametrize("stop", [-1, 14, True, 1.0])
-def test_impossible_stops_are_refused(stop):
+def test_invalid_stops_are_refused(stop):
     with pytest.raises(AttributionError, match="stop must be"):
         mwp(build_network(), build_images(), stop=stop)
 
@@ -534,11 +535,11 @@ def test_stops_without_height_and_width_are_refused(stop):
 
 
 @pytest.mark.parametrize("neurons", [[], [5], [-1], [0.0], [True, False]])
-def test_impossible_neurons_are_refused(neurons):
+def test_invalid_neurons_are_refused(neurons):
     with pytest.raises(AttributionError, match="neurons must be"):
         mwp(build_network(), build_images(), neurons=neurons)
 
 
-def test_errors_are_both_the_projects_and_value_errors():
+def test_errors_are_explorer_errors_and_value_errors():
     assert issubclass(AttributionError, ExplorerError)
     assert issubclass(AttributionError, ValueError)

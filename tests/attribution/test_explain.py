@@ -86,7 +86,7 @@ def test_maps_equal_a_direct_call(
 
 
 def test_hand_solved_network() -> None:
-    """One pixel in, one x-feature for it, one against it."""
+    """One pixel, and two x-features: one for the bird, one against it."""
     layers = nn.Sequential(
         nn.Conv2d(3, 2, 1, bias=False), nn.ReLU(),
         nn.Flatten(),
@@ -126,7 +126,7 @@ def test_unknown_stop_is_refused(
         )
 
 
-def test_nothing_is_changed_and_no_gradient_is_kept(
+def test_inputs_are_not_changed_and_no_hook_remains(
     small_backbone: Backbone, module: ExplanationModule, pixels: np.ndarray
 ) -> None:
     before, copied = small_backbone.sha256, pixels.copy()

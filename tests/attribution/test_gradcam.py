@@ -13,7 +13,7 @@ def pixels(small_backbone: Backbone) -> np.ndarray:
     return np.random.default_rng(0).normal(size=(3, height, width)).astype(np.float32)
 
 
-def test_grad_cam_of_a_linear_head_is_known(small_backbone: Backbone, pixels: np.ndarray) -> None:
+def test_grad_cam_follows_its_equations(small_backbone: Backbone, pixels: np.ndarray) -> None:
     category = small_backbone.categories[0]
     images = torch.from_numpy(pixels)[None]
     layers = list(small_backbone.layers)
@@ -30,7 +30,7 @@ def test_grad_cam_of_a_linear_head_is_known(small_backbone: Backbone, pixels: np
     np.testing.assert_allclose(found[0], expected.clamp(min=0).numpy(), atol=1e-6)
 
 
-def test_grad_cam_leaves_no_gradient_behind(small_backbone: Backbone, pixels: np.ndarray) -> None:
+def test_grad_cam_keeps_no_gradients(small_backbone: Backbone, pixels: np.ndarray) -> None:
     compute_grad_cam(small_backbone, torch.from_numpy(pixels)[None], small_backbone.categories[0])
     assert all(p.grad is None for p in small_backbone.layers.parameters())
     assert not any(p.requires_grad for p in small_backbone.layers.parameters())

@@ -1,6 +1,6 @@
 """Every rule against the plain formula of Zhang et al. (2016), sections 3.2 and 3.3.
 
-The formulas know nothing of kernels turned around, of number formats or of what is kept.
+The formulas use neither flipped kernels nor other number formats, and cache nothing.
 """
 
 from typing import Any
@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from explorer.attribution.fast.convolution import FastConvolution
-from explorer.attribution.rules import PassRule, read_layer
-from explorer.attribution.steps import descend
+from explorer.attribution.layers import make_rule
+from explorer.attribution.rules import Rule
+from explorer.attribution.steps import propagate
 
 
 def divide(P: Tensor, z: Tensor) -> Tensor:
@@ -24,27 +25,27 @@ def divide(P: Tensor, z: Tensor) -> Tensor:
 
 def apply_transpose(P: Tensor, y: Tensor, a: Tensor) -> Tensor:
     """Wᵀ P, where y = W a: the gradient of y · P."""
-    (handed_down,) = torch.autograd.grad(y, a, P)
-    return handed_down
+    (gradient,) = torch.autograd.grad(y, a, P)
+    return gradient
 
 
-def hand_down_linear(P: Tensor, x: Tensor, W: Tensor) -> Tensor:
+def compute_linear(P: Tensor, x: Tensor, W: Tensor) -> Tensor:
     a, positive = x.clamp(min=0), W.clamp(min=0)
     return a * (divide(P, a @ positive.T) @ positive)
 
 
-def hand_down_convolution(P: Tensor, x: Tensor, W: Tensor, **options: Any) -> Tensor:
+def compute_convolution(P: Tensor, x: Tensor, W: Tensor, **options: Any) -> Tensor:
     a = x.clamp(min=0).requires_grad_()
     y = F.conv2d(a, W.clamp(min=0), **options)
     return (a * apply_transpose(divide(P, y), y, a)).detach()
 
 
-def hand_down_max_pool(P: Tensor, x: Tensor, **options: Any) -> Tensor:
+def compute_max_pool(P: Tensor, x: Tensor, **options: Any) -> Tensor:
     x = x.clone().requires_grad_()
     return apply_transpose(P, F.max_pool2d(x, **options), x)
 
 
-def hand_down_average(P: Tensor, x: Tensor, pool: nn.Module) -> Tensor:
+def compute_average(P: Tensor, x: Tensor, pool: nn.Module) -> Tensor:
     a = x.clamp(min=0).requires_grad_()
     y = pool(a)
     return (a * apply_transpose(divide(P, y), y, a)).detach()
@@ -54,11 +55,11 @@ def draw(*shape: int, seed: int) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def hand_down(rule: PassRule, x: Tensor, P: Tensor) -> Tensor:
-    """Take P of one neuron down a rule, as the engine does."""
+def run_rule(rule: Rule, x: Tensor, P: Tensor) -> Tensor:
+    """Propagate P through a rule as the engine does, as if for two neurons."""
     with torch.no_grad():
-        _, steps = rule.pass_up(x, torch.float64)
-        return descend(P.clone()[:, None].expand(-1, 2, *P.shape[1:]).clone(), steps)
+        _, steps = rule.record(x, torch.float64)
+        return propagate(P.clone()[:, None].expand(-1, 2, *P.shape[1:]).clone(), steps)
 
 
 def assert_same(found: Tensor, expected: Tensor) -> None:
@@ -77,9 +78,9 @@ def test_linear(shape: tuple[int, int, int], seed: int) -> None:
     count, inputs, outputs = shape
     layer = draw_weights(nn.Linear(inputs, outputs), seed)
     x, P = draw(count, inputs, seed=seed + 1), draw(count, outputs, seed=seed + 2)
-    # An output that does not fire holds no P: above it, P is in proportion to the activation.
+    # An inactive output has no P: what it gets from above is proportional to its activation.
     P *= (layer(x) > 0).any(0)
-    assert_same(hand_down(read_layer(layer), x, P), hand_down_linear(P, x, layer.weight))
+    assert_same(run_rule(make_rule(layer), x, P), compute_linear(P, x, layer.weight))
 
 
 @given(
@@ -97,17 +98,17 @@ def test_convolution(
     layer = draw_weights(nn.Conv2d(4, 6, kernel, **options), seed)
     x = draw(2, 4, 9, 8, seed=seed + 1)
     P = draw(*layer(x).shape, seed=seed + 2)
-    expected = hand_down_convolution(P, x, layer.weight, **options)
-    assert_same(hand_down(read_layer(layer), x, P), expected)
+    expected = compute_convolution(P, x, layer.weight, **options)
+    assert_same(run_rule(make_rule(layer), x, P), expected)
 
 
 @pytest.mark.parametrize("size", [(20, 20), (21, 23)])
 def test_wide_convolution(size: tuple[int, int]) -> None:
-    # Wide enough for Winograd's filtering, which rounds a little more coarsely.
+    # Wide enough for Winograd's algorithm, whose rounding error is a little larger.
     layer = draw_weights(nn.Conv2d(32, 40, 3, padding=1), 0)
     x, P = draw(1, 32, *size, seed=1).abs(), draw(1, 40, *size, seed=2)
-    expected = hand_down_convolution(P, x, layer.weight, padding=1)
-    assert_same(hand_down(read_layer(layer), x, P), expected)
+    expected = compute_convolution(P, x, layer.weight, padding=1)
+    assert_same(run_rule(make_rule(layer), x, P), expected)
 
 
 @given(
@@ -123,7 +124,7 @@ def test_max_pool(
     x = draw(2, 3, *size, seed=seed)
     P = draw(*layer(x).shape, seed=seed + 1)
     options = {"kernel_size": kernel, "stride": stride, "padding": padding, "ceil_mode": ceil_mode}
-    assert_same(hand_down(read_layer(layer), x, P), hand_down_max_pool(P, x, **options))
+    assert_same(run_rule(make_rule(layer), x, P), compute_max_pool(P, x, **options))
 
 
 @pytest.mark.parametrize(
@@ -139,17 +140,17 @@ def test_max_pool(
 def test_average_pool(pool: nn.Module) -> None:
     x = draw(2, 3, 7, 6, seed=0)
     P = draw(*pool(x).shape, seed=1)
-    assert_same(hand_down(read_layer(pool), x, P), hand_down_average(P, x, pool))
+    assert_same(run_rule(make_rule(pool), x, P), compute_average(P, x, pool))
 
 
 @pytest.mark.parametrize("layer", [nn.ReLU(), nn.Dropout(), nn.Identity()])
-def test_layers_without_weights_pass_everything_on(layer: nn.Module) -> None:
+def test_layers_without_weights_pass_p_through(layer: nn.Module) -> None:
     x, P = draw(2, 3, 4, 5, seed=0), draw(2, 3, 4, 5, seed=1)
-    assert_same(hand_down(read_layer(layer), x, P), P)
+    assert_same(run_rule(make_rule(layer), x, P), P)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_weights_are_prepared_once_in_each_format(
+def test_weights_are_converted_once_for_each_dtype(
     dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weight = draw(40, 32, 3, 3, seed=0)
@@ -163,7 +164,7 @@ def test_weights_are_prepared_once_in_each_format(
 
     first = run()
     assert all(result.dtype == dtype for result in first)
-    monkeypatch.setattr(Tensor, "contiguous", None)  # by which every form is laid out
+    monkeypatch.setattr(Tensor, "contiguous", None)  # every conversion calls it
     monkeypatch.setattr(Tensor, "clamp", None)
     for found, expected in zip(run(), first, strict=True):
         torch.testing.assert_close(found, expected, rtol=0, atol=0)

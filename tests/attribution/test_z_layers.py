@@ -1,4 +1,4 @@
-"""Maps where Z is any layer with non-negative output, of networks of every family."""
+"""Maps for any choice of Z, in networks of several families."""
 
 import copy
 
@@ -15,7 +15,7 @@ from explorer.nn.backbones.backbone import Backbone
 from explorer.nn.backbones.build import build_network, flatten_network
 
 SIDE = 64
-PLACES = [
+CASES = [
     ("vgg_small", "pool4"),
     ("vgg_small", "pool4-mean"),
     ("vgg_small", "pool3-mean"),
@@ -66,20 +66,20 @@ def assert_close(found: np.ndarray, expected: np.ndarray) -> None:
     assert np.linalg.norm(found - expected) <= 1e-4 * np.linalg.norm(expected)
 
 
-@pytest.mark.parametrize(("name", "z_layer"), PLACES)
-def test_modules_and_scores_are_drawn_as_in_one_long_network(name: str, z_layer: str) -> None:
+@pytest.mark.parametrize(("name", "z_layer"), CASES)
+def test_maps_equal_those_of_a_single_list_of_layers(name: str, z_layer: str) -> None:
     backbone = build_backbone(name, z_layer)
     engine, top, pixels = Engine(backbone), build_top(backbone), draw_pixels()
     stop = backbone.get_stop("pool1")
     to_z = [*backbone.trunk, *backbone.readout]
     of_module = compute_exact([*to_z, *top], stop)
     of_score = compute_exact(list(backbone.layers), stop, neurons=[1])
-    for _ in range(2):  # the second time from what is kept, which drawing must not have changed
+    for _ in range(2):  # the second time from the cache, which drawing must not have changed
         assert_close(engine.draw(pixels, top, "pool1"), of_module)
         assert_close(engine.draw_logit(pixels, "b", "pool1"), of_score)
 
 
-@pytest.mark.parametrize(("name", "z_layer"), PLACES)
+@pytest.mark.parametrize(("name", "z_layer"), CASES)
 def test_z_and_logits_are_those_of_the_network(name: str, z_layer: str) -> None:
     backbone = build_backbone(name, z_layer)
     z, logits = Engine(backbone).score(draw_pixels(), "relu1")
@@ -90,7 +90,7 @@ def test_z_and_logits_are_those_of_the_network(name: str, z_layer: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "z_layer"), [place for place in PLACES if not place[1].startswith("fc")]
+    ("name", "z_layer"), [case for case in CASES if not case[1].startswith("fc")]
 )
 def test_a_dimension_of_pooled_z_is_drawn_by_itself(name: str, z_layer: str) -> None:
     backbone = build_backbone(name, z_layer)
@@ -98,7 +98,7 @@ def test_a_dimension_of_pooled_z_is_drawn_by_itself(name: str, z_layer: str) -> 
     firing = np.flatnonzero(z > 0)
     neurons = [int(firing[0]), int(firing[-1])]
     found = Engine(backbone).draw(draw_pixels(), [], "pool1", neurons)
-    # A layer above that hands each neuron's P to that neuron alone.
+    # A Linear on top in which each output has a single weight, to one dimension of Z.
     readers = nn.Linear(backbone.z_size, 2, bias=False).requires_grad_(False)
     readers.weight.zero_()
     readers.weight[[0, 1], neurons] = 1
@@ -106,7 +106,7 @@ def test_a_dimension_of_pooled_z_is_drawn_by_itself(name: str, z_layer: str) -> 
     assert_close(found, compute_exact(layers, backbone.get_stop("pool1"), mwp))
 
 
-def test_a_dimension_that_does_not_fire_has_no_map() -> None:
+def test_an_inactive_dimension_has_an_empty_map() -> None:
     backbone = build_backbone("vgg_small", "pool4")
     z, _ = Engine(backbone).score(draw_pixels(), "relu1")
     silent = int(np.flatnonzero(z == 0)[0])

@@ -25,12 +25,12 @@ CHROMIUM_OPTIONS = [
     "--disable-sync",
 ]
 ARTEFACTS = REPOSITORY_ROOT / "test-artefacts"
-MOST_PIXELS = 2.05  # a screen of high density has a use for two; sizes are whole numbers
-TIMEOUT = 90_000  # generous: a busy machine is no failure
+MOST_PIXELS = 2.05  # two for high-density screens, and rounding
+TIMEOUT = 90_000  # generous, for busy machines
 
 
 def skip_or_fail(reason: str) -> None:
-    """Skip where a developer lacks something; fail where nothing may be lacking."""
+    """Skip a test on a developer's machine, but fail in continuous integration."""
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
@@ -65,7 +65,7 @@ def serve() -> Callable[..., contextlib.AbstractContextManager[str]]:
 
 @contextlib.contextmanager
 def serve_app(log: Path, workspace: Path | None = None) -> Iterator[str]:
-    """Run the app on a free port, and yield its address; in the end its log holds no traceback.
+    """Run the app on a free port, and yield its address; check its log for tracebacks at the end.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def artefacts() -> Path:
 
 
 class Visit:
-    """A page in a browser of its own, with everything it complains of."""
+    """A page in a separate browser context, with its errors."""
 
     def __init__(self, browser: Any, url: str, width: int = 1440, scheme: str = "light") -> None:
         self.context = browser.new_context(
@@ -139,7 +139,7 @@ class Visit:
             self.complaints.append(message.text)
 
     def switch_to(self, scheme: str) -> None:
-        """Prefer a light or a dark scheme from now on, as a system does at dusk."""
+        """Switch to a light or dark colour scheme."""
         self.page.emulate_media(color_scheme=scheme)
         self.page.get_by_test_id("stApp").wait_for()
         self.page.wait_for_function(
@@ -149,7 +149,7 @@ class Visit:
         )
 
     def wait_until_done(self) -> None:
-        """Wait for the last thing on the page, then for the script and the pictures."""
+        """Wait for the last element of the page, then for the script and the pictures."""
         self.page.get_by_role("button", name="Raw maps and numbers").wait_for()
         self.wait_until_idle()
 
@@ -170,20 +170,20 @@ class Visit:
         return text.replace("\n", "").strip()
 
     def save_screenshot(self, path: Path) -> None:
-        """Take the whole page, not only what is above the fold."""
+        """Save a screenshot of the whole page."""
         height = self.page.evaluate(
             "Math.max(...[...document.querySelectorAll('[data-testid=stMain], "
             "[data-testid=stSidebarContent]')].map(e => e.scrollHeight))"
         )
         size = self.page.viewport_size
-        # Figures take their width anew when the scroll bar goes.
+        # Figures are resized when the scroll bar disappears.
         self.page.set_viewport_size({"width": size["width"], "height": min(int(height), 8000)})
         self.page.wait_for_timeout(600)
         self.page.screenshot(path=path)
         self.page.set_viewport_size(size)
 
     def check(self) -> None:
-        """No complaint, no error on the page, and nothing to scroll to at the right."""
+        """Check that there are no errors and no horizontal overflow."""
         assert self.complaints == []
         assert self.page.get_by_text("Traceback").count() == 0
         assert self.page.get_by_test_id("stException").count() == 0
@@ -195,7 +195,7 @@ class Visit:
         assert [picture for picture in self.list_pictures() if picture[1] > MOST_PIXELS] == []
 
     def list_pictures(self) -> list[tuple[str, float]]:
-        """List pictures in sight: what each shows, and its pixels by those it is shown in."""
+        """List visible pictures: alternative text, and pixels of the file per pixel on screen."""
         found = self.page.evaluate(
             "[...document.querySelectorAll('[data-testid=stImage] img')]"
             ".filter(i => i.clientWidth && i.clientHeight).map(i => [i.alt, Math.max("
@@ -206,7 +206,7 @@ class Visit:
 
 @pytest.fixture
 def visit_address(browser: Any) -> Iterator[Callable[..., Visit]]:
-    """Return a function that opens an address in a browser of its own."""
+    """Return a function that opens an address in a separate browser context."""
     visits: list[Visit] = []
 
     def open_page(url: str, **options: Any) -> Visit:

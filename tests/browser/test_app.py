@@ -38,12 +38,12 @@ def test_photo_page(visit: Any, artefacts: Path, width: int, scheme: str) -> Non
     )
     theme = read_theme(scheme)
     assert colours == [to_css(theme["backgroundColor"]), to_css(theme["textColor"])]
-    # Every picture but the small decorative ones says in words what it shows.
+    # Every picture except small decorative ones has an alternative text.
     silent = page.evaluate(
         "[...document.querySelectorAll('[data-testid=stImage] img')].filter(i => !i.alt).length"
     )
     assert silent == 0
-    # Words in figures follow the theme as well.
+    # Text in figures follows the theme, too.
     fills = page.evaluate(
         "[...document.querySelectorAll('.js-plotly-plot .annotation-text')]"
         ".map(e => getComputedStyle(e).fill)"
@@ -110,7 +110,7 @@ def test_link_opens_the_same_view_elsewhere(visit: Any, artefacts: Path) -> None
     first.check()
 
 
-def test_numbers_can_be_taken_along(visit: Any, tmp_path: Path) -> None:
+def test_numbers_can_be_downloaded(visit: Any, tmp_path: Path) -> None:
     opened = visit("/photo")
     opened.wait_until_done()
     with opened.page.expect_download() as download:
@@ -140,7 +140,7 @@ def test_raw_grid_and_deep_layer_look_right(visit: Any, artefacts: Path) -> None
     opened.check()
 
 
-def test_vain_link_is_told_on_a_phone_too(visit: Any, artefacts: Path) -> None:
+def test_unknown_values_in_a_link_are_reported_on_a_phone(visit: Any, artefacts: Path) -> None:
     opened = visit("/photo?category=Dodo&layer=pool9", width=390)
     opened.wait_until_done()
     assert opened.page.get_by_text("The link asks for the category “Dodo”").is_visible()
@@ -148,7 +148,7 @@ def test_vain_link_is_told_on_a_phone_too(visit: Any, artefacts: Path) -> None:
     opened.check()
 
 
-def test_the_pointer_tells_the_numbers_of_a_pixel(visit: Any) -> None:
+def test_numbers_of_a_pixel_are_shown_on_hover(visit: Any) -> None:
     opened = visit("/photo?look=pixel+by+pixel")
     opened.wait_until_done()
     figure = opened.page.locator(".st-key-figure-pixels .js-plotly-plot")

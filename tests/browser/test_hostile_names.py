@@ -1,4 +1,4 @@
-"""Names that a data set may bring along do nothing in a browser but be read."""
+"""Hostile names in a data set are nothing but text in a browser."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,9 +20,9 @@ def hostile_url(serve: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield url
 
 
-# Where there is least room, long names do most harm.
+# Long names are worst on narrow screens.
 @pytest.mark.parametrize("width", [pytest.param(1440, marks=pytest.mark.slow), 390])
-def test_names_are_read_and_do_nothing(
+def test_hostile_names_are_only_text(
     hostile_url: str, visit_address: Any, artefacts: Path, width: int
 ) -> None:
     opened = visit_address(f"{hostile_url}/about", width=width)

@@ -1,4 +1,4 @@
-"""Every page as a visitor sees it, and the ways from one to the next."""
+"""Every page as a visitor sees it, and the links between pages."""
 
 import csv
 import io
@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
-# What stands last on each page that has no link to its view.
+# The last element of each page that has no link to its view.
 LAST = {"quiz": "Start"}
 
 
@@ -24,7 +24,7 @@ def wait_for_page(opened: Any, name: str) -> None:
 
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("name", ["", "category", "x_feature", "compare", "results", "quiz"])
-def test_page_by_day_and_by_night(visit: Any, artefacts: Path, name: str, width: int) -> None:
+def test_page_in_light_and_dark(visit: Any, artefacts: Path, name: str, width: int) -> None:
     opened = visit(f"/{name}", width=width, scheme="light")
     for scheme in ("light", "dark"):
         opened.switch_to(scheme)
@@ -85,7 +85,7 @@ def test_a_point_of_the_scatter_opens_its_photo(visit: Any) -> None:
     opened.wait_for_link()
     figure = opened.page.locator(".st-key-figure-scatter")
     figure.scroll_into_view_if_needed()
-    # The category's own test photos are drawn last, so nothing lies above them.
+    # The category's own test photos are drawn last, so nothing covers them.
     points = figure.locator(".scatterlayer .trace").last.locator("path.point")
     box = points.nth(3).bounding_box()
     opened.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
@@ -102,14 +102,14 @@ def test_a_point_of_the_scatter_opens_its_photo(visit: Any) -> None:
     opened.check()
 
 
-def test_choices_go_along_from_page_to_page(visit: Any) -> None:
+def test_choices_are_kept_on_other_pages(visit: Any) -> None:
     opened = visit("/category")
     opened.wait_for_link()
     page = opened.page
     page.get_by_role("radio", name="x-feature 4").click()
     page.get_by_text("All about x-feature 4").wait_for()
     page.get_by_role("slider").press("Home")
-    # The link is the last thing on the page: the run that knows of the choice has come to its end.
+    # The link is the last element of the page, so the run with the new choice has finished.
     page.get_by_test_id("stCode").filter(has_text="opacity=0").wait_for()
     opened.wait_for_link()
     for name, heading in (("X-feature", "x-feature 4"), ("Photo", "x-feature 4 up close")):
@@ -120,7 +120,7 @@ def test_choices_go_along_from_page_to_page(visit: Any) -> None:
     opened.check()
 
 
-def test_tables_open_elsewhere(visit: Any, tmp_path: Path) -> None:
+def test_downloaded_tables_can_be_read(visit: Any, tmp_path: Path) -> None:
     opened = visit("/category")
     opened.wait_for_link()
     with opened.page.expect_download() as download:
@@ -172,7 +172,7 @@ def test_the_theme_can_be_switched(visit: Any, artefacts: Path) -> None:
     opened.check()
 
 
-def test_keys_alone_lead_to_a_category(visit: Any) -> None:
+def test_a_category_can_be_reached_by_keyboard(visit: Any) -> None:
     opened = visit()
     opened.wait_for_link()
     link = opened.page.get_by_role("link", name="Moonbar Warbler")

@@ -1,4 +1,4 @@
-"""The README's pictures: `make screenshots` puts what is taken here into ``assets/screenshots``."""
+"""The README's pictures; `make readme` copies the screenshots to ``assets/screenshots``."""
 
 from pathlib import Path
 from typing import Any

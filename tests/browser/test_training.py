@@ -1,4 +1,4 @@
-"""A training from the first click to the new module, as its visitor and a second one see it."""
+"""A training from the first click to the new module, as two visitors see it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ WIDTHS = (1440, 390)
 def workshop(
     own_workspace: Path, tmp_path: Path, state_folder: Path, serve: Callable[..., Any]
 ) -> Iterator[str]:
-    """Start an app of its own on a small workspace, and return its address."""
+    """Start a separate app on a small workspace, and return its address."""
     with serve(tmp_path / "log.txt", own_workspace) as url:
         yield url
 
@@ -85,9 +85,9 @@ def test_from_the_first_click_to_the_new_module(
     page.get_by_test_id("stMain").get_by_role("cell", name="waiting").wait_for()
     second.save_screenshot(artefacts / "training-queue-1440.png")
 
-    # Cancelled, the first makes way; the second runs to its end, and its module is there for both.
+    # After the first is cancelled, the second finishes, and both visitors see its module.
     page.get_by_test_id("stMain").get_by_role("button", name="Cancel").click()
-    page.get_by_test_id("stAlert").get_by_text("Stopped as asked.").wait_for()
+    page.get_by_test_id("stAlert").get_by_text("Cancelled.").wait_for()
     told = second.page.get_by_test_id("stAlert").get_by_text("1 module trained and measured.")
     told.wait_for()
     second.wait_until_idle()

@@ -1,4 +1,4 @@
-"""The wheel: built, installed in an environment of its own, and opened from another folder."""
+"""The wheel: built, installed in a new environment, and opened from another folder."""
 
 import contextlib
 import os
@@ -49,20 +49,20 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def scripts(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of commands of a fresh environment in which the wheel is installed."""
+    """Install the wheel in a new environment, and return the folder of its commands."""
     folder = tmp_path_factory.mktemp("installed") / "environment"
     run(sys.executable, "-m", "venv", "--without-pip", folder)
     names = {"base": str(folder), "platbase": str(folder)}
     own = Path(sysconfig.get_path("purelib", "venv", vars=names))
-    # What the wheel requires is lent by this environment; the explorer itself is not, since files
-    # in a folder that is only on the path are not asked which other folders to look in.
-    (own / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    # The new environment uses the dependencies of this one, but not its explorer: .pth files, such
+    # as that of an editable install, have no effect in a folder that another .pth file adds.
+    (own / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     python = Path(sysconfig.get_path("scripts", "venv", vars=names)) / "python"
     run(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--quiet", wheel)
     return python.parent
 
 
-def test_pages_assets_and_settings_travel_inside(wheel: Path) -> None:
+def test_the_wheel_contains_pages_assets_and_settings(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     pages = {f"explorer/bundled/pages/{path.name}" for path in REPOSITORY_ROOT.glob("pages/*.py")}
@@ -77,12 +77,12 @@ def test_pages_assets_and_settings_travel_inside(wheel: Path) -> None:
         assert needed in names
     tops = {name.partition("/")[0] for name in names}
     assert tops == {"explorer", next(top for top in tops if top.endswith(".dist-info"))}
-    # Nothing that the app makes for itself, and no pictures of the README.
+    # No caches of the app, and no pictures of the README.
     assert not [name for name in names if "/features/" in name or "/screenshots/" in name]
     assert not [name for name in names if name.endswith((".tmp", ".pyc", ".lock"))]
 
 
-def test_what_it_requires_is_what_the_project_lists() -> None:
+def test_requirements_are_those_of_the_project() -> None:
     project = tomllib.loads((REPOSITORY_ROOT / "pyproject.toml").read_text())["project"]
     required = distribution("srae-explorer").requires or []
     plain = {line for line in required if "extra" not in line}
@@ -90,13 +90,13 @@ def test_what_it_requires_is_what_the_project_lists() -> None:
     assert all("==" in line for line in plain), "every dependency is pinned"
 
 
-def test_the_command_says_its_version(scripts: Path, tmp_path: Path) -> None:
+def test_the_command_prints_its_version(scripts: Path, tmp_path: Path) -> None:
     project = tomllib.loads((REPOSITORY_ROOT / "pyproject.toml").read_text())["project"]
     done = run(scripts / "srae-explorer", "--version", cwd=tmp_path)
     assert done.stdout == f"srae-explorer {project['version']}\n"
 
 
-def test_its_first_page_shows_the_demo(scripts: Path, tmp_path: Path) -> None:
+def test_the_first_page_shows_the_demo(scripts: Path, tmp_path: Path) -> None:
     done = run(scripts / "python", "-c", RUN_PAGE, cwd=tmp_path, env=make_environment(tmp_path))
     assert "bird" in done.stdout.lower()
 
@@ -113,12 +113,12 @@ def test_the_app_opens_on_the_demo(scripts: Path, tmp_path: Path, visit_address:
             "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
         )
         channels = [int(theme["light"]["backgroundColor"][at : at + 2], 16) for at in (1, 3, 5)]
-        assert found == "rgb({}, {}, {})".format(*channels), "the app has its own look"
+        assert found == "rgb({}, {}, {})".format(*channels), "the theme of the app applies"
 
 
 def make_environment(folder: Path) -> dict[str, str]:
-    left_out = {WORKSPACE_VARIABLE, PUBLIC_VARIABLE, "PYTHONPATH"}
-    kept = {name: value for name, value in os.environ.items() if name not in left_out}
+    excluded = {WORKSPACE_VARIABLE, PUBLIC_VARIABLE, "PYTHONPATH"}
+    kept = {name: value for name, value in os.environ.items() if name not in excluded}
     return kept | {"SRAE_STATE": str(folder / "state")}
 
 
@@ -152,4 +152,4 @@ def wait_for(url: str, process: subprocess.Popen, log: Path) -> None:
         with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):
             return
         time.sleep(0.2)
-    raise TimeoutError(f"{url} has not answered for a minute")
+    raise TimeoutError(f"{url} did not answer within a minute")

@@ -10,12 +10,12 @@ from PIL import Image, ImageDraw
 pytestmark = pytest.mark.browser
 
 WIDTHS = (1440, 390)
-# A tall photo: were it fitted into its frame with borders beside it, clicks would go astray.
+# A tall photo: if it had borders within its frame, clicks would miss their places.
 WIDTH, HEIGHT = 300, 800
 
 
 def draw_bird() -> Image.Image:
-    """Draw a red-capped bird that stands upright before a sky; its head is at the top."""
+    """Draw an upright red-capped bird against the sky, with its head at the top."""
     picture = Image.new("RGB", (WIDTH, HEIGHT), (150, 185, 225))
     draw = ImageDraw.Draw(picture)
     draw.rectangle((0, 700, WIDTH, HEIGHT), fill=(90, 120, 60))
@@ -27,7 +27,7 @@ def draw_bird() -> Image.Image:
 
 
 def save_turned(path: Path) -> Path:
-    """Save the bird as a telephone held upright does: lying, with a note in EXIF to turn it."""
+    """Save the bird as an upright phone does: rotated, with an EXIF tag that turns it back."""
     exif = Image.Exif()
     exif[0x0112] = 6
     draw_bird().rotate(90, expand=True).save(path, quality=92, exif=exif)
@@ -35,7 +35,7 @@ def save_turned(path: Path) -> Path:
 
 
 def upload(opened: Any, path: Path) -> None:
-    # For a moment the uploader of a refused file stands beside its successor.
+    # The uploader of a refused file and its replacement are briefly on the page together.
     opened.page.wait_for_function("document.querySelectorAll('input[type=file]').length === 1")
     opened.page.locator("input[type=file]").set_input_files(path)
 
@@ -54,7 +54,7 @@ def get_placer(opened: Any) -> Any:
 
 
 def click_photo(opened: Any, x: float, y: float) -> None:
-    """Click the photo at pixel (x, y) of its own."""
+    """Click the photo at its pixel (x, y)."""
     box = get_placer(opened).bounding_box()
     place = box["x"] + x / WIDTH * box["width"], box["y"] + y / HEIGHT * box["height"]
     opened.page.mouse.click(*place)
@@ -108,13 +108,15 @@ def test_own_photo_is_explained(
     opened.check()
 
 
-def test_files_that_are_no_photo_are_told_in_one_sentence(visit: Any, tmp_path: Path) -> None:
+def test_files_that_are_no_photo_are_reported_in_one_sentence(visit: Any, tmp_path: Path) -> None:
     opened = visit("/your_photo", width=390)
     page, alert = opened.page, opened.page.get_by_role("alert").filter(has_text="broken.jpg")
     file = tmp_path / "broken.jpg"
     file.write_bytes(b"these are only words")
     upload(opened, file)
-    alert.get_by_text("The file is not a whole JPEG, PNG, WebP, TIFF or HEIC picture.").wait_for()
+    alert.get_by_text(
+        "The file is not a complete JPEG, PNG, WebP, TIFF or HEIC picture."
+    ).wait_for()
     opened.wait_until_idle()
     assert alert.count() == 1
     opened.check()
@@ -248,7 +250,7 @@ def test_places_can_be_typed(visit: Any, tmp_path: Path) -> None:
     opened.check()
 
 
-def test_pictures_can_be_taken_along(visit: Any, tmp_path: Path) -> None:
+def test_pictures_can_be_downloaded(visit: Any, tmp_path: Path) -> None:
     opened = visit("/your_photo")
     upload(opened, save_turned(tmp_path / "robin.jpg"))
     opened.wait_until_done()
@@ -266,7 +268,7 @@ def test_pictures_can_be_taken_along(visit: Any, tmp_path: Path) -> None:
     opened.check()
 
 
-def test_a_photo_is_its_own_sessions_alone(visit: Any, tmp_path: Path) -> None:
+def test_a_photo_is_private_to_its_session(visit: Any, tmp_path: Path) -> None:
     first = visit("/your_photo")
     upload(first, save_turned(tmp_path / "robin.jpg"))
     first.wait_until_done()

@@ -21,14 +21,14 @@ from explorer.config import (
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """Return the commands that would have taken the place of this process."""
+    """Return the commands that would have replaced this process."""
     commands: list[list[str]] = []
     monkeypatch.setattr(os, "execv", lambda _, command: commands.append(command))
     return commands
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_workspaces_and_options_of_streamlit_are_told_apart(
+def test_workspaces_and_streamlit_options_are_distinguished(
     started: list[list[str]], monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     monkeypatch.setenv(WORKSPACE_VARIABLE, "elsewhere")
@@ -41,7 +41,7 @@ def test_workspaces_and_options_of_streamlit_are_told_apart(
     assert os.environ[WORKSPACE_VARIABLE] == os.pathsep.join([str(DEMO_WORKSPACE)] * count)
 
 
-def test_without_a_word_the_environment_decides(
+def test_without_arguments_the_environment_decides(
     started: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(WORKSPACE_VARIABLE, "elsewhere")
@@ -50,7 +50,9 @@ def test_without_a_word_the_environment_decides(
     assert os.environ[WORKSPACE_VARIABLE] == "elsewhere"
 
 
-def test_a_folder_that_is_no_workspace_is_refused(started: list[list[str]], tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_workspace_is_refused(
+    started: list[list[str]], tmp_path: Path
+) -> None:
     result = CliRunner().invoke(app, ["app", str(tmp_path)])
     assert isinstance(result.exception, ExplorerError)
     assert "is not a workspace" in str(result.exception)
@@ -58,7 +60,7 @@ def test_a_folder_that_is_no_workspace_is_refused(started: list[list[str]], tmp_
 
 
 @pytest.mark.parametrize(("words", "is_kept"), [(["app"], True), (["doctor"], False)])
-def test_only_the_app_is_bound_by_being_public(
+def test_only_the_app_can_be_public(
     started: list[list[str]], monkeypatch: pytest.MonkeyPatch, words: list[str], is_kept: bool
 ) -> None:
     monkeypatch.setenv(PUBLIC_VARIABLE, "1")

@@ -8,7 +8,7 @@ Answer = Callable[["Handler"], None]
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers as the server's script says."""
+    """Answers according to the script of the server."""
 
     protocol_version = "HTTP/1.1"
     server: "FileServer"
@@ -30,18 +30,18 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def parse_start(self, tag: str) -> int | None:
-        """Return where a range begins that this version of the file may answer."""
+        """Return the start of the requested range; None if there is none for this version."""
         wanted = self.headers.get("Range")
         if wanted is None or self.headers.get("If-Range", tag) != tag:
             return None
         return int(wanted.removeprefix("bytes=").removesuffix("-"))
 
     def log_message(self, format: str, *arguments: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class FileServer(ThreadingHTTPServer):
-    """A server of one file that first does what its script says and then behaves.
+    """A server of one file that first follows its script and then works correctly.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class FileServer(ThreadingHTTPServer):
     requests : list of dict
         Headers of all requests so far, their names in lower case.
     released : threading.Event
-        Set at the end of the test; who stalls waits for it.
+        Set at the end of the test; stalled answers wait for it.
     """
 
     daemon_threads = True
@@ -61,7 +61,7 @@ class FileServer(ThreadingHTTPServer):
         self.forget()
 
     def forget(self) -> None:
-        """Be as new."""
+        """Return to the initial state."""
         self.script: list[Answer] = []
         self.requests: list[dict[str, str]] = []
         self.released = threading.Event()
@@ -73,7 +73,7 @@ class FileServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/file"
 
     def usual(self, handler: Handler) -> None:
-        """Serve the file, ranges and conditions as HTTP wants them."""
+        """Serve the file, with ranges and conditions, in accordance with HTTP."""
         start = handler.parse_start(self.tag)
         if start is None:
             handler.send(200, self.data, ETag=self.tag)
@@ -84,12 +84,12 @@ class FileServer(ThreadingHTTPServer):
             handler.send(206, self.data[start:], ETag=self.tag, Content_Range=span)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of clients that have gone."""
+        """Ignore clients that have disconnected."""
 
 
 @pytest.fixture(scope="module")
 def module_server() -> Iterator[FileServer]:
-    """Return a server on this machine alone, running in a thread until its tests end."""
+    """Return a server on the loopback interface, running in a thread until its tests end."""
     with pytest.MonkeyPatch.context() as patch, FileServer() as running:
         patch.setenv("NO_PROXY", "127.0.0.1")
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
@@ -102,7 +102,7 @@ def module_server() -> Iterator[FileServer]:
 
 @pytest.fixture
 def server(module_server: FileServer) -> Iterator[FileServer]:
-    """Return a server that has not been asked for anything yet."""
+    """Return a server in its initial state."""
     module_server.forget()
     yield module_server
     module_server.released.set()

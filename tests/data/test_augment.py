@@ -16,7 +16,7 @@ def make_noise(height: int = 40, width: int = 60) -> np.ndarray:
     return np.random.default_rng(3).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def test_augment_without_change_is_the_squashed_photo() -> None:
+def test_augment_without_changes_is_the_resized_photo() -> None:
     image = make_noise(64, 96)
     variant = augment_image(image, (10, 10, 30, 30), np.random.default_rng(0), (64, 96), UNCHANGED)
     np.testing.assert_array_equal(variant, image)
@@ -31,7 +31,7 @@ def test_augment_flips_left_and_right() -> None:
     np.testing.assert_array_equal(variant, image[:, ::-1])
 
 
-def test_augment_is_seeded_varied_and_leaves_the_photo_alone() -> None:
+def test_augment_is_seeded_and_varied_and_does_not_change_the_photo() -> None:
     image = make_noise(90, 70)
     before = image.copy()
     first, again = (

@@ -38,25 +38,25 @@ def test_windows_text_files_are_read(cub_folder: Path) -> None:
         ("images.txt", ("007.Red_Bird/a", "nowhere/a"), 2, "a.jpg is missing"),
         ("classes.txt", ("016.Blue_Bird", "007.Red_Bird"), 2, "'007.Red_Bird' appears twice"),
         ("classes.txt", ("16 0", "7 0"), 2, "id appears twice"),
-        ("classes.txt", ("016.Blue_Bird", "../up"), 2, "'../up' cannot name a folder"),
-        ("classes.txt", ("016.Blue_Bird", ".."), 2, "'..' cannot name a folder"),
+        ("classes.txt", ("016.Blue_Bird", "../up"), 2, "'../up' cannot be the name of a folder"),
+        ("classes.txt", ("016.Blue_Bird", ".."), 2, "'..' cannot be the name of a folder"),
         ("image_class_labels.txt", ("12 7", "12 8"), 2, "the class is not in classes.txt"),
         ("image_class_labels.txt", ("12 7", "12 7.5"), 2, "column 2 must be a whole number"),
         ("image_class_labels.txt", ("12 7", "5 7"), 2, "image id appears twice"),
         ("image_class_labels.txt", ("12 7", "nan 7"), 2, "column 1 must be a whole number"),
         ("bounding_boxes.txt", ("12 0.0 0.0", "12 0.0"), 2, "expected 5 numbers, found 4 fields"),
-        ("bounding_boxes.txt", ("12 0.0", "12 wide"), 2, "'12 wide 0.0 20.0 10.0' is not made of"),
+        ("bounding_boxes.txt", ("12 0.0", "12 wide"), 2, "'12 wide 0.0 20.0 10.0' is not a list"),
         ("bounding_boxes.txt", ("20.0 10.0", "20.0 0.0"), 2, "the box has no area"),
         ("bounding_boxes.txt", ("20.0 10.0", "-20.0 10.0"), 2, "the box has no area"),
-        ("bounding_boxes.txt", ("20.0 10.0", "nan 10.0"), 2, "not made of finite numbers"),
-        ("bounding_boxes.txt", ("12 0.0", "12 inf"), 2, "not made of finite numbers"),
+        ("bounding_boxes.txt", ("20.0 10.0", "nan 10.0"), 2, "numbers that are not finite"),
+        ("bounding_boxes.txt", ("12 0.0", "12 inf"), 2, "numbers that are not finite"),
         ("train_test_split.txt", ("12 0", "12 2"), 2, "the split must be 0 or 1"),
         ("train_test_split.txt", ("12 0\n", "\n12 2\n"), 3, "the split must be 0 or 1"),
         ("parts/parts.txt", ("9 left eye", "2 left eye"), 2, "id appears twice"),
         ("parts/part_locs.txt", ("5 9 0.0", "5 8 0.0"), 2, "the part is not in parts.txt"),
         ("parts/part_locs.txt", ("5 9 0.0", "5 2 0.0"), 2, "the image's part appears twice"),
         ("parts/part_locs.txt", ("0.0 0.0 0", "0.0 0.0 3"), 2, "visible must be 0 or 1"),
-        ("parts/part_locs.txt", ("0.0 0.0 0", "nan 0.0 1"), 2, "the part's place is not finite"),
+        ("parts/part_locs.txt", ("0.0 0.0 0", "nan 0.0 1"), 2, "the part's position is not finite"),
         ("parts/part_locs.txt", ("0.0 0.0 0", "0.0 0.0"), 2, "expected 5 numbers, found 4 fields"),
     ],
 )
@@ -104,7 +104,7 @@ def test_an_empty_file_is_named(cub_folder: Path, name: str) -> None:
 def test_all_missing_files_are_listed(cub_folder: Path) -> None:
     (cub_folder / "classes.txt").unlink()
     (cub_folder / "parts/part_locs.txt").unlink()
-    with pytest.raises(DatasetError, match=r"without classes\.txt, parts/part_locs\.txt\."):
+    with pytest.raises(DatasetError, match=r"folder: classes\.txt, parts/part_locs\.txt missing\."):
         load_cub(cub_folder)
 
 
@@ -115,7 +115,7 @@ def test_a_file_that_cannot_be_read_is_named(cub_folder: Path) -> None:
         load_cub(cub_folder)
 
 
-def test_missing_folder_and_folder_above_are_explained(cub_folder: Path) -> None:
+def test_missing_folder_and_parent_folder_are_explained(cub_folder: Path) -> None:
     with pytest.raises(DatasetError, match=r"There is no folder .*nowhere"):
         load_cub(cub_folder / "nowhere")
     cub_folder.rename(cub_folder.with_name("CUB_200_2011"))
@@ -123,7 +123,7 @@ def test_missing_folder_and_folder_above_are_explained(cub_folder: Path) -> None
         load_cub(cub_folder.parent)
 
 
-def test_oddities_are_counted(cub_folder: Path) -> None:
+def test_irregularities_are_counted(cub_folder: Path) -> None:
     for name in ("image_class_labels.txt", "bounding_boxes.txt", "train_test_split.txt"):
         rewrite(cub_folder, name, lambda text: text + text.splitlines()[-1].replace("30", "31", 1))
     rewrite(cub_folder, "image_class_labels.txt", lambda text: text.replace("31 16", "31 99"))
@@ -145,11 +145,11 @@ def test_oddities_are_counted(cub_folder: Path) -> None:
         "1 of 3 categories has no photo.",
         "1 part has no line in part_locs.txt and counts as not visible.",
         "1 photo has no visible part.",
-        "1 visible part lies more than 2 px outside its bird's box.",
+        "1 visible part is more than 2 px outside its bird's box.",
     ]
 
 
-def test_several_oddities_of_a_kind_are_counted_in_the_plural(cub_folder: Path) -> None:
+def test_several_irregularities_of_a_kind_are_counted_in_the_plural(cub_folder: Path) -> None:
     rewrite(cub_folder, "train_test_split.txt", lambda text: text + "31 1\n32 0\n")
     rewrite(cub_folder, "classes.txt", lambda text: text + "20 020.Rare\n21 021.Rarer\n")
     part_lines = "5 2 19 4 1\n5 9 19 4 1\n12 2 1 1 0\n30 2 1 1 0\n"
@@ -159,11 +159,11 @@ def test_several_oddities_of_a_kind_are_counted_in_the_plural(cub_folder: Path) 
         "2 of 4 categories have no photo.",
         "2 parts have no line in part_locs.txt and count as not visible.",
         "2 photos have no visible part.",
-        "2 visible parts lie more than 2 px outside their birds' boxes.",
+        "2 visible parts are more than 2 px outside their birds' boxes.",
     ]
 
 
-def test_a_line_behind_a_byte_order_mark_is_counted_right(cub_folder: Path) -> None:
+def test_lines_after_a_byte_order_mark_are_counted_correctly(cub_folder: Path) -> None:
     (cub_folder / "classes.txt").write_bytes(b"\xef\xbb\xbf7 Red\n\xff 016.Blue\n")
     with pytest.raises(DatasetError, match=r"classes\.txt, line 2: the text is not UTF-8"):
         load_cub(cub_folder)
@@ -183,7 +183,7 @@ def add_photos(folder: Path, count: int) -> None:
         rewrite(folder, name, lambda text, added=added: text + "".join(f"{a}\n" for a in added))
 
 
-def test_a_few_missing_photos_leave_the_others(cub_folder: Path) -> None:
+def test_a_few_missing_photos_are_tolerated(cub_folder: Path) -> None:
     add_photos(cub_folder, 20)
     before = load_cub(cub_folder)
     (cub_folder / "images/007.Red_Bird/b.jpg").unlink()
@@ -198,7 +198,7 @@ def test_a_few_missing_photos_leave_the_others(cub_folder: Path) -> None:
         load_photo(found.get_photo(12))
 
 
-def test_more_than_a_tenth_missing_is_no_data_set(cub_folder: Path) -> None:
+def test_more_than_a_tenth_missing_is_refused(cub_folder: Path) -> None:
     add_photos(cub_folder, 17)
     for path in list((cub_folder / "images/007.Red_Bird").glob("more-10[0-2].jpg")):
         path.unlink()
@@ -214,26 +214,26 @@ def test_more_than_a_tenth_missing_is_no_data_set(cub_folder: Path) -> None:
         ("016.Blue\u2028Bird", "control characters"),
         ("016." + "a" * 200, "longer than 200 bytes"),
         ("016." + "🦜" * 50, "longer than 200 bytes"),
-        ("007.RED_BIRD", "would share a folder"),
-        ("../" * 30, "cannot name a folder"),
+        ("007.RED_BIRD", "would be the same folder"),
+        ("../" * 30, "cannot be the name of a folder"),
     ],
 )
-def test_names_that_are_no_folders_are_refused(cub_folder: Path, name: str, problem: str) -> None:
+def test_invalid_folder_names_are_refused(cub_folder: Path, name: str, problem: str) -> None:
     rewrite(cub_folder, "classes.txt", lambda text: text.replace("016.Blue_Bird", name))
     with pytest.raises(DatasetError, match=rf"classes\.txt, line 2: .*{problem}"):
         load_cub(cub_folder)
 
 
-def test_names_that_differ_by_normalisation_alone_are_refused(cub_folder: Path) -> None:
+def test_names_that_differ_only_by_normalisation_are_refused(cub_folder: Path) -> None:
     (cub_folder / "classes.txt").write_text("7 a.Caf\u00e9\n16 a.Cafe\u0301\n", encoding="utf-8")
-    with pytest.raises(DatasetError, match=r"classes\.txt, line 2: .*would share a folder"):
+    with pytest.raises(DatasetError, match=r"classes\.txt, line 2: .*would be the same folder"):
         load_cub(cub_folder)
 
 
 @pytest.mark.parametrize("name", ["<b>beak</b>", "[beak](x)", "beak`", "$beak$", "b" * 61])
-def test_parts_have_plain_names(cub_folder: Path, name: str) -> None:
+def test_invalid_part_names_are_refused(cub_folder: Path, name: str) -> None:
     rewrite(cub_folder, "parts/parts.txt", lambda text: text.replace("beak", name))
-    with pytest.raises(DatasetError, match=r"parts\.txt, line 1: .* is no plain name of a part"):
+    with pytest.raises(DatasetError, match=r"parts\.txt, line 1: .* is not a valid name of a part"):
         load_cub(cub_folder)
 
 
@@ -261,7 +261,7 @@ def test_the_folder_of_photos_may_be_a_link(cub_folder: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("name", TEXT_FILES)
-def test_a_pipe_in_the_place_of_a_table_is_not_waited_for(cub_folder: Path, name: str) -> None:
+def test_a_pipe_instead_of_a_table_does_not_block(cub_folder: Path, name: str) -> None:
     (cub_folder / name).unlink()
     os.mkfifo(cub_folder / name)
     with pytest.raises(DatasetError, match=r"\.txt cannot be read: it is a pipe"):

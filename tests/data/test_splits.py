@@ -13,7 +13,7 @@ from explorer.data.splits import draw_module_split, get_held_out
 
 
 def make_dataset(photo_counts: list[int], test_share: float = 0.5, seed: int = 0) -> CubDataset:
-    """Return a data set without pictures, its ids with gaps and shuffled."""
+    """Return a data set without image files, its ids shuffled and with gaps."""
     rng = np.random.default_rng(seed)
     names = tuple(f"{n:03d}.Bird_{n}" for n in range(1, len(photo_counts) + 1))
     owners = [index for index, count in enumerate(photo_counts) for _ in range(count)]
@@ -31,7 +31,7 @@ def make_dataset(photo_counts: list[int], test_share: float = 0.5, seed: int = 0
 
 @pytest.fixture(scope="module")
 def full_size() -> CubDataset:
-    """Return photos as CUB has them: 11,788 of 200 categories, half of them for testing."""
+    """Return a data set of the size of CUB: 11,788 photos of 200 categories, half for testing."""
     return make_dataset([59] * 188 + [58] * 12, 0.5)
 
 
@@ -39,7 +39,7 @@ def get_categories(dataset: CubDataset, ids: tuple[int, ...]) -> list[str]:
     return [dataset.get_photo(image_id).category for image_id in ids]
 
 
-def test_official_split_is_the_files_own(cub_folder: Path) -> None:
+def test_official_split_is_read_from_its_file(cub_folder: Path) -> None:
     held_out = get_held_out(load_cub(cub_folder), "official")
     assert [photo.image_id for photo in held_out] == [12]
 
@@ -60,7 +60,7 @@ def test_unknown_rules_are_refused(rule: str) -> None:
 
 
 @pytest.mark.parametrize("rule", ["last:4", "last:5"])
-def test_a_rule_that_leaves_nothing_to_train_on_is_refused(rule: str) -> None:
+def test_a_rule_that_leaves_no_training_photos_is_refused(rule: str) -> None:
     with pytest.raises(ExplorerError, match=r"no training photo for 002\.Bird_2, which has 4"):
         get_held_out(make_dataset([6, 4]), rule)
 
@@ -101,7 +101,7 @@ def test_few_held_out_photos_make_a_smaller_test_set() -> None:
     seed=st.integers(0, 99),
     held=st.integers(1, 2),
 )
-def test_a_split_is_always_sound(counts: list[int], seed: int, held: int) -> None:
+def test_a_split_is_always_valid(counts: list[int], seed: int, held: int) -> None:
     dataset = make_dataset(counts, seed=seed)
     held_out = get_held_out(dataset, f"last:{held}")
     category = dataset.categories[0]
@@ -117,7 +117,7 @@ def test_a_split_is_always_sound(counts: list[int], seed: int, held: int) -> Non
     assert draw_module_split(dataset, category, held_out, seed) == split
 
 
-def test_seed_and_category_draw_for_themselves(full_size: CubDataset) -> None:
+def test_splits_depend_on_seed_and_category(full_size: CubDataset) -> None:
     held_out = get_held_out(full_size, "official")
     first, second = full_size.categories[:2]
     splits = [
@@ -148,7 +148,7 @@ def test_category_of_one_photo_is_refused() -> None:
         draw_module_split(dataset, "001.Bird_1", dataset.photos, 0)
 
 
-def test_global_random_state_is_left_alone() -> None:
+def test_global_random_state_is_not_changed() -> None:
     dataset = make_dataset([9, 9])
     before = np.random.get_state()[1].copy()
     draw_module_split(dataset, "001.Bird_1", get_held_out(dataset, "last:2"), 0)
@@ -167,7 +167,7 @@ def test_split_only_depends_on_ids_and_categories() -> None:
     ) == draw_module_split(moved, "001.Bird_1", get_held_out(moved, "last:2"), 5)
 
 
-def test_a_category_without_photos_hinders_nobody() -> None:
-    """A subset may keep the whole classes.txt."""
+def test_a_category_without_photos_is_tolerated() -> None:
+    """A subset may keep the full classes.txt."""
     dataset = make_dataset([6, 0, 6])
     assert len(get_held_out(dataset, "last:2")) == 4

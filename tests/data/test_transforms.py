@@ -1,21 +1,10 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
-from explorer.data.transforms import (
-    Box,
-    clip_box,
-    prepare_image,
-    scale_box,
-    scale_points,
-)
+from explorer.data.transforms import Box, clip_box, prepare_image
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
-repeatable = settings(derandomize=True, deadline=None)
-sizes = st.tuples(st.integers(1, 5000), st.integers(1, 5000))
 
 
 def test_constant_image_is_normalised_exactly() -> None:
@@ -29,7 +18,7 @@ def test_constant_image_is_normalised_exactly() -> None:
     )
 
 
-def test_squashing_averages_areas_and_keeps_the_axes() -> None:
+def test_resizing_averages_areas_and_keeps_the_axes() -> None:
     image = np.zeros((2, 4, 3), dtype=np.uint8)
     image[:, :2, 0] = [[0, 100], [40, 60]]
     image[:, 2:, 2] = 255
@@ -49,33 +38,6 @@ def test_squashing_averages_areas_and_keeps_the_axes() -> None:
 def test_other_arrays_are_refused(image: np.ndarray) -> None:
     with pytest.raises(ValueError, match=r"expected uint8 \(H, W, 3\)"):
         prepare_image(image, (2, 2), MEAN, STD)
-
-
-def test_points_and_boxes_scale_by_one_factor_per_axis() -> None:
-    points = np.array([[10.0, 20.0], [np.nan, np.nan]])
-    scaled = scale_points(points, (100, 200), (50, 400))
-    np.testing.assert_array_equal(scaled, [[20, 10], [np.nan, np.nan]])
-    assert scale_box((10, 20, 30, 40), (100, 200), (50, 400)) == (20, 10, 60, 20)
-
-
-def test_map_pixel_centres_follow_the_same_convention() -> None:
-    # Pixel j of a map of width w is x = (j + 0.5) W / w in a photo of width W.
-    centres = np.array([[j + 0.5, 0.5] for j in range(4)])
-    in_photo = scale_points(centres, (1, 4), (10, 20))
-    np.testing.assert_allclose(in_photo, [[2.5, 5], [7.5, 5], [12.5, 5], [17.5, 5]])
-
-
-@repeatable
-@given(hnp.arrays(np.float64, (4, 2), elements=st.floats(0, 5000)), sizes, sizes)
-def test_scaling_there_and_back(
-    points: np.ndarray, size: tuple[int, int], other: tuple[int, int]
-) -> None:
-    back = scale_points(scale_points(points, size, other), other, size)
-    np.testing.assert_allclose(back, points, rtol=1e-12, atol=1e-12)
-    box = (*points[0], *points[1])
-    assert scale_box(scale_box(box, size, other), other, size) == pytest.approx(
-        box, rel=1e-12, abs=1e-12
-    )
 
 
 @pytest.mark.parametrize(

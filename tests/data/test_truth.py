@@ -30,7 +30,7 @@ def test_every_painted_category_has_telling_parts(truth: PaintedTruth) -> None:
     assert truth.get_telling_parts("003.Moonbar_Warbler") == {"left wing", "right wing"}
 
 
-def test_real_photos_have_no_such_truth(cub_folder: Path) -> None:
+def test_real_photos_have_no_ground_truth(cub_folder: Path) -> None:
     assert load_truth(cub_folder) is None
 
 
@@ -41,14 +41,14 @@ def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
         load_truth(tmp_path)
 
 
-def test_a_photo_painted_again_is_the_same_to_the_pixel(
+def test_repainting_a_photo_gives_the_same_pixels(
     truth: PaintedTruth, painted_dataset: CubDataset
 ) -> None:
     for photo in painted_dataset.photos[::17]:
         np.testing.assert_array_equal(truth.repaint(photo), load_photo(photo))
 
 
-def test_a_change_shows_on_the_changed_part_alone(
+def test_a_changed_trait_changes_only_its_part(
     truth: PaintedTruth, painted_dataset: CubDataset
 ) -> None:
     photo = painted_dataset.photos_of("001.Ember_capped_Finch")[0]
@@ -79,7 +79,7 @@ def test_every_region_has_parts_and_grey_feathers(
     assert np.ptp(load_photo(photo)[int(y), int(x)].astype(int)) > 80
 
 
-def test_another_backdrop_leaves_the_bird_alone(
+def test_another_backdrop_does_not_change_the_bird(
     truth: PaintedTruth, painted_dataset: CubDataset
 ) -> None:
     photo = painted_dataset.photos_of("001.Ember_capped_Finch")[1]
@@ -95,7 +95,7 @@ def test_another_backdrop_leaves_the_bird_alone(
     assert np.abs(belly[0] - belly[1]).max() < 25
 
 
-def test_a_distractor_lies_away_from_the_bird(
+def test_a_distractor_is_away_from_the_bird(
     truth: PaintedTruth, painted_dataset: CubDataset
 ) -> None:
     for photo in painted_dataset.photos[::23]:

@@ -20,8 +20,8 @@ from safetensors.torch import load_file, save_file
 from explorer import __main__ as command_line
 from explorer.config import DEMO_WORKSPACE, STATE_VARIABLE
 from explorer.doctor.examine import examine
-from explorer.doctor.findings import Finding, Severity, count_findings, list_troubles
-from explorer.doctor.repair import is_dispensable, repair
+from explorer.doctor.findings import Finding, Severity, count_findings, select_problems
+from explorer.doctor.repair import is_safe_to_remove, repair
 from explorer.evaluation.results import write_results
 from explorer.jobs.store import get_jobs_folder, save_request, save_status
 from explorer.jobs.types import JobRequest, JobStatus
@@ -40,7 +40,7 @@ OLD = (1, 1)  # nanoseconds since 1970
 
 @pytest.fixture(scope="session")
 def full_workspace(tiny_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a workspace with features, maps, notes, accuracy and results. Read only."""
+    """Return a workspace with features, maps, notes, accuracies and results. Read only."""
     folder = Path(shutil.copytree(tiny_workspace, tmp_path_factory.mktemp("doctor") / "full"))
     workspace = Workspace(folder)
     for _ in measure_classifier(workspace):
@@ -60,7 +60,7 @@ def folder(full_workspace: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(full_workspace, tmp_path / "workspace"))
 
 
-def look(folder: Path, **options: bool) -> tuple[Finding, ...]:
+def examine_all(folder: Path, **options: bool) -> tuple[Finding, ...]:
     steps = examine(folder, **options)
     while True:
         try:
@@ -70,14 +70,14 @@ def look(folder: Path, **options: bool) -> tuple[Finding, ...]:
             return found
 
 
-def mend(folder: Path) -> tuple[str, ...]:
-    steps = repair(folder, look(folder))
+def repair_all(folder: Path) -> tuple[str, ...]:
+    steps = repair(folder, examine_all(folder))
     while True:
         try:
             next(steps)
         except StopIteration as stop:
-            said: tuple[str, ...] = stop.value
-            return said
+            messages: tuple[str, ...] = stop.value
+            return messages
 
 
 def hash_tree(folder: Path) -> dict[str, str]:
@@ -104,7 +104,7 @@ def change_json(file: Path, change: Callable[[dict[str, Any]], None]) -> Path:
 
 
 def change_record(folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
-    """Change what a module's file says of itself."""
+    """Change the record in a module's file."""
     path = find_module(folder)
     with safe_open(path, framework="pt") as file:
         header = json.loads(file.metadata()["srae_explorer"])
@@ -119,11 +119,11 @@ def write(path: Path, data: bytes) -> Path:
     return path
 
 
-def get_photo(folder: Path, place: int = 0) -> Path:
-    return Workspace(folder).dataset.photos[place].path
+def get_photo(folder: Path) -> Path:
+    return Workspace(folder).dataset.photos[0].path
 
 
-# One for each kind of finding: what is done, and what is said of which file.
+# One function for each kind of finding: it does damage and returns the path of the finding.
 
 
 def remove_classifier(folder: Path) -> Path:
@@ -131,7 +131,7 @@ def remove_classifier(folder: Path) -> Path:
     return folder / "classifier.safetensors"
 
 
-def forget_hash(folder: Path) -> Path:
+def change_classifier_hash(folder: Path) -> Path:
     save_settings(folder, replace(load_settings(folder), classifier_sha256="0" * 64))
     return folder / "classifier.safetensors"
 
@@ -167,7 +167,7 @@ def empty_photo(folder: Path) -> Path:
 
 
 def garble_photo(folder: Path) -> Path:
-    return write(get_photo(folder), b"no picture at all")
+    return write(get_photo(folder), b"not a picture")
 
 
 def shrink_photo(folder: Path) -> Path:
@@ -176,7 +176,7 @@ def shrink_photo(folder: Path) -> Path:
     return path
 
 
-def spoil_traits(folder: Path) -> Path:
+def damage_traits(folder: Path) -> Path:
     write(folder / "birds/traits.json", b"{}")
     return folder / "birds"
 
@@ -194,7 +194,7 @@ def swap_category_folder(folder: Path) -> Path:
     return find_module(folder)
 
 
-def lose_module(folder: Path) -> Path:
+def remove_module(folder: Path) -> Path:
     find_module(folder).unlink()
     return next(folder.glob("modules/*/*"))
 
@@ -203,11 +203,11 @@ def change_network_hash(folder: Path) -> Path:
     return change_record(folder, lambda header: header.update(backbone_sha256="1" * 64))
 
 
-def name_strangers(folder: Path) -> Path:
+def add_unknown_photo(folder: Path) -> Path:
     return change_record(folder, lambda header: header["split"]["train"].append(987654))
 
 
-def swap_sides(folder: Path) -> Path:
+def swap_split(folder: Path) -> Path:
     def swap(header: dict[str, Any]) -> None:
         split = header["split"]
         split["train"], split["test"] = split["test"], split["train"]
@@ -224,43 +224,43 @@ def drop_positives(folder: Path) -> Path:
     return change_record(folder, drop)
 
 
-def doubled_photo(folder: Path) -> Path:
+def repeat_photo(folder: Path) -> Path:
     return change_record(folder, lambda h: h["split"]["test"].append(h["split"]["train"][0]))
 
 
-def spoil_metrics(folder: Path) -> Path:
+def damage_metrics(folder: Path) -> Path:
     file = find_module(folder).with_name("metrics.json")
     return change_json(file, lambda metrics: metrics["test"].update(faithfulness=[]))
 
 
-def take_other_metrics(folder: Path) -> Path:
+def use_other_metrics(folder: Path) -> Path:
     file = find_module(folder).with_name("metrics.json")
     return change_json(file, lambda metrics: metrics["test"]["faithfulness"].update(count=3))
 
 
-def age_metrics(folder: Path) -> Path:
+def make_metrics_stale(folder: Path) -> Path:
     file = find_module(folder).with_name("metrics.json")
     return change_json(file, lambda metrics: metrics.update(classifier_sha256="1" * 64))
 
 
-def take_metrics_of_other_weights(folder: Path) -> Path:
+def use_metrics_of_other_weights(folder: Path) -> Path:
     file = find_module(folder).with_name("metrics.json")
     return change_json(file, lambda metrics: metrics.update(weights_sha256="1" * 64))
 
 
-def spoil_notes(folder: Path) -> Path:
+def damage_notes(folder: Path) -> Path:
     return write(find_module(folder).with_name("notes.json"), b"{")
 
 
-def spoil_accuracy(folder: Path) -> Path:
+def damage_accuracy(folder: Path) -> Path:
     return change_json(folder / "metrics.json", lambda m: m.update(category_accuracies=[1.0]))
 
 
-def age_accuracy(folder: Path) -> Path:
+def make_accuracy_stale(folder: Path) -> Path:
     return change_json(folder / "metrics.json", lambda m: m.update(classifier_sha256="1" * 64))
 
 
-def spoil_results(folder: Path) -> Path:
+def damage_results(folder: Path) -> Path:
     return write(folder / "results/results.csv", b"method,category\nsrae,x\n")
 
 
@@ -279,7 +279,7 @@ def contradict_results(folder: Path) -> Path:
     return write_results(folder, [record])[0]
 
 
-def spoil_features(folder: Path) -> Path:
+def damage_features(folder: Path) -> Path:
     path = next(folder.glob("features/*/z.npy"))
     write(path, path.read_bytes()[:-8])
     return path.parent
@@ -302,25 +302,25 @@ def add_stale_features(folder: Path) -> Path:
     return Path(shutil.copytree(cache, cache.with_name("0" * 32)))
 
 
-def add_dead_features(folder: Path) -> Path:
+def add_partial_features(folder: Path) -> Path:
     cache = next(folder.glob("features/*/z.npy")).parent
     return Path(shutil.copytree(cache, cache.with_name(f".{'0' * 32}.tmp")))
 
 
-def age_maps(folder: Path) -> Path:
+def make_maps_stale(folder: Path) -> Path:
     change_record(folder, lambda header: header["training"].update(seed=1))
     return find_module(folder).with_name("maps") / "relu1.npy"
 
 
-def spoil_maps(folder: Path) -> Path:
+def damage_maps(folder: Path) -> Path:
     path = find_module(folder).with_name("maps") / "relu1.npy"
     data = bytearray(path.read_bytes())
     data[-5_000] ^= 1
     return write(path, bytes(data))
 
 
-def add_dead_maps(folder: Path) -> Path:
-    return write(find_module(folder).with_name("maps") / "pool2.npy.tmp", b"begun")
+def add_partial_maps(folder: Path) -> Path:
+    return write(find_module(folder).with_name("maps") / "pool2.npy.tmp", b"partial")
 
 
 def leave_temporary(folder: Path) -> Path:
@@ -336,7 +336,7 @@ def link_lock(folder: Path) -> Path:
     return path
 
 
-def link_out(folder: Path) -> Path:
+def link_outside(folder: Path) -> Path:
     path = folder / "results/elsewhere"
     path.symlink_to("/etc")
     return path
@@ -361,63 +361,63 @@ def put_folder_for_lock(folder: Path) -> Path:
     return path
 
 
-def spoil_settings(folder: Path) -> Path:
+def damage_settings(folder: Path) -> Path:
     return write(folder / "workspace.json", b"{}")
 
 
-def take_data_set_away(folder: Path) -> Path:
+def move_data_set(folder: Path) -> Path:
     (folder / "birds").rename(folder / "other")
     return folder / "workspace.json"
 
 
 ERRORS: list[tuple[Damage, str]] = [
-    (spoil_settings, "names no schema_version"),
-    (take_data_set_away, "there is no such folder"),
-    (remove_classifier, "is gone"),
-    (forget_hash, "is not the classifier that workspace.json names"),
+    (damage_settings, "has no valid schema_version"),
+    (move_data_set, "which does not exist"),
+    (remove_classifier, "is missing"),
+    (change_classifier_hash, "is not the classifier that workspace.json names"),
     (put_nan, "NaN or infinite"),
     (remove_photo, "is missing"),
     (empty_photo, "is empty"),
     (garble_photo, "cannot be read"),
-    (shrink_photo, "lies outside"),
-    (spoil_traits, "traits.json is damaged"),
-    (swap_category_folder, "lies in the folder of"),
+    (shrink_photo, "is outside"),
+    (damage_traits, "traits.json is damaged"),
+    (swap_category_folder, "is in the folder of"),
     (change_network_hash, "another network"),
     (put_nan_in_module, "NaN or infinite"),
-    (name_strangers, "that the data set does not have, such as 987654"),
-    (swap_sides, "The network was trained on"),
+    (add_unknown_photo, "that the data set does not have, such as 987654"),
+    (swap_split, "The network was trained on"),
     (drop_positives, "no photo of its own category to train with"),
-    (doubled_photo, "on both sides"),
-    (spoil_metrics, "at 'test.faithfulness', expected values by name, got a list"),
-    (take_other_metrics, "not the measures of the module beside them"),
-    (spoil_notes, "are damaged"),
-    (spoil_accuracy, "'category_accuracies' does not have a number for each category"),
-    (spoil_results, "is damaged"),
-    (link_out, "is a link out of the workspace, to /etc"),
-    (link_nowhere, "leads nowhere"),
+    (repeat_photo, "on both sides"),
+    (damage_metrics, "at 'test.faithfulness', expected an object, got a list"),
+    (use_other_metrics, "do not belong to the module"),
+    (damage_notes, "are damaged"),
+    (damage_accuracy, "'category_accuracies' does not have a number for each category"),
+    (damage_results, "is damaged"),
+    (link_outside, "is a link out of the workspace, to /etc"),
+    (link_nowhere, "a broken link"),
     (put_pipe, "pipe"),
-    (put_folder_for_lock, "in the place of a lock"),
+    (put_folder_for_lock, "a folder where a lock file should be"),
 ]
 WARNINGS: list[tuple[Damage, str]] = [
     (rename_category_folder, "no category of this name"),
-    (lose_module, "no module.safetensors in this folder; metrics.json and notes.json wait"),
-    (age_metrics, "These measures, of another network"),
-    (take_metrics_of_other_weights, "or an earlier module"),
-    (age_accuracy, "measures of another network"),
+    (remove_module, "no module.safetensors in this folder; metrics.json and notes.json belong"),
+    (make_metrics_stale, "belong to another network"),
+    (use_metrics_of_other_weights, "or an earlier module"),
+    (make_accuracy_stale, "belong to another network"),
     (rename_in_results, "which the data set does not have"),
     (contradict_results, "have been replaced since"),
 ]
 REPAIRABLE: list[tuple[Damage, str]] = [
-    (spoil_features, "cached features are damaged"),
+    (damage_features, "cached features are damaged"),
     (put_nan_in_features, "cached features are damaged"),
     (change_a_feature, "cached features are damaged"),
-    (add_stale_features, "of another network or of other photos"),
-    (add_dead_features, "nothing will go on with it"),
-    (age_maps, "of an earlier module"),
-    (spoil_maps, "damaged"),
-    (add_dead_maps, "nothing will go on with it"),
-    (leave_temporary, "left this temporary file"),
-    (link_lock, "A link stands in the place of a lock"),
+    (add_stale_features, "belong to another network or other photos"),
+    (add_partial_features, "will not be continued"),
+    (make_maps_stale, "belong to an earlier module"),
+    (damage_maps, "damaged"),
+    (add_partial_maps, "will not be continued"),
+    (leave_temporary, "a temporary file of a write"),
+    (link_lock, "a link where a lock file should be"),
 ]
 
 
@@ -425,118 +425,116 @@ def name_case(case: object) -> str:
     return getattr(case, "__name__", "")
 
 
-def test_a_healthy_workspace_gives_no_finding(full_workspace: Path) -> None:
+def test_a_healthy_workspace_has_no_findings(full_workspace: Path) -> None:
     before = hash_tree(full_workspace)
-    assert look(full_workspace) == ()
-    assert look(full_workspace, decode_photos=True) == ()
+    assert examine_all(full_workspace) == ()
+    assert examine_all(full_workspace, decode_photos=True) == ()
     assert hash_tree(full_workspace) == before
 
 
-def test_the_demo_gives_no_finding(tmp_path: Path) -> None:
+def test_the_demo_has_no_findings(tmp_path: Path) -> None:
     without_caches = shutil.ignore_patterns("features", "maps")
     demo = shutil.copytree(DEMO_WORKSPACE, tmp_path / "demo", ignore=without_caches)
-    assert look(demo) == ()
+    assert examine_all(demo) == ()
 
 
 @pytest.mark.parametrize(("damage", "words"), ERRORS, ids=name_case)
-def test_what_cannot_be_used_is_an_error_and_left_alone(
-    folder: Path, damage: Damage, words: str
-) -> None:
+def test_errors_are_found_and_not_repaired(folder: Path, damage: Damage, words: str) -> None:
     path = damage(folder)
-    (finding,) = [f for f in look(folder) if f.path == path and words in f.problem]
+    (finding,) = [f for f in examine_all(folder) if f.path == path and words in f.problem]
     assert finding.severity is Severity.ERROR
     assert not finding.is_repairable
-    assert finding.is_trouble
+    assert finding.is_problem
     before = hash_tree(folder)
-    mend(folder)
-    # What was computed of a photo that has changed since is stale indeed.
+    repair_all(folder)
+    # Caches of a photo that has changed are stale, and may be removed.
     assert {
         name for name in before if "/maps/" not in name and not name.startswith("features/")
     } <= set(hash_tree(folder))
     assert all(before[name] == h for name, h in hash_tree(folder).items())
-    assert finding in look(folder)
+    assert finding in examine_all(folder)
 
 
 @pytest.mark.parametrize(("damage", "words"), WARNINGS, ids=name_case)
-def test_what_is_of_no_use_is_a_warning_and_left_alone(
-    folder: Path, damage: Damage, words: str
-) -> None:
+def test_warnings_are_found_and_not_repaired(folder: Path, damage: Damage, words: str) -> None:
     path = damage(folder)
-    (finding,) = [f for f in look(folder) if f.path == path and words in f.problem]
+    (finding,) = [f for f in examine_all(folder) if f.path == path and words in f.problem]
     assert finding.severity is Severity.WARNING
     assert not finding.is_repairable
     before = hash_tree(folder)
-    mend(folder)
+    repair_all(folder)
     assert hash_tree(folder) == before
 
 
 @pytest.mark.parametrize(("damage", "words"), REPAIRABLE, ids=name_case)
-def test_repair_takes_away_just_what_is_found(folder: Path, damage: Damage, words: str) -> None:
+def test_repair_removes_only_what_was_found(folder: Path, damage: Damage, words: str) -> None:
     path = damage(folder)
-    (finding,) = list_troubles(look(folder))
+    (finding,) = select_problems(examine_all(folder))
     assert finding.path == path
     assert words in finding.problem
     assert finding.is_repairable
     before = hash_tree(folder)
-    assert mend(folder) == (f"Removed: {path}.",)
+    assert repair_all(folder) == (f"Removed: {path}.",)
     after = hash_tree(folder)
-    place = str(path.relative_to(folder))
-    gone = {name for name in before if name == place or name.startswith(f"{place}/")}
-    assert after == {name: h for name, h in before.items() if name not in gone}
-    assert gone
-    assert list_troubles(look(folder)) == ()
-    assert mend(folder) == (), "repairing twice is repairing once"
+    relative = str(path.relative_to(folder))
+    removed = {name for name in before if name == relative or name.startswith(f"{relative}/")}
+    assert after == {name: h for name, h in before.items() if name not in removed}
+    assert removed
+    assert select_problems(examine_all(folder)) == ()
+    assert repair_all(folder) == (), "a second repair changes nothing"
     assert hash_tree(folder) == after
 
 
-def test_repair_never_touches_what_people_made(folder: Path) -> None:
+def test_repair_never_removes_user_data(folder: Path) -> None:
     names = ("workspace.json", "classifier.safetensors", "metrics.json", "results/results.csv")
-    beside = ("module.safetensors", "notes.json", "metrics.json")
+    names_of_module = ("module.safetensors", "notes.json", "metrics.json")
     module = find_module(folder)
-    kept = [folder / name for name in names] + [module.with_name(name) for name in beside]
+    kept = [folder / name for name in names] + [module.with_name(name) for name in names_of_module]
     kept += [module.parent, folder, folder / "modules", get_photo(folder), Path("/etc/passwd")]
     kept.append(folder / "features" / ".." / "modules")
     assert all(path.exists() for path in kept)
     before = hash_tree(folder)
-    lies = [Finding(Severity.ERROR, path, "", is_repairable=True) for path in kept]
-    steps = repair(folder, lies)
-    said: list[str] = []
-    while not said:
+    wrong = [Finding(Severity.ERROR, path, "", is_repairable=True) for path in kept]
+    steps = repair(folder, wrong)
+    messages: list[str] = []
+    while not messages:
         try:
             next(steps)
         except StopIteration as stop:
-            said = list(stop.value)
-    assert said == [f"Left alone: {path}." for path in kept]
+            messages = list(stop.value)
+    assert messages == [
+        f"Not removed: {path} is not a cache, temporary file or lock." for path in kept
+    ]
     assert hash_tree(folder) == before
-    assert not is_dispensable(folder, folder / "birds/maps/relu1.npy")
+    assert not is_safe_to_remove(folder, folder / "birds/maps/relu1.npy")
 
 
-def test_caches_behind_a_link_are_left_alone(folder: Path, tmp_path: Path) -> None:
+def test_caches_behind_a_link_are_not_removed(folder: Path, tmp_path: Path) -> None:
     (folder / "features").rename(tmp_path / "elsewhere")
     (folder / "features").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere" / ("0" * 32)).mkdir()
-    assert "out of the workspace" in " ".join(f.problem for f in look(folder))
-    assert mend(folder) == ()
+    assert "out of the workspace" in " ".join(f.problem for f in examine_all(folder))
+    assert repair_all(folder) == ()
     assert (tmp_path / "elsewhere" / ("0" * 32)).is_dir()
 
 
-def test_what_another_process_writes_just_now_is_left_alone(folder: Path) -> None:
-    path = add_dead_features(folder)
+def test_files_that_another_process_writes_are_not_removed(folder: Path) -> None:
+    path = add_partial_features(folder)
     with FileLock(folder / "features/.lock"):
-        (finding,) = look(folder)
+        (finding,) = examine_all(folder)
         assert (finding.path, finding.severity) == (path, Severity.NOTE)
-        assert mend(folder) == ()
+        assert repair_all(folder) == ()
     os.utime(leave_temporary(folder))
-    assert [f.path for f in look(folder) if f.is_trouble] == [path]
+    assert [f.path for f in examine_all(folder) if f.is_problem] == [path]
 
 
-def test_a_clock_that_was_set_back_hides_no_leftovers(folder: Path) -> None:
+def test_leftovers_are_found_after_the_clock_was_set_back(folder: Path) -> None:
     path = leave_temporary(folder)
     os.utime(path, (time.time() + 86_400,) * 2)
-    assert [f.path for f in look(folder) if f.is_trouble] == [path]
+    assert [f.path for f in examine_all(folder) if f.is_problem] == [path]
 
 
-def test_what_goes_on_by_itself_is_a_note(folder: Path) -> None:
+def test_interrupted_computations_are_notes(folder: Path) -> None:
     cache = next(folder.glob("features/*/z.npy")).parent
     cache.rename(cache.with_name(f".{cache.name}.tmp"))
     maps = find_module(folder).with_name("maps") / "relu1.npy"
@@ -544,54 +542,54 @@ def test_what_goes_on_by_itself_is_a_note(folder: Path) -> None:
     (folder / "finetuning.safetensors").write_bytes(b"")
     metrics = find_module(folder).with_name("metrics.json")
     metrics.unlink()
-    findings = look(folder)
+    findings = examine_all(folder)
     assert {f.severity for f in findings} == {Severity.NOTE}
     assert len(findings) == 4
-    assert mend(folder) == ()
+    assert repair_all(folder) == ()
 
 
 def test_notes_of_an_earlier_module_are_a_note(folder: Path) -> None:
-    age_maps(folder)
-    found = [f for f in look(folder) if f.path.name == "notes.json"]
+    make_maps_stale(folder)
+    found = [f for f in examine_all(folder) if f.path.name == "notes.json"]
     assert [f.severity for f in found] == [Severity.NOTE]
     assert "earlier module" in found[0].problem
 
 
 def test_a_workspace_without_network_is_healthy(tmp_path: Path, painted_root: Path) -> None:
     create_workspace(tmp_path / "new", WorkspaceSettings(dataset=str(painted_root)))
-    (finding,) = look(tmp_path / "new")
+    (finding,) = examine_all(tmp_path / "new")
     assert finding.severity is Severity.NOTE
     assert "no classifier yet" in finding.problem
 
 
-def test_photos_cut_short_are_found_by_decoding_them(folder: Path) -> None:
+def test_truncated_photos_are_found_by_decoding_them(folder: Path) -> None:
     path = get_photo(folder)
     write(path, path.read_bytes()[:-300])
-    assert not [f for f in look(folder) if f.path == path]
-    (finding,) = [f for f in look(folder, decode_photos=True) if f.path == path]
+    assert not [f for f in examine_all(folder) if f.path == path]
+    (finding,) = [f for f in examine_all(folder, decode_photos=True) if f.path == path]
     assert "cannot be read" in finding.problem
 
 
 def test_features_are_kept_while_a_photo_is_missing(folder: Path) -> None:
     remove_photo(folder)
-    caches = [f for f in look(folder) if f.path.parent.name == "features"]
+    caches = [f for f in examine_all(folder) if f.path.parent.name == "features"]
     assert [f.severity for f in caches] == [Severity.NOTE]
-    mend(folder)
+    repair_all(folder)
     assert next(folder.glob("features/*/z.npy")).is_file()
 
 
-def test_a_training_that_died_is_told(
+def test_a_failed_training_is_a_note(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(STATE_VARIABLE, str(tmp_path / "state"))
-    for name, place in (("one", folder), ("two", tmp_path)):
+    for name, path in (("one", folder), ("two", tmp_path)):
         job = get_jobs_folder() / name
         job.mkdir(parents=True)
-        save_request(job, JobRequest(str(place.resolve()), ("001.A",), "srae-k5-s0", {}, {}))
+        save_request(job, JobRequest(str(path.resolve()), ("001.A",), "srae-k5-s0", {}, {}))
         save_status(job, JobStatus(pid=999_999_999, updated=time.time()))
-    (finding,) = look(folder)
+    (finding,) = examine_all(folder)
     assert finding.path.name == "one"
-    assert not finding.is_trouble
+    assert not finding.is_problem
 
 
 def test_findings_are_counted_in_words() -> None:
@@ -614,30 +612,30 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     return run
 
 
-def test_the_command_tells_and_repairs(folder: Path, call: Run) -> None:
+def test_the_command_reports_and_repairs(folder: Path, call: Run) -> None:
     assert call(folder)[0] == 0
     stale = add_stale_features(folder)
     status, out = call(folder)
     assert status == 1
-    assert f"warning: {stale}: These features are of another network" in out
-    assert "1 warning found." in out
-    assert "--repair takes care of 1 of them." in out
+    assert f"warning: {stale}: These features belong to another network" in out
+    assert "Found: 1 warning." in out
+    assert "--repair fixes 1 of them." in out
     status, out = call(folder, "--repair", "--photos")
     assert status == 0
     assert f"Removed: {stale}." in out
     assert "The workspace is healthy." in out
-    spoil_notes(folder)
+    damage_notes(folder)
     status, out = call(folder, "--repair")
     assert status == 1
-    assert "1 error remain" in out
+    assert "Remaining: 1 error." in out
 
 
-def test_a_folder_that_is_no_workspace_is_one_finding(tmp_path: Path, call: Run) -> None:
+def test_a_folder_that_is_not_a_workspace_is_one_finding(tmp_path: Path, call: Run) -> None:
     status, out = call(tmp_path)
     assert status == 1
     assert "is not a workspace" in out
 
 
-def test_a_module_of_half_precision_is_no_finding(full_workspace: Path) -> None:
+def test_the_module_has_half_precision(full_workspace: Path) -> None:
     dtypes = {tensor.dtype for tensor in load_file(find_module(full_workspace)).values()}
     assert dtypes == {torch.float16}

@@ -28,7 +28,7 @@ QUICK = EvaluationSettings(
 )
 
 
-def test_records_say_what_can_be_computed_again(own_workspace: Path, run: Run) -> None:
+def test_records_contain_what_is_needed_to_repeat_them(own_workspace: Path, run: Run) -> None:
     workspace = Workspace(own_workspace)
     records = run(compare_methods(workspace, QUICK))
     assert [r["method"] for r in records[:4]] == [method.name for method in QUICK.methods]
@@ -48,10 +48,10 @@ def test_records_say_what_can_be_computed_again(own_workspace: Path, run: Run) -
         assert 0 <= measures["locality"] <= np.log(len(workspace.dataset.part_names))
         is_score = record["method"] != "z"
         assert ("edit_score" in measures) == ("single_deletion" in measures) == is_score
-        assert "repeat_map" not in measures, "one seed repeats nothing"
+        assert "repeat_map" not in measures, "one seed has no repetition"
 
 
-def test_several_seeds_are_compared_with_each_other(own_workspace: Path, run: Run) -> None:
+def test_modules_of_several_seeds_are_compared(own_workspace: Path, run: Run) -> None:
     settings = EvaluationSettings(
         methods=get_methods("pca,excitation-bp"), categories=1, seeds=(0, 1), stop="pool4"
     )
@@ -64,7 +64,7 @@ def test_several_seeds_are_compared_with_each_other(own_workspace: Path, run: Ru
     assert "repeat_map" not in on_disk["measures"], "a record does not depend on other seeds"
 
 
-def test_a_second_run_takes_up_where_the_first_was_cut(
+def test_an_interrupted_comparison_is_continued(
     own_workspace: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace = Workspace(own_workspace)
@@ -89,7 +89,7 @@ def test_a_second_run_takes_up_where_the_first_was_cut(
     assert again == json.loads(json.dumps(records))
 
 
-def test_other_settings_are_measured_anew(own_workspace: Path, run: Run) -> None:
+def test_other_settings_are_measured_again(own_workspace: Path, run: Run) -> None:
     workspace = Workspace(own_workspace)
     one = EvaluationSettings(methods=get_methods("excitation-bp"), categories=1, stop="pool3")
     other = EvaluationSettings(methods=get_methods("excitation-bp"), categories=1, stop="pool4")
@@ -97,7 +97,7 @@ def test_other_settings_are_measured_anew(own_workspace: Path, run: Run) -> None
     assert first[0]["key"] != second[0]["key"]
 
 
-def test_modules_are_trained_where_they_are_missing(own_workspace: Path, run: Run) -> None:
+def test_missing_modules_are_trained(own_workspace: Path, run: Run) -> None:
     workspace = Workspace(own_workspace)
     settings = EvaluationSettings(methods=get_methods("nn"), categories=1, seeds=(3,), stop="pool4")
     before = set(workspace.list_modules())
@@ -111,7 +111,7 @@ def test_modules_are_trained_where_they_are_missing(own_workspace: Path, run: Ru
     assert 1 <= record["measures"]["live_x_features"] <= 5
 
 
-def test_a_module_that_has_seen_the_test_photos_is_trained_anew(
+def test_a_module_trained_on_the_test_photos_is_trained_again(
     own_workspace: Path, run: Run
 ) -> None:
     settings = EvaluationSettings(methods=get_methods("nn"), categories=1, stop="pool4")

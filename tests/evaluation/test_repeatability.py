@@ -23,14 +23,14 @@ def permute(trace: Trace, order: list[int]) -> Trace:
     return Trace(trace.activations[:, order], trace.maps[:, order], trace.live[order])
 
 
-def test_the_same_x_features_in_another_order_repeat_fully() -> None:
+def test_reordered_x_features_repeat_fully() -> None:
     one = make_trace(0)
     for found in measure_repeatability([one, permute(one, [2, 0, 1])]):
         assert found["repeat_activation"] == pytest.approx(1)
         assert found["repeat_map"] == pytest.approx(1)
 
 
-def test_each_seed_is_held_against_all_others() -> None:
+def test_each_seed_is_compared_with_all_others() -> None:
     one, other = make_trace(0), make_trace(1)
     first, second, third = measure_repeatability([one, one, other])
     assert first == second
@@ -40,7 +40,7 @@ def test_each_seed_is_held_against_all_others() -> None:
     assert first["repeat_map"] == pytest.approx((1 + third["repeat_map"]) / 2)
 
 
-def test_dead_x_features_do_not_count() -> None:
+def test_dead_x_features_are_ignored() -> None:
     one = make_trace(0)
     dead = Trace(one.activations, one.maps, np.array([True, True, False]))
     (found, _) = measure_repeatability([dead, permute(one, [1, 0, 2])])
@@ -49,7 +49,7 @@ def test_dead_x_features_do_not_count() -> None:
     assert alone == [{"repeat_activation": None, "repeat_map": None}]
 
 
-def test_a_trace_survives_the_way_through_a_file(tmp_path: Path) -> None:
+def test_a_trace_can_be_saved_and_loaded(tmp_path: Path) -> None:
     one = make_trace(0)
     save_trace(tmp_path / "a.npz", one)
     loaded = load_trace(tmp_path / "a.npz")

@@ -19,7 +19,7 @@ QUICK = EvaluationSettings(
 )
 
 
-def test_file_and_table_hold_the_same_numbers(own_workspace: Path, run: Run) -> None:
+def test_file_and_table_contain_the_same_numbers(own_workspace: Path, run: Run) -> None:
     workspace = Workspace(own_workspace)
     records = run(compare_methods(workspace, QUICK))
     tidy, table = write_results(workspace.path, records)
@@ -47,5 +47,5 @@ def test_results_can_be_given_a_name_but_not_a_path(own_workspace: Path, run: Ru
     records = run(compare_methods(workspace, QUICK))
     tidy, table = write_results(workspace.path, records, "search")
     assert (tidy.name, table.name) == ("search.csv", "search.md")
-    with pytest.raises(ExplorerError, match="cannot name results"):
+    with pytest.raises(ExplorerError, match="not a valid name for results"):
         write_results(workspace.path, records, "../outside")

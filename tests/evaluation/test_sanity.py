@@ -15,7 +15,7 @@ from explorer.workspace.workspace import Workspace
 Run = Callable[[Any], Any]
 
 
-def test_all_networks_are_compared_and_made_only_once(own_workspace: Path, run: Run) -> None:
+def test_all_networks_are_compared_and_built_only_once(own_workspace: Path, run: Run) -> None:
     settings = EvaluationSettings(
         methods=get_methods("pca,excitation-bp"), categories=1, stop="pool4"
     )
@@ -45,6 +45,6 @@ def test_all_networks_are_compared_and_made_only_once(own_workspace: Path, run: 
     assert "| PCA probe, random labels |" in table.read_text()
 
 
-def test_nothing_compared_is_said(tmp_path: Path) -> None:
+def test_an_empty_comparison_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ExplorerError, match="Nothing was compared"):
         write_sanity(tmp_path, [])

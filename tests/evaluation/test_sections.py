@@ -1,8 +1,20 @@
-from explorer.evaluation.sections import COLUMNS
+from explorer.evaluation.measures.registry import MEASURES
+from explorer.evaluation.sections import COLUMNS, SECTIONS
 
 
-def test_no_measure_stands_in_two_columns_and_no_title_means_two_things() -> None:
+def test_measures_and_titles_are_unique() -> None:
     measures = [column.measure for column in COLUMNS]
     titles = [column.title for column in COLUMNS]
     assert len(set(measures)) == len(measures)
     assert len(set(titles)) == len(titles)
+
+
+def test_measures_share_tables_in_the_order_of_their_columns() -> None:
+    titles = [section.title for section in SECTIONS]
+    assert len(set(titles)) == len(titles)
+    listed = [c.measure for one in MEASURES for section in one.sections for c in section.columns]
+    by_table = [column.measure for column in COLUMNS]
+    assert set(listed) < set(by_table)
+    for one in MEASURES:
+        own = [c.measure for section in one.sections for c in section.columns]
+        assert [name for name in by_table if name in own] == own

@@ -16,7 +16,7 @@ def test_categories_are_drawn_once_and_kept_in_order() -> None:
         draw_categories(names, 41, seed=0)
 
 
-def test_the_rest_is_what_was_not_drawn() -> None:
+def test_the_rest_are_the_categories_not_drawn() -> None:
     names = [f"{n:03d}" for n in range(40)]
     rest = draw_categories(names, 30, seed=0, rest=True)
     assert len(rest) == 10

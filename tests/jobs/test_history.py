@@ -3,14 +3,14 @@ from pathlib import Path
 import pytest
 
 from explorer.config import Progress
-from explorer.jobs.history import Pace, format_record, is_kept, list_columns, load_history
+from explorer.jobs.history import Pace, format_record, is_recorded, list_columns, load_history
 from explorer.jobs.store import HISTORY_FILE
 
 FIRST = Progress("Pretraining", 1, 3, {"reconstruction": 0.5})
 SECOND = Progress("Training", 2, 3, {"total": 2.0, "reconstruction": 0.25})
 
 
-def test_what_is_written_is_read_by_category(tmp_path: Path) -> None:
+def test_records_are_read_by_category(tmp_path: Path) -> None:
     names = ("Wren", 'Rotkehlchen "ö"', "Wren 2")
     lines = [format_record(name, FIRST) for name in names] + [format_record("Wren", SECOND)]
     (tmp_path / HISTORY_FILE).write_text("".join(lines), encoding="utf-8")
@@ -21,7 +21,7 @@ def test_what_is_written_is_read_by_category(tmp_path: Path) -> None:
     assert load_history(tmp_path / "nowhere", "Wren") == []
 
 
-def test_damaged_and_unfinished_lines_are_left_out(tmp_path: Path) -> None:
+def test_damaged_and_incomplete_lines_are_skipped(tmp_path: Path) -> None:
     good = format_record("Wren", FIRST)
     bad = ["{", "[]", "null", '{"category": "Wren", }', '{"category": "Wren", "stage": "x"}']
     bad += [good.replace("0.5", '"x"').strip(), good.replace('"values": {', '"values": [').strip()]
@@ -30,20 +30,20 @@ def test_damaged_and_unfinished_lines_are_left_out(tmp_path: Path) -> None:
     assert load_history(tmp_path, "Wren") == [FIRST]
 
 
-def test_of_very_many_epochs_a_part_is_kept() -> None:
-    def list_kept(total: int) -> list[int]:
+def test_part_of_very_many_epochs_is_recorded() -> None:
+    def list_recorded(total: int) -> list[int]:
         steps = (Progress("Training", done, total, {"total": 1.0}) for done in range(1, total + 1))
-        return [step.done for step in steps if is_kept(step)]
+        return [step.done for step in steps if is_recorded(step)]
 
-    assert list_kept(90) == list(range(1, 91))
-    kept = list_kept(100_001)
+    assert list_recorded(90) == list(range(1, 91))
+    kept = list_recorded(100_001)
     assert len(kept) == 2001
     assert kept[:2] == [50, 100]
     assert kept[-2:] == [100_000, 100_001]
-    assert not is_kept(Progress("Drawing heatmaps", 1, 1))
+    assert not is_recorded(Progress("Drawing heatmaps", 1, 1))
 
 
-def test_columns_have_a_place_for_every_measure() -> None:
+def test_columns_have_a_value_for_every_record() -> None:
     assert list_columns([FIRST, SECOND]) == {
         "epoch": [1, 2],
         "stage": ["Pretraining", "Training"],

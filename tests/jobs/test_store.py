@@ -23,9 +23,9 @@ from explorer.jobs.store import (
     get_jobs_folder,
     get_state_folder,
     is_alive,
-    list_ahead,
     list_damaged,
     list_jobs,
+    list_jobs_ahead,
     load_job,
     save_request,
     save_status,
@@ -38,7 +38,7 @@ LONG_AGO = time.time() - STARTING_SECONDS - 1
 
 
 def make_job(name: str, *, workspace: str = "/birds", key: str = "cpu", age: float = 0.0) -> Path:
-    """Write down a job that nobody works on."""
+    """Write a job that has no worker."""
     folder = get_jobs_folder() / name
     request = replace(REQUEST, workspace=workspace, device_key=key, created=time.time() - age)
     save_request(folder, request)
@@ -53,13 +53,13 @@ def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 # Reading
 
 
-def test_state_folder_is_the_one_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_state_folder_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(STATE_VARIABLE)
     assert get_state_folder().name == "srae-explorer"
     assert get_state_folder().is_absolute()
 
 
-def test_what_is_written_is_read() -> None:
+def test_a_job_round_trips() -> None:
     folder = make_job("1")
     status = JobStatus(
         JobState.FINISHED, "Done.", "002.Robin", "Training", 3, 4, ("001.Wren",), 7.5, 12, 1.0
@@ -69,7 +69,7 @@ def test_what_is_written_is_read() -> None:
     assert job.request == replace(REQUEST, created=job.request.created)
     assert (job.status, job.state, job.message) == (status, JobState.FINISHED, "Done.")
     assert job.id == "1"
-    assert job.share_done == pytest.approx((1 + 3 / 4) / 2)
+    assert job.fraction_done == pytest.approx((1 + 3 / 4) / 2)
 
 
 def test_jobs_are_listed_by_age_and_by_workspace() -> None:
@@ -81,9 +81,9 @@ def test_jobs_are_listed_by_age_and_by_workspace() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "is_held", "has_mark", "age", "state"),
+    ("reported", "is_locked", "is_cancelled", "age", "state"),
     [
-        (None, False, False, 0, JobState.WAITING),  # its worker is about to begin
+        (None, False, False, 0, JobState.WAITING),  # its worker is about to start
         (None, False, False, STARTING_SECONDS + 1, JobState.DIED),
         (None, False, False, -STARTING_SECONDS - 1, JobState.DIED),  # the clock was set back
         (None, True, False, STARTING_SECONDS + 1, JobState.WAITING),
@@ -99,16 +99,16 @@ def test_jobs_are_listed_by_age_and_by_workspace() -> None:
         (JobState.CANCELLED, False, True, 0, JobState.CANCELLED),
     ],
 )
-def test_the_lock_tells_running_from_dead(
-    said: JobState | None, is_held: bool, has_mark: bool, age: float, state: JobState
+def test_the_lock_tells_running_jobs_from_dead_ones(
+    reported: JobState | None, is_locked: bool, is_cancelled: bool, age: float, state: JobState
 ) -> None:
     folder = make_job("1", age=age)
-    if said:
-        save_status(folder, JobStatus(said, pid=os.getpid()))  # its number says nothing
-    if has_mark:
+    if reported:
+        save_status(folder, JobStatus(reported, pid=os.getpid()))  # the process id is not used
+    if is_cancelled:
         (folder / CANCEL_FILE).touch()
     lock = FileLock(folder / LOCK_FILE)
-    if is_held:
+    if is_locked:
         lock.acquire()
     job = load_job(folder)
     lock.release()
@@ -116,7 +116,7 @@ def test_the_lock_tells_running_from_dead(
     assert ("Start the training again" in job.message) == (state is JobState.DIED)
 
 
-def test_looking_for_life_does_not_bring_a_removed_job_back(tmp_path: Path) -> None:
+def test_a_removed_job_is_not_created_again(tmp_path: Path) -> None:
     assert not is_alive(tmp_path / "gone")
     save_status(tmp_path / "gone", JobStatus())
     assert not (tmp_path / "gone").exists()
@@ -138,7 +138,7 @@ def test_looking_for_life_does_not_bring_a_removed_job_back(tmp_path: Path) -> N
         json.dumps({**vars(REQUEST), "created": "yesterday"}),
     ],
 )
-def test_a_damaged_description_is_told_and_leaves_the_others(text: str) -> None:
+def test_a_damaged_request_does_not_hide_other_jobs(text: str) -> None:
     make_job("1")
     folder = make_job("2")
     (folder / REQUEST_FILE).write_text(text)
@@ -160,7 +160,7 @@ def test_a_damaged_description_is_told_and_leaves_the_others(text: str) -> None:
         {"surprise": 1},
     ],
 )
-def test_a_damaged_status_is_as_none(change: dict[str, Any]) -> None:
+def test_a_damaged_status_is_ignored(change: dict[str, Any]) -> None:
     folder = make_job("1")
     save_status(folder, JobStatus(JobState.FINISHED, pid=3))
     content = json.loads((folder / STATUS_FILE).read_text())
@@ -174,9 +174,9 @@ def test_older_jobs_on_the_same_device_go_first() -> None:
     names = {"1": "cuda-a", "2": "cpu", "3": "cuda-a", "4": "cuda-a", "5": "cuda-a"}
     jobs = {name: load_job(make_job(name, key=key)) for name, key in names.items()}
     save_status(jobs["3"].folder, JobStatus(JobState.FINISHED))
-    assert [job.id for job in list_ahead(jobs["4"])] == ["1"]
-    assert [job.id for job in list_ahead(jobs["5"])] == ["1", "4"]
-    assert list_ahead(jobs["1"]) == list_ahead(jobs["2"]) == ()
+    assert [job.id for job in list_jobs_ahead(jobs["4"])] == ["1"]
+    assert [job.id for job in list_jobs_ahead(jobs["5"])] == ["1", "4"]
+    assert list_jobs_ahead(jobs["1"]) == list_jobs_ahead(jobs["2"]) == ()
 
 
 def test_reading_jobs_needs_no_torch() -> None:
@@ -189,7 +189,7 @@ def test_reading_jobs_needs_no_torch() -> None:
 
 
 @pytest.mark.usefixtures("no_worker")
-def test_jobs_that_are_submitted_at_once_are_told_apart() -> None:
+def test_jobs_submitted_at_the_same_time_are_distinct() -> None:
     with ThreadPoolExecutor(8) as pool:
         jobs = list(pool.map(submit, [REQUEST] * 24))
     assert len({job.id for job in jobs}) == 24
@@ -200,7 +200,7 @@ def test_jobs_that_are_submitted_at_once_are_told_apart() -> None:
 
 
 @pytest.mark.usefixtures("no_worker")
-def test_old_jobs_are_cleared_away_and_living_ones_kept() -> None:
+def test_old_jobs_are_removed_and_running_ones_kept() -> None:
     for number in range(25):
         save_status(make_job(f"{number:02}"), JobStatus(JobState.FINISHED))
     save_status(make_job("00"), JobStatus())
@@ -210,20 +210,22 @@ def test_old_jobs_are_cleared_away_and_living_ones_kept() -> None:
     assert len(names) == 1 + 20 + 1
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, state_folder: Path) -> None:
+def test_a_state_folder_that_cannot_be_written_is_an_error(
+    tmp_path: Path, state_folder: Path
+) -> None:
     state_folder.write_text("a file where a folder should be")
     with pytest.raises(JobError, match="SRAE_STATE"):
         submit(REQUEST)
 
 
-def test_a_process_that_cannot_be_started_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_left_if_the_process_cannot_be_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(JobError, match=r"cannot be started.*Nothing was changed"):
         submit(REQUEST)
     assert not list(get_jobs_folder().iterdir())
 
 
-def test_a_process_that_ends_before_it_begins_is_told(
+def test_a_process_that_fails_to_start_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = tmp_path / "python"
@@ -236,7 +238,7 @@ def test_a_process_that_ends_before_it_begins_is_told(
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert load_job(job.folder).state is JobState.FAILED
-    assert "before it began" in load_job(job.folder).message
+    assert "failed to start" in load_job(job.folder).message
 
 
 def test_a_job_that_has_ended_is_not_cancelled() -> None:
@@ -247,13 +249,13 @@ def test_a_job_that_has_ended_is_not_cancelled() -> None:
     assert not (folder / CANCEL_FILE).exists()
 
 
-def test_a_job_that_has_not_begun_is_left_a_mark() -> None:
+def test_a_job_that_has_not_started_is_marked_as_cancelled() -> None:
     job = cancel(load_job(make_job("1")))
     assert job.state is JobState.CANCELLING
     assert (job.folder / CANCEL_FILE).exists()
 
 
-def test_only_what_has_ended_is_removed() -> None:
+def test_only_ended_jobs_are_removed() -> None:
     living, ended = load_job(make_job("1")), load_job(make_job("2", age=STARTING_SECONDS + 1))
     with pytest.raises(JobError, match="Cancel it first"):
         remove(living)
@@ -261,6 +263,6 @@ def test_only_what_has_ended_is_removed() -> None:
     assert [job.id for job in list_jobs()] == ["1"]
 
 
-def test_a_job_error_is_expected() -> None:
+def test_a_job_error_is_an_explorer_error() -> None:
     assert issubclass(JobError, ExplorerError)
     assert not Job(Path("x"), REQUEST, JobStatus(), JobState.DIED).state.is_live

@@ -1,4 +1,4 @@
-"""Real workers on painted birds, and what becomes of a job when something goes wrong."""
+"""Real workers on painted birds, and jobs in which something goes wrong."""
 
 import errno
 import os
@@ -26,8 +26,8 @@ from explorer.jobs.store import (
     get_device_lock,
     get_jobs_folder,
     is_alive,
-    list_ahead,
     list_jobs,
+    list_jobs_ahead,
     load_job,
     read_log,
     save_request,
@@ -44,7 +44,7 @@ from explorer.workspace.workspace import Workspace
 pytestmark = pytest.mark.usefixtures("state_folder")
 FIRST, SECOND = "001.Ember_capped_Finch", "002.Harebell_capped_Finch"
 FOREVER = 10**6
-BUSY = 2  # the promise is two seconds, on a machine that has nothing else to do
+BUSY = 2  # factor on the promised two seconds, as other tests run at the same time
 MODULE = SraeSettings(widths=(16, 8))
 
 
@@ -69,13 +69,13 @@ def wait_for_state(job: Job, *states: JobState) -> Job:
 
 
 def wait_until_trains(job: Job) -> Job:
-    """Wait until epochs are being counted, so that the network and all else is loaded."""
+    """Wait until epochs are counted, so that everything is loaded."""
     wait_for(lambda: load_job(job.folder).status.done > 5)
     return load_job(job.folder)
 
 
 def put_older_modules(request: JobRequest) -> dict[str, bytes]:
-    """Put modules where the job is going to write its own, and return what all files hold."""
+    """Put modules where the job will write its own, and return the contents of all files."""
     modules = Path(request.workspace) / "modules"
     (older,) = modules.glob(f"{FIRST}/*")
     for category in request.categories:
@@ -96,7 +96,7 @@ def test_a_job_trains_and_measures(own_workspace: Path) -> None:
     assert job.state is JobState.WAITING
     job = wait_for_state(job, JobState.FINISHED, JobState.FAILED)
     assert (job.state, job.message) == (JobState.FINISHED, "2 modules trained and measured.")
-    assert job.share_done == 1
+    assert job.fraction_done == 1
     workspace = Workspace(own_workspace)
     entries = [entry for entry in workspace.list_modules() if entry.run == job.request.run]
     assert [entry.category for entry in entries] == [FIRST, SECOND]
@@ -111,62 +111,62 @@ def test_a_job_trains_and_measures(own_workspace: Path) -> None:
     wait_for(lambda: not is_alive(job.folder))
 
 
-def test_cancel_takes_two_seconds_and_leaves_what_was_there(own_workspace: Path) -> None:
+def test_cancel_takes_two_seconds_and_changes_no_files(own_workspace: Path) -> None:
     request = make_request(own_workspace, SECOND, FIRST, epochs=FOREVER)
     before = put_older_modules(request)
     job = wait_until_trains(submit(request))
     assert job.state is JobState.RUNNING
     assert job.status.category == SECOND
-    assert 0 < job.share_done < 0.5
+    assert 0 < job.fraction_done < 0.5
     start = time.monotonic()
     job = cancel(job)
     assert time.monotonic() - start < 2 * BUSY
     assert job.state is JobState.CANCELLED
     assert not is_alive(job.folder)
-    assert job.message == "Stopped as asked. What was there before is untouched."
+    assert job.message == "Cancelled. Nothing else was changed."
     assert read_modules(own_workspace) == before
 
 
-def test_a_stopped_process_is_cancelled_as_well(own_workspace: Path) -> None:
+def test_a_suspended_process_can_be_cancelled(own_workspace: Path) -> None:
     job = wait_until_trains(submit(make_request(own_workspace, epochs=FOREVER)))
-    os.kill(job.status.pid, signal.SIGSTOP)  # it can look for no mark
+    os.kill(job.status.pid, signal.SIGSTOP)
     job = cancel(job)
     assert job.state is JobState.CANCELLED
-    assert "Stopped as asked" in job.message
+    assert job.message.startswith("Cancelled.")
     assert not is_alive(job.folder)
 
 
 @pytest.mark.slow
-def test_a_killed_worker_is_found_dead_and_started_again(own_workspace: Path) -> None:
+def test_a_killed_worker_is_found_dead_and_can_be_started_again(own_workspace: Path) -> None:
     request = make_request(own_workspace, epochs=FOREVER)
     before = put_older_modules(request)
     job = wait_until_trains(submit(request))
     os.kill(job.status.pid, signal.SIGKILL)
     job = wait_for_state(job, JobState.DIED)
-    assert "killed from outside" in job.message
+    assert "it was killed" in job.message
     assert "Start the training again" in job.message
     assert read_modules(own_workspace) == before
     again = wait_for_state(submit(make_request(own_workspace)), JobState.FINISHED, JobState.FAILED)
     assert again.state is JobState.FINISHED
 
 
-def test_a_worker_that_is_told_to_end_says_so(own_workspace: Path) -> None:
+def test_a_terminated_worker_reports_it(own_workspace: Path) -> None:
     request = make_request(own_workspace, epochs=FOREVER)
     before = put_older_modules(request)
     job = wait_until_trains(submit(request))
     os.kill(job.status.pid, signal.SIGTERM)
     job = wait_for_state(job, JobState.FAILED)
-    assert "told to end from outside" in job.message
+    assert "terminated from outside" in job.message
     assert read_modules(own_workspace) == before
 
 
 @pytest.mark.slow
-def test_two_jobs_on_one_device_take_turns(own_workspace: Path) -> None:
+def test_jobs_on_one_device_run_one_after_the_other(own_workspace: Path) -> None:
     first = wait_until_trains(submit(make_request(own_workspace, epochs=FOREVER)))
     second = submit(make_request(own_workspace, SECOND))
     third = submit(make_request(own_workspace, SECOND))
     wait_for(lambda: load_job(second.folder).status.pid and load_job(third.folder).status.pid)
-    assert [job.id for job in list_ahead(third)] == [first.id, second.id]
+    assert [job.id for job in list_jobs_ahead(third)] == [first.id, second.id]
     start = time.monotonic()
     assert cancel(third).state is JobState.CANCELLED
     assert time.monotonic() - start < 2 * BUSY
@@ -176,15 +176,17 @@ def test_two_jobs_on_one_device_take_turns(own_workspace: Path) -> None:
     assert wait_for_state(second, JobState.FINISHED).message == "1 module trained and measured."
 
 
-def test_a_device_that_somebody_holds_is_waited_for(own_workspace: Path) -> None:
+def test_a_job_waits_for_a_locked_device(own_workspace: Path) -> None:
     request = make_request(own_workspace)
-    lock = get_device_lock(request)  # as a job does that a clock which was put back made younger
+    lock = get_device_lock(
+        request
+    )  # as held by a job that seems younger, because the clock was set back
     with lock:
         job = submit(request)
         wait_for(lambda: load_job(job.folder).status.pid)
         time.sleep(0.6)
         assert load_job(job.folder).state is JobState.WAITING
-        assert list_ahead(job) == ()
+        assert list_jobs_ahead(job) == ()
     other = replace(request, device_key="another-card", categories=(SECOND,))
     states = (JobState.FINISHED, JobState.FAILED)
     jobs = [wait_for_state(each, *states) for each in (submit(other), job)]
@@ -192,7 +194,7 @@ def test_a_device_that_somebody_holds_is_waited_for(own_workspace: Path) -> None
 
 
 @pytest.mark.parametrize("is_waiting", [False, True], ids=["running", "waiting"])
-def test_a_vanished_workspace_is_told_and_not_brought_back(
+def test_a_missing_workspace_is_reported_and_not_created_again(
     own_workspace: Path, is_waiting: bool
 ) -> None:
     request = make_request(own_workspace, epochs=FOREVER)
@@ -205,13 +207,13 @@ def test_a_vanished_workspace_is_told_and_not_brought_back(
             wait_until_trains(job)
         own_workspace.rename(own_workspace.with_name("moved"))
         job = wait_for_state(job, JobState.FAILED)
-    assert "has vanished" in job.message
+    assert "is missing" in job.message
     assert str(own_workspace) in job.message
     assert not own_workspace.exists()
 
 
 @pytest.mark.slow
-def test_a_job_outlives_who_started_it_and_is_found_again(own_workspace: Path) -> None:
+def test_a_job_outlives_the_process_that_started_it(own_workspace: Path) -> None:
     program = (
         "import sys, time\n"
         "from pathlib import Path\n"
@@ -243,8 +245,8 @@ def test_a_job_outlives_who_started_it_and_is_found_again(own_workspace: Path) -
     wait_for(lambda: list_after_restart() == f"[('{ids[0]}', 'running'), ('{ids[1]}', 'died')]")
 
 
-def test_a_training_that_does_not_heed_is_ended(own_workspace: Path) -> None:
-    """Where the main thread is stuck in a call, the watch ends the process by itself."""
+def test_training_that_cannot_be_interrupted_is_stopped(own_workspace: Path) -> None:
+    """If the main thread is stuck in a call, the watcher exits the process."""
     request = make_request(own_workspace)
     folder = get_jobs_folder() / "stuck"
     save_request(folder, replace(request, created=time.time()))
@@ -272,10 +274,10 @@ def test_a_job_has_one_worker(own_workspace: Path) -> None:
         timeout=60,
     )
     assert second.returncode == 1
-    assert "has a worker already" in second.stderr
+    assert "already has a worker" in second.stderr
 
 
-def test_a_damaged_job_ends_with_a_sentence(tmp_path: Path) -> None:
+def test_a_damaged_job_is_an_error_without_a_traceback(tmp_path: Path) -> None:
     (tmp_path / REQUEST_FILE).write_text("{")
     ended = subprocess.run(
         [sys.executable, "-m", "explorer.jobs.worker", str(tmp_path)],
@@ -288,12 +290,12 @@ def test_a_damaged_job_ends_with_a_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
-# What can go wrong, in this process
+# Failures, simulated in this process
 
 
 @pytest.fixture
 def job(own_workspace: Path) -> Job:
-    """Return a job that nobody works on yet."""
+    """Return a job without a worker."""
     folder = get_jobs_folder() / "1"
     save_request(folder, replace(make_request(own_workspace), created=time.time()))
     (folder / RESERVE_FILE).write_bytes(bytes(1024))
@@ -301,7 +303,7 @@ def job(own_workspace: Path) -> Job:
 
 
 def fail_with(monkeypatch: pytest.MonkeyPatch, error: BaseException, on: str = FIRST) -> None:
-    """Let training of a category fail after its first step, and that of others succeed."""
+    """Make training of one category fail after its first step; others succeed."""
 
     def train(workspace: Workspace, category: str, *_: object) -> Steps[ModuleEntry]:
         yield Progress("Training", 1, 2, {"total": 1.0})
@@ -320,25 +322,25 @@ def fail_with(monkeypatch: pytest.MonkeyPatch, error: BaseException, on: str = F
     ("error", "words"),
     [
         (ExplorerError("Lower the learning rate."), "Lower the learning rate."),
-        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "The memory is not enough"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "There is not enough memory"),
         (MemoryError(), "smaller batch size"),
         (OSError(errno.ENOSPC, "No space left on device"), "The disk is full. Free some space"),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "The disk is full. Free some space"),
-        (PermissionError(errno.EACCES, "Permission denied", "x"), "Permission denied: 'x'. Mend"),
-        (ZeroDivisionError("secret"), "nobody has foreseen; the details are in its log"),
+        (PermissionError(errno.EACCES, "Permission denied", "x"), "Permission denied: 'x'. Fix"),
+        (ZeroDivisionError("secret"), "failed unexpectedly. Its log has the details"),
     ],
     ids=str,
 )
-def test_failures_are_told_with_a_cure(
+def test_failures_are_reported_with_a_cure(
     job: Job, monkeypatch: pytest.MonkeyPatch, error: Exception, words: str
 ) -> None:
     before = read_modules(Path(job.request.workspace))
     fail_with(monkeypatch, error)
-    worker.work(job)
+    worker.run_job(job)
     ended = load_job(job.folder)
     assert ended.state is JobState.FAILED
     assert words in ended.message
-    assert ended.message.endswith("What was there before is untouched.")
+    assert ended.message.endswith("Nothing else was changed.")
     assert "secret" not in ended.message
     assert read_modules(Path(job.request.workspace)) == before
     assert not get_device_lock(job.request).is_locked
@@ -346,19 +348,19 @@ def test_failures_are_told_with_a_cure(
     get_device_lock(job.request).release(force=True)
 
 
-def test_what_is_finished_before_a_failure_is_kept(
+def test_modules_finished_before_a_failure_are_kept(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_request(job.folder, replace(job.request, categories=(FIRST, SECOND)))
     fail_with(monkeypatch, MemoryError(), on=SECOND)
-    worker.work(load_job(job.folder))
+    worker.run_job(load_job(job.folder))
     ended = load_job(job.folder)
     assert ended.state is JobState.FAILED
-    assert "1 module finished: Ember capped Finch. What was there before" in ended.message
+    assert "1 module finished: Ember capped Finch. Nothing else was changed." in ended.message
     assert ended.status.measured == (FIRST,)
 
 
-def test_cancelled_while_it_is_measured(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cancelling_during_measuring(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     fail_with(monkeypatch, MemoryError(), on=SECOND)
 
     def measure(workspace: Workspace, entry: ModuleEntry) -> Iterator[Progress]:
@@ -368,20 +370,20 @@ def test_cancelled_while_it_is_measured(job: Job, monkeypatch: pytest.MonkeyPatc
         yield Progress("Drawing heatmaps", 2, 2)
 
     monkeypatch.setattr(job_training, "measure_module", measure)
-    worker.work(job)
+    worker.run_job(job)
     ended = load_job(job.folder)
     assert ended.state is JobState.CANCELLED
     assert "Ember capped Finch is trained but not measured." in ended.message
 
 
-def test_a_full_disk_leaves_room_for_the_last_word(
+def test_the_final_status_is_written_to_a_full_disk(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing can be written until the file that was kept for it is given up."""
+    """Nothing can be written until the reserved file is removed."""
     reserve, save = job.folder / RESERVE_FILE, report.save_status
     is_full = False
 
-    def save_if_there_is_room(folder: Path, status: Any) -> None:
+    def save_if_there_is_space(folder: Path, status: Any) -> None:
         if is_full and reserve.exists():
             raise OSError(errno.ENOSPC, "No space left on device")
         save(folder, status)
@@ -391,17 +393,17 @@ def test_a_full_disk_leaves_room_for_the_last_word(
         is_full = True
         yield Progress("Training", 1, 2, {"total": 1.0})
 
-    monkeypatch.setattr(report, "save_status", save_if_there_is_room)
+    monkeypatch.setattr(report, "save_status", save_if_there_is_space)
     monkeypatch.setattr(job_training, "train_module", train)
-    worker.work(job)
+    worker.run_job(job)
     assert load_job(job.folder).state is JobState.FAILED
     assert "The disk is full" in load_job(job.folder).message
 
 
-def test_a_full_disk_while_the_module_is_written_leaves_the_old_one(
+def test_the_old_module_is_kept_if_the_disk_is_full(
     job: Job, own_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    worker.work(job)
+    worker.run_job(job)
     assert load_job(job.folder).state is JobState.FINISHED
     before = read_modules(own_workspace)
 
@@ -414,12 +416,12 @@ def test_a_full_disk_while_the_module_is_written_leaves_the_old_one(
             patch.setattr(os, "fsync", fill_disk)
 
     monkeypatch.setattr("explorer.nn.checkpoint.write_bytes", write)
-    worker.work(job)
+    worker.run_job(job)
     assert "The disk is full" in load_job(job.folder).message
     assert read_modules(own_workspace) == before
 
 
-def test_a_failure_for_want_of_the_workspace_is_told_as_that(
+def test_an_error_caused_by_a_missing_workspace_is_reported_as_such(
     job: Job, own_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def train(*_: object) -> Iterator[Progress]:
@@ -428,12 +430,12 @@ def test_a_failure_for_want_of_the_workspace_is_told_as_that(
         raise FileNotFoundError(errno.ENOENT, "No such file", "z.npy")
 
     monkeypatch.setattr(job_training, "train_module", train)
-    worker.work(job)
-    assert "has vanished" in load_job(job.folder).message
+    worker.run_job(job)
+    assert "is missing" in load_job(job.folder).message
     assert not own_workspace.exists()
 
 
-def test_a_job_that_is_removed_stays_removed(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_removed_job_is_not_written_again(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     def train(*_: object) -> Iterator[Progress]:
         shutil.rmtree(job.folder)
         while True:
@@ -441,13 +443,13 @@ def test_a_job_that_is_removed_stays_removed(job: Job, monkeypatch: pytest.Monke
             time.sleep(0.01)
 
     monkeypatch.setattr(job_training, "train_module", train)
-    worker.work(job)
+    worker.run_job(job)
     assert not job.folder.exists()
 
 
-def test_settings_of_another_version_are_told(job: Job) -> None:
+def test_settings_of_another_version_are_reported(job: Job) -> None:
     save_request(job.folder, replace(job.request, module={"colour": "blue"}))
-    worker.work(load_job(job.folder))
+    worker.run_job(load_job(job.folder))
     ended = load_job(job.folder)
     assert ended.state is JobState.FAILED
     assert "another version" in ended.message

@@ -35,7 +35,7 @@ def drawn_folder(tiny_workspace: Path, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture
 def own(drawn_folder: Path, tmp_path: Path) -> Workspace:
-    """Return a copy of it that the test may change."""
+    """Return a copy of `drawn_folder` that the test may change."""
     return Workspace(Path(shutil.copytree(drawn_folder, tmp_path / "own")))
 
 
@@ -45,13 +45,13 @@ def get_first(workspace: Workspace) -> tuple[ModuleEntry, tuple[Photo, ...]]:
 
 
 def assert_close(found: np.ndarray, exact: np.ndarray) -> None:
-    """Hold the error that the module's docstring states, and the rounding to float32."""
+    """Check the error bound in the docstring of the module, plus rounding to float32."""
     largest = exact.max(axis=(-2, -1), keepdims=True).astype(np.float64)
     allowed = np.maximum(2.0**-11 * exact, 2.0**-40 * largest) * (1 + 1e-3) + 2.0**-149
     assert (np.abs(found - exact.astype(np.float64)) <= allowed).all()
 
 
-def test_the_cache_gives_what_is_computed(drawn_folder: Path) -> None:
+def test_cached_maps_equal_computed_maps(drawn_folder: Path) -> None:
     workspace = Workspace(drawn_folder)
     entry, photos = get_first(workspace)
     assert len(photos) == 6
@@ -74,7 +74,7 @@ def test_the_cache_gives_what_is_computed(drawn_folder: Path) -> None:
         )
 
 
-def test_no_network_is_loaded_to_read(drawn_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reading_loads_no_network(drawn_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("a network was loaded")
 
@@ -90,12 +90,12 @@ def test_only_one_photo_is_read(drawn_folder: Path, monkeypatch: pytest.MonkeyPa
     entry, photos = get_first(workspace)
     read = []
 
-    def watch(photo_path: Path) -> str:
+    def record(photo_path: Path) -> str:
         read.append(photo_path)
         return original(photo_path)
 
     original = cache.hash_regular
-    monkeypatch.setattr(cache, "hash_regular", watch)
+    monkeypatch.setattr(cache, "hash_regular", record)
     found = load_maps(workspace, entry, photos[3], STOP)
     assert found is not None
     assert found.record.shape == ()
@@ -105,17 +105,17 @@ def test_only_one_photo_is_read(drawn_folder: Path, monkeypatch: pytest.MonkeyPa
     assert read == [photos[3].path]
 
 
-def test_a_layer_module_or_photo_without_maps_has_none(own: Workspace) -> None:
+def test_layers_modules_and_photos_without_maps_give_none(own: Workspace) -> None:
     entry, photos = get_first(own)
     assert load_maps(own, entry, photos[0], "relu1") is None
     other = own.dataset.photos_of(own.dataset.categories[1])[0]
     assert load_maps(own, entry, other, STOP) is None
-    assert load_maps(own, replace(entry, path=Path("gone")), photos[0], STOP) is None
+    assert load_maps(own, replace(entry, path=Path("missing")), photos[0], STOP) is None
     unknown = replace(photos[0], image_id=10**6)
     assert load_maps(own, entry, unknown, STOP) is None
 
 
-def test_maps_of_another_module_classifier_or_layer_of_z_are_not_taken(own: Workspace) -> None:
+def test_maps_of_another_module_classifier_or_layer_of_z_are_not_used(own: Workspace) -> None:
     entry, photos = get_first(own)
     for change in ({"classifier_sha256": "0" * 64}, {"z_layer": "fc7"}):
         kept = own.settings
@@ -135,7 +135,7 @@ def test_maps_of_another_module_classifier_or_layer_of_z_are_not_taken(own: Work
     assert load_maps(own, entry, photos[0], STOP) is not None
 
 
-def test_a_photo_that_was_replaced_is_told_even_by_one_of_the_same_size(own: Workspace) -> None:
+def test_a_photo_replaced_by_one_of_the_same_size_is_detected(own: Workspace) -> None:
     entry, photos = get_first(own)
     status = photos[1].path.stat()
     data = bytearray(photos[1].path.read_bytes())
@@ -146,7 +146,7 @@ def test_a_photo_that_was_replaced_is_told_even_by_one_of_the_same_size(own: Wor
     assert load_maps(own, entry, photos[0], STOP) is not None
 
 
-def test_a_damaged_cache_is_as_if_it_were_not_there(own: Workspace) -> None:
+def test_a_damaged_cache_is_ignored(own: Workspace) -> None:
     entry, photos = get_first(own)
     file = entry.get_maps_path(STOP)
     data = file.read_bytes()
@@ -165,7 +165,7 @@ def test_a_damaged_cache_is_as_if_it_were_not_there(own: Workspace) -> None:
     assert load_maps(own, entry, photos[0], STOP) is None
 
 
-def test_the_key_holds_the_layer(own: Workspace) -> None:
+def test_the_key_depends_on_the_layer(own: Workspace) -> None:
     entry, _ = get_first(own)
     assert compute_key(own, entry, "relu1") != compute_key(own, entry, "pool1")
 
@@ -174,16 +174,16 @@ def test_the_key_holds_the_layer(own: Workspace) -> None:
     st.floats(2.0**-140, 2.0**100, width=32),
     st.lists(st.floats(0, 1, width=32), min_size=1, max_size=8),
 )
-def test_values_of_any_size_come_back(largest: float, shares: list[float]) -> None:
+def test_values_of_any_magnitude_are_restored(largest: float, shares: list[float]) -> None:
     heat = np.float32(largest) * np.array([[[1, *shares]]], np.float32)
-    stored, tops = cache._halve(heat)
+    stored, tops = cache._to_half(heat)
     assert stored.dtype == np.float16
     found = cache._restore(stored, tops)
     assert found[0, 0, 0] == heat[0, 0, 0]
     assert_close(found, heat)
 
 
-def test_tiny_and_empty_maps_come_back(painted_dataset: Any) -> None:
+def test_tiny_and_empty_maps_are_restored(painted_dataset: Any) -> None:
     photo = painted_dataset.photos[0]
     maps = np.stack([np.full((2, 3), 1e-12), np.zeros((2, 3)), np.eye(2, 3) * 1e-40])
     maps[0, 0, 0] = 1e-7
@@ -201,6 +201,8 @@ def test_tiny_and_empty_maps_come_back(painted_dataset: Any) -> None:
     cached = CachedMaps(record[0], STOP)
     found = cached.unpack_explanation().maps
     assert_close(found, maps)
-    np.testing.assert_allclose(found[0], maps[0], rtol=2.0**-11)  # 1e-5 of the largest: relative
+    np.testing.assert_allclose(
+        found[0], maps[0], rtol=2.0**-11
+    )  # 1e-5 of the largest value: the error is relative
     assert not found[1].any()
     assert not cached.unpack_score().any()

@@ -42,8 +42,8 @@ def entry(own: Workspace) -> ModuleEntry:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tiny_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Return the file of a run that nothing has disturbed."""
+def uninterrupted(tiny_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Return the file of an uninterrupted run."""
     folder = shutil.copytree(tiny_workspace, tmp_path_factory.mktemp("maps") / "workspace")
     workspace = Workspace(Path(folder))
     (entry,) = workspace.list_modules()
@@ -76,8 +76,8 @@ def test_every_photo_of_the_category_is_drawn_once(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("photos", [1, 3, 5])
-def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
-    own: Workspace, entry: ModuleEntry, undisturbed: bytes, run: Run, photos: int
+def test_a_killed_run_is_resumed_with_the_same_bytes(
+    own: Workspace, entry: ModuleEntry, uninterrupted: bytes, run: Run, photos: int
 ) -> None:
     command = [sys.executable, "-c", SCRIPT, str(own.path)]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY_ROOT)}
@@ -93,59 +93,59 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(
     drawn = run(draw_maps(own, [entry], STOP))
     assert drawn.drawn <= 6 - photos
     assert drawn.drawn + drawn.kept == 6
-    assert entry.get_maps_path(STOP).read_bytes() == undisturbed
+    assert entry.get_maps_path(STOP).read_bytes() == uninterrupted
 
 
 @pytest.mark.parametrize("cut", [0, 1, 200, 3000, 13_000, 40_000, 75_600])
-def test_a_run_goes_on_from_wherever_its_file_was_cut(
-    own: Workspace, entry: ModuleEntry, undisturbed: bytes, run: Run, cut: int
+def test_a_run_is_resumed_wherever_its_file_was_truncated(
+    own: Workspace, entry: ModuleEntry, uninterrupted: bytes, run: Run, cut: int
 ) -> None:
     file = entry.get_maps_path(STOP)
     file.parent.mkdir()
-    file.with_name("pool2.npy.tmp").write_bytes(undisturbed[: len(undisturbed) - cut])
-    record = (len(undisturbed) - 1) // 6  # less than a record, by less than the header
+    file.with_name("pool2.npy.tmp").write_bytes(uninterrupted[: len(uninterrupted) - cut])
+    record = (len(uninterrupted) - 1) // 6  # too large by a part of the header
     drawn = run(draw_maps(own, [entry], STOP))
     assert drawn.drawn == -(-cut // record)
-    assert file.read_bytes() == undisturbed
+    assert file.read_bytes() == uninterrupted
 
 
-def test_damage_in_what_was_left_behind_is_drawn_again(
-    own: Workspace, entry: ModuleEntry, undisturbed: bytes, run: Run
+def test_damaged_maps_of_a_partial_file_are_drawn_again(
+    own: Workspace, entry: ModuleEntry, uninterrupted: bytes, run: Run
 ) -> None:
     file = entry.get_maps_path(STOP)
     file.parent.mkdir()
-    broken = bytearray(undisturbed)
+    broken = bytearray(uninterrupted)
     broken[len(broken) // 2] ^= 1
     file.with_name("pool2.npy.tmp").write_bytes(broken)
     assert 0 < run(draw_maps(own, [entry], STOP)).kept < 6
-    assert file.read_bytes() == undisturbed
+    assert file.read_bytes() == uninterrupted
 
 
-def test_a_closed_run_goes_on(
-    own: Workspace, entry: ModuleEntry, undisturbed: bytes, run: Run
+def test_a_closed_run_is_resumed(
+    own: Workspace, entry: ModuleEntry, uninterrupted: bytes, run: Run
 ) -> None:
     steps = draw_maps(own, [entry], STOP)
     next(steps), next(steps)
     steps.close()
     assert run(draw_maps(own, [entry], STOP)).drawn == 4
-    assert entry.get_maps_path(STOP).read_bytes() == undisturbed
+    assert entry.get_maps_path(STOP).read_bytes() == uninterrupted
 
 
 def test_maps_of_other_weights_are_replaced(
-    own: Workspace, entry: ModuleEntry, undisturbed: bytes, run: Run
+    own: Workspace, entry: ModuleEntry, uninterrupted: bytes, run: Run
 ) -> None:
     file = entry.get_maps_path(STOP)
     file.parent.mkdir()
-    old = np.frombuffer(undisturbed, np.uint8).copy()
-    (key,) = set(np.load(_put(file, undisturbed))["key"].tolist())
+    old = np.frombuffer(uninterrupted, np.uint8).copy()
+    (key,) = set(np.load(_put(file, uninterrupted))["key"].tolist())
     stale = old.tobytes().replace(key, b"0" * 64)
     for path in (file, file.with_name("pool2.npy.tmp")):
         path.write_bytes(stale)
     steps = draw_maps(own, [entry], STOP)
     next(steps)
-    assert file.read_bytes() == stale  # until all is there
+    assert file.read_bytes() == stale  # until all maps are drawn
     assert run(steps).drawn == 6
-    assert file.read_bytes() == undisturbed
+    assert file.read_bytes() == uninterrupted
 
 
 def _put(file: Path, data: bytes) -> Path:
@@ -153,18 +153,18 @@ def _put(file: Path, data: bytes) -> Path:
     return file
 
 
-def test_two_draw_the_same_maps_once(
-    own: Workspace, entry: ModuleEntry, undisturbed: bytes, run: Run
+def test_two_runs_draw_the_same_maps_once(
+    own: Workspace, entry: ModuleEntry, uninterrupted: bytes, run: Run
 ) -> None:
     first, second = draw_maps(own, [entry], STOP), draw_maps(own, [entry], STOP)
     next(first), next(first)
-    assert next(second).done == 2  # it waits, and tells how far the other is
+    assert next(second).done == 2  # it waits, and reports the progress of the first
     assert run(first).drawn == 6
     assert run(second).drawn == 0
-    assert entry.get_maps_path(STOP).read_bytes() == undisturbed
+    assert entry.get_maps_path(STOP).read_bytes() == uninterrupted
 
 
-def test_a_module_that_is_replaced_meanwhile_is_noticed(
+def test_a_module_replaced_while_drawing_is_detected(
     own: Workspace, entry: ModuleEntry, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = draw_maps(own, [entry], STOP)
@@ -188,7 +188,7 @@ def test_one_bad_module_does_not_stop_the_others(
     assert load_maps(own, entry, own.dataset.photos_of(entry.category)[-1], STOP) is not None
 
 
-def test_a_layer_that_is_not_there_is_refused_before_anything_is_drawn(
+def test_an_unknown_layer_is_refused_before_anything_is_drawn(
     own: Workspace, entry: ModuleEntry, run: Run
 ) -> None:
     with pytest.raises(ExplorerError, match="relu1"):

@@ -81,7 +81,7 @@ def test_measuring_again_gives_the_same_file(own_workspace: Path, run: Run) -> N
     assert entry.metrics_path.read_bytes() == data
 
 
-def test_metrics_hold_no_nan(entry: ModuleEntry) -> None:
+def test_metrics_have_no_nan(entry: ModuleEntry) -> None:
     def refuse(name: str) -> None:
         raise AssertionError(name)
 
@@ -93,14 +93,14 @@ def test_a_dead_module_is_measured_without_nan(own_workspace: Path, run: Run) ->
     (entry,) = opened.list_modules()
     module, _ = opened.networks.load_module(entry)
     for parameter in module.parameters():
-        parameter.zero_()  # the copy in memory; the file stays
+        parameter.zero_()  # only in memory
     metrics = run(measure_module(opened, entry))
     assert metrics.live == (False,) * 5
     assert metrics.locality.test.mean_locality is None
     json.loads(entry.metrics_path.read_text())
 
 
-def test_a_module_that_was_split_on_other_photos_is_refused(own_workspace: Path, run: Run) -> None:
+def test_a_module_with_a_split_of_other_photos_is_refused(own_workspace: Path, run: Run) -> None:
     opened = Workspace(own_workspace)
     (entry,) = opened.list_modules()
     _, record = opened.networks.load_module(entry)

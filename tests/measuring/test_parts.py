@@ -29,7 +29,7 @@ def test_histogram_adds_up_to_at_most_one(workspace: Workspace, entry: ModuleEnt
     assert is_live.any()
 
 
-def test_photo_parts_lie_inside_the_photo(workspace: Workspace) -> None:
+def test_parts_and_box_are_inside_the_photo(workspace: Workspace) -> None:
     photo = workspace.dataset.photos[0]
     parts = load_parts(photo)
     height, width = parts.image.shape[:2]

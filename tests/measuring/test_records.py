@@ -28,7 +28,7 @@ def test_measures_of_an_earlier_module_are_not_shown(own_workspace: Path, run: R
     measuring = measure_module(opened, entry)
     next(measuring)
     own = entry.path.read_bytes()
-    entry.path.write_bytes(other.path.read_bytes())  # trained again, while it is measured
+    entry.path.write_bytes(other.path.read_bytes())  # trained again while it is measured
     run(measuring)
     assert load_module_measures(opened, entry) is None
     entry.path.write_bytes(own)

@@ -18,7 +18,7 @@ def workspace(tiny_workspace: Path) -> Workspace:
     return Workspace(tiny_workspace)
 
 
-def test_says_of_every_photo_what_an_explanation_says(workspace: Workspace, run: Run) -> None:
+def test_scores_equal_those_of_single_explanations(workspace: Workspace, run: Run) -> None:
     (entry,) = workspace.list_modules()
     scores = score_photos(workspace, entry, run(workspace.networks.compute_features()))
     assert_array_equal(scores.image_ids, [photo.image_id for photo in workspace.dataset.photos])

@@ -13,7 +13,7 @@ def fit(z: np.ndarray, y_hat: np.ndarray, components: int) -> LinearProbe:
     return LinearProbe(**vars(method.fit(z, y_hat, np.ones(len(z), bool), seed=0)))
 
 
-def test_probe_is_exact_where_scores_lie_on_the_components() -> None:
+def test_the_probe_is_exact_if_scores_depend_only_on_the_components() -> None:
     rng = np.random.default_rng(0)
     hidden = rng.normal(size=(200, 2)) * [5.0, 2.0]
     directions = np.linalg.qr(rng.normal(size=(6, 2)))[0].T
@@ -26,7 +26,7 @@ def test_probe_is_exact_where_scores_lie_on_the_components() -> None:
     assert components[:, 0].std() > components[:, 1].std()
 
 
-def test_scores_are_contributions_and_an_intercept() -> None:
+def test_contributions_and_intercept_add_up_to_the_score() -> None:
     rng = np.random.default_rng(1)
     z = rng.random((30, 8)).astype(np.float32)
     probe = fit(z, rng.random(30).astype(np.float32), 3)
@@ -36,8 +36,8 @@ def test_scores_are_contributions_and_an_intercept() -> None:
     np.testing.assert_allclose(contributions.sum(axis=1) + intercept, y_bar, atol=1e-5)
 
 
-def test_it_is_computed_in_double_precision() -> None:
-    # A large mean leaves single precision no digits for what varies.
+def test_pca_is_computed_in_double_precision() -> None:
+    # With a large mean, single precision has no digits left for the variation.
     rng = np.random.default_rng(2)
     z = (rng.random((40, 6)) + 1e4).astype(np.float32)
     y_hat = (rng.random(40) + 1e4).astype(np.float32)

@@ -1,8 +1,20 @@
+import importlib
+import re
+from pathlib import Path
+
 import pytest
 
+from explorer import methods
 from explorer.config import ExplorerError
 from explorer.methods.base import TrainedMethod
-from explorer.methods.registry import METHODS, get_methods
+from explorer.methods.registry import (
+    METHODS,
+    find_method,
+    get_method,
+    get_methods,
+    get_trained_methods,
+    list_trained,
+)
 from explorer.methods.srae import SraeSettings
 from explorer.training.modules.settings import TrainingSettings
 
@@ -21,7 +33,7 @@ def test_a_method_can_be_varied() -> None:
     assert varied.training == TrainingSettings(epochs=7)
     assert varied.name == "srae-beta10-widths160x20-epochs7"
     assert varied.title == "SRAE, beta 10, widths 160x20, epochs 7"
-    assert varied.paper is None, "the paper's figures are not of these settings"
+    assert varied.paper is None, "the paper has no figures for these settings"
 
 
 @pytest.mark.parametrize(
@@ -42,3 +54,41 @@ def test_a_method_can_be_varied() -> None:
 def test_impossible_variations_are_refused(text: str, words: str) -> None:
     with pytest.raises(ExplorerError, match=words):
         get_methods(text)
+
+
+def test_names_titles_and_colours_are_unique() -> None:
+    for values in (
+        [method.name for method in METHODS.values()],
+        [method.title for method in METHODS.values()],
+        [method.colour for method in METHODS.values()],
+    ):
+        assert len(set(values)) == len(values)
+    assert all(re.fullmatch("#[0-9a-f]{6}", method.colour) for method in METHODS.values())
+    assert all(method.summary.endswith(".") for method in METHODS.values())
+
+
+def test_every_file_of_the_folder_is_registered() -> None:
+    folder = Path(methods.__file__).parent
+    names = {file.stem for file in folder.glob("*.py")} - {"__init__", "base", "registry", "runs"}
+    found = {importlib.import_module(f"{methods.__name__}.{name}").METHOD.name for name in names}
+    assert found == set(METHODS)
+
+
+def test_the_name_of_an_earlier_version_is_known() -> None:
+    assert find_method("jointsae") is find_method("joint-sae") is METHODS["joint-sae"]
+    assert get_method("jointsae").name == "joint-sae"
+
+
+def test_trained_methods_are_those_with_a_module() -> None:
+    trained = list_trained()
+    assert get_trained_methods("all") == trained
+    assert not {"nmf", "pca", "z", "excitation-bp", "grad-cam"} & {one.name for one in trained}
+    with pytest.raises(ExplorerError, match=r"trains no module\. Choose among: srae, "):
+        get_trained_methods("nmf")
+
+
+def test_variants_are_applied_to_each_method() -> None:
+    found = get_trained_methods("srae,nn", "epochs=5,epochs=6")
+    assert [method.name for method in found] == [
+        f"{name}-epochs{count}" for name in ("srae", "nn") for count in (5, 6)
+    ]

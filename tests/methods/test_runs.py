@@ -21,10 +21,10 @@ from explorer.methods.runs import format_run
         ("mine-k5-s1", "MINE, 5 x-features, seed 1"),
     ],
 )
-def test_runs_are_told_in_words(run: str, words: str) -> None:
+def test_runs_are_described_in_words(run: str, words: str) -> None:
     assert format_run(run) == words
 
 
 @pytest.mark.parametrize("run", ["", "my own run", "srae", "srae-k5", "SRAE-k5-s0"])
-def test_runs_that_a_user_named_keep_their_name(run: str) -> None:
+def test_runs_named_by_a_user_keep_their_name(run: str) -> None:
     assert format_run(run) == run

@@ -1,4 +1,4 @@
-"""What the methods that train a module minimise, by hand and against their own parts."""
+"""The losses of the methods that train a module."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,8 +29,8 @@ PULLED = [SraeSettings(pull_away=0.5), NnSettings(pull_away=0.5), JointSaeSettin
 ALL = [*PULLED, SaeSettings()]
 
 
-class Says:
-    """A module that gives the same outputs whatever it is shown."""
+class ConstantModule:
+    """A module with constant outputs."""
 
     def __init__(self, outputs: ModuleOutputs) -> None:
         self._outputs = outputs
@@ -49,7 +49,7 @@ def compute(
     settings: ModuleSettings, outputs: ModuleOutputs = OUTPUTS, **changes: Any
 ) -> dict[str, float]:
     arguments = {"z": Z, "y_hat": Y_HAT, **changes}
-    terms = settings.compute_terms(Says(outputs), **arguments)  # type: ignore[arg-type]
+    terms = settings.compute_terms(ConstantModule(outputs), **arguments)  # type: ignore[arg-type]
     return {name: float(term) for name, term in terms.items()}
 
 
@@ -70,20 +70,20 @@ def test_srae_of_2017_has_no_pull_away() -> None:
     assert set(compute(SraeSettings())) == {"faithfulness", "reconstruction"}
 
 
-def test_beta_of_zero_leaves_the_sparse_term_out() -> None:
+def test_a_beta_of_zero_removes_the_sparse_term() -> None:
     assert sum(compute(SraeSettings(beta=0.0)).values()) == pytest.approx(FAITHFULNESS)
 
 
-def test_nn_has_faithfulness_alone() -> None:
+def test_nn_has_only_the_faithfulness_term() -> None:
     assert compute(NnSettings()) == {"faithfulness": pytest.approx(FAITHFULNESS)}
 
 
-def test_sae_rebuilds_alone_and_has_its_v_fitted_afterwards() -> None:
+def test_sae_has_only_the_reconstruction_term_and_its_v_is_fitted_afterwards() -> None:
     assert compute(SaeSettings()) == {"reconstruction": pytest.approx((1 + 9) / 4)}
     assert [type(one).trains_v for one in ALL] == [True, True, True, False]
 
 
-def test_the_joint_autoencoder_has_a_plain_mean_in_place_of_the_log() -> None:
+def test_the_joint_autoencoder_has_a_plain_mean_instead_of_the_log() -> None:
     assert compute(JointSaeSettings(beta=3.0)) == {
         "faithfulness": pytest.approx(FAITHFULNESS),
         "reconstruction": pytest.approx(3 * (1 + 9) / 4),
@@ -91,7 +91,7 @@ def test_the_joint_autoencoder_has_a_plain_mean_in_place_of_the_log() -> None:
 
 
 @pytest.mark.parametrize("settings", ALL)
-def test_modules_side_by_side_have_the_losses_that_they_have_alone(
+def test_modules_in_a_group_have_the_same_losses_as_alone(
     settings: ModuleSettings,
 ) -> None:
     settings = replace(settings, widths=(8,))
@@ -106,7 +106,7 @@ def test_modules_side_by_side_have_the_losses_that_they_have_alone(
 
 
 @pytest.mark.parametrize("settings", ALL)
-def test_examples_that_count_nothing_change_no_loss_and_no_gradient(
+def test_examples_with_weight_zero_change_neither_loss_nor_gradient(
     settings: ModuleSettings,
 ) -> None:
     settings = replace(settings, widths=(8,))
@@ -123,7 +123,7 @@ def test_examples_that_count_nothing_change_no_loss_and_no_gradient(
 
 
 @pytest.mark.parametrize("settings", ALL)
-def test_an_example_that_counts_double_is_one_that_is_there_twice(
+def test_an_example_with_weight_two_counts_like_two_copies(
     settings: ModuleSettings,
 ) -> None:
     shares = torch.tensor([1 / 3, 2 / 3])
@@ -133,7 +133,7 @@ def test_an_example_that_counts_double_is_one_that_is_there_twice(
 
 
 @pytest.mark.parametrize("method", list_trained(), ids=lambda method: method.name)
-def test_the_decoder_learns_where_the_settings_say_that_z_is_rebuilt(method: Any) -> None:
+def test_the_decoder_is_trained_only_if_z_is_rebuilt(method: Any) -> None:
     settings = replace(method.settings, widths=(8,))
     module = ExplanationModule(16, settings, seeded())
     terms = settings.compute_terms(module, torch.rand(6, 16, generator=seeded(1)), torch.rand(6))

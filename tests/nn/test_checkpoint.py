@@ -58,7 +58,7 @@ def saved(tmp_path: Path, module: ExplanationModule, record: ModuleRecord) -> Pa
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """Read the JSON header with nothing of the explorer's own."""
+    """Read the JSON header without any code of the explorer."""
     data = path.read_bytes()
     size = int.from_bytes(data[:8], "little")
     header: dict[str, Any] = json.loads(json.loads(data[8 : 8 + size])["__metadata__"][KEY])
@@ -126,7 +126,7 @@ def test_classifier_round_trip_is_exact(tmp_path: Path, small_backbone: Backbone
     )
 
 
-def test_a_classifier_opens_at_fc6_and_tells_nothing_where_nothing_was_noted(
+def test_a_classifier_without_a_training_record_opens_at_fc6(
     tmp_path: Path, small_backbone: Backbone
 ) -> None:
     path = tmp_path / "classifier.safetensors"
@@ -137,7 +137,7 @@ def test_a_classifier_opens_at_fc6_and_tells_nothing_where_nothing_was_noted(
     assert training == {}
 
 
-def test_a_classifier_takes_half_the_room_in_half_precision(
+def test_a_classifier_in_half_precision_has_half_the_size(
     tmp_path: Path, small_backbone: Backbone
 ) -> None:
     sizes = []
@@ -147,17 +147,19 @@ def test_a_classifier_takes_half_the_room_in_half_precision(
     assert 0.49 * sizes[0] < sizes[1] < 0.51 * sizes[0]
 
 
-def test_a_classifier_of_whole_numbers_is_refused(tmp_path: Path, small_backbone: Backbone) -> None:
+def test_a_classifier_with_integer_weights_is_refused(
+    tmp_path: Path, small_backbone: Backbone
+) -> None:
     path = tmp_path / "classifier.safetensors"
     save_backbone(path, small_backbone, {})
     tensors, header = load_tensors(path)[0], read_header(path)
     tensors["classifier.6.bias"] = tensors["classifier.6.bias"].int()
     save_file(tensors, path, {KEY: json.dumps(header)})
-    with pytest.raises(CheckpointError, match="bias' holds whole numbers"):
+    with pytest.raises(CheckpointError, match="bias' holds integers, not weights"):
         load_backbone(path)
 
 
-def test_classifier_is_named_as_torchvision_names_it(
+def test_classifier_tensors_have_the_names_of_torchvision(
     tmp_path: Path, small_backbone: Backbone
 ) -> None:
     path = tmp_path / "classifier.safetensors"
@@ -167,7 +169,7 @@ def test_classifier_is_named_as_torchvision_names_it(
     assert names == convolutions | {"classifier.0", "classifier.3", "classifier.6"}
 
 
-def test_header_tells_where_a_module_comes_from(saved: Path, record: ModuleRecord) -> None:
+def test_header_records_the_origin_of_a_module(saved: Path, record: ModuleRecord) -> None:
     header = read_header(saved)
     assert header["schema_version"] == 1
     assert header["kind"] == "module"
@@ -179,7 +181,7 @@ def test_header_tells_where_a_module_comes_from(saved: Path, record: ModuleRecor
     assert header["backbone_sha256"] == record.backbone_sha256
 
 
-def test_weights_other_than_those_saved_are_refused(saved: Path, small_backbone: Backbone) -> None:
+def test_changed_weights_are_refused(saved: Path, small_backbone: Backbone) -> None:
     tensors, header = load_tensors(saved)[0], read_header(saved)
     tensors["v.weight"][0, 0] += 1e-3
     save_file(tensors, saved, {KEY: json.dumps(header)})
@@ -187,7 +189,7 @@ def test_weights_other_than_those_saved_are_refused(saved: Path, small_backbone:
         load_module(saved, small_backbone)
 
 
-def test_a_module_of_before_weights_were_hashed_opens(
+def test_a_module_without_a_hash_of_its_weights_opens(
     saved: Path, small_backbone: Backbone, record: ModuleRecord
 ) -> None:
     rewrite_header(saved, weights_sha256=None)
@@ -199,7 +201,7 @@ def test_a_module_of_before_weights_were_hashed_opens(
 def test_header_fields_are_text(saved: Path, field: str) -> None:
     rewrite_header(saved, **{field: 7})
     with pytest.raises(
-        CheckpointError, match=rf"module\.safetensors .*at '{field}', expected text"
+        CheckpointError, match=rf"module\.safetensors .*at '{field}', expected a string"
     ):
         load_module_record(saved)
 
@@ -224,7 +226,7 @@ def test_truncated_file_is_refused(saved: Path, small_backbone: Backbone, share:
 
 
 def test_garbage_is_refused(saved: Path, small_backbone: Backbone) -> None:
-    saved.write_text("This is no tensor at all. " * 20)
+    saved.write_text("This is not a tensor. " * 20)
     for load in (lambda: load_module(saved, small_backbone), lambda: load_module_record(saved)):
         with pytest.raises(CheckpointError, match=r"module\.safetensors is not a readable"):
             load()
@@ -272,23 +274,23 @@ def test_missing_header_field_is_named(saved: Path, small_backbone: Backbone, fi
 
 
 @pytest.mark.parametrize(
-    "settings",
+    ("settings", "words"),
     [
-        {},
-        [1],
-        "srae",
-        {"widths": 3},
-        {"widths": [16, 8], "method": "pca"},
-        {"widths": [16, 8], "colour": 1},
-        {"widths": [16, 9]},
-        {"widths": ["a"]},
+        ([1], "an invalid description: at 'settings', expected an object"),
+        ("srae", "an invalid description: at 'settings', expected an object"),
+        ({}, "contradicts its own description: its settings lack 'x_features'"),
+        ({"x_features": 5}, "contradicts its own description: its settings lack 'widths'"),
+        ({"x_features": 5, "widths": 3}, "contradicts its own description"),
+        ({"x_features": 5, "widths": ["a"]}, "contradicts its own description"),
+        ({"x_features": 5, "widths": [16, 9]}, "contradicts its own .*the settings require"),
+        ({"x_features": 6, "widths": [16, 8]}, "contradicts its own .*the settings require"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(
-    saved: Path, small_backbone: Backbone, settings: object
+    saved: Path, small_backbone: Backbone, settings: object, words: str
 ) -> None:
     rewrite_header(saved, settings=settings)
-    with pytest.raises(CheckpointError, match="does not fit its own description"):
+    with pytest.raises(CheckpointError, match=words):
         load_module(saved, small_backbone)
 
 
@@ -302,7 +304,7 @@ def test_damaged_header_is_refused(tmp_path: Path, small_backbone: Backbone, tex
         load_module_record(path)
 
 
-def test_classifier_and_module_are_not_taken_for_each_other(
+def test_classifier_and_module_are_not_confused(
     saved: Path, tmp_path: Path, small_backbone: Backbone
 ) -> None:
     classifier = tmp_path / "classifier.safetensors"
@@ -335,7 +337,9 @@ def test_damaged_classifier_header_is_refused(
         load_backbone(path)
 
 
-def test_a_classifier_without_categories_says_so(tmp_path: Path, small_backbone: Backbone) -> None:
+def test_a_classifier_without_categories_is_refused(
+    tmp_path: Path, small_backbone: Backbone
+) -> None:
     path = tmp_path / "classifier.safetensors"
     save_backbone(path, small_backbone, {})
     rewrite_header(path, categories=None)
@@ -343,15 +347,15 @@ def test_a_classifier_without_categories_says_so(tmp_path: Path, small_backbone:
         load_backbone(path)
 
 
-def test_a_file_may_hold_as_many_numbers_as_it_says_and_no_more(tmp_path: Path) -> None:
+def test_a_file_with_too_many_values_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "weights.safetensors"
     save_file({"a": torch.ones(2, 3), "b": torch.ones(4)}, path)
-    assert set(load_tensors(path, most_values=10)[0]) == {"a", "b"}
+    assert set(load_tensors(path, max_values=10)[0]) == {"a", "b"}
     with pytest.raises(CheckpointError, match=r"weights\.safetensors"):
-        load_tensors(path, most_values=9)
+        load_tensors(path, max_values=9)
 
 
-def test_header_of_foreign_origin_comes_back_empty(tmp_path: Path) -> None:
+def test_header_of_a_foreign_file_is_empty(tmp_path: Path) -> None:
     path = tmp_path / "foreign.safetensors"
     save_file({"a": torch.ones(2, dtype=torch.float64)}, path, {"format": "pt"})
     tensors, header = load_tensors(path)
@@ -359,7 +363,7 @@ def test_header_of_foreign_origin_comes_back_empty(tmp_path: Path) -> None:
     assert tensors["a"].dtype == torch.float32
 
 
-def test_full_disk_leaves_the_old_file_and_nothing_else(
+def test_a_full_disk_leaves_only_the_old_file(
     saved: Path,
     module: ExplanationModule,
     record: ModuleRecord,
@@ -382,7 +386,7 @@ def test_full_disk_leaves_the_old_file_and_nothing_else(
     assert load_module(saved, small_backbone)[0].v.weight.tolist() == [[1.0] * 5]
 
 
-def test_saving_does_not_touch_what_is_saved(tmp_path: Path) -> None:
+def test_saving_does_not_change_the_tensors(tmp_path: Path) -> None:
     tensor = torch.full((3,), 1 / 3)
     save_tensors(tmp_path / "a.safetensors", {"a": tensor.expand(2, 3)}, {}, half=True)
     assert tensor.dtype == torch.float32
@@ -390,12 +394,12 @@ def test_saving_does_not_touch_what_is_saved(tmp_path: Path) -> None:
     assert load_tensors(tmp_path / "a.safetensors")[0]["a"].shape == (2, 3)
 
 
-def test_same_content_gives_the_same_bytes(
+def test_the_same_module_gives_the_same_bytes(
     saved: Path, tmp_path: Path, module: ExplanationModule, record: ModuleRecord
 ) -> None:
     save_module(tmp_path / "again.safetensors", module, record)
     assert (tmp_path / "again.safetensors").read_bytes() == saved.read_bytes()
 
 
-def test_pickle_is_not_even_imported() -> None:
+def test_pickle_is_not_imported() -> None:
     assert not hasattr(checkpoint, "pickle")

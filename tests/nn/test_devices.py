@@ -15,11 +15,11 @@ from explorer.nn.devices import (
 )
 
 
-def test_cpu_is_always_there() -> None:
+def test_cpu_is_always_available() -> None:
     assert choose_device("cpu") == torch.device("cpu")
 
 
-def test_auto_takes_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_chooses_an_available_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert choose_device("auto") == torch.device("cuda")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -30,12 +30,12 @@ def test_auto_takes_a_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("name", ["", "banana", "cuda:99", "gpu"])
-def test_device_that_is_not_there_is_refused(name: str) -> None:
+def test_unavailable_device_is_refused(name: str) -> None:
     with pytest.raises(ExplorerError, match="auto, cpu, cuda"):
         choose_device(name)
 
 
-def test_no_card_rounds_float32_to_ten_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tf32_is_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     choose_device("cpu")
     assert not torch.backends.cudnn.allow_tf32
@@ -43,8 +43,8 @@ def test_no_card_rounds_float32_to_ten_bits(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
-def two_cards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the machine seem to have two cards, of which the second does not answer."""
+def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Simulate two GPUs, of which the second does not respond."""
 
     def get_memory(device: torch.device) -> tuple[int, int]:
         if device.index == 1:
@@ -68,8 +68,8 @@ def apple(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 4_000_000_000)
 
 
-@pytest.mark.usefixtures("two_cards", "apple")
-def test_auto_is_cuda_then_mps_then_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("two_gpus", "apple")
+def test_auto_prefers_cuda_then_mps_then_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(list_devices()) == ["cuda:0", "cuda:1", "mps", "cpu"]
     assert resolve_device("auto") == "cuda:0"
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
@@ -78,28 +78,28 @@ def test_auto_is_cuda_then_mps_then_the_cpu(monkeypatch: pytest.MonkeyPatch) -> 
     assert resolve_device("auto") == "cpu"
 
 
-@pytest.mark.usefixtures("two_cards")
-def test_a_card_is_named_with_its_free_memory() -> None:
+@pytest.mark.usefixtures("two_gpus")
+def test_a_gpu_is_described_with_its_free_memory() -> None:
     assert get_free_memory("cuda:0") == (71_300_000_000, 79_600_000_000)
     assert describe_device("cuda:0") == "Card 0, 71.3 of 79.6 GB free"
     assert describe_device("cuda:1") == "Card 1"
 
 
 @pytest.mark.usefixtures("apple")
-def test_what_is_left_for_an_apple_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_free_memory_of_an_apple_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert describe_device("mps") == "Apple GPU, 12.0 of 16.0 GB free"
     monkeypatch.setattr(torch.mps, "driver_allocated_memory", lambda: 17_000_000_000)
     assert get_free_memory("mps") == (0, 16_000_000_000)
 
 
-def test_the_cpu_is_named_with_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cpu_is_described_with_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 12)
     assert get_free_memory("cpu") is None
     assert describe_device("cpu") == "CPU, 12 cores"
 
 
-@pytest.mark.usefixtures("two_cards")
-def test_a_card_keeps_its_key_however_it_is_numbered() -> None:
+@pytest.mark.usefixtures("two_gpus")
+def test_the_key_of_a_gpu_does_not_depend_on_its_number() -> None:
     assert get_device_key("cuda:0") == "cuda-9f1c"
     assert get_device_key("cuda:1") == "cuda-77aa"
     assert get_device_key("cpu") == "cpu"
@@ -108,8 +108,8 @@ def test_a_card_keeps_its_key_however_it_is_numbered() -> None:
         resolve_device("banana")
 
 
-@pytest.mark.usefixtures("two_cards")
-def test_cuda_is_its_first_card(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("two_gpus")
+def test_cuda_is_the_first_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("explorer.nn.devices.choose_device", torch.device)
     assert resolve_device("cuda") == "cuda:0"
     assert resolve_device("cuda:1") == "cuda:1"

@@ -21,7 +21,9 @@ def z() -> Tensor:
     return torch.rand(3, 20, 10, generator=torch.Generator().manual_seed(9))
 
 
-def test_each_member_works_on_its_own_examples(members: list[ExplanationModule], z: Tensor) -> None:
+def test_each_member_processes_its_own_examples(
+    members: list[ExplanationModule], z: Tensor
+) -> None:
     found = ModuleGroup(members)(z)
     for index, member in enumerate(members):
         for one, other in zip(found, member(z[index]), strict=True):
@@ -73,7 +75,7 @@ def test_a_copy_is_a_finished_module(members: list[ExplanationModule]) -> None:
         assert torch.equal(one, other), name
 
 
-def test_gradients_of_members_do_not_mix(members: list[ExplanationModule], z: Tensor) -> None:
+def test_gradients_of_members_are_independent(members: list[ExplanationModule], z: Tensor) -> None:
     group = ModuleGroup(members)
     group(z).y_bar.square().mean(dim=1)[[0, 2]].sum().backward()
     members[2](z[2]).y_bar.square().mean().backward()

@@ -20,7 +20,7 @@ def test_misfit_by_hand() -> None:
 def test_mean_over_photos_is_inside_the_log() -> None:
     z = torch.tensor([[0.5, 2.0], [0.5, 2.0]])
     rebuilt = torch.tensor([[1.5, 2.0], [3.5, 2.0]])
-    # Dimension 0: mean of 1 and 9 is 5, so log(1 + 2 * 5); dimension 1 is exact and counts 0.
+    # Dimension 0: the mean of 1 and 9 is 5, hence log(1 + 2 * 5); dimension 1 is exact, hence 0.
     inside = torch.tensor(11.0).log() / 2
     outside = (torch.tensor(3.0).log() + torch.tensor(19.0).log()) / 4
     found = compute_sparse_reconstruction(rebuilt, z, q=2.0)
@@ -39,11 +39,11 @@ def test_sparse_reconstruction_prefers_one_bad_dimension_to_many_half_bad() -> N
     z = torch.zeros(1, 4)
     one = compute_sparse_reconstruction(torch.tensor([[2.0, 0, 0, 0]]), z, 100.0)
     spread = compute_sparse_reconstruction(torch.ones(1, 4), z, 100.0)
-    assert one < spread, "the same squared error in all"
+    assert one < spread, "the total squared error is the same"
 
 
 def test_pull_away_by_hand() -> None:
-    # Cosines: columns 0 and 1 are parallel (1), column 2 is at a right angle to both (0).
+    # Cosines: columns 0 and 1 are parallel (1), column 2 is orthogonal to both (0).
     x_features = torch.tensor([[1.0, 2.0, 0.0], [0.0, 0.0, 5.0]])
     assert float(compute_pull_away(x_features)) == pytest.approx(1 / 3)
 
@@ -62,7 +62,7 @@ def test_pull_away_of_one_x_feature_is_zero() -> None:
     assert compute_pull_away(torch.ones(2, 4, 1)).tolist() == [0, 0], "two modules side by side"
 
 
-def test_pull_away_counts_examples_by_their_own_shares() -> None:
+def test_pull_away_weights_the_examples_of_each_module() -> None:
     x_features = torch.rand(2, 3, 4, generator=seeded(1))
     shares = torch.tensor([[0.5, 0.5, 0], [0, 0.25, 0.75]])
     together = compute_pull_away(x_features, shares)

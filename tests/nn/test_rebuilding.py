@@ -20,7 +20,7 @@ def z() -> np.ndarray:
 
 
 def run_layers(layers: torch.nn.Sequential, values: np.ndarray) -> np.ndarray:
-    """Compute Linear and ReLU in NumPy alone."""
+    """Compute Linear and ReLU layers with NumPy only."""
     for layer in layers:
         if isinstance(layer, torch.nn.Linear):
             values = values @ layer.weight.numpy().T + layer.bias.numpy()
@@ -29,7 +29,7 @@ def run_layers(layers: torch.nn.Sequential, values: np.ndarray) -> np.ndarray:
     return values
 
 
-def test_rebuilds_as_the_module_does(module: ExplanationModule, z: np.ndarray) -> None:
+def test_z_is_rebuilt_as_by_the_module(module: ExplanationModule, z: np.ndarray) -> None:
     with torch.inference_mode():
         expected = module(torch.from_numpy(z)).z_reconstructed.numpy()
     np.testing.assert_array_equal(rebuild_z(module, z), expected)
@@ -38,13 +38,13 @@ def test_rebuilds_as_the_module_does(module: ExplanationModule, z: np.ndarray) -
     )
 
 
-def test_holds_one_x_feature_at_its_mean(module: ExplanationModule, z: np.ndarray) -> None:
+def test_one_x_feature_is_fixed_at_its_mean(module: ExplanationModule, z: np.ndarray) -> None:
     x_features, _ = apply_module(module, z)
     assert (np.ptp(x_features, axis=0) > 0).any()
-    for held in range(3):
+    for fixed in range(3):
         changed = x_features.copy()
-        changed[:, held] = x_features[:, held].mean()
+        changed[:, fixed] = x_features[:, fixed].mean()
         np.testing.assert_allclose(
-            rebuild_z(module, z, held), run_layers(module.decoder, changed), rtol=1e-5, atol=1e-6
+            rebuild_z(module, z, fixed), run_layers(module.decoder, changed), rtol=1e-5, atol=1e-6
         )
     np.testing.assert_array_equal(apply_module(module, z)[0], x_features)

@@ -1,4 +1,4 @@
-"""Whatever can be stored comes back bit by bit, and a second storing changes no byte."""
+"""Stored values are restored bit by bit, and storing them again gives the same bytes."""
 
 import tempfile
 from collections.abc import Callable
@@ -30,7 +30,7 @@ VALUES = st.recursive(
 
 @st.composite
 def float_tensors(draw: st.DrawFn, width: int) -> Tensor:
-    """Draw a tensor of any shape, zero-dimensional and empty ones too, and of any finite values."""
+    """Draw a tensor of finite values and any shape, possibly zero-dimensional or empty."""
     shape = draw(arrays.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4))
     elements = st.floats(allow_nan=False, allow_infinity=False, width=width)
     array = draw(arrays.arrays(np.dtype(f"float{width}"), shape, elements=elements))
@@ -38,7 +38,7 @@ def float_tensors(draw: st.DrawFn, width: int) -> Tensor:
 
 
 def read_bits(tensors: dict[str, Tensor]) -> dict[str, tuple[tuple[int, ...], bytes]]:
-    """Tell minus zero from zero, which `torch.equal` does not."""
+    """Distinguish minus zero from zero, unlike `torch.equal`."""
     return {n: (tuple(t.shape), t.float().numpy().tobytes()) for n, t in tensors.items()}
 
 
@@ -51,19 +51,21 @@ def store(save: Callable[[Path], None], load: Callable[[Path], Any]) -> tuple[An
 
 @CASES
 @given(st.dictionaries(NAMES, float_tensors(32)), st.dictionaries(NAMES, VALUES, max_size=3))
-def test_tensors_and_header_come_back(tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
-    (back, found), first = store(lambda path: save_tensors(path, tensors, header), load_tensors)
-    assert read_bits(back) == read_bits(tensors)
+def test_tensors_and_header_are_restored(
+    tensors: dict[str, Tensor], header: dict[str, Any]
+) -> None:
+    (restored, found), first = store(lambda path: save_tensors(path, tensors, header), load_tensors)
+    assert read_bits(restored) == read_bits(tensors)
     assert {name: found[name] for name in header} == header
-    _, second = store(lambda path: save_tensors(path, back, header), load_tensors)
+    _, second = store(lambda path: save_tensors(path, restored, header), load_tensors)
     assert second == first
 
 
 @CASES
 @given(st.dictionaries(NAMES, float_tensors(16)))
-def test_half_precision_comes_back_where_values_are_rounded(tensors: dict[str, Tensor]) -> None:
-    (back, _), _ = store(lambda path: save_tensors(path, tensors, {}, half=True), load_tensors)
-    assert read_bits(back) == read_bits(tensors)
+def test_rounded_values_are_restored_from_half_precision(tensors: dict[str, Tensor]) -> None:
+    (restored, _), _ = store(lambda path: save_tensors(path, tensors, {}, half=True), load_tensors)
+    assert read_bits(restored) == read_bits(tensors)
 
 
 modules = st.builds(
@@ -82,7 +84,7 @@ def splits(draw: st.DrawFn) -> dict[str, list[int]]:
 
 @CASES
 @given(modules, st.integers(0, 2**31), splits(), st.dictionaries(NAMES, VALUES, max_size=3))
-def test_modules_and_records_come_back(
+def test_modules_and_records_are_restored(
     small_backbone: Backbone,
     shape: ModuleShape,
     seed: int,
@@ -95,17 +97,17 @@ def test_modules_and_records_come_back(
     record = ModuleRecord(
         small_backbone.categories[0], "fc6", small_backbone.sha256, described, training, split
     )
-    (back, found), first = store(
+    (restored, found), first = store(
         lambda path: save_module(path, module, record),
         lambda path: load_module(path, small_backbone),
     )
     assert found == replace(record, weights_sha256=compute_sha256(module.state_dict()))
-    assert back.settings == shape
-    assert read_bits(back.state_dict()) == read_bits(module.state_dict())
+    assert restored.settings == shape
+    assert read_bits(restored.state_dict()) == read_bits(module.state_dict())
     z = torch.rand(3, small_backbone.z_size, generator=generator)
-    assert torch.equal(back(z).y_bar, module(z).y_bar)
+    assert torch.equal(restored(z).y_bar, module(z).y_bar)
     _, second = store(
-        lambda path: save_module(path, back, found),
+        lambda path: save_module(path, restored, found),
         lambda path: load_module(path, small_backbone),
     )
     assert second == first

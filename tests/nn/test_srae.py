@@ -15,13 +15,13 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def test_what_need_not_be_rebuilt_is_not() -> None:
+def test_reconstruction_is_optional() -> None:
     module = ExplanationModule(16, ModuleShape(), seeded())
     z = torch.rand(4, 16, generator=seeded(1))
-    whole, part = module(z), module(z, rebuild=False)
-    assert torch.equal(whole.y_bar, part.y_bar)
-    assert torch.equal(whole.x_features, part.x_features)
-    assert part.z_reconstructed.numel() == 0
+    full, partial = module(z), module(z, rebuild=False)
+    assert torch.equal(full.y_bar, partial.y_bar)
+    assert torch.equal(full.x_features, partial.x_features)
+    assert partial.z_reconstructed.numel() == 0
 
 
 def test_contributions_add_up_to_the_score() -> None:
@@ -32,7 +32,7 @@ def test_contributions_add_up_to_the_score() -> None:
     assert outputs.y_bar.shape == (7,)
 
 
-def test_v_has_no_bias_so_nothing_seen_scores_nothing() -> None:
+def test_v_has_no_bias_so_zero_z_scores_zero() -> None:
     module = ExplanationModule(8, ModuleShape(widths=(4,)), seeded())
     assert module.v.bias is None
     for layer in module.encoder:
@@ -49,7 +49,7 @@ def test_x_features_and_reconstruction_are_never_negative(seed: int) -> None:
     assert (outputs.z_reconstructed >= 0).all()
 
 
-def test_without_a_generator_weights_are_drawn_all_the_same() -> None:
+def test_without_a_generator_weights_are_drawn_as_well() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         module = ExplanationModule(8, ModuleShape(widths=(4,)))
@@ -91,7 +91,7 @@ def test_given_widths_are_kept() -> None:
     assert scale_widths(settings, 4096) is settings
 
 
-def test_a_given_generator_leaves_the_global_state_alone() -> None:
+def test_a_given_generator_keeps_the_global_state() -> None:
     before = torch.random.get_rng_state()
     module = ExplanationModule(16, ModuleShape(), seeded())
     assert torch.equal(before, torch.random.get_rng_state())
@@ -107,6 +107,6 @@ def test_same_seed_same_weights_other_seed_other_weights() -> None:
 
 
 @pytest.mark.parametrize("change", [{"x_features": 0}, {"widths": (8, 0)}, {"widths": (2**21,)}])
-def test_impossible_shapes_are_refused(change: dict[str, object]) -> None:
+def test_invalid_shapes_are_refused(change: dict[str, object]) -> None:
     with pytest.raises(ExplorerError, match="must be at least 1"):
         replace(ModuleShape(), **change)

@@ -26,17 +26,17 @@ def tiny_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def own_workspace(tiny_workspace: Path, tmp_path: Path) -> Path:
-    """Return a copy of the small workspace, to be damaged at will."""
+    """Return a copy of the small workspace that a test may damage."""
     return Path(shutil.copytree(tiny_workspace, tmp_path / "copy"))
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _no_work_beside() -> Iterator[None]:
-    """Leave out what Streamlit and the app do once in a process, and would do in every test."""
+def _no_work_once_per_process() -> Iterator[None]:
+    """Skip what Streamlit and the app do once per process, but would do in every test."""
     scan = functools.cache(manifest_scanner.scan_component_manifests)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", scan)
-        patch.setattr(garbage, "spare_modules", lambda: None)
+        patch.setattr(garbage, "freeze_imported_modules", lambda: None)
         yield
 
 
@@ -46,8 +46,8 @@ def _clear_caches() -> None:
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _caches_of_a_file() -> Iterator[None]:
-    """Let the tests of one file share what pages keep, as visitors of one server do."""
+def _cleared_caches() -> Iterator[None]:
+    """Share caches among the tests of one file, as visitors of one server do."""
     _clear_caches()
     yield
     _clear_caches()
@@ -55,21 +55,21 @@ def _caches_of_a_file() -> Iterator[None]:
 
 @pytest.fixture
 def no_cache() -> Iterator[None]:
-    """Keep to itself a test that counts what is computed, or changes how it is."""
+    """Clear the caches around a test that counts or changes computations."""
     _clear_caches()
     yield
     _clear_caches()
 
 
 @pytest.fixture(autouse=True)
-def _no_cache_beside_patches(request: pytest.FixtureRequest) -> None:
+def _no_cache_with_patches(request: pytest.FixtureRequest) -> None:
     if "monkeypatch" in inspect.signature(request.function).parameters:
         request.getfixturevalue("no_cache")
 
 
 @pytest.fixture
 def open_app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
-    """Return a function that runs one page on a workspace, with what the address asks for.
+    """Return a function that runs one page on a workspace, with parameters of the address.
 
     The page is named as its script in ``pages/``; parameters of the address go by keyword.
     """
@@ -87,7 +87,7 @@ def open_app(monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch, no_cache: None) -> list[str]:
-    """Return a list that grows by what the network is run for, each time it is run."""
+    """Return a list to which every run of the network adds its purpose."""
     made: list[str] = []
 
     def watch(owner: object, name: str, word: Callable[[tuple], str]) -> None:
@@ -121,7 +121,7 @@ def _watch_writing(event: str, args: tuple) -> None:
 
 @pytest.fixture
 def written() -> Iterator[list[str]]:
-    """Return a list that grows by the name of everything that is opened for writing."""
+    """Return a list to which everything opened for writing adds its name."""
     global _WRITTEN  # noqa: PLW0603 (a hook cannot be taken off again)
     if not _HOOKED:
         sys.addaudithook(_watch_writing)

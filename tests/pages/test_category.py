@@ -11,11 +11,12 @@ from streamlit.testing.v1 import AppTest
 from explorer.config import run
 from explorer.measuring.records import load_module_measures
 from explorer.measuring.scores import score_photos
-from explorer.ui.category import category_photos, summary
-from explorer.ui.category.category_photos import Choice, compute_values, sort_rows
+from explorer.ui.category import photos as category_photos
+from explorer.ui.category import summary
+from explorer.ui.category.photos import Choice, compute_values, sort_rows
 from explorer.ui.shared import cached
 from explorer.ui.shared.exports import make_csv
-from explorer.ui.x_feature.summary import Subject
+from explorer.ui.shared.subject import Subject
 from explorer.workspace import networks
 from explorer.workspace.workspace import Workspace
 
@@ -30,7 +31,7 @@ def open_page(open_app: OpenApp) -> OpenApp:
 
 
 def list_photos(app: AppTest) -> list[int]:
-    """Return the image ids of the gallery at the end, in their order on the page."""
+    """Return the image ids of the gallery, in their order on the page."""
     labels = [link.proto.label for link in app.get("page_link")]
     after = labels[next(n for n, label in enumerate(labels) if label.startswith("All about")) :]
     return [int(label.removeprefix(PREFIX)) for label in after if label.startswith(PREFIX)]
@@ -44,7 +45,7 @@ def make_subject(path: Path, feature: int = 0) -> Subject:
     return Subject(workspace, entry, scores, sides, {}, feature)
 
 
-def test_shows_the_whole_page_without_a_complaint(tiny_workspace: Path, open_page: OpenApp) -> None:
+def test_the_whole_page_is_shown_without_errors(tiny_workspace: Path, open_page: OpenApp) -> None:
     app = open_page(tiny_workspace)
     assert not app.exception
     assert not app.error
@@ -62,7 +63,7 @@ def test_shows_the_whole_page_without_a_complaint(tiny_workspace: Path, open_pag
     assert "Every photo's numbers (CSV)" in labels
 
 
-def test_says_what_the_network_reaches(tiny_workspace: Path, open_page: OpenApp) -> None:
+def test_accuracy_of_the_network_is_shown(tiny_workspace: Path, open_page: OpenApp) -> None:
     subject = make_subject(tiny_workspace)
     held_out = {photo.image_id for photo in subject.workspace.held_out}
     own = [
@@ -101,7 +102,9 @@ def test_the_first_x_feature_shown_is_the_most_important(
     assert f"**x-feature {second}** is number 2 of 5" in read_texts(app)
 
 
-def test_weights_stand_above_the_examples(tiny_workspace: Path, open_page: OpenApp) -> None:
+def test_contributions_are_shown_above_the_examples(
+    tiny_workspace: Path, open_page: OpenApp
+) -> None:
     app = open_page(tiny_workspace)
     chosen = next(box for box in app.segmented_control if box.key == "feature").value
     subject = make_subject(tiny_workspace, chosen)
@@ -126,7 +129,7 @@ def test_gallery_follows_the_order(tiny_workspace: Path, open_page: OpenApp, sor
     assert values[shown].tolist() == sorted(values.tolist())[:24]
 
 
-def test_values_are_what_they_are_called(tiny_workspace: Path) -> None:
+def test_sort_values_are_computed_as_named(tiny_workspace: Path) -> None:
     subject = make_subject(tiny_workspace, 1)
     scores = subject.scores
     row = int(np.flatnonzero(~scores.is_positive)[0])
@@ -141,7 +144,9 @@ def test_values_are_what_they_are_called(tiny_workspace: Path) -> None:
 
 
 @pytest.mark.parametrize(("side", "name"), [("test", "test"), ("training", "train")])
-def test_sides_and_kinds_are_kept_apart(tiny_workspace: Path, side: str, name: str) -> None:
+def test_photos_are_filtered_by_side_and_category(
+    tiny_workspace: Path, side: str, name: str
+) -> None:
     subject = make_subject(tiny_workspace)
     for whose in ("its own", "all birds"):
         choice = Choice("ŷ", "highest first", side, whose, "photo")
@@ -153,7 +158,7 @@ def test_sides_and_kinds_are_kept_apart(tiny_workspace: Path, side: str, name: s
         assert (np.diff(subject.scores.y_hat[rows]) <= 0).all()
 
 
-def test_another_choice_begins_on_the_first_page(
+def test_another_choice_starts_on_the_first_page(
     tiny_workspace: Path, open_page: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(category_photos, "PHOTOS_A_PAGE", 3)
@@ -182,7 +187,7 @@ def test_the_link_restores_every_choice(tiny_workspace: Path, open_page: OpenApp
     assert {key: address[key] for key in asked} == {key: [value] for key, value in asked.items()}
 
 
-def test_vain_links_are_told(tiny_workspace: Path, open_page: OpenApp) -> None:
+def test_unknown_values_in_a_link_are_reported(tiny_workspace: Path, open_page: OpenApp) -> None:
     app = open_page(tiny_workspace, sort="age", whose="mine", photo_page="99", pictures="x-ray")
     assert not app.error
     assert len(app.warning) == 4
@@ -211,7 +216,7 @@ def test_other_choices_run_no_network_again(
     assert len(calls) == before
 
 
-def test_every_number_can_be_taken_along(tiny_workspace: Path) -> None:
+def test_all_numbers_can_be_downloaded(tiny_workspace: Path) -> None:
     subject = make_subject(tiny_workspace)
     rows = list(csv.DictReader(make_csv(summary.make_columns(subject)).decode().splitlines()))
     assert len(rows) == len(subject.scores.image_ids)
@@ -231,7 +236,7 @@ def test_unmeasured_module_shows_all_but_its_measures(
     assert list_photos(app)
 
 
-def test_damaged_measures_leave_the_rest(own_workspace: Path, open_page: OpenApp) -> None:
+def test_damaged_measures_do_not_affect_the_rest(own_workspace: Path, open_page: OpenApp) -> None:
     next((own_workspace / "modules").glob("*/*/metrics.json")).write_text("{")
     app = open_page(own_workspace)
     assert len(app.error) == 1
@@ -239,7 +244,7 @@ def test_damaged_measures_leave_the_rest(own_workspace: Path, open_page: OpenApp
     assert list_photos(app)
 
 
-def test_damaged_module_is_told(own_workspace: Path, open_page: OpenApp) -> None:
+def test_damaged_module_is_reported(own_workspace: Path, open_page: OpenApp) -> None:
     module = Workspace(own_workspace).list_modules()[0].path
     module.write_bytes(module.read_bytes()[:100])
     app = open_page(own_workspace)
@@ -248,7 +253,7 @@ def test_damaged_module_is_told(own_workspace: Path, open_page: OpenApp) -> None
     assert app.title[0].value == MEASURED
 
 
-def test_missing_photo_leaves_the_others(own_workspace: Path, open_page: OpenApp) -> None:
+def test_missing_photo_does_not_affect_the_others(own_workspace: Path, open_page: OpenApp) -> None:
     app = open_page(own_workspace, side="all")  # Z is read and kept here
     assert not app.error
     gone = Workspace(own_workspace).dataset.photos_of("001.Ember_capped_Finch")[-1]

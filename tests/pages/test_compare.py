@@ -4,7 +4,6 @@ import re
 import shutil
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,18 +15,22 @@ from steps import run_steps
 from streamlit.testing.v1 import AppTest
 
 from explorer.analysis.pairing import Pair
+from explorer.evaluation.case import Case
 from explorer.measuring.module import measure_module
 from explorer.measuring.parts import load_parts
 from explorer.measuring.records import load_module_measures
+from explorer.methods.base import TrainedMethod
 from explorer.methods.joint_sae import JointSaeSettings
 from explorer.methods.nn import NnSettings
+from explorer.methods.registry import METHODS
 from explorer.nn.srae import apply_module
 from explorer.training.modules.settings import TrainingSettings
 from explorer.training.modules.train import train_module
-from explorer.ui.compare import choosing, compare_maps
-from explorer.ui.compare.choosing import LEFT, RIGHT, Side
-from explorer.ui.compare.compare_files import make_columns, make_pictures
-from explorer.ui.compare.compare_measures import list_unpaired
+from explorer.ui.compare import choosing, maps
+from explorer.ui.compare.difference import describe_difference
+from explorer.ui.compare.files import make_columns, make_pictures
+from explorer.ui.compare.numbers import SideNumbers, load_numbers
+from explorer.ui.compare.sides import LEFT, RIGHT, UNTRAINED, Side
 from explorer.ui.shared.exports import make_csv
 from explorer.ui.shared.state import MapStyle
 from explorer.workspace.workspace import Workspace
@@ -58,7 +61,7 @@ def read_choices(app: AppTest) -> list[str]:
     ]
 
 
-def test_one_module_stands_against_excitation_backprop(
+def test_a_single_module_is_compared_with_excitation_bp(
     tiny_workspace: Path, open_app: OpenApp
 ) -> None:
     app = open_app(tiny_workspace, "compare")
@@ -77,7 +80,7 @@ def test_one_module_stands_against_excitation_backprop(
     assert len(app.get("download_button")) == 4
 
 
-def test_numbers_are_those_of_the_facade(two_modules: Path, open_app: OpenApp) -> None:
+def test_numbers_are_those_of_the_modules(two_modules: Path, open_app: OpenApp) -> None:
     app = open_app(two_modules, "compare")
     assert not app.error
     workspace = Workspace(two_modules)
@@ -125,13 +128,13 @@ def test_settings_that_only_one_method_has_are_not_compared(own_workspace: Path)
     training = TrainingSettings(epochs=2, pretrain_epochs=0, patience=2)
     other = run_steps(train_module(workspace, CATEGORY, module, training))
     sides = [Side(place, CATEGORY, BIRD, e.run, e) for place, e in ((LEFT, entry), (RIGHT, other))]
-    assert choosing.describe_difference(workspace, *sides).endswith(
+    assert describe_difference(workspace, *sides).endswith(
         "They differ in method (SRAE and SAE, trained jointly), widths (16 × 8 and 16 × 4), "
         "beta (1.0 and 2.5), patience (none and 2)."
     )
 
 
-def test_paired_maps_stand_at_the_same_place(two_modules: Path, open_app: OpenApp) -> None:
+def test_paired_maps_are_at_the_same_place(two_modules: Path, open_app: OpenApp) -> None:
     app = open_app(two_modules, "compare")
     texts = read_texts(app)
     table = re.findall(r"\| \*\*([A-Z])\*\* \| (\S+(?: \d)?) \| (\S+(?: \d)?) \|", texts)
@@ -142,9 +145,7 @@ def test_paired_maps_stand_at_the_same_place(two_modules: Path, open_app: OpenAp
     assert sum(c.value.endswith("no partner") for c in app.caption) == 4 * len(missing)
 
 
-def test_contributions_and_scores_stand_under_the_maps(
-    two_modules: Path, open_app: OpenApp
-) -> None:
+def test_contributions_and_scores_are_below_the_maps(two_modules: Path, open_app: OpenApp) -> None:
     app = open_app(two_modules, "compare")
     workspace = Workspace(two_modules)
     texts = read_texts(app)
@@ -170,7 +171,7 @@ def _read_alts(app: AppTest) -> str:
     return "\n".join(str(image.proto) for image in app.image)
 
 
-def test_swap_puts_left_to_right(two_modules: Path, open_app: OpenApp) -> None:
+def test_swap_exchanges_left_and_right(two_modules: Path, open_app: OpenApp) -> None:
     app = open_app(two_modules, "compare")
     select(app, "Right: score of").set_value(OTHER).run()
     select(app, "Right: explained by").set_value("grad-cam").run()
@@ -194,7 +195,7 @@ def test_two_categories_on_the_same_photos(tiny_workspace: Path, open_app: OpenA
     assert "**Ember capped Finch** left, **Harebell capped Finch** right" in texts
     assert "Method, settings and seed are the same." in texts
     assert select(app, "Photos of").value == CATEGORY
-    # The right module has not been measured: what is missing is said where it is missed.
+    # The right module has not been measured, which is reported in its place.
     assert "has not been measured yet" in texts
     assert "The two ȳ" not in texts
 
@@ -236,7 +237,7 @@ def test_locality_of_a_whole_score_is_measured_on_the_module_s_test_photos(
     assert line.split("|")[3].strip() == f"{entropy:.2f}"
 
 
-def test_what_has_not_been_measured_is_said_once(own_workspace: Path, open_app: OpenApp) -> None:
+def test_missing_measures_are_reported_once(own_workspace: Path, open_app: OpenApp) -> None:
     for entry in Workspace(own_workspace).list_modules():
         entry.metrics_path.unlink(missing_ok=True)
     bird = "Harebell capped Finch"
@@ -256,7 +257,7 @@ def test_pages_of_photos(
     app = open_app(own_workspace, "compare")
     assert not app.get("pagination")  # all photos fit on one page
     assert "Test photo" in read_texts(app)
-    monkeypatch.setattr(compare_maps, "PHOTOS_A_PAGE", 3)
+    monkeypatch.setattr(maps, "PHOTOS_A_PAGE", 3)
     app = open_app(own_workspace, "compare", **{choosing.PAGE: "2"})
     assert app.get("pagination")[0].value == 2
     assert not app.warning
@@ -266,7 +267,9 @@ def test_pages_of_photos(
     assert "Painted bird 45 with" in _read_alts(app)
 
 
-def test_the_sidebar_begins_anew(two_modules: Path, open_app: OpenApp) -> None:
+def test_another_module_in_the_sidebar_restores_the_defaults(
+    two_modules: Path, open_app: OpenApp
+) -> None:
     app = open_app(two_modules, "compare")
     select(app, "Left: explained by").set_value("grad-cam").run()
     select(app, "Category").set_value(OTHER).run()
@@ -276,7 +279,7 @@ def test_the_sidebar_begins_anew(two_modules: Path, open_app: OpenApp) -> None:
     assert not app.error
 
 
-def test_the_same_twice_is_told(tiny_workspace: Path, open_app: OpenApp) -> None:
+def test_identical_sides_are_reported(tiny_workspace: Path, open_app: OpenApp) -> None:
     app = open_app(tiny_workspace, "compare", left_by="ExcitationBP", right_by="ExcitationBP")
     assert "Left and right are the same" in read_texts(app)
     assert not app.error
@@ -308,7 +311,7 @@ def test_link_opens_the_same_view(two_modules: Path, open_app: OpenApp) -> None:
         ("pair", "Z"),
     ],
 )
-def test_what_a_link_asks_for_in_vain_is_told(
+def test_unknown_values_in_a_link_are_reported(
     tiny_workspace: Path, open_app: OpenApp, name: str, value: str
 ) -> None:
     app = open_app(tiny_workspace, "compare", **{name: value})
@@ -322,7 +325,7 @@ def test_what_a_link_asks_for_in_vain_is_told(
     assert not app.warning
 
 
-def test_a_damaged_module_is_named_once(own_workspace: Path, open_app: OpenApp) -> None:
+def test_a_damaged_module_is_reported_once(own_workspace: Path, open_app: OpenApp) -> None:
     Workspace(own_workspace).list_modules()[0].path.write_bytes(b"garbage")
     app = open_app(own_workspace, "compare")
     assert not app.exception
@@ -335,7 +338,9 @@ def test_a_damaged_module_is_named_once(own_workspace: Path, open_app: OpenApp) 
     assert len(app.image) == 4 * 3
 
 
-def test_a_photo_that_vanishes_leaves_the_others(own_workspace: Path, open_app: OpenApp) -> None:
+def test_a_photo_that_vanishes_does_not_affect_the_others(
+    own_workspace: Path, open_app: OpenApp
+) -> None:
     app = open_app(own_workspace, "compare")
     Workspace(own_workspace).dataset.get_photo(2).path.unlink()
     app.run()
@@ -355,24 +360,20 @@ def test_states_without_workspace_or_modules(
     assert not app.error
 
 
-def make_sides(workspace: Workspace) -> tuple[Side, Side]:
+def load_both(workspace: Workspace, by: str = "excitation-bp") -> tuple[SideNumbers, SideNumbers]:
     entry = workspace.list_modules()[0]
     return (
-        Side(LEFT, CATEGORY, BIRD, entry.run, entry),
-        Side(RIGHT, CATEGORY, BIRD, "excitation-bp", None),
+        load_numbers(workspace, Side(LEFT, CATEGORY, BIRD, entry.run, entry)),
+        load_numbers(workspace, Side(RIGHT, CATEGORY, BIRD, by, None)),
     )
 
 
 def test_csv_has_every_number(tiny_workspace: Path) -> None:
     workspace = Workspace(tiny_workspace)
-    sides = make_sides(workspace)
-    numbers = (
-        choosing.load_numbers(workspace, sides[0]),
-        choosing.load_numbers(workspace, sides[1]),
-    )
+    both = load_both(workspace)
     pairs = tuple(Pair(feature, None, None) for feature in (2, 0, 1, 3, 4))
     photos = workspace.dataset.photos_of(CATEGORY)
-    text = make_csv(make_columns(workspace, sides, numbers, pairs, photos)).decode()
+    text = make_csv(make_columns(both, pairs, photos)).decode()
     rows = list(csv.DictReader(io.StringIO(text)))
     assert len(rows) == 4 * (5 + 1)
     mine = [row for row in rows if row["image_id"] == "3" and row["side"] == "left"]
@@ -382,6 +383,7 @@ def test_csv_has_every_number(tiny_workspace: Path) -> None:
     assert [float(row["contribution"]) for row in mine] == pytest.approx(
         explanation.contributions.tolist(), abs=1e-4
     )
+    assert [row["map"] for row in mine] == [f"x-feature {row['x_feature']}" for row in mine]
     assert float(mine[0]["y_bar"]) == pytest.approx(explanation.y_bar, abs=1e-4)
     (whole,) = [row for row in rows if row["image_id"] == "3" and row["side"] == "right"]
     assert float(whole["y_hat"]) == pytest.approx(explanation.y_hat, abs=1e-4)
@@ -395,20 +397,131 @@ def test_csv_has_every_number(tiny_workspace: Path) -> None:
     ]
 
 
+def test_csv_of_a_probe(tiny_workspace: Path) -> None:
+    workspace = Workspace(tiny_workspace)
+    both = load_both(workspace, "pca")
+    text = make_csv(make_columns(both, (), workspace.dataset.photos_of(CATEGORY))).decode()
+    rows = [row for row in csv.DictReader(io.StringIO(text)) if row["side"] == "right"]
+    assert len(rows) == 4 * 5
+    assert [row["map"] for row in rows[:5]] == [f"component {n}" for n in range(1, 6)]
+    assert {row["x_feature"] for row in rows} == {""}
+    # ȳ minus the contributions is a constant.
+    rest = {
+        round(float(own[0]["y_bar"]) - sum(float(row["contribution"]) for row in own), 4)
+        for own in (rows[start : start + 5] for start in range(0, 20, 5))
+    }
+    assert len(rest) == 1
+
+
 def test_zip_has_every_map(tiny_workspace: Path) -> None:
     workspace = Workspace(tiny_workspace)
-    sides = make_sides(workspace)
-    cam = replace(sides[1], method="grad-cam")
     photos = workspace.dataset.photos_of(CATEGORY)[:2]
-    packed = make_pictures(workspace, (sides[0], cam), photos, STYLE)
-    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-        names = archive.namelist()
-        assert len(names) == 2 * (5 + 1)
-        assert "id1_1-left_x-feature-5.png" in names
-        with Image.open(archive.open("id2_2-right_grad-cam.png")) as picture:
-            assert picture.size == (512, 512)
+    for by, count, last in (
+        ("grad-cam", 1, "id2_2-right_grad-cam.png"),
+        ("nmf", 3, "id2_2-right_component-3.png"),
+    ):
+        packed = make_pictures(workspace, load_both(workspace, by), photos, STYLE)
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+            names = archive.namelist()
+            assert len(names) == 2 * (5 + count)
+            assert "id1_1-left_x-feature-5.png" in names
+            with Image.open(archive.open(last)) as picture:
+                assert picture.size == (512, 512)
 
 
-def test_x_features_that_cannot_be_matched_stand_by_their_numbers() -> None:
-    assert list_unpaired(2, 3) == (Pair(0, 0, None), Pair(1, 1, None), Pair(None, 2, None))
-    assert list_unpaired(0, 0) == ()
+@pytest.mark.parametrize("name", UNTRAINED)
+def test_every_method_without_a_module_can_be_drawn(
+    tiny_workspace: Path, open_app: OpenApp, name: str
+) -> None:
+    method = UNTRAINED[name]
+    app = open_app(tiny_workspace, "compare", right_by=method.title)
+    assert not app.exception
+    assert not app.error
+    assert not app.warning
+    assert read_choices(app)[3] == name
+    workspace = Workspace(tiny_workspace)
+    case = Case(workspace, run_steps(workspace.networks.compute_features()), CATEGORY, 0)
+    source = run_steps(method.prepare(case))
+    photo = workspace.dataset.photos_of(CATEGORY)[0]
+    pixels = workspace.networks.prepare_image(load_parts(photo).image)
+    assert len(app.image) == 4 * (1 + 5 + len(source.draw(pixels)))
+    texts = read_texts(app)
+    z, logits = workspace.networks.compute_scores(pixels[np.newaxis])
+    activations = source.activate(z, logits)[0]
+    if source.explain is not None and source.v is not None:
+        y_bar = float(source.explain(z)[1][0])
+        error = abs(y_bar - logits[0, 0])
+        assert f"probe ȳ = {y_bar:.2f} · |ȳ − ŷ| = {error:.2f}" in texts
+        for contribution in activations * source.v:
+            assert f"{contribution:+.2f}".replace("-", "−") in texts
+        assert f"{len(activations)} of {len(activations)}" in texts
+    for label in source.names:
+        assert label in texts
+    (locality,) = (x for x in texts.splitlines() if x.startswith("| Locality, test"))
+    assert float(locality.split("|")[3]) > 0
+    # The link opens the same view.
+    link = app.code[-1].value
+    params = {key: values[0] for key, values in parse_qs(urlsplit(link).query).items()}
+    again = open_app(tiny_workspace, "compare", **params)
+    assert not again.warning
+    assert again.code[-1].value == link
+
+
+def test_all_methods_without_a_module_are_offered(tiny_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(tiny_workspace, "compare")
+    offered = select(app, "Left: explained by").options[1:]
+    assert offered == [
+        method.title for method in METHODS.values() if not isinstance(method, TrainedMethod)
+    ]
+    assert set(offered) > {"PCA probe", "NMF probe", "Z", "ExcitationBP", "Grad-CAM"} - {offered[0]}
+
+
+def test_two_probes_are_paired_and_described(tiny_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(tiny_workspace, "compare", left_by="PCA probe", right_by="Z")
+    assert not app.error
+    texts = read_texts(app)
+    assert f"**Left:** {UNTRAINED['pca'].summary} **Right:** {UNTRAINED['z'].summary}" in texts
+    table = re.findall(r"\| \*\*([A-P])\*\* \| (component \d|–) \| (Z \d+) \|", texts)
+    assert len(table) == 16
+    assert sum(one == "–" for _, one, _ in table) == 11
+
+
+def test_a_method_that_cannot_be_prepared_is_reported(
+    tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object) -> None:
+        raise np.linalg.LinAlgError("SVD did not converge")
+
+    monkeypatch.setattr(type(UNTRAINED["pca"]), "fit", fail)
+    app = open_app(tiny_workspace, "compare", right_by="PCA probe")
+    assert not app.exception
+    assert [error.value for error in app.error] == [
+        "On the right: PCA probe cannot be fitted to what the network sees in this category. "
+        "Choose another explanation there."
+    ]
+    assert not app.image
+
+
+def test_a_method_without_maps_is_reported(
+    tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(UNTRAINED["z"]), "choose", lambda *_: [])
+    app = open_app(tiny_workspace, "compare", left_by="Z")
+    assert not app.exception
+    assert "On the left: Z has no map for this category." in app.error[0].value
+
+
+def test_a_photo_missing_from_the_start_does_not_affect_the_others(
+    own_workspace: Path, open_app: OpenApp
+) -> None:
+    Workspace(own_workspace).dataset.get_photo(2).path.unlink()
+    app = open_app(own_workspace, "compare")
+    assert not app.exception
+    assert len(app.error) == 1
+    assert "cannot be read" in app.error[0].value
+    assert len(app.image) == 3 * 7
+    assert len(app.get("download_button")) == 4
+    # A probe cannot be fitted without one of its photos.
+    app = open_app(own_workspace, "compare", right_by="NMF probe")
+    assert not app.exception
+    assert "On the right: The data set has no photo with id 2" in app.error[0].value

@@ -1,4 +1,4 @@
-"""The pages show of every network, and of every layer, what they show of a VGG."""
+"""All pages work for every network family and every layer of Z."""
 
 from collections.abc import Callable
 from pathlib import Path

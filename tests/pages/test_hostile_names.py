@@ -1,4 +1,4 @@
-"""Names that a data set may bring along: nothing in them is taken for Markdown or HTML."""
+"""Hostile names in a data set: nothing in them is interpreted as Markdown or HTML."""
 
 import re
 import shutil
@@ -11,12 +11,13 @@ from streamlit.testing.v1 import AppTest
 from workspaces import HOSTILE, make_hostile_workspace
 
 from explorer.data.cub import format_category
-from explorer.ui.shared import components, exports
+from explorer.ui.shared import exports
+from explorer.ui.shared.markdown import escape_markdown
 from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
 
-# What must not stand in Markdown unescaped, and what must not be HTML.
+# What must be escaped in Markdown, and what must not become HTML.
 TELLTALES = (
     r"(?<!\\)\[link(?<!\\)\]",
     r"(?<!\\)<b>",
@@ -38,7 +39,7 @@ def hostile_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def list_markdown(app: AppTest) -> Iterator[tuple[str, str]]:
-    """List all texts of a page that are drawn as Markdown, with the kind of their element."""
+    """List all texts of a page that are rendered as Markdown, with their kind of element."""
     for element in _walk(app._tree):
         proto = getattr(element, "proto", None)
         if proto is None or element.type in PLAIN_ELEMENTS:
@@ -79,7 +80,7 @@ def test_names_stay_plain_text(hostile_workspace: Path, open_app: OpenApp, page:
 
 
 @pytest.mark.parametrize("page", ["category", "x_feature", "photo", "compare", "results"])
-def test_names_in_figures_are_no_html(
+def test_names_in_figures_are_escaped(
     hostile_workspace: Path, open_app: OpenApp, page: str
 ) -> None:
     app = open_app(hostile_workspace, page)
@@ -88,7 +89,7 @@ def test_names_in_figures_are_no_html(
     assert not [spec for spec in specs if re.search("<b>Bold|<img", spec)]
 
 
-def test_names_of_files_are_plain() -> None:
+def test_file_names_are_plain() -> None:
     stem = exports.make_stem(*map(format_category, HOSTILE), "🦜", "x" * 500)
     assert re.fullmatch("[a-z0-9_-]+", stem)
     assert len(stem) < 200
@@ -111,23 +112,23 @@ def test_names_of_files_are_plain() -> None:
     ],
 )
 def test_no_part_of_a_name_is_markdown(text: str) -> None:
-    escaped = components.escape_markdown(text)
+    escaped = escape_markdown(text)
     assert re.sub(r"\\([\W_])", r"\1", escaped).replace("\u2060", "") == text
     assert not re.search(r"(?<!\\)\[link|(?<!\\)<b|(?<!\\)@|(?<!\\):|(?<!\\)&", escaped)
-    # What a browser takes for an address, once signs are no longer escaped.
+    # What a browser turns into a link after unescaping.
     assert not re.search(r"(?i)www\.|https?:/|[-.\w+]@[-\w]+\.", escaped.replace("\\", ""))
     assert not re.match(r"- |\d+\. |===", escaped)
 
 
 def test_a_path_can_be_copied_from_a_message() -> None:
-    assert components.escape_markdown("/home/me@work/birds") == r"/home/me\@work/birds"
+    assert escape_markdown("/home/me@work/birds") == r"/home/me\@work/birds"
 
 
 def find_damage(app: AppTest) -> Any:
     return next(box for box in app.expander if "damaged" in box.label)
 
 
-def test_damaged_modules_are_listed_and_leave_the_others(
+def test_damaged_modules_are_listed_and_do_not_affect_the_others(
     own_workspace: Path, open_app: OpenApp
 ) -> None:
     first, second = sorted(own_workspace.glob("modules/*/*/module.safetensors"))
@@ -141,10 +142,12 @@ def test_damaged_modules_are_listed_and_leave_the_others(
     assert any("module cannot be read" in text.value for text in (*app.caption, *app.markdown))
     shutil.copyfile(first, second)  # of another category
     app = open_app(own_workspace, "overview")
-    assert "lies in the folder of" in find_damage(app).markdown[0].value
+    assert "is in the folder of" in find_damage(app).markdown[0].value
 
 
-def test_damaged_accuracy_leaves_the_first_page(own_workspace: Path, open_app: OpenApp) -> None:
+def test_damaged_accuracy_does_not_affect_the_first_page(
+    own_workspace: Path, open_app: OpenApp
+) -> None:
     workspace = Workspace(own_workspace)
     sha256 = workspace.settings.classifier_sha256
     (own_workspace / "metrics.json").write_text(

@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.measuring.classifier import measure_classifier
 from explorer.measuring.records import load_module_measures
-from explorer.ui.overview import overview_categories
-from explorer.ui.overview.overview_categories import (
+from explorer.ui.overview import categories as overview_categories
+from explorer.ui.overview.categories import (
     CategorySummary,
     describe_category,
     find_categories,
@@ -32,7 +32,7 @@ def open_page(open_app: OpenApp) -> OpenApp:
 
 
 def list_tiles(app: AppTest) -> list[str]:
-    """Return the words below every category's picture, in the order of the page."""
+    """Return the text below every category's picture, in the order of the page."""
     return [element.value for element in app.markdown if "accuracy " in element.value]
 
 
@@ -45,7 +45,7 @@ def make_summary(name: str, **figures: object) -> CategorySummary:
     return CategorySummary(name, name, entry, **{"accuracy": None, **figures})
 
 
-def test_shows_example_categories_and_ways_on(tiny_workspace: Path, open_page: OpenApp) -> None:
+def test_example_categories_and_links_are_shown(tiny_workspace: Path, open_page: OpenApp) -> None:
     app = open_page(tiny_workspace)
     assert not app.exception
     assert not app.error
@@ -91,7 +91,7 @@ def test_accuracy_of_every_category_is_shown(own_workspace: Path, open_page: Ope
     app = open_page(own_workspace)
     first = Workspace(own_workspace).dataset.categories.index("001.Ember_capped_Finch")
     assert list_tiles(app)[0].startswith(f"accuracy {measured[first]:.0%}")
-    # Measures of an earlier version lack it.
+    # Measures of earlier versions do not contain it.
     damaged = json.loads((own_workspace / "metrics.json").read_text())
     del damaged["category_accuracies"]
     (own_workspace / "metrics.json").write_text(json.dumps(damaged))
@@ -113,7 +113,7 @@ def test_search_and_order_are_in_the_address(tiny_workspace: Path, open_page: Op
     assert not app.error
 
 
-def test_categories_come_a_page_at_a_time(
+def test_categories_are_split_into_pages(
     tiny_workspace: Path, open_page: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(overview_categories, "TILES_A_PAGE", 5)
@@ -124,7 +124,7 @@ def test_categories_come_a_page_at_a_time(
     assert "page of categories “9”" in read_texts(app)
 
 
-def test_order_puts_the_unknown_last_and_the_best_first() -> None:
+def test_the_best_come_first_and_unknown_figures_last() -> None:
     some = [
         make_summary("bee", accuracy=0.5, f_reg=0.2, live=3),
         make_summary("ant", accuracy=0.9, f_reg=0.3, live=5),
@@ -144,7 +144,7 @@ def test_order_puts_the_unknown_last_and_the_best_first() -> None:
     assert [one.name for one in find_categories(some, " A  t ", "name")] == ["ant", "cat"]
 
 
-def test_what_is_not_known_is_a_dash_and_an_empty_cell() -> None:
+def test_unknown_figures_are_dashes_and_empty_cells() -> None:
     assert describe_category(make_summary("a", problem="broken")).endswith(
         ":orange[measures cannot be read]"
     )
@@ -189,7 +189,7 @@ def test_no_modules_still_shows_the_birds(own_workspace: Path, open_page: OpenAp
     assert len(list_tiles(app)) == 12
 
 
-def test_damaged_files_leave_the_rest(own_workspace: Path, open_page: OpenApp) -> None:
+def test_damaged_files_do_not_affect_the_rest(own_workspace: Path, open_page: OpenApp) -> None:
     module = Workspace(own_workspace).list_modules()[0]
     module.metrics_path.write_text("{")
     assert "measures cannot be read" in list_tiles(open_page(own_workspace))[0]
@@ -201,7 +201,9 @@ def test_damaged_files_leave_the_rest(own_workspace: Path, open_page: OpenApp) -
     assert "module cannot be read" in list_tiles(app)[0]
 
 
-def test_a_missing_photo_leaves_the_others(own_workspace: Path, open_page: OpenApp) -> None:
+def test_a_missing_photo_does_not_affect_the_others(
+    own_workspace: Path, open_page: OpenApp
+) -> None:
     app = open_page(own_workspace)
     Workspace(own_workspace).dataset.photos_of("012.Lantern_bellied_Shrike")[0].path.unlink()
     app.run()

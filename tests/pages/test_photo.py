@@ -14,7 +14,8 @@ from explorer.config import REPOSITORY_ROOT
 from explorer.maps.drawing import draw_maps
 from explorer.measuring.parts import load_parts
 from explorer.ui.shared import caching
-from explorer.ui.shared.downloads import make_arrays, make_file_name
+from explorer.ui.shared.downloads import make_arrays
+from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.workspace import networks
 from explorer.workspace.networks import Networks
 from explorer.workspace.workspace import Workspace
@@ -212,7 +213,7 @@ def test_explains_a_photo_of_another_bird(tiny_workspace: Path, open_app: OpenAp
     assert not app.error
 
 
-def test_gallery_offers_every_photo_and_takes_the_choice(
+def test_the_sheet_of_thumbnails_offers_every_photo(
     tiny_workspace: Path, open_app: OpenApp
 ) -> None:
     app = open_app(tiny_workspace)
@@ -262,7 +263,7 @@ def test_link_opens_the_same_view(tiny_workspace: Path, open_app: OpenApp) -> No
         ("look", "squint"),
     ],
 )
-def test_what_a_link_asks_for_in_vain_is_told(
+def test_unknown_options_in_a_link_are_reported(
     tiny_workspace: Path, open_app: OpenApp, name: str, value: str
 ) -> None:
     app = open_app(tiny_workspace, **{name: value})
@@ -279,9 +280,11 @@ def test_what_a_link_asks_for_in_vain_is_told(
 def test_arrays_for_download_say_what_they_are(tiny_workspace: Path, tmp_path: Path) -> None:
     workspace = Workspace(tiny_workspace)
     entry, photo = workspace.list_modules()[0], workspace.dataset.get_photo(2)
-    assert make_file_name(entry, photo).startswith("ember-capped-finch_srae-k5-s0")
+    shown = DatasetPhoto(photo)
+    stem = shown.make_stem(entry.category, entry.run)
+    assert stem.startswith("ember-capped-finch_srae-k5-s0")
     file = tmp_path / "arrays.npz"
-    file.write_bytes(make_arrays(workspace, entry, photo, "pool3"))
+    file.write_bytes(make_arrays(workspace, entry, shown, "pool3"))
     with np.load(file, allow_pickle=False) as arrays:
         explanation = workspace.networks.explain(entry, load_parts(photo).image, "pool3")
         np.testing.assert_array_equal(arrays["raw_maps"], explanation.maps)
@@ -294,7 +297,14 @@ def test_arrays_for_download_say_what_they_are(tiny_workspace: Path, tmp_path: P
         assert set(np.round(shares, 6)) <= {0.0, 1.0}
 
 
-def test_a_retrained_module_is_explained_anew(own_workspace: Path, open_app: OpenApp) -> None:
+def test_downloads_are_those_of_a_visitors_photo(tiny_workspace: Path, open_app: OpenApp) -> None:
+    labels = [button.label for button in open_app(tiny_workspace).get("download_button")]
+    assert "All pictures (ZIP)" in labels
+    assert "Raw maps and numbers (NPZ)" in labels
+    assert any(label.startswith("Picture of x-feature") for label in labels)
+
+
+def test_a_retrained_module_is_explained_again(own_workspace: Path, open_app: OpenApp) -> None:
     workspace = Workspace(own_workspace)
     entry, photo = workspace.list_modules()[0], workspace.dataset.get_photo(2)
     before = caching.make_module_key(workspace, entry)

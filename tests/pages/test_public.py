@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.config import PAGES_DIR, PUBLIC_VARIABLE, WORKSPACE_VARIABLE
 from explorer.jobs.store import get_jobs_folder
 from explorer.ui.shared import cached
-from explorer.ui.training import form
+from explorer.ui.shared import training_form as form
 from explorer.workspace import features_cache
 from explorer.workspace.layout import FEATURES_FOLDER, list_module_entries
 from explorer.workspace.notes import get_notes_path
@@ -30,7 +30,7 @@ def public(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def bare_workspace(own_workspace: Path) -> Path:
-    """Return a workspace without anything that pages compute when they are first seen."""
+    """Return a workspace without anything that pages compute on the first visit."""
     shutil.rmtree(own_workspace / FEATURES_FOLDER)
     return own_workspace
 
@@ -46,7 +46,7 @@ def test_a_visitor_writes_nothing_on_any_page(
 ) -> None:
     before = list_files(bare_workspace)
     app = open_app(bare_workspace, page)
-    # Not even for whoever says they had opened the form before.
+    # Not even for a session that claims to have opened the form before.
     app.session_state[form.OPENED] = True
     app.run()
     assert not app.exception
@@ -59,7 +59,7 @@ def test_a_visitor_writes_nothing_on_any_page(
     assert str(bare_workspace) not in read_texts(app)
 
 
-def test_the_same_pages_offer_it_to_whoever_owns_them(
+def test_the_same_pages_offer_it_on_a_private_server(
     bare_workspace: Path, open_app: OpenApp
 ) -> None:
     app = open_app(bare_workspace, "category")
@@ -76,14 +76,14 @@ def test_the_training_page_says_why_it_is_closed(tiny_workspace: Path, open_app:
 
 
 @pytest.mark.usefixtures("public")
-def test_about_tells_the_setting(tiny_workspace: Path, open_app: OpenApp) -> None:
+def test_about_shows_the_setting(tiny_workspace: Path, open_app: OpenApp) -> None:
     texts = read_texts(open_app(tiny_workspace, "about"))
     assert "This server is public (`SRAE_PUBLIC`)" in texts
 
 
 @pytest.mark.parametrize("lacks", ["module", "measures", "whole file"])
 @pytest.mark.usefixtures("public")
-def test_visitors_are_told_of_no_folder(lacks: str, own_workspace: Path, open_app: OpenApp) -> None:
+def test_visitors_see_no_folders(lacks: str, own_workspace: Path, open_app: OpenApp) -> None:
     entry = list_module_entries(own_workspace)[0]
     if lacks == "module":
         shutil.rmtree(own_workspace / "modules")
@@ -102,7 +102,7 @@ def test_visitors_are_told_of_no_folder(lacks: str, own_workspace: Path, open_ap
 
 
 @pytest.mark.usefixtures("public")
-def test_nobody_leads_it_to_another_workspace(
+def test_visitors_cannot_open_another_workspace(
     tiny_workspace: Path, own_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     both = os.pathsep.join(map(str, (tiny_workspace, own_workspace)))
@@ -132,7 +132,7 @@ def test_notes_are_read_and_not_written(own_workspace: Path, open_app: OpenApp) 
 
 
 @pytest.mark.usefixtures("public")
-def test_uploads_are_taken_up_to_a_smaller_limit(tiny_workspace: Path, open_app: OpenApp) -> None:
+def test_uploads_have_a_smaller_limit(tiny_workspace: Path, open_app: OpenApp) -> None:
     app = open_app(tiny_workspace, "your_photo")
     (uploader,) = app.file_uploader
     assert uploader.proto.max_upload_size_mb == 10
@@ -141,7 +141,7 @@ def test_uploads_are_taken_up_to_a_smaller_limit(tiny_workspace: Path, open_app:
 
 
 @pytest.mark.parametrize("lacks", ["photo", "notes"])
-def test_errors_name_files_from_the_folder_on(
+def test_errors_name_files_relative_to_the_workspace(
     lacks: str,
     own_workspace: Path,
     tmp_path: Path,
@@ -166,7 +166,7 @@ def test_errors_name_files_from_the_folder_on(
 
 
 @pytest.mark.usefixtures("public")
-def test_a_workspace_that_does_not_open_tells_no_paths(
+def test_errors_of_an_unreadable_workspace_show_no_paths(
     tmp_path: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = open_app(tmp_path / "nowhere", "category")
@@ -178,13 +178,13 @@ def test_a_workspace_that_does_not_open_tells_no_paths(
 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.ENOSPC])
-def test_a_disk_that_takes_nothing_costs_no_page(
+def test_all_pages_work_on_a_read_only_disk(
     number: int, bare_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(features_cache, "take_lock", refuse)
+    monkeypatch.setattr(features_cache, "acquire_lock", refuse)
     app = open_app(bare_workspace, "category")
     assert not app.error
     assert not app.exception

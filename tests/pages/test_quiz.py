@@ -18,19 +18,19 @@ from explorer.training.modules.settings import TrainingSettings
 from explorer.training.modules.train import train_module
 from explorer.ui.quiz import attempt
 from explorer.ui.quiz.attempt import QuizSession
-from explorer.ui.quiz.quiz_results import make_results_csv, make_results_json
+from explorer.ui.quiz.results import make_results_csv, make_results_json
 from explorer.workspace.layout import CLASSIFIER_FILE
 from explorer.workspace.settings import WorkspaceSettings, save_settings
 from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
-# What the untrained network of the tiny workspace takes nearly every photo for.
+# The category that the untrained network of the tiny workspace predicts for nearly every photo.
 FAVOURITE = "008.Honey_bibbed_Bunting"
 
 
 @pytest.fixture(scope="module")
 def quiz_workspace(tiny_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a workspace where all that the network says can be explained. Read only."""
+    """Return a workspace with a module for every prediction of the network. Read only."""
     path = Path(shutil.copytree(tiny_workspace, tmp_path_factory.mktemp("quiz") / "quiz"))
     training = TrainingSettings(epochs=2, pretrain_epochs=0)
     run_steps(train_module(Workspace(path), FAVOURITE, SraeSettings(widths=(16, 8)), training))
@@ -72,7 +72,7 @@ def answer(app: AppTest, category: int) -> AppTest:
 
 
 def read_truth(workspace: Path) -> tuple[dict[int, int], dict[int, int]]:
-    """Return what each photo shows and what the network says, read without the app."""
+    """Return the category of each photo and the network's prediction, without the app."""
     opened = Workspace(workspace)
     features = run_steps(opened.networks.compute_features())
     labels = {photo.image_id: photo.category_index for photo in opened.dataset.photos}
@@ -80,7 +80,7 @@ def read_truth(workspace: Path) -> tuple[dict[int, int], dict[int, int]]:
     return labels, dict(zip(ids, features.logits.argmax(axis=1).tolist(), strict=True))
 
 
-def test_the_start_says_what_comes(quiz_workspace: Path, open_app: OpenApp) -> None:
+def test_the_start_describes_the_quiz(quiz_workspace: Path, open_app: OpenApp) -> None:
     app = open_app(quiz_workspace, "quiz")
     assert not app.exception
     assert not app.error
@@ -165,7 +165,7 @@ def follow(session: QuizSession) -> int:
     return session.run.questions[session.run.position].network
 
 
-def test_files_say_all_there_is(quiz_workspace: Path, open_app: OpenApp, clock: Clock) -> None:
+def test_files_contain_everything(quiz_workspace: Path, open_app: OpenApp, clock: Clock) -> None:
     app = open_app(quiz_workspace, "quiz", quiz_questions="4", quiz_wrong="100", quiz_seed="5")
     app.text_input(key="quiz_participant").set_value("=P 07/ä").run()
     app = play(app, follow)
@@ -233,7 +233,7 @@ def test_the_link_opens_the_same_quiz(quiz_workspace: Path, open_app: OpenApp) -
         ("quiz_feedback", "maybe"),
     ],
 )
-def test_what_a_link_asks_for_in_vain_is_told(
+def test_unknown_values_in_a_link_are_reported(
     quiz_workspace: Path, open_app: OpenApp, name: str, value: str
 ) -> None:
     app = open_app(quiz_workspace, "quiz", **{name: value})
@@ -252,7 +252,7 @@ def test_feedback_judges_each_answer(quiz_workspace: Path, open_app: OpenApp, cl
     wrong = next(option for option in question.options if option != question.truth)
     app = answer(app, wrong)
     assert ":red[No:] it is a " in read_texts(app)
-    clock.now += 50  # reading the judgement takes no time of the next question
+    clock.now += 50  # reading the feedback does not count as time of the next question
     app = app.button(key="quiz-next-0").click().run()
     clock.now += 2
     app = answer(app, get_session(app).run.questions[1].truth)
@@ -263,7 +263,7 @@ def test_feedback_judges_each_answer(quiz_workspace: Path, open_app: OpenApp, cl
     assert get_session(app).run.answers[1].seconds == 2
 
 
-def test_play_again_brings_other_photos_with_the_same_settings(
+def test_play_again_shows_other_photos_with_the_same_settings(
     quiz_workspace: Path, open_app: OpenApp
 ) -> None:
     app = open_app(quiz_workspace, "quiz", quiz_questions="3", quiz_seed="999999", quiz_wrong="80")
@@ -278,7 +278,7 @@ def test_play_again_brings_other_photos_with_the_same_settings(
     assert get_session(begin(app)).run.questions != before
 
 
-def test_stopping_goes_back_to_the_same_seed(quiz_workspace: Path, open_app: OpenApp) -> None:
+def test_stopping_returns_to_the_same_seed(quiz_workspace: Path, open_app: OpenApp) -> None:
     app = begin(open_app(quiz_workspace, "quiz", quiz_seed="8"))
     app = app.button(key="quiz-stop-now").click().run()
     assert app.number_input(key="quiz_seed").value == 8
@@ -299,7 +299,7 @@ def test_leaving_and_coming_back_keeps_the_quiz_and_its_clock(
     assert app.get("progress")[0].text == "Question 2 of 2"
 
 
-def test_without_modules_there_are_photos_only(own_workspace: Path, open_app: OpenApp) -> None:
+def test_without_modules_only_photos_are_offered(own_workspace: Path, open_app: OpenApp) -> None:
     shutil.rmtree(own_workspace / "modules")
     app = open_app(own_workspace, "quiz", quiz_questions="2")
     assert not app.error
@@ -315,7 +315,7 @@ def test_without_modules_there_are_photos_only(own_workspace: Path, open_app: Op
     assert not [button for button in app.button if button.key == "quiz-start"]
 
 
-def test_a_damaged_module_costs_its_questions_only(
+def test_a_damaged_module_affects_only_its_questions(
     own_quiz_workspace: Path, open_app: OpenApp
 ) -> None:
     for entry in Workspace(own_quiz_workspace).list_modules():
@@ -338,9 +338,7 @@ def test_a_damaged_module_costs_its_questions_only(
     ]
 
 
-def test_a_photo_that_vanishes_can_be_passed_over(
-    own_quiz_workspace: Path, open_app: OpenApp
-) -> None:
+def test_a_photo_that_vanishes_can_be_skipped(own_quiz_workspace: Path, open_app: OpenApp) -> None:
     app = open_app(own_quiz_workspace, "quiz", quiz_questions="2", quiz_condition="photo only")
     app = begin(app)
     photo = get_session(app).run.questions[1].image_id
@@ -352,7 +350,7 @@ def test_a_photo_that_vanishes_can_be_passed_over(
     assert not app.exception
 
 
-def test_a_damaged_photo_at_the_start_is_named(own_workspace: Path, open_app: OpenApp) -> None:
+def test_a_damaged_photo_at_the_start_is_reported(own_workspace: Path, open_app: OpenApp) -> None:
     Workspace(own_workspace).held_out[0].path.write_bytes(b"garbage")
     app = open_app(own_workspace, "quiz")
     assert not app.exception

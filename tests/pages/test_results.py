@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,11 @@ from app_pages import read_texts
 from steps import run_steps
 from streamlit.testing.v1 import AppTest
 
+from explorer.analysis.curves import FRACTIONS, WAYS, name_point
 from explorer.evaluation.compare import compare_methods
 from explorer.evaluation.results import Results, load_results, write_results
 from explorer.evaluation.settings import EvaluationSettings
-from explorer.methods.registry import get_methods
+from explorer.methods.registry import METHODS, get_methods
 from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
@@ -78,7 +80,47 @@ def test_curves_and_their_link(open_app: OpenApp, compared: Path) -> None:
     assert len(open_results(open_app, compared, table="Prices", measure="beauty").warning) == 2
 
 
-def test_damaged_results_are_named(open_app: OpenApp, compared: Path) -> None:
+def read_figures(app: AppTest) -> list[dict[str, Any]]:
+    return [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+
+
+def test_every_method_is_in_tables_and_figures_with_a_colour_of_its_own(
+    open_app: OpenApp, own_workspace: Path
+) -> None:
+    measures = {"locality": 1.5, "deletion_score": 0.25, "f_reg_test": 0.125}
+    measures |= {name_point(way, "score", fraction): 0.5 for way in WAYS for fraction in FRACTIONS}
+    variant = "srae-beta10"
+    category = Workspace(own_workspace).dataset.categories[0]
+    write_results(
+        own_workspace,
+        [
+            {"method": name, "category": category, "seed": 0, "measures": measures}
+            for name in (*METHODS, variant)
+        ],
+    )
+    colours = {method.title: method.colour for method in METHODS.values()}
+    app = open_results(open_app, own_workspace, table="Maps against scores, and over seeds")
+    curves, distribution = read_figures(app)
+    drawn = {trace["name"]: trace["line"]["color"] for trace in curves["data"]}
+    assert {title: drawn[title] for title in colours} == colours
+    assert drawn.keys() - colours.keys() == {variant}
+    assert len(set(drawn.values())) == len(METHODS) + 1
+    legend = [trace["name"] for trace in curves["data"] if trace["showlegend"]]
+    assert legend == [*colours, variant]
+    points = {
+        trace["y"][0]: trace["marker"]["color"]
+        for trace in distribution["data"]
+        if trace["type"] == "box"
+    }
+    assert points == drawn
+    for table in ("Faithfulness and locality", "Maps against scores, and over seeds"):
+        get_segments(app, "table").set_value(table).run()
+        lines = read_texts(app).splitlines()
+        for title in (*colours, variant):
+            assert sum(line.startswith(f"| {title} |") for line in lines) >= 2, title
+
+
+def test_damaged_results_are_reported(open_app: OpenApp, compared: Path) -> None:
     file = compared / "results" / "results.csv"
     file.write_text(file.read_text().replace("locality,", "locality,x", 1))
     app = open_results(open_app, compared)
@@ -86,7 +128,7 @@ def test_damaged_results_are_named(open_app: OpenApp, compared: Path) -> None:
     assert not app.exception
 
 
-def test_results_survive_the_way_through_the_file(compared: Path) -> None:
+def test_results_are_the_same_when_loaded(compared: Path) -> None:
     loaded = load_results(compared)
     assert isinstance(loaded, Results)
     assert loaded.tidy == (compared / "results" / "results.csv").read_text()

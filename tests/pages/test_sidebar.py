@@ -16,7 +16,7 @@ OTHER = "002.Harebell_capped_Finch"
 
 @pytest.fixture
 def two_workspaces(tiny_workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return what names two workspaces, of which the second has one module only."""
+    """Return the variable that names two workspaces; the second has only one module."""
     second = tmp_path / "second"
     shutil.copytree(tiny_workspace, second)
     shutil.rmtree(second / "modules" / "001.Ember_capped_Finch")
@@ -27,7 +27,7 @@ def list_labels(app: AppTest) -> list[str]:
     return [box.label for box in app.selectbox]
 
 
-def test_one_workspace_and_one_device_are_named_and_not_asked_for(
+def test_a_single_workspace_and_device_are_shown_without_a_choice(
     tiny_workspace: Path, open_app: OpenApp
 ) -> None:
     app = open_app(tiny_workspace)
@@ -36,9 +36,7 @@ def test_one_workspace_and_one_device_are_named_and_not_asked_for(
     assert any("It runs on the CPU." in item.value for item in app.sidebar.caption)
 
 
-def test_another_workspace_brings_its_own_categories(
-    two_workspaces: Path, open_app: OpenApp
-) -> None:
+def test_another_workspace_has_its_own_categories(two_workspaces: Path, open_app: OpenApp) -> None:
     app = open_app(two_workspaces, photo="Ember capped Finch 0002")
     assert select(app, "Workspace").value == "tiny"
     assert app.title[0].value == "Why “Ember capped Finch”?"
@@ -65,7 +63,7 @@ def test_a_workspace_that_is_not_offered_is_not_opened(
     assert select(app, "Workspace").value == "tiny"
 
 
-def test_a_device_can_be_chosen_where_there_are_several(
+def test_a_device_can_be_chosen_if_there_are_several(
     tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(networks, "list_devices", lambda: {"meta": "Toy", "cpu": "CPU"})

@@ -7,7 +7,7 @@ from app_pages import show_commands
 from streamlit.testing.v1 import AppTest
 
 from explorer.ui.shared import drawings
-from explorer.ui.shared.components import escape_markdown
+from explorer.ui.shared.markdown import escape_markdown
 from explorer.workspace.layout import CLASSIFIER_FILE
 from explorer.workspace.settings import WorkspaceSettings, save_settings
 from explorer.workspace.workspace import Workspace
@@ -73,7 +73,7 @@ def test_module_without_measures(tiny_workspace: Path, open_app: OpenApp) -> Non
     assert app.get("download_button")
 
 
-def test_damaged_measures_leave_the_photo(own_workspace: Path, open_app: OpenApp) -> None:
+def test_damaged_measures_do_not_affect_the_photo(own_workspace: Path, open_app: OpenApp) -> None:
     metrics = next((own_workspace / "modules").glob("*/*/metrics.json"))
     metrics.write_text("{")
     app = open_app(own_workspace)
@@ -81,7 +81,7 @@ def test_damaged_measures_leave_the_photo(own_workspace: Path, open_app: OpenApp
     assert len(app.image) >= 1
 
 
-def test_damaged_module_leaves_the_others(own_workspace: Path, open_app: OpenApp) -> None:
+def test_damaged_module_does_not_affect_the_others(own_workspace: Path, open_app: OpenApp) -> None:
     module = Workspace(own_workspace).list_modules()[0].path
     module.write_bytes(module.read_bytes()[:100])
     app = open_app(own_workspace)
@@ -99,7 +99,7 @@ def test_damaged_classifier_still_shows_the_photo(own_workspace: Path, open_app:
     assert len(app.image) == 1
 
 
-def test_missing_photo_leaves_the_others(own_workspace: Path, open_app: OpenApp) -> None:
+def test_missing_photo_does_not_affect_the_others(own_workspace: Path, open_app: OpenApp) -> None:
     workspace = Workspace(own_workspace)
     app = open_app(own_workspace)
     photo = next(box for box in app.selectbox if box.label == "Photo")
@@ -112,7 +112,7 @@ def test_missing_photo_leaves_the_others(own_workspace: Path, open_app: OpenApp)
 
 
 @pytest.mark.parametrize("page", ["overview", "category", "photo", "x_feature", "compare"])
-def test_a_photo_that_was_missing_from_the_start_leaves_the_others(
+def test_a_photo_missing_from_the_start_does_not_affect_the_others(
     own_workspace: Path, open_app: OpenApp, page: str
 ) -> None:
     photo = Workspace(own_workspace).dataset.photos_of(OTHER)[-1]
@@ -128,7 +128,7 @@ def test_a_photo_that_was_missing_from_the_start_leaves_the_others(
     assert "cannot be read" in show_errors(shown)
 
 
-def test_unexpected_failure_is_told_without_a_traceback(
+def test_unexpected_failure_is_reported_without_a_traceback(
     tiny_workspace: Path,
     open_app: OpenApp,
     monkeypatch: pytest.MonkeyPatch,

@@ -31,7 +31,8 @@ from explorer.methods.srae import SraeSettings
 from explorer.nn import devices
 from explorer.settings.declaring import list_settings
 from explorer.training.modules.settings import TrainingSettings
-from explorer.ui.training import fields, form
+from explorer.ui.shared import training_fields as fields
+from explorer.ui.shared import training_form as form
 from explorer.workspace.settings import WorkspaceSettings, save_settings
 
 pytestmark = pytest.mark.usefixtures("state_folder")
@@ -45,7 +46,7 @@ FIRST, SECOND, THIRD = (
 
 @pytest.fixture
 def open_app(open_app: OpenApp) -> OpenApp:
-    """Return a function that runs a page as for somebody who has opened the form of trainings."""
+    """Return a function that runs a page for a visitor who has opened the training form."""
 
     def run(workspace: Path, page: str = "photo", /, **params: str) -> AppTest:
         app = open_app(workspace, page, **params)
@@ -62,7 +63,7 @@ def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def put_job(workspace: Path | str, status: JobStatus | None = None, **fields: Any) -> Iterator[Job]:
-    """Write down a job; where it lives its lock is held, as by a worker, until the block ends."""
+    """Store a job; the lock of a live job is held until the block ends, as by a worker."""
     folder = get_jobs_folder() / f"{len(list_jobs())}"
     request = JobRequest(
         str(workspace), (THIRD,), "srae-k5-s0", {"q": 3.0, "widths": [16, 8]}, {"epochs": 2}
@@ -83,14 +84,14 @@ RUNNING = JobStatus(
 
 
 def get_captions(app: AppTest) -> str:
-    """Return all small print, as it is read and not as it is escaped."""
+    """Return all captions, unescaped."""
     return "\n".join(caption.value for caption in app.caption).replace("\\", "")
 
 
 # The form
 
 
-def test_the_usual_settings_are_ready(tiny_workspace: Path, open_app: OpenApp) -> None:
+def test_the_default_settings_are_filled_in(tiny_workspace: Path, open_app: OpenApp) -> None:
     app = open_app(tiny_workspace)
     assert not app.exception
     sidebar = app.sidebar
@@ -135,7 +136,7 @@ def test_a_method_has_the_fields_of_its_own_settings(
     assert not find(app.button, "Train").disabled
 
 
-def test_fields_are_as_the_settings_are_declared(tiny_workspace: Path, open_app: OpenApp) -> None:
+def test_fields_match_the_declared_settings(tiny_workspace: Path, open_app: OpenApp) -> None:
     app = open_app(tiny_workspace)
     find(app.toggle, "More settings").set_value(True).run()
     boxes = {box.label: box for box in app.sidebar.number_input}
@@ -149,7 +150,7 @@ def test_fields_are_as_the_settings_are_declared(tiny_workspace: Path, open_app:
     assert (boxes["β"].min, boxes["β"].max) == (0, 1e6)
     assert (boxes["Patience"].min, boxes["Patience"].max) == (0, 1_000_000)
     assert boxes["q"].min == boxes["Learning rate"].min == 1e-9  # 0 itself is out of range
-    assert boxes["Seed"].max == 2**53 - 1  # more than that a browser cannot count
+    assert boxes["Seed"].max == 2**53 - 1  # the largest exact integer in a browser
     widths = next(one for one in declared if one.name == "widths")
     box = find(app.sidebar.text_input, "Widths")
     assert (box.help, box.placeholder) == (widths.info.help, "in proportion to Z")
@@ -179,7 +180,7 @@ def test_a_methods_own_default_is_not_overruled_by_what_was_filled_in_for_anothe
     ("method", "own"), [("srae", {"beta": 2.5, "q": 10.0}), ("nn", {}), ("joint-sae", {"beta": 3})]
 )
 @pytest.mark.usefixtures("no_worker")
-def test_what_is_filled_in_is_asked_for(
+def test_the_request_contains_what_is_filled_in(
     tiny_workspace: Path, open_app: OpenApp, method: str, own: dict[str, float]
 ) -> None:
     app = open_app(tiny_workspace)
@@ -229,7 +230,7 @@ def test_what_is_filled_in_is_asked_for(
         ("1" + 16 * ",1", "it takes whole numbers such as 800x100"),
     ],
 )
-def test_widths_that_are_none_are_refused(
+def test_invalid_widths_are_refused(
     tiny_workspace: Path, open_app: OpenApp, widths: str, words: str
 ) -> None:
     app = open_app(tiny_workspace)
@@ -245,7 +246,7 @@ def test_a_category_must_be_chosen(tiny_workspace: Path, open_app: OpenApp) -> N
     assert find(app.button, "Train").disabled
 
 
-def test_a_module_is_replaced_only_where_one_says_so(
+def test_a_module_is_replaced_only_after_confirmation(
     tiny_workspace: Path, open_app: OpenApp
 ) -> None:
     app = open_app(tiny_workspace)
@@ -264,7 +265,7 @@ def test_a_module_is_replaced_only_where_one_says_so(
     assert not app.checkbox
 
 
-def test_a_second_training_is_queued_and_a_twin_refused(
+def test_a_second_training_is_queued_and_a_duplicate_refused(
     tiny_workspace: Path, open_app: OpenApp
 ) -> None:
     with put_job(tiny_workspace, RUNNING):
@@ -277,13 +278,13 @@ def test_a_second_training_is_queued_and_a_twin_refused(
 
 
 @pytest.mark.usefixtures("no_worker")
-def test_a_refusal_of_the_system_is_told(
+def test_a_job_that_cannot_be_stored_is_reported(
     tiny_workspace: Path, open_app: OpenApp, state_folder: Path
 ) -> None:
     app = open_app(tiny_workspace)
     state_folder.write_text("in the way")
     find(app.button, "Train").click().run()
-    assert "cannot be noted" in app.error[0].value
+    assert "cannot be stored" in app.error[0].value
 
 
 def test_automatic_names_the_card_and_its_free_memory(
@@ -305,10 +306,10 @@ def test_automatic_names_the_card_and_its_free_memory(
     assert "71.3" not in get_captions(app)
 
 
-# What the sidebar tells
+# The sidebar
 
 
-def test_a_running_training_is_told_on_every_page(tiny_workspace: Path, open_app: OpenApp) -> None:
+def test_a_running_training_is_shown_on_every_page(tiny_workspace: Path, open_app: OpenApp) -> None:
     with put_job(tiny_workspace, RUNNING):
         for page in ("photo", "results", "about"):
             app = open_app(tiny_workspace, page)
@@ -321,7 +322,7 @@ def test_a_running_training_is_told_on_every_page(tiny_workspace: Path, open_app
     assert "Moonbar Warbler: died." in get_captions(app)
 
 
-def test_the_queue_is_told(tiny_workspace: Path, open_app: OpenApp) -> None:
+def test_the_queue_is_shown(tiny_workspace: Path, open_app: OpenApp) -> None:
     waiting = JobStatus(JobState.WAITING, pid=1)
     with (
         put_job("/my/swans", RUNNING),
@@ -351,7 +352,7 @@ def test_cancel_in_the_sidebar(tiny_workspace: Path, open_app: OpenApp) -> None:
     assert "Stopping" in get_captions(app)
 
 
-def test_a_finished_training_brings_its_module(own_workspace: Path, open_app: OpenApp) -> None:
+def test_the_module_of_a_finished_training_appears(own_workspace: Path, open_app: OpenApp) -> None:
     app = open_app(own_workspace)
     category = next(box for box in app.selectbox if box.label == "Category")
     assert THIRD not in category.options
@@ -388,6 +389,7 @@ def test_nothing_trained_yet(tiny_workspace: Path, open_app: OpenApp) -> None:
 def test_curves_settings_and_log(tiny_workspace: Path, open_app: OpenApp) -> None:
     records = [Progress("Pretraining", 1, 3, {"reconstruction": 0.5})]
     values = {"total": 2.0, "faithfulness": 1.5, "reconstruction": 0.5, "pull_away": 0.0}
+    values["unity"] = 0.25  # a term of a method that does not exist yet
     values |= {"f_reg_train": 0.25, "f_reg_test": 0.75}
     records += [Progress("Training", done, 3, values) for done in (2, 3)]
     with put_job(tiny_workspace, RUNNING) as job:
@@ -399,7 +401,7 @@ def test_curves_settings_and_log(tiny_workspace: Path, open_app: OpenApp) -> Non
         assert not app.error
         assert "0.750 on test photos and 0.250 on training photos" in get_captions(app)
         loss, f_reg = app.get("plotly_chart")
-        for name in ("Total", "Faithfulness", "Reconstruction", "Pretraining"):
+        for name in ("Total", "Faithfulness", "Reconstruction", "Unity", "Pretraining"):
             assert name in loss.proto.spec
         assert "Pull-away" not in loss.proto.spec  # it is zero, and left out
         assert "Test photos" in f_reg.proto.spec
@@ -415,13 +417,13 @@ def test_curves_settings_and_log(tiny_workspace: Path, open_app: OpenApp) -> Non
 
 
 @pytest.mark.usefixtures("no_worker")
-def test_a_dead_training_says_so_and_is_started_again(
+def test_a_dead_training_is_reported_and_can_be_restarted(
     tiny_workspace: Path, open_app: OpenApp
 ) -> None:
     with put_job(tiny_workspace, RUNNING):
         pass
     app = open_app(tiny_workspace, "training")
-    assert "killed from outside" in app.error[0].value
+    assert "it was killed" in app.error[0].value
     find(app.button, "Start again").click().run()
     assert not app.exception
     dead, again = list_jobs()
@@ -435,7 +437,9 @@ def test_a_dead_training_says_so_and_is_started_again(
     assert [job.id for job in list_jobs()] == [again.id]
 
 
-def test_a_damaged_training_leaves_the_others(tiny_workspace: Path, open_app: OpenApp) -> None:
+def test_a_damaged_training_does_not_affect_the_others(
+    tiny_workspace: Path, open_app: OpenApp
+) -> None:
     with put_job(tiny_workspace, RUNNING) as damaged:
         pass
     (damaged.folder / REQUEST_FILE).write_text("{")
@@ -461,7 +465,9 @@ def test_the_page_without_a_workspace_or_a_network(
     assert not app.multiselect
 
 
-def test_a_workspace_that_vanished_in_a_training_is_told(tmp_path: Path, open_app: OpenApp) -> None:
+def test_a_workspace_that_vanished_during_a_training_is_reported(
+    tmp_path: Path, open_app: OpenApp
+) -> None:
     gone = tmp_path / "gone"
     with put_job(gone, JobStatus(JobState.FAILED, "The workspace has vanished.", pid=1)):
         app = open_app(gone)

@@ -1,4 +1,4 @@
-"""The data set goes away while pages are open, as a disk that is unplugged, and comes back."""
+"""The data set disappears while pages are open, like an unplugged disk, and comes back."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ from explorer.config import REPOSITORY_ROOT
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("state_folder")]
 OpenApp = Callable[..., AppTest]
 PAGES = {path.stem for path in (REPOSITORY_ROOT / "pages").glob("*.py")}
-# The others show no photo before something is chosen.
+# The other pages show no photo until something is chosen.
 WITH_PHOTOS = {"category", "compare", "overview", "photo", "x_feature"}
 
 
@@ -20,7 +20,7 @@ def list_faults(app: AppTest) -> list[str]:
 
 
 @pytest.mark.parametrize("page", sorted(PAGES))
-def test_an_open_page_says_what_is_gone_and_goes_on_when_it_is_back(
+def test_an_open_page_reports_a_missing_data_set_and_recovers(
     page: str, own_workspace: Path, open_app: OpenApp
 ) -> None:
     app = open_app(own_workspace, page)
@@ -39,7 +39,7 @@ def test_an_open_page_says_what_is_gone_and_goes_on_when_it_is_back(
 
 
 @pytest.mark.parametrize("page", sorted(PAGES - {"about"}))
-def test_an_app_that_is_opened_without_its_birds_goes_on_when_they_are_back(
+def test_an_app_opened_without_its_data_set_recovers(
     page: str, own_workspace: Path, open_app: OpenApp
 ) -> None:
     birds = own_workspace / "birds"

@@ -1,4 +1,4 @@
-"""How much the pages compute, read and draw: no more than they show."""
+"""Pages compute, read and draw no more than they show."""
 
 import subprocess
 import sys
@@ -20,11 +20,11 @@ from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
 
-# Runs a page in a fresh process; says whether torch is there when something is called, and last.
+# Runs a page in a fresh process, and prints whether torch is imported at some calls and at the end.
 SCRIPT = """
 import sys
 from streamlit.testing.v1 import AppTest
-from explorer.ui.overview import example, overview_categories
+from explorer.ui.overview import example, categories as overview_categories
 
 def watch(owner, name):
     call = getattr(owner, name)
@@ -80,7 +80,7 @@ def test_pages_without_numbers_need_no_torch(
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch, no_cache: None) -> list[tuple[int, int]]:
-    """Return a list that grows by the size of every picture that is drawn."""
+    """Return a list to which every drawn picture adds its size."""
     sizes: list[tuple[int, int]] = []
     render = drawings.render_overlay
 
@@ -132,7 +132,7 @@ def test_a_photo_is_read_once_for_all_that_is_shown_of_it(
     assert set(read.values()) == {1}
 
 
-def test_what_a_page_says_of_all_photos_is_laid_out_once(
+def test_the_scatter_and_its_numbers_are_computed_once(
     tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[str] = []

@@ -18,10 +18,13 @@ from explorer.measuring.records import load_module_measures
 from explorer.measuring.scores import ModuleScores, score_photos
 from explorer.nn.checkpoint import save_module
 from explorer.ui.shared import cached, drawings
+from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.ui.shared.state import MapStyle
-from explorer.ui.x_feature import feature_photos, summary
-from explorer.ui.x_feature.feature_photos import Choice, make_pack
-from explorer.ui.x_feature.summary import Subject, escape_words, make_numbers, name_in_figure
+from explorer.ui.shared.subject import Subject, escape_words, name_in_figure
+from explorer.ui.x_feature import photos as feature_photos
+from explorer.ui.x_feature import summary
+from explorer.ui.x_feature.photos import Choice, make_pack
+from explorer.ui.x_feature.summary import make_numbers
 from explorer.workspace import networks
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.notes import get_notes_path, load_notes, save_note
@@ -80,7 +83,7 @@ def write_note(path: Path, feature: int, note: Note) -> ModuleEntry:
     return entry
 
 
-def test_shows_the_whole_page_without_a_complaint(tiny_workspace: Path, open_page: OpenApp) -> None:
+def test_the_whole_page_is_shown_without_errors(tiny_workspace: Path, open_page: OpenApp) -> None:
     app = open_page(tiny_workspace)
     assert not app.exception
     assert not app.error
@@ -112,7 +115,7 @@ def test_starts_with_the_x_feature_of_the_photo_page(
 
 
 @pytest.mark.parametrize("feature", range(5))
-def test_heading_says_what_the_module_holds(
+def test_key_figures_are_those_of_the_module(
     tiny_workspace: Path, open_page: OpenApp, feature: int
 ) -> None:
     app = open_page(tiny_workspace, feature=f"x-feature {feature + 1}")
@@ -147,7 +150,7 @@ def _pick(scores: ModuleScores, ids: list[int], feature: int, kind: bool) -> lis
 )
 @pytest.mark.parametrize("among", ["all birds", "its own category"])
 @pytest.mark.parametrize("side", ["test", "training", "both"])
-def test_gallery_is_in_the_order_that_is_asked_for(
+def test_gallery_follows_the_chosen_order(
     tiny_workspace: Path, open_page: OpenApp, order: str, among: str, side: str
 ) -> None:
     app = open_page(
@@ -176,7 +179,7 @@ def test_gallery_is_in_the_order_that_is_asked_for(
     assert [values[image_id] for image_id in shown] == expected
 
 
-def test_largest_share_is_of_all_that_contributes(tiny_workspace: Path, open_page: OpenApp) -> None:
+def test_share_is_relative_to_all_contributions(tiny_workspace: Path, open_page: OpenApp) -> None:
     app = open_page(tiny_workspace, photos_by="largest share", photos_side="both")
     _, _, scores = load_scores(tiny_workspace)
     feature = segments(app, "feature").value
@@ -190,7 +193,7 @@ def test_largest_share_is_of_all_that_contributes(tiny_workspace: Path, open_pag
     assert shown == pytest.approx(expected)
 
 
-def test_another_draw_shows_others_and_is_in_the_address(
+def test_another_seed_shows_other_photos_and_is_in_the_address(
     tiny_workspace: Path, open_page: OpenApp
 ) -> None:
     app = open_page(tiny_workspace, photos_by="random", photos_side="both")
@@ -210,7 +213,7 @@ def test_another_draw_shows_others_and_is_in_the_address(
     assert "photos_draw" not in again.code[-1].value or "chance decides" in read_texts(again)
 
 
-def test_what_ties_is_told(tiny_workspace: Path) -> None:
+def test_ties_are_reported(tiny_workspace: Path) -> None:
     subject = make_subject(tiny_workspace, 0)
     silent = Subject(
         subject.workspace,
@@ -232,7 +235,7 @@ def test_what_ties_is_told(tiny_workspace: Path) -> None:
     assert f"{len(rows)} have the same value 0.00; among them chance decides." in said
 
 
-def test_says_how_contribution_and_activation_agree(
+def test_orders_by_contribution_and_activation_are_compared(
     tiny_workspace: Path, open_page: OpenApp
 ) -> None:
     workspace, entry, _ = load_scores(tiny_workspace)
@@ -245,7 +248,7 @@ def test_says_how_contribution_and_activation_agree(
         assert f"The weight is {word}, so" in read_texts(app)
 
 
-def test_only_what_is_seen_runs_the_network(
+def test_the_network_runs_only_for_shown_photos(
     tiny_workspace: Path, open_page: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
@@ -301,7 +304,7 @@ def test_link_opens_the_same_view(tiny_workspace: Path, open_page: OpenApp) -> N
         ("layer", "pool9"),
     ],
 )
-def test_what_a_link_asks_for_in_vain_is_told(
+def test_unknown_values_in_a_link_are_reported(
     tiny_workspace: Path, open_page: OpenApp, name: str, value: str
 ) -> None:
     usual = {"photos_by": "random", "photos_side": "both"}
@@ -316,7 +319,7 @@ def test_what_a_link_asks_for_in_vain_is_told(
     assert not app.warning
 
 
-def test_a_name_is_given_and_seen_everywhere(own_workspace: Path, open_page: OpenApp) -> None:
+def test_a_name_is_shown_everywhere(own_workspace: Path, open_page: OpenApp) -> None:
     app = open_page(own_workspace, feature="x-feature 2")
     press(app, "Give it a name")
     next(box for box in app.text_input if box.label == "Name").set_value("red  cap")
@@ -329,7 +332,7 @@ def test_a_name_is_given_and_seen_everywhere(own_workspace: Path, open_page: Ope
     assert app.title[0].value == "x-feature 2 “red cap”"
     assert [text.value for text in app.text] == ["Fires on *caps*.\n# not on tails"]
     assert "Maps of x-feature 2 “red cap”" in read_texts(app)
-    # The address goes by the number, so that links outlive names.
+    # The address contains the number, so links stay valid when names change.
     assert "feature=x-feature+2" in app.code[-1].value
     segments(app, "feature").set_value(0).run()
     assert app.title[0].value == "x-feature 1"
@@ -337,7 +340,9 @@ def test_a_name_is_given_and_seen_everywhere(own_workspace: Path, open_page: Ope
     press(open_page(own_workspace, feature="x-feature 2"), "Edit name and note")
 
 
-def test_two_who_write_the_same_name_are_told(own_workspace: Path, open_page: OpenApp) -> None:
+def test_a_conflict_between_two_editors_is_reported(
+    own_workspace: Path, open_page: OpenApp
+) -> None:
     app = open_page(own_workspace, feature="x-feature 1")
     press(app, "Give it a name")
     entry = write_note(own_workspace, 0, Note("`theirs` *x*"))
@@ -349,7 +354,9 @@ def test_two_who_write_the_same_name_are_told(own_workspace: Path, open_page: Op
     assert load_notes(entry).names == {0: "mine"}
 
 
-def test_notes_of_an_earlier_module_name_nothing(own_workspace: Path, open_page: OpenApp) -> None:
+def test_notes_of_an_earlier_module_are_not_used_as_names(
+    own_workspace: Path, open_page: OpenApp
+) -> None:
     entry = write_note(own_workspace, 1, Note("red cap", "old words"))
     workspace = Workspace(own_workspace)
     module, record = workspace.networks.load_module(entry)
@@ -364,7 +371,7 @@ def test_notes_of_an_earlier_module_name_nothing(own_workspace: Path, open_page:
     assert "old words" in read_texts(app)
 
 
-def test_damaged_notes_leave_the_page_and_can_be_set_aside(
+def test_damaged_notes_do_not_affect_the_page_and_can_be_set_aside(
     own_workspace: Path, open_page: OpenApp
 ) -> None:
     entry = write_note(own_workspace, 1, Note("red cap"))
@@ -436,7 +443,9 @@ def test_pack_holds_pictures_and_their_numbers(own_workspace: Path) -> None:
         for row, index in ((rows[0], 5), (rows[2], 30)):
             assert float(row["activation"]) == float(subject.scores.x_features[index, 1])
             photo = subject.workspace.dataset.get_photo(int(row["image_id"]))
-            drawn = drawings.draw_overlay_png(subject.workspace, subject.entry, photo, style, 1)
+            drawn = drawings.draw_overlay_png(
+                subject.workspace, subject.entry, DatasetPhoto(photo), style, 1
+            )
             assert pack.read(row["file"]) == drawn
             assert Image.open(io.BytesIO(drawn)).format == "PNG"
 
@@ -451,7 +460,7 @@ def test_a_module_without_measures_says_how_to_get_them(
     assert list_shown(app)
 
 
-def test_a_module_without_decoder_says_so(own_workspace: Path, open_page: OpenApp) -> None:
+def test_a_module_without_decoder_is_reported(own_workspace: Path, open_page: OpenApp) -> None:
     workspace = Workspace(own_workspace)
     entry = workspace.list_modules()[0]
     module, record = workspace.networks.load_module(entry)
@@ -463,7 +472,7 @@ def test_a_module_without_decoder_says_so(own_workspace: Path, open_page: OpenAp
     assert "test photos" not in [caption.value for caption in app.caption][-1]
 
 
-def test_a_dead_x_feature_is_told(own_workspace: Path, open_page: OpenApp) -> None:
+def test_a_dead_x_feature_is_reported(own_workspace: Path, open_page: OpenApp) -> None:
     workspace = Workspace(own_workspace)
     entry = workspace.list_modules()[0]
     module, record = workspace.networks.load_module(entry)
@@ -501,7 +510,9 @@ def test_no_workspace_and_no_modules(
     assert app.title[0].value == "No module yet"
 
 
-def test_a_damaged_module_leaves_the_others(own_workspace: Path, open_page: OpenApp) -> None:
+def test_a_damaged_module_does_not_affect_the_others(
+    own_workspace: Path, open_page: OpenApp
+) -> None:
     Workspace(own_workspace).list_modules()[0].path.write_bytes(b"garbage")
     app = open_page(own_workspace)
     assert not app.exception
@@ -512,7 +523,7 @@ def test_a_damaged_module_leaves_the_others(own_workspace: Path, open_page: Open
     assert list_shown(app)
 
 
-def test_damaged_measures_leave_the_rest(own_workspace: Path, open_page: OpenApp) -> None:
+def test_damaged_measures_do_not_affect_the_rest(own_workspace: Path, open_page: OpenApp) -> None:
     next((own_workspace / "modules").glob("*/*/metrics.json")).write_text("{")
     app = open_page(own_workspace)
     assert not app.exception
@@ -522,7 +533,9 @@ def test_damaged_measures_leave_the_rest(own_workspace: Path, open_page: OpenApp
     assert app.header[-1].value == "Take it along"
 
 
-def test_a_photo_that_is_gone_leaves_the_others(own_workspace: Path, open_page: OpenApp) -> None:
+def test_a_missing_photo_does_not_affect_the_others(
+    own_workspace: Path, open_page: OpenApp
+) -> None:
     app = open_page(own_workspace)
     shown = list_shown(app)
     Workspace(own_workspace).dataset.get_photo(shown[3]).path.unlink()
@@ -533,7 +546,7 @@ def test_a_photo_that_is_gone_leaves_the_others(own_workspace: Path, open_page: 
     assert list_shown(app) == shown[:3] + shown[4:]
 
 
-def test_unknown_numbers_stay_out_of_sight(tiny_workspace: Path) -> None:
+def test_unknown_numbers_are_not_shown(tiny_workspace: Path) -> None:
     subject = make_subject(tiny_workspace, 0, {0: "cap"})
     assert subject.title == "x-feature 1 “cap”"
     assert summary.make_stem(subject) == (

@@ -28,7 +28,7 @@ def encode_exactly(pixels: np.ndarray) -> bytes:
     return encode(Image.fromarray(pixels), "PNG")
 
 
-# --- What is there, and what is missing -----------------------------------------------------------
+# --- Missing photo, workspace or module -----------------------------------------------------------
 
 
 def test_asks_for_a_photo_at_first_and_runs_nothing(
@@ -132,7 +132,7 @@ def test_damaged_classifier_leaves_the_photo(own_workspace: Path, open_app: Open
     assert len(app.image) == 1
 
 
-def test_highest_category_without_a_module_is_told_with_the_cure(
+def test_a_highest_category_without_a_module_comes_with_the_command_to_train_it(
     own_workspace: Path, open_app: OpenApp
 ) -> None:
     workspace = Workspace(own_workspace)
@@ -150,7 +150,7 @@ def test_highest_category_without_a_module_is_told_with_the_cure(
 # --- Samples --------------------------------------------------------------------------------------
 
 
-def test_a_sample_is_shown_whole_without_a_complaint(
+def test_a_sample_is_shown_in_full_without_errors(
     tiny_workspace: Path, open_app: OpenApp, calls: list[str]
 ) -> None:
     app = open_app(tiny_workspace, "your_photo")
@@ -212,7 +212,7 @@ def test_a_damaged_sample_leaves_the_others(own_workspace: Path, open_app: OpenA
     assert "What the network says" in read_texts(app)
 
 
-# --- How far to believe it ------------------------------------------------------------------------
+# --- How far to trust it --------------------------------------------------------------------------
 
 
 def judge_as(monkeypatch: pytest.MonkeyPatch, like: float, certain: float) -> None:
@@ -220,7 +220,7 @@ def judge_as(monkeypatch: pytest.MonkeyPatch, like: float, certain: float) -> No
     monkeypatch.setattr(doubt, "judge", lambda *_: judgement)
 
 
-def test_a_strange_photo_is_said_to_look_like_no_category(
+def test_a_strange_photo_looks_like_no_category(
     tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judge_as(monkeypatch, 0.02, 0.5)
@@ -232,13 +232,13 @@ def test_a_strange_photo_is_said_to_look_like_no_category(
     )
     texts = read_texts(app)
     assert "The network says **" not in texts
-    # The rule is stated, and the scores are there all the same.
+    # The rule is explained, and the scores are shown as well.
     assert "Below what all but 5% of the test\n  photos reach" in texts
     assert "not\nproven" in texts
     assert "What the network says" in texts
 
 
-def test_a_photo_below_all_others_is_told_so(
+def test_a_photo_less_similar_than_all_test_photos(
     tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judge_as(monkeypatch, 0.0, 0.0)
@@ -246,7 +246,7 @@ def test_a_photo_below_all_others_is_told_so(
     assert "is lower than that of all test photos." in app.warning[0].value
 
 
-def test_a_torn_network_is_said_to_be_torn(
+def test_an_uncertain_network_is_reported(
     tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judge_as(monkeypatch, 0.5, 0.049)
@@ -256,7 +256,7 @@ def test_a_torn_network_is_said_to_be_torn(
     assert "gets 38%; that is lower than on 95% of test photos" in warning.value
 
 
-def test_a_usual_photo_is_named_in_neutral_words(
+def test_a_usual_photo_gets_a_neutral_message(
     tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judge_as(monkeypatch, 0.05, 0.999)
@@ -272,7 +272,7 @@ def test_a_usual_photo_is_named_in_neutral_words(
 @pytest.mark.parametrize(
     ("like", "words"), [(0.0, "is rightly doubted"), (0.5, "the rule below does not notice")]
 )
-def test_a_sample_without_a_bird_says_whether_it_was_found_out(
+def test_a_sample_without_a_bird_says_whether_the_rule_noticed(
     tiny_workspace: Path,
     open_app: OpenApp,
     monkeypatch: pytest.MonkeyPatch,
@@ -294,7 +294,7 @@ def test_the_rule_compares_with_held_out_photos_only(
     workspace = Workspace(tiny_workspace)
     (likeness, certainty, reference), *_ = asked
     assert len(reference.likeness) == len(workspace.held_out) == 12
-    # The sample is held out itself: its figures are among those it is compared with.
+    # The sample is held out itself, so its own values are part of the reference.
     assert np.isclose(reference.likeness, likeness, atol=1e-5).any()
     assert np.isclose(reference.certainty, certainty, atol=1e-5).any()
     held_out = {photo.image_id for photo in workspace.held_out}

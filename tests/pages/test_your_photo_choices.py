@@ -32,6 +32,7 @@ def test_nothing_but_photo_module_and_layer_runs_the_network_again(
     find(app.slider, "Opacity").set_value(40).run()
     find(app.segmented_control, "Colour scale").set_value("one for all").run()
     find(app.segmented_control, "Drawing").set_value("raw grid").run()
+    find(app.segmented_control, "Look at it as").set_value("pixel by pixel").run()
     find(app.toggle, "Measure it against parts").set_value(True).run()
     app.slider(key="your_photo_box_1").set_value((20, 70)).run()
     assert calls == first
@@ -187,7 +188,7 @@ def test_vain_choices_are_told_when_the_photo_is_there(
     assert not app.error
 
 
-def test_another_workspace_judges_the_same_photo_anew(
+def test_another_workspace_judges_the_same_photo_again(
     own_workspace: Path, tiny_workspace: Path, open_app: OpenApp, calls: list[str]
 ) -> None:
     other = Workspace(own_workspace)
@@ -240,7 +241,7 @@ def test_parts_of_a_sample_are_measured_as_on_its_own_page(
     assert f"{seen} of 15 parts can be seen." in texts
 
 
-def test_box_and_parts_can_be_changed_and_every_step_taken_back(
+def test_box_and_parts_can_be_changed_and_every_step_undone(
     tiny_workspace: Path, open_app: OpenApp
 ) -> None:
     app = open_app(tiny_workspace, "your_photo", source=SAMPLE, parts="true")
@@ -273,3 +274,20 @@ def test_an_own_photo_begins_with_no_parts_and_nearly_all_of_it_in_the_box(
     assert app.slider(key="your_photo_box_1").value == (5, 95)
     assert "0 of 15 parts have a place." in list_captions(app)
     assert "A click or a tap will place: **back**" in read_texts(app)
+
+
+def read_figures(app: AppTest) -> str:
+    return "".join(figure.proto.spec for figure in app.get("plotly_chart"))
+
+
+def test_a_map_can_be_read_pixel_by_pixel(tiny_workspace: Path, open_app: OpenApp) -> None:
+    app = upload(open_app(tiny_workspace, "your_photo", look="pixel by pixel"), make_jpeg())
+    assert not app.error
+    assert not app.warning
+    assert "P(pixel | n)" in read_figures(app)
+    assert "no parts placed yet" in read_figures(app)
+    assert "look=pixel+by+pixel" in app.code[-1].value
+    app = open_app(tiny_workspace, "your_photo", source=SAMPLE, parts="true", look="pixel by pixel")
+    assert not app.error
+    assert "outside the box" in read_figures(app)
+    assert "no parts placed yet" not in read_figures(app)

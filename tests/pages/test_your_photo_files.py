@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from explorer.data.painted.traits import PART_NAMES
+from explorer.ui.shared import drawings
+from explorer.ui.shared.downloads import make_arrays, make_pictures
 from explorer.ui.shared.state import MapStyle
-from explorer.ui.your_photo import photo_downloads, photo_parts
 from explorer.ui.your_photo.marks import Marks
 from explorer.ui.your_photo.own_photo import CAMERA, FILE, SAMPLE, OwnPhoto, make_digest
 from explorer.workspace.workspace import Workspace
@@ -18,7 +20,8 @@ STYLE = MapStyle("pool3", "viridis", 80, False, True)
 
 def make_own_photo(name: str = "My robin (1).JPG", source: str = FILE) -> OwnPhoto:
     image = np.random.default_rng(2).integers(0, 256, (120, 80, 3), dtype=np.uint8)
-    return OwnPhoto(image, make_digest(image.tobytes()), name, source, Marks(80, 120))
+    marks = Marks(80, 120, names=PART_NAMES)
+    return OwnPhoto(image, make_digest(image.tobytes()), name, source, marks)
 
 
 @pytest.mark.parametrize(
@@ -35,14 +38,14 @@ def make_own_photo(name: str = "My robin (1).JPG", source: str = FILE) -> OwnPho
 def test_files_say_what_they_are(tiny_workspace: Path, name: str, source: str, wanted: str) -> None:
     entry = next(e for e in Workspace(tiny_workspace).list_modules() if e.category == OTHER)
     photo = make_own_photo(name, source)
-    stem = photo_downloads.make_stem(photo, entry.category, entry.run)
+    stem = photo.make_stem(entry.category, entry.run)
     assert stem.startswith(wanted)
 
 
-def test_numbers_to_take_along(tiny_workspace: Path) -> None:
+def test_numbers_for_download(tiny_workspace: Path) -> None:
     workspace, photo = Workspace(tiny_workspace), make_own_photo()
     entry = next(e for e in workspace.list_modules() if e.category == OTHER)
-    data = photo_downloads.make_arrays(workspace, entry, photo, "pool3")
+    data = make_arrays(workspace, entry, photo, "pool3")
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         explanation = workspace.networks.explain(entry, photo.image, "pool3")
         np.testing.assert_array_equal(arrays["raw_maps"], explanation.maps)
@@ -67,7 +70,7 @@ def test_numbers_hold_box_and_parts_once_they_are_placed(tiny_workspace: Path) -
     photo.marks.set_box(10, 20, 70, 110)
     photo.marks.place(1, 20, 30)
     photo.marks.place(14, 60, 100)
-    data = photo_downloads.make_arrays(workspace, entry, photo, "relu1")
+    data = make_arrays(workspace, entry, photo, "relu1")
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         assert arrays["box"].tolist() == [10, 20, 60, 90]
         assert arrays["points"][[1, 14]].tolist() == [[20, 30], [60, 100]]
@@ -79,7 +82,7 @@ def test_numbers_hold_box_and_parts_once_they_are_placed(tiny_workspace: Path) -
         assert (arrays["raw_maps"].sum(axis=(1, 2)) > 0).any()
 
 
-def test_heat_is_counted_where_it_lies_on_the_upright_photo(tiny_workspace: Path) -> None:
+def test_heat_is_counted_at_its_place_on_the_upright_photo(tiny_workspace: Path) -> None:
     photo = make_own_photo()
     photo.marks.set_box(0, 0, 80, 120)
     photo.marks.place(2, 20, 20)
@@ -87,15 +90,15 @@ def test_heat_is_counted_where_it_lies_on_the_upright_photo(tiny_workspace: Path
     maps = np.zeros((2, 12, 8), np.float32)
     maps[0, 1, 1] = 3  # the upper left
     maps[1, 10, 6] = 1  # the lower right
-    parts = photo_parts.make_parts(photo, 15)
+    parts = photo.parts
     histogram = parts.measure(maps).values
     assert np.argwhere(histogram).tolist() == [[0, 2], [1, 5]]
 
 
-def test_pictures_to_take_along(tiny_workspace: Path) -> None:
+def test_pictures_for_download(tiny_workspace: Path) -> None:
     workspace, photo = Workspace(tiny_workspace), make_own_photo()
     entry = workspace.list_modules()[0]
-    packed = photo_downloads.make_pictures(workspace, entry, photo, STYLE)
+    packed = make_pictures(workspace, entry, photo, STYLE)
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         assert sorted(archive.namelist()) == [
             "excitation-bp-of-the-score.png",
@@ -105,6 +108,6 @@ def test_pictures_to_take_along(tiny_workspace: Path) -> None:
         assert {(picture.format, picture.size) for picture in pictures} == {("PNG", (341, 512))}
         first = archive.read("x-feature-1.png")
         score = archive.read("excitation-bp-of-the-score.png")
-    assert first == photo_downloads.draw_feature_png(workspace, entry, photo, STYLE, 0)
-    assert score == photo_downloads.draw_score_png(workspace, CATEGORY, photo, STYLE)
+    assert first == drawings.draw_overlay_png(workspace, entry, photo, STYLE, 0)
+    assert score == drawings.draw_score_png(workspace, CATEGORY, photo, STYLE)
     assert score != first

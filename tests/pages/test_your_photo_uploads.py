@@ -76,15 +76,15 @@ def test_a_turned_photo_is_shown_upright_and_gives_the_same_scores(
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"these are only words", "is not a whole JPEG, PNG, WebP, TIFF or HEIC picture"),
+        (b"these are only words", "is not a complete JPEG, PNG, WebP, TIFF or HEIC picture"),
         (b"", "The file is empty"),
         (make_jpeg()[:700], "damaged or cut short"),
-        (encode(Image.new("RGB", (40, 40)), "GIF"), "is not a whole JPEG"),
+        (encode(Image.new("RGB", (40, 40)), "GIF"), "is not a complete JPEG"),
         (encode(Image.new("L", (9000, 9000)), "PNG"), "9000 × 9000 pixels, more than the limit"),
         (encode(Image.new("RGB", (10, 10)), "PNG"), "only 10 × 10 pixels"),
     ],
 )
-def test_bad_files_are_told_in_one_sentence_and_cost_nothing(
+def test_bad_files_are_reported_in_one_sentence_without_running_the_network(
     tiny_workspace: Path, open_app: OpenApp, calls: list[str], data: bytes, words: str
 ) -> None:
     app = upload(open_app(tiny_workspace, "your_photo"), data, "a_[1]*<b>.jpg")
@@ -111,13 +111,13 @@ def test_it_is_the_content_that_counts_not_the_name(
     assert f"{name}, 90 × 60 pixels" in list_captions(app)
 
 
-def test_a_decoder_that_fails_as_nobody_foresaw_is_told_without_its_words(
+def test_an_unexpected_error_of_a_decoder_is_reported_without_its_message(
     tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(data: bytes) -> None:
         raise ZeroDivisionError("secret detail")
 
-    monkeypatch.setattr(intake, "read_upload_apart", fail)
+    monkeypatch.setattr(intake, "read_upload_in_subprocess", fail)
     app = upload(open_app(tiny_workspace, "your_photo"), make_jpeg())
     assert not app.exception
     (error,) = app.error
@@ -161,7 +161,7 @@ def test_sessions_do_not_see_each_others_photos(
     assert other.file_uploader
     assert not other.image
     assert "robin" not in read_texts(other)
-    # Even the same file is computed anew: there is no place where both could look.
+    # Even the same file is computed again: the sessions share no cache for it.
     other = upload(other, make_jpeg(), "heron.jpg")
     assert calls == ["scores", "x-features, relu1", "score, relu1"]
     assert "heron.jpg, 90 × 60 pixels" in list_captions(other)
@@ -208,7 +208,7 @@ def test_the_server_does_not_keep_the_file(
 def test_nothing_is_written_to_disk(
     tiny_workspace: Path, open_app: OpenApp, written: list[str], tmp_path: Path
 ) -> None:
-    # First a sample: what the workspace keeps of its own photos is written then.
+    # First a sample, so that files about the workspace's own photos are already written.
     app = open_app(tiny_workspace, "your_photo", source=SAMPLE, parts="true")
     find(app.segmented_control, "Take the photo from").set_value(FILE).run()
     (tmp_path / "proof").write_text("x")

@@ -39,6 +39,6 @@ def test_no_photo_of_a_kind_has_no_share() -> None:
         (EDGES, [[np.nan, 0], [0, 0]], INACTIVE),
     ],
 )
-def test_what_are_no_shares(edges: list, shares: list, inactive: list) -> None:
+def test_invalid_shares_are_refused(edges: list, shares: list, inactive: list) -> None:
     with pytest.raises(ValueError, match="shares"):
         render_density(edges, shares, inactive, NAMES)

@@ -127,12 +127,12 @@ def test_every_contribution_lies_within_the_axis(steps):
         ([1.0, 1.0], 2.5, 2.0, "sum to 2, not to y_bar = 2.5"),
     ],
 )
-def test_contributions_refuse_what_does_not_add_up(steps, y_bar, y_hat, message):
+def test_contributions_that_do_not_add_up_are_refused(steps, y_bar, y_hat, message):
     with pytest.raises(ValueError, match=message):
         render_contributions(steps, ["A", "B"], y_bar, y_hat)
 
 
-def test_contributions_forgive_single_precision():
+def test_contributions_may_be_in_single_precision():
     steps = np.float32([1e4 / 3, -1e4 / 7, 12.1])
     figure = render_contributions(steps, ["A", "B", "C"], float(steps.sum()), 1.0)
 
@@ -195,7 +195,7 @@ def test_partition_names_visible_parts_and_can_leave_names_out():
     assert list_texts(bare) == []
 
 
-def test_names_never_cover_one_another_on_a_phone():
+def test_names_do_not_overlap_on_a_phone():
     # All fifteen parts of a small bird, crowded into a corner of the photo.
     points = np.random.default_rng(3).uniform((10, 10), (90, 60), (15, 2))
     photo = np.zeros((200, 300, 3), dtype=np.uint8)
@@ -218,7 +218,7 @@ def test_names_never_cover_one_another_on_a_phone():
             assert (np.abs(centre - other) >= half + other_half).any()
 
 
-def test_partition_refuses_what_does_not_fit():
+def test_partition_refuses_mismatched_arguments():
     with pytest.raises(ValueError, match="1 cells, 4 points, 4 names"):
         render_partition(PHOTO, [np.empty((0, 2))], POINTS, NAMES, BOX)
     with pytest.raises(ValueError, match="photo must be"):
@@ -245,12 +245,12 @@ def test_figures_fit_any_theme_and_width():
 def test_default_words_are_readable_on_white_and_on_dark():
     colour = render_contributions([1.0], ["A"], 1.0, 1.0).layout.font.color
 
-    # No single grey reaches 4.5 on both grounds.
+    # No single grey reaches 4.5 on both backgrounds.
     assert measure_contrast(colour, "#ffffff") > 4
     assert measure_contrast(colour, "#0e1117") > 4
 
 
-def test_part_colours_are_distinct_and_the_unknown_get_their_own():
+def test_part_colours_are_distinct_for_unknown_parts_too():
     names = [*PART_COLOURS, *(f"organ {index}" for index in range(10))]
     colours = get_part_colours(names)
 

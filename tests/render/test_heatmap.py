@@ -40,7 +40,7 @@ def test_normalise_by_hand():
     assert_array_equal(normalise_map([[0, 1e300]], scale_max=1e-300), [[0, 1]])
 
 
-def test_percentile_tames_one_bright_pixel():
+def test_percentile_limits_one_bright_pixel():
     heat = np.ones((10, 10))
     heat[0, 0] = 1000
 
@@ -74,7 +74,7 @@ def test_nearest_upsampling_shows_the_grid_itself():
 
 
 def test_bilinear_upsampling_by_hand():
-    # Centres of the four pixels lie at -0.25, 0.25, 0.75 and 1.25 cells; edges are repeated.
+    # Centres of the four pixels are at -0.25, 0.25, 0.75 and 1.25 cells; edges are repeated.
     assert_allclose(upsample_map([[0.0, 4.0]], (1, 4)), [[0, 1, 3, 4]])
 
 
@@ -139,7 +139,7 @@ def test_zero_map_is_a_greyed_photo_on_any_scale():
     assert_array_equal(own, render_overlay(PHOTO, np.ones((3, 3)), scale_max=0.0))
 
 
-def test_scale_of_a_map_changes_nothing_by_itself_and_everything_when_shared():
+def test_scaling_a_map_matters_only_on_a_shared_scale():
     heat = GENERATOR.random((6, 8))
 
     assert_array_equal(render_overlay(PHOTO, heat * 8), render_overlay(PHOTO, heat))
@@ -147,7 +147,7 @@ def test_scale_of_a_map_changes_nothing_by_itself_and_everything_when_shared():
     assert np.abs(shared.astype(int) - render_overlay(PHOTO, heat)).max() > 50
 
 
-def test_overlay_leaves_its_arguments_alone():
+def test_overlay_does_not_change_its_arguments():
     photo, heat = PHOTO.copy(), make_spike()
     overlay = render_overlay(photo, heat)
 

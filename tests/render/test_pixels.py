@@ -14,7 +14,7 @@ LABELS = np.array([[-1, 0, 1], [1, 0, -1]])
 PICTURE = encode_png(np.full((20, 60, 3), 90, dtype=np.uint8))
 
 
-def test_every_cell_tells_part_probability_and_value():
+def test_every_cell_shows_part_probability_and_value():
     figure = render_pixels(PICTURE, HEAT, LABELS, NAMES, (20, 60))
     (cells,) = figure.data
     assert_array_equal(cells.z, HEAT)
@@ -24,7 +24,7 @@ def test_every_cell_tells_part_probability_and_value():
         assert wanted in cells.hovertemplate
 
 
-def test_cells_lie_where_they_are_in_the_photo():
+def test_cells_have_the_right_position():
     figure = render_pixels(PICTURE, HEAT, LABELS, NAMES, (20, 60))
     (cells,) = figure.data
     # Two rows of ten pixels and three columns of twenty; a cell is placed by its middle.

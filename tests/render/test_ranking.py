@@ -8,7 +8,7 @@ NAMES = ["Finch", "Thrush", "Shrike"]
 SCORES, SHARES = [4.125, 0.5, -1.5], [0.971, 0.0255, 0.0035]
 
 
-def test_bars_stand_in_the_given_order_with_their_scores() -> None:
+def test_bars_are_in_the_given_order_with_their_scores() -> None:
     (bars,) = render_ranking(SCORES, SHARES, NAMES).data
     assert bars.orientation == "h"
     assert list(bars.x) == SCORES
@@ -27,7 +27,7 @@ def test_first_row_is_at_the_top_and_every_row_is_within() -> None:
     assert bottom > 2
 
 
-def test_each_row_says_its_name_its_score_and_its_share() -> None:
+def test_each_row_shows_name_score_and_share() -> None:
     notes = render_ranking(SCORES, SHARES, NAMES, text_colour="#123456").layout.annotations
     left = [(note.y, note.text) for note in notes if note.xanchor == "left"]
     right = [(note.y, note.text) for note in notes if note.xanchor == "right"]
@@ -57,7 +57,7 @@ def test_shares_are_never_rounded_to_none_or_all(share: float, wanted: str) -> N
     ("scores", "wanted"),
     [([2.0, 1.0], [0, 2]), ([-1.0, -3.0], [-3, 0]), ([2.0, -1.0], [-1, 2]), ([0.0, 0.0], [0, 1])],
 )
-def test_bars_begin_at_zero_whatever_the_signs(scores: list[float], wanted: list[float]) -> None:
+def test_bars_start_at_zero_for_all_signs(scores: list[float], wanted: list[float]) -> None:
     figure = render_ranking(scores, [0.5, 0.5], NAMES[:2])
     assert list(figure.layout.xaxis.range) == wanted
 
@@ -82,6 +82,6 @@ def test_figure_grows_with_its_rows_and_takes_the_colour_of_words() -> None:
         ([1.0], [np.nan], ["one"]),
     ],
 )
-def test_refuses_what_cannot_be_drawn(scores: list, shares: list, names: list[str]) -> None:
+def test_invalid_arguments_are_refused(scores: list, shares: list, names: list[str]) -> None:
     with pytest.raises(ValueError, match=r"names|scores"):
         render_ranking(scores, shares, names)

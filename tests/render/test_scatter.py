@@ -39,7 +39,7 @@ def test_the_line_runs_from_the_lowest_to_the_highest_score() -> None:
     assert list(line.x) == list(line.y) == [-4.5, 3.0]
 
 
-def test_very_many_points_are_drawn_by_the_graphics_card() -> None:
+def test_many_points_are_drawn_with_webgl() -> None:
     count = 3001
     many = {
         "y_hat": np.arange(count),
@@ -53,7 +53,7 @@ def test_very_many_points_are_drawn_by_the_graphics_card() -> None:
     assert isinstance(render_scatter(**SCORES, category="Finch").data[1], go.Scatter)
 
 
-def test_no_photo_leaves_the_line_alone() -> None:
+def test_without_photos_only_the_line_is_drawn() -> None:
     nothing = {name: [] for name in SCORES}
     assert len(render_scatter(**nothing, category="Finch").data) == 1
 
@@ -68,6 +68,6 @@ def test_no_photo_leaves_the_line_alone() -> None:
         ("sides", ["test", "train", "unused", "elsewhere"], "sides of the split"),
     ],
 )
-def test_what_does_not_fit_is_refused(name: str, values: list, message: str) -> None:
+def test_mismatched_arguments_are_refused(name: str, values: list, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         render_scatter(**{**SCORES, name: values}, category="Finch")

@@ -11,7 +11,7 @@ def test_every_curve_is_drawn_at_its_epochs() -> None:
     total, pretraining = figure.data
     assert (total.name, list(total.x), list(total.y)) == ("Total", [1, 2, 3], [4, 2, 1])
     assert (list(pretraining.x), list(pretraining.y)) == ([1], [0.5])
-    assert pretraining.mode == "markers"  # a line of one point could not be seen
+    assert pretraining.mode == "markers"  # a line of one point is invisible
     assert figure.layout.title.text == "Loss"
     assert figure.layout.font.color == figure.layout.legend.font.color == "#123456"
     assert figure.layout.yaxis.type != "log"
@@ -25,7 +25,13 @@ def test_curves_differ_in_more_than_colour() -> None:
     assert len({trace.line.color for trace in figure.data}) == len(names)
 
 
-def test_what_a_logarithm_cannot_show_is_left_out() -> None:
+def test_every_curve_is_drawn_however_many_there_are() -> None:
+    figure = render_training({f"Term {n}": [1.0, 2.0] for n in range(7)}, [1, 2], "")
+    looks = [(trace.line.color, trace.line.dash) for trace in figure.data]
+    assert looks[5:] == looks[:2]
+
+
+def test_values_without_a_logarithm_are_left_out() -> None:
     values = [0.0, -1.0, float("nan"), float("inf"), 2.0]
     figure = render_training({"Total": values}, [1, 2, 3, 4, 5], "", log_scale=True)
     assert list(figure.data[0].x) == [5]

@@ -22,40 +22,38 @@ def read(path: Path) -> list[np.ndarray]:
         return list(rows)
 
 
-@pytest.mark.parametrize("whole", [ROWS, RECORDS])
-def test_rows_appended_one_by_one_make_the_file_that_numpy_reads(
-    tmp_path: Path, whole: np.ndarray
-) -> None:
+@pytest.mark.parametrize("expected", [ROWS, RECORDS])
+def test_appended_rows_give_the_same_file_as_numpy(tmp_path: Path, expected: np.ndarray) -> None:
     path = tmp_path / "a.npy"
-    for row in range(len(whole)):
-        assert write(path, whole[row : row + 1], len(whole), keep=row) == row
+    for row in range(len(expected)):
+        assert write(path, expected[row : row + 1], len(expected), keep=row) == row
         assert count_rows(path) == row + 1
     sync_file(path)
     mapped = np.load(path, mmap_mode="r")
     assert isinstance(mapped, np.memmap)
-    assert np.array_equal(mapped, whole)
-    np.save(tmp_path / "b.npy", whole)
+    assert np.array_equal(mapped, expected)
+    np.save(tmp_path / "b.npy", expected)
     assert path.read_bytes() == (tmp_path / "b.npy").read_bytes()
 
 
-def test_what_follows_the_rows_that_are_kept_is_cut_off(tmp_path: Path) -> None:
+def test_data_after_the_kept_rows_is_removed(tmp_path: Path) -> None:
     path = tmp_path / "a.npy"
     write(path, ROWS, 4)
     with path.open("r+b") as file:
-        file.truncate(path.stat().st_size - 1)  # killed in the middle of the last row
+        file.truncate(path.stat().st_size - 1)  # as if killed while writing the last row
     assert count_rows(path) == 3
     assert np.array_equal(read(path), ROWS[:3])
     assert write(path, ROWS[2:], 4, keep=2) == 2
     assert np.array_equal(np.load(path), ROWS)
 
 
-def test_no_more_rows_are_kept_than_there_are(tmp_path: Path) -> None:
+def test_only_existing_rows_are_kept(tmp_path: Path) -> None:
     write(tmp_path / "a.npy", ROWS[:2], 4)
     assert write(tmp_path / "a.npy", ROWS[2:], 4, keep=3) == 2
     assert np.array_equal(np.load(tmp_path / "a.npy"), ROWS)
 
 
-def test_an_array_of_another_shape_or_type_is_begun_anew(tmp_path: Path) -> None:
+def test_an_array_of_another_shape_or_type_is_started_again(tmp_path: Path) -> None:
     path = tmp_path / "a.npy"
     write(path, ROWS, 4)
     assert write(path, ROWS[:1], 5, keep=4) == 0
@@ -68,7 +66,7 @@ def test_an_array_of_another_shape_or_type_is_begun_anew(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\x93NUMPY", b"\x93NUMPY\x01\x00\x10\x00nonsense"])
-def test_what_is_no_array_has_no_rows(tmp_path: Path, content: bytes | None) -> None:
+def test_files_that_are_not_arrays_have_no_rows(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "a.npy").write_bytes(content)
     assert read(tmp_path / "a.npy") == []

@@ -1,4 +1,4 @@
-"""A public server changes nothing on its disk, whatever it is asked for."""
+"""A public server changes nothing on its disk, whichever function is called."""
 
 import time
 from collections.abc import Callable, Generator
@@ -41,17 +41,17 @@ SMALL, SHORT = SraeSettings(widths=(8,)), TrainingSettings(epochs=1, pretrain_ep
 RESULTS = [{"method": "z", "category": "001.A", "seed": 0, "measures": {"locality": 1.5}}]
 
 
-class Place(NamedTuple):
-    """A workspace with a module, of whose category there are a job that lives and an ended one."""
+class Example(NamedTuple):
+    """A workspace with a module, a waiting job and a finished job."""
 
     workspace: Workspace
     entry: ModuleEntry
-    living: Job
-    ended: Job
+    waiting: Job
+    finished: Job
 
 
 @pytest.fixture
-def place(own_workspace: Path, state_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+def example(own_workspace: Path, state_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Example:
     monkeypatch.setattr(control, "_start_worker", lambda _: None)
     workspace = Workspace(own_workspace)
     (entry,) = workspace.list_modules()
@@ -61,7 +61,7 @@ def place(own_workspace: Path, state_folder: Path, monkeypatch: pytest.MonkeyPat
         save_request(folder, replace(make_request(workspace, entry), created=time.time()))
         save_status(folder, JobStatus(state))
         jobs.append(load_job(folder))
-    return Place(workspace, entry, *jobs)
+    return Example(workspace, entry, *jobs)
 
 
 def make_request(workspace: Workspace, entry: ModuleEntry) -> JobRequest:
@@ -69,104 +69,106 @@ def make_request(workspace: Workspace, entry: ModuleEntry) -> JobRequest:
     return JobRequest(str(workspace.path), (entry.category,), entry.run, *settings)
 
 
-def install_classifier(place: Place) -> None:
-    networks = place.workspace.networks
+def install_classifier(example: Example) -> None:
+    networks = example.workspace.networks
     networks.install_classifier(networks.backbone, {"by": "hand"})
 
 
-def do_train_classifier(place: Place) -> Generator[Any, None, Any]:
+def retrain_classifier(example: Example) -> Generator[Any, None, Any]:
     settings = FinetuneSettings(epochs=1, batch_size=60)
-    return train_classifier(place.workspace, settings, force=True)
+    return train_classifier(example.workspace, settings, force=True)
 
 
-def sweep(place: Place) -> Generator[Any, None, Any]:
+def sweep(example: Example) -> Generator[Any, None, Any]:
     methods = get_trained_methods("nn:widths=8", training=SHORT)
-    return sweep_modules(place.workspace, SweepSettings((place.entry.category,), methods))
+    return sweep_modules(example.workspace, SweepSettings((example.entry.category,), methods))
 
 
-def compare(place: Place) -> Generator[Any, None, Any]:
+def compare(example: Example) -> Generator[Any, None, Any]:
     methods = get_methods("excitation-bp")
     settings = EvaluationSettings(methods=methods, categories=1, stop="pool4")
-    return compare_methods(place.workspace, settings)
+    return compare_methods(example.workspace, settings)
 
 
-def write_note(place: Place) -> None:
-    sha256 = load_notes(place.entry).module_sha256
-    save_note(place.entry, 0, Note("cap"), base=Note(), module_sha256=sha256)
+def write_note(example: Example) -> None:
+    sha256 = load_notes(example.entry).module_sha256
+    save_note(example.entry, 0, Note("cap"), base=Note(), module_sha256=sha256)
 
 
-def do_repair(place: Place) -> Generator[Any, None, Any]:
-    stale = place.workspace.path / FEATURES_FOLDER / "stale"
-    return repair(place.workspace.path, [Finding(Severity.WARNING, stale, "", "", True)])
+def repair_stale_features(example: Example) -> Generator[Any, None, Any]:
+    stale = example.workspace.path / FEATURES_FOLDER / "stale"
+    return repair(example.workspace.path, [Finding(Severity.WARNING, stale, "", "", True)])
 
 
-VERBS: dict[str, Callable[[Place], Any]] = {
-    "create_workspace": lambda place: create_workspace(
-        place.workspace.path / "new", WorkspaceSettings("../birds")
+ACTIONS: dict[str, Callable[[Example], Any]] = {
+    "create_workspace": lambda example: create_workspace(
+        example.workspace.path / "new", WorkspaceSettings("../birds")
     ),
     "install_classifier": install_classifier,
-    "train_classifier": do_train_classifier,
-    "measure_classifier": lambda place: measure_classifier(place.workspace),
-    "train_module": lambda place: train_module(place.workspace, place.entry.category, SMALL, SHORT),
-    "train_modules": lambda place: train_modules(
-        place.workspace, place.workspace.dataset.categories[:2], SMALL, SHORT
+    "train_classifier": retrain_classifier,
+    "measure_classifier": lambda example: measure_classifier(example.workspace),
+    "train_module": lambda example: train_module(
+        example.workspace, example.entry.category, SMALL, SHORT
     ),
-    "measure_module": lambda place: measure_module(place.workspace, place.entry),
-    "draw_maps": lambda place: draw_maps(place.workspace, [place.entry], "pool4"),
+    "train_modules": lambda example: train_modules(
+        example.workspace, example.workspace.dataset.categories[:2], SMALL, SHORT
+    ),
+    "measure_module": lambda example: measure_module(example.workspace, example.entry),
+    "draw_maps": lambda example: draw_maps(example.workspace, [example.entry], "pool4"),
     "sweep_modules": sweep,
     "compare_methods": compare,
-    "write_results": lambda place: write_results(place.workspace.path, RESULTS),
+    "write_results": lambda example: write_results(example.workspace.path, RESULTS),
     "save_note": write_note,
-    "set_aside": lambda place: set_aside(place.entry),
-    "submit": lambda place: control.submit(make_request(place.workspace, place.entry)),
-    "cancel": lambda place: control.cancel(place.living),
-    "remove": lambda place: control.remove(place.ended),
-    "repair": do_repair,
+    "set_aside": lambda example: set_aside(example.entry),
+    "submit": lambda example: control.submit(make_request(example.workspace, example.entry)),
+    "cancel": lambda example: control.cancel(example.waiting),
+    "remove": lambda example: control.remove(example.finished),
+    "repair": repair_stale_features,
 }
 
 
-def do(verb: str, place: Place) -> None:
-    """Do one of the verbs, to its end."""
-    done = VERBS[verb](place)
+def perform(action: str, example: Example) -> None:
+    """Perform an action to completion."""
+    done = ACTIONS[action](example)
     if isinstance(done, Generator):
         run_steps(done)
 
 
-def prepare(verb: str, place: Place) -> None:
-    """Put something there for those verbs that take away what is of no use."""
-    if verb == "set_aside":
-        get_notes_path(place.entry).write_text("damaged")
-    if verb == "repair":
-        (place.workspace.path / FEATURES_FOLDER / "stale").mkdir()
-    if verb == "measure_classifier":
-        (place.workspace.path / "metrics.json").unlink(missing_ok=True)
-    if verb == "measure_module":
-        place.entry.metrics_path.unlink()
+def prepare(action: str, example: Example) -> None:
+    """Give actions that repair or replace files something to do."""
+    if action == "set_aside":
+        get_notes_path(example.entry).write_text("damaged")
+    if action == "repair":
+        (example.workspace.path / FEATURES_FOLDER / "stale").mkdir()
+    if action == "measure_classifier":
+        (example.workspace.path / "metrics.json").unlink(missing_ok=True)
+    if action == "measure_module":
+        example.entry.metrics_path.unlink()
 
 
 def list_files(folder: Path) -> dict[str, bytes]:
-    """Return what every file in a folder holds, and the folders in it."""
+    """Return the contents of every file in a folder; empty for its folders."""
     return {str(path): path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_what_would_change_something_is_refused(
-    verb: str, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("action", ACTIONS)
+def test_changes_are_refused_on_a_public_server(
+    action: str, example: Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prepare(verb, place)
+    prepare(action, example)
     before = list_files(tmp_path)
     with monkeypatch.context() as patch:
         patch.setenv(PUBLIC_VARIABLE, "1")
         with pytest.raises(PublicError, match="nothing can be trained, written or removed here"):
-            do(verb, place)
+            perform(action, example)
     assert list_files(tmp_path) == before
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_elsewhere_the_same_is_done(verb: str, place: Place, tmp_path: Path) -> None:
-    prepare(verb, place)
+@pytest.mark.parametrize("action", ACTIONS)
+def test_the_same_changes_are_made_elsewhere(action: str, example: Example, tmp_path: Path) -> None:
+    prepare(action, example)
     before = list_files(tmp_path)
-    do(verb, place)
+    perform(action, example)
     assert list_files(tmp_path) != before
 
 
@@ -177,21 +179,21 @@ def test_features_are_computed_without_being_stored(
     before = list_files(own_workspace)
     with monkeypatch.context() as patch:
         patch.setenv(PUBLIC_VARIABLE, "1")
-        held = run_steps(Workspace(own_workspace).networks.compute_features())
+        in_memory = run_steps(Workspace(own_workspace).networks.compute_features())
     assert list_files(own_workspace) == before
     stored = run_steps(Workspace(own_workspace).networks.compute_features())
     assert (own_workspace / FEATURES_FOLDER).is_dir()
     for name in ("image_ids", "z", "logits"):
-        np.testing.assert_array_equal(getattr(held, name), getattr(stored, name))
+        np.testing.assert_array_equal(getattr(in_memory, name), getattr(stored, name))
     monkeypatch.setenv(PUBLIC_VARIABLE, "1")
     read = run_steps(Workspace(own_workspace).networks.compute_features())
     assert isinstance(read.z, np.memmap)
 
 
-def test_more_than_memory_is_good_for_is_refused_before_anything_is_computed(
+def test_features_too_large_for_memory_are_refused_before_computation(
     own_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(features_cache, "_MOST_HELD_BYTES", 1000)
+    monkeypatch.setattr(features_cache, "_MAX_BYTES_IN_MEMORY", 1000)
     monkeypatch.setattr(features_cache, "load_arrays", lambda *_: None)
     monkeypatch.setenv(PUBLIC_VARIABLE, "1")
     with pytest.raises(ExplorerError, match="python -m explorer evaluate"):
@@ -199,7 +201,7 @@ def test_more_than_memory_is_good_for_is_refused_before_anything_is_computed(
 
 
 @pytest.mark.usefixtures("state_folder")
-def test_a_public_server_makes_no_folder_for_jobs(
+def test_a_public_server_creates_no_folder_for_jobs(
     tiny_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace = Workspace(tiny_workspace)

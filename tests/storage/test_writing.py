@@ -1,14 +1,19 @@
 import errno
 import os
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from explorer.storage.writing import open_atomic, write_bytes, write_text
+from explorer.storage.writing import open_atomic, stage_folder, write_bytes, write_text
+
+PROJECT = Path(__file__).parents[2]
 
 
-def test_writes_whole_files_into_new_folders(tmp_path: Path) -> None:
+def test_files_are_written_to_new_folders(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "text.txt"
     write_text(path, "Schöne Vögel\n")
     assert path.read_bytes() == "Schöne Vögel\n".encode()
@@ -17,13 +22,13 @@ def test_writes_whole_files_into_new_folders(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_file_can_be_read_by_others(tmp_path: Path) -> None:
+def test_files_can_be_read_by_others(tmp_path: Path) -> None:
     write_text(tmp_path / "a", "x")
     assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o644
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, GeneratorExit])
-def test_interrupted_write_leaves_the_old_file_alone(
+def test_an_interrupted_write_keeps_the_old_file(
     tmp_path: Path, error: type[BaseException]
 ) -> None:
     path = tmp_path / "file"
@@ -35,7 +40,7 @@ def test_interrupted_write_leaves_the_old_file_alone(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_old_file_is_seen_until_the_new_one_is_whole(tmp_path: Path) -> None:
+def test_the_old_file_is_visible_until_the_new_one_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("old")
     with open_atomic(path) as file:
@@ -45,7 +50,7 @@ def test_old_file_is_seen_until_the_new_one_is_whole(tmp_path: Path) -> None:
     assert path.read_text() == "new"
 
 
-def test_data_is_synced_before_it_takes_the_name(
+def test_data_is_synced_before_the_file_is_renamed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "file"
@@ -59,7 +64,7 @@ def test_data_is_synced_before_it_takes_the_name(
     assert seen == [(5, False)]
 
 
-def test_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -67,3 +72,54 @@ def test_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(OSError, match=r"No space left on device: '.*file'"):
         write_text(tmp_path / "file", "text")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_staged_folder_appears_only_when_complete(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "folder"
+    with stage_folder(target) as draft:
+        (draft / "a.txt").write_text("1")
+        assert not target.exists()
+    assert (target / "a.txt").read_text() == "1"
+    assert [file.name for file in target.parent.iterdir()] == ["folder"]
+    assert target.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_staged_folder_replaces_only_an_empty_one(tmp_path: Path) -> None:
+    empty, full = tmp_path / "empty", tmp_path / "full"
+    empty.mkdir()
+    full.mkdir()
+    (full / "mine.txt").write_text("keep")
+    with stage_folder(empty) as draft:
+        (draft / "a.txt").write_text("1")
+    assert (empty / "a.txt").exists()
+    with pytest.raises(OSError, match="not empty"), stage_folder(full) as draft:
+        (draft / "a.txt").write_text("1")
+    assert [file.name for file in full.iterdir()] == ["mine.txt"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["empty", "full"]
+
+
+def test_a_staged_folder_is_removed_when_its_writer_is_interrupted(tmp_path: Path) -> None:
+    def write() -> None:
+        with stage_folder(tmp_path / "folder") as draft:
+            (draft / "a.txt").write_text("1")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_writer_keeps_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    script = (
+        "import os, signal\n"
+        "from pathlib import Path\n"
+        "from explorer.storage.writing import open_atomic\n"
+        f"with open_atomic(Path({str(target)!r})) as file:\n"
+        "    file.write(b'half'); file.flush()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=PROJECT, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert target.read_text() == "old"

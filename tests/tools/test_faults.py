@@ -31,15 +31,15 @@ def read_counts(line: str) -> tuple[int, int]:
     return faults, failures
 
 
-def test_a_workspace_survives_that_its_making_is_killed() -> None:
+def test_a_workspace_survives_kills_during_creation() -> None:
     last = run_tool("kill", "--commands", "new", "--cases", "4").splitlines()[-1]
     faults, failures = read_counts(last)
-    assert faults >= 6  # before each change at least
+    assert faults >= 6  # at least one before each change
     assert failures == 0
 
 
 @pytest.mark.slow
-def test_every_command_survives_kills_at_random() -> None:
+def test_every_command_survives_random_kills() -> None:
     last = run_tool("kill", "--cases", "3", "--only-random", "--seed", "5").splitlines()[-1]
     faults, failures = read_counts(last)
     assert faults >= 10
@@ -47,9 +47,9 @@ def test_every_command_survives_kills_at_random() -> None:
 
 
 @pytest.mark.slow
-def test_every_command_says_that_the_disk_is_full_or_read_only(tmp_path: Path) -> None:
+def test_every_command_reports_a_full_or_read_only_disk(tmp_path: Path) -> None:
     if not can_mount(tmp_path):
-        pytest.skip("a small file system cannot be mounted here")
+        pytest.skip("needs permission to mount a small file system")
     said = run_tool("disk", "--steps", "2")
     assert read_counts(said.splitlines()[-1]) == (15, 0)
     assert "No space left on device" in said

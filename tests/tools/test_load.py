@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from app_client import Page
-from load import OwnPhoto, Watch, check_own
+from load import MemoryMonitor, OwnPhoto, check_own_photo
 
 from explorer.config import REPOSITORY_ROOT
 
@@ -17,8 +17,8 @@ def make_page(*texts: str, scores: tuple[float, ...] = (7.25, 1.5)) -> Page:
     return Page(texts=list(texts), figures=[{"data": [bars]}])
 
 
-def test_a_visitor_who_sees_their_own_photo_is_content() -> None:
-    assert check_own(make_page("visitor-3-0.png, 224 × 240 pixels"), OWN) == []
+def test_a_visitor_with_their_own_photo_has_no_faults() -> None:
+    assert check_own_photo(make_page("visitor-3-0.png, 224 × 240 pixels"), OWN) == []
 
 
 @pytest.mark.parametrize(
@@ -38,22 +38,22 @@ def test_a_visitor_who_sees_their_own_photo_is_content() -> None:
         (make_page("nothing"), "sees []"),
     ],
 )
-def test_anything_of_another_is_a_fault(page: Page, fault: str) -> None:
-    assert any(fault in found for found in check_own(page, OWN))
+def test_content_of_another_visitor_is_a_fault(page: Page, fault: str) -> None:
+    assert any(fault in found for found in check_own_photo(page, OWN))
 
 
-def test_growth_is_that_after_the_warm_up() -> None:
-    watch = Watch(0, 1)
-    watch.used = [(10.0 * n, 100.0 + 50 * min(n, 45)) for n in range(100)]
-    assert watch.fit_growth() == pytest.approx(0, abs=1e-6)
-    watch.used = [(10.0 * n, 100.0 + n / 3) for n in range(100)]
-    assert watch.fit_growth() == pytest.approx(2)
+def test_growth_is_measured_after_the_warm_up() -> None:
+    monitor = MemoryMonitor(0, 1)
+    monitor.used = [(10.0 * n, 100.0 + 50 * min(n, 45)) for n in range(100)]
+    assert monitor.fit_growth() == pytest.approx(0, abs=1e-6)
+    monitor.used = [(10.0 * n, 100.0 + n / 3) for n in range(100)]
+    assert monitor.fit_growth() == pytest.approx(2)
 
 
-def test_a_short_run_cannot_tell_of_growth() -> None:
-    watch = Watch(0, 1)
-    watch.used = [(10.0 * n, 100.0 * n) for n in range(48)]
-    assert watch.fit_growth() is None
+def test_growth_is_unknown_after_a_short_run() -> None:
+    monitor = MemoryMonitor(0, 1)
+    monitor.used = [(10.0 * n, 100.0 * n) for n in range(48)]
+    assert monitor.fit_growth() is None
 
 
 @pytest.mark.slow

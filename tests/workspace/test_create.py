@@ -27,7 +27,7 @@ def test_new_workspace_without_weights_asks_for_fine_tuning(
 
 
 @pytest.mark.parametrize("half", [False, True])
-def test_new_workspace_takes_the_user_s_own_network(
+def test_new_workspace_imports_the_user_s_own_network(
     tmp_path: Path, painted_root: Path, half: bool
 ) -> None:
     network = build_network("vgg_small", 12, batch_norm=True).eval()
@@ -49,7 +49,7 @@ def test_new_workspace_takes_the_user_s_own_network(
     "changes",
     [{"architecture": "resnet50"}, {"held_out": "some"}, {"held_out": "last:6"}, {"dataset": "no"}],
 )
-def test_impossible_settings_leave_nothing_behind(
+def test_invalid_settings_leave_no_files(
     tmp_path: Path, painted_root: Path, changes: dict[str, str]
 ) -> None:
     settings = replace(WorkspaceSettings(str(painted_root)), **changes)
@@ -75,6 +75,6 @@ def test_weights_with_other_outputs_are_refused(tmp_path: Path, painted_root: Pa
 
 def test_a_workspace_is_never_overwritten(own_workspace: Path) -> None:
     before = (own_workspace / "workspace.json").read_bytes()
-    with pytest.raises(WorkspaceError, match="is a workspace already"):
+    with pytest.raises(WorkspaceError, match="is already a workspace"):
         create_workspace(own_workspace, WorkspaceSettings("birds"))
     assert (own_workspace / "workspace.json").read_bytes() == before

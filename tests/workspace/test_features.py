@@ -13,7 +13,7 @@ def test_rows_by_image_id_with_gaps_and_out_of_order() -> None:
 
 
 @pytest.mark.parametrize("unknown", [1, 6, 701])
-def test_an_id_that_is_not_there_is_never_mistaken_for_another(unknown: int) -> None:
+def test_an_unknown_id_is_never_mistaken_for_another(unknown: int) -> None:
     ids = np.array([30, 5, 12, 700])
     found = Features(ids, np.zeros((4, 1), np.float32), np.zeros((4, 1), np.float32))
     with pytest.raises(ExplorerError, match=f"id {unknown}"):

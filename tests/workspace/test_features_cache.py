@@ -36,7 +36,7 @@ for progress in Workspace(Path(sys.argv[1])).networks.compute_features():
 
 
 class Counting(Backbone):
-    """A backbone that counts the photos that go through it."""
+    """A backbone that records the size of each batch."""
 
     counts: list[int] = []  # noqa: RUF012
 
@@ -47,7 +47,7 @@ class Counting(Backbone):
 
 @pytest.fixture
 def backbone() -> Backbone:
-    """Return a network small enough to be run hundreds of times."""
+    """Return a network that is small enough to run hundreds of times."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         layers = nn.Sequential(
@@ -70,7 +70,7 @@ def backbone() -> Backbone:
 
 @pytest.fixture
 def photos(painted_dataset: CubDataset) -> tuple[Photo, ...]:
-    """Return 40 photos, more than a batch, in no order of their ids."""
+    """Return 40 photos, more than a batch, in random order."""
     rng = np.random.default_rng(0)
     return tuple(painted_dataset.photos[i] for i in rng.permutation(len(painted_dataset.photos)))[
         :40
@@ -93,7 +93,7 @@ def test_computed_once_then_read(
     assert (found.z >= 0).all()
 
 
-def test_batches_equal_one_by_one(
+def test_batches_give_the_same_as_single_photos(
     tmp_path: Path, backbone: Backbone, photos: tuple[Photo, ...], run: Run
 ) -> None:
     found = run(load_or_compute_features(tmp_path, backbone, photos))
@@ -105,7 +105,7 @@ def test_batches_equal_one_by_one(
     assert found.image_ids.tolist() == [photo.image_id for photo in photos]
 
 
-def test_a_change_of_weights_layer_size_or_photos_is_computed_anew(
+def test_changed_weights_layers_transforms_or_photos_are_computed_again(
     tmp_path: Path, backbone: Backbone, photos: tuple[Photo, ...]
 ) -> None:
     def count_steps(network: Backbone, wanted: tuple[Photo, ...]) -> int:
@@ -130,27 +130,27 @@ def list_names(folder: Path) -> list[str]:
 
 
 def read_files(folder: Path) -> dict[str, bytes]:
-    """Return what the only cache in a folder holds."""
+    """Return the files of the only cache in a folder."""
     (cache,) = (path for path in folder.iterdir() if path.name != ".lock")
     return {path.name: path.read_bytes() for path in cache.iterdir()}
 
 
 @pytest.fixture
-def undisturbed(
+def uninterrupted(
     tmp_path: Path, backbone: Backbone, photos: tuple[Photo, ...], run: Run
 ) -> dict[str, bytes]:
-    """Return the files of a computation that nothing has disturbed."""
-    run(load_or_compute_features(tmp_path / "undisturbed", backbone, photos))
+    """Return the files of an uninterrupted computation."""
+    run(load_or_compute_features(tmp_path / "uninterrupted", backbone, photos))
     Counting.counts.clear()
-    return read_files(tmp_path / "undisturbed")
+    return read_files(tmp_path / "uninterrupted")
 
 
-def test_closed_half_way_goes_on(
+def test_a_closed_computation_is_resumed(
     tmp_path: Path,
     backbone: Backbone,
     photos: tuple[Photo, ...],
     run: Run,
-    undisturbed: dict[str, bytes],
+    uninterrupted: dict[str, bytes],
 ) -> None:
     folder = tmp_path / "features"
     steps = load_or_compute_features(folder, backbone, photos)
@@ -160,12 +160,12 @@ def test_closed_half_way_goes_on(
     progress = list(load_or_compute_features(folder, backbone, photos))
     assert [(p.done, p.total) for p in progress] == [(40, 40)]
     assert Counting.counts == [32, 8]
-    assert read_files(folder) == undisturbed
+    assert read_files(folder) == uninterrupted
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("batches", [1, 5, 8])
-def test_killed_anywhere_goes_on_with_the_same_bytes(
+def test_a_killed_computation_is_resumed_with_the_same_bytes(
     own_workspace: Path, run: Run, monkeypatch: pytest.MonkeyPatch, batches: int
 ) -> None:
     monkeypatch.setattr(features_cache, "_BATCH_SIZE", 8)
@@ -173,7 +173,7 @@ def test_killed_anywhere_goes_on_with_the_same_bytes(
     folder = own_workspace / "features"
     shutil.rmtree(folder)
     assert len(list(workspace.networks.compute_features())) == 9
-    whole = read_files(folder)
+    expected = read_files(folder)
     shutil.rmtree(folder)
     command = [sys.executable, "-c", SCRIPT, str(own_workspace)]
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY_ROOT)}
@@ -185,17 +185,17 @@ def test_killed_anywhere_goes_on_with_the_same_bytes(
             assert process.stdout.readline()
         process.send_signal(signal.SIGKILL)
     assert len(list(workspace.networks.compute_features())) <= 9 - batches
-    assert read_files(folder) == whole
+    assert read_files(folder) == expected
 
 
 @pytest.mark.parametrize("name", ["z.npy", "logits.npy", "note.json"])
-@pytest.mark.parametrize("damage", ["cut", "zeros", "gone"])
-def test_what_was_left_behind_is_not_taken_on_trust(
+@pytest.mark.parametrize("damage", ["truncated", "zeros", "missing"])
+def test_damaged_partial_files_are_not_used(
     tmp_path: Path,
     backbone: Backbone,
     photos: tuple[Photo, ...],
     run: Run,
-    undisturbed: dict[str, bytes],
+    uninterrupted: dict[str, bytes],
     *,
     name: str,
     damage: str,
@@ -205,23 +205,23 @@ def test_what_was_left_behind_is_not_taken_on_trust(
     next(steps)
     steps.close()
     (partial,) = folder.glob(".*.tmp")
-    (partial / ".note.json.1.tmp").touch()  # as of a process that was killed in the middle of it
+    (partial / ".note.json.1.tmp").touch()  # as left by a killed process
     data = (partial / name).read_bytes()
-    if damage == "gone":
+    if damage == "missing":
         (partial / name).unlink()
     else:
-        end = data[:-9] if damage == "cut" else data[:-16] + bytes(16)
-        (partial / name).write_bytes(end)
+        damaged = data[:-9] if damage == "truncated" else data[:-16] + bytes(16)
+        (partial / name).write_bytes(damaged)
     assert len(list(load_or_compute_features(folder, backbone, photos))) == 2
-    assert read_files(folder) == undisturbed
+    assert read_files(folder) == uninterrupted
 
 
-def test_a_row_that_was_written_after_the_note_is_written_again(
+def test_rows_after_those_in_the_note_are_written_again(
     tmp_path: Path,
     backbone: Backbone,
     photos: tuple[Photo, ...],
     run: Run,
-    undisturbed: dict[str, bytes],
+    uninterrupted: dict[str, bytes],
 ) -> None:
     folder = tmp_path / "features"
     steps = load_or_compute_features(folder, backbone, photos)
@@ -231,7 +231,7 @@ def test_a_row_that_was_written_after_the_note_is_written_again(
     with (partial / "z.npy").open("ab") as file:
         file.write(b"killed while this was written")
     assert len(list(load_or_compute_features(folder, backbone, photos))) == 1
-    assert read_files(folder) == undisturbed
+    assert read_files(folder) == uninterrupted
 
 
 def test_killed_after_the_last_batch_computes_nothing(
@@ -239,7 +239,7 @@ def test_killed_after_the_last_batch_computes_nothing(
     backbone: Backbone,
     photos: tuple[Photo, ...],
     run: Run,
-    undisturbed: dict[str, bytes],
+    uninterrupted: dict[str, bytes],
 ) -> None:
     folder = tmp_path / "features"
     steps = load_or_compute_features(folder, backbone, photos)
@@ -248,27 +248,27 @@ def test_killed_after_the_last_batch_computes_nothing(
     Counting.counts.clear()
     assert list(load_or_compute_features(folder, backbone, photos)) == []
     assert Counting.counts == []
-    assert read_files(folder) == undisturbed
+    assert read_files(folder) == uninterrupted
 
 
-def test_what_others_left_behind_is_cleared_away(
+def test_leftovers_of_other_computations_are_removed(
     tmp_path: Path, backbone: Backbone, photos: tuple[Photo, ...], run: Run
 ) -> None:
     steps = load_or_compute_features(tmp_path, backbone, photos[:35])
     next(steps)
     steps.close()
-    (tmp_path / ".0123.random.tmp").mkdir()  # named as an older version did
+    (tmp_path / ".0123.random.tmp").mkdir()  # as an older version named it
     run(load_or_compute_features(tmp_path, backbone, photos[:32]))
     run(load_or_compute_features(tmp_path, backbone, photos))
     assert not list(tmp_path.glob(".*.tmp"))
-    assert len(list_names(tmp_path)) == 2  # caches that are whole stay
+    assert len(list_names(tmp_path)) == 2  # complete caches are kept
 
 
-def test_only_three_files_are_kept(undisturbed: dict[str, bytes]) -> None:
-    assert sorted(undisturbed) == ["done.json", "logits.npy", "z.npy"]
+def test_only_three_files_are_kept(uninterrupted: dict[str, bytes]) -> None:
+    assert sorted(uninterrupted) == ["done.json", "logits.npy", "z.npy"]
 
 
-def test_of_two_one_computes_and_the_other_waits(
+def test_one_of_two_computes_and_the_other_waits(
     tmp_path: Path, backbone: Backbone, photos: tuple[Photo, ...], run: Run
 ) -> None:
     first = load_or_compute_features(tmp_path, backbone, photos)
@@ -282,14 +282,14 @@ def test_of_two_one_computes_and_the_other_waits(
     assert len(list_names(tmp_path)) == 1
 
 
-def test_a_photo_that_cannot_be_read_stops_and_what_was_done_is_kept(
+def test_an_unreadable_photo_stops_the_computation_and_keeps_the_rest(
     tmp_path: Path, backbone: Backbone, photos: tuple[Photo, ...], run: Run
 ) -> None:
-    broken = replace(photos[35], path=tmp_path / "gone.jpg")
+    broken = replace(photos[35], path=tmp_path / "missing.jpg")
     wanted = (*photos[:35], broken)
     for batches in ([32], []):
         Counting.counts.clear()
-        with pytest.raises(ExplorerError, match=r"gone\.jpg"):
+        with pytest.raises(ExplorerError, match=r"missing\.jpg"):
             run(load_or_compute_features(tmp_path / "cache", backbone, wanted))
         assert Counting.counts == batches
 

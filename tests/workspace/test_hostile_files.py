@@ -1,4 +1,4 @@
-"""Files of a workspace that nobody of good will has written, and what their loaders say of them."""
+"""Malicious and malformed files in a workspace, and the errors that their loaders raise."""
 
 import json
 import os
@@ -29,7 +29,7 @@ from explorer.nn.foreign import load_foreign_weights
 from explorer.nn.records import CheckpointError, load_module_record
 from explorer.storage.growing import GrowingArray, count_rows, map_array, open_rows
 from explorer.storage.json_records import parse_json
-from explorer.storage.locks import take_lock
+from explorer.storage.locks import acquire_lock
 from explorer.storage.reading import is_inside, open_regular, read_regular
 from explorer.workspace.layout import ModuleEntry, list_module_entries
 from explorer.workspace.notes import load_notes
@@ -41,11 +41,11 @@ Run = Callable[..., Any]
 
 
 @pytest.fixture(autouse=True)
-def _no_endless_wait() -> Iterator[None]:
-    """Let a reader that waits for a pipe fail after a while instead of for ever."""
+def _time_limit() -> Iterator[None]:
+    """Fail instead of waiting for a pipe for ever."""
 
     def stop(number: int, frame: object) -> None:
-        raise TimeoutError("a reader has waited too long")
+        raise TimeoutError("reading took too long")
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.alarm(60)
@@ -90,20 +90,20 @@ def put_folder(path: Path) -> None:
 
 
 def put_outside(path: Path) -> None:
-    """Move a file away, out of the workspace, and link to it."""
+    """Move a file out of the workspace and replace it by a link."""
     elsewhere = path.parents[len(path.parents) - 4] / f"outside-{path.name}"
     elsewhere.write_bytes(path.read_bytes())
     path.unlink()
     path.symlink_to(elsewhere)
 
 
-PLACES = [put_pipe, put_device, put_loop, put_dangling, put_folder]
+REPLACEMENTS = [put_pipe, put_device, put_loop, put_dangling, put_folder]
 
 
 # Reading
 
 
-@pytest.mark.parametrize("put", PLACES)
+@pytest.mark.parametrize("put", REPLACEMENTS)
 def test_only_regular_files_are_opened(tmp_path: Path, put: Callable[[Path], None]) -> None:
     put(tmp_path / "file")
     with pytest.raises(OSError, match=r"folder|pipe or a device|symbolic link|No such file"):
@@ -112,7 +112,7 @@ def test_only_regular_files_are_opened(tmp_path: Path, put: Callable[[Path], Non
 
 def test_large_files_are_not_read(tmp_path: Path) -> None:
     with (tmp_path / "large").open("wb") as file:
-        file.truncate(2**40)  # sparse: it takes no room on the disk
+        file.truncate(2**40)  # sparse: it takes no space on the disk
     with pytest.raises(OSError, match="more than 67,108,864"):
         read_regular(tmp_path / "large")
 
@@ -130,12 +130,12 @@ def test_large_files_are_not_read(tmp_path: Path) -> None:
         ("{", "Expecting"),
     ],
 )
-def test_json_that_no_writer_of_ours_writes_is_refused(text: str | bytes, words: str) -> None:
+def test_invalid_and_ambiguous_json_is_refused(text: str | bytes, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         parse_json(text)
 
 
-def test_links_are_followed_before_a_place_is_judged(tmp_path: Path) -> None:
+def test_links_are_resolved_before_a_path_is_checked(tmp_path: Path) -> None:
     inner = tmp_path / "a" / "b"
     inner.mkdir(parents=True)
     (tmp_path / "a" / "within").symlink_to(inner)
@@ -149,8 +149,8 @@ def test_links_are_followed_before_a_place_is_judged(tmp_path: Path) -> None:
 # Settings
 
 
-@pytest.mark.parametrize("put", PLACES)
-def test_settings_in_no_file_name_the_file(
+@pytest.mark.parametrize("put", REPLACEMENTS)
+def test_errors_about_settings_name_the_file(
     own_workspace: Path, put: Callable[[Path], None]
 ) -> None:
     put(own_workspace / "workspace.json")
@@ -159,9 +159,7 @@ def test_settings_in_no_file_name_the_file(
 
 
 @pytest.mark.parametrize("dataset", ["\x00", "a\nb", "no/where", "~", "/dev/null", "x" * 5000])
-def test_a_data_set_that_is_no_folder_is_told_with_the_file(
-    own_workspace: Path, dataset: str
-) -> None:
+def test_errors_about_the_data_set_name_the_file(own_workspace: Path, dataset: str) -> None:
     file = own_workspace / "workspace.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "dataset": dataset}))
     with pytest.raises(ExplorerError, match=r"workspace\.json"):
@@ -169,7 +167,7 @@ def test_a_data_set_that_is_no_folder_is_told_with_the_file(
 
 
 @pytest.mark.parametrize(("name", "value"), [("held_out", "last:0"), ("z_layer", "fc9")])
-def test_a_setting_that_means_nothing_is_told_with_the_file(
+def test_errors_about_invalid_settings_name_the_file(
     own_workspace: Path, name: str, value: str
 ) -> None:
     file = own_workspace / "workspace.json"
@@ -188,8 +186,8 @@ def make_file(path: Path, header: Any, data: bytes = b"", length: int | None = N
     return path
 
 
-def describe(dtype: object, shape: object, places: object) -> dict[str, object]:
-    return {"dtype": dtype, "shape": shape, "data_offsets": places}
+def describe(dtype: object, shape: object, offsets: object) -> dict[str, object]:
+    return {"dtype": dtype, "shape": shape, "data_offsets": offsets}
 
 
 @pytest.mark.parametrize(
@@ -226,21 +224,21 @@ def test_tampered_headers_are_refused(tmp_path: Path, header: Any, size: int) ->
 
 
 @pytest.mark.parametrize("length", [0, 1, 2**31, 2**63, 2**64 - 1])
-def test_a_length_that_is_not_the_headers_is_refused(tmp_path: Path, length: int) -> None:
+def test_a_wrong_header_length_is_refused(tmp_path: Path, length: int) -> None:
     path = make_file(tmp_path / "a.safetensors", {}, b"", length)
     with pytest.raises(CheckpointError, match=r"a\.safetensors is not a readable"):
         load_tensors(path)
 
 
-@pytest.mark.parametrize("put", PLACES)
-def test_weights_in_no_file_name_the_file(tmp_path: Path, put: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize("put", REPLACEMENTS)
+def test_errors_about_weights_name_the_file(tmp_path: Path, put: Callable[[Path], None]) -> None:
     for name in ("a.safetensors", "a.pth"):
         put(tmp_path / name)
         with pytest.raises(CheckpointError, match=r"a\.(safetensors|pth)"):
             load_foreign_weights(tmp_path / name)
 
 
-def test_our_own_header_is_read_as_strictly(tmp_path: Path) -> None:
+def test_the_explorer_s_own_header_is_read_strictly(tmp_path: Path) -> None:
     for text in ("[" * 50_000, "1" * 5_000, '{"kind": "module", "kind": 1}', '{"a": NaN}'):
         path = tmp_path / "module.safetensors"
         path.write_bytes(save({"a": torch.ones(1)}, {KEY: text}))
@@ -260,26 +258,28 @@ def change_record(path: Path, **changes: Any) -> None:
 @pytest.mark.parametrize(
     ("split", "words"),
     [
-        ({"train": [1, 1], "test": [2]}, "a photo twice under 'train'"),
+        ({"train": [1, 1], "test": [2]}, "a photo twice in 'train'"),
         ({"train": [1, 2], "test": [2]}, "photo 2 on both sides"),
-        ({"train": [1], "test": []}, "no photo under 'test'"),
-        ({"train": [1]}, "not have just 'train' and 'test'"),
-        ({"train": [1], "test": [2], "other": [3]}, "not have just 'train' and 'test'"),
-        ({"train": [1], "test": ["2"]}, r"at 'split.*', expected a whole number"),
-        ({"train": [1], "test": [-2]}, "not hold image ids under 'test'"),
-        ({"train": [1], "test": [2.0]}, r"at 'split.*', expected a whole number"),
-        ({"train": [True], "test": [2]}, r"at 'split.*', expected a whole number"),
-        ({"train": [2**63], "test": [2]}, "not hold image ids under 'train'"),
-        ([], "at 'split', expected values by name"),
-        (None, "at 'split', expected values by name"),
+        ({"train": [1], "test": []}, "no photos in 'test'"),
+        ({"train": [1]}, "not have exactly 'train' and 'test'"),
+        ({"train": [1], "test": [2], "other": [3]}, "not have exactly 'train' and 'test'"),
+        ({"train": [1], "test": ["2"]}, r"at 'split.*', expected an integer"),
+        ({"train": [1], "test": [-2]}, "an invalid image id in 'test'"),
+        ({"train": [1], "test": [2.0]}, r"at 'split.*', expected an integer"),
+        ({"train": [True], "test": [2]}, r"at 'split.*', expected an integer"),
+        ({"train": [2**63], "test": [2]}, "an invalid image id in 'train'"),
+        ([], "at 'split', expected an object"),
+        (None, "at 'split', expected an object"),
     ],
 )
-def test_a_split_that_is_none_is_told(
+def test_an_invalid_split_is_refused(
     workspace: Workspace, entry: ModuleEntry, split: object, words: str
 ) -> None:
     change_record(entry.path, split=split)
     for load in (workspace.load_record, workspace.networks.load_module):
-        with pytest.raises(ExplorerError, match=rf"module\.safetensors does not fit .*{words}"):
+        with pytest.raises(
+            ExplorerError, match=rf"module\.safetensors has an invalid description: .*{words}"
+        ):
             load(entry)
 
 
@@ -299,7 +299,7 @@ def test_a_split_that_is_none_is_told(
         {"training": []},
     ],
 )
-def test_a_record_that_is_none_is_told(
+def test_an_invalid_record_is_refused(
     workspace: Workspace, entry: ModuleEntry, changes: dict[str, Any]
 ) -> None:
     change_record(entry.path, **changes)
@@ -307,18 +307,20 @@ def test_a_record_that_is_none_is_told(
         workspace.networks.load_module(entry)
 
 
-def test_whole_numbers_are_no_weights(workspace: Workspace, entry: ModuleEntry) -> None:
+def test_integer_weights_are_refused(workspace: Workspace, entry: ModuleEntry) -> None:
     from safetensors import safe_open  # noqa: PLC0415
 
     with safe_open(entry.path, framework="pt") as file:
         metadata = file.metadata()
     tensors = {name: tensor.to(torch.int32) for name, tensor in load_file(entry.path).items()}
     save_file(tensors, entry.path, metadata)
-    with pytest.raises(CheckpointError, match=r"module\.safetensors: '.*' holds whole numbers"):
+    with pytest.raises(
+        CheckpointError, match=r"module\.safetensors: '.*' holds integers, not weights"
+    ):
         workspace.networks.load_module(entry)
 
 
-def test_a_pth_may_not_claim_more_than_memory_holds(tmp_path: Path) -> None:
+def test_a_pth_larger_than_memory_is_refused(tmp_path: Path) -> None:
     torch.save({"a": torch.zeros(1).expand(2**40)}, tmp_path / "a.pth")
     assert (tmp_path / "a.pth").stat().st_size < 10_000
     with pytest.raises(CheckpointError, match=r"a\.pth holds 1,099,511,627,776 numbers"):
@@ -328,17 +330,17 @@ def test_a_pth_may_not_claim_more_than_memory_holds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "tensor", [torch.zeros(2, dtype=torch.complex64), torch.eye(2).to_sparse()]
 )
-def test_a_pth_holds_plain_tensors(tmp_path: Path, tensor: torch.Tensor) -> None:
+def test_complex_and_sparse_tensors_are_refused(tmp_path: Path, tensor: torch.Tensor) -> None:
     torch.save({"a": tensor}, tmp_path / "a.pth")
-    with pytest.raises(CheckpointError, match=r"a\.pth: 'a' is no plain tensor"):
+    with pytest.raises(CheckpointError, match=r"a\.pth: 'a' is not a dense tensor of real numbers"):
         load_foreign_weights(tmp_path / "a.pth")
 
 
 # Modules
 
 
-@pytest.mark.parametrize("put", [*PLACES, put_outside])
-def test_a_module_in_no_file_of_its_own_leaves_the_others(
+@pytest.mark.parametrize("put", [*REPLACEMENTS, put_outside])
+def test_an_unreadable_module_does_not_affect_the_others(
     workspace: Workspace, entry: ModuleEntry, put: Callable[[Path], None], run: Run
 ) -> None:
     good = Path(str(entry.path.parent) + "-other") / entry.path.name
@@ -357,7 +359,7 @@ def test_a_module_in_no_file_of_its_own_leaves_the_others(
         run(measure_module(workspace, entry))
 
 
-def test_a_module_folder_that_is_a_link_is_neither_read_nor_written(
+def test_a_linked_module_folder_is_neither_read_nor_written(
     workspace: Workspace, entry: ModuleEntry, tmp_path: Path, run: Run
 ) -> None:
     outside = tmp_path / "outside"
@@ -371,13 +373,15 @@ def test_a_module_folder_that_is_a_link_is_neither_read_nor_written(
         lambda: run(measure_module(workspace, entry)),
         lambda: run(draw_maps(workspace, [entry])),
     ):
-        with pytest.raises(ExplorerError, match=r"leads out of the workspace, to .*outside"):
+        with pytest.raises(
+            ExplorerError, match=r"leads out of the workspace through a link, to .*outside"
+        ):
             use()
     assert {path.name: path.read_bytes() for path in outside.iterdir()} == before
 
 
-@pytest.mark.parametrize("put", [*PLACES, put_outside])
-def test_measures_in_no_file_of_their_own_are_told(
+@pytest.mark.parametrize("put", [*REPLACEMENTS, put_outside])
+def test_errors_about_measures_name_the_file(
     workspace: Workspace, entry: ModuleEntry, put: Callable[[Path], None]
 ) -> None:
     put(entry.metrics_path)
@@ -386,7 +390,7 @@ def test_measures_in_no_file_of_their_own_are_told(
 
 
 @pytest.mark.parametrize(
-    ("place", "value"),
+    ("keys", "value"),
     [
         (("live",), []),
         (("live",), [1, 2]),
@@ -404,21 +408,21 @@ def test_measures_in_no_file_of_their_own_are_told(
         (("locality", "test", "mean_locality"), True),
     ],
 )
-def test_measures_that_no_page_could_show_are_told(
-    workspace: Workspace, entry: ModuleEntry, place: tuple[str, ...], value: object
+def test_damaged_measures_are_refused(
+    workspace: Workspace, entry: ModuleEntry, keys: tuple[str, ...], value: object
 ) -> None:
     metrics = json.loads(entry.metrics_path.read_text())
     inner = metrics
-    for name in place[:-1]:
+    for name in keys[:-1]:
         inner = inner[name]
-    inner[place[-1]] = value
+    inner[keys[-1]] = value
     entry.metrics_path.write_text(json.dumps(metrics))
     with pytest.raises(ExplorerError, match=r"metrics\.json is damaged: .*evaluate"):
         load_module_measures(workspace, entry)
 
 
-@pytest.mark.parametrize("put", PLACES[:-1])
-def test_notes_in_no_file_of_their_own_are_told(
+@pytest.mark.parametrize("put", REPLACEMENTS[:-1])
+def test_errors_about_notes_name_the_file(
     workspace: Workspace, entry: ModuleEntry, put: Callable[[Path], None]
 ) -> None:
     put(entry.path.with_name("notes.json"))
@@ -440,7 +444,7 @@ def test_notes_in_no_file_of_their_own_are_told(
         ([("a", "|O")], (2,)),
     ],
 )
-def test_arrays_of_absurd_types_and_shapes_are_none(
+def test_arrays_of_invalid_types_and_shapes_are_not_read(
     tmp_path: Path, descr: Any, shape: tuple[int, ...]
 ) -> None:
     path = tmp_path / "a.npy"
@@ -448,12 +452,12 @@ def test_arrays_of_absurd_types_and_shapes_are_none(
     text = text.ljust(118 - 1) + b"\n"
     path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + bytes(64))
     assert map_array(path) is None
-    with open_rows(path) as rows:  # as of a file in the making, those that are there
+    with open_rows(path) as rows:  # the existing rows, as of an incomplete file
         assert sum(row.nbytes for row in rows) <= 64
 
 
 @pytest.mark.parametrize("text", ["((((((", "{'descr'", "\x00" * 40, "[" * 3_000, "{1: 'a'"])
-def test_array_headers_that_are_no_python_are_none(tmp_path: Path, text: str) -> None:
+def test_arrays_with_invalid_headers_are_not_read(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.npy"
     raw = text.encode() + b"\n"
     path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(raw)) + raw)
@@ -461,7 +465,7 @@ def test_array_headers_that_are_no_python_are_none(tmp_path: Path, text: str) ->
     assert count_rows(path) == 0
 
 
-def test_an_array_in_the_making_does_not_follow_links(tmp_path: Path) -> None:
+def test_a_growing_array_does_not_follow_links(tmp_path: Path) -> None:
     (tmp_path / "precious").write_bytes(b"precious")
     (tmp_path / "a.npy").symlink_to(tmp_path / "precious")
     with GrowingArray(tmp_path / "a.npy", np.dtype(np.float32), (2, 2)) as array:
@@ -470,10 +474,10 @@ def test_an_array_in_the_making_does_not_follow_links(tmp_path: Path) -> None:
     assert count_rows(tmp_path / "a.npy") == 1
 
 
-def test_a_lock_does_not_empty_what_a_link_leads_to(tmp_path: Path, run: Run) -> None:
+def test_a_lock_does_not_follow_links(tmp_path: Path, run: Run) -> None:
     (tmp_path / "precious").write_bytes(b"precious")
     (tmp_path / ".lock").symlink_to(tmp_path / "precious")
-    lock: FileLock = run(take_lock(tmp_path / ".lock", lambda: pytest.fail("nobody has it")))
+    lock: FileLock = run(acquire_lock(tmp_path / ".lock", lambda: pytest.fail("the lock is free")))
     lock.release()
     assert (tmp_path / "precious").read_bytes() == b"precious"
 
@@ -488,14 +492,14 @@ def test_features_behind_a_link_are_neither_read_nor_written(
     if features.exists():
         features.rename(tmp_path / "before")
     features.symlink_to(outside)
-    with pytest.raises(ExplorerError, match="features leads out of the workspace"):
+    with pytest.raises(ExplorerError, match="features leads out of the workspace through a link"):
         run(workspace.networks.compute_features())
     assert [path.name for path in outside.iterdir()] == [".precious.tmp"]
 
 
 def test_tampered_features_are_computed_again(workspace: Workspace, run: Run) -> None:
-    whole = run(workspace.networks.compute_features())
-    z = np.array(whole.z)
+    expected = run(workspace.networks.compute_features())
+    z = np.array(expected.z)
     file = next(workspace.path.glob("features/[!.]*/z.npy"))
     for other in (z.astype(np.float64), z[:, :-1], z.T, z.astype(object)):
         np.save(file, other, allow_pickle=True)
@@ -519,11 +523,11 @@ def test_maps_that_are_not_finite_are_not_shown(
     assert load_maps(workspace, entry, photo, "relu1") is None
 
 
-# What else is read
+# Other files
 
 
-@pytest.mark.parametrize("put", PLACES)
-def test_results_in_no_file_of_their_own_are_told(
+@pytest.mark.parametrize("put", REPLACEMENTS)
+def test_errors_about_results_name_the_file(
     own_workspace: Path, put: Callable[[Path], None]
 ) -> None:
     (own_workspace / "results").mkdir()
@@ -545,7 +549,7 @@ def test_results_in_no_file_of_their_own_are_told(
         "",
     ],
 )
-def test_results_that_no_comparison_gave_are_refused(tmp_path: Path, row: str) -> None:
+def test_damaged_results_are_refused(tmp_path: Path, row: str) -> None:
     (tmp_path / "results").mkdir()
     text = f"method,category,seed,measure,value\n{row}\n"
     (tmp_path / "results/results.csv").write_text(text, encoding="utf-8")
@@ -557,22 +561,20 @@ def test_results_are_not_written_behind_a_link(own_workspace: Path, tmp_path: Pa
     (tmp_path / "outside").mkdir()
     (own_workspace / "results").symlink_to(tmp_path / "outside")
     record = {"method": "z", "category": "001.A", "seed": 0, "measures": {"locality": 1.0}}
-    with pytest.raises(ExplorerError, match="leads out of the workspace"):
+    with pytest.raises(ExplorerError, match="results leads out of the workspace through a link"):
         write_results(own_workspace, [record])
     assert list((tmp_path / "outside").iterdir()) == []
 
 
-def test_a_trace_that_unpacks_without_end_is_refused(tmp_path: Path) -> None:
+def test_a_trace_of_other_types_is_refused(tmp_path: Path) -> None:
     arrays = {"activations": np.zeros((2, 3), np.float32), "maps": np.zeros((1, 3, 2, 2))}
     np.savez_compressed(tmp_path / "a.npz", live=np.zeros(3, bool), **arrays)
     with pytest.raises(ExplorerError, match=r"a\.npz is damaged"):  # maps are float64
         load_trace(tmp_path / "a.npz")
 
 
-@pytest.mark.parametrize("put", PLACES)
-def test_jobs_in_no_file_of_their_own_are_skipped(
-    tmp_path: Path, put: Callable[[Path], None]
-) -> None:
+@pytest.mark.parametrize("put", REPLACEMENTS)
+def test_unreadable_job_files_are_skipped(tmp_path: Path, put: Callable[[Path], None]) -> None:
     for name in ("job.json", "status.json", "history.jsonl"):
         put(tmp_path / name)
     with pytest.raises(ExplorerError, match=r"job\.json"):
@@ -581,13 +583,13 @@ def test_jobs_in_no_file_of_their_own_are_skipped(
     assert load_history(tmp_path, "001.A") == []
 
 
-def test_a_history_nested_too_deeply_is_left_out(tmp_path: Path) -> None:
+def test_a_history_nested_too_deeply_is_ignored(tmp_path: Path) -> None:
     line = '{"category": "001.A", "stage": ' + "[" * 100_000
     (tmp_path / "history.jsonl").write_text(line)
     assert load_history(tmp_path, "001.A") == []
 
 
-def test_module_folders_are_listed_whatever_lies_there(tmp_path: Path) -> None:
+def test_module_folders_are_listed_despite_other_files(tmp_path: Path) -> None:
     (tmp_path / "modules/a/b").mkdir(parents=True)
     (tmp_path / "modules/a/b/module.safetensors").symlink_to("/nowhere")
     (tmp_path / "modules/file").touch()
@@ -595,7 +597,7 @@ def test_module_folders_are_listed_whatever_lies_there(tmp_path: Path) -> None:
     assert [entry.run for entry in list_module_entries(tmp_path)] == ["b"]
 
 
-def test_names_of_temporary_files_are_told_from_others() -> None:
+def test_names_of_temporary_files_are_recognised() -> None:
     assert is_temporary(Path(".module.safetensors.k3_j9xq2.tmp"))
     assert not is_temporary(Path("relu1.npy.tmp"))
     assert not is_temporary(Path(".lock"))

@@ -71,15 +71,17 @@ def test_module_is_loaded_once_and_again_when_replaced(own_workspace: Path, run:
     (other,) = (e for e in opened.list_modules() if e.run != entry.run)
     before = entry.path.stat()
     write_bytes(entry.path, other.path.read_bytes())
-    os.utime(entry.path, ns=(before.st_atime_ns, before.st_mtime_ns))  # as a clock set back may
+    os.utime(
+        entry.path, ns=(before.st_atime_ns, before.st_mtime_ns)
+    )  # as after a clock was set back
     assert opened.networks.load_module(entry)[0].settings.widths == (8,)
 
 
-def test_module_that_is_gone_is_named(own_workspace: Path) -> None:
+def test_a_removed_module_is_named(own_workspace: Path) -> None:
     opened = Workspace(own_workspace)
     (entry,) = opened.list_modules()
     entry.path.unlink()
-    with pytest.raises(WorkspaceError, match=r"is gone\. Train the module again"):
+    with pytest.raises(WorkspaceError, match=r"is missing\. Train the module again"):
         opened.networks.load_module(entry)
 
 
@@ -92,7 +94,7 @@ def test_module_in_the_folder_of_another_category_is_refused(own_workspace: Path
         opened.networks.load_module(wrong)
 
 
-def test_memory_holds_a_bounded_number_of_modules(
+def test_the_number_of_modules_in_memory_is_limited(
     own_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(networks, "_MODULES_IN_MEMORY", 2)
@@ -105,7 +107,7 @@ def test_memory_holds_a_bounded_number_of_modules(
         entries.append(copied)
     first = shared.networks.load_module(entries[0])[0]
     shared.networks.load_module(entries[1])
-    assert shared.networks.load_module(entries[0])[0] is first, "what was asked for last is kept"
+    assert shared.networks.load_module(entries[0])[0] is first, "the most recently used one is kept"
     shared.networks.load_module(entries[2])
     assert shared.networks.load_module(entries[0])[0] is first
     assert len(shared.networks._modules) == 2
@@ -132,10 +134,10 @@ def test_photos_of_any_size_can_be_explained(workspace: Workspace, entry: Module
         workspace.networks.explain(entry, image, "fc6")
 
 
-def test_loading_in_two_threads_never_waits_for_itself(
+def test_loading_in_two_threads_does_not_deadlock(
     tiny_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One asks for the network, one for a module, which needs the network: each holds a lock."""
+    """One thread loads the network, another a module, which needs the network."""
     shared = Workspace(tiny_workspace)
     (entry,) = shared.list_modules()
     load = shared.networks._load_classifier
@@ -156,13 +158,13 @@ def test_loading_in_two_threads_never_waits_for_itself(
     assert tasks[0].result() is shared.networks.backbone
 
 
-def test_threads_give_what_one_after_the_other_gives(tiny_workspace: Path) -> None:
-    """Two browser sessions open the workspace and ask at once."""
+def test_threads_give_the_same_as_serial_calls(tiny_workspace: Path) -> None:
+    """Browser sessions share a workspace and use it at the same time."""
     images = [load_photo(photo) for photo in Workspace(tiny_workspace).dataset.photos[::9]]
     serial = Workspace(tiny_workspace)
     (entry,) = serial.list_modules()
     expected = [serial.networks.explain(entry, image) for image in images]
-    shared = Workspace(tiny_workspace)  # nothing is loaded yet: that is raced for as well
+    shared = Workspace(tiny_workspace)  # not loaded yet, so that loading is concurrent as well
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda image: shared.networks.explain(entry, image), images * 2))
     for one, other in zip(expected * 2, found, strict=True):
@@ -170,7 +172,7 @@ def test_threads_give_what_one_after_the_other_gives(tiny_workspace: Path) -> No
         assert one.y_bar == pytest.approx(other.y_bar)
 
 
-def test_sessions_that_ask_at_once_get_the_one_network(
+def test_concurrent_sessions_share_one_network(
     tiny_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shared = Workspace(tiny_workspace)
@@ -179,7 +181,7 @@ def test_sessions_that_ask_at_once_get_the_one_network(
 
     def load_slowly() -> Any:
         loaded.append(1)
-        time.sleep(0.2)  # long enough for all others to ask
+        time.sleep(0.2)  # long enough for all others to call
         return load()
 
     monkeypatch.setattr(shared.networks, "_load_classifier", load_slowly)

@@ -20,8 +20,8 @@ from explorer.workspace.notes import (
     set_aside,
 )
 from explorer.workspace.notes_file import (
-    LONGEST_NAME,
-    LONGEST_TEXT,
+    MAX_NAME_LENGTH,
+    MAX_TEXT_LENGTH,
     DamagedNotesError,
     Note,
     NotesError,
@@ -44,14 +44,14 @@ def write(entry: ModuleEntry, feature: int, note: Note, base: Note | None = None
     return save_note(entry, feature, note, base=base, module_sha256=found.module_sha256)
 
 
-def test_nobody_has_written_yet(entry: ModuleEntry) -> None:
+def test_a_new_module_has_no_notes(entry: ModuleEntry) -> None:
     found = load_notes(entry)
     assert (found.current, found.earlier, found.names) == ({}, (), {})
     assert found.get(2) == Note()
     assert not get_notes_path(entry).exists()
 
 
-def test_what_is_written_is_read(entry: ModuleEntry) -> None:
+def test_notes_round_trip(entry: ModuleEntry) -> None:
     written = write(entry, 2, Note("red cap", "Fires on the cap.\nNot on the tail."))
     assert written == load_notes(entry)
     assert load_notes(entry).get(2) == Note("red cap", "Fires on the cap.\nNot on the tail.")
@@ -64,21 +64,21 @@ def test_what_is_written_is_read(entry: ModuleEntry) -> None:
     ]
 
 
-def test_the_file_counts_as_the_screen_does(entry: ModuleEntry) -> None:
+def test_the_file_counts_x_features_from_1(entry: ModuleEntry) -> None:
     write(entry, 2, Note("cap"))
     content = json.loads(get_notes_path(entry).read_text())
     (group,) = content["modules"].values()
     assert group == {"3": {"name": "cap", "text": ""}}
 
 
-def test_an_empty_note_is_taken_away(entry: ModuleEntry) -> None:
+def test_an_empty_note_is_removed(entry: ModuleEntry) -> None:
     write(entry, 1, Note("cap", "text"))
     write(entry, 1, Note(" ", "\n \n"))
     assert load_notes(entry).current == {}
     assert json.loads(get_notes_path(entry).read_text())["modules"] == {}
 
 
-def test_another_module_in_the_same_place_has_no_names(entry: ModuleEntry) -> None:
+def test_a_module_that_replaces_another_has_no_names(entry: ModuleEntry) -> None:
     write(entry, 1, Note("cap"))
     first = entry.path.read_bytes()
     entry.path.write_bytes(b"weights of the second training")
@@ -95,7 +95,7 @@ def test_another_module_in_the_same_place_has_no_names(entry: ModuleEntry) -> No
     assert load_notes(entry).earlier == ({1: Note("tail")},)
 
 
-def test_a_module_replaced_while_somebody_writes(entry: ModuleEntry) -> None:
+def test_a_note_for_a_replaced_module_is_refused(entry: ModuleEntry) -> None:
     before = load_notes(entry)
     entry.path.write_bytes(b"weights of the second training")
     with pytest.raises(NotesError, match="trained again"):
@@ -103,7 +103,7 @@ def test_a_module_replaced_while_somebody_writes(entry: ModuleEntry) -> None:
     assert not get_notes_path(entry).exists()
 
 
-def test_two_writers_of_different_x_features_keep_both(entry: ModuleEntry) -> None:
+def test_notes_of_different_x_features_are_merged(entry: ModuleEntry) -> None:
     before = load_notes(entry)
     for feature, name in ((0, "cap"), (1, "tail")):
         save_note(
@@ -112,14 +112,14 @@ def test_two_writers_of_different_x_features_keep_both(entry: ModuleEntry) -> No
     assert load_notes(entry).names == {0: "cap", 1: "tail"}
 
 
-def test_two_writers_of_name_and_text_keep_both(entry: ModuleEntry) -> None:
+def test_changes_of_name_and_text_are_merged(entry: ModuleEntry) -> None:
     base = write(entry, 0, Note("cap", "old")).get(0)
     write(entry, 0, Note("red cap", "old"), base=base)
     write(entry, 0, Note("cap", "new"), base=base)
     assert load_notes(entry).get(0) == Note("red cap", "new")
 
 
-def test_two_writers_of_the_same_name_are_told(entry: ModuleEntry) -> None:
+def test_conflicting_names_are_refused(entry: ModuleEntry) -> None:
     write(entry, 0, Note("cap"), base=Note())
     with pytest.raises(ConflictError) as caught:
         write(entry, 0, Note("tail"), base=Note())
@@ -129,7 +129,7 @@ def test_two_writers_of_the_same_name_are_told(entry: ModuleEntry) -> None:
     assert load_notes(entry).names == {0: "tail"}
 
 
-def test_two_writers_who_agree_are_not_bothered(entry: ModuleEntry) -> None:
+def test_equal_changes_do_not_conflict(entry: ModuleEntry) -> None:
     write(entry, 0, Note("cap"), base=Note())
     write(entry, 0, Note("cap"), base=Note())
     assert load_notes(entry).names == {0: "cap"}
@@ -144,7 +144,7 @@ def expect_all_names(entry: ModuleEntry) -> None:
     assert load_notes(entry).names == {n: f"name {n}" for n in range(WRITERS * ROUNDS)}
 
 
-def test_threads_lose_nothing(entry: ModuleEntry) -> None:
+def test_threads_lose_no_notes(entry: ModuleEntry) -> None:
     threads = [
         threading.Thread(target=write_many, args=(entry, ROUNDS * n)) for n in range(WRITERS)
     ]
@@ -155,8 +155,8 @@ def test_threads_lose_nothing(entry: ModuleEntry) -> None:
     expect_all_names(entry)
 
 
-def test_processes_lose_nothing(entry: ModuleEntry) -> None:
-    # A lock of threads alone would not keep processes apart.
+def test_processes_lose_no_notes(entry: ModuleEntry) -> None:
+    # A lock between threads would not be enough.
     code = (
         "import sys\n"
         "from pathlib import Path\n"
@@ -176,13 +176,13 @@ def test_processes_lose_nothing(entry: ModuleEntry) -> None:
     expect_all_names(entry)
 
 
-def test_long_words_are_refused_whole(entry: ModuleEntry) -> None:
-    write(entry, 0, Note("n" * LONGEST_NAME, "t" * LONGEST_TEXT))
+def test_names_and_notes_that_are_too_long_are_refused(entry: ModuleEntry) -> None:
+    write(entry, 0, Note("n" * MAX_NAME_LENGTH, "t" * MAX_TEXT_LENGTH))
     stored = load_notes(entry)
     with pytest.raises(NotesError, match="name has 61 characters; at most 60"):
-        write(entry, 0, Note("n" * (LONGEST_NAME + 1)))
+        write(entry, 0, Note("n" * (MAX_NAME_LENGTH + 1)))
     with pytest.raises(NotesError, match="note has 2,001 characters"):
-        write(entry, 0, Note("n", "t" * (LONGEST_TEXT + 1)))
+        write(entry, 0, Note("n", "t" * (MAX_TEXT_LENGTH + 1)))
     assert load_notes(entry) == stored
 
 
@@ -197,12 +197,12 @@ def test_long_words_are_refused_whole(entry: ModuleEntry) -> None:
         ("<b>*x* [a](b) `c`", "<b>*x* [a](b) `c`"),
     ],
 )
-def test_names_are_one_clean_line(entry: ModuleEntry, typed: str, kept: str) -> None:
+def test_names_are_cleaned(entry: ModuleEntry, typed: str, kept: str) -> None:
     write(entry, 0, Note(typed))
     assert load_notes(entry).names == {0: kept}
 
 
-def test_texts_keep_their_lines_alone(entry: ModuleEntry) -> None:
+def test_texts_keep_their_line_breaks(entry: ModuleEntry) -> None:
     write(entry, 0, Note("", "one\r\ntwo\rthree\x07 \n\n four\tfive\n"))
     assert load_notes(entry).get(0).text == "one\ntwo\nthree\n\n four five"
 
@@ -232,7 +232,7 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=range(len(DAMAGES)))
-def test_a_damaged_file_is_told_and_kept(entry: ModuleEntry, damage: str) -> None:
+def test_a_damaged_file_is_an_error_and_is_kept(entry: ModuleEntry, damage: str) -> None:
     sha256 = load_notes(entry).module_sha256
     path = get_notes_path(entry)
     path.write_text(damage)
@@ -243,7 +243,7 @@ def test_a_damaged_file_is_told_and_kept(entry: ModuleEntry, damage: str) -> Non
     assert path.read_text() == damage
 
 
-def test_a_file_that_is_no_utf_8(entry: ModuleEntry) -> None:
+def test_a_file_that_is_not_utf_8_is_damaged(entry: ModuleEntry) -> None:
     get_notes_path(entry).write_bytes(b"\xff\xfe")
     with pytest.raises(DamagedNotesError):
         load_notes(entry)
@@ -265,7 +265,7 @@ def test_a_newer_format_is_neither_damaged_nor_overwritten(entry: ModuleEntry) -
     assert get_notes_path(entry).read_text() == text
 
 
-def test_a_damaged_file_is_set_aside_beside_earlier_ones(entry: ModuleEntry) -> None:
+def test_a_damaged_file_is_set_aside_next_to_earlier_ones(entry: ModuleEntry) -> None:
     for number, text in enumerate(("{", "["), start=1):
         get_notes_path(entry).write_text(text)
         aside = set_aside(entry)
@@ -278,20 +278,20 @@ def test_a_damaged_file_is_set_aside_beside_earlier_ones(entry: ModuleEntry) -> 
         set_aside(entry)
 
 
-def test_sound_notes_are_not_set_aside(entry: ModuleEntry) -> None:
+def test_valid_notes_are_not_set_aside(entry: ModuleEntry) -> None:
     write(entry, 0, Note("cap"))
-    with pytest.raises(NotesError, match="not damaged"):
+    with pytest.raises(NotesError, match="no longer damaged"):
         set_aside(entry)
     assert load_notes(entry).names == {0: "cap"}
 
 
-def test_a_module_that_is_gone(entry: ModuleEntry) -> None:
+def test_a_missing_module_is_an_error(entry: ModuleEntry) -> None:
     entry.path.unlink()
     with pytest.raises(ExplorerError, match=r"module.safetensors cannot be read"):
         load_notes(entry)
 
 
-def test_a_folder_that_cannot_be_written_to(
+def test_a_read_only_file_system_is_an_error(
     entry: ModuleEntry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = write(entry, 0, Note("cap"))
@@ -299,15 +299,15 @@ def test_a_folder_that_cannot_be_written_to(
     def refuse(*args: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    # Not by its rights alone: whoever runs the tests may be allowed everything.
+    # Permissions would not do, as the tests may run as root.
     monkeypatch.setattr(notes_file, "write_json", refuse)
     with pytest.raises(NotesError, match=r"Read-only file system\. Nothing was stored"):
         save_note(entry, 0, Note("x"), base=found.get(0), module_sha256=found.module_sha256)
     assert load_notes(entry).names == {0: "cap"}
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="rights bind no administrator")
-def test_a_folder_without_the_right_to_write(entry: ModuleEntry) -> None:
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root ignores permissions")
+def test_a_folder_without_write_permission_is_an_error(entry: ModuleEntry) -> None:
     folder = entry.path.parent
     folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
     try:
@@ -318,11 +318,11 @@ def test_a_folder_without_the_right_to_write(entry: ModuleEntry) -> None:
 
 
 @pytest.mark.parametrize("feature", [-1, 9_999])
-def test_no_such_x_feature(entry: ModuleEntry, feature: int) -> None:
+def test_a_missing_x_feature_is_refused(entry: ModuleEntry, feature: int) -> None:
     with pytest.raises(NotesError, match="no x-feature"):
         write(entry, feature, Note("cap"), base=Note())
 
 
-def test_the_highest_x_feature_is_read_again(entry: ModuleEntry) -> None:
+def test_the_highest_x_feature_round_trips(entry: ModuleEntry) -> None:
     write(entry, 9_998, Note("cap"))
     assert load_notes(entry).names == {9_998: "cap"}

@@ -24,12 +24,12 @@ def test_settings_round_trip(tmp_path: Path) -> None:
     assert load_settings(tmp_path) == SETTINGS
 
 
-def test_fields_left_out_take_their_defaults(tmp_path: Path) -> None:
+def test_omitted_fields_have_their_defaults(tmp_path: Path) -> None:
     (tmp_path / "workspace.json").write_text('{"schema_version": 1, "dataset": "birds"}')
     assert load_settings(tmp_path) == WorkspaceSettings("birds")
 
 
-def test_folder_without_settings_is_no_workspace(tmp_path: Path) -> None:
+def test_folder_without_settings_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WorkspaceError, match=r"not a workspace.*python -m explorer new"):
         load_settings(tmp_path)
 

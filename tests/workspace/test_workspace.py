@@ -24,7 +24,7 @@ def test_workspace_can_be_moved(own_workspace: Path, tmp_path: Path, run: Run) -
     assert len(moved.dataset.photos) == 72
     (entry,) = moved.list_modules()
     moved.networks.load_module(entry)
-    assert list(moved.networks.compute_features()) == [], "features are still good"
+    assert list(moved.networks.compute_features()) == [], "features are still valid"
 
 
 def test_missing_data_set_is_named(own_workspace: Path) -> None:

@@ -1,1 +1,1 @@
-"""What makes the formulas fast: number formats, kernels and Winograd's algorithm."""
+"""Fast implementations of the formulas: memory layouts, number formats, Winograd's algorithm."""

@@ -1,8 +1,8 @@
-"""Convolutions of a network, W, W⁺ and W⁺ᵀ, each computed in the fastest way that is known.
+"""The convolutions W, W⁺ and W⁺ᵀ of a layer, each computed in the fastest known way.
 
-The results are those of `torch.nn.functional.conv2d` and of its transpose. What differs is how they
-are come by: W⁺ᵀ as a convolution with the kernel turned around, Winograd's filtering for wide maps,
-and weights that are laid out and converted once for all photos.
+The results are those of `torch.nn.functional.conv2d` and of its transpose. Three things make them
+faster: W⁺ᵀ is computed as a convolution with the flipped kernel, wide layers use Winograd's
+algorithm, and weights are converted once for all photos.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,12 +19,12 @@ from explorer.attribution.fast import winograd
 
 T = TypeVar("T")
 
-_MOST_AMPLIFIED = 16.0  # an activation over its normaliser, up to which Winograd rounds well enough
+_MAX_AMPLIFICATION = 16.0  # of activation / normaliser, up to which Winograd is accurate enough
 
 
 @dataclass(frozen=True, eq=False)
 class FastConvolution:
-    """A convolution's W and W⁺, ready to be applied to one photo after another.
+    """A convolution, with its weights W and W⁺ kept in every form that a photo has needed.
 
     Attributes
     ----------
@@ -34,8 +34,8 @@ class FastConvolution:
         ``stride``, ``padding``, ``dilation`` and ``groups``, as `torch.nn.functional.conv2d` takes
         them.
     extra : tuple of int
-        Rows and columns of zeros below and on the right, which ``padding="same"`` needs for kernels
-        of an even size.
+        Additional rows and columns of zeros at the bottom and on the right, which
+        ``padding="same"`` needs for kernels of even size.
     """
 
     weight: Tensor
@@ -46,7 +46,7 @@ class FastConvolution:
     def apply(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         """Return W ∗ x + bias, (N, O, h', w'), of `x`, (N, I, h, w), signed."""
         bias = None if bias is None else bias.to(x.dtype)
-        if not (self._can_filter and winograd.pays(self.weight, x)):
+        if not (self._fits_winograd and winograd.is_faster(self.weight, x)):
             return F.conv2d(self._pad(x), self._get_signed(x.dtype), bias, **self.options)
         y = winograd.convolve(x, self._get_filters(x.dtype))
         return y if bias is None else y.add_(bias[:, None, None])
@@ -56,17 +56,17 @@ class FastConvolution:
         return F.conv2d(self._pad(a), self._get_positive(a.dtype), **self.options)
 
     def plan_transpose(self, a: Tensor, y: Tensor, inverse: Tensor) -> Callable[[Tensor], Tensor]:
-        """Return W⁺ᵀ, a function from (N, O, h', w') to (N, I, h, w).
+        """Return W⁺ᵀ as a function from (N, O, h', w') to (N, I, h, w).
 
         Parameters
         ----------
         a, y, inverse : Tensor
-            The photo's input and output, and one over its normalisers: Winograd's way is taken
-            where its rounding cannot be seen.
+            The layer's input and output for this photo, and its inverse normalisers. Winograd's
+            algorithm is used only if they keep its rounding error small.
         """
         height, width = a.shape[2:]
         transpose = self._choose_transpose(self._pad(a), y, inverse)
-        return lambda Q: transpose(Q)[..., :height, :width]  # without what was padded
+        return lambda Q: transpose(Q)[..., :height, :width]  # crops the padding
 
     def _choose_transpose(
         self, a: Tensor, y: Tensor, inverse: Tensor
@@ -74,14 +74,14 @@ class FastConvolution:
         dtype = a.dtype
         if not self.can_flip:
             return partial(self._transpose, a.shape[1:], self._get_positive(dtype))
-        is_smooth = winograd.pays(self.weight, a) and (y * inverse).amax() <= _MOST_AMPLIFIED
-        if is_smooth and self._can_filter:
+        is_faster = self._fits_winograd and winograd.is_faster(self.weight, a)
+        if is_faster and (y * inverse).amax() <= _MAX_AMPLIFICATION:
             return partial(winograd.convolve, filters=self._get_flipped_filters(dtype))
         return partial(F.conv2d, weight=self._get_flipped(dtype), padding=self.flipped_padding)
 
     @property
     def can_flip(self) -> bool:
-        """Whether W⁺ᵀ is a convolution with the kernel turned around."""
+        """Whether W⁺ᵀ equals a convolution with the flipped kernel."""
         sides, pads = self.weight.shape[2:], as_pair(self.options["padding"])
         is_dense = self.options["groups"] == 1 and as_pair(self.options["dilation"]) == (1, 1)
         fits = all(side > pad for side, pad in zip(sides, pads, strict=True))
@@ -89,12 +89,12 @@ class FastConvolution:
 
     @property
     def flipped_padding(self) -> list[int]:
-        """Zeros around the input of the turned kernel, where it `can_flip`."""
+        """Padding of the convolution with the flipped kernel, where it `can_flip`."""
         pads = as_pair(self.options["padding"])
         return [side - 1 - pad for side, pad in zip(self.weight.shape[2:], pads, strict=True)]
 
     @property
-    def _can_filter(self) -> bool:
+    def _fits_winograd(self) -> bool:
         is_3_by_3 = self.weight.shape[2:] == (3, 3)
         return is_3_by_3 and self.can_flip and self.flipped_padding == [1, 1]
 
@@ -105,16 +105,16 @@ class FastConvolution:
         P_in: Tensor = conv2d_input([len(Q), *size], weight, Q, **self.options)
         return P_in
 
-    # Each form of the weights is made when it is first needed, and kept for the next photo.
+    # Each form of the weights is computed when it is first needed, and kept for the next photo.
 
     def _get_signed(self, dtype: torch.dtype) -> Tensor:
-        return self._get("W", dtype, lambda: _lay_out(self._detached.to(dtype)))
+        return self._get("W", dtype, lambda: _convert(self._detached.to(dtype)))
 
     def _get_positive(self, dtype: torch.dtype) -> Tensor:
-        return self._get("W⁺", dtype, lambda: _lay_out(self._detached.clamp(min=0).to(dtype)))
+        return self._get("W⁺", dtype, lambda: _convert(self._positive.to(dtype)))
 
     def _get_flipped(self, dtype: torch.dtype) -> Tensor:
-        return self._get("flipped W⁺", dtype, lambda: _lay_out(self._flip().to(dtype)))
+        return self._get("flipped W⁺", dtype, lambda: _convert(self._flip().to(dtype)))
 
     def _get_filters(self, dtype: torch.dtype) -> Tensor:
         return self._get("filters of W", dtype, lambda: _transform(self._detached, dtype))
@@ -126,18 +126,22 @@ class FastConvolution:
     def _detached(self) -> Tensor:
         return self.weight.detach()
 
-    def _flip(self) -> Tensor:
-        return self._detached.clamp(min=0).flip(2, 3).transpose(0, 1)
+    @property
+    def _positive(self) -> Tensor:
+        return self._detached.clamp(min=0)
 
-    def _get(self, form: str, dtype: torch.dtype, make: Callable[[], T]) -> T:
+    def _flip(self) -> Tensor:
+        return self._positive.flip(2, 3).transpose(0, 1)
+
+    def _get(self, form: str, dtype: torch.dtype, compute: Callable[[], T]) -> T:
         if (form, dtype) not in self._forms:
-            self._forms[form, dtype] = make()
-        made: T = self._forms[form, dtype]
-        return made
+            self._forms[form, dtype] = compute()
+        weights: T = self._forms[form, dtype]
+        return weights
 
 
 def as_pair(value: int | Sequence[int]) -> tuple[int, int]:
-    """Return the value for rows and the one for columns."""
+    """Return the value for rows and the value for columns."""
     return (value, value) if isinstance(value, int) else (value[0], value[1])
 
 
@@ -145,5 +149,5 @@ def _transform(weight: Tensor, dtype: torch.dtype) -> Tensor:
     return winograd.transform_weight(weight.double()).to(dtype)
 
 
-def _lay_out(weight: Tensor) -> Tensor:
+def _convert(weight: Tensor) -> Tensor:
     return weight.contiguous(memory_format=torch.channels_last)

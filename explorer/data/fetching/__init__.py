@@ -1,1 +1,1 @@
-"""Downloading and unpacking the data set, resumed and verified."""
+"""Downloading, verifying and unpacking the data set."""

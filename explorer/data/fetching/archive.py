@@ -1,4 +1,4 @@
-"""Unpacking an archive that is not trusted: plain files and folders, inside, within bounds."""
+"""Unpacking untrusted archives: only regular files and folders, within the target and limits."""
 
 import gzip
 import io
@@ -13,23 +13,23 @@ from explorer.config import Progress
 from explorer.data.fetching.transfer import DownloadError
 
 _MEGABYTE = 1_000_000
-_MEGABYTES_BETWEEN_RECORDS = 10
+_MEGABYTES_PER_REPORT = 10
 _CHUNK = 1 << 20
-# A second lock on the same door, which Python has from 3.11.4 on.
-_SECOND_LOCK: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+# An additional check, which Python has from 3.11.4 on.
+_FILTER: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
 _DAMAGED = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError, OverflowError)
 
 
 @dataclass(frozen=True)
 class ArchiveLimits:
-    """What an archive may hold at most.
+    """Maximum contents of an archive.
 
     Attributes
     ----------
     size : int
-        Bytes, unpacked, headers and padding among them.
+        Unpacked size in bytes, including headers and padding.
     members : int
-        Files and folders.
+        Number of files and folders.
     """
 
     size: int
@@ -37,16 +37,16 @@ class ArchiveLimits:
 
 
 def unpack_tar(archive: Path, folder: Path, limits: ArchiveLimits) -> Iterator[Progress]:
-    """Unpack a ``.tgz`` into `folder`, which must exist.
+    """Unpack a ``.tgz`` file into an existing folder.
 
     Parameters
     ----------
     archive : Path
-        A tar archive, compressed by gzip.
+        A tar archive, compressed with gzip.
     folder : Path
-        Where to; the caller removes it when this fails.
+        Target folder. The caller removes it if this fails.
     limits : ArchiveLimits
-        Where to stop. They hold for what is really unpacked, whatever the headers say.
+        Limits on the actual contents, whatever the headers say.
 
     Yields
     ------
@@ -56,8 +56,8 @@ def unpack_tar(archive: Path, folder: Path, limits: ArchiveLimits) -> Iterator[P
     Raises
     ------
     DownloadError
-        When the archive is damaged, exceeds `limits`, or holds anything but plain files and
-        folders with relative names: a link, a device, a sparse file, an absolute name or ``..``.
+        When the archive is damaged, exceeds `limits`, or holds anything but regular files and
+        folders with relative names, such as a link, a device, a sparse file or ``..``.
     """
     total = -(-archive.stat().st_size // _MEGABYTE)
     reported = 0
@@ -68,21 +68,21 @@ def unpack_tar(archive: Path, folder: Path, limits: ArchiveLimits) -> Iterator[P
                 for number, member in enumerate(tar, start=1):
                     _check_member(member, archive)
                     if number > limits.members:
-                        raise _refuse(archive, f"holds more than {limits.members:,} files")
-                    tar.extract(member, folder, set_attrs=False, **_SECOND_LOCK)
+                        raise _make_error(archive, f"holds more than {limits.members:,} files")
+                    tar.extract(member, folder, set_attrs=False, **_FILTER)
                     done = packed.tell() // _MEGABYTE
-                    if done >= reported + _MEGABYTES_BETWEEN_RECORDS:
+                    if done >= reported + _MEGABYTES_PER_REPORT:
                         reported = done
                         yield Progress(f"Unpacking {archive.name}, MB", done, total)
             while bounded.read():
-                pass  # the checksum stands behind what tar reads
+                pass  # reads up to the checksum of gzip, which tar does not read
         except _DAMAGED as error:
-            raise _refuse(archive, f"cannot be unpacked ({error})") from error
+            raise _make_error(archive, f"cannot be unpacked ({error})") from error
     yield Progress(f"Unpacking {archive.name}, MB", total, total)
 
 
 class _BoundedReader(io.RawIOBase):
-    """A stream that ends with an error where more comes out of it than was allowed."""
+    """A stream that raises an error when more bytes are read than allowed."""
 
     def __init__(self, stream: gzip.GzipFile, archive: Path, limit: int) -> None:
         super().__init__()
@@ -94,22 +94,22 @@ class _BoundedReader(io.RawIOBase):
         data = self._stream.read(min(size, _CHUNK) if size >= 0 else _CHUNK)
         self._left -= len(data)
         if self._left < 0:
-            raise _refuse(self._archive, "unpacks to far more than the data set is known to hold")
+            raise _make_error(self._archive, "is much larger when unpacked than the data set")
         return data
 
 
 def _check_member(member: tarfile.TarInfo, archive: Path) -> None:
     name = member.name
     if not (member.isreg() or member.isdir()) or member.issparse():
-        raise _refuse(archive, f"holds {name!r}, which is neither a plain file nor a folder")
+        raise _make_error(archive, f"holds {name!r}, which is neither a regular file nor a folder")
     as_windows = PureWindowsPath(name)
     is_outside = name.startswith("/") or as_windows.drive or as_windows.root
     if is_outside or ".." in PurePosixPath(name).parts or ".." in as_windows.parts:
-        raise _refuse(archive, f"holds {name!r}, which would lie outside of its folder")
+        raise _make_error(archive, f"holds {name!r}, which would be outside the target folder")
 
 
-def _refuse(archive: Path, reason: str) -> DownloadError:
+def _make_error(archive: Path, reason: str) -> DownloadError:
     return DownloadError(
-        f"{archive} {reason}. Nothing of it was kept; remove the archive and fetch it again, or "
-        "take it from a source that you trust."
+        f"{archive} {reason}. Nothing was unpacked. Remove the archive and fetch it again, or get "
+        "it from a source that you trust."
     )

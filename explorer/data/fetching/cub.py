@@ -1,4 +1,4 @@
-"""CUB-200-2011 from its home at CaltechDATA: fetched, verified, unpacked and checked."""
+"""Fetching CUB-200-2011 from CaltechDATA: download, verification, unpacking and checks."""
 
 import os
 from collections.abc import Generator
@@ -11,10 +11,10 @@ from explorer.data.cub_files import DatasetError
 from explorer.data.fetching.archive import ArchiveLimits, unpack_tar
 from explorer.data.fetching.download import Fetched, count_missing_bytes, download, lock
 from explorer.data.fetching.transfer import (
-    DEFAULT_PATIENCE,
+    DEFAULT_RETRY_POLICY,
     DownloadError,
-    Patience,
     RemoteFile,
+    RetryPolicy,
     check_free_space,
 )
 from explorer.storage.writing import make_folder, move, remove, try_to_remove
@@ -29,13 +29,13 @@ class CubRelease:
     Attributes
     ----------
     archive : RemoteFile
-        A ``.tgz`` with the folder `CUB_FOLDER` in it.
+        A ``.tgz`` file that holds the folder `CUB_FOLDER`.
     photos, training_photos, categories : int
-        How many it is known to hold.
+        Expected numbers.
     unpacked_size : int
-        Bytes on disk, about.
+        Approximate size on disk, in bytes.
     limits : ArchiveLimits
-        Beyond which the archive cannot be the right one.
+        Limits on the contents of the archive.
     """
 
     archive: RemoteFile
@@ -64,70 +64,70 @@ CUB_200_2011 = CubRelease(
 def fetch_cub(
     folder: Path,
     release: CubRelease = CUB_200_2011,
-    patience: Patience = DEFAULT_PATIENCE,
+    policy: RetryPolicy = DEFAULT_RETRY_POLICY,
     *,
     keep_archive: bool = False,
 ) -> Generator[Progress, None, Fetched]:
-    """Put the data set into ``folder/CUB_200_2011``; only check it where it is there already.
+    """Fetch the data set to ``folder/CUB_200_2011``, or only check it if it exists.
 
-    The archive is unpacked beside its final place and moved there in one step, so that a folder of
-    that name is whole.
+    The archive is unpacked to a temporary folder, which is renamed at the end, so that a folder
+    with the final name is always complete.
 
     Parameters
     ----------
     folder : Path
-        Made if it is missing. A folder that is itself in CUB's layout is only checked.
+        Created if it is missing. A folder that itself has the layout of CUB is only checked.
     release : CubRelease
         What to fetch.
-    patience : Patience
-        How long the server is waited for.
+    policy : RetryPolicy
+        Timeouts and retries.
     keep_archive : bool
-        Leave the archive beside the folder; otherwise it goes once it is unpacked.
+        Whether to keep the archive in `folder` after it has been unpacked.
 
     Returns
     -------
     Fetched
-        Its path is what ``new --cub`` wants.
+        With the path for ``new --cub``.
 
     Raises
     ------
     DownloadError
-        When fetching or unpacking fails, or what is there is not the whole data set.
+        When fetching or unpacking fails, or the data set is not complete.
     """
     target = folder if (folder / "images.txt").is_file() else folder / CUB_FOLDER
     if target.exists():
         yield Progress("Checking the data set", 0, 1)
-        fault = _find_fault(target, release)
-        if fault:
+        problem = _find_problem(target, release)
+        if problem:
             raise DownloadError(
-                f"{target} is there, but it is not the whole of CUB-200-2011: {fault} Move it "
-                "away, or name another folder, and run the command again."
+                f"{target} exists, but is not the complete CUB-200-2011: {problem} Move it away, "
+                "or name another folder, and run the command again."
             )
-        return Fetched(target, was_there=True)
+        return Fetched(target, already_existed=True)
     make_folder(folder)
     needed = count_missing_bytes(release.archive, folder) + release.unpacked_size
     check_free_space(folder, needed, "Fetching and unpacking CUB-200-2011")
-    archive = (yield from download(release.archive, folder, patience)).path
+    archive = (yield from download(release.archive, folder, policy)).path
     with lock(target):
         yield from _unpack(archive, target, release)
     if not keep_archive:
         remove(archive)
-    return Fetched(target, was_there=False)
+    return Fetched(target, already_existed=False)
 
 
 def _unpack(archive: Path, target: Path, release: CubRelease) -> Generator[Progress, None, None]:
-    # The name is fixed, so that what a killed process left behind goes with the next attempt.
+    # The name is fixed, so that the next attempt removes leftovers of an interrupted one.
     temporary = target.with_name(f".{target.name}.unpacking")
     try_to_remove(temporary)
     make_folder(temporary)
     try:
         yield from unpack_tar(archive, temporary, release.limits)
         yield Progress("Checking the data set", 0, 1)
-        fault = _find_fault(temporary / CUB_FOLDER, release)
-        if fault:
+        problem = _find_problem(temporary / CUB_FOLDER, release)
+        if problem:
             raise DownloadError(
-                f"{archive} does not hold the whole of CUB-200-2011: {fault} Take it from "
-                "another source, or unpack it yourself and look into it."
+                f"{archive} does not hold the complete CUB-200-2011: {problem} Get it from another "
+                "source, or unpack it yourself to inspect it."
             )
         _flush_disk()
         move(temporary / CUB_FOLDER, target)
@@ -136,13 +136,13 @@ def _unpack(archive: Path, target: Path, release: CubRelease) -> Generator[Progr
 
 
 def _flush_disk() -> None:
-    """Write out what the system still holds, or a power cut could empty files that are renamed."""
+    """Write cached data to the disk, so that renamed files survive a power failure."""
     if hasattr(os, "sync"):
         os.sync()
 
 
-def _find_fault(root: Path, release: CubRelease) -> str:
-    """Say what keeps `root` from being the whole data set; nothing where it is."""
+def _find_problem(root: Path, release: CubRelease) -> str:
+    """Describe why `root` is not the complete data set; empty if it is."""
     try:
         dataset = load_cub(root)
     except DatasetError as error:

@@ -1,7 +1,7 @@
-"""Large files over HTTP: resumed where they broke off, and verified before they are used.
+"""Downloading large files over HTTP: resumed after interruptions, and verified.
 
-Every file's SHA-256 is known beforehand. So a part that is there is simply continued: if it belongs
-to something else, the hash of the whole says so, and the file is fetched from its beginning.
+The SHA-256 of each file is known. So a partial file is simply continued. If it belonged to another
+version, the hash of the complete file differs, and the file is downloaded again from the start.
 """
 
 import contextlib
@@ -14,10 +14,10 @@ import filelock
 
 from explorer.config import Progress, Steps
 from explorer.data.fetching.transfer import (
-    DEFAULT_PATIENCE,
+    DEFAULT_RETRY_POLICY,
     DownloadError,
-    Patience,
     RemoteFile,
+    RetryPolicy,
     get_size,
     receive,
 )
@@ -28,28 +28,27 @@ _MEGABYTE = 1_000_000
 
 @dataclass(frozen=True)
 class Fetched:
-    """A file or folder that is there, whole, and whether it had been there before."""
+    """A complete file or folder, and whether it existed before."""
 
     path: Path
-    was_there: bool
+    already_existed: bool
 
 
 def download(
-    file: RemoteFile, folder: Path, patience: Patience = DEFAULT_PATIENCE
+    file: RemoteFile, folder: Path, policy: RetryPolicy = DEFAULT_RETRY_POLICY
 ) -> Steps[Fetched]:
-    """Download `file` into `folder`, continuing what an earlier attempt has brought.
+    """Download a file to a folder, continuing an earlier attempt.
 
-    What has arrived lies in ``NAME.part`` until it is whole and its hash is right; only then it
-    gets its name.
+    The file has the name ``NAME.part`` until it is complete and verified.
 
     Parameters
     ----------
     file : RemoteFile
-        What to fetch, and how to tell that it is the right one.
+        The file to download, and its hash.
     folder : Path
-        Where to put it; made if it is missing.
-    patience : Patience
-        How long to wait for the server.
+        Target folder, which is created if it is missing.
+    policy : RetryPolicy
+        Timeouts and retries.
 
     Yields
     ------
@@ -59,38 +58,38 @@ def download(
     Raises
     ------
     DownloadError
-        When the server or the disk does not allow it, another process is fetching the same file,
-        or the file, the one that arrived or the one that was there, is not the expected one.
+        When the download fails, the disk is full, another process is downloading the same file, or
+        the file, downloaded or existing, has another hash.
     """
     path = folder / file.name
     if not path.exists():
         make_folder(folder)
         with lock(path):
             if not path.exists():
-                yield from _fetch(file, path, patience)
-                return Fetched(path, was_there=False)
+                yield from _fetch(file, path, policy)
+                return Fetched(path, already_existed=False)
     if not (yield from _verify(path, file)):
         raise DownloadError(
-            f"{path} is not the file that {file.url} is known to be: it is damaged or another "
-            "one. Move it away and run the command again."
+            f"{path} is not the file at {file.url}: it is damaged, or another file. Move it away "
+            "and run the command again."
         )
-    return Fetched(path, was_there=True)
+    return Fetched(path, already_existed=True)
 
 
 def count_missing_bytes(file: RemoteFile, folder: Path) -> int:
-    """Return how many bytes of `file`, whose size must be known, still have to be fetched."""
+    """Return how many bytes of `file`, whose size must be known, are still to be downloaded."""
     path = folder / file.name
     return 0 if path.exists() else max(0, file.size - get_size(_name_part(path)))
 
 
 @contextlib.contextmanager
 def lock(path: Path) -> Iterator[None]:
-    """Keep other processes from fetching to `path`, in a folder that exists, at the same time.
+    """Hold the lock for downloading to `path`, in an existing folder.
 
     Raises
     ------
     DownloadError
-        When another one is at it.
+        When another process holds it.
     """
     file = path.with_name(path.name + ".lock")
     try:
@@ -98,29 +97,29 @@ def lock(path: Path) -> Iterator[None]:
             try:
                 yield
             finally:
-                with contextlib.suppress(OSError):  # where an open file cannot be removed
+                with contextlib.suppress(OSError):  # some systems cannot remove an open file
                     remove(file)
     except filelock.Timeout as error:
         raise DownloadError(
-            f"Another process is fetching {path} right now. Wait for it, or stop it."
+            f"Another process is downloading {path}. Wait for it, or stop it."
         ) from error
 
 
-def _fetch(file: RemoteFile, path: Path, patience: Patience) -> Iterator[Progress]:
+def _fetch(file: RemoteFile, path: Path, policy: RetryPolicy) -> Iterator[Progress]:
     part = _name_part(path)
-    was_begun = get_size(part) > 0
-    yield from receive(file, part, patience)
+    is_continued = get_size(part) > 0
+    yield from receive(file, part, policy)
     is_right = yield from _verify(part, file)
-    if was_begun and not is_right:  # begun with another version, perhaps
+    if is_continued and not is_right:  # perhaps it was started with another version
         remove(part)
-        yield from receive(file, part, patience)
+        yield from receive(file, part, policy)
         is_right = yield from _verify(part, file)
     if not is_right:
         remove(part)
         raise DownloadError(
-            f"What arrived from {file.url} is not the expected file (its hash differs) and was "
-            "removed. Run the command again; if that does not help, get the file by other means "
-            f"and put it at {path}."
+            f"The file from {file.url} is not the expected one (its hash differs) and was removed. "
+            "Run the command again. If this does not help, download the file in another way and "
+            f"save it as {path}."
         )
     sync_file(part)
     move(part, path)

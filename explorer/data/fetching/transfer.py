@@ -1,4 +1,4 @@
-"""One file over HTTP, through interruptions, into the part of it that has arrived so far."""
+"""Receiving a file over HTTP, with retries, appended to a partial file."""
 
 import re
 import shutil
@@ -15,17 +15,17 @@ from explorer.storage.writing import open_append, remove
 
 _MEGABYTE = 1_000_000
 _CHUNK = 1 << 18
-_LARGEST = 8_000 * _MEGABYTE  # where the size is not known
-_WORTHWHILE = 100_000  # bytes; an attempt that brings fewer counts as fruitless
-_SPARE = 50 * _MEGABYTE  # a disk is not filled to its last byte
-_SECONDS_BETWEEN_RECORDS = 0.2
-_BUSY = {408, 425, 429, 500, 502, 503, 504}
+_MAX_BYTES = 8_000 * _MEGABYTE  # if the size is not known
+_MIN_PROGRESS = 100_000  # bytes; an attempt that receives fewer has failed
+_RESERVE = 50 * _MEGABYTE  # disk space that is kept free
+_SECONDS_PER_REPORT = 0.2
+_RETRY_STATUSES = {408, 425, 429, 500, 502, 503, 504}
 _CAUSES = (
-    ("NameResolution", "its server is not known (is this machine online?)"),
+    ("NameResolution", "the server's name could not be resolved (is this machine online?)"),
     ("SSL", "the server's certificate was not accepted"),
-    ("Proxy", "the proxy did not let it through"),
-    ("imeout", "the server did not answer in time"),
-    ("timed out", "the server did not answer in time"),
+    ("Proxy", "the proxy refused the connection"),
+    ("imeout", "the server did not response in time"),
+    ("timed out", "the server did not response in time"),
     ("refused", "the server refused the connection"),
 )
 
@@ -35,23 +35,23 @@ class DownloadError(ExplorerError):
 
 
 class _InterruptedError(Exception):
-    """An attempt that ended early; another may succeed."""
+    """An attempt that failed; another may succeed."""
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file on a server, and what is known of its contents.
+    """A file on a server, with its hash and size.
 
     Attributes
     ----------
     url : str
-        Where it is; redirections are followed.
+        Address of the file; redirects are followed.
     name : str
-        Its name on disk.
+        Name on disk.
     sha256 : str
-        Hexadecimal SHA-256 of its contents, or the first digits (8 or more) of it.
+        Hexadecimal SHA-256, or its first digits (at least 8).
     size : int
-        Bytes; 0 where it is not known.
+        Size in bytes; 0 if unknown.
     """
 
     url: str
@@ -65,178 +65,181 @@ class RemoteFile:
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long to wait for a server.
+class RetryPolicy:
+    """Timeouts and retries of a download.
 
     Attributes
     ----------
-    connect_seconds, silence_seconds : float
-        For a connection, and for the next byte of an answer.
+    connect_timeout, read_timeout : float
+        Seconds to wait for a connection, and for data.
     attempts : int
-        Fruitless ones in a row after which the download fails.
+        Number of failed attempts in a row after which the download fails.
     pause_seconds : float
-        Before the second attempt; doubled before every further one.
-    slowest : float
-        Bytes per second below which, over `silence_seconds`, a connection counts as dead.
+        Pause before the second attempt; doubled before each further one.
+    min_speed : float
+        Bytes per second, over `read_timeout`, below which a connection counts as dead.
     """
 
-    connect_seconds: float = 15.0
-    silence_seconds: float = 30.0
+    connect_timeout: float = 15.0
+    read_timeout: float = 30.0
     attempts: int = 5
     pause_seconds: float = 1.0
-    slowest: float = 1_000.0
+    min_speed: float = 1_000.0
 
 
-DEFAULT_PATIENCE = Patience()
+DEFAULT_RETRY_POLICY = RetryPolicy()
 
 
 def check_free_space(folder: Path, needed: int, purpose: str) -> None:
-    """Raise `DownloadError` where the disk of `folder` cannot take `needed` more bytes."""
-    place = next(path for path in (folder, *folder.resolve().parents) if path.exists())
-    free = shutil.disk_usage(place).free
-    if free < needed + _SPARE:
+    """Raise `DownloadError` if the disk of `folder` does not have `needed` bytes free."""
+    existing = next(path for path in (folder, *folder.resolve().parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    if free < needed + _RESERVE:
         raise DownloadError(
-            f"{purpose} needs {_format_size(needed + _SPARE)} on the disk of {folder}, which has "
-            f"{_format_size(free)} free. Make room there, or name a folder on another disk."
+            f"{purpose} needs {_format_size(needed + _RESERVE)} on the disk of {folder}, which has "
+            f"{_format_size(free)} free. Free some space, or name a folder on another disk."
         )
 
 
-def receive(file: RemoteFile, part: Path, patience: Patience) -> Iterator[Progress]:
-    """Receive until the part is whole, through as many interruptions as bring it forward."""
-    fruitless = 0
+def receive(file: RemoteFile, part: Path, policy: RetryPolicy) -> Iterator[Progress]:
+    """Receive a file until it is complete, retrying after interruptions."""
+    failures = 0
     with requests.Session() as session:
         while True:
             before = get_size(part)
             try:
-                yield from _continue(session, file, part, patience)
+                yield from _continue(session, file, part, policy)
                 return
             except _InterruptedError as interruption:
                 reason = interruption
-            fruitless = 0 if get_size(part) - before > _WORTHWHILE else fruitless + 1
-            if fruitless >= patience.attempts:
+            failures = 0 if get_size(part) - before > _MIN_PROGRESS else failures + 1
+            if failures >= policy.attempts:
                 raise DownloadError(
-                    f"{file.url} could not be fetched: {reason}. {_format_kept(part)}Check the "
-                    f"connection and run the command again, or {_name_other_means(part)}"
+                    f"{file.url} could not be downloaded: {reason}. {_format_kept(part)}Check the "
+                    f"connection and run the command again, or {_suggest_manual_download(part)}"
                 ) from reason
-            time.sleep(patience.pause_seconds * 2 ** max(0, fruitless - 1))
+            time.sleep(policy.pause_seconds * 2 ** max(0, failures - 1))
 
 
 def _continue(
-    session: requests.Session, file: RemoteFile, part: Path, patience: Patience
+    session: requests.Session, file: RemoteFile, part: Path, policy: RetryPolicy
 ) -> Iterator[Progress]:
-    """Ask for what is missing, and append it."""
+    """Request the missing bytes and append them to the partial file."""
     start = get_size(part)
     if start and start == file.size:
         return
-    if start > (file.size or _LARGEST):
+    if start > (file.size or _MAX_BYTES):
         remove(part)
         start = 0
-    with _ask(session, file, part, patience, start) as answer:
-        _check_status(answer, file, part, start)
-        if answer.status_code == requests.codes.requested_range_not_satisfiable:
-            if answer.headers.get("Content-Range", "").endswith(f"/{start}"):
-                return  # it is whole
+    with _request(session, file, part, policy, start) as response:
+        _check_status(response, file, part, start)
+        if response.status_code == requests.codes.requested_range_not_satisfiable:
+            if response.headers.get("Content-Range", "").endswith(f"/{start}"):
+                return  # it is complete
             remove(part)
-            raise _InterruptedError("the part that was there is not one of the server's file")
-        if answer.status_code == requests.codes.partial_content:
-            _check_range(answer, file, part, start)
-        else:  # from the beginning: the server knows no ranges
+            raise _InterruptedError("the partial file does not belong to the server's file")
+        if response.status_code == requests.codes.partial_content:
+            _check_range(response, file, part, start)
+        else:  # from the start, as the server does not support ranges
             remove(part)
             start = 0
-        length = int(answer.headers.get("Content-Length", "0") or 0)
+        length = int(response.headers.get("Content-Length", "0") or 0)
         size = start + length if length else file.size
         if file.size and size != file.size:
             raise DownloadError(
-                f"{file.url} offers {size:,} bytes instead of the {file.size:,} of {file.name}: a "
-                "sign-in page, perhaps, or a changed file. Open the address in a browser to see "
+                f"{file.url} has {size:,} bytes instead of the {file.size:,} of {file.name}. It "
+                "may be a sign-in page or a changed file. Open the address in a browser to see "
                 "what is wrong."
             )
-        check_free_space(part.parent, max(0, size - start), f"Fetching {file.name}")
-        yield from _append(answer, file, part, size, patience)
+        check_free_space(part.parent, max(0, size - start), f"Downloading {file.name}")
+        yield from _append(response, file, part, size, policy)
     if get_size(part) < size:
         raise _InterruptedError("the server closed the connection early")
 
 
-def _ask(
-    session: requests.Session, file: RemoteFile, part: Path, patience: Patience, start: int
+def _request(
+    session: requests.Session, file: RemoteFile, part: Path, policy: RetryPolicy, start: int
 ) -> requests.Response:
-    # As stored: a decoded archive would have neither the size nor the hash of the file.
+    # Not encoded, as a decoded archive would have another size and hash.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
-    timeout = (patience.connect_seconds, patience.silence_seconds)
+    timeout = (policy.connect_timeout, policy.read_timeout)
     try:
         return session.get(file.url, headers=headers, stream=True, timeout=timeout)
     except (requests.ConnectionError, requests.Timeout) as error:
         raise _InterruptedError(_explain(error)) from error
     except requests.RequestException as error:
         raise DownloadError(
-            f"{file.url} could not be fetched: {error}. Instead, {_name_other_means(part)}"
+            f"{file.url} could not be downloaded: {error}. "
+            f"Instead, {_suggest_manual_download(part)}"
         ) from error
 
 
-def _check_status(answer: requests.Response, file: RemoteFile, part: Path, start: int) -> None:
-    """Raise what a status other than that of an answer means."""
-    said = f"the server answered {answer.status_code} {answer.reason}".strip()
-    if answer.status_code in _BUSY:
-        raise _InterruptedError(said)
-    if answer.status_code not in {200, 206} and not (answer.status_code == 416 and start):
+def _check_status(response: requests.Response, file: RemoteFile, part: Path, start: int) -> None:
+    """Raise an error for a status other than success."""
+    reason = f"the server answered {response.status_code} {response.reason}".strip()
+    if response.status_code in _RETRY_STATUSES:
+        raise _InterruptedError(reason)
+    if response.status_code not in {200, 206} and not (response.status_code == 416 and start):
         raise DownloadError(
-            f"{file.url} could not be fetched: {said}. {_format_kept(part)}Try again later, or "
-            f"{_name_other_means(part)}"
+            f"{file.url} could not be downloaded: {reason}. {_format_kept(part)}Try again "
+            f"later, or {_suggest_manual_download(part)}"
         )
 
 
-def _check_range(answer: requests.Response, file: RemoteFile, part: Path, start: int) -> None:
-    """See that a partial answer is the part that was asked for."""
-    match = re.match(r"bytes (\d+)-\d+/(\d+)", answer.headers.get("Content-Range", ""))
+def _check_range(response: requests.Response, file: RemoteFile, part: Path, start: int) -> None:
+    """Check that a partial response has the requested range."""
+    match = re.match(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
     if match is None or int(match[1]) != start or (file.size and int(match[2]) != file.size):
         remove(part)
-        raise _InterruptedError("the server sent another part than was asked for")
+        raise _InterruptedError("the server sent a different range from the one requested")
 
 
 def _append(
-    answer: requests.Response, file: RemoteFile, part: Path, size: int, patience: Patience
+    response: requests.Response, file: RemoteFile, part: Path, size: int, policy: RetryPolicy
 ) -> Iterator[Progress]:
     stage, total = f"Downloading {file.name}, MB", -(-size // _MEGABYTE)
-    began = shown = watched = time.monotonic()
+    started = shown = checked = time.monotonic()
     received = received_before = 0
     with open_append(part) as stored:
-        while chunk := _read(answer):
-            if stored.tell() + len(chunk) > (size or _LARGEST):
+        while chunk := _read(response):
+            if stored.tell() + len(chunk) > (size or _MAX_BYTES):
                 stored.close()
                 remove(part)
                 raise DownloadError(
-                    f"{file.url} sends more than {_format_size(size or _LARGEST)}, so it is not "
-                    "the expected file; nothing of it was kept. Open the address in a browser to "
-                    "see what is wrong."
+                    f"{file.url} sends more than {_format_size(size or _MAX_BYTES)}, so it is not "
+                    "the expected file. Nothing was kept. Open the address in a browser to see "
+                    "what is wrong."
                 )
             stored.write(chunk)
             received, now = received + len(chunk), time.monotonic()
-            if now - watched > patience.silence_seconds:
-                if received - received_before < patience.slowest * (now - watched):
+            if now - checked > policy.read_timeout:
+                if received - received_before < policy.min_speed * (now - checked):
                     raise _InterruptedError("the server sends too slowly")
-                watched, received_before = now, received
-            if now - shown > _SECONDS_BETWEEN_RECORDS or stored.tell() == size:
+                checked, received_before = now, received
+            if now - shown > _SECONDS_PER_REPORT or stored.tell() == size:
                 shown, done = now, -(-stored.tell() // _MEGABYTE)
-                speed = received / _MEGABYTE / max(now - began, 1e-6)
+                speed = received / _MEGABYTE / max(now - started, 1e-6)
                 yield Progress(stage, done, max(done, total), {"MB/s": speed})
 
 
-def _read(answer: requests.Response) -> bytes:
-    """Return the bytes that are there, as they were sent; none at the end."""
+def _read(response: requests.Response) -> bytes:
+    """Return the available bytes, not decoded; empty at the end."""
     try:
-        # Not `read`, which would wait for the whole chunk and so hide a server that only drips.
-        return bytes(answer.raw.read1(_CHUNK, decode_content=False))
+        # Not `read`, which would wait for a full chunk and so hide a very slow server.
+        return bytes(response.raw.read1(_CHUNK, decode_content=False))
     except (HTTPError, OSError) as error:
         raise _InterruptedError(_explain(error)) from error
 
 
 def _explain(error: Exception) -> str:
     text = f"{type(error).__name__} {error}"
-    return next((words for sign, words in _CAUSES if sign in text), "the connection broke off")
+    return next(
+        (reason for pattern, reason in _CAUSES if pattern in text), "the connection was interrupted"
+    )
 
 
 def get_size(part: Path) -> int:
-    """Return how many bytes of a part there are; 0 where there is none."""
+    """Return the size of a partial file in bytes; 0 if there is none."""
     return part.stat().st_size if part.is_file() else 0
 
 
@@ -246,8 +249,8 @@ def _format_size(size: int) -> str:
 
 def _format_kept(part: Path) -> str:
     size = get_size(part)
-    return f"The {_format_size(size)} that arrived are kept. " if size else ""
+    return f"The {_format_size(size)} received so far are kept. " if size else ""
 
 
-def _name_other_means(part: Path) -> str:
-    return f"get the file by other means and put it at {part.with_suffix('')}."
+def _suggest_manual_download(part: Path) -> str:
+    return f"download the file in another way and save it as {part.with_suffix('')}."

@@ -1,4 +1,4 @@
-"""Painted birds: a seeded data set in the layout of CUB, with known part-level traits."""
+"""Painted birds: a synthetic data set in the layout of CUB, with known traits of their parts."""
 
 from explorer.data.painted.dataset import PaintedSettings, paint_dataset
 

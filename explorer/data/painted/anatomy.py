@@ -1,7 +1,7 @@
-"""Where a painted bird's parts are: the frames of its body, and its outlines and part points.
+"""Geometry of a painted bird: its coordinate frames, outlines and part points.
 
-Lengths are in body lengths. The bird is built looking to the right with y up, and mirrored as a
-whole when it faces left. Nothing here depends on traits, save the outlines of tail and beak.
+Lengths are in body lengths. Birds are defined facing right, with y up, and mirrored if they face
+left. Only the outlines of tail and beak depend on the traits.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _WING_RAISED += [(0.36, -0.31), (0.26, -0.33), (0.1, -0.28), (-0.06, -0.18)]
 
 @dataclass(frozen=True)
 class Skeleton:
-    """The frames in which a bird is drawn, laid on the image.
+    """The coordinate frames of a bird in the image.
 
     Attributes
     ----------
@@ -36,10 +36,11 @@ class Skeleton:
     world, body, head, tail : Frame
         `head` is in head radii, the others in body lengths.
     near_wing, far_wing : Frame
-        First axis towards the front of a folded wing, or towards the tip of a raised one.
+        The first axis points to the front of a folded wing, or to the tip of a raised wing.
     hips, feet : (2, 2) float
-        Near and far leg, pixels.
+        Of the near and the far leg, pixels.
     pose : Pose
+        Pose of the bird.
     """
 
     unit: float
@@ -54,11 +55,11 @@ class Skeleton:
     pose: Pose
 
     def turn_head(self, points: list[tuple[float, float]]) -> Points:
-        """Carry near-side points of the unit ball around with the head, as pixels."""
+        """Rotate points on the near side of the unit sphere with the head; return pixels."""
         flat = np.asarray(points, np.float64)
         depth = np.sqrt(np.clip(1 - (flat**2).sum(axis=1), 0, 1))
         angle = np.deg2rad(self.pose.head_turn)
-        # Towards the viewer the beak comes nearer, and the near cheek slides back.
+        # If the head turns towards the viewer, the near cheek moves back.
         turned = flat[:, 0] * np.cos(angle) - depth * np.sin(angle)
         return self.head.to_image(np.stack([turned, flat[:, 1]], axis=1))
 
@@ -77,7 +78,7 @@ def _assemble(pose: Pose, perch_slope: float, world: Frame, unit: float) -> Skel
         near_wing = far_wing = body.make_child((0.24, 0.06), pose.wing_angle)
     hip = _to_world(pose, (0.0, -0.3 * pose.plumpness))
     near = hip + np.array([0.05, -0.3])
-    # The slope is the perch's on the image; seen along the bird it turns with the facing.
+    # The slope of the perch is that in the image, so its sign depends on the facing.
     far = near + np.array([1.0, pose.facing * perch_slope]) * pose.stride
     hips = np.stack([hip, hip + np.array([0.7 * pose.stride, 0.02])])
     return Skeleton(
@@ -101,8 +102,8 @@ def _to_world(pose: Pose, point: tuple[float, float]) -> Points:
     return turned
 
 
-def _find_reach(skeleton: Skeleton) -> Points:
-    """Return points that bound the bird with the longest beak and tail it could have."""
+def _list_extremities(skeleton: Skeleton) -> Points:
+    """Return points that bound a bird with the longest possible beak and tail."""
     ends = [
         outline_body(skeleton),
         skeleton.head.to_image([(BEAK_REACH, 0.1)]),
@@ -117,18 +118,19 @@ def _find_reach(skeleton: Skeleton) -> Points:
 
 
 def build_skeleton(scene: Scene, size: int) -> Skeleton:
-    """Place the scene's bird on a square image of `size` pixels.
+    """Place the bird of a scene in a square image of `size` pixels.
 
-    The bird's longer side takes `scene.extent` of the image, and all of it is inside.
+    The longer side of the bird is the fraction `scene.extent` of the image, and the bird is
+    completely inside.
     """
     slope = np.tan(np.deg2rad(scene.perch_angle)) if scene.perch == "branch" else 0.0
     flip = np.array([[float(scene.pose.facing), 0.0], [0.0, -1.0]])
-    trial = _find_reach(_assemble(scene.pose, slope, Frame(np.zeros(2), flip), 1.0))
+    trial = _list_extremities(_assemble(scene.pose, slope, Frame(np.zeros(2), flip), 1.0))
     low, high = trial.min(axis=0), trial.max(axis=0)
     unit = scene.extent * size / float((high - low).max())
     margin = 0.03 * size
-    room = size - 2 * margin - unit * (high - low)
-    origin = margin + np.array(scene.place) * room - unit * low
+    free = size - 2 * margin - unit * (high - low)
+    origin = margin + np.array(scene.place) * free - unit * low
     return _assemble(scene.pose, slope, Frame(origin, unit * flip), unit)
 
 
@@ -144,7 +146,7 @@ def outline_body(skeleton: Skeleton) -> Points:
 
 
 def outline_wing(skeleton: Skeleton, wing: Frame) -> Points:
-    """Return the outline of a wing, folded or raised as the pose has it, pixels."""
+    """Return the outline of a wing, folded or raised, pixels."""
     if skeleton.pose.wings_raised:
         return wing.to_image(smooth_closed(np.array(_WING_RAISED) * (WING_LENGTH, 1)))
     return wing.to_image(smooth_closed(_WING_FOLDED))
@@ -152,7 +154,7 @@ def outline_wing(skeleton: Skeleton, wing: Frame) -> Points:
 
 def outline_tail(skeleton: Skeleton, shape: TailShape) -> Points:
     """Return the outline of the tail, pixels."""
-    # One half of the end, from the outer corner to the middle, as (short of the tip, aside).
+    # Half of the end, from the corner to the middle: distances from the tip and from the axis.
     half = {
         "square": [(0.04, 0.15), (0.0, 0.13), (0.0, 0.0)],
         "forked": [(0.0, 0.2), (0.08, 0.1), (0.2, 0.0)],
@@ -166,7 +168,7 @@ def outline_tail(skeleton: Skeleton, shape: TailShape) -> Points:
 
 
 def outline_beak(skeleton: Skeleton, shape: BeakShape) -> tuple[Points, Points]:
-    """Return the outline of the beak and the line where it opens, pixels."""
+    """Return the outline of the beak and the line between its halves, pixels."""
     upper, tip, lower = {
         "cone": ([(0.7, 0.42), (1.14, 0.37)], (1.68, -0.03), [(1.18, -0.3), (0.7, -0.36)]),
         "thin": ([(0.7, 0.28), (1.25, 0.2)], (1.92, 0.02), [(1.25, -0.12), (0.7, -0.22)]),
@@ -189,9 +191,10 @@ def locate_parts(skeleton: Skeleton) -> tuple[Points, str, str]:
     Returns
     -------
     (15, 2) float64
-        Points (x, y) in pixels, in the order of `PART_NAMES`, hidden ones too.
+        Points (x, y), pixels, in the order of `PART_NAMES`, including hidden parts.
     near, far : {"left", "right"}
-        Which side of the bird is towards the viewer: the left one when it faces the viewer's left.
+        The side of the bird that faces the viewer, and the other one. A bird that faces left in the
+        image shows its left side.
     """
     depth = skeleton.pose.plumpness
     near, far = ("right", "left") if skeleton.pose.facing == 1 else ("left", "right")
@@ -199,7 +202,7 @@ def locate_parts(skeleton: Skeleton) -> tuple[Points, str, str]:
     eye = skeleton.turn_head([EYE])[0]
     legs = 0.35 * skeleton.hips + 0.65 * skeleton.feet
     shorten = np.cos(np.deg2rad(skeleton.pose.head_turn))
-    # Each point is the middle of what `bird` and `limbs` colour as that part.
+    # Each point is in the middle of the region that `bird` and `limbs` paint as that part.
     points = {
         "back": skeleton.body.to_image((-0.14, 0.235 * depth)),
         "beak": skeleton.head.to_image((1.25 * shorten, 0.03)),

@@ -1,4 +1,4 @@
-"""What is behind a painted bird: far-off things through a long lens."""
+"""The blurred backdrops behind the painted birds."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
@@ -22,13 +22,13 @@ _BACKDROP_STREAM = 1
 
 
 def _blur(rgb: FloatArray, sigma: float) -> FloatArray:
-    """Return an (H, W, 3) picture blurred by `sigma` pixels, with mirrored borders."""
+    """Blur an (H, W, 3) picture by `sigma` pixels, with mirrored borders."""
     blurred = cv2.GaussianBlur(rgb, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
     return blurred.astype(np.float32, copy=False)
 
 
 def _paint_washes(rng: Rng, size: int, colours: Sequence[Rgb], cells: int = 5) -> FloatArray:
-    """Return a soft mixture of colours."""
+    """Paint a smooth random mixture of colours."""
     weights = rng.dirichlet(np.full(len(colours), 0.7), (cells, cells))
     coarse = (weights @ np.array(colours) / 255).astype(np.float32)
     washes: FloatArray = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
@@ -52,15 +52,15 @@ def _scatter_discs(
     blur: float,
     height: tuple[float, float] = (0.0, 1.0),
 ) -> None:
-    """Lay blurred discs over `rgb` in place: lights, foliage, blossom. Lengths in picture sides."""
+    """Paint random blurred discs on `rgb`, in place; lengths are fractions of its side."""
     size = len(rgb)
     overlay = rgb.copy()
     for _ in range(count):
         x, y = rng.uniform(0, size), rng.uniform(*height) * size
         colour = to_colour(colours[int(rng.integers(len(colours)))]) * rng.uniform(0.85, 1.12)
-        center = (round(x * 16), round(y * 16))
-        reach = round(rng.uniform(*radius) * size * 16)
-        cv2.circle(overlay, center, reach, colour.tolist(), -1, cv2.LINE_8, 4)
+        centre = (round(x * 16), round(y * 16))
+        radius_16 = round(rng.uniform(*radius) * size * 16)
+        cv2.circle(overlay, centre, radius_16, colour.tolist(), -1, cv2.LINE_8, 4)
     rgb += np.float32(alpha) * (_blur(overlay, max(0.4, blur * size)) - rgb)
 
 
@@ -71,30 +71,34 @@ def scatter_blades(
     *,
     count: int,
     colours: Sequence[Rgb],
-    reach: tuple[float, float],
+    lengths: tuple[float, float],
     blur: float,
     base: float = 1.02,
 ) -> None:
-    """Lay grass over a picture in place, one layer for each colour.
+    """Paint random blades of grass on a picture, in place, one layer for each colour.
 
     Parameters
     ----------
     rgb : (H, W, 3) float32, 0 to 1
+        The picture.
     rng : numpy.random.Generator
+        Random generator.
     grid : Grid
+        Size of the picture.
     count : int
-        Blades of each colour.
+        Number of blades of each colour.
     colours : sequence of Rgb
-    reach : (float, float)
-        Shortest and longest blade, in picture sides.
+        Colours of the blades.
+    lengths : (float, float)
+        Minimum and maximum length, as fractions of the picture's side.
     blur, base : float
-        Softness, and the height at which the blades are rooted, in picture sides.
+        Blur, and distance of the roots from the top of the picture, in the same unit.
     """
     for colour in colours:
         blades = []
         for _ in range(count):
             x, foot = rng.uniform(-0.05, 1.05), base + rng.uniform(0, 0.03)
-            length, half = rng.uniform(*reach), rng.uniform(0.006, 0.014)
+            length, half = rng.uniform(*lengths), rng.uniform(0.006, 0.014)
             lean = rng.normal(0, 0.36) * length
             middle = foot - length / 2
             rise = [(x - half, foot), (x + lean * 0.4, middle), (x + lean, foot - length)]
@@ -139,7 +143,7 @@ def _paint_dusk(rng: Rng, grid: Grid) -> FloatArray:
 
 
 def _paint_horizon(rgb: FloatArray, rng: Rng, trees: Sequence[Rgb]) -> None:
-    """Lay the tops of far trees along the foot of the picture, in place."""
+    """Paint distant treetops along the bottom of the picture, in place."""
     _scatter_discs(
         rgb,
         rng,
@@ -168,7 +172,7 @@ def _paint_meadow(rng: Rng, grid: Grid) -> FloatArray:
         blur=0.01,
         height=(0.6, 1.0),
     )
-    scatter_blades(rgb, rng, grid, count=16, colours=grasses, reach=(0.12, 0.4), blur=0.008)
+    scatter_blades(rgb, rng, grid, count=16, colours=grasses, lengths=(0.12, 0.4), blur=0.008)
     return rgb
 
 
@@ -218,5 +222,5 @@ _BACKDROPS: dict[Backdrop, Callable[[Rng, Grid], FloatArray]] = {
 
 
 def paint_backdrop(scene: Scene, grid: Grid) -> FloatArray:
-    """Return the scene without bird or perch, (H, W, 3) float32, 0 to 1."""
+    """Paint the backdrop of a scene, (H, W, 3) float32, 0 to 1."""
     return _BACKDROPS[scene.backdrop](scene.make_generator(_BACKDROP_STREAM), grid)

@@ -1,4 +1,4 @@
-"""One painted bird: outlines filled with plumage, markings and light."""
+"""Painting a bird: its plumage, markings and shading."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ from explorer.data.painted.traits import PART_NAMES, BirdTraits
 
 _MARKING = to_colour((58, 40, 34))
 
-# Patches of plumage, clipped by the bird's outline. In the body's frame:
+# Patches of plumage, which are clipped to the outline of the bird. In the frame of the body:
 _BELLY = [(0.7, -0.02), (0.25, -0.03), (-0.2, -0.09), (-0.64, -0.1), (-0.7, -0.6), (0.7, -0.6)]
 _BREAST = [(0.13, 0.16), (0.1, -0.12), (0.18, -0.31), (0.4, -0.5), (0.85, -0.2), (0.8, 0.22)]
 _BREAST += [(0.4, 0.26)]
@@ -39,28 +39,28 @@ _SASH = [(0.66, -0.12), (0.46, -0.06), (0.31, 0.03), (0.2, 0.15)]
 _SPOTS = [(0.52, 0.04), (0.4, 0.06), (0.28, 0.04), (0.46, -0.06), (0.34, -0.07), (0.53, -0.14)]
 _SPOTS += [(0.41, -0.17), (0.28, -0.17), (0.47, -0.25), (0.34, -0.27), (0.22, -0.27)]
 _SPOTS += [(0.2, -0.08)]
-# In the head's frame:
-_BIB = [(0.72, -0.12), (0.25, -0.3), (-0.12, -0.66), (-0.05, -1.12), (0.5, -1.3), (1.1, -1.1)]
-_BIB += [(1.3, -0.2)]
+# In the frame of the head:
+_THROAT = [(0.72, -0.12), (0.25, -0.3), (-0.12, -0.66), (-0.05, -1.12), (0.5, -1.3), (1.1, -1.1)]
+_THROAT += [(1.3, -0.2)]
 _FACE = [(0.95, 0.2), (0.5, 0.42), (-0.15, 0.4), (-0.62, 0.12), (-0.55, -0.42), (-0.1, -0.62)]
 _FACE += [(0.35, -0.42), (0.95, -0.18)]
-_CAP = [(0.34, 0.5), (0.5, 0.9), (0.3, 1.4), (-0.7, 1.3), (-1.3, 0.6), (-1.1, 0.12)]
-_CAP += [(-0.66, 0.3), (-0.15, 0.48)]
-_FRONT = [(0.3, 0.48), (0.44, 0.95), (0.8, 1.3), (1.4, 0.6), (1.2, 0.08), (0.8, 0.18)]
+_CROWN = [(0.34, 0.5), (0.5, 0.9), (0.3, 1.4), (-0.7, 1.3), (-1.3, 0.6), (-1.1, 0.12)]
+_CROWN += [(-0.66, 0.3), (-0.15, 0.48)]
+_FOREHEAD = [(0.3, 0.48), (0.44, 0.95), (0.8, 1.3), (1.4, 0.6), (1.2, 0.08), (0.8, 0.18)]
 
 
 @dataclass(frozen=True)
 class PaintedBird:
-    """A bird on a transparent ground.
+    """A bird on a transparent background.
 
     Attributes
     ----------
     layer : Layer
         Premultiplied colours and coverage.
     parts : (15, 2) float64
-        Part points (x, y), pixels, hidden ones too.
+        Part points (x, y), pixels, including hidden ones.
     visible : (15,) bool
-        Whether nothing of the bird itself hides the part.
+        Whether the part is not hidden by the bird itself.
     """
 
     layer: Layer
@@ -69,7 +69,7 @@ class PaintedBird:
 
 
 def _mark_breast(brush: Brush, colour: FloatArray, patch: FloatArray) -> None:
-    """Lay the breast's dark pattern on `colour`, in place, within `patch`."""
+    """Paint the pattern of the breast on `colour`, in place, within `patch`."""
     body, pattern = brush.skeleton.body, brush.traits.breast_pattern
     spots = np.array(_SPOTS) + brush.rng.uniform(-0.014, 0.014, (len(_SPOTS), 2))
     if pattern == "spotted":
@@ -85,8 +85,8 @@ def _mark_breast(brush: Brush, colour: FloatArray, patch: FloatArray) -> None:
     blend(colour, _MARKING, np.minimum(marks, patch))
 
 
-def _ruffle(brush: Brush, colour: FloatArray) -> None:
-    """Lay fine pale and dark barbs over the plumage, in place."""
+def _paint_barbs(brush: Brush, colour: FloatArray) -> None:
+    """Paint fine light and dark barbs on the plumage, in place."""
     places = brush.rng.uniform((-0.55, -0.36), (0.6, 0.75), (90, 2))
     ends = places + np.stack([np.full(90, -0.055), brush.rng.normal(-0.02, 0.012, 90)], axis=1)
     barbs = [brush.skeleton.body.to_image(barb) for barb in np.stack([places, ends], axis=1)]
@@ -96,25 +96,25 @@ def _ruffle(brush: Brush, colour: FloatArray) -> None:
 
 
 def _paint_trunk(brush: Brush, layer: Layer) -> None:
-    """Paint body and head, from the upperparts' colour to the patches over it."""
+    """Paint body and head: the colour of the back, then the patches on it."""
     skeleton = brush.skeleton
     body, head = skeleton.body, skeleton.head
-    colour = brush.spread(brush.pick("back"))
+    colour = brush.make_plain_picture(brush.get_colour("back"))
     belly = brush.fill_soft(body.to_image(smooth_closed(_BELLY)), 0.03)
-    blend(colour, brush.pick("belly"), belly)
+    blend(colour, brush.get_colour("belly"), belly)
     breast = brush.fill_soft(body.to_image(smooth_closed(_BREAST)))
-    blend(colour, brush.pick("breast"), breast)
+    blend(colour, brush.get_colour("breast"), breast)
     _mark_breast(brush, colour, breast)
-    # The cap's rear is the head's outline, which does not turn; its front edge does, somewhat.
-    slide = 0.35 * (skeleton.turn_head([(0.0, 0.0)])[0] - head.origin)
+    # The outline of the head does not turn, so crown and forehead shift only slightly.
+    shift = 0.35 * (skeleton.turn_head([(0.0, 0.0)])[0] - head.origin)
     for trait, patch in (
-        ("throat", head.to_image(smooth_closed(_BIB))),
+        ("throat", head.to_image(smooth_closed(_THROAT))),
         ("face", skeleton.turn_head(_FACE)),
-        ("crown", head.to_image(smooth_closed(_CAP)) + slide),
-        ("forehead", head.to_image(smooth_closed(_FRONT)) + slide),
+        ("crown", head.to_image(smooth_closed(_CROWN)) + shift),
+        ("forehead", head.to_image(smooth_closed(_FOREHEAD)) + shift),
     ):
-        blend(colour, brush.pick(trait), brush.fill_soft(patch))
-    _ruffle(brush, colour)
+        blend(colour, brush.get_colour(trait), brush.fill_soft(patch))
+    _paint_barbs(brush, colour)
     alpha = brush.grid.fill(outline_body(skeleton))
     colour *= brush.shade(alpha, 0.14, 0.34)
     layer.paint(np.clip(colour, 0, 1), alpha)
@@ -125,17 +125,17 @@ def _paint_eye(brush: Brush, layer: Layer) -> None:
     radius = 0.045 * brush.unit
     glint = (x + 0.42 * radius * brush.toward_light[0], y + 0.42 * radius * brush.toward_light[1])
     iris = to_colour((24, 18, 18)) + np.float32(brush.scene.eye_tone) * to_colour((50, 24, 6))
-    for center, scale, colour, strength in (
+    for centre, scale, colour, strength in (
         ((x, y), 1.35, to_colour((226, 218, 204)), 0.55),
         ((x, y), 1.0, iris, 1.0),
         (glint, 0.36, to_colour((255, 255, 255)), 1.0),
     ):
-        disc = brush.grid.fill(make_ellipse(center, (radius * scale, radius * scale)))
+        disc = brush.grid.fill(make_ellipse(centre, (radius * scale, radius * scale)))
         layer.paint(colour, disc * np.float32(strength))
 
 
 def _find_hidden(skeleton: Skeleton, far: str) -> set[str]:
-    """Return the parts that the pose hides: those of the far side, and legs in flight."""
+    """Return the parts that are hidden in this pose: those of the far side, and legs in flight."""
     hidden = {f"{far} eye"}
     if not skeleton.pose.wings_raised:
         hidden.add(f"{far} wing")
@@ -147,12 +147,12 @@ def _find_hidden(skeleton: Skeleton, far: str) -> set[str]:
 
 
 def paint_bird(traits: BirdTraits, scene: Scene, skeleton: Skeleton, grid: Grid) -> PaintedBird:
-    """Paint a bird on a transparent ground, from the far side to the near."""
+    """Paint a bird on a transparent background, from the far side to the near side."""
     brush, layer = Brush(traits, scene, skeleton, grid), Layer(grid.size)
     parts, near, far = locate_parts(skeleton)
     hidden = _find_hidden(skeleton, far)
     if f"{far} wing" not in hidden:
-        paint_wing(brush, layer, skeleton.far_wing, dimmed=0.8)
+        paint_wing(brush, layer, skeleton.far_wing, brightness=0.8)
     if f"{far} leg" not in hidden:
         paint_leg(brush, layer, 1)
     paint_tail(brush, layer)

@@ -1,4 +1,4 @@
-"""Anti-aliased shapes, smooth curves and light: the brushes of the painted birds."""
+"""Drawing with anti-aliased shapes, smooth curves and shading."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,28 +15,28 @@ SUBPIXEL_BITS = 4
 
 @dataclass(frozen=True)
 class Frame:
-    """A coordinate system laid on the image.
+    """An affine coordinate system in the image.
 
     Attributes
     ----------
     origin : (2,) float
-        Its origin (x, y), in pixels; pixel i covers i to i + 1.
+        Origin (x, y), pixels; pixel i covers i to i + 1.
     axes : (2, 2) float
-        Its first and second axis as rows, in pixels.
+        First and second axis as rows, pixels.
     """
 
     origin: Points
     axes: Points
 
     def to_image(self, points: npt.ArrayLike) -> Points:
-        """Map (N, 2) or (2,) points of this frame to pixels."""
+        """Convert points in this frame, (N, 2) or (2,), to pixels."""
         mapped: Points = np.asarray(points, np.float64) @ self.axes + self.origin
         return mapped
 
     def make_child(
         self, origin: npt.ArrayLike, degrees: float = 0.0, scale: float = 1.0
     ) -> "Frame":
-        """Return a frame at `origin` of this one, turned counter-clockwise and scaled."""
+        """Return a frame with an origin in this frame, rotated counter-clockwise and scaled."""
         cosine, sine = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
         turn = np.array([[cosine, sine], [-sine, cosine]])
         return Frame(self.to_image(origin), scale * turn @ self.axes)
@@ -44,21 +44,21 @@ class Frame:
 
 @dataclass(frozen=True)
 class Grid:
-    """Size of the picture and the fineness at which edges are drawn.
+    """Size of a picture, and the supersampling with which shapes are drawn.
 
     Attributes
     ----------
     size : int
         Side of the square picture, pixels.
     supersampling : int
-        Edges are drawn on a grid this many times finer, then averaged.
+        Factor by which shapes are oversampled for anti-aliasing.
     """
 
     size: int
     supersampling: int
 
     def fill(self, *outlines: Points) -> FloatArray:
-        """Return the coverage (size, size), 0 to 1, of the union of closed outlines in pixels."""
+        """Return the coverage, (size, size), 0 to 1, of the union of closed outlines in pixels."""
         window = self._open_window(outlines, 1.0)
         for outline in outlines:
             points = window.to_fine(outline)
@@ -66,17 +66,17 @@ class Grid:
         return window.average(self.size)
 
     def stroke(self, lines: Sequence[Points], width: float) -> FloatArray:
-        """Return the coverage (size, size), 0 to 1, of lines `width` pixels wide."""
+        """Return the coverage, (size, size), 0 to 1, of lines that are `width` pixels wide."""
         window = self._open_window(lines, 1 + width)
         ideal = width * self.supersampling
         points = [window.to_fine(line) for line in lines]
         thickness = max(1, round(ideal))
         cv2.polylines(window.fine, points, False, 255, thickness, cv2.LINE_8, SUBPIXEL_BITS)
-        # A line thinner than one fine pixel is drawn one wide, but fainter.
+        # Lines thinner than a subpixel are drawn one subpixel wide, but fainter.
         return window.average(self.size) * np.float32(min(1.0, ideal))
 
     def _open_window(self, shapes: Sequence[Points], margin: float) -> "_Window":
-        """Return a fine grid over no more of the picture than the shapes touch."""
+        """Return a supersampled window that contains the shapes."""
         points = np.concatenate(shapes)
         low = np.clip(np.floor(points.min(axis=0) - margin), 0, self.size - 1).astype(int)
         high = np.clip(np.ceil(points.max(axis=0) + margin), low + 1, self.size).astype(int)
@@ -86,19 +86,19 @@ class Grid:
 
 @dataclass(frozen=True)
 class _Window:
-    """A part of the picture, drawn finer: `corner` (x, y) in pixels, `fine` 0 or 255."""
+    """A supersampled window of the picture: `corner` (x, y) in pixels, `fine` is 0 or 255."""
 
     corner: npt.NDArray[np.int64]
     supersampling: int
     fine: npt.NDArray[np.uint8]
 
     def to_fine(self, points: Points) -> npt.NDArray[np.int32]:
-        """Return points as OpenCV's fixed-point coordinates, where whole numbers are centres."""
+        """Convert points to OpenCV's fixed-point coordinates, with integers at pixel centres."""
         fine = ((points - self.corner) * self.supersampling - 0.5) * (1 << SUBPIXEL_BITS)
         return np.rint(fine).astype(np.int32)
 
     def average(self, size: int) -> FloatArray:
-        """Return the coverage of the whole picture, (size, size), 0 to 1."""
+        """Return the coverage, (size, size), 0 to 1, over the whole picture."""
         height, width = (side // self.supersampling for side in self.fine.shape)
         small = cv2.resize(self.fine, (width, height), interpolation=cv2.INTER_AREA)
         alpha: FloatArray = np.zeros((size, size), np.float32)
@@ -108,7 +108,7 @@ class _Window:
 
 
 def _curve(padded: Points, samples: int) -> Points:
-    """Catmull-Rom segments between padded[1], padded[2], … padded[-2]."""
+    """Interpolate padded[1] to padded[-2] with Catmull-Rom segments."""
     t = np.linspace(0, 1, samples, endpoint=False)[:, None, None]
     before, start, end, after = padded[:-3], padded[1:-2], padded[2:-1], padded[3:]
     linear = end - before
@@ -119,7 +119,7 @@ def _curve(padded: Points, samples: int) -> Points:
 
 
 def smooth_closed(points: npt.ArrayLike, samples: int = 8) -> Points:
-    """Return a smooth closed curve through (N, 2) points, `samples` points a segment."""
+    """Return a smooth closed curve through (N, 2) points, with `samples` points per segment."""
     knots = np.asarray(points, np.float64)
     return _curve(np.concatenate([knots[-1:], knots, knots[:2]]), samples)
 
@@ -132,16 +132,18 @@ def smooth_open(points: npt.ArrayLike, samples: int = 8) -> Points:
     return np.concatenate([curve, knots[-1:]])
 
 
-def make_ellipse(center: tuple[float, float], radii: tuple[float, float], n: int = 28) -> Points:
-    """Return (n, 2) points on an ellipse."""
-    angle = np.linspace(0, 2 * np.pi, n, endpoint=False)
+def make_ellipse(
+    centre: tuple[float, float], radii: tuple[float, float], count: int = 28
+) -> Points:
+    """Return (count, 2) points on an ellipse."""
+    angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
     return np.stack(
-        [center[0] + radii[0] * np.cos(angle), center[1] + radii[1] * np.sin(angle)], axis=1
+        [centre[0] + radii[0] * np.cos(angle), centre[1] + radii[1] * np.sin(angle)], axis=1
     )
 
 
 def soften(alpha: FloatArray, sigma: float) -> FloatArray:
-    """Return `alpha` blurred by `sigma` pixels; the border repeats, so shades do not fade there."""
+    """Blur `alpha` by `sigma` pixels, with replicated borders."""
     if sigma < 0.2:
         return alpha
     blurred = cv2.GaussianBlur(alpha, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
@@ -149,12 +151,12 @@ def soften(alpha: FloatArray, sigma: float) -> FloatArray:
 
 
 def to_colour(rgb: Sequence[float]) -> FloatArray:
-    """Return a (3,) colour on the canvas' scale, 0 to 1, from 0 to 255."""
+    """Convert a colour from 0 to 255 to 0 to 1, (3,)."""
     return np.asarray(rgb, np.float32) / np.float32(255)
 
 
 def blend(rgb: FloatArray, colour: FloatArray, alpha: FloatArray) -> None:
-    """Lay `colour`, (3,) or (H, W, 3), over `rgb` (H, W, 3) in place, as far as `alpha` covers."""
+    """Blend `colour`, (3,) or (H, W, 3), into `rgb`, (H, W, 3), in place, weighted by `alpha`."""
     rows = np.flatnonzero(alpha.any(axis=1))
     if rows.size == 0:
         return
@@ -167,22 +169,23 @@ def blend(rgb: FloatArray, colour: FloatArray, alpha: FloatArray) -> None:
 def shade_round(
     alpha: FloatArray, sigma: float, toward_light: tuple[float, float], strength: float
 ) -> FloatArray:
-    """Return factors about 1 that make a flat shape look round.
+    """Return brightness factors that make a flat shape look round.
 
     Parameters
     ----------
     alpha : (H, W) float32, 0 to 1
-        The shape.
+        Coverage of the shape.
     sigma : float
-        How far the roundness reaches in from the edge, pixels.
+        Width of the shaded edge, pixels.
     toward_light : (float, float)
-        Unit vector (x, y) in the image, y down.
+        Unit vector (x, y) towards the light, y down.
     strength : float
-        Largest brightening or darkening, about.
+        Approximate maximum change in brightness.
 
     Returns
     -------
     (H, W, 1) float32, positive
+        Factors around 1.
     """
     height = soften(alpha, sigma)
     slope = cv2.Sobel(height, cv2.CV_32F, 1, 0, ksize=3) * np.float32(toward_light[0])
@@ -194,12 +197,12 @@ def shade_round(
 
 
 class Layer:
-    """A transparent picture with premultiplied colours, painted from back to front.
+    """A picture with transparency and premultiplied colours, painted from back to front.
 
     Attributes
     ----------
     rgb : (H, W, 3) float32, 0 to 1
-        Colours times coverage.
+        Colours multiplied by coverage.
     alpha : (H, W) float32, 0 to 1
         Coverage.
     """
@@ -209,18 +212,18 @@ class Layer:
         self.alpha: FloatArray = np.zeros((size, size), np.float32)
 
     def paint(self, colour: FloatArray, alpha: FloatArray) -> None:
-        """Lay `colour`, (3,) or (H, W, 3), over what is here, as far as `alpha` covers."""
+        """Blend `colour`, (3,) or (H, W, 3), into the layer, weighted by `alpha`."""
         blend(self.rgb, colour, alpha)
         self.alpha += alpha * (1 - self.alpha)
 
-    def lay_over(self, rgb: FloatArray) -> None:
-        """Lay this layer over an opaque picture, in place."""
+    def composite_over(self, rgb: FloatArray) -> None:
+        """Composite this layer over an opaque picture, in place."""
         rgb *= (1 - self.alpha)[..., None]
         rgb += self.rgb
 
 
 def sample(alpha: FloatArray, point: Points) -> float:
-    """Return the coverage at a point (x, y) in pixels; 0 outside the picture."""
+    """Return the coverage at a point (x, y), pixels; 0 outside the picture."""
     x, y = int(np.floor(point[0])), int(np.floor(point[1]))
     inside = 0 <= y < alpha.shape[0] and 0 <= x < alpha.shape[1]
     return float(alpha[y, x]) if inside else 0.0

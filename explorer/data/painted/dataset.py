@@ -1,8 +1,8 @@
-"""Painted birds: a seeded data set in the folder layout of CUB-200-2011.
+"""Painting a data set of birds in the folder layout of CUB-200-2011.
 
-Twelve invented categories, each a combination of field marks, on photos that a network can learn
-from and whose ground truth is exact: box, part points, visibility, and which parts tell a category
-from its nearest relatives. The same scene can be painted again with one mark changed.
+It has twelve invented categories, which differ in their traits. The ground truth of each photo is
+exact: the box, the part points and their visibility, and the parts that distinguish a category from
+its nearest relatives. Each scene can be painted again with a changed trait.
 """
 
 import io
@@ -25,26 +25,26 @@ from explorer.storage.writing import make_folder, stage_folder, write_draft
 
 SCHEMA_VERSION = 1
 TRAITS_FILE = "traits.json"
-_MOST_ATTEMPTS = 200
-_SUBSAMPLING = 0  # 4:4:4: a field mark is often a few pixels of colour.
+_MAX_ATTEMPTS = 200
+_SUBSAMPLING = 0  # 4:4:4, because a trait is often only a few pixels of colour.
 
 
 @dataclass(frozen=True)
 class PaintedSettings:
-    """What to paint.
+    """Settings of a painted data set.
 
     Attributes
     ----------
     seed : int
-        Non-negative; the same seed gives the same files.
+        Random seed, at least 0; the same seed gives the same files.
     photos_per_category, test_photos_per_category : int
-        Photos of each category, and how many of them are for testing.
+        Number of photos of each category, and how many of them are test photos.
     size : int
         Side of the square photos, pixels.
     supersampling : int
-        Fineness of the edges.
+        Factor by which shapes are oversampled for anti-aliasing.
     quality : int
-        Of the JPEG, 1 to 95.
+        JPEG quality, 1 to 95.
     """
 
     seed: int = 0
@@ -55,11 +55,11 @@ class PaintedSettings:
     quality: int = 83
 
     def __post_init__(self) -> None:
-        """Refuse settings that cannot be painted."""
+        """Check the settings."""
         if not 0 < self.test_photos_per_category < self.photos_per_category:
             raise ExplorerError(
                 f"{self.test_photos_per_category} of {self.photos_per_category} photos cannot be "
-                "for testing: choose at least one for testing and one for training."
+                "test photos. Choose at least one test photo and one training photo."
             )
         if self.size < 32 or self.supersampling < 1 or not 1 <= self.quality <= 95 or self.seed < 0:
             raise ExplorerError(
@@ -69,28 +69,28 @@ class PaintedSettings:
 
 
 def find_scene(name: str, settings: PaintedSettings, photo: int) -> tuple[Scene, PaintedPhoto]:
-    """Return the scene of one photo of a category, and the photo.
+    """Return the scene of a photo of a category, and the photo.
 
-    Scenes are drawn until the bird lies inside the picture and shows what tells it from each of
-    its nearest relatives, so that every photo can be recognised.
+    Scenes are drawn until a part that distinguishes the category from each of its nearest relatives
+    is visible, so that every photo can be recognised.
     """
     index = list(CATEGORIES).index(name)
     relatives = find_nearest_relatives(name)
-    for attempt in range(_MOST_ATTEMPTS):
+    for attempt in range(_MAX_ATTEMPTS):
         sequence = np.random.SeedSequence([settings.seed, index, photo, attempt])
         scene = draw_scene(int(sequence.generate_state(1)[0]))
         painted = paint_photo(CATEGORIES[name], scene, settings.size, settings.supersampling)
         shown = {part for part, seen in zip(PART_NAMES, painted.visible, strict=True) if seen}
         if all(shown & set(relative.telling_parts) for relative in relatives):
             return scene, painted
-    raise ExplorerError(f"No scene shows what marks {name}. Choose another seed.")
+    raise ExplorerError(f"No scene shows the distinguishing parts of {name}. Choose another seed.")
 
 
 def choose_test_photos(settings: PaintedSettings, category: int) -> frozenset[int]:
-    """Return which photos (from 0) of a category are for testing: one, at random, in each run.
+    """Return the indices (from 0) of the test photos of a category.
 
-    The photos are cut into as many runs as there are test photos, which spreads the test photos
-    evenly.
+    One photo is drawn at random from each block of consecutive photos, which spreads the test
+    photos evenly.
     """
     rng = np.random.default_rng([settings.seed, category, 1])
     edges = np.linspace(
@@ -100,15 +100,16 @@ def choose_test_photos(settings: PaintedSettings, category: int) -> frozenset[in
 
 
 def paint_dataset(root: Path, settings: PaintedSettings | None = None) -> Iterator[Progress]:
-    """Paint a data set in the layout of CUB-200-2011, with ``traits.json`` beside its files.
+    """Paint a data set in the layout of CUB-200-2011, with an additional ``traits.json``.
 
-    The folder appears whole when the last photo is done; a run that is cut short leaves nothing.
+    The folder is created when all photos are finished. An interrupted run leaves no files.
 
     Parameters
     ----------
     root : Path
-        Folder to write. It is made if missing, and must be empty if it exists.
+        Target folder, which is created if it is missing, and must be empty otherwise.
     settings : PaintedSettings, optional
+        Settings of the data set.
 
     Yields
     ------
@@ -124,7 +125,7 @@ def paint_dataset(root: Path, settings: PaintedSettings | None = None) -> Iterat
     root = Path(root)
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise ExplorerError(
-            f"{root} is not an empty folder. Choose a new folder for the painted birds, or empty "
+            f"{root} is not an empty folder. Choose another folder for the painted birds, or empty "
             "this one first."
         )
     try:
@@ -132,8 +133,8 @@ def paint_dataset(root: Path, settings: PaintedSettings | None = None) -> Iterat
             yield from _paint_into(draft, settings)
     except OSError as error:
         raise ExplorerError(
-            f"The painted birds cannot be written to {root}: {error}. Choose a folder that can be "
-            "written, with some 5 MB to spare."
+            f"The painted birds cannot be written to {root}: {error}. Choose a writable folder "
+            "with at least 5 MB of free space."
         ) from error
 
 
@@ -160,7 +161,7 @@ def _paint_into(root: Path, settings: PaintedSettings) -> Iterator[Progress]:
 
 
 def encode_photo(image: npt.NDArray[np.uint8], quality: int) -> bytes:
-    """Compress a photo as every photo of the data set is."""
+    """Compress a photo as JPEG, with the settings used for the data set."""
     file = io.BytesIO()
     Image.fromarray(image).save(
         file, "JPEG", quality=quality, optimize=True, subsampling=_SUBSAMPLING
@@ -169,7 +170,7 @@ def encode_photo(image: npt.NDArray[np.uint8], quality: int) -> bytes:
 
 
 class _Tables:
-    """The lines of the text files of the CUB layout."""
+    """The lines of the text files in the CUB layout."""
 
     def __init__(self) -> None:
         self.images: list[str] = []
@@ -180,18 +181,18 @@ class _Tables:
         self.locations: list[str] = []
 
     def add(
-        self, image_id: int, path: str, class_id: int, for_training: bool, photo: PaintedPhoto
+        self, image_id: int, path: str, class_id: int, is_training: bool, photo: PaintedPhoto
     ) -> None:
-        """Add one photo's lines."""
+        """Add the lines of a photo."""
         self.images.append(f"{image_id} {path}")
         self.labels.append(f"{image_id} {class_id}")
         self.boxes.append(f"{image_id} " + " ".join(f"{value:.1f}" for value in photo.box))
-        self.split.append(f"{image_id} {int(for_training)}")
+        self.split.append(f"{image_id} {int(is_training)}")
         for part, ((x, y), seen) in enumerate(zip(photo.parts, photo.visible, strict=True), 1):
             self.locations.append(f"{image_id} {part} {x:.1f} {y:.1f} {int(seen)}")
 
     def write(self, root: Path) -> None:
-        """Write all the files under `root`."""
+        """Write all files to `root`."""
         make_folder(root / "parts")
         parts = [f"{number} {name}" for number, name in enumerate(PART_NAMES, 1)]
         for name, lines in {
@@ -207,7 +208,7 @@ class _Tables:
 
 
 def _describe(settings: PaintedSettings, scene_seeds: dict[str, int]) -> dict[str, object]:
-    """Return the ground truth that ``traits.json`` holds."""
+    """Return the contents of ``traits.json``."""
     return {
         "schema_version": SCHEMA_VERSION,
         "note": "All categories are invented; the photos are painted by a program.",

@@ -1,4 +1,4 @@
-"""The parts of a painted bird that stand off its trunk: tail, legs, beak and wings."""
+"""Painting the tail, legs, beak and wings of a bird."""
 
 import numpy as np
 
@@ -28,7 +28,7 @@ _BAR_COLOUR = to_colour((250, 246, 232))
 _BAR_WIDTH = 0.078
 _LEG_TONES = np.array([(70, 62, 60), (150, 112, 84), (196, 134, 90)], np.float32) / 255
 
-# In the wing's frame; see `Skeleton`.
+# In the frame of the wing; see `Skeleton`.
 _FOLDED_BARS = (
     [(-0.2, 0.16), (-0.29, 0.0), (-0.22, -0.24)],
     [(-0.4, 0.16), (-0.5, -0.02), (-0.44, -0.24)],
@@ -50,18 +50,18 @@ _RAISED_COVERTS = [(0.12, 0.22), (0.2, 0.02), (0.08, -0.3)]
 
 
 class Brush:
-    """What every stroke on one bird needs: the frames, the traits, the light.
+    """The state needed to paint a bird: its traits, skeleton and light.
 
     Attributes
     ----------
     traits, scene, skeleton, grid
-        As given.
+        As passed to the constructor.
     unit : float
         Body length, pixels.
     rng : numpy.random.Generator
-        The bird's small accidents. It is drawn from in the same order whatever the traits.
+        Random generator for feathers. The order of draws does not depend on the traits.
     toward_light : (float, float)
-        Unit vector (x, y) in the image, y down.
+        Unit vector (x, y) towards the light, y down.
     """
 
     def __init__(self, traits: BirdTraits, scene: Scene, skeleton: Skeleton, grid: Grid) -> None:
@@ -71,32 +71,32 @@ class Brush:
         angle = np.deg2rad(scene.light_angle)
         self.toward_light = (float(np.cos(angle)), float(-np.sin(angle)))
 
-    def pick(self, trait: str) -> FloatArray:
-        """Return a colour trait's colour, (3,), 0 to 1, as this individual wears it."""
+    def get_colour(self, trait: str) -> FloatArray:
+        """Return the colour of a trait, (3,), 0 to 1, with the tint of this bird."""
         tint = np.array(self.scene.tint, np.float32)
-        worn: FloatArray = to_colour(PALETTE[getattr(self.traits, trait)]) * tint
-        return np.clip(worn, 0, 1)
+        tinted: FloatArray = to_colour(PALETTE[getattr(self.traits, trait)]) * tint
+        return np.clip(tinted, 0, 1)
 
-    def spread(self, colour: FloatArray) -> FloatArray:
-        """Return a picture full of one colour, to be painted on."""
+    def make_plain_picture(self, colour: FloatArray) -> FloatArray:
+        """Return a picture of one colour, (size, size, 3)."""
         return np.broadcast_to(colour, (self.grid.size, self.grid.size, 3)).astype(np.float32)
 
-    def shade(self, alpha: FloatArray, reach: float, strength: float) -> FloatArray:
-        """Return the light on a shape, round over `reach` body lengths."""
-        sigma = max(0.7, reach * self.unit)
+    def shade(self, alpha: FloatArray, width: float, strength: float) -> FloatArray:
+        """Return brightness factors for a shape with edges `width` body lengths wide."""
+        sigma = max(0.7, width * self.unit)
         return shade_round(alpha, sigma, self.toward_light, strength * self.scene.contrast)
 
     def fill_soft(self, outline: Points, blur: float = 0.022) -> FloatArray:
-        """Return the coverage of a patch of plumage with a feathery edge."""
+        """Return the coverage of a patch of plumage with a soft edge."""
         return soften(self.grid.fill(outline), blur * self.unit)
 
     def stroke(self, lines: list[Points], width: float, strength: float = 1.0) -> FloatArray:
-        """Return the coverage of lines `width` body lengths wide, no more than `strength`."""
+        """Return the coverage of lines `width` body lengths wide, multiplied by `strength`."""
         return self.grid.stroke(lines, max(0.35, width * self.unit)) * np.float32(strength)
 
 
-def _measure_along(frame: Frame, size: int) -> tuple[FloatArray, FloatArray]:
-    """Return each pixel's two coordinates in `frame`, (size, size) each."""
+def _compute_coordinates(frame: Frame, size: int) -> tuple[FloatArray, FloatArray]:
+    """Return the two coordinates of each pixel in `frame`, (size, size) each."""
     inverse = np.linalg.inv(frame.axes)
     x = np.arange(size) + 0.5 - frame.origin[0]
     y = np.arange(size)[:, None] + 0.5 - frame.origin[1]
@@ -107,13 +107,13 @@ def _measure_along(frame: Frame, size: int) -> tuple[FloatArray, FloatArray]:
 
 def paint_tail(brush: Brush, layer: Layer) -> None:
     """Paint the tail."""
-    frame, base = brush.skeleton.tail, brush.pick("tail")
+    frame, base = brush.skeleton.tail, brush.get_colour("tail")
     alpha = brush.grid.fill(outline_tail(brush.skeleton, brush.traits.tail_shape))
-    colour = brush.spread(base)
-    along, _ = _measure_along(frame, brush.grid.size)
+    colour = brush.make_plain_picture(base)
+    along, _ = _compute_coordinates(frame, brush.grid.size)
     colour *= (0.78 + 0.3 * np.clip(along / 0.35, 0, 1))[..., None]
-    spread = (-0.11, -0.055, 0.0, 0.055, 0.11)
-    quills = [frame.to_image([(0.05, 0.35 * side), (0.62, side)]) for side in spread]
+    offsets = (-0.11, -0.055, 0.0, 0.055, 0.11)
+    quills = [frame.to_image([(0.05, 0.35 * y), (0.62, y)]) for y in offsets]
     blend(colour, base * np.float32(0.62), brush.stroke(quills, 0.014, 0.75))
     colour *= brush.shade(alpha, 0.06, 0.2)
     layer.paint(np.clip(colour, 0, 1), alpha)
@@ -136,18 +136,18 @@ def paint_leg(brush: Brush, layer: Layer, side: int) -> None:
 
 
 def paint_beak(brush: Brush, layer: Layer) -> None:
-    """Paint the beak; its root is covered by the face's feathers afterwards."""
+    """Paint the beak, whose base is covered by the face later."""
     outline, gape = outline_beak(brush.skeleton, brush.traits.beak_shape)
-    base = brush.pick("beak")
-    colour = brush.spread(base)
-    _, across = _measure_along(brush.skeleton.head, brush.grid.size)
+    base = brush.get_colour("beak")
+    colour = brush.make_plain_picture(base)
+    _, across = _compute_coordinates(brush.skeleton.head, brush.grid.size)
     colour *= (1.0 + 0.28 * np.clip(across / 0.3, -1, 1))[..., None]
     blend(colour, base * np.float32(0.5), brush.stroke([gape], 0.013, 0.8))
     layer.paint(np.clip(colour, 0, 1), brush.grid.fill(outline))
 
 
 def _mark_wing(brush: Brush, wing: Frame, base: FloatArray, colour: FloatArray) -> None:
-    """Draw the feathers' edges and the bars on a wing's `colour`, in place."""
+    """Draw the edges of feathers and the bars on the colours of a wing, in place."""
     raised = brush.skeleton.pose.wings_raised
     roots, tips = (np.array(ends) for ends in (_RAISED_QUILLS if raised else _FOLDED_QUILLS))
     bow = 0.5 * (roots + tips) + (0.0, 0.012)
@@ -165,22 +165,22 @@ def _mark_wing(brush: Brush, wing: Frame, base: FloatArray, colour: FloatArray) 
         blend(colour, _BAR_COLOUR, brush.stroke(bars, _BAR_WIDTH))
 
 
-def paint_wing(brush: Brush, layer: Layer, wing: Frame, dimmed: float = 1.0) -> FloatArray:
-    """Paint a wing, its light times `dimmed`, and return its coverage."""
+def paint_wing(brush: Brush, layer: Layer, wing: Frame, brightness: float = 1.0) -> FloatArray:
+    """Paint a wing, with its colours multiplied by `brightness`, and return its coverage."""
     alpha = brush.grid.fill(outline_wing(brush.skeleton, wing))
-    base = brush.pick("wing")
-    colour = brush.spread(base)
-    along, _ = _measure_along(wing, brush.grid.size)
+    base = brush.get_colour("wing")
+    colour = brush.make_plain_picture(base)
+    along, _ = _compute_coordinates(wing, brush.grid.size)
     from_root = along if brush.skeleton.pose.wings_raised else -along
     colour *= (1.14 - 0.36 * np.clip(from_root / 0.9, 0, 1))[..., None]
     _mark_wing(brush, wing, base, colour)
-    colour *= brush.shade(alpha, 0.07, 0.26) * np.float32(dimmed)
+    colour *= brush.shade(alpha, 0.07, 0.26) * np.float32(brightness)
     layer.paint(np.clip(colour, 0, 1), alpha)
     return alpha
 
 
 def cast_wing_shadow(brush: Brush, layer: Layer) -> None:
-    """Darken the plumage beneath the near wing's lower edge."""
+    """Darken the plumage below the near wing."""
     drop = np.array(brush.toward_light) * -0.035 * brush.unit
     shape = outline_wing(brush.skeleton, brush.skeleton.near_wing) + drop
     layer.rgb *= (1 - np.float32(0.3) * brush.fill_soft(shape, 0.03))[..., None]

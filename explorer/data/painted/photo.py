@@ -1,4 +1,4 @@
-"""One painted photo with its exact ground truth, from a bird's traits and a scene."""
+"""Painting a photo of a bird, with its ground truth."""
 
 from dataclasses import dataclass, field
 
@@ -18,20 +18,20 @@ _MASK_THRESHOLD = 0.25
 
 @dataclass(frozen=True)
 class PaintedPhoto:
-    """A photo and its exact ground truth.
+    """A photo and its ground truth.
 
     Attributes
     ----------
     image : (H, W, 3) uint8
         sRGB.
     box : (4,) float
-        x, y, width, height of the bird's painted pixels, in pixels; pixel i covers i to i + 1. What
-        is in front of the bird does not shrink it.
+        Bounding box (x, y, width, height) of `mask`, pixels; pixel i covers i to i + 1.
     parts : (15, 2) float
-        Points (x, y), pixels, in the order of `PART_NAMES`; 0, 0 where invisible.
+        Points (x, y), pixels, in the order of `PART_NAMES`; (0, 0) if not visible.
     visible : (15,) bool
+        Whether each part is visible.
     mask : (H, W) bool
-        The bird, as though nothing were in front of it.
+        Pixels of the bird, including those hidden by an occluder.
     """
 
     image: npt.NDArray[np.uint8]
@@ -44,19 +44,21 @@ class PaintedPhoto:
 def paint_photo(
     traits: BirdTraits, scene: Scene, size: int = 128, supersampling: int = 4
 ) -> PaintedPhoto:
-    """Paint one photo: a pure function of the bird's traits and the scene.
+    """Paint a photo of a bird. The result depends only on the arguments.
 
-    The same scene with one colour or pattern changed gives a photo that differs on that trait's
-    parts alone, with the same box and the same parts.
+    If one colour or pattern is changed, only the parts of that trait change. The box and the part
+    points are the same.
 
     Parameters
     ----------
     traits : BirdTraits
+        Traits of the bird.
     scene : Scene
+        Pose and surroundings of the bird.
     size : int
         Side of the photo, pixels.
     supersampling : int
-        Edges are drawn on a grid this many times finer.
+        Factor by which shapes are oversampled for anti-aliasing.
 
     Returns
     -------
@@ -67,13 +69,13 @@ def paint_photo(
     rgb = paint_backdrop(scene, grid)
     paint_perch(Spot(rgb, grid, scene, skeleton.feet[0], skeleton.unit))
     if scene.distractor is not None:
-        corner = _find_corner(scene.distractor.part, size)
+        corner = _locate_corner(scene.distractor.part, size)
         paint_occluder(Spot(rgb, grid, scene, corner, skeleton.unit), scene.distractor)
     bird = paint_bird(traits, scene, skeleton, grid)
-    bird.layer.lay_over(rgb)
+    bird.layer.composite_over(rgb)
     visible = bird.visible.copy()
     if scene.occluder is not None:
-        target = _find_target(scene.occluder.part, bird.parts, scene)
+        target = _locate_occluded_part(scene.occluder.part, bird.parts, scene)
         spot = Spot(rgb, grid, scene, target, skeleton.unit)
         cover = paint_occluder(spot, scene.occluder)
         visible &= np.array([sample(cover, point) < 0.5 for point in bird.parts])
@@ -88,14 +90,14 @@ def paint_photo(
     )
 
 
-def _find_target(part: str, parts: Points, scene: Scene) -> Points:
+def _locate_occluded_part(part: str, parts: Points, scene: Scene) -> Points:
     side = "right" if scene.pose.facing == 1 else "left"
     name = {"near wing": f"{side} wing", "legs": f"{side} leg"}.get(part, part)
     target: Points = parts[PART_NAMES.index(name)]
     return target
 
 
-def _find_corner(name: str, size: int) -> Points:
+def _locate_corner(name: str, size: int) -> Points:
     vertical, horizontal = name.split()
     margin = 0.13 * size
     x = margin if horizontal == "left" else size - margin
@@ -110,14 +112,14 @@ def _measure_box(mask: npt.NDArray[np.bool_]) -> Points:
 
 
 def _expose(rgb: FloatArray, scene: Scene) -> npt.NDArray[np.uint8]:
-    """Light the whole photo: exposure, colour temperature, fall-off across the frame."""
+    """Apply exposure, colour temperature and a brightness gradient; convert to 8 bits."""
     size = len(rgb)
     ramp = np.linspace(-1, 1, size, dtype=np.float32)
     angle = np.deg2rad(scene.light_angle)
     toward = np.float32(np.cos(angle)) * ramp - np.float32(np.sin(angle)) * ramp[:, None]
     light = np.float32(scene.brightness) * (1 + np.float32(scene.gradient) * toward)
     warm = np.array([1 + scene.warmth, 1.0, 1 - scene.warmth], np.float32)
-    # Bright tones are rolled off softly, as film does, rather than cut.
+    # Highlights are compressed smoothly, as on film, instead of clipped.
     bright = rgb * light[..., None] * warm
     rolled = np.where(bright > 0.85, 1 - 0.15 * np.exp(-(bright - 0.85) / 0.15), bright)
     image: npt.NDArray[np.uint8] = np.clip(rolled * 255 + 0.5, 0, 255).astype(np.uint8)

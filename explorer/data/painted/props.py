@@ -1,4 +1,4 @@
-"""What is near a painted bird: the perch under it and the leaf or twig in front of it."""
+"""Objects near a painted bird: the perch, and leaves, twigs and grass in front of it."""
 
 from dataclasses import dataclass
 
@@ -37,16 +37,18 @@ _EARTHS = [(124, 116, 72), (136, 112, 82), (110, 120, 66)]
 
 @dataclass(frozen=True)
 class Spot:
-    """A point of a picture at which something is to be painted, to the bird's scale.
+    """A point of a picture at which an object is painted, at the scale of the bird.
 
     Attributes
     ----------
     rgb : (H, W, 3) float32, 0 to 1
-        The picture; it is painted on.
+        The picture, which is modified.
     grid : Grid
+        Size of the picture.
     scene : Scene
+        Scene of the picture.
     point : (2,) float
-        Pixels.
+        The point (x, y), pixels.
     unit : float
         The bird's body length, pixels.
     """
@@ -64,23 +66,23 @@ class Spot:
 
     @property
     def reach(self) -> float:
-        """A length in body lengths that leads out of the picture from anywhere in it."""
+        """A length, in body lengths, that is longer than the diagonal of the picture."""
         return 1.5 * self.grid.size / self.unit
 
 
-def _choose(rng: np.random.Generator, colours: list[tuple[int, int, int]]) -> FloatArray:
+def _choose_colour(rng: np.random.Generator, colours: list[tuple[int, int, int]]) -> FloatArray:
     return to_colour(colours[int(rng.integers(len(colours)))])
 
 
 def _choose_leaf_colour(rng: np.random.Generator, scene: Scene) -> FloatArray:
-    colour = _choose(rng, _LEAVES.get(scene.backdrop, _GREEN_LEAVES))
+    colour = _choose_colour(rng, _LEAVES.get(scene.backdrop, _GREEN_LEAVES))
     return colour * np.float32(rng.uniform(0.9, 1.1))
 
 
 def _paint_leaf(
     spot: Spot, frame: Frame, size: tuple[float, float], colour: FloatArray
 ) -> FloatArray:
-    """Paint a leaf of a length and width along the frame's first axis; return its coverage."""
+    """Paint a leaf (length, width) along the frame's first axis; return its coverage."""
     scale = np.array([size[0], size[1] / 2])
     outline = [(-0.5, 0), (-0.25, 0.8), (0.05, 1.0), (0.32, 0.55), (0.52, 0.0)]
     outline += [(0.3, -0.6), (0.02, -1.0), (-0.28, -0.75)]
@@ -104,7 +106,7 @@ def _paint_wood(
     frame: Frame,
     half_width: float,
 ) -> None:
-    """Paint timber into an outline in `frame`, its grain along the first axis."""
+    """Fill an outline in `frame` with wood whose grain follows the first axis."""
     wood = spot.grid.fill(frame.to_image(outline))
     grain = []
     for _ in range(22):
@@ -119,12 +121,12 @@ def _paint_wood(
 
 
 def _outline_branch(rng: np.random.Generator, reach: float, half_width: float) -> Points:
-    """Return a knotty bar along the first axis, flat at y = 0 where the feet stand."""
+    """Return an irregular bar along the first axis, flat at y = 0 under the feet."""
     x = np.linspace(-reach, reach, 13)
-    calm = np.clip(np.abs(x) - 0.3, 0, 1)
-    middle = -half_width + calm * rng.normal(0, 0.06, x.shape)
+    roughness = np.clip(np.abs(x) - 0.3, 0, 1)
+    middle = -half_width + roughness * rng.normal(0, 0.06, x.shape)
     thickness = half_width * rng.uniform(0.9, 1.15, x.shape)
-    top = np.stack([x, np.where(calm > 0, middle + thickness, 0.0)], axis=1)
+    top = np.stack([x, np.where(roughness > 0, middle + thickness, 0.0)], axis=1)
     bottom = np.stack([x, middle - thickness], axis=1)
     return np.concatenate([smooth_open(top), smooth_open(bottom)[::-1]])
 
@@ -142,7 +144,7 @@ def _paint_branch(spot: Spot, rng: np.random.Generator) -> None:
         for along in (0.55 * length, length):
             stalk = twig.make_child((along, 0), rng.uniform(-40, 40))
             leaves.append((stalk.make_child((0.13, 0)), rng.uniform((0.2, 0.1), (0.3, 0.15))))
-    bark = _choose(rng, _BARKS)
+    bark = _choose_colour(rng, _BARKS)
     blend(spot.rgb, bark * np.float32(0.85), spot.grid.stroke(twigs, 0.04 * spot.unit))
     _paint_wood(spot, rng, outline=outline, bark=bark, frame=frame, half_width=half_width)
     colour = _choose_leaf_colour(rng, spot.scene)
@@ -152,12 +154,12 @@ def _paint_branch(spot: Spot, rng: np.random.Generator) -> None:
 
 def _paint_post(spot: Spot, rng: np.random.Generator) -> None:
     half_width = rng.uniform(0.2, 0.3)
-    # First axis down, along the grain; the top is a little above the toes.
+    # The first axis points down, along the grain. The top is slightly above the toes.
     frame = spot.make_frame(-90 + rng.uniform(-4, 4)).make_child((-0.005, 0))
     end = spot.reach
     outline = [(0.0, -half_width), (-0.012, 0), (0.0, half_width)]
     outline += [(end, half_width * 1.06), (end, -half_width * 1.06)]
-    bark = _choose(rng, _TIMBERS)
+    bark = _choose_colour(rng, _TIMBERS)
     shape = np.array(outline)
     _paint_wood(spot, rng, outline=shape, bark=bark, frame=frame, half_width=half_width)
     rim = smooth_closed([(0.0, -half_width), (-0.03, 0), (0.0, half_width), (0.035, 0)])
@@ -165,7 +167,7 @@ def _paint_post(spot: Spot, rng: np.random.Generator) -> None:
 
 
 def _paint_mound(spot: Spot, rng: np.random.Generator, width: float, tone: FloatArray) -> None:
-    """Paint a rock or a bank of earth, about `width` body lengths to either side."""
+    """Paint a rock or mound of earth that extends about `width` body lengths to each side."""
     shift = rng.uniform(-0.2, 0.3)
     sides = [(-2.2 * width, -2.8), (-1.2 * width, -0.6), (-0.75 * width, -0.2), (-0.25, 0.0)]
     sides += [(0.3, 0.0), (0.65 * width + shift, -0.1), (width + shift, -0.42)]
@@ -180,31 +182,38 @@ def _paint_mound(spot: Spot, rng: np.random.Generator, width: float, tone: Float
 
 def _paint_grass(spot: Spot, rng: np.random.Generator) -> None:
     ground = float(spot.point[1]) / spot.grid.size
-    # Nearer grass is longer, and roots lower in the picture.
+    # Closer grass is longer and lower in the picture.
     for depth in (0.06, 0.13, 0.21, 0.3, 0.4):
-        reach = (0.03 + 0.1 * depth, 0.08 + 0.25 * depth)
-        root = ground + depth
+        lengths = (0.03 + 0.1 * depth, 0.08 + 0.25 * depth)
+        base = ground + depth
         scatter_blades(
-            spot.rgb, rng, spot.grid, count=13, colours=_GRASSES, reach=reach, blur=0.002, base=root
+            spot.rgb,
+            rng,
+            spot.grid,
+            count=13,
+            colours=_GRASSES,
+            lengths=lengths,
+            blur=0.002,
+            base=base,
         )
 
 
 def paint_perch(spot: Spot) -> None:
-    """Paint what the bird stands on, in place, where the near foot is."""
+    """Paint the perch of the scene under the near foot, in place."""
     rng = spot.scene.make_generator(_PERCH_STREAM)
     if spot.scene.perch == "branch":
         _paint_branch(spot, rng)
     elif spot.scene.perch == "post":
         _paint_post(spot, rng)
     elif spot.scene.perch == "rock":
-        _paint_mound(spot, rng, rng.uniform(0.65, 0.95), _choose(rng, _ROCKS))
+        _paint_mound(spot, rng, rng.uniform(0.65, 0.95), _choose_colour(rng, _ROCKS))
     elif spot.scene.perch == "ground":
-        _paint_mound(spot, rng, 4.0, _choose(rng, _EARTHS))
+        _paint_mound(spot, rng, 4.0, _choose_colour(rng, _EARTHS))
         _paint_grass(spot, rng)
 
 
 def paint_occluder(spot: Spot, occluder: Occluder) -> FloatArray:
-    """Paint what is in front of the bird, in place, across the spot's point.
+    """Paint an object that covers the point, in place.
 
     Returns
     -------
@@ -219,8 +228,8 @@ def paint_occluder(spot: Spot, occluder: Occluder) -> FloatArray:
         return _paint_leaf(spot, frame, (occluder.length, 1.2 * occluder.width), leaf_colour)
     if occluder.kind == "blade":
         straw = spot.scene.backdrop in ("autumn", "dusk")
-        grass = _choose(rng, _STRAWS if straw else _GRASSES) * tone
-        return _paint_near_blade(spot, frame, occluder, grass)
+        grass = _choose_colour(rng, _STRAWS if straw else _GRASSES) * tone
+        return _paint_blade(spot, frame, occluder, grass)
     bends = rng.uniform(-0.12, 0.12, 3)
     knots = [(-spot.reach, 0), (-1, bends[0]), (-0.4, bends[1]), (0, 0), (0.5, bends[2])]
     line = frame.to_image(smooth_open([*knots, (spot.reach, 0)]))
@@ -235,10 +244,8 @@ def paint_occluder(spot: Spot, occluder: Occluder) -> FloatArray:
     return cover
 
 
-def _paint_near_blade(
-    spot: Spot, frame: Frame, occluder: Occluder, colour: FloatArray
-) -> FloatArray:
-    """Paint grass that comes from below the picture and ends a little above its target."""
+def _paint_blade(spot: Spot, frame: Frame, occluder: Occluder, colour: FloatArray) -> FloatArray:
+    """Paint a blade of grass that starts below the picture and ends slightly above the point."""
     half, tip, root = occluder.width / 2, 0.35 + occluder.length / 2, -spot.reach
     blade = [(root, -1.2 * half), (-0.5, -1.1 * half), (0.1, -half), (tip, 0.12)]
     blade += [(0.1, half), (-0.5, 1.1 * half), (root, 1.2 * half)]

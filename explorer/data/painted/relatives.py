@@ -1,4 +1,4 @@
-"""Which painted categories are nearest to which, and the marks that tell them apart."""
+"""The nearest relatives of each painted category, and the traits in which they differ."""
 
 from dataclasses import dataclass, fields
 
@@ -7,16 +7,16 @@ from explorer.data.painted.traits import CATEGORIES, PART_NAMES, TRAIT_PARTS, Bi
 
 @dataclass(frozen=True)
 class Relative:
-    """A category's nearest relative and what tells the two apart.
+    """A nearest relative of a category.
 
     Attributes
     ----------
     name : str
-        The relative, a key of `CATEGORIES`.
+        Name of the relative, a key of `CATEGORIES`.
     differing_traits : tuple of str
-        Traits in which the two differ, in the order of `BirdTraits`.
+        Traits in which the two categories differ, in the order of `BirdTraits`.
     telling_parts : tuple of str
-        Parts on which those traits show, in the order of `PART_NAMES`.
+        Parts on which those traits can be seen, in the order of `PART_NAMES`.
     """
 
     name: str
@@ -34,13 +34,13 @@ def find_differing_traits(one: BirdTraits, other: BirdTraits) -> tuple[str, ...]
 
 
 def find_telling_parts(differing_traits: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the parts on which the given traits show, in the order of `PART_NAMES`."""
-    telling = {part for trait in differing_traits for part in TRAIT_PARTS[trait]}
-    return tuple(part for part in PART_NAMES if part in telling)
+    """Return the parts on which traits can be seen, in the order of `PART_NAMES`."""
+    distinguishing = {part for trait in differing_traits for part in TRAIT_PARTS[trait]}
+    return tuple(part for part in PART_NAMES if part in distinguishing)
 
 
 def find_nearest_relatives(name: str) -> tuple[Relative, ...]:
-    """Return the categories that differ from `name` in the fewest traits; ties all count."""
+    """Return the categories that differ from `name` in the fewest traits, including ties."""
     relatives = []
     for other, traits in CATEGORIES.items():
         if other != name:

@@ -1,6 +1,6 @@
-"""Everything about a painted photo that is chance: pose, place, light, surroundings.
+"""Everything that is random in a painted photo: pose, position, light and surroundings.
 
-A scene knows nothing of a bird's traits, so one scene can be painted with any bird in it.
+Scenes do not depend on the traits of birds, so any bird can be painted in a scene.
 """
 
 from dataclasses import dataclass
@@ -26,30 +26,31 @@ OCCLUDED_PARTS = ("belly", "breast", "near wing", "tail", "back", "legs", "throa
 
 @dataclass(frozen=True)
 class Pose:
-    """How the bird holds itself. Angles in degrees, lengths in body lengths.
+    """Pose of a bird. Angles are in degrees, lengths in body lengths.
 
     Attributes
     ----------
     facing : {-1, 1}
-        -1 looks to the viewer's left, and shows the bird's left side; 1 the right.
+        -1 if the bird faces left in the image and shows its left side; 1 for right.
     tilt : float
-        Of the body, positive with the breast up.
+        Tilt of the body, positive if the breast is raised.
     head_pitch, head_turn : float
-        Beak up; head turned towards the viewer (positive) or away.
+        Pitch of the head, positive if the beak is raised; turn of the head, positive towards the
+        viewer.
     head_height : float
         How far the neck is stretched.
     tail_angle : float
-        Tail against the body's axis, positive when cocked up.
+        Angle between tail and body, positive if the tail is raised.
     wings_raised : bool
-        Both wings are lifted, so that the far one is seen too.
+        Whether both wings are raised, so that the far one is visible.
     wing_angle : float
-        Swing of the near wing about its rest.
+        Rotation of the near wing from its default position.
     stride : float
-        Distance from the near foot to the far foot; 0 hides the far leg behind the near one.
+        Distance between the feet; 0 hides the far leg behind the near one.
     plumpness : float
-        Depth of the body against the usual.
+        Factor for the depth of the body.
     flying : bool
-        In the air, legs tucked into the plumage.
+        Whether the bird is in the air, with its legs hidden in the plumage.
     """
 
     facing: int
@@ -67,19 +68,20 @@ class Pose:
 
 @dataclass(frozen=True)
 class Occluder:
-    """Something in front of the bird, laid across one of `OCCLUDED_PARTS`.
+    """An object in front of the bird.
 
     Attributes
     ----------
     kind : {"leaf", "twig", "blade"}
+        Type of the object.
     part : str
-        What it crosses.
+        The part that it covers, one of `OCCLUDED_PARTS`.
     angle : float
-        Degrees, of its long axis.
+        Angle of its long axis, degrees.
     length, width : float
-        In body lengths.
+        Size, body lengths.
     tone : float
-        0 to 1, from dark to light.
+        Brightness, 0 to 1.
     """
 
     kind: OccluderKind
@@ -92,36 +94,37 @@ class Occluder:
 
 @dataclass(frozen=True)
 class Scene:
-    """All the chance in one photo.
+    """The random properties of a photo.
 
     Attributes
     ----------
     seed : int
-        Seed of this scene; the smaller accidents (leaves, ripples, feathers) are drawn from it.
+        Seed of the scene, also for its details (leaves, ripples, feathers).
     pose : Pose
+        Pose of the bird.
     extent : float
         Longer side of the bird, as a fraction of the image's side.
     place : (float, float)
-        0 to 1, where the bird stands in the room that `extent` leaves, x and y.
+        Position (x, y) of the bird within the free space, 0 to 1.
     brightness, warmth, contrast : float
-        Exposure (1 is neutral), red against blue (0 is neutral), strength of the shading.
+        Exposure (1 is neutral), red relative to blue (0 is neutral), strength of the shading.
     light_angle : float
-        Degrees; 90 is light from straight above, more is from the left.
+        Degrees; 90 is light from above, larger angles are light from the left.
     gradient : float
-        How much the light falls off across the image.
+        Change in brightness across the image.
     backdrop, perch : str
+        Kinds of backdrop and perch.
     perch_angle : float
-        Degrees.
+        Angle of the perch, degrees.
     occluder : Occluder or None
-        In front of the bird.
+        An object in front of the bird.
     distractor : Occluder or None
-        An object that has nothing to do with the bird, behind it; `Occluder.part` names a corner
-        of the picture: "top left", "top right", "bottom left" or "bottom right". No scene is drawn
-        with one.
+        An unrelated object behind the bird. Its `part` is a corner of the picture: "top left", "top
+        right", "bottom left" or "bottom right". `draw_scene` never draws one.
     eye_tone, leg_tone : float
-        0 to 1.
+        Brightness, 0 to 1.
     tint : (float, float, float)
-        Factors near 1 on the bird's red, green and blue: no two birds of a kind are alike.
+        Factors close to 1 for the bird's red, green and blue, as an individual variation.
     """
 
     seed: int
@@ -143,7 +146,7 @@ class Scene:
     distractor: Occluder | None = None
 
     def make_generator(self, stream: int) -> np.random.Generator:
-        """Return this scene's own random numbers for one purpose, the same at every call."""
+        """Return a random generator for one purpose; each call returns the same numbers."""
         return np.random.default_rng([self.seed, stream])
 
 
@@ -180,19 +183,19 @@ def _draw_occluder(rng: np.random.Generator, flying: bool) -> Occluder:
 
 
 def draw_scene(seed: int, occluder_share: float = 0.15) -> Scene:
-    """Draw one scene.
+    """Draw a random scene.
 
     Parameters
     ----------
     seed : int
-        Non-negative. The same seed gives the same scene.
+        At least 0. The same seed gives the same scene.
     occluder_share : float
         Probability, 0 to 1, that something is in front of the bird.
 
     Returns
     -------
     Scene
-        Independent of any bird's traits.
+        The scene, which does not depend on any traits.
     """
     rng = np.random.default_rng([seed, 0])
     pose = _draw_pose(rng)

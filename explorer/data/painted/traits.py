@@ -1,7 +1,7 @@
-"""Field marks of the painted birds: which categories there are and what tells them apart.
+"""Traits of the painted birds: the categories and how they differ.
 
-Every category is invented. The names are made to sound like birds; no such bird lives, and the
-plumages follow no species.
+All categories are invented. Their names resemble those of birds, but their plumages do not follow
+any species.
 """
 
 from collections.abc import Mapping
@@ -65,21 +65,21 @@ PALETTE: Mapping[str, Rgb] = MappingProxyType(
 
 @dataclass(frozen=True)
 class BirdTraits:
-    """The field marks that make a category; size, eyes and legs are chance, not traits.
+    """The traits that define a category. Size, eyes and legs are random.
 
     Attributes
     ----------
     crown, forehead, face, throat, back, breast, belly, wing, tail, beak : str
-        Colours, each a key of `PALETTE`. The nape follows `back`; `face` is the side of the head,
-        around the eye.
+        Colours, as keys of `PALETTE`. The nape has the colour of `back`; `face` is the side of the
+        head, around the eye.
     breast_pattern : {"plain", "streaked", "spotted", "banded"}
         Dark markings on the breast.
     wing_bar : {"none", "single", "double"}
-        Pale bars across the wing.
+        Light bars across the wing.
     tail_shape : {"square", "forked", "rounded"}
-        Outline of the tail's end.
+        Shape of the end of the tail.
     beak_shape : {"cone", "thin", "hooked"}
-        Outline of the beak.
+        Shape of the beak.
     """
 
     crown: str
@@ -117,10 +117,7 @@ TRAIT_PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "beak_shape": ("beak",),
     }
 )
-"""Each trait's parts: where on the bird the trait can be seen."""
-
-SHAPE_TRAITS = frozenset({"tail_shape", "beak_shape"})
-"""Traits that change the bird's outline, and so may change its bounding box."""
+"""The parts on which each trait can be seen."""
 
 _FINCH = BirdTraits(
     crown="ember",
@@ -221,7 +218,7 @@ _SHRIKE = BirdTraits(
 
 
 def replace_traits(traits: BirdTraits, **changes: str) -> BirdTraits:
-    """Return `traits` with some of them changed, given by name.
+    """Return a copy of `traits` with changes.
 
     Raises
     ------
@@ -232,7 +229,7 @@ def replace_traits(traits: BirdTraits, **changes: str) -> BirdTraits:
     unknown = sorted(set(changes) - set(values))
     if unknown:
         raise ExplorerError(
-            f"No such trait: {', '.join(unknown)}. Choose among {', '.join(values)}."
+            f"No such trait: {', '.join(unknown)}. Choose from {', '.join(values)}."
         )
     return BirdTraits(**(values | changes))
 

@@ -1,4 +1,4 @@
-"""The known truth about painted birds, and the power to paint a photo again with a change."""
+"""The ground truth of painted birds, and painting photos again with changes."""
 
 import io
 from collections.abc import Mapping
@@ -37,28 +37,28 @@ NEUTRAL_PARTS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "tail": {"tail": _GREY},
     }
 )
-"""Regions of a bird, to the changes of traits that take their marks away: plain grey plumage."""
+"""For each region of a bird, the changes of traits that make it plain grey."""
 
 
 def get_region_parts(region: str) -> frozenset[str]:
-    """Return the annotated parts on which a region of `NEUTRAL_PARTS` shows."""
+    """Return the annotated parts of a region of `NEUTRAL_PARTS`."""
     return frozenset(part for trait in NEUTRAL_PARTS[region] for part in TRAIT_PARTS[trait])
 
 
 @dataclass(frozen=True)
 class PaintedTruth:
-    """What is known of painted photos because they were painted.
+    """The ground truth of a painted data set.
 
     Attributes
     ----------
     settings : PaintedSettings
-        How they were painted.
+        Settings of the data set.
     scene_seeds : Mapping
-        Image id to the seed of its scene.
+        Maps image ids to the seeds of their scenes.
     traits : Mapping
-        Category, as in ``classes.txt``, to its field marks.
+        Maps categories, as in ``classes.txt``, to their traits.
     relatives : Mapping
-        Category to its nearest relatives, named as in ``classes.txt``.
+        Maps categories to their nearest relatives, named as in ``classes.txt``.
     """
 
     settings: PaintedSettings
@@ -67,12 +67,12 @@ class PaintedTruth:
     relatives: Mapping[str, tuple[Relative, ...]]
 
     def get_telling_parts(self, category: str) -> frozenset[str]:
-        """Return the parts that tell a category from its nearest relatives."""
+        """Return the parts that distinguish a category from its nearest relatives."""
         relatives = self.relatives[category]
         return frozenset(part for relative in relatives for part in relative.telling_parts)
 
     def repaint(self, photo: Photo, **changes: str) -> Image8:
-        """Paint a photo again with some of the bird's traits changed, and compress it alike."""
+        """Paint a photo again with changed traits, with the same compression."""
         return self._compress(self._paint(photo, self.get_scene(photo), changes).image)
 
     def get_scene(self, photo: Photo) -> Scene:
@@ -80,26 +80,27 @@ class PaintedTruth:
         return draw_scene(self.scene_seeds[photo.image_id])
 
     def repaint_as(self, photo: Photo, relative: Relative) -> Image8:
-        """Paint a photo again with the marks that tell the bird's relative from it, and no more."""
+        """Paint a photo again with the traits in which a relative differs."""
         other = self.traits[relative.name]
-        marks = {name: getattr(other, name) for name in relative.differing_traits}
-        return self.repaint(photo, **marks)
+        changes = {name: getattr(other, name) for name in relative.differing_traits}
+        return self.repaint(photo, **changes)
 
     def repaint_backdrop(self, photo: Photo, step: int) -> Image8:
-        """Paint a photo again before another of the seven backdrops, `step` further on, 1 to 6."""
+        """Paint a photo again with another backdrop: `step` (1 to 6) later in the list of seven."""
         scene = self.get_scene(photo)
         backdrops: list[Backdrop] = list(PERCHES)
         backdrop = backdrops[(backdrops.index(scene.backdrop) + step) % len(backdrops)]
         return self._compress(self._paint(photo, replace(scene, backdrop=backdrop), {}).image)
 
     def repaint_with_distractor(self, photo: Photo) -> tuple[Image8, npt.NDArray[np.bool_]]:
-        """Paint a photo again with a large leaf in the corner that is farthest from the bird.
+        """Paint a photo again with a large leaf in the corner opposite the bird.
 
         Returns
         -------
         image : (H, W, 3) uint8
+            The photo, RGB.
         mask : (H, W) bool
-            The pixels of the leaf that can be seen.
+            The visible pixels of the leaf.
         """
         scene = self.get_scene(photo)
         x, y, width, height = photo.box
@@ -117,18 +118,23 @@ class PaintedTruth:
         return paint_photo(traits, scene, self.settings.size, self.settings.supersampling)
 
     def _compress(self, image: Image8) -> Image8:
-        """Send a picture through JPEG, so that it differs from its photo by the change alone."""
+        """Compress and decompress a picture as JPEG, like the photos of the data set."""
         with Image.open(io.BytesIO(encode_photo(image, self.settings.quality))) as file:
             return np.asarray(file.convert("RGB"))
 
 
 def load_truth(root: Path) -> PaintedTruth | None:
-    """Load what is known of the painted birds in `root`, a CUB folder.
+    """Load the ground truth of a painted data set.
+
+    Parameters
+    ----------
+    root : Path
+        A folder in the layout of CUB.
 
     Returns
     -------
     PaintedTruth or None
-        None where the birds are not painted.
+        None if the data set is not painted.
 
     Raises
     ------

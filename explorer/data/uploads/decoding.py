@@ -1,7 +1,7 @@
-"""A visitor's own photo: from the bytes of any common file to 8-bit RGB, or a reason why not.
+"""Decoding an uploaded photo, from the bytes of a common file format to 8-bit RGB.
 
-Nothing about a file is believed before it is checked: neither its name nor its declared type, and
-its size in pixels is read from the header before any pixel is decoded.
+Files are not trusted: their names and declared types are ignored, and the size in pixels is read
+from the header and checked before any pixel is decoded.
 """
 
 import io
@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 from pillow_heif import register_heif_opener
 
 from explorer.config import ExplorerError, is_public
@@ -19,37 +19,38 @@ from explorer.data.transforms import DECODING_ERRORS, convert_to_rgb
 
 UPLOAD_FORMATS: Final = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF")
 UPLOAD_ENDINGS: Final = ("jpg", "jpeg", "png", "webp", "tif", "tiff", "heic", "heif")
-SHORTEST_SIDE: Final = 32
-LONGEST_KEPT: Final = 2048
+MIN_SIDE: Final = 32
+MAX_SIDE: Final = 2048
 
-MOST_SCANS: Final = 64
-"""Of a JPEG that comes in several; cameras and programs write a dozen at most."""
+MAX_SCANS: Final = 64
+"""Maximum number of scans of a progressive JPEG. Cameras and programs write at most a dozen."""
 
-# Of a JPEG: all but filling, pixels that look like a marker, and points to begin anew at.
+# A JPEG marker, without fill bytes, escaped pixel values and restart markers.
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]", re.DOTALL)
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
 
 _NAMES = "JPEG, PNG, WebP, TIFF or HEIC"
 _RESIZABLE = ("L", "LA", "RGB", "RGBA", "CMYK")
 
-# Pillow's own list of readers grows by one; the others are told which readers to try, as here.
+# This adds HEIF to the formats that Pillow knows. Every `Image.open` of the explorer names the
+# formats that it accepts, so nothing else changes.
 register_heif_opener(thumbnails=False)
 
 
 class UploadError(ExplorerError):
-    """A visitor's file cannot be used; the message says what is wrong and what to do."""
+    """A visitor's file that cannot be used; the message says what is wrong and what to do."""
 
 
 @dataclass(frozen=True)
 class UploadLimits:
-    """How large a visitor's file may be.
+    """Maximum size of an uploaded file.
 
     Attributes
     ----------
     megabytes : int
-        Of the file.
+        Size of the file.
     megapixels : int
-        Of the picture in it.
+        Size of the picture in it.
     """
 
     megabytes: int
@@ -61,16 +62,16 @@ PUBLIC_LIMITS: Final = UploadLimits(megabytes=10, megapixels=30)
 
 
 def get_limits() -> UploadLimits:
-    """Return the limits of this app: smaller ones where it is public."""
+    """Return the upload limits of this app, which are lower on a public server."""
     return PUBLIC_LIMITS if is_public() else OWN_LIMITS
 
 
 def read_upload(data: bytes, limits: UploadLimits = OWN_LIMITS) -> NDArray[np.uint8]:
     """Decode a visitor's file: JPEG, PNG, WebP, TIFF or HEIC.
 
-    The rotation in EXIF is applied, colours are brought to sRGB where the file holds a profile,
-    and what is transparent lies over white. 16 bits a channel are scaled to 8, not clipped. Of an
-    animation or several pages the first is taken.
+    The EXIF orientation is applied, colours are converted to sRGB if the file has a colour
+    profile, and transparent pixels are composited over white. 16-bit channels are scaled to 8 bits.
+    Of an animation or a multi-page file, the first picture is read.
 
     Parameters
     ----------
@@ -82,13 +83,13 @@ def read_upload(data: bytes, limits: UploadLimits = OWN_LIMITS) -> NDArray[np.ui
     Returns
     -------
     NDArray[np.uint8]
-        Shape (H, W, 3), RGB, 0 to 255; the longer side has at most 2048 pixels.
+        Shape (H, W, 3), RGB, 0 to 255. The longer side has at most 2048 pixels.
 
     Raises
     ------
     UploadError
-        When the file is empty, above a limit, no picture of these formats, damaged, less than 32
-        pixels wide or high, or so narrow that it would be when reduced.
+        When the file is empty, exceeds a limit, is damaged or not of one of these formats, or when
+        the picture has a side of less than 32 pixels, before or after it is reduced.
     """
     check_bytes(data, limits)
     try:
@@ -96,70 +97,68 @@ def read_upload(data: bytes, limits: UploadLimits = OWN_LIMITS) -> NDArray[np.ui
             _check_size(*image.size, limits)
             if image.format in ("JPEG", "MPO"):
                 _check_scans(data)
-            # JPEG alone can be decoded at a half, a quarter or an eighth, which saves memory.
-            image.draft(None, (LONGEST_KEPT, LONGEST_KEPT))
+            # Saves memory: JPEG, alone, can be decoded at 1/2, 1/4 or 1/8 of its size.
+            image.draft(None, (MAX_SIDE, MAX_SIDE))
             image.load()
-            return _convert_or_say_why(image)
-    # Pillow warns of or refuses sizes by itself; which of the two depends on the warning filters.
+            return _convert_or_explain(image)
+    # Pillow has size limits of its own, which warn or raise depending on the warning filters.
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _make_size_error("far too many pixels", limits) from error
     except UnidentifiedImageError as error:
         raise UploadError(_explain_foreign_file(data)) from error
     except MemoryError as error:
         raise UploadError(
-            "The photo takes more memory to be read than its size is worth. Save it again as JPEG "
-            "or PNG."
+            "Reading the photo takes too much memory for its size. Save it again as JPEG or PNG."
         ) from error
-    # What decoders say of hostile data means nothing to whoever took the photo.
+    # A decoder's own message about damaged data would mean nothing to the visitor.
     except DECODING_ERRORS as error:
         raise UploadError(
-            "The photo is damaged or cut short, so that it cannot be read to its end. Copy or "
-            "download it again."
+            "The photo is damaged or cut short and cannot be read. Copy or download it again."
         ) from error
 
 
 def check_bytes(data: bytes, limits: UploadLimits) -> None:
-    """Raise `UploadError` where a file is empty or larger than the limit."""
+    """Raise `UploadError` if a file is empty or larger than the limit."""
     if not data:
         raise UploadError("The file is empty. Choose another photo.")
     if len(data) > limits.megabytes * 1024 * 1024:
         raise UploadError(
             f"The file has {len(data) / 1024 / 1024:.0f} MB, more than the limit of "
-            f"{limits.megabytes} MB. Save it smaller, for instance as JPEG."
+            f"{limits.megabytes} MB. Make it smaller, for example by saving it as JPEG."
         )
 
 
 def _check_size(width: int, height: int, limits: UploadLimits) -> None:
     if width * height > limits.megapixels * 1_000_000:
         raise _make_size_error(f"{width} × {height} pixels", limits)
-    if min(width, height) < SHORTEST_SIDE:
+    if min(width, height) < MIN_SIDE:
         raise UploadError(
-            f"The photo has only {width} × {height} pixels: too few to see a bird. Choose one "
-            f"that is at least {SHORTEST_SIDE} pixels wide and high."
+            f"The photo has only {width} × {height} pixels, too few to show a bird. Choose one "
+            f"that is at least {MIN_SIDE} pixels wide and high."
         )
-    if min(width, height) * LONGEST_KEPT < SHORTEST_SIDE * max(width, height):
+    if min(width, height) * MAX_SIDE < MIN_SIDE * max(width, height):
         raise UploadError(
-            f"The photo has {width} × {height} pixels: too narrow a strip to see a bird. Cut out "
-            "the part with the bird first."
+            f"The photo has {width} × {height} pixels, too narrow a strip to show a bird. Crop it "
+            "to the bird first."
         )
 
 
 def _check_scans(data: bytes) -> None:
-    """Refuse a JPEG that comes in hundreds of scans: each goes over all of its pixels again."""
-    place, scans = 2, 0
-    while found := _MARKER.search(data, place):
-        kind, place = found[0][1], found.end()
+    """Raise `UploadError` if a JPEG has too many scans, each of which decodes all pixels again."""
+    offset, scans = 2, 0
+    while found := _MARKER.search(data, offset):
+        kind, offset = found[0][1], found.end()
         if kind == _END_OF_IMAGE:
             return
         scans += kind == _START_OF_SCAN
-        if scans > MOST_SCANS:
+        if scans > MAX_SCANS:
             raise UploadError(
-                f"The photo is stored in more than {MOST_SCANS} scans, which takes too long to "
+                f"The photo is stored in more than {MAX_SCANS} scans, which takes too long to "
                 "read. Save it again as JPEG or PNG."
             )
-        # What is said of a scan or of the picture is passed over by its length; what follows the
-        # head of a scan are pixels, in which no other marker can stand.
-        place += max(2, int.from_bytes(data[place : place + 2], "big"))
+        # The length of a segment follows its marker. The pixels after the header of a scan have no
+        # length, but no other marker can occur in them.
+        offset += max(2, int.from_bytes(data[offset : offset + 2], "big"))
 
 
 def _make_size_error(found: str, limits: UploadLimits) -> UploadError:
@@ -169,27 +168,25 @@ def _make_size_error(found: str, limits: UploadLimits) -> UploadError:
     )
 
 
-def _convert_or_say_why(image: Image.Image) -> NDArray[np.uint8]:
+def _convert_or_explain(image: Image.Image) -> NDArray[np.uint8]:
     try:
         return _convert(image)
     except ValueError as error:
         raise UploadError(
-            f"The photo is of an unusual kind: {error}. Save it again as JPEG or PNG."
+            f"The photo is of an unsupported kind: {error}. Save it again as JPEG or PNG."
         ) from error
 
 
 def _convert(image: Image.Image) -> NDArray[np.uint8]:
-    """Turn a loaded picture of any mode into RGB, small, upright and in sRGB."""
-    turned, profile = _read_rotation(image), image.info.get("icc_profile")
+    """Convert a loaded picture of any mode to RGB in sRGB, reduced and upright."""
+    orientation, profile = _read_orientation(image), image.info.get("icc_profile")
     image = _reduce(_make_resizable(image))
-    image = _convert_to_srgb(image, profile)
-    if turned is not None:
-        image = image.transpose(turned)
-    return convert_to_rgb(image)
+    pixels = convert_to_rgb(_convert_to_srgb(image, profile))
+    return _turn_upright(pixels, orientation)
 
 
 def _make_resizable(image: Image.Image) -> Image.Image:
-    """Return the picture in a mode of 8 bits a channel that can be resized smoothly."""
+    """Convert a picture to a mode with 8 bits per channel that can be resized with a filter."""
     if image.mode in _RESIZABLE and not isinstance(image.info.get("transparency"), tuple | int):
         return image
     if image.mode == "F" or image.mode.startswith("I"):
@@ -198,7 +195,7 @@ def _make_resizable(image: Image.Image) -> Image.Image:
 
 
 def _reduce(image: Image.Image) -> Image.Image:
-    factor = LONGEST_KEPT / max(image.size)
+    factor = MAX_SIDE / max(image.size)
     if factor >= 1:
         return image
     width, height = (max(1, round(side * factor)) for side in image.size)
@@ -206,7 +203,7 @@ def _reduce(image: Image.Image) -> Image.Image:
 
 
 def _convert_to_srgb(image: Image.Image, profile: object) -> Image.Image:
-    """Apply the file's colour profile, if it has one that fits; transparency is kept."""
+    """Apply the file's colour profile if it has a suitable one; transparency is kept."""
     if not isinstance(profile, bytes) or not profile:
         return image
     opacity = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
@@ -214,13 +211,13 @@ def _convert_to_srgb(image: Image.Image, profile: object) -> Image.Image:
     try:
         source = ImageCms.getOpenProfile(io.BytesIO(profile))
         space = source.profile.xcolor_space.strip()
-        # A grey profile may stand in a file whose pixels were made RGB here, and the reverse.
+        # The pixels may have been converted from grey to RGB since, or the profile may be wrong.
         if space != {"L": "GRAY"}.get(opaque.mode, opaque.mode):
             return image
         result = ImageCms.profileToProfile(
             opaque, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
         )
-    # A photo with a broken profile is still a photo; its colours are then taken as sRGB.
+    # A photo with a broken profile is still a photo. Its colours are then taken as sRGB.
     except (ImageCms.PyCMSError, *DECODING_ERRORS):
         return image
     if result is None:
@@ -230,31 +227,28 @@ def _convert_to_srgb(image: Image.Image, profile: object) -> Image.Image:
     return result
 
 
-_TURNS: Final = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-
-
-def _read_rotation(image: Image.Image) -> Image.Transpose | None:
-    # A photo with broken EXIF data is still a photo; it is then shown as stored.
+def _read_orientation(image: Image.Image) -> int:
+    """Read the EXIF orientation, from 1 (upright) to 8, which is lost when a TIFF is resized."""
     try:
-        return _TURNS.get(image.getexif().get(0x0112, 1))
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    # A photo with broken EXIF data is still a photo. It is then shown as stored.
     except (*DECODING_ERRORS, ZeroDivisionError, Warning):
-        return None
+        return 1
+    return orientation if isinstance(orientation, int) else 1
+
+
+def _turn_upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    image = Image.fromarray(pixels)
+    image.getexif()[ExifTags.Base.Orientation] = orientation
+    return np.array(ImageOps.exif_transpose(image))
 
 
 def _explain_foreign_file(data: bytes) -> str:
     start = data[:1024].lower()
     if b"<svg" in start:
-        return "An SVG file is a drawing, not a photo. Export it as PNG first."
+        return "The file is an SVG drawing, not a photo. Export it as PNG first."
     if start[4:8] == b"ftyp":
         return "The file is a video, an AVIF picture or a damaged HEIC photo. Export it as JPEG."
     if start.startswith(b"pk\3\4"):
         return "The file is a ZIP archive, whatever its name says. Unpack it and choose a photo."
-    return f"The file is not a whole {_NAMES} picture. Choose another photo."
+    return f"The file is not a complete {_NAMES} picture. Choose another photo."

@@ -1,8 +1,8 @@
-"""Reads a visitor's file in a process of its own, which may crash, hang or run out of memory alone.
+"""Decoding a visitor's file in a subprocess, so that a crash or a hang cannot affect the app.
 
-Decoders are large programs in C that meet hostile data here. Whatever they do, the server and its
-other visitors go on: the process has a bound on memory and on time, may write no file, and is gone
-with all that it held when the photo is read. Bytes and pixels go through pipes, not through files.
+Decoders are large C libraries, and uploads may be hostile. The subprocess has limits on memory and
+CPU time and cannot write files. It ends when the photo is decoded, and everything it held is freed.
+Bytes and pixels are sent through pipes, not files.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from explorer.config import REPOSITORY_ROOT
 from explorer.data.uploads.decoding import (
-    LONGEST_KEPT,
+    MAX_SIDE,
     OWN_LIMITS,
     UploadError,
     UploadLimits,
@@ -27,23 +27,23 @@ from explorer.data.uploads.decoding import (
     read_upload,
 )
 
-MOST_AT_ONCE: Final = 2
-"""Files that are read at the same time for all visitors; others wait for their turn."""
+MAX_CONCURRENT: Final = 2
+"""Maximum number of files decoded at the same time, for all visitors; other files wait."""
 
 BYTES_PER_PIXEL: Final = 14
-"""What may be allocated for each pixel that a file may have, its own bytes and the code apart."""
+"""Memory that may be allocated per pixel, in addition to the file and the code."""
 
-MOST_SECONDS: Final = 20
-"""Of a processor's time for one file."""
+MAX_SECONDS: Final = 20
+"""CPU time for one file."""
 
-_SPARE_BYTES = 256 * 2**20
-_PATIENCE = 3.0 * MOST_SECONDS
-_TURNS = threading.BoundedSemaphore(MOST_AT_ONCE)
+_EXTRA_BYTES = 256 * 2**20
+_TIMEOUT = 3.0 * MAX_SECONDS
+_SLOTS = threading.BoundedSemaphore(MAX_CONCURRENT)
 _LOG = logging.getLogger(__name__)
 
 
-def read_upload_apart(data: bytes, limits: UploadLimits = OWN_LIMITS) -> NDArray[np.uint8]:
-    """Decode a visitor's file as `read_upload` does, in another process.
+def read_upload_in_subprocess(data: bytes, limits: UploadLimits = OWN_LIMITS) -> NDArray[np.uint8]:
+    """Decode a visitor's file with `read_upload`, in a subprocess.
 
     Parameters
     ----------
@@ -58,12 +58,12 @@ def read_upload_apart(data: bytes, limits: UploadLimits = OWN_LIMITS) -> NDArray
     Raises
     ------
     UploadError
-        As from `read_upload`; and when the process has crashed, or takes too long or too much.
+        As from `read_upload`, and when the subprocess crashes or exceeds its limits.
     """
     check_bytes(data, limits)
     command = [sys.executable, "-m", __name__, str(limits.megabytes), str(limits.megapixels)]
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    with _TURNS:
+    with _SLOTS:
         try:
             done = subprocess.run(
                 command,
@@ -71,46 +71,48 @@ def read_upload_apart(data: bytes, limits: UploadLimits = OWN_LIMITS) -> NDArray
                 capture_output=True,
                 cwd=REPOSITORY_ROOT,
                 env={**os.environ, **threads},
-                timeout=_PATIENCE,
+                timeout=_TIMEOUT,
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
             raise UploadError(
-                "The photo takes too long to be read. Save it again as JPEG or PNG."
+                "Reading the photo takes too long. Save it again as JPEG or PNG."
             ) from error
     head, _, pixels = done.stdout.partition(b"\n")
     if done.returncode or not head:
-        _LOG.warning("A decoder ended with %s: %s", done.returncode, done.stderr[-2000:].decode())
-        raise UploadError(
-            "The photo cannot be read: its decoder gave up on it. Save it again as JPEG or PNG."
+        _LOG.warning(
+            "A decoder exited with status %s: %s", done.returncode, done.stderr[-2000:].decode()
         )
-    said = json.loads(head)
-    if "error" in said:
-        raise UploadError(str(said["error"]))
-    height, width = (min(int(side), LONGEST_KEPT) for side in said["size"])
+        raise UploadError(
+            "The photo cannot be read: its decoder failed. Save it again as JPEG or PNG."
+        )
+    result = json.loads(head)
+    if "error" in result:
+        raise UploadError(str(result["error"]))
+    height, width = (min(int(side), MAX_SIDE) for side in result["size"])
     return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
 
 
-def bound_process(limits: UploadLimits, *, with_time: bool = True) -> None:
-    """Set the bounds of this process, from now on; where the system knows none, there are none."""
+def limit_process(limits: UploadLimits, *, with_time: bool = True) -> None:
+    """Limit the resources of this process from now on, where the system supports it."""
     if sys.platform == "win32":
         return
-    import resource  # noqa: PLC0415 (there is none on Windows)
+    import resource  # noqa: PLC0415 (not available on Windows)
 
-    most = BYTES_PER_PIXEL * limits.megapixels * 1_000_000 + 3 * limits.megabytes * 2**20
-    bounds = {
-        resource.RLIMIT_AS: _count_own_bytes() + _SPARE_BYTES + most,
-        resource.RLIMIT_CPU: MOST_SECONDS if with_time else resource.RLIM_INFINITY,
+    allowed = BYTES_PER_PIXEL * limits.megapixels * 1_000_000 + 3 * limits.megabytes * 2**20
+    limits_by_resource = {
+        resource.RLIMIT_AS: _get_address_space() + _EXTRA_BYTES + allowed,
+        resource.RLIMIT_CPU: MAX_SECONDS if with_time else resource.RLIM_INFINITY,
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_CORE: 0,
     }
-    for kind, bound in bounds.items():
+    for resource_id, value in limits_by_resource.items():
         with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(kind, (bound, bound))
+            resource.setrlimit(resource_id, (value, value))
 
 
-def _count_own_bytes() -> int:
-    """Return how large this process's address space is, as far as the system tells."""
+def _get_address_space() -> int:
+    """Return the size of this process's address space in bytes, estimated where it is unknown."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
             return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
@@ -119,18 +121,18 @@ def _count_own_bytes() -> int:
 
 
 def main() -> None:
-    """Read a file from the standard input; write its size and pixels, or why not."""
+    """Decode a file from standard input; write its size and pixels, or an error, as output."""
     megabytes, megapixels = map(int, sys.argv[1:])
     limits = UploadLimits(megabytes, megapixels)
-    bound_process(limits)
-    said: dict[str, object]
+    limit_process(limits)
+    result: dict[str, object]
     pixels = b""
     try:
         image = read_upload(sys.stdin.buffer.read(), limits)
-        said, pixels = {"size": image.shape[:2]}, image.tobytes()
+        result, pixels = {"size": image.shape[:2]}, image.tobytes()
     except UploadError as error:
-        said = {"error": str(error)}
-    sys.stdout.buffer.write(json.dumps(said).encode() + b"\n" + pixels)
+        result = {"error": str(error)}
+    sys.stdout.buffer.write(json.dumps(result).encode() + b"\n" + pixels)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""A module for every category, method, setting and seed, here or on a cluster."""
+"""Sweeps: modules for all categories, methods, settings and seeds, locally or on a cluster."""

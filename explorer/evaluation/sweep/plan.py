@@ -1,4 +1,4 @@
-"""A sweep: a module for every category, method, setting and seed, each trained on its own."""
+"""Sweeps: a separately trained module for each category, method, setting and seed."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,23 +16,23 @@ from explorer.training.modules.train import NotTrainedError, find_module, train_
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
-_THREADS = 1  # the same wherever a task runs, so that its module is the same to the byte
+_THREADS = 1  # the same everywhere, so that modules are the same to the byte
 
 
 @dataclass(frozen=True)
 class SweepSettings:
-    """What is trained.
+    """What to train.
 
     Attributes
     ----------
     categories : tuple of str
-        Names as in the data set.
+        Categories, as in ``classes.txt``.
     methods : tuple of TrainedMethod
-        From `explorer.methods.registry.get_trained_methods`.
+        Methods, from `explorer.methods.registry.get_trained_methods`.
     seeds : tuple of int
-        They replace the seeds of the methods' trainings.
+        Seeds, which replace those of the methods' training settings.
     missing : bool
-        Leave out modules that are there and measured.
+        Skip modules that exist and are measured.
     """
 
     categories: tuple[str, ...]
@@ -47,7 +47,7 @@ class SweepSettings:
 
 @dataclass(frozen=True)
 class SweepTask:
-    """One module to be trained and measured; only to be measured where `missing` finds it there."""
+    """A module to train and measure, or only to measure if `missing` is set and it exists."""
 
     category: str
     module: ModuleSettings
@@ -62,7 +62,7 @@ class SweepTask:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a task: its module is stored and measured, or `failure` says why not."""
+    """Result of a task: success, or the reason of its failure."""
 
     task: SweepTask
     failure: str = ""
@@ -72,12 +72,12 @@ Engine = Callable[[Workspace, Sequence[SweepTask]], Iterator[Outcome]]
 
 
 class SweepError(ExplorerError):
-    """Tasks that failed; the message names the category and run of each and what kept it.
+    """Some tasks failed; the message names the category, run and reason of each.
 
     Attributes
     ----------
     done : tuple of SweepTask
-        The others of the same sweep, whose modules are stored and measured.
+        The tasks of the same sweep that succeeded.
     """
 
     def __init__(self, failed: Iterable[Outcome], done: Iterable[SweepTask]) -> None:
@@ -87,7 +87,7 @@ class SweepError(ExplorerError):
 
 
 def list_tasks(workspace: Workspace, settings: SweepSettings) -> tuple[SweepTask, ...]:
-    """List what there is to do, by method, seed and category, each module once."""
+    """List the tasks of a sweep by method, seed and category, each module once."""
     tasks = [
         SweepTask(category, method.settings, replace(method.training, seed=seed), settings.missing)
         for method in settings.methods
@@ -101,7 +101,7 @@ def _is_done(workspace: Workspace, task: SweepTask) -> bool:
     entry = _find_module(workspace, task)
     try:
         return entry is not None and load_module_measures(workspace, entry) is not None
-    except ExplorerError:  # damaged, so to be measured again
+    except ExplorerError:  # damaged, so it has to be measured again
         return False
 
 
@@ -112,13 +112,13 @@ def _find_module(workspace: Workspace, task: SweepTask) -> ModuleEntry | None:
 
 
 def sweep_locally(workspace: Workspace, tasks: Sequence[SweepTask]) -> Iterator[Outcome]:
-    """Do one task after the other in this process: the engine that needs nothing."""
+    """Run the tasks one after the other in this process."""
     for task in tasks:
-        yield do_task(workspace, task)
+        yield run_task(workspace, task)
 
 
-def do_task(workspace: Workspace, task: SweepTask) -> Outcome:
-    """Train, store and measure a module; doing it again gives the same files."""
+def run_task(workspace: Workspace, task: SweepTask) -> Outcome:
+    """Train, store and measure a module; a repetition gives the same files."""
     try:
         with limit_threads(_THREADS):
             run(_train_and_measure(workspace, task))
@@ -144,27 +144,27 @@ def sweep_modules(
     Parameters
     ----------
     workspace : Workspace
-        Its features are computed here, before the first task.
+        The workspace, whose features are computed before the first task.
     settings : SweepSettings
-        What is trained.
+        What to train.
     engine : Engine
-        Who does the tasks, in whatever order: `sweep_locally` or one of
+        Runs the tasks, in any order: `sweep_locally` or one from
         `explorer.evaluation.sweep.ray_engine.make_engine`. The modules are the same.
 
     Yields
     ------
     Progress
-        One per task that has ended, with the number of those that failed.
+        One per finished task, with the number of failed tasks.
 
     Returns
     -------
     tuple of SweepTask
-        What was done, in the order in which it ended.
+        The tasks, in the order in which they finished.
 
     Raises
     ------
     SweepError
-        At the end, where tasks failed; it names them, and holds the others.
+        At the end, if tasks failed.
     PublicError
         On a public server.
     """

@@ -1,4 +1,4 @@
-"""The engine of a sweep that hands its tasks to Ray, on this machine or on a cluster."""
+"""The sweep engine that runs tasks with Ray, on this machine or on a cluster."""
 
 import contextlib
 import logging
@@ -9,11 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from explorer.config import ExplorerError
-from explorer.evaluation.sweep.plan import Engine, Outcome, SweepTask, do_task
+from explorer.evaluation.sweep.plan import Engine, Outcome, SweepTask, run_task
 from explorer.workspace.workspace import Workspace
 
-# Read by Ray as it is imported. Without the first, what it starts here would listen to the whole
-# network: the name says where "0" is the default. The second tells nobody what is trained here.
+# Read by Ray on import. The first keeps a local Ray from listening to the whole network, which is
+# the default on Linux only. The second disables usage statistics.
 os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 try:
@@ -25,7 +25,7 @@ except ImportError as missing:
         "--engine local."
     ) from missing
 
-_SECONDS_TO_ANSWER = 10
+_CONNECT_SECONDS = 10
 _RETRIES = 3  # of a task whose worker or machine died
 
 
@@ -35,25 +35,27 @@ def make_engine(address: str = "", workers: int = 0) -> Engine:
     Parameters
     ----------
     address : str
-        Of a cluster that runs already and whose machines find the workspace under the same path;
-        empty to start Ray on this machine, for this sweep alone and for no one outside it.
+        Address of a running cluster, whose machines have the workspace under the same path. Empty
+        to start Ray on this machine, only for this sweep and not reachable from outside.
     workers : int
-        Tasks at once where Ray is started here; 0 for one per core.
+        Number of simultaneous tasks if Ray is started here; 0 for one per core.
 
     Raises
     ------
     ExplorerError
-        Here for numbers that make no sense; from the engine where the cluster does not answer.
+        For invalid arguments; and from the engine if the cluster does not answer.
 
     Notes
     -----
-    Tasks on a CUDA device take a whole card each. A task whose worker dies is tried anew; closing
-    the engine's iterator, as an interrupt does, cancels the tasks that are left.
+    Tasks on a CUDA device use a whole GPU each. A task whose worker dies is tried again. Closing
+    the engine's iterator, as an interrupt does, cancels the remaining tasks.
     """
     if workers < 0:
         raise ExplorerError("The number of workers must be at least 1, or 0 for one per core.")
     if address and workers:
-        raise ExplorerError("A cluster has its own workers: leave out --workers or --address.")
+        raise ExplorerError(
+            "A cluster has its own workers: use only one of --workers and --address."
+        )
 
     def engine(workspace: Workspace, tasks: Sequence[SweepTask]) -> Iterator[Outcome]:
         with _connect(address, workers):
@@ -66,7 +68,7 @@ def make_engine(address: str = "", workers: int = 0) -> Engine:
 def _connect(address: str, workers: int) -> Iterator[None]:
     try:
         if address:
-            _knock(address)
+            _check_reachable(address)
             ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING)
         else:
             ray.init(
@@ -87,20 +89,20 @@ def _connect(address: str, workers: int) -> Iterator[None]:
         ray.shutdown()
 
 
-def _knock(address: str) -> None:
-    """Raise `OSError` where nobody listens, on which Ray itself would wait for minutes."""
+def _check_reachable(address: str) -> None:
+    """Raise `OSError` if nothing listens at an address, where Ray would wait for minutes."""
     host, _, port = address.rpartition(":")
     if port.isdigit() and "/" not in host:
-        socket.create_connection((host, int(port)), _SECONDS_TO_ANSWER).close()
+        socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
 
 
 def _run_tasks(workspace: Workspace, tasks: Sequence[SweepTask]) -> Iterator[Outcome]:
-    device = workspace.networks.device.type  # which card it is, Ray says
+    device = workspace.networks.device.type  # Ray chooses the GPU
     if device == "cuda" and not ray.cluster_resources().get("GPU"):
-        raise ExplorerError("Ray knows of no card to compute on. Sweep with --device cpu.")
+        raise ExplorerError("Ray has no GPU to compute on. Sweep with --device cpu.")
     remote = ray.remote(
         num_cpus=1, num_gpus=int(device == "cuda"), max_retries=_RETRIES, retry_exceptions=False
-    )(_do_remotely)
+    )(_run_remotely)
     waiting = {remote.remote(str(workspace.path), device, task): task for task in tasks}
     try:
         while waiting:
@@ -114,22 +116,22 @@ def _run_tasks(workspace: Workspace, tasks: Sequence[SweepTask]) -> Iterator[Out
 def _collect(reference: "ray.ObjectRef[Outcome]", task: SweepTask) -> Outcome:
     try:
         outcome: Outcome = ray.get(reference)
-    except RayTaskError:  # a mistake of ours, which is not to be taken for an outcome
+    except RayTaskError:  # a bug, not a failed task
         raise
     except RayError as error:
-        return Outcome(task, f"Ray gave it up after {_RETRIES} more tries: {error}")
+        return Outcome(task, f"Ray gave up after {_RETRIES} retries: {error}")
     return outcome
 
 
-def _do_remotely(path: str, device: str, task: SweepTask) -> Outcome:
+def _run_remotely(path: str, device: str, task: SweepTask) -> Outcome:
     try:
         workspace = _open_workspace(path, device)
     except ExplorerError as error:
         return Outcome(task, str(error))
-    return do_task(workspace, task)
+    return run_task(workspace, task)
 
 
 @lru_cache(maxsize=1)
 def _open_workspace(path: str, device: str) -> Workspace:
-    """Open a workspace once for all tasks of a worker."""
+    """Open a workspace, once for all tasks of a worker."""
     return Workspace(Path(path), device)

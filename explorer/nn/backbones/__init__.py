@@ -1,1 +1,1 @@
-"""The classifiers that are explained, one file a family."""
+"""The classifiers that are explained, one file per family."""

@@ -1,4 +1,4 @@
-"""AlexNet, as torchvision has it: Krizhevsky, "One weird trick", 2014, arXiv 1404.5997."""
+"""AlexNet in torchvision's version: Krizhevsky, "One weird trick", 2014, arXiv 1404.5997."""
 
 from torch import nn
 

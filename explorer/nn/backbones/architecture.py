@@ -1,4 +1,4 @@
-"""What an architecture is, and what a family of them has to say for itself."""
+"""Types that describe architectures, and the families that build them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Architecture:
-    """What is fixed before any weight is known.
+    """A network without its weights: its name, input size and normalisation.
 
     Attributes
     ----------
@@ -33,19 +33,19 @@ class Architecture:
 
 @dataclass(frozen=True)
 class Family:
-    """Networks that are built alike. A new family is one file and one line in `registry`.
+    """Architectures that are built by the same function. A new family needs a line in `registry`.
 
     Attributes
     ----------
     architectures : tuple of Architecture
         All of them.
     build : callable
-        From a name, the number of categories and whether there is batch norm to an untrained
-        network. Layers, additions of two ways and ``flatten(x, 1)`` are understood, and the last
-        Linear is the head. Without batch norm it is the network that remains once batch norm is
-        folded into the convolutions, whatever its name says.
+        Takes a name, the number of categories and whether to use batch norm, and returns an
+        untrained network: layers, additions of two branches and ``flatten(x, 1)``; its last Linear
+        is the head. Without batch norm, whatever the name says, it is the network that remains
+        after batch norm has been folded into the convolutions.
     z_layer : str
-        The layer that is explained where none is asked for; see `Backbone.z_layers`.
+        The layer that is explained by default; see `Backbone.z_layers`.
     has_imagenet_weights : bool
         Whether torchvision offers weights for it.
     """

@@ -1,4 +1,4 @@
-"""The classifiers that are explained, behind one interface: photo to Z, photo to logits."""
+"""The classifier that is explained: one interface, from images to Z and to logits."""
 
 import hashlib
 from collections.abc import Mapping
@@ -11,15 +11,20 @@ from torch import Tensor, nn
 from explorer.config import ExplorerError
 from explorer.nn.backbones.architecture import Architecture
 from explorer.nn.backbones.build import build_network, flatten_network
-from explorer.nn.backbones.places import MEAN, find_last_map, list_z_layers, name_places
+from explorer.nn.backbones.layer_names import (
+    MEAN_SUFFIX,
+    count_spatial_layers,
+    list_z_layers,
+    name_layers,
+)
 from explorer.nn.backbones.registry import get_architecture
 from explorer.nn.backbones.residual import Residual
 
-_MOST_Z = 2**17
+_MAX_Z_SIZE = 2**17
 
 
 def compute_sha256(weights: Mapping[str, Tensor]) -> str:
-    """Hash names, shapes and float32 values, whatever file format or precision holds them."""
+    """Hash names, shapes and values as float32, independent of file format and precision."""
     digest = hashlib.sha256()
     for name in sorted(weights):
         tensor = weights[name].detach().to("cpu", torch.float32).contiguous()
@@ -29,7 +34,7 @@ def compute_sha256(weights: Mapping[str, Tensor]) -> str:
 
 
 def check_z_layer(architecture: str, name: str) -> None:
-    """Raise `ExplorerError` where `name` is not a layer of `architecture` that can be Z."""
+    """Raise `ExplorerError` unless `name` is a layer of `architecture` that can be Z."""
     with torch.device("meta"):
         layers = flatten_network(build_network(architecture, 1, batch_norm=False))
     Backbone(get_architecture(architecture), layers, ("any category",), name)
@@ -39,8 +44,8 @@ def check_z_layer(architecture: str, name: str) -> None:
 class Backbone:
     """A trained classifier, read-only.
 
-    A photo passes through the `trunk`. What comes out is read as Z by the `readout`, and turned
-    into logits by the `top`.
+    The `trunk` computes activations from an image. The `readout` turns them into Z, and the `top`
+    turns them into logits.
 
     Attributes
     ----------
@@ -56,8 +61,8 @@ class Backbone:
     Raises
     ------
     ExplorerError
-        When there is no such layer, its Z is too large, or there are not as many logits as
-        categories.
+        When there is no such layer, when Z would be too large, or when the numbers of logits and
+        categories differ.
     """
 
     architecture: Architecture
@@ -73,14 +78,14 @@ class Backbone:
         count, wanted = self._count_logits(), len(self.categories)
         if count != wanted:
             raise ExplorerError(
-                f"The network has {count} outputs, but there are {wanted} categories. To give it "
-                "others, make the workspace without --weights and name the file with `finetune "
+                f"The network has {count} outputs, but there are {wanted} categories. To train new "
+                "outputs, make the workspace without --weights and pass the file to `finetune "
                 "--initial`."
             )
-        if self.z_size > _MOST_Z:
+        if self.z_size > _MAX_Z_SIZE:
             raise ExplorerError(
-                f"Layer {self.z_layer} has {self.z_size:,} dimensions, more than the {_MOST_Z:,} "
-                f"that a module can read. Choose {self.z_layer}{MEAN}, its averages."
+                f"Layer {self.z_layer} has {self.z_size:,} dimensions; a module can read at most "
+                f"{_MAX_Z_SIZE:,}. Choose {self.z_layer}{MEAN_SUFFIX}, its averages."
             )
 
     def _count_logits(self) -> int:
@@ -88,37 +93,37 @@ class Backbone:
         return head.out_features if isinstance(head, nn.Linear) else 0
 
     @cached_property
-    def places(self) -> Mapping[str, int]:
-        """How many layers lie below each place that has a name, from the pixels up."""
-        return name_places(list(self.layers))
+    def named_layers(self) -> Mapping[str, int]:
+        """How many layers it takes to compute each layer that has a name, from the pixels up."""
+        return name_layers(list(self.layers))
 
     @cached_property
     def z_layers(self) -> tuple[str, ...]:
-        """Names of what Z can be, such as ``fc6``, ``pool5`` (flattened), ``pool5-mean``."""
+        """The choices of Z, such as ``fc6``, ``pool5`` (flattened) and ``pool5-mean``."""
         return list_z_layers(list(self.layers))
 
     @property
-    def _z_place(self) -> int:
-        return self.places[self.z_layer.removesuffix(MEAN)]
+    def _trunk_size(self) -> int:
+        return self.named_layers[self.z_layer.removesuffix(MEAN_SUFFIX)]
 
     @property
     def trunk(self) -> nn.Sequential:
-        """The layers from the pixels to the one that Z is read from."""
-        return nn.Sequential(*list(self.layers)[: self._z_place])
+        """The layers from the pixels up to the one that Z is read from."""
+        return nn.Sequential(*list(self.layers)[: self._trunk_size])
 
     @property
     def readout(self) -> nn.Sequential:
-        """What makes Z, (B, S_z), of what the trunk puts out: nothing where that is Z already."""
-        if self._z_place > self._last_map:
+        """The layers from the output of the trunk to Z, (B, S_z); none if that is Z already."""
+        if self._trunk_size > self._spatial_count:
             return nn.Sequential()
-        if self.z_layer.endswith(MEAN):
+        if self.z_layer.endswith(MEAN_SUFFIX):
             return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         return nn.Sequential(nn.Flatten())
 
     @property
     def top(self) -> nn.Sequential:
-        """The layers from what the trunk puts out to the logits."""
-        return nn.Sequential(*list(self.layers)[self._z_place :])
+        """The layers from the output of the trunk to the logits."""
+        return nn.Sequential(*list(self.layers)[self._trunk_size :])
 
     @cached_property
     def z_size(self) -> int:
@@ -141,27 +146,27 @@ class Backbone:
 
     @cached_property
     def stops(self) -> Mapping[str, int]:
-        """Where a heatmap can be taken: name to index of the layer at whose input it is taken.
+        """The layers where a heatmap can be taken: name to number of layers below the map.
 
         ``relu1`` is the output of the first ReLU: excitation backprop assumes non-negative
         activations, which normalised pixels are not.
         """
-        highest = min(self._z_place, self._last_map)
-        return {name: place for name, place in self.places.items() if place <= highest}
+        highest = min(self._trunk_size, self._spatial_count)
+        return {name: count for name, count in self.named_layers.items() if count <= highest}
 
     @cached_property
-    def _last_map(self) -> int:
-        return find_last_map(list(self.layers))
+    def _spatial_count(self) -> int:
+        return count_spatial_layers(list(self.layers))
 
     @cached_property
     def last_convolution(self) -> int:
-        """How many layers lie below the last convolution's output, its ReLU included."""
+        """Number of layers up to the last convolution, its ReLU included."""
         kinds = (nn.Conv2d, Residual)
         last = max(i for i, layer in enumerate(self.layers) if isinstance(layer, kinds))
         return last + 1 + isinstance(self.layers[last + 1], nn.ReLU)
 
     def get_stop(self, name: str) -> int:
-        """Return the layer index of the stop called `name`."""
+        """Return the number of layers below the stop called `name`."""
         if name not in self.stops:
             raise ExplorerError(
                 f"Unknown map layer {name!r}. Choose one of: {', '.join(self.stops)}."

@@ -1,4 +1,4 @@
-"""Building, loading and flattening networks of every family."""
+"""Building networks, loading their weights, and flattening them to a list of layers."""
 
 import copy
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from explorer.nn.backbones.residual import Residual, list_layers
 
 
 def build_network(architecture: str, category_count: int, *, batch_norm: bool) -> nn.Module:
-    """Build an untrained network in training form; torchvision's own for its architectures.
+    """Build an untrained network in training form: torchvision's own, or `SmallVgg`.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def build_network(architecture: str, category_count: int, *, batch_norm: bool) -
     category_count : int
         Number of outputs.
     batch_norm : bool
-        Whether it has batch norm, where its family knows any.
+        Whether it has batch norm. Families without any ignore this.
     """
     return get_family(architecture).build(architecture, category_count, batch_norm)
 
@@ -37,7 +37,7 @@ class Head:
 
 
 def find_head(network: nn.Module) -> Head:
-    """Return the layer that puts out the logits."""
+    """Return the layer whose output is the logits."""
     linears = [
         Head(n, layer) for n, layer in network.named_modules() if isinstance(layer, nn.Linear)
     ]
@@ -45,30 +45,30 @@ def find_head(network: nn.Module) -> Head:
 
 
 def replace_head(network: nn.Module, category_count: int) -> None:
-    """Put a fresh last layer with `category_count` outputs in place of the old one."""
+    """Replace the last layer by a new one with `category_count` outputs and random weights."""
     head = find_head(network)
     network.set_submodule(head.name, nn.Linear(head.layer.in_features, category_count))
 
 
 def build_network_from_weights(architecture: str, weights: Mapping[str, Tensor]) -> nn.Module:
-    """Build the network that `weights` (named as in torchvision) belong to.
+    """Build the network of `weights`, which are named as in torchvision.
 
     Raises
     ------
     ExplorerError
-        When a tensor is missing, unknown or of another shape; the message names it, and the
-        architecture that the weights do fit where there is one.
+        When a tensor is missing, unknown or of another shape. The message names it, and an
+        architecture that the weights fit, if there is one.
     """
     batch_norm = any(name.endswith("running_mean") for name in weights)
     category_count = _count_categories(architecture, weights)
-    with torch.device("meta"):  # random weights that are replaced at once need not be drawn
+    with torch.device("meta"):  # no need to draw random weights that are replaced at once
         network = build_network(architecture, category_count, batch_norm=batch_norm)
-    fault = _find_fault(network.state_dict(), weights)
-    if fault:
+    problem = _find_problem(network.state_dict(), weights)
+    if problem:
         raise ExplorerError(
-            f"{fault}. Expected was a {architecture} with {category_count} categories, "
+            f"{problem}. Expected is a {architecture} with {category_count} categories, "
             f"{'with' if batch_norm else 'without'} batch norm. "
-            f"{_name_fitting(weights, batch_norm=batch_norm)}"
+            f"{_suggest_architectures(weights, batch_norm=batch_norm)}"
         )
     network.to_empty(device="cpu").load_state_dict(dict(weights))
     return network
@@ -80,11 +80,11 @@ def _count_categories(architecture: str, weights: Mapping[str, Tensor]) -> int:
     name = find_head(network).name
     bias = weights.get(f"{name}.bias")
     if bias is None or not bias.numel():
-        first = f" It begins with {next(iter(weights))!r}." if weights else ""
+        first = f" The first one here is {next(iter(weights))!r}." if weights else ""
         known = ", ".join(f"{n!r}" for n, _ in network.named_parameters() if n.endswith("weight"))
         raise ExplorerError(
-            f"The weights hold no '{name}.bias', so they are not those of a {architecture}. "
-            f"torchvision names its tensors {_shorten(known)}.{first}"
+            f"The weights have no '{name}.bias', so they are not those of a {architecture}, whose "
+            f"tensors are named {_shorten(known)}.{first}"
         )
     return bias.numel()
 
@@ -94,27 +94,27 @@ def _shorten(names: str) -> str:
     return ", ".join((*listed[:2], "…", *listed[-2:])) if len(listed) > 5 else names
 
 
-def _find_fault(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> str:
-    """Say which tensor keeps `weights` from being those of a network; nothing where all fit."""
+def _find_problem(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> str:
+    """Return what is wrong with `weights` as those of a network, or nothing."""
     for name, tensor in expected.items():
         if name.endswith("num_batches_tracked"):
             continue
         if name not in weights:
-            return f"The weights lack {name!r}"
+            return f"The weights have no {name!r}"
         if weights[name].shape != tensor.shape:
             return (
-                f"{name!r} has shape {tuple(weights[name].shape)} where the network needs "
+                f"{name!r} has shape {tuple(weights[name].shape)}, but the network needs "
                 f"{tuple(tensor.shape)}"
             )
     unknown = sorted(set(weights) - set(expected))
     if unknown:
-        return f"The weights hold {unknown[0]!r}, which the network does not have"
+        return f"The weights contain {unknown[0]!r}, which the network does not have"
     damaged = next((n for n, tensor in weights.items() if not torch.isfinite(tensor).all()), None)
-    return f"{damaged!r} holds NaN or infinite values: the file is damaged" if damaged else ""
+    return f"{damaged!r} contains NaN or infinite values: the file is damaged" if damaged else ""
 
 
-def _name_fitting(weights: Mapping[str, Tensor], *, batch_norm: bool) -> str:
-    """Name the architectures whose convolutions are those of `weights`, for an error's cure."""
+def _suggest_architectures(weights: Mapping[str, Tensor], *, batch_norm: bool) -> str:
+    """Return a sentence that names the architectures with the same convolutions as `weights`."""
     found, fitting = _list_convolutions(weights), []
     for name in ARCHITECTURES:
         with torch.device("meta"):
@@ -131,27 +131,27 @@ def _list_convolutions(weights: Mapping[str, Tensor]) -> set[tuple[str, torch.Si
 
 
 def flatten_network(network: nn.Module) -> nn.Sequential:
-    """List the layers from pixels to logits in order, batch norm folded into its convolution.
+    """List the layers from pixels to logits, with batch norms folded into convolutions.
 
     Returns
     -------
     nn.Sequential
         In evaluation mode, without gradients; see `explorer.nn.backbones.residual.list_layers`.
-        `network` itself is left as it was.
+        `network` itself is not changed.
     """
     layers = _simplify(list_layers(copy.deepcopy(network)))
     return layers.eval().requires_grad_(False)
 
 
 def _simplify(layers: Iterable[nn.Module]) -> nn.Sequential:
-    """Fold batch norms, and take ReLUs that do not work in place: we still need their input."""
+    """Fold batch norms, drop identities, and make no ReLU work in place: their input is needed."""
     simple: list[nn.Module] = []
     for layer in layers:
         below = simple[-1] if simple else None
         if isinstance(layer, nn.BatchNorm2d) and isinstance(below, nn.Conv2d):
             simple[-1] = fuse_conv_bn_eval(below, layer)
         elif isinstance(layer, Residual):
-            simple.append(Residual([_simplify(way) for way in layer.list_ways()]))
+            simple.append(Residual([_simplify(branch) for branch in layer.list_branches()]))
         elif isinstance(layer, nn.ReLU):
             simple.append(nn.ReLU())
         elif not isinstance(layer, nn.Identity):
@@ -164,9 +164,9 @@ def name_tensors(architecture: str, layers: nn.Sequential) -> dict[str, Tensor]:
     with torch.device("meta"):
         network = build_network(architecture, 1, batch_norm=False)
     names = {layer: name for name, layer in network.named_modules()}
-    flat = dict(_simplify(list_layers(network)).named_modules())  # the same layers, elsewhere
+    flat = dict(_simplify(list_layers(network)).named_modules())  # the same objects as in `names`
     named = {}
-    for path, tensor in layers.state_dict().items():
-        place, _, field = path.rpartition(".")
-        named[f"{names[flat[place]]}.{field}"] = tensor
+    for key, tensor in layers.state_dict().items():
+        path, _, field = key.rpartition(".")
+        named[f"{names[flat[path]]}.{field}"] = tensor
     return named

@@ -1,4 +1,4 @@
-"""All architectures that are known, by name."""
+"""The registry of architectures, by name."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ PRETRAINED: tuple[str, ...] = tuple(
     if family.has_imagenet_weights
     for architecture in family.architectures
 )
-"""Those that torchvision has ImageNet weights for."""
+"""Names of the architectures that torchvision has ImageNet weights for."""
 
 
 def get_architecture(name: str) -> Architecture:
@@ -25,7 +25,7 @@ def get_architecture(name: str) -> Architecture:
     Raises
     ------
     ExplorerError
-        When there is none.
+        When there is no such architecture.
     """
     if name not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)

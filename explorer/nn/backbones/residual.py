@@ -1,4 +1,4 @@
-"""Networks with residual additions, such as torchvision's ResNets, as a plain list of layers."""
+"""Turns a network, such as one of torchvision's ResNets, into a plain list of layers."""
 
 import operator
 from collections.abc import Sequence
@@ -9,53 +9,53 @@ from torch import Tensor, fx, nn
 
 from explorer.config import ExplorerError
 
-_BELOW = "below"  # kept with each node: the ways to an addition lie above those to the one before
+_INPUT = "input"  # caches `_find_input`, whose time would double with every addition
 _ADDITIONS = (operator.add, operator.iadd, torch.add)
 
 
 class Residual(nn.Module):
-    """Several ways from the same input, whose outputs are added up.
+    """The sum of the outputs of several branches from the same input.
 
     Parameters
     ----------
-    ways : sequence of nn.Sequential
-        One without layers hands its input on.
+    branches : sequence of nn.Sequential
+        An empty one is a skip connection.
     """
 
-    def __init__(self, ways: Sequence[nn.Sequential]) -> None:
+    def __init__(self, branches: Sequence[nn.Sequential]) -> None:
         super().__init__()
-        self.ways = nn.ModuleList(ways)
+        self.branches = nn.ModuleList(branches)
 
-    def list_ways(self) -> list[list[nn.Module]]:
-        """List the layers of each way; one that is used twice is listed twice."""
-        return [[*way] for way in self.ways if isinstance(way, nn.Sequential)]
+    def list_branches(self) -> list[list[nn.Module]]:
+        """List the layers of each branch; a layer that is used twice is listed twice."""
+        return [[*branch] for branch in self.branches if isinstance(branch, nn.Sequential)]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the sum of what all ways make of `x`."""
-        first, *others = (way(x) for way in self.ways)
+        """Return the sum of the branches' outputs for `x`."""
+        first, *others = (branch(x) for branch in self.branches)
         total: Tensor = sum(others, first)
         return total
 
 
 def list_layers(network: nn.Module) -> nn.Sequential:
-    """List a network's layers in order, each addition of two ways as one `Residual`.
+    """List a network's layers in order, with each addition of two branches as one `Residual`.
 
-    The network is traced, not run, and put into evaluation mode; its layers are shared, not copied.
+    The network is traced, not run, and set to evaluation mode. Its layers are shared, not copied.
 
     Parameters
     ----------
     network : nn.Module
-        One input, one output; layers, additions and ``flatten(x, 1)`` between them.
+        One input and one output; layers, additions and ``flatten(x, 1)`` in between.
 
     Returns
     -------
     nn.Sequential
-        Computes what `network` computes.
+        Equal to `network`.
 
     Raises
     ------
     ExplorerError
-        When the network cannot be traced, or does something else; it is named.
+        When the network cannot be traced, or contains anything else, which the message names.
     """
     try:
         graph = fx.Tracer().trace(network.eval())
@@ -69,51 +69,52 @@ def list_layers(network: nn.Module) -> nn.Sequential:
 
 
 def _unroll(network: nn.Module, node: fx.Node, start: fx.Node) -> nn.Sequential:
-    """List the layers above `start` up to and including `node`."""
+    """List the layers above `start`, up to and including `node`."""
     layers: list[nn.Module] = []
     while node is not start:
-        layers.append(_read_node(network, node))
-        node = _get_below(node)
+        layers.append(_make_layer(network, node))
+        node = _get_input(node)
     return nn.Sequential(*reversed(layers))
 
 
-def _read_node(network: nn.Module, node: fx.Node) -> nn.Module:
+def _make_layer(network: nn.Module, node: fx.Node) -> nn.Module:
     if node.op == "call_module":
         return network.get_submodule(str(node.target))
     if _is_addition(node):
-        fork = _get_below(node)
-        ways = [_unroll(network, way, fork) for way in node.all_input_nodes]
-        return Residual(ways * (2 if len(ways) == 1 else 1))  # x + x has a single input
+        fork = _get_input(node)
+        branches = [_unroll(network, branch, fork) for branch in node.all_input_nodes]
+        return Residual(branches * (2 if len(branches) == 1 else 1))  # x + x has a single input
     if node.target in (torch.flatten, "flatten") and node.args[1:] == (1,) and not node.kwargs:
         return nn.Flatten()
     raise ExplorerError(
-        f"{node.name!r} is not supported: a network may have layers, additions of two ways and "
+        f"{node.name!r} is not supported: a network may have layers, additions of two branches and "
         "flatten(x, 1)."
     )
 
 
-def _get_below(node: fx.Node) -> fx.Node:
-    """Return where a node's input comes from; below an addition, where its ways part."""
-    if _BELOW not in node.meta:
-        node.meta[_BELOW] = _find_below(node)
-    below: fx.Node = node.meta[_BELOW]
-    return below
+def _get_input(node: fx.Node) -> fx.Node:
+    """Return the node that `node` gets its input from; of an addition, where its branches fork."""
+    if _INPUT not in node.meta:
+        node.meta[_INPUT] = _find_input(node)
+    found: fx.Node = node.meta[_INPUT]
+    return found
 
 
-def _find_below(node: fx.Node) -> fx.Node:
+def _find_input(node: fx.Node) -> fx.Node:
     inputs = node.all_input_nodes
     if not inputs or (len(inputs) > 1 and not _is_addition(node)):
         raise ExplorerError(f"{node.name!r} does not have one input, so it is not supported.")
     if len(inputs) == 1:
         return inputs[0]
-    first = _list_below(inputs[0])
-    return next(candidate for candidate in _list_below(inputs[1]) if candidate in first)
+    first = _list_path(inputs[0])
+    return next(candidate for candidate in _list_path(inputs[1]) if candidate in first)
 
 
-def _list_below(node: fx.Node) -> list[fx.Node]:
+def _list_path(node: fx.Node) -> list[fx.Node]:
+    """List the nodes from `node` down to the network's input."""
     nodes = [node]
     while nodes[-1].op != "placeholder":
-        nodes.append(_get_below(nodes[-1]))
+        nodes.append(_get_input(nodes[-1]))
     return nodes
 
 

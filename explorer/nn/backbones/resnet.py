@@ -13,7 +13,7 @@ def _build(name: str, category_count: int, batch_norm: bool) -> nn.Module:
         return build_torchvision_network(name, category_count)
     network = build_torchvision_network(name, category_count, norm_layer=nn.Identity)
     for layer in network.modules():
-        if isinstance(layer, nn.Conv2d):  # the bias that batch norm leaves behind
+        if isinstance(layer, nn.Conv2d):  # folding batch norm gives it a bias
             layer.bias = nn.Parameter(torch.zeros(layer.out_channels))
     return network
 

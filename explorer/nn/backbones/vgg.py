@@ -1,6 +1,6 @@
 """The VGGs of torchvision: Simonyan & Zisserman, ICLR 2015, arXiv 1409.1556.
 
-``_bn`` trains with batch norm, which is folded into the convolutions once training is over.
+``_bn`` trains with batch norm, which is folded into the convolutions after training.
 """
 
 from torch import nn

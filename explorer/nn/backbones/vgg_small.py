@@ -1,4 +1,4 @@
-"""A small network after VGG's pattern, for painted birds; it learns in minutes on a processor."""
+"""A small VGG for painted birds, which trains in minutes on a CPU."""
 
 from torch import Tensor, nn
 
@@ -16,7 +16,7 @@ class SmallVgg(nn.Module):
     category_count : int
         C.
     batch_norm : bool
-        Whether every convolution is followed by one.
+        Whether batch norm follows every convolution.
     """
 
     def __init__(self, category_count: int, *, batch_norm: bool) -> None:

@@ -1,1 +1,1 @@
-"""Fine-tuning of the classifier."""
+"""Fine-tuning of classifiers."""

@@ -1,4 +1,4 @@
-"""Fine-tuning of a classifier on a CUB folder, as a generator of progress records."""
+"""Fine-tuning a classifier on a CUB data set, as a generator of progress records."""
 
 from collections.abc import Generator, Sequence
 from dataclasses import asdict, replace
@@ -37,43 +37,43 @@ def finetune(
     device: torch.device,
     snapshot: Path | None = None,
 ) -> Generator[Progress, None, tuple[Backbone, dict[str, Any]]]:
-    """Train a classifier of the categories of `dataset`.
+    """Train a classifier for the categories of `dataset`.
 
-    The best epoch is chosen by its accuracy on a share of the training photos (ties: by the lower
-    loss); `held_out` is looked at once, at the end.
+    The best epoch is chosen by its accuracy on part of the training photos, with ties broken by the
+    loss. `held_out` is used only once, at the end.
 
     Parameters
     ----------
     dataset : CubDataset
-        Photos and their categories.
+        The data set.
     held_out : sequence of Photo
         Photos that are not trained on.
     settings : FinetuneSettings
-        How to train.
+        Settings of the training.
     device : torch.device
-        Where to compute.
+        Device to train on.
     snapshot : Path, optional
-        File that is written after every epoch. A run that finds one goes on where it ended, with
-        the same result as if it had never stopped; the caller removes it in the end.
+        File that is written after every epoch. If it exists, training continues from it, with the
+        same result as without the interruption. The caller removes it in the end.
 
     Yields
     ------
     Progress
-        Within an epoch the running loss, after it the validation accuracy. ImageNet weights that
-        are not there are downloaded first.
+        With the running loss and, after an epoch, the validation accuracy. Missing ImageNet weights
+        are downloaded first.
 
     Returns
     -------
     backbone : Backbone
-        On the CPU, batch norm folded.
+        On the CPU, with batch norm folded.
     report : dict
-        Settings, history per epoch, accuracy on validation photos and on `held_out`.
+        Settings, history per epoch, and accuracy on validation photos and on `held_out`.
 
     Raises
     ------
     ExplorerError
-        When there are too few photos, the weights to start from cannot be had or do not fit, the
-        snapshot is of another run, or the loss is no longer finite.
+        When there are too few photos, the initial weights are not available or do not fit, the
+        snapshot belongs to another run, or the loss is no longer finite.
     """
     training, validation = _split_photos(dataset, held_out, settings)
     architecture = get_architecture(settings.architecture)
@@ -122,20 +122,20 @@ def _resume(
 def _split_photos(
     dataset: CubDataset, held_out: Sequence[Photo], settings: FinetuneSettings
 ) -> tuple[list[Photo], list[Photo]]:
-    """Return the photos to train with and those to choose the best epoch on."""
+    """Return the photos to train on, and those to choose the best epoch with."""
     held_out_ids = {photo.image_id for photo in held_out}
     known = [photo for photo in dataset.photos if photo.image_id not in held_out_ids]
-    # A subset may keep the whole classes.txt: a category without any photo is simply not learnt.
-    unknown = sorted({photo.category for photo in held_out} - {photo.category for photo in known})
-    if unknown:
-        raise ExplorerError(f"{unknown[0]} has no photo to train with. Hold fewer photos out.")
+    # A subset may have the full classes.txt. Categories without photos are simply not learnt.
+    untrained = sorted({photo.category for photo in held_out} - {photo.category for photo in known})
+    if untrained:
+        raise ExplorerError(f"{untrained[0]} has no photo to train on. Hold out fewer photos.")
     if settings.random_labels:
         known = shuffle_labels(known, settings.seed)
     return split_validation(known, settings.validation_share, settings.seed)
 
 
 def shuffle_labels(photos: Sequence[Photo], seed: int) -> list[Photo]:
-    """Deal the photos' labels out to them anew, so that none means anything."""
+    """Permute the labels of the photos at random."""
     order = np.random.default_rng(seed).permutation(len(photos))
     return [
         replace(
@@ -150,14 +150,14 @@ def shuffle_labels(photos: Sequence[Photo], seed: int) -> list[Photo]:
 def split_validation(
     photos: Sequence[Photo], share: float, seed: int
 ) -> tuple[list[Photo], list[Photo]]:
-    """Set aside `share` of each category's photos, at least one, for choosing the best epoch."""
+    """Split off a share of each category's photos, at least one, for choosing the best epoch."""
     rng = np.random.default_rng(seed)
     chosen: set[int] = set()
     categories = sorted({photo.category for photo in photos})
     for category in categories:
         ids = [photo.image_id for photo in photos if photo.category == category]
         if len(ids) < 2:
-            raise ExplorerError(f"{category} has fewer than two photos to train with.")
+            raise ExplorerError(f"{category} has fewer than two photos to train on.")
         count = max(_MIN_VALIDATION_PHOTOS, round(share * len(ids)))
         chosen |= set(map(int, rng.choice(ids, size=count, replace=False)))
     train = [photo for photo in photos if photo.image_id not in chosen]

@@ -1,4 +1,4 @@
-"""Photos as a network's input, varied for training or whole, and how well it knows them."""
+"""Photos as data sets for PyTorch, augmented or whole, and the accuracy on them."""
 
 from collections.abc import Sequence
 
@@ -14,22 +14,22 @@ from explorer.nn.backbones.architecture import Architecture
 
 
 class TrainingPhotos(Dataset[tuple[Tensor, int]]):
-    """Augmented photos; every epoch and photo has a random state of its own.
+    """Augmented photos; each epoch and photo has its own random state.
 
-    An item is the network's input (3, H, W), float32, normalised, and the category's index.
+    An item is the normalised input (3, H, W), float32, and the index of the category.
 
     Attributes
     ----------
     photos : sequence of Photo
-        What is trained on.
+        The training photos.
     architecture : Architecture
         Input size and normalisation.
     augment : AugmentSettings
-        How far photos are varied.
+        Settings of the augmentation.
     seed : int
-        Seed of the variation.
+        Seed of the augmentation.
     epoch : int
-        Counted from 0; to be set before every epoch.
+        Counted from 0; to be set before each epoch.
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class TrainingPhotos(Dataset[tuple[Tensor, int]]):
 
 
 class WholePhotos(Dataset[tuple[Tensor, int]]):
-    """Photos as the explorer shows them to the network: whole, squashed to its input.
+    """Whole photos, squashed to the input size, as everywhere else in the explorer.
 
     An item is as in `TrainingPhotos`.
 
     Attributes
     ----------
     photos : sequence of Photo
-        What is looked at.
+        The photos.
     architecture : Architecture
         Input size and normalisation.
     """
@@ -86,11 +86,11 @@ class WholePhotos(Dataset[tuple[Tensor, int]]):
 def measure_accuracy(
     network: nn.Module, photos: Sequence[Photo], architecture: Architecture
 ) -> tuple[float, float]:
-    """Measure top-1 accuracy in [0, 1] and mean cross-entropy on whole photos."""
+    """Measure top-1 accuracy, in [0, 1], and mean cross-entropy on whole photos."""
     device = next(network.parameters()).device
     network.eval()
     correct, loss = 0, 0.0
-    # A loader without a generator would draw from the global one, shuffling or not.
+    # Without a generator, the loader would use the global random state, even without shuffling.
     whole = WholePhotos(photos, architecture)
     for images, labels in DataLoader(whole, batch_size=64, generator=torch.Generator()):
         logits, target = network(images.to(device)), labels.to(device)

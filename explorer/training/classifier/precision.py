@@ -1,4 +1,4 @@
-"""In which precision a network is trained."""
+"""The floating-point precision of fine-tuning."""
 
 import contextlib
 from contextlib import AbstractContextManager
@@ -10,12 +10,12 @@ from explorer.config import ExplorerError
 AUTO = "auto"
 _DTYPES = {"full": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 PRECISIONS = (AUTO, *_DTYPES)
-"""``auto`` mixes in bfloat16 on a CUDA device that computes in it, or else float16, and is ``full``
-everywhere else. Weights, their gradients and the optimiser's state are float32 in all of them."""
+"""``auto`` is mixed precision with bfloat16 on CUDA devices that support it, with float16 on other
+CUDA devices, and ``full`` elsewhere. Weights, gradients and optimiser state are always float32."""
 
 
 def check_precision(name: str) -> None:
-    """Raise `ExplorerError` where `name` is not in `PRECISIONS`."""
+    """Raise `ExplorerError` if `name` is not in `PRECISIONS`."""
     if name not in PRECISIONS:
         raise ExplorerError(f"Unknown precision {name!r}. Choose one of: {', '.join(PRECISIONS)}.")
 
@@ -28,15 +28,14 @@ class Precision:
     name : str
         One of `PRECISIONS`.
     device : torch.device
-        Where to compute.
+        Device to train on.
 
     Attributes
     ----------
     name : str
-        What was chosen; never ``auto``.
+        Actual precision; never ``auto``.
     scaler : torch.amp.GradScaler
-        Keeps small gradients from vanishing in float16, whose exponents are short; does nothing in
-        the other precisions.
+        Keeps small gradients from underflowing in float16; disabled for other precisions.
     """
 
     def __init__(self, name: str, device: torch.device) -> None:
@@ -47,15 +46,15 @@ class Precision:
         self.scaler = torch.amp.GradScaler(device.type, enabled=self._dtype == torch.float16)
 
     def autocast(self) -> AbstractContextManager[object]:
-        """Return the context of a forward pass."""
+        """Return the context for a forward pass."""
         if self._dtype == torch.float32:
             return contextlib.nullcontext()
         return torch.autocast(self._device.type, self._dtype)
 
     def step(self, loss: torch.Tensor, optimiser: torch.optim.Optimizer) -> bool:
-        """Take one step down the gradient of `loss`; tell whether it was taken.
+        """Take an optimiser step on `loss`, and return whether it was taken.
 
-        In float16 a step whose gradients overflow is left out, and the next one scaled less.
+        In float16, a step whose gradients overflow is skipped, and the scale is reduced.
         """
         optimiser.zero_grad()
         scale = self.scaler.get_scale()
@@ -68,6 +67,6 @@ class Precision:
 def _choose(device: torch.device) -> str:
     if device.type != "cuda":
         return "full"
-    # Older cards emulate bfloat16, more slowly than they compute in float16.
+    # Older cards only emulate bfloat16, which is slower than float16.
     with torch.cuda.device(device):
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"

@@ -1,4 +1,4 @@
-"""The state of a fine-tuning: what an epoch changes, and what a snapshot of it holds."""
+"""The state of a fine-tuning, which can be saved after each epoch and restored."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -22,24 +22,24 @@ class FinetuneRun:
     Parameters
     ----------
     start : Start
-        What it begins with.
+        The initial network.
     photos : TrainingPhotos
-        What it learns from.
+        The training photos.
     settings : FinetuneSettings
-        How.
+        Settings of the training.
     device : torch.device
-        Where.
+        Device to train on.
 
     Attributes
     ----------
     network : nn.Module
-        As it is after the last step.
+        The network after the last step.
     history : list of dict
-        For every epoch that is over its mean training loss and validation accuracy.
+        Mean training loss and validation accuracy of each finished epoch.
     precision : Precision
-        In which it computes.
+        Precision of the computation.
     steps_per_epoch : int
-        Batches.
+        Number of batches.
     """
 
     def __init__(
@@ -84,16 +84,16 @@ class FinetuneRun:
 
     @property
     def epoch(self) -> int:
-        """Epochs that are over."""
+        """Number of finished epochs."""
         return len(self.history)
 
     @property
     def best_accuracy(self) -> float:
-        """Validation accuracy, in [0, 1], of the epoch whose weights are kept."""
+        """Validation accuracy, in [0, 1], of the best epoch."""
         return self._best_key[0]
 
     def train_epoch(self) -> Iterator[float]:
-        """Run one epoch, its dropout seeded; yield the mean loss so far after every step."""
+        """Train for one epoch with seeded dropout; yield the mean loss so far after each step."""
         self._photos.epoch = self.epoch
         self.network.train()
         loss_sum = 0.0
@@ -112,23 +112,23 @@ class FinetuneRun:
             yield loss_sum / step
 
     def finish_epoch(self, train_loss: float, accuracy: float, loss: float) -> None:
-        """Note what an epoch has reached on the validation photos, and keep the best weights.
+        """Record the validation results of an epoch, and keep its weights if they are the best.
 
-        Ties go to the lower loss. With random labels none is better: the last weights are kept.
+        Ties are broken by the loss. With random labels, the last weights are kept instead.
         """
         self.history.append({"train_loss": train_loss, "validation_accuracy": accuracy})
         if self._keeps_last or (accuracy, -loss) > self._best_key:
             self._best_key, self._best_epoch = (accuracy, -loss), self.epoch
-            # On the CPU: a large network's card has better things to hold.
+            # On the CPU, to save the memory of the device.
             state = self.network.state_dict()
             self._best = {name: t.detach().to("cpu", copy=True) for name, t in state.items()}
 
     def restore_best(self) -> None:
-        """Put the weights of the best epoch back into the network."""
+        """Load the weights of the best epoch into the network."""
         self.network.load_state_dict(self._best)
 
     def dump(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Return all that the epochs to come depend on: tensors by name, and JSON-ready values."""
+        """Return the complete state as tensors by name and JSON-serialisable values."""
         optimiser = self._optimiser.state_dict()
         tensors = {f"network.{name}": t for name, t in self.network.state_dict().items()}
         if self._best_epoch != self.epoch:  # or it would be stored twice
@@ -146,12 +146,12 @@ class FinetuneRun:
         }
 
     def load(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
-        """Take up what `dump` returned, so that training goes on as if it had never stopped.
+        """Restore the state that `dump` returned.
 
         Raises
         ------
         KeyError, TypeError, ValueError, RuntimeError
-            When it comes from a run of other settings, or is incomplete.
+            When it belongs to other settings or is incomplete.
         """
         self.network.load_state_dict(select_tensors(tensors, "network."))
         self._best = select_tensors(tensors, "best.") or select_tensors(tensors, "network.")
@@ -159,7 +159,7 @@ class FinetuneRun:
         for name, tensor in select_tensors(tensors, "optimiser.").items():
             index, field = name.split(".")
             states.setdefault(int(index), {})[field] = tensor
-        # JSON knows lists, not tuples.
+        # JSON has lists instead of tuples.
         groups = [{**group, "betas": tuple(group["betas"])} for group in values["optimiser"]]
         self._optimiser.load_state_dict({"state": states, "param_groups": groups})
         self._schedule.load_state_dict(dict(values["schedule"]))
@@ -173,7 +173,7 @@ class FinetuneRun:
 
 
 def _group_parameters(network: nn.Module) -> list[dict[str, Any]]:
-    """Set the last layer apart from all others: it may learn at another rate."""
+    """Put the last layer in a group of its own, as its learning rate may differ."""
     head = list(find_head(network).layer.parameters())
     ids = {id(parameter) for parameter in head}
     rest = [parameter for parameter in network.parameters() if id(parameter) not in ids]
@@ -181,5 +181,5 @@ def _group_parameters(network: nn.Module) -> list[dict[str, Any]]:
 
 
 def select_tensors(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Return the tensors whose names begin with `prefix`, which is taken off."""
+    """Return the tensors whose names start with `prefix`, without the prefix."""
     return {n.removeprefix(prefix): tensor for n, tensor in tensors.items() if n.startswith(prefix)}

@@ -1,8 +1,8 @@
-"""How a classifier is fine-tuned."""
+"""Settings of fine-tuning a classifier."""
 
 from dataclasses import dataclass
 
-from explorer.config import MOST_SEED, ExplorerError
+from explorer.config import MAX_SEED, ExplorerError
 from explorer.data.augment import DEFAULT_AUGMENT, AugmentSettings
 from explorer.nn.backbones.registry import get_family
 from explorer.nn.backbones.vgg_small import VGG_SMALL
@@ -16,7 +16,7 @@ FRESH_HEAD_FACTOR = 10.0
 
 @dataclass(frozen=True)
 class FinetuneSettings:
-    """How a classifier is fine-tuned.
+    """Settings of fine-tuning a classifier.
 
     Attributes
     ----------
@@ -24,17 +24,17 @@ class FinetuneSettings:
         A name in `explorer.nn.backbones.registry.ARCHITECTURES`.
     initial : str
         ``imagenet`` (torchvision's IMAGENET1K_V1 weights), ``scratch``, or the path of a file of
-        weights. Empty: ``imagenet`` where there are such weights, ``scratch`` for vgg_small.
+        weights. Empty for ``imagenet`` if there are such weights, and ``scratch`` for vgg_small.
     epochs, batch_size, seed : int
-        Passes over the training photos, photos per step, and the seed of everything random.
+        Passes over the training photos, photos per step, and random seed.
     learning_rate : float
-        Peak of AdamW's, which rises and falls along half cosines (one cycle); 0 chooses 1e-3 for
-        vgg_small from scratch and 1e-4 otherwise.
+        Peak of AdamW's learning rate, which follows one cycle of half cosines; 0 for 1e-3 for
+        vgg_small from scratch, and 1e-4 otherwise.
     head_factor : float
-        How many times faster the last layer learns than what lies below it; 0 chooses 10 where it
-        is fresh on top of a trained network, and 1 otherwise.
+        Factor on the learning rate of the last layer; 0 for 10 if it is new on top of a trained
+        network, and 1 otherwise.
     warm_up : float
-        Share of the steps in which the learning rate rises; 0 chooses 0.3 from scratch and 0.1
+        Share of the steps in which the learning rate rises; 0 for 0.3 from scratch, and 0.1
         otherwise.
     weight_decay : float
         Decoupled weight decay.
@@ -43,36 +43,37 @@ class FinetuneSettings:
     validation_share : float
         Share of each category's training photos on which the best epoch is chosen.
     augment : AugmentSettings
-        How far training photos are varied.
+        Settings of the augmentation.
     precision : str
         A name in `explorer.training.classifier.precision.PRECISIONS`.
     half : bool
-        Round the final weights to half precision, for half the file; measured after rounding.
+        Whether to round the final weights to half precision, which halves the file. The accuracy is
+        measured after rounding.
     workers : int
-        Processes that load and augment photos; 0 loads in this one. Changes nothing in the result.
+        Number of processes that load and augment photos; 0 for this process. The result is the
+        same.
     random_labels : bool
-        Shuffle the labels of the training photos and keep the last epoch: the data randomisation
-        test of Adebayo et al., "Sanity Checks for Saliency Maps" (2018), section 4. What such a
-        network knows by heart has nothing to do with birds.
+        Whether to shuffle the labels of the training photos and keep the last epoch, for the data
+        randomisation test of Adebayo et al., "Sanity Checks for Saliency Maps" (2018), section 4.
     """
 
     architecture: str = VGG_SMALL.name
     initial: str = setting(
         "",
-        "What training begins with: imagenet, scratch, or a file of weights.",
-        usual="by --arch",
+        "Initial weights: imagenet, scratch, or a file of weights.",
+        default_text="depends on --arch",
     )
     epochs: int = setting(30, "Passes over the training photos.", low=1, high=1_000_000)
     batch_size: int = setting(32, "Photos per step.", low=2, high=65_536)
-    seed: int = setting(0, "Of everything random.", low=0, high=MOST_SEED)
+    seed: int = setting(0, "Random seed.", low=0, high=MAX_SEED)
     learning_rate: float = setting(
-        0.0, "Peak of the learning rate; 0 chooses by the start.", low=0, high=10
+        0.0, "Peak of the learning rate; 0 chooses it by the initial weights.", low=0, high=10
     )
     head_factor: float = setting(
-        0.0, "The last layer's learning rate over that of the others; 0 chooses.", low=0, high=1e6
+        0.0, "Factor on the learning rate of the last layer; 0 chooses it.", low=0, high=1e6
     )
     warm_up: float = setting(
-        0.0, "Share of the steps in which the rate rises; 0 chooses.", low=0, below=1
+        0.0, "Share of the steps in which the rate rises; 0 chooses it.", low=0, below=1
     )
     weight_decay: float = setting(0.02, "Pulls weights towards zero.", low=0, high=10)
     label_smoothing: float = setting(
@@ -85,7 +86,7 @@ class FinetuneSettings:
         below=1,
     )
     augment: AugmentSettings = DEFAULT_AUGMENT
-    precision: str = setting(AUTO, "Number format, mixed with full precision.", choices=PRECISIONS)
+    precision: str = setting(AUTO, "Number format of mixed precision.", choices=PRECISIONS)
     half: bool = False
     workers: int = 0
     random_labels: bool = False
@@ -97,12 +98,12 @@ class FinetuneSettings:
 
     @property
     def start(self) -> str:
-        """What training begins with: `initial`, or what it is by default."""
+        """The initial weights: `initial`, or the default."""
         return self.initial or (IMAGENET if self._has_imagenet_weights else SCRATCH)
 
     @property
     def peak_rate(self) -> float:
-        """Highest learning rate of all layers but the last."""
+        """Peak of the learning rate of all layers except for the last."""
         is_small = self.start == SCRATCH and not self._has_imagenet_weights
         return self.learning_rate or (1e-3 if is_small else 1e-4)
 
@@ -116,6 +117,6 @@ class FinetuneSettings:
         return get_family(self.architecture).has_imagenet_weights
 
     def get_head_factor(self, *, is_fresh: bool) -> float:
-        """Return how many times faster the last layer learns, fresh or trained before."""
+        """Return the factor on the learning rate of the last layer, if new or already trained."""
         is_new_on_old = is_fresh and self.start != SCRATCH
         return self.head_factor or (FRESH_HEAD_FACTOR if is_new_on_old else 1.0)

@@ -1,4 +1,4 @@
-"""An unfinished fine-tuning on disk, to be taken up after the process was ended. No pickle."""
+"""Snapshots of an unfinished fine-tuning, from which it can be continued. Without pickle."""
 
 import errno
 import hashlib
@@ -26,7 +26,7 @@ from explorer.training.classifier.starts import Start
 
 _FORMAT = 1
 _KEY = "srae_explorer_finetuning"
-_MOST_VALUES = 2**31  # the network, its best weights, and two moments of each
+_MAX_VALUES = 2**31  # the network, its best weights, and two moments of each
 _DAMAGED = (
     KeyError,
     TypeError,
@@ -36,19 +36,19 @@ _DAMAGED = (
     OverflowError,
     RecursionError,
 )
-_WITHOUT_EFFECT = ("workers", "half")  # on the course of the training
+_WITHOUT_EFFECT = ("workers", "half")  # on the training
 
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """What a file holds of an unfinished run.
+    """A snapshot of an unfinished run.
 
     Attributes
     ----------
     path : Path
         The file.
     tensors, values : dict
-        As `FinetuneRun.dump` returned them.
+        State of the run, from `FinetuneRun.dump`.
     """
 
     path: Path
@@ -56,21 +56,21 @@ class Snapshot:
     values: dict[str, Any]
 
     def build_start(self, architecture: str) -> Start:
-        """Build the network as it was, which takes none of the weights that it began with."""
+        """Build the network from the snapshot, without loading its original initial weights."""
         weights = select_tensors(self.tensors, "network.")
         try:
             return Start(build_network_from_weights(architecture, weights), has_fresh_head=False)
         except ExplorerError as error:
-            raise _explain_damage(self.path, error) from error
+            raise _make_damage_error(self.path, error) from error
 
     def restore(self, run: FinetuneRun) -> None:
-        """Bring `run`, which has just begun, to where the stored one ended."""
+        """Restore the stored state to a new run."""
         try:
             run.load(self.tensors, self.values)
         except torch.OutOfMemoryError:
             raise
         except (*_DAMAGED, RuntimeError) as error:
-            raise _explain_damage(self.path, error) from error
+            raise _make_damage_error(self.path, error) from error
 
 
 def describe_run(
@@ -79,12 +79,12 @@ def describe_run(
     training: Sequence[Photo],
     validation: Sequence[Photo],
 ) -> dict[str, Any]:
-    """Describe what decides the course of a run; runs of one description may continue each other.
+    """Describe everything that determines a run. A run may continue one with equal description.
 
     Returns
     -------
     dict
-        As it is after a journey through JSON.
+        With values as they are after a round trip through JSON.
     """
     sides = [
         [(p.image_id, p.category, p.path.name) for p in side] for side in (training, validation)
@@ -97,42 +97,44 @@ def describe_run(
 
 
 def save_snapshot(path: Path, run: FinetuneRun, description: Mapping[str, Any]) -> None:
-    """Write the state of `run` after an epoch, whole or not at all."""
+    """Write the state of `run` after an epoch, atomically."""
     tensors, values = run.dump()
     stored = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
     header = {"format": _FORMAT, "description": dict(description), "values": values}
     with stage_file(path) as temporary:
         try:
             save_file(stored, temporary, {_KEY: json.dumps(header)})
-        except SafetensorError as error:  # its own words for a full disk, among others
+        except (
+            SafetensorError
+        ) as error:  # raised instead of OSError, for example if the disk is full
             code = re.search(r"os error (\d+)", str(error))
             number = int(code[1]) if code else errno.EIO
             raise OSError(number, os.strerror(number)) from error
 
 
 def load_snapshot(path: Path, description: Mapping[str, Any]) -> Snapshot:
-    """Read the state of a run of this description.
+    """Read the snapshot of a run with this description.
 
     Raises
     ------
     ExplorerError
-        When the file is damaged, or of a run with another description.
+        When the file is damaged or belongs to a run with another description.
     """
     try:
-        found = load_weights_header(path, _MOST_VALUES)
+        found = load_weights_header(path, _MAX_VALUES)
         with safe_open(path, framework="pt") as file:
             header = json.loads(found.metadata[_KEY])
             _check_header(path, header, description)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return Snapshot(path, tensors, dict(header["values"]))
     except (SafetensorError, CheckpointError, OSError, *_DAMAGED) as error:
-        raise _explain_damage(path, error) from error
+        raise _make_damage_error(path, error) from error
 
 
 def _check_header(path: Path, header: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     if header["format"] > _FORMAT:
         raise ExplorerError(
-            f"{path} was written by a newer version. Update the explorer, or drop the file with "
+            f"{path} was written by a newer version. Update the explorer, or discard the file with "
             "--restart."
         )
     found = header["description"]
@@ -143,14 +145,14 @@ def _check_header(path: Path, header: Mapping[str, Any], wanted: Mapping[str, An
         if name == "photos":
             difference = "on other photos"
         raise ExplorerError(
-            f"{path} holds an unfinished fine-tuning {difference}. Give the same options to go on "
-            "with it, or drop it with --restart."
+            f"{path} holds an unfinished fine-tuning {difference}. Use the same options to "
+            "continue it, or discard it with --restart."
         )
 
 
-def _explain_damage(path: Path, error: Exception) -> ExplorerError:
+def _make_damage_error(path: Path, error: Exception) -> ExplorerError:
     reason = " ".join(str(error).split())
     return ExplorerError(
-        f"{path}, which holds an unfinished fine-tuning, is damaged ({reason}). Drop it with "
+        f"{path}, which holds an unfinished fine-tuning, is damaged ({reason}). Discard it with "
         "--restart."
     )

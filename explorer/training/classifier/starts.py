@@ -1,4 +1,4 @@
-"""What training begins with: random weights, ImageNet's, or those of a file."""
+"""Initial networks for training: with random weights, ImageNet weights or those of a file."""
 
 import contextlib
 from collections.abc import Iterator
@@ -24,14 +24,14 @@ from explorer.training.classifier.settings import IMAGENET, SCRATCH, FinetuneSet
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """A network to begin with.
+    """An initial network.
 
     Attributes
     ----------
     network : nn.Module
-        On the CPU, in training form.
+        On the CPU, with batch norm not folded.
     has_fresh_head : bool
-        Whether its last layer is random, as one is that did not have the wanted size.
+        Whether its last layer is new, with random weights.
     """
 
     network: nn.Module
@@ -39,12 +39,12 @@ class Start:
 
 
 def build_start(settings: FinetuneSettings, category_count: int) -> Start:
-    """Build the network to start from; a head of another size is replaced by a fresh one.
+    """Build the initial network; a last layer of another size is replaced by a new one.
 
     Raises
     ------
     ExplorerError
-        When its weights are not there or do not fit the architecture.
+        When the weights are missing or do not fit the architecture.
     """
     if settings.start == SCRATCH:
         with fork_random_state(torch.device("cpu"), settings.seed):
@@ -63,7 +63,7 @@ def build_start(settings: FinetuneSettings, category_count: int) -> Start:
 
 
 def build_random_backbone(architecture: str, categories: tuple[str, ...], seed: int) -> Backbone:
-    """Build a classifier with random weights, as training from scratch begins with one."""
+    """Build a classifier with random weights, as for training from scratch."""
     settings = FinetuneSettings(architecture, initial=SCRATCH, seed=seed)
     layers = flatten_network(build_start(settings, len(categories)).network)
     z_layer = get_family(architecture).z_layer
@@ -72,7 +72,7 @@ def build_random_backbone(architecture: str, categories: tuple[str, ...], seed: 
 
 @contextlib.contextmanager
 def fork_random_state(device: torch.device, seed: int) -> Iterator[None]:
-    """Set the global random state for a moment: layers have no generator of their own."""
+    """Seed the global random state within the block, for layers that use no generator."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield

@@ -19,23 +19,23 @@ def train_classifier(
     force: bool = False,
     restart: bool = False,
 ) -> Steps[Mapping[str, Any]]:
-    """Train the classifier of a workspace and store it; return its report.
+    """Train and store the classifier of a workspace; return its report.
 
-    A run that was interrupted goes on after its last whole epoch, unless `restart` drops it.
+    An interrupted run is continued after its last finished epoch, unless `restart` discards it.
 
     Raises
     ------
     WorkspaceError
-        When there is a classifier already, whose modules would be worthless without it, and
-        `force` does not say to replace it.
+        When there is already a classifier and `force` is not set, since its modules would become
+        useless.
     PublicError
         On a public server.
     """
     refuse_if_public()
     if workspace.settings.classifier_sha256 and not force:
         raise WorkspaceError(
-            f"{workspace.path} has a classifier already, and modules that explain it would no "
-            "longer fit another. Make a new workspace, or replace it with --force."
+            f"{workspace.path} already has a classifier, and modules that explain it would not "
+            "fit another. Create a new workspace, or replace the classifier with --force."
         )
     own, snapshot = workspace.settings, workspace.path / FINETUNING_FILE
     settings = replace(settings, architecture=own.architecture, half=own.half)

@@ -1,4 +1,4 @@
-"""Keeps the best weights of every member of a group, and tells when one gets no better."""
+"""Early stopping: the best weights of each member of a group, and when it stops improving."""
 
 import math
 from collections.abc import Sequence
@@ -8,18 +8,18 @@ import torch
 from explorer.nn.grouped import ModuleGroup
 from explorer.nn.srae import ExplanationModule
 
-_ROUNDING = 1e-5  # a loss must be lower by more than this share of it
+_TOLERANCE = 1e-5  # relative; a smaller decrease does not count
 
 
 class BestWeights:
-    """The weights with which each member of a group had its lowest loss on validation photos.
+    """The weights of each member of a group at its lowest validation loss.
 
     Parameters
     ----------
     module : ModuleGroup
-        Watched; what it holds now counts as the best until `update` is called.
+        The group; its current weights count as the best until `update` is called.
     patience : int
-        Epochs without a lower loss after which a member is done, >= 1.
+        Number of epochs without a lower loss after which a member is finished, >= 1.
     """
 
     def __init__(self, module: ModuleGroup, patience: int) -> None:
@@ -32,8 +32,8 @@ class BestWeights:
 
     @torch.no_grad()
     def update(self, losses: Sequence[float]) -> list[int]:
-        """Take in the losses (G,) of one more epoch; return the positions of who is done."""
-        better = [i for i, loss in enumerate(losses) if loss < (1 - _ROUNDING) * self._losses[i]]
+        """Add the losses (G,) of an epoch; return the positions of finished members."""
+        better = [i for i, loss in enumerate(losses) if loss < (1 - _TOLERANCE) * self._losses[i]]
         for i in better:
             self._losses[i] = losses[i]
         for best, stack in zip(self._weights, self._module.parameters(), strict=True):
@@ -43,13 +43,13 @@ class BestWeights:
 
     @torch.no_grad()
     def copy_member(self, index: int) -> ExplanationModule:
-        """Return a member as it was at its best, ready to use; it may be trained no further."""
+        """Restore the best weights of a member in the group, and return a copy of it."""
         for best, stack in zip(self._weights, self._module.parameters(), strict=True):
             stack[index] = best[index]
         return self._module.copy_member(index)
 
     def keep(self, members: Sequence[int]) -> None:
-        """Go on with some of the members, given by their present positions."""
+        """Keep some of the members, given by their current positions."""
         self._weights = [best[members] for best in self._weights]
         self._losses = [self._losses[member] for member in members]
         self._ages = [self._ages[member] for member in members]

@@ -1,4 +1,4 @@
-"""Modules that are trained side by side, and the loop over batches that trains them."""
+"""A group of modules that are trained together, and the loop over batches that trains them."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -11,54 +11,54 @@ from explorer.nn.srae import ExplanationModule
 from explorer.training.modules.rows import CategoryPhotos, GroupRows, compute_shares
 from explorer.training.modules.settings import TrainingSettings
 
-ROWS_AT_ONCE = 512
+CHUNK_ROWS = 512
 
 Terms = dict[str, Tensor]
-"""Name of each term of a loss to its value for each member, (G,)."""
+"""Terms of a loss by name; values of all members, (G,)."""
 
-# Takes columns of the training photos, (G, B), and what each counts.
+# From columns of the training photos, (G, B), and their weights in the mean.
 ComputeTerms = Callable[[Tensor, Tensor | None], Terms]
-# Takes columns of the training photos, (G, B), and gives what a layer is fed with, (G, B, size).
+# From columns of the training photos, (G, B), to the inputs of a layer, (G, B, size).
 Read = Callable[[Tensor], Tensor]
 
 
-def add_up(terms: Terms) -> Tensor:
-    """Add up the terms of a loss: (G,)."""
+def sum_terms(terms: Terms) -> Tensor:
+    """Sum the terms of a loss: (G,)."""
     first, *others = terms.values()
     return sum(others, first)
 
 
 class TrainingGroup:
-    """G modules of different categories in training; those that are done leave the others.
+    """G modules of different categories that are trained together; finished ones can leave.
 
-    Every member has a generator of random numbers of its own, and its own photos, so that it
-    learns what it would learn alone.
+    Each member has its own photos and its own random generator, so that it learns the same as if it
+    were trained alone.
 
     Parameters
     ----------
     z : Tensor
-        (N, S_z) float32, >= 0: shared by all, never copied as a whole. It may be on the CPU, mapped
-        into memory, while the members are elsewhere.
+        (N, S_z) float32, >= 0. Shared by all members and never copied as a whole. It may be memory
+        mapped on the CPU even if the members are on another device.
     members : sequence of CategoryPhotos
-        Not empty. Their training photos make the same number of batches each.
+        Not empty. All must have the same number of training batches.
     module_settings, settings
-        Shape and training, the same for all.
+        Settings of the modules and of the training, the same for all members.
 
     Attributes
     ----------
     loss : ModuleSettings
-        What the members are trained to do.
+        Loss of the training.
     module : ModuleGroup
-        On the device of the members.
+        The modules, on the device of the members.
     train, test, validation : GroupRows
-        Photos of the members that are left.
+        Photos of the remaining members.
     places : list of int
-        Which of the `members` are left.
+        Positions of the remaining members among the original `members`.
 
     Raises
     ------
     ValueError
-        When the numbers of batches differ: the members' steps would not go together.
+        When the numbers of batches differ.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class TrainingGroup:
     def fit(
         self, parameters: Iterable[nn.Parameter], compute_terms: ComputeTerms, epochs: int
     ) -> Iterator[Terms]:
-        """Run Adam; after every epoch yield each loss term's mean over the batches."""
+        """Train with Adam; after each epoch, yield the mean of each loss term over the batches."""
         own = self.settings
         self._optimiser = torch.optim.Adam(
             parameters, lr=own.learning_rate, weight_decay=own.weight_decay, fused=True
@@ -100,15 +100,15 @@ class TrainingGroup:
             for columns, shares in self._draw_batches():
                 terms = compute_terms(columns, shares)
                 self._optimiser.zero_grad()
-                add_up(terms).sum().backward()
+                sum_terms(terms).sum().backward()
                 self._optimiser.step()
                 schedule.step()
                 sums = {name: sums.get(name, 0) + term.detach() for name, term in terms.items()}
-                del terms  # the graph holds on to the sizes of weights that may be about to leave
+                del terms  # the graph refers to the sizes of weights, which `keep` may change
             yield {name: term / batches for name, term in sums.items()}
 
     def _draw_batches(self) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """Shuffle each member's photos; yield columns of `train`, (G, B), and what each counts."""
+        """Shuffle each member's photos; yield columns of `train`, (G, B), and their weights."""
         counts, size = self.train.counts, self.settings.batch_size
         order = torch.zeros(len(counts), max(counts), dtype=torch.int64)
         for row, count, generator in zip(order, counts, self._generators, strict=True):
@@ -118,29 +118,29 @@ class TrainingGroup:
             yield columns, compute_shares(sizes, self.device)
 
     def take_z(self, rows: Tensor) -> Tensor:
-        """Take rows of Z, (...), to the device of the members: (..., S_z)."""
+        """Copy rows of Z, (...), to the device of the members: (..., S_z)."""
         return self._z[rows.to(self._z.device)].to(self.device)
 
     def read_z(self, columns: Tensor) -> Tensor:
-        """Read Z of training photos: columns (G, B) to (G, B, S_z)."""
+        """Return Z of training photos in columns (G, B): (G, B, S_z)."""
         return self.take_z(self.train.rows.gather(1, columns))
 
     def read_y_hat(self, columns: Tensor) -> Tensor:
-        """Read ŷ of training photos: columns (G, B) to (G, B)."""
+        """Return ŷ of training photos in columns (G, B): (G, B)."""
         return self.train.y_hat.gather(1, columns)
 
     @torch.no_grad()
     def compute_on_training(self, layer: nn.Module, read: Read) -> Tensor:
-        """Apply a layer to what `read` gives for all training photos: (G, M, outputs)."""
+        """Apply a layer to its inputs from `read` for all training photos: (G, M, outputs)."""
         columns = torch.arange(max(self.train.counts), device=self.device)
         columns = columns.expand(len(self.places), -1)
-        parts = [layer(read(part)) for part in columns.split(ROWS_AT_ONCE, dim=1)]
+        parts = [layer(read(part)) for part in columns.split(CHUNK_ROWS, dim=1)]
         return torch.cat(parts, dim=1)
 
     @torch.no_grad()
     def compute_x_features(self, photos: GroupRows) -> Tensor:
-        """Compute what each member's encoder makes of its photos: (G, M, K)."""
-        parts = photos.rows.split(ROWS_AT_ONCE, dim=1)
+        """Compute the x-features of each member's photos: (G, M, K)."""
+        parts = photos.rows.split(CHUNK_ROWS, dim=1)
         return torch.cat([self.module.encoder(self.take_z(part)) for part in parts], dim=1)
 
     @torch.no_grad()
@@ -152,7 +152,7 @@ class TrainingGroup:
         return f_reg
 
     def keep(self, members: Sequence[int]) -> None:
-        """Go on with some of the members, given by their present positions; the others leave."""
+        """Keep some of the members, given by their current positions, and remove the others."""
         if len(members) == len(self.places):
             return
         self.places = [self.places[member] for member in members]
@@ -170,5 +170,5 @@ class TrainingGroup:
 
 
 def count_batches(photos: CategoryPhotos, batch_size: int) -> int:
-    """Count the steps of an epoch over a category's training photos."""
+    """Return the number of batches in an epoch over a category's training photos."""
     return -(-len(photos.train) // batch_size)

@@ -1,4 +1,4 @@
-"""Which modules are trained side by side, and how many at most."""
+"""Dividing modules into groups that are trained together, within a memory budget."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -6,46 +6,47 @@ from itertools import pairwise
 import torch
 
 from explorer.nn.settings import ModuleShape, scale_widths
-from explorer.training.modules.group import ROWS_AT_ONCE, count_batches
+from explorer.training.modules.group import CHUNK_ROWS, count_batches
 from explorer.training.modules.rows import CategoryPhotos
 from explorer.training.modules.settings import TrainingSettings
 
-# Bytes for what a group needs besides the shared Z. On a processor, members beyond what its caches
-# hold gain nothing. Not what happens to be free: the same machine is to form the same groups.
+# Memory of a group besides the shared Z, in bytes. On a CPU, larger groups than fit its caches are
+# not faster. The budget is fixed, not the free memory, so that a machine always forms the same
+# groups.
 CPU_BUDGET = 256 * 2**20
 DEVICE_BUDGET = 4 * 2**30
-# Bytes of Z, besides that, of which another device than a processor keeps a copy, to save every
-# batch the way there: 4 GiB are 262,144 photos of VGG19. Larger ones are read from the file.
+# Memory for a copy of Z on a GPU, in bytes, which saves copying every batch. 4 GiB are 262,144
+# photos of VGG19. A larger Z is read from the file.
 DEVICE_Z_BUDGET = 4 * 2**30
-_BYTES = 4  # of a float32
-_COPIES_OF_WEIGHTS = 4  # themselves, their gradients, and Adam's two means
+_FLOAT_BYTES = 4
+_COPIES_OF_WEIGHTS = 4  # weights, gradients, and the two moments of Adam
 _COPIES_OF_BATCH = 12  # before and after every ReLU, errors, and gradients
-_COPIES_OF_HIDDEN = 4  # of the first hidden layer on all photos, while pretraining goes on above it
+_COPIES_OF_HIDDEN = 4  # of the first hidden layer on all photos, to pretrain further layers
 
 
 def estimate_bytes(
     z_size: int, module_settings: ModuleShape, settings: TrainingSettings, photos: int
 ) -> int:
-    """Estimate the memory that training one module takes besides Z, in bytes.
+    """Estimate the memory for training one module besides Z, in bytes.
 
     Parameters
     ----------
     z_size : int
         Dimensions of Z.
     module_settings, settings
-        Shape and training.
+        Settings of the module and of the training.
     photos : int
-        Training photos, those for validation included.
+        Number of training photos, including those for validation.
     """
     widths = scale_widths(module_settings, z_size).widths
     sizes = [z_size, *widths, module_settings.x_features]
     weights = 2 * sum(inputs * outputs for inputs, outputs in pairwise(sizes))
     copies = _COPIES_OF_WEIGHTS + bool(settings.patience)
     step = max(settings.batch_size, photos // 10 if settings.patience else 0)
-    survey = ROWS_AT_ONCE * (z_size + 2 * widths[0])
+    survey = CHUNK_ROWS * (z_size + 2 * widths[0])
     pretraining = _COPIES_OF_HIDDEN * photos * widths[0] if settings.pretrain_epochs else 0
     values = max(_COPIES_OF_BATCH * step * sum(sizes), survey) + pretraining
-    return _BYTES * (copies * weights + values)
+    return _FLOAT_BYTES * (copies * weights + values)
 
 
 def choose_group_size(
@@ -55,7 +56,7 @@ def choose_group_size(
     photos: int,
     device: torch.device,
 ) -> int:
-    """Choose how many modules to train at once: as many as the budget of `device` has room for."""
+    """Choose how many modules to train together: as many as fit the memory budget of `device`."""
     budget = CPU_BUDGET if device.type == "cpu" else DEVICE_BUDGET
     return max(1, budget // estimate_bytes(z_size, module_settings, settings, photos))
 
@@ -63,10 +64,10 @@ def choose_group_size(
 def make_groups(
     members: Sequence[CategoryPhotos], batch_size: int, group_size: int
 ) -> list[list[int]]:
-    """Divide members into groups of at most `group_size`, as even as can be.
+    """Divide members into groups of at most `group_size`, as evenly as possible.
 
-    Those in a group have the same number of batches, so that each takes the steps and follows the
-    schedule that it would alone.
+    The members of a group have the same number of batches, so that each takes the same steps with
+    the same schedule as if it were trained alone.
 
     Returns
     -------

@@ -1,8 +1,8 @@
-"""Starting points for a module, so that no x-feature is lost to a bad one.
+"""Initialisation of modules, chosen to avoid dead x-features.
 
-The paper does not say how the authors initialised theirs. A ReLU unit that is silent on every
-photo gets no gradient; in a layer of five, where few units speak for a category and few against
-it, one that dies can leave the whole module in a poor local minimum.
+The paper does not describe its initialisation. A ReLU unit that is zero on every photo gets no
+gradient. In a layer of five units, of which few have positive and few have negative weight, a
+single dead unit can leave the module in a poor local minimum.
 """
 
 import torch
@@ -11,38 +11,39 @@ from torch import Tensor, nn
 from explorer.nn.srae import ExplanationModule
 
 _INITIAL_V_SCALE = 0.1
-_FIRING_SHARE = 0.7
-_MOST_IN_QUANTILE = 2**24  # what `Tensor.quantile` takes at once
+_ACTIVE_SHARE = 0.7
+_MAX_QUANTILE_INPUT = 2**24  # limit of `Tensor.quantile`
 
 
 @torch.no_grad()
 def centre_biases(bias: Tensor, outputs: Tensor) -> None:
-    """Shift a layer's biases so that every unit fires on 70 % of the photos.
+    """Shift a layer's biases so that each unit is active on 70 % of the photos.
 
     Parameters
     ----------
     bias : Tensor
         (units,), changed in place.
     outputs : Tensor
-        (M, units): what the layer gives with these biases, before the ReLU.
+        (M, units): outputs of the layer with these biases, before the ReLU.
     """
-    parts = outputs.split(max(1, _MOST_IN_QUANTILE // len(outputs)), dim=1)
-    bias.sub_(torch.cat([part.quantile(1 - _FIRING_SHARE, dim=0) for part in parts]))
+    parts = outputs.split(max(1, _MAX_QUANTILE_INPUT // len(outputs)), dim=1)
+    bias.sub_(torch.cat([part.quantile(1 - _ACTIVE_SHARE, dim=0) for part in parts]))
 
 
 @torch.no_grad()
 def initialise_v(v: Tensor, x_features: Tensor, y_hat: Tensor, is_positive: Tensor) -> None:
-    """Start v as a faint ridge regression of ŷ on E in which positives weigh as much as negatives.
+    """Initialise v as a scaled-down ridge regression of ŷ on E with balanced classes.
 
-    Positives are few. With a random v it happens that no x-feature speaks *for* the category, and
-    the first steps, which fit the many negatives, switch off for good the units that could have.
+    There are few positives. With a random v, it may be that no x-feature has positive weight for
+    the category, and the first steps, which fit the many negatives, then deactivate the units that
+    could have had it.
 
     Parameters
     ----------
     v : Tensor
         (K,), overwritten.
     x_features, y_hat, is_positive : Tensor
-        (M, K), (M,) and (M,) bool: the training photos, as the pretrained encoder sees them.
+        (M, K), (M,) and (M,) bool: of the training photos, with the pretrained encoder.
     """
     weights = torch.where(
         is_positive,
@@ -54,38 +55,38 @@ def initialise_v(v: Tensor, x_features: Tensor, y_hat: Tensor, is_positive: Tens
 
 @torch.no_grad()
 def fit_v(v: Tensor, x_features: Tensor, y_hat: Tensor) -> None:
-    """Set v to the least-squares fit of ŷ on the x-features of a finished encoder.
+    """Set v to the least-squares fit of ŷ on the x-features of a trained encoder.
 
     Parameters
     ----------
     v : Tensor
         (K,), overwritten.
     x_features, y_hat : Tensor
-        (M, K), finite, and (M,): the training photos.
+        (M, K), finite, and (M,): of the training photos.
     """
-    x_features = x_features.cpu().double()  # not every device knows double precision
-    # The pseudo-inverse bears x-features that are dead or alike.
+    x_features = x_features.cpu().double()  # some devices have no double precision
+    # The pseudo-inverse can handle dead and linearly dependent x-features.
     v.copy_(torch.linalg.pinv(x_features) @ y_hat.cpu().double())
 
 
 @torch.no_grad()
 def revive_x_features(module: ExplanationModule, z: Tensor, y_hat: Tensor) -> int:
-    """Point x-features that are silent on all photos at what the module gets wrong.
+    """Reinitialise x-features that are zero on all photos to fit the module's error.
 
-    A dead x-feature becomes the ridge regression, on the last hidden layer, of the residual
-    ŷ − ȳ, or of its negative where the module scores too high on the whole; v gets the sign.
+    A dead x-feature becomes the ridge regression of the residual ŷ − ȳ on the last hidden layer, or
+    of its negative if the mean residual is negative. v gets the sign.
 
     Parameters
     ----------
     module : ExplanationModule
         Changed in place.
     z, y_hat : Tensor
-        (M, S_z) and (M,): the training photos.
+        (M, S_z) and (M,): of the training photos.
 
     Returns
     -------
     int
-        How many were revived.
+        Number of reinitialised x-features.
     """
     top = module.encoder[-2]
     if not isinstance(top, nn.Linear):
@@ -107,7 +108,7 @@ def revive_x_features(module: ExplanationModule, z: Tensor, y_hat: Tensor) -> in
 
 
 def _solve_ridge(inputs: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-    """Return w (K,) that fits ``inputs @ w`` (M,) to `target`, photos weighted by `weights`."""
+    """Return w (K,) that fits ``inputs @ w`` (M,) to `target`, with `weights` of the photos."""
     gram = inputs.T @ (weights[:, None] * inputs)
     ridge = 1e-3 * gram.diagonal().mean() + 1e-8
     gram += ridge * torch.eye(len(gram), device=gram.device)

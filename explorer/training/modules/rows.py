@@ -1,4 +1,4 @@
-"""Which photos each module learns from: rows of one Z that the modules of all categories share."""
+"""The photos of each module, as rows of a Z that is shared by the modules of all categories."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,20 +15,20 @@ _VALIDATION_SHARE = 0.1
 
 @dataclass(frozen=True, eq=False)
 class CategoryPhotos:
-    """The photos of one category's module, as rows of a Z that it shares with others.
+    """The photos of one category's module, as rows of a shared Z.
 
-    All tensors are on the device on which is trained.
+    All tensors are on the device of the training.
 
     Attributes
     ----------
     y_hat : Tensor
-        (N,) float32: the category's logit on every photo of Z.
+        (N,) float32: the category's logit for each row of Z.
     is_positive : Tensor
-        (N,) bool: photos of the category.
+        (N,) bool: whether each photo is of the category.
     train, test : Tensor
-        (M,) and (T,) int64: rows to learn from, and rows that are only measured.
+        (M,) and (T,) int64: rows to train on, and rows that are only measured.
     validation : Tensor
-        (V,) int64: rows on which the best epoch is chosen; none where the last epoch is kept.
+        (V,) int64: rows to choose the best epoch with; empty if the last epoch is kept.
     """
 
     y_hat: Tensor
@@ -46,20 +46,20 @@ class CategoryPhotos:
         test: NDArray[np.int64],
         device: torch.device,
     ) -> "CategoryPhotos":
-        """Copy arrays (memory-mapped ones too) to `device`; none are for validation yet."""
+        """Copy arrays, which may be memory-mapped, to `device`; without validation photos."""
         arrays = (y_hat, is_positive, train, test, train[:0])
         return cls(*(torch.from_numpy(np.array(array)).to(device) for array in arrays))
 
 
 def hold_out_validation(photos: CategoryPhotos, seed: int) -> CategoryPhotos:
-    """Set aside a tenth of the training photos, positives and negatives alike, for validation.
+    """Split off a tenth of the training photos for validation, of positives and negatives alike.
 
-    Test photos are never among them. At least one photo of each kind is taken where there are two.
+    Of at least two positives or negatives, at least one is taken. Test photos are never used.
 
     Raises
     ------
     ExplorerError
-        When there are too few training photos for that.
+        When there are too few training photos.
     """
     rng = np.random.default_rng(seed)
     is_positive = photos.is_positive[photos.train].cpu().numpy()
@@ -71,7 +71,7 @@ def hold_out_validation(photos: CategoryPhotos, seed: int) -> CategoryPhotos:
             is_chosen[rng.choice(candidates, size=count, replace=False)] = True
     if not is_chosen.any():
         raise ExplorerError(
-            "There are too few training photos to keep some back. Train without --patience."
+            "There are too few training photos to hold some out. Train without --patience."
         )
     chosen = torch.from_numpy(is_chosen).to(photos.train.device)
     return replace(photos, train=photos.train[~chosen], validation=photos.train[chosen])
@@ -79,16 +79,16 @@ def hold_out_validation(photos: CategoryPhotos, seed: int) -> CategoryPhotos:
 
 @dataclass(frozen=True, eq=False)
 class GroupRows:
-    """The same part of the photos of several members, side by side.
+    """The training, test or validation photos of several members, as one array.
 
     Attributes
     ----------
     rows : Tensor
-        (G, M) int64: rows of Z. A member that has fewer than M repeats its first.
+        (G, M) int64: rows of Z. A member with fewer than M photos repeats its first one.
     y_hat : Tensor
-        (G, M) float32: each member's own score.
+        (G, M) float32: the score of each member's category.
     counts : tuple of int
-        G numbers of photos without the repeated ones.
+        Number of photos of each member, without repeated ones.
     """
 
     rows: Tensor
@@ -97,7 +97,7 @@ class GroupRows:
 
     @classmethod
     def stack(cls, rows: Sequence[Tensor], scores: Sequence[Tensor]) -> "GroupRows":
-        """Lay rows, (M,) for each member, side by side; `scores` are (N,), on all rows of Z."""
+        """Stack rows, (M,) for each member; `scores` are (N,) for each, for all rows of Z."""
         most = max(map(len, rows))
         padded = [torch.cat([own, own[:1].expand(most - len(own))]) for own in rows]
         y_hat = [score[own] for score, own in zip(scores, padded, strict=True)]
@@ -110,18 +110,18 @@ class GroupRows:
         return GroupRows(self.rows[members, :most], self.y_hat[members, :most], counts)
 
     def compute_shares(self) -> Tensor | None:
-        """Compute what each photo counts in a mean over its member's; see the function."""
+        """Compute the weights of the photos in a mean; see the function of this name."""
         return compute_shares(self.counts, self.rows.device)
 
 
 def compute_shares(counts: Sequence[int], device: torch.device) -> Tensor | None:
-    """Compute what each photo counts in its member's mean where shorter members are filled up.
+    """Compute the weight of each photo in its member's mean, zero for repeated photos.
 
     Returns
     -------
     Tensor or None
-        (G, M), with M the largest of the G `counts`: one by the count, and 0 for what fills up.
-        None where all counts are equal, and so all photos count alike.
+        (G, M), with M the largest of the G `counts`: 1 / count, and 0 for repeated photos. None if
+        all counts are equal, so that all photos have the same weight.
     """
     if min(counts) == max(counts):
         return None

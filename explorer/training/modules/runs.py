@@ -1,4 +1,4 @@
-"""Names of runs: the folders of a category's modules, told from their settings."""
+"""Names of runs, made from their settings; they are folder names of a category's modules."""
 
 from dataclasses import asdict, fields
 
@@ -7,7 +7,7 @@ from explorer.training.modules.settings import TrainingSettings
 
 
 def name_run(module: ModuleSettings, training: TrainingSettings) -> str:
-    """Name a run by its method, size and seed, and by every setting that is not the default.
+    """Name a run by its method, size and seed, and by all settings that differ from the default.
 
     Examples
     --------
@@ -16,8 +16,8 @@ def name_run(module: ModuleSettings, training: TrainingSettings) -> str:
     return _name_run(module.method, module, training)
 
 
-def list_names_of_run(module: ModuleSettings, training: TrainingSettings) -> tuple[str, ...]:
-    """List the name of a run and those that earlier versions gave it."""
+def list_run_names(module: ModuleSettings, training: TrainingSettings) -> tuple[str, ...]:
+    """List the name of a run, and its names in earlier versions."""
     methods = (module.method, *module.old_names)
     return tuple(_name_run(method, module, training) for method in methods)
 

@@ -1,4 +1,4 @@
-"""Training and storing the modules of a workspace, many categories at once."""
+"""Training and storing the modules of a workspace, for many categories at once."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from explorer.nn.settings import scale_widths
 from explorer.storage.writing import refuse_if_public, remove
 from explorer.training.modules.group_sizes import DEVICE_Z_BUDGET, choose_group_size, make_groups
 from explorer.training.modules.rows import CategoryPhotos, hold_out_validation
-from explorer.training.modules.runs import list_names_of_run, name_run
+from explorer.training.modules.runs import list_run_names, name_run
 from explorer.training.modules.settings import TrainingSettings
 from explorer.training.modules.trainer import Outcome, count_epochs, train_group
 from explorer.workspace.features import Features
@@ -26,14 +26,14 @@ from explorer.workspace.workspace import Workspace
 
 
 class NotTrainedError(ExplorerError):
-    """Modules that could not be trained; the message names each category and the reason.
+    """Some modules could not be trained; the message names each category and the reason.
 
     Attributes
     ----------
     reasons : dict of str to ExplorerError
-        Why each category could not be trained.
+        The reason for each category.
     trained : tuple of ModuleEntry
-        The others of the same call, which are stored.
+        The modules of the same call that were trained and stored.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class NotTrainedError(ExplorerError):
 def train_module(
     workspace: Workspace, category: str, module: ModuleSettings, training: TrainingSettings
 ) -> Steps[ModuleEntry]:
-    """Train and store a module for `category`; an earlier run of the same name is replaced."""
+    """Train and store a module for `category`, replacing an earlier run of the same name."""
     (entry,) = yield from train_modules(workspace, [category], module, training)
     return entry
 
@@ -63,52 +63,52 @@ def train_modules(
 ) -> Steps[tuple[ModuleEntry, ...]]:
     """Train and store a module for each category, many at once, replacing earlier runs.
 
-    Each is stored as soon as the group in which it is trained is finished.
+    Modules are stored as soon as the group that they are trained in is finished.
 
     Parameters
     ----------
     workspace : Workspace
-        With a classifier.
+        A workspace with a classifier.
     categories : sequence of str
         See `CubDataset.find_category`.
     module, training
-        The same for all.
+        Settings of the modules and of the training, the same for all.
     group_size : int
-        Most modules to train at once; 0 chooses by the memory they take (see
-        `explorer.training.modules.group_sizes`). It changes a module by the rounding of sums
-        alone.
+        Maximum number of modules to train at once; 0 chooses it by memory (see
+        `explorer.training.modules.group_sizes`). Apart from rounding, the modules do not depend on
+        it.
 
     Yields
     ------
     Progress
-        Counts the epochs of all modules; see `explorer.training.modules.trainer.train_group`.
+        With the epochs of all modules; see `explorer.training.modules.trainer.train_group`.
 
     Raises
     ------
     ExplorerError
-        Before anything is trained, where a category is unknown or the size negative.
+        When a category is unknown or the group size negative; nothing is trained then.
     NotTrainedError
-        At the end, where some could not be trained; it names them, and holds the others.
+        At the end, if some modules could not be trained.
     PublicError
         On a public server.
     """
     refuse_if_public()
     if group_size < 0:
-        raise ExplorerError("The group size must be at least 1, or 0 to let it be chosen.")
+        raise ExplorerError("The group size must be at least 1, or 0 to choose it automatically.")
     names = tuple(dict.fromkeys(map(workspace.dataset.find_category, categories)))
     features = yield from workspace.networks.compute_features()
     cases, reasons = _prepare_cases(workspace, features, names, training)
     device = workspace.networks.device
     z = share_z(features, device, DEVICE_Z_BUDGET)
-    most = max((len(case.split.train) for case in cases), default=0)
-    size = group_size or choose_group_size(z.shape[1], module, training, most, device)
+    photos = max((len(case.split.train) for case in cases), default=0)
+    size = group_size or choose_group_size(z.shape[1], module, training, photos, device)
     epochs = count_epochs(module, training)
     done, total = 0, epochs * len(cases)
     entries: dict[str, ModuleEntry] = {}
     for positions in make_groups([case.photos for case in cases], training.batch_size, size):
         group = [cases[position] for position in positions]
         steps = train_group(z, [case.photos for case in group], module, training)
-        outcomes = yield from map_steps(steps, partial(_count_modules, len(group), done, total))
+        outcomes = yield from map_steps(steps, partial(_count_all_epochs, len(group), done, total))
         done += epochs * len(group)
         for case, outcome in zip(group, outcomes, strict=True):
             try:
@@ -121,26 +121,26 @@ def train_modules(
     return stored
 
 
-def share_z(features: Features, device: torch.device, most_bytes: int) -> Tensor:
-    """Give Z of all photos, (M, S_z), to modules that share it in training. Not to be changed.
+def share_z(features: Features, device: torch.device, max_bytes: int) -> Tensor:
+    """Return Z of all photos, (M, S_z), as a tensor that modules share in training; read-only.
 
     Parameters
     ----------
     features : Features
-        Of all photos.
+        Features of all photos.
     device : torch.device
-        Where modules are trained. A processor takes the rows of its batches from the file itself,
-        which is mapped into memory: pages that the system can drop again at any time.
-    most_bytes : int
-        Another device gets a copy of at most so much. What is larger stays in the file as well, a
-        tensor on the CPU.
+        Device of the training. On a CPU, rows are read from the memory-mapped file, whose pages the
+        system can drop from memory at any time.
+    max_bytes : int
+        Maximum size of a copy on another device. A larger Z is read from the file, as a tensor on
+        the CPU.
     """
     z = features.z
-    if device.type != "cpu" and z.nbytes <= most_bytes:
+    if device.type != "cpu" and z.nbytes <= max_bytes:
         return torch.from_numpy(np.array(z)).to(device)
     if not isinstance(z, np.memmap) or z.filename is None:
         return torch.from_numpy(np.array(z))
-    # PyTorch has no read-only tensors. With "c", what were written would not reach the file.
+    # PyTorch has no read-only tensors. In mode "c", changes would not be written to the file.
     return torch.from_numpy(np.memmap(z.filename, z.dtype, "c", z.offset, z.shape))
 
 
@@ -154,7 +154,7 @@ class _Case:
 def _prepare_cases(
     workspace: Workspace, features: Features, names: Sequence[str], training: TrainingSettings
 ) -> tuple[list[_Case], dict[str, ExplorerError]]:
-    """Draw each category's photos; return with them why there are none, by category."""
+    """Choose the photos of each category; return the cases, and the reasons for missing ones."""
     cases: list[_Case] = []
     reasons: dict[str, ExplorerError] = {}
     for name in names:
@@ -183,8 +183,8 @@ def _select_photos(
     )
 
 
-def _count_modules(members: int, done: int, total: int, progress: Progress) -> Progress:
-    """Count a group's epochs for each of its members, after what was done before it."""
+def _count_all_epochs(members: int, done: int, total: int, progress: Progress) -> Progress:
+    """Count the epochs of a group for each of its members, after those of earlier groups."""
     return replace(progress, done=done + members * progress.done, total=total)
 
 
@@ -195,7 +195,7 @@ def _store(
     module: ModuleSettings,
     training: TrainingSettings,
 ) -> ModuleEntry:
-    """Write a trained module in place of an earlier one of this name; raise what failed."""
+    """Store a trained module, replacing an earlier one; raise the error of a failed one."""
     if isinstance(outcome, ExplorerError):
         raise outcome
     half, backbone = workspace.settings.half, workspace.networks.backbone
@@ -219,11 +219,11 @@ def _store(
 def find_module(
     workspace: Workspace, category: str, module: ModuleSettings, training: TrainingSettings
 ) -> ModuleEntry | None:
-    """Return the module that `train_modules` would make, if it is there already.
+    """Return the module that `train_modules` would train, if it exists.
 
-    One of another network, of another split, or in a file that cannot be read, is not it.
+    Modules of another network or another split, and damaged ones, do not count.
     """
-    for run in list_names_of_run(module, training):
+    for run in list_run_names(module, training):
         entry = get_module_entry(workspace.path, category, run)
         if entry.path.exists() and _is_current(workspace, entry, training.seed):
             return entry
@@ -235,7 +235,7 @@ def _is_current(workspace: Workspace, entry: ModuleEntry, seed: int) -> bool:
     try:
         record = load_module_record(entry.path)
         split = draw_module_split(workspace.dataset, entry.category, workspace.held_out, seed)
-    except ExplorerError:  # a file that cannot be read is as good as none
+    except ExplorerError:  # damaged, so it does not count
         return False
     return (
         (record.backbone_sha256, record.z_layer) == (backbone.sha256, backbone.z_layer)

@@ -1,4 +1,4 @@
-"""Training of explanation modules, one or many at once, as a generator of progress records."""
+"""Training explanation modules, one or many at once, as a generator of progress records."""
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from explorer.nn.grouped import GroupedLinear, ModuleGroup
 from explorer.nn.losses import ModuleSettings, compute_plain_reconstruction
 from explorer.nn.srae import ExplanationModule
 from explorer.training.modules.early_stopping import BestWeights
-from explorer.training.modules.group import Read, Terms, TrainingGroup, add_up
+from explorer.training.modules.group import Read, Terms, TrainingGroup, sum_terms
 from explorer.training.modules.initialisation import (
     centre_biases,
     fit_v,
@@ -29,8 +29,8 @@ Outcome = ExplanationModule | ExplorerError
 
 
 def count_epochs(module_settings: ModuleSettings, settings: TrainingSettings) -> int:
-    """Count the epochs of pretraining and training that a module takes at most."""
-    hidden = len(module_settings.widths) or 2  # open widths become two
+    """Return the maximum number of epochs of pretraining and training of a module."""
+    hidden = len(module_settings.widths) or 2  # unset widths become two
     return settings.pretrain_epochs * (hidden + 1) + settings.epochs
 
 
@@ -40,10 +40,10 @@ def train_group(
     module_settings: ModuleSettings,
     settings: TrainingSettings,
 ) -> Generator[Progress, None, tuple[Outcome, ...]]:
-    """Train an explanation module for each of several categories, as one batched computation.
+    """Train an explanation module for each of several categories, as a batched computation.
 
-    Each member learns what it would learn alone, up to the rounding of sums. Test photos are only
-    measured, never learned from or selected on.
+    Apart from rounding, each member learns the same as if it were trained alone. Test photos are
+    only measured, never used for training or selection.
 
     Parameters
     ----------
@@ -52,25 +52,25 @@ def train_group(
     members : sequence of CategoryPhotos
         Not empty; all with the same number of batches (see `make_groups`).
     module_settings, settings
-        The same for all members.
+        Settings of the modules and of the training, the same for all members.
 
     Yields
     ------
     Progress
-        One per epoch, with the members' mean of each term of the loss and of F_reg on train and
+        One per epoch, with the mean over the members of each loss term and of F_reg on training and
         test photos.
 
     Returns
     -------
     tuple of ExplanationModule or ExplorerError
-        For each member its module, on the CPU, in evaluation mode, or what kept it from being
-        trained: a loss that is no longer finite. Such a member does the others no harm.
+        For each member, its module on the CPU in evaluation mode, or an error if its loss is no
+        longer finite. Such a member does not affect the others.
 
     Notes
     -----
     The same group with the same seed on the same machine gives the same weights. The global random
-    state is left alone. X-features that die in the first half of the joint training are revived
-    (see `revive_x_features`); later ones are left to what the loss makes of them.
+    state is not used. X-features that die in the first half of the joint training are reinitialised
+    (see `revive_x_features`).
     """
     group = TrainingGroup(z, members, module_settings, settings)
     total = count_epochs(module_settings, settings)
@@ -86,8 +86,8 @@ def train_group(
 def _pretrain_layers(group: TrainingGroup) -> Iterator[float]:
     """Train each encoder layer with its mirror in the decoder to rebuild its own input.
 
-    Greedy layer-wise pretraining (Bengio et al., 2007). The plain mean squared error is used: at
-    this stage no dimension of Z is to be given up yet.
+    Greedy layer-wise pretraining (Bengio et al., 2007), with the mean squared error, so that no
+    dimension of Z is given up at this stage.
     """
     epochs = group.settings.pretrain_epochs
     if not epochs:
@@ -145,13 +145,13 @@ def _initialise_v(group: TrainingGroup, members: Sequence[CategoryPhotos]) -> No
 def _train_jointly(
     group: TrainingGroup, done: int, total: int
 ) -> Generator[Progress, None, tuple[Outcome, ...]]:
-    """Train everything, or all but v where the loss says so; see `train_group`."""
+    """Train all weights, or all but v, depending on the loss; see `train_group`."""
     module, settings = group.module, group.settings
     is_joint = group.loss.trains_v
     stage = "Training" if is_joint else "Training the autoencoder"
     autoencoder = [*module.encoder.parameters(), *module.decoder.parameters()]
     parameters = list(module.parameters()) if is_joint else autoencoder
-    roll = _Roll(group, BestWeights(module, settings.patience) if settings.patience else None)
+    roster = _Roster(group, BestWeights(module, settings.patience) if settings.patience else None)
 
     def compute_terms(columns: Tensor, shares: Tensor | None) -> Terms:
         z, y_hat = group.read_z(columns), group.read_y_hat(columns)
@@ -160,42 +160,42 @@ def _train_jointly(
     for epoch, terms in enumerate(group.fit(parameters, compute_terms, settings.epochs), start=1):
         x_features = group.compute_x_features(group.train)
         diverged = _find_diverged(module, terms, x_features)
-        sound = roll.dismiss({i: _explain_divergence() for i in diverged})
-        if not sound:
+        finite = roster.drop({i: _make_divergence_error() for i in diverged})
+        if not finite:
             break
-        x_features = x_features[sound]
+        x_features = x_features[finite]
         if not is_joint:
             _fit_v(group, x_features)
-        values = _measure(group, {name: term[sound] for name, term in terms.items()}, x_features)
+        values = _measure(group, {name: term[finite] for name, term in terms.items()}, x_features)
         finished: list[int] = []
-        if roll.best is not None:
+        if roster.best is not None:
             losses = _compute_validation_losses(group)
             values["validation"] = float(np.mean(losses))
-            finished = roll.best.update(losses)
+            finished = roster.best.update(losses)
         if is_joint and epoch < settings.epochs // 2:
             _revive(group, x_features)
-        staying = roll.dismiss({i: roll.finish(i) for i in finished})
+        staying = roster.drop({i: roster.finish(i) for i in finished})
         yield Progress(stage, done + epoch if staying else total, total, values)
         if not staying:
             break
-    roll.dismiss({i: roll.finish(i) for i in range(len(group.places))})
-    return tuple(roll.outcomes[place] for place in sorted(roll.outcomes))
+    roster.drop({i: roster.finish(i) for i in range(len(group.places))})
+    return tuple(roster.outcomes[place] for place in sorted(roster.outcomes))
 
 
 @dataclass(frozen=True, eq=False)
-class _Roll:
-    """Who of a group is still in training, and what has become of the others, by place."""
+class _Roster:
+    """The members of a group that are still in training, and the outcomes of the others."""
 
     group: TrainingGroup
     best: BestWeights | None
     outcomes: dict[int, Outcome] = field(default_factory=dict)
 
     def finish(self, position: int) -> ExplanationModule:
-        """Return the module of a member that goes on no further."""
+        """Return the final module of a member."""
         return (self.best or self.group.module).copy_member(position)
 
-    def dismiss(self, leaving: Mapping[int, Outcome]) -> list[int]:
-        """Write down what became of members, by position, and return who stays."""
+    def drop(self, leaving: Mapping[int, Outcome]) -> list[int]:
+        """Record the outcomes of members, remove them from the group, and return the others."""
         staying = [i for i in range(len(self.group.places)) if i not in leaving]
         for position, outcome in leaving.items():
             self.outcomes[self.group.places[position]] = outcome
@@ -207,7 +207,7 @@ class _Roll:
 
 
 def _find_diverged(module: ModuleGroup, terms: Terms, x_features: Tensor) -> list[int]:
-    """Return the positions of members with a loss, a weight or an x-feature that is not finite."""
+    """Return the positions of members with a non-finite loss, weight or x-feature."""
     is_finite = [
         values.isfinite().flatten(1).all(dim=1)
         for values in (*_as_columns(terms), x_features, *module.parameters())
@@ -219,7 +219,7 @@ def _as_columns(terms: Terms) -> list[Tensor]:
     return [term.unsqueeze(1) for term in terms.values()]
 
 
-def _explain_divergence() -> ExplorerError:
+def _make_divergence_error() -> ExplorerError:
     return ExplorerError(
         "The loss is no longer finite. Lower the learning rate, β or q and try again."
     )
@@ -232,9 +232,9 @@ def _fit_v(group: TrainingGroup, x_features: Tensor) -> None:
 
 
 def _measure(group: TrainingGroup, terms: Terms, x_features: Tensor) -> dict[str, float]:
-    """Average over the members what is reported of an epoch: the loss, its terms and F_reg."""
+    """Compute the means over the members of the loss, its terms and F_reg."""
     values = {
-        "total": add_up(terms),
+        "total": sum_terms(terms),
         **terms,
         "f_reg_train": group.compute_f_reg(x_features, group.train),
         "f_reg_test": group.compute_f_reg(group.compute_x_features(group.test), group.test),
@@ -248,7 +248,7 @@ def _compute_validation_losses(group: TrainingGroup) -> list[float]:
     photos = group.validation
     z, shares = group.take_z(photos.rows), photos.compute_shares()
     terms = group.loss.compute_terms(group.module, z, photos.y_hat, shares)
-    losses: list[float] = add_up(terms).tolist()
+    losses: list[float] = sum_terms(terms).tolist()
     return losses
 
 

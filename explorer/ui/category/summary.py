@@ -1,4 +1,4 @@
-"""A category as a whole: which x-features matter most to it, and how well its score is copied."""
+"""A category as a whole: its most important x-features, and how well its score is copied."""
 
 import html
 from functools import partial
@@ -13,20 +13,24 @@ from explorer.data.cub import format_category
 from explorer.data.photo import Photo
 from explorer.render.scatter import render_scatter
 from explorer.render.x_feature_bars import render_mean_contributions
-from explorer.ui.shared import caching, components, drawings, gallery, links, state
+from explorer.ui.shared import caching, drawings, gallery, links, state
 from explorer.ui.shared.caching import cache_data
-from explorer.ui.shared.components import escape_markdown, format_signed
-from explorer.ui.shared.gallery import Tile, name_photo
-from explorer.ui.shared.heatmaps import name_feature
+from explorer.ui.shared.errors import error_boundary
+from explorer.ui.shared.figures import show_figure
+from explorer.ui.shared.gallery import Tile
+from explorer.ui.shared.markdown import escape_markdown, format_contribution, format_signed
+from explorer.ui.shared.names import name_feature, name_photo
+from explorer.ui.shared.progress import track
+from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.ui.shared.state import MapStyle
+from explorer.ui.shared.subject import Subject, name_in_figure
 from explorer.ui.shared.words import HELP
-from explorer.ui.x_feature.summary import Subject, name_in_figure
 
 _EXAMPLES = 6
 
 
 def show_introduction(subject: Subject) -> None:
-    """Say how many photos there are and how many of them the network names rightly."""
+    """Show the number of photos, and how many the network classifies correctly."""
     own = subject.scores.is_positive
     category = subject.workspace.dataset.categories.index(subject.entry.category)
     held_out = {photo.image_id for photo in subject.workspace.held_out}
@@ -42,7 +46,7 @@ def show_introduction(subject: Subject) -> None:
 
 
 def find_own_test_rows(subject: Subject) -> NDArray[np.int64]:
-    """Return the rows of the category's own test photos; of all its own where none is for tests."""
+    """Return the rows of the category's own test photos, or of all its photos if it has none."""
     own = subject.scores.is_positive
     tested = own & (subject.sides == "test")
     rows: NDArray[np.int64] = np.flatnonzero(tested if tested.any() else own)
@@ -57,12 +61,12 @@ def rank_features(subject: Subject) -> NDArray[np.int64]:
 
 
 def show_ranking(subject: Subject) -> None:
-    """Show what every x-feature adds to the category's own test photos, and lead to each."""
+    """Show what every x-feature adds to the score of the category's own test photos."""
     order, rows = rank_features(subject), find_own_test_rows(subject)
     names = [name_in_figure(int(n), subject.names) for n in order]
     contributions = subject.scores.contributions[rows][:, order]
     means = contributions.mean(axis=0) + 0.0
-    components.show_figure(
+    show_figure(
         render_mean_contributions(contributions, names, text_colour=state.get_text_colour()),
         "Mean contribution of every x-feature: "
         + ", ".join(
@@ -86,7 +90,7 @@ def show_ranking(subject: Subject) -> None:
 
 
 def show_examples(subject: Subject, style: MapStyle) -> None:
-    """Show the chosen x-feature on test photos of the category, each with its weight above."""
+    """Show the chosen x-feature on test photos of the category, with its contributions."""
     rank = rank_features(subject).tolist().index(subject.feature) + 1
     place = "the most important" if rank == 1 else f"number {rank}"
     own = find_own_test_rows(subject)
@@ -97,9 +101,9 @@ def show_examples(subject: Subject, style: MapStyle) -> None:
         "photos, as they come and not the best ones:"
     )
     tiles = []
-    for row in components.track(rows.tolist(), "Drawing photo"):
-        # A photo that cannot be read leaves the others.
-        with components.error_boundary():
+    for row in track(rows.tolist(), "Drawing photo"):
+        # If a photo cannot be read, the others are still shown.
+        with error_boundary():
             tiles.append(_make_example(subject, row, style))
     gallery.show_gallery(subject.workspace, subject.entry, tiles, "examples")
     st.page_link(
@@ -120,15 +124,17 @@ def _make_example(subject: Subject, row: int, style: MapStyle) -> Tile:
     name = name_feature(subject.feature)
     return Tile(
         photo,
-        drawings.draw_tile(subject.workspace, subject.entry, photo, style, subject.feature),
+        drawings.draw_tile(
+            subject.workspace, subject.entry, DatasetPhoto(photo), style, subject.feature
+        ),
         alt=(
             f"Heatmap of {name} over {name_photo(subject.workspace, photo).lower()}; contribution "
             f"{format_signed(contribution)}"
         ),
         text="",
-        above=f"vₙEₙ = {components.format_contribution(contribution, activation)}"
+        above=f"vₙEₙ = {format_contribution(contribution, activation)}"
         if activation
-        else components.format_contribution(contribution, activation),
+        else format_contribution(contribution, activation),
         params={state.FEATURE: name},
     )
 
@@ -139,11 +145,11 @@ def get_photo(subject: Subject, row: int) -> Photo:
 
 
 def show_scatter(subject: Subject) -> None:
-    """Show ŷ against ȳ on every photo; a click on a point opens it on the Photo page."""
+    """Show ȳ against ŷ for every photo; a click on a point opens it on the Photo page."""
     scores, workspace = subject.scores, subject.workspace
-    figure = from_json(_lay_out_scatter(subject, state.get_text_colour()))
+    figure = from_json(_draw_scatter(subject, state.get_text_colour()))
     error = np.abs(scores.y_bar - scores.y_hat)
-    clicked = components.show_figure(
+    clicked = show_figure(
         figure,
         f"The network's score of {subject.category} across and the module's up, a point a photo; "
         f"on average they differ by {float(error.mean()):.2f}, at most by {float(error.max()):.2f}",
@@ -167,11 +173,11 @@ def _make_subject_key(subject: Subject) -> caching.Key:
 
 
 @cache_data(16, also={Subject: _make_subject_key})
-def _lay_out_scatter(subject: Subject, text_colour: str) -> str:
-    """Lay out a point for every photo of the data set, once for a module, as Plotly's JSON.
+def _draw_scatter(subject: Subject, text_colour: str) -> str:
+    """Draw a point for every photo of the data set, as Plotly's JSON.
 
-    A figure that comes back from the cache is not told by the same name as when it went in, so the
-    first click on it would be lost.
+    A cached figure object would get another identity than the figure that was put in, and the first
+    click on it would be lost.
     """
     scores, workspace = subject.scores, subject.workspace
     photos = [get_photo(subject, row) for row in range(len(scores.image_ids))]
@@ -194,7 +200,7 @@ def _lay_out_scatter(subject: Subject, text_colour: str) -> str:
 
 
 def make_columns(subject: Subject) -> dict[str, list[object]]:
-    """Lay out what network and module say of every photo as columns, a row a photo."""
+    """Arrange the scores of network and module as columns, with one row per photo."""
     scores = subject.scores
     photos = [get_photo(subject, row) for row in range(len(scores.image_ids))]
     said = scores.logits.argmax(axis=1).tolist()

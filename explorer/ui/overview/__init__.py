@@ -1,1 +1,1 @@
-"""Pieces of the first page."""
+"""Pieces of the Overview page."""

@@ -1,4 +1,4 @@
-"""The first page's pieces beside its categories: one worked example, and ways on."""
+"""Introduction, one worked example, and links to other pages."""
 
 from collections.abc import Sequence
 
@@ -9,16 +9,18 @@ from explorer.data.photo import Photo
 from explorer.nn.explanation import Explanation
 from explorer.render.colour_maps import DEFAULT_COLOUR_MAP
 from explorer.render.heatmap import DEFAULT_OPACITY
-from explorer.ui.shared import cached, components, drawings, gallery, links, picker, pictures
-from explorer.ui.shared.components import escape_markdown
-from explorer.ui.shared.heatmaps import name_feature
+from explorer.ui.shared import cached, drawings, links, pictures
+from explorer.ui.shared.markdown import escape_markdown, format_contribution, format_signed
+from explorer.ui.shared.names import name_feature, name_photo
+from explorer.ui.shared.shown_photo import DatasetPhoto
+from explorer.ui.shared.splits import sort_photos
 from explorer.ui.shared.state import MapStyle, Selection
 from explorer.ui.shared.words import HELP
 from explorer.workspace.workspace import Workspace
 
 
 def show_introduction() -> None:
-    """Say in three sentences what this is."""
+    """Introduce the explorer in three sentences."""
     st.title("Why this bird?", anchor=False)
     st.markdown(
         "A network gives every photo a score for each kind of bird, but no reason. Here a small "
@@ -32,21 +34,21 @@ def choose_example(workspace: Workspace, selection: Selection) -> Photo:
     """Return the first test photo of the chosen category."""
     entry = selection.entry
     split = cached.load_split(workspace, entry)
-    return picker.sort_photos(workspace.dataset.photos_of(entry.category), split)[0]
+    return sort_photos(workspace.dataset.photos_of(entry.category), split)[0]
 
 
 def show_example(workspace: Workspace, selection: Selection, photo: Photo) -> None:
-    """Show one photo's score taken apart: the photo, its maps by weight, and their sum."""
+    """Show how one photo's score is composed: the photo, its maps by size, and their sum."""
     entry, name = selection.entry, escape_markdown(selection.category_name)
     with st.spinner("Loading the network and explaining one photo …"):
         layer = next(iter(workspace.networks.backbone.stops))
         style = MapStyle(layer, DEFAULT_COLOUR_MAP, round(100 * DEFAULT_OPACITY), False, True)
         explanation = cached.explain(workspace, entry, photo, layer)
-        overlays = drawings.draw_tiles(workspace, entry, photo, style)
+        overlays = drawings.draw_tiles(workspace, entry, DatasetPhoto(photo), style)
     order = sorted(
         range(len(overlays.images)), key=lambda n: -abs(float(explanation.contributions[n]))
     )
-    kind = gallery.name_photo(workspace, photo)
+    kind = name_photo(workspace, photo)
     with st.container(key="worked-example"):
         with st.container(key="worked-photo", gap="xxsmall"):
             st.image(
@@ -64,9 +66,9 @@ def show_example(workspace: Workspace, selection: Selection, photo: Photo) -> No
                     overlays.images[feature],
                     width="stretch",
                     alt=f"Heatmap of {name_feature(feature)} over {kind.lower()}; contribution "
-                    f"{components.format_signed(contribution)}",
+                    f"{format_signed(contribution)}",
                 )
-                words = components.format_contribution(contribution, activation)
+                words = format_contribution(contribution, activation)
                 st.markdown(f"{name_feature(feature)}  \n{words}")
     st.markdown(
         f"Why **{name}**? {_write_sum(explanation, order)} and the network says "
@@ -77,14 +79,14 @@ def show_example(workspace: Workspace, selection: Selection, photo: Photo) -> No
 
 def _write_sum(explanation: Explanation, order: Sequence[int]) -> str:
     active = [n for n in order if explanation.x_features[n] > 0] or order[:1]
-    terms = [components.format_signed(float(explanation.contributions[n]) + 0.0) for n in active]
+    terms = [format_signed(float(explanation.contributions[n]) + 0.0) for n in active]
     spaced = [f"{term[0]} {term[1:]}" for term in terms]
     first = terms[0].removeprefix("+")
     return f"{' '.join([first, *spaced[1:]])} = **{explanation.y_bar:.2f}**, the module's ȳ,"
 
 
-def show_ways(workspace: Workspace, selection: Selection, photo: Photo) -> None:
-    """Lead on to what can be done here, in four ways."""
+def show_next_pages(workspace: Workspace, selection: Selection, photo: Photo) -> None:
+    """Show links to four other pages."""
     chosen = links.make_module_params(workspace, selection.entry)
     ways = (
         ("photo", "photo", "This photo, in full", "Its parts and pixels, x-features on and off."),

@@ -1,4 +1,4 @@
-"""The quiz: its settings, and the run that a visitor's session keeps."""
+"""The settings of a quiz, and the quiz that a visitor is taking."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,8 @@ from explorer.quiz.answers import QuizRun
 from explorer.quiz.questions import (
     CONDITIONS,
     HALF,
-    MOST_OPTIONS,
-    MOST_QUESTIONS,
+    MAX_OPTIONS,
+    MAX_QUESTIONS,
     PHOTO_ONLY,
     Question,
     QuizSettings,
@@ -31,7 +31,7 @@ OPTIONS, CONDITION, FEEDBACK = "quiz_options", "quiz_condition", "quiz_feedback"
 PARTICIPANT = "quiz_participant"
 HIGHEST_SEED = 999_999
 _SESSION = "quiz_session"
-_OPTION_COUNTS = tuple(str(count) for count in range(2, MOST_OPTIONS + 1))
+_OPTION_COUNTS = tuple(str(count) for count in range(2, MAX_OPTIONS + 1))
 _DEFAULTS = QuizSettings()
 
 QUIZ_HELP: Mapping[str, str] = {
@@ -63,21 +63,21 @@ class QuizSession:
     run : QuizRun
         Questions and answers.
     settings : QuizSettings
-        What it was drawn by.
+        Settings that the questions were drawn with.
     modules : Mapping
-        Category, as its position in classes.txt, to the module that explains it.
+        Module that explains each category, by the category's index in ``classes.txt``.
     style : MapStyle or None
-        How explanations are drawn, the same all through; None where there are none.
+        How explanations are drawn during the whole quiz; None if there are none.
     has_feedback : bool
-        Whether each answer is judged at once.
+        Whether each answer is judged immediately.
     participant : str
-        A code, or nothing.
+        A code, or empty.
     started : str
         Date and time in UTC, ISO 8601.
     classifier : tuple
         From `caching.make_workspace_key`.
     feedback_on : int or None
-        The answer, counted from 0, that is being judged.
+        Index of the answer that is being judged.
     """
 
     run: QuizRun
@@ -92,12 +92,12 @@ class QuizSession:
 
 
 def read_clock() -> float:
-    """Read a clock that only ever goes forward, in seconds."""
+    """Read a monotonic clock, in seconds."""
     return time.monotonic()
 
 
 def get_session(workspace: Workspace) -> QuizSession | None:
-    """Return the quiz that is being taken; None before one, or where the network has changed."""
+    """Return the current quiz; None if there is none, or the network has changed since."""
     session: QuizSession | None = st.session_state.get(_SESSION)
     if session is not None and session.classifier != caching.make_workspace_key(workspace):
         del st.session_state[_SESSION]
@@ -105,44 +105,44 @@ def get_session(workspace: Workspace) -> QuizSession | None:
     return session
 
 
-def start(session: QuizSession) -> None:
-    """Begin a quiz."""
+def start_session(session: QuizSession) -> None:
+    """Start a quiz."""
     st.session_state[_SESSION] = session
 
 
-def give_answer(session: QuizSession, position: int, chosen: int | None) -> None:
-    """Take the answer to the question at `position`."""
+def record_answer(session: QuizSession, position: int, chosen: int | None) -> None:
+    """Record the answer to the question at `position`."""
     session.run.give_answer(position, chosen, read_clock())
     if session.has_feedback and chosen is not None and session.run.position == position + 1:
         session.feedback_on = position
 
 
-def go_on(session: QuizSession) -> None:
-    """Leave the judgement of an answer."""
+def close_feedback(session: QuizSession) -> None:
+    """Close the feedback on an answer."""
     session.feedback_on = None
 
 
-def leave(session: QuizSession) -> None:
-    """Go back to the settings, after the last question with the next seed for other photos."""
+def end_session(session: QuizSession) -> None:
+    """Return to the settings; after the last question, the seed is increased for other photos."""
     settings = session.settings
     if session.run.is_over:
         settings = replace(settings, seed=(settings.seed + 1) % (HIGHEST_SEED + 1))
-    keep_in_address(settings, has_feedback=session.has_feedback)
+    write_address(settings, has_feedback=session.has_feedback)
     del st.session_state[_SESSION]
 
 
-def keep_in_address(settings: QuizSettings, *, has_feedback: bool) -> None:
-    """Say in the address how a quiz is drawn.
+def write_address(settings: QuizSettings, *, has_feedback: bool) -> None:
+    """Write the settings of a quiz into the address.
 
-    Widgets are not bound to it here: bound ones leave the address while they are not shown, and
-    come back with what the address said when the page was first opened.
+    The widgets are not bound to the address, because bound ones disappear from it while they are
+    hidden, and return with the values of the first visit.
     """
     params = make_params(settings, has_feedback=has_feedback)
     st.query_params.update({name: str(value) for name, value in params.items()})
 
 
 def make_params(settings: QuizSettings, *, has_feedback: bool) -> dict[str, str | int]:
-    """Return what says in the address how a quiz is drawn."""
+    """Return the settings of a quiz as parameters of the address."""
     return {
         CONDITION: settings.condition,
         QUESTIONS: settings.questions,
@@ -154,7 +154,7 @@ def make_params(settings: QuizSettings, *, has_feedback: bool) -> dict[str, str 
 
 
 def choose_settings(*, has_modules: bool) -> tuple[QuizSettings, bool, str]:
-    """Show the settings of a quiz; return them, whether answers are judged, and the code."""
+    """Show the settings of a quiz; return them, whether there is feedback, and the code."""
     with st.container(horizontal=True, key="quiz-settings", vertical_alignment="bottom"):
         condition = st.segmented_control(
             "What is shown",
@@ -169,14 +169,14 @@ def choose_settings(*, has_modules: bool) -> tuple[QuizSettings, bool, str]:
         questions = st.number_input(
             "Questions",
             1,
-            MOST_QUESTIONS,
-            _read_number(QUESTIONS, 1, MOST_QUESTIONS, _DEFAULTS.questions, "number of questions"),
+            MAX_QUESTIONS,
+            _read_number(QUESTIONS, 1, MAX_QUESTIONS, _DEFAULTS.questions, "number of questions"),
             key=QUESTIONS,
             width=160,
         )
     with st.expander("For a class or a study", icon=":material/groups:", key="quiz-study"):
         settings, has_feedback, participant = _choose_details(int(questions), str(condition))
-    keep_in_address(settings, has_feedback=has_feedback)
+    write_address(settings, has_feedback=has_feedback)
     return settings, has_feedback, participant
 
 
@@ -228,40 +228,40 @@ def _choose_details(questions: int, condition: str) -> tuple[QuizSettings, bool,
     return settings, has_feedback, _clean_code(participant)
 
 
-def _read_choice(key: str, labels: Sequence[str], usual: str, what: str) -> str:
-    """Read a choice from the address, and say so where there is no such choice."""
+def _read_choice(key: str, labels: Sequence[str], default: str, what: str) -> str:
+    """Read a choice from the address, with a warning if it is unknown."""
     state.check_param(key, labels, what)
-    asked = st.query_params.get(key, usual)
-    return asked if asked in labels else usual
+    asked = st.query_params.get(key, default)
+    return asked if asked in labels else default
 
 
-def _read_number(key: str, low: int, high: int, usual: int, what: str) -> int:
-    """Read a number from the address, and say so where it is none or out of range."""
-    asked = st.query_params.get(key, str(usual))
-    # Longer texts are out of any range here, and would take their time to be read as a number.
+def _read_number(key: str, low: int, high: int, default: int, what: str) -> int:
+    """Read a number from the address, with a warning if it is invalid."""
+    asked = st.query_params.get(key, str(default))
+    # Longer texts are out of range, and slow to convert.
     is_known = asked.isascii() and asked.isdecimal() and len(asked) < 9
     is_known = is_known and low <= int(asked) <= high
     state.check_param(key, [asked] if is_known else [], what)
-    return int(asked) if is_known else usual
+    return int(asked) if is_known else default
 
 
 def _clean_code(text: str) -> str:
-    """Keep of a participant's code what is safe in any file's name and any spreadsheet."""
+    """Remove what is not safe in file names or spreadsheets from a participant's code."""
     return "".join(c for c in text if c.isalnum() or c in " _-.").strip(" -.")
 
 
 def list_explainers(workspace: Workspace) -> dict[int, ModuleEntry]:
-    """Return for each category that has one its module, the paper's own method first."""
+    """Return the module of each category that has one, preferring the default method."""
     explainers: dict[int, ModuleEntry] = {}
     for entry in sort_modules(workspace.list_modules()):
         explainers.setdefault(workspace.dataset.categories.index(entry.category), entry)
     return explainers
 
 
-def draw(
+def draw_quiz(
     workspace: Workspace, modules: Mapping[int, ModuleEntry], settings: QuizSettings
 ) -> tuple[Question, ...]:
-    """Draw the questions among the held-out photos; the same for the same settings."""
+    """Draw questions from the held-out photos; the same settings give the same questions."""
     features = scores.load_features(workspace)
     labels = {photo.image_id: photo.category_index for photo in workspace.dataset.photos}
     held_out = [photo.image_id for photo in workspace.held_out]
@@ -284,7 +284,7 @@ def make_session(
     has_feedback: bool,
     participant: str,
 ) -> QuizSession:
-    """Make ready a quiz that begins now."""
+    """Make a quiz that starts now."""
     return QuizSession(
         run=QuizRun(questions),
         settings=settings,

@@ -1,4 +1,4 @@
-"""The comparison of methods: its table, each measure's spread, and one category's numbers."""
+"""The comparison of methods: its tables, each measure by category, and one category's numbers."""
 
 import html
 import shlex
@@ -10,13 +10,17 @@ from explorer.analysis.curves import FRACTIONS, WAYS, name_point
 from explorer.analysis.table import Column, Row, Section, average_seeds
 from explorer.config import PAGES_DIR
 from explorer.data.cub import format_category
+from explorer.evaluation.measures import titles
 from explorer.evaluation.results import Results
-from explorer.evaluation.sections import COLUMNS, CURVES_SECTION, SECTIONS
+from explorer.evaluation.sections import COLUMNS, SECTIONS
+from explorer.methods.registry import find_method
 from explorer.render.curves import render_curves
 from explorer.render.distribution import render_distribution
-from explorer.ui.shared import components, state
+from explorer.render.style import compute_extra_colour
+from explorer.ui.shared import state
 from explorer.ui.shared.choices import choose_one
-from explorer.ui.shared.components import escape_markdown
+from explorer.ui.shared.figures import show_figure
+from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.words import HELP
 from explorer.workspace.workspace import Workspace
 
@@ -24,12 +28,12 @@ MEASURE = "measure"
 RESULT_CATEGORY = "result_category"
 TABLE = "table"
 CURVES = "curves"
-# What is chosen to the name under which its points are kept.
+# Names of the curves' points in the results, by what can be chosen.
 _CURVES = {"the network's score ŷ": "score", "the activation that a map explains": "own"}
 
 
 def show_no_results(workspace: Workspace) -> None:
-    """Say that methods have not been compared, and the command that does."""
+    """Say that methods have not been compared, and show the command that compares them."""
     st.info(
         "Methods have not been compared in this workspace yet. This trains what is missing and "
         "measures all methods; it can be stopped and goes on where it was. Then reload this page."
@@ -43,7 +47,7 @@ def _show_command(command: str, workspace: Workspace, options: str = "") -> None
 
 
 def show_tables(results: Results, sanity: Results | None, workspace: Workspace) -> None:
-    """Show the means over categories, beside the paper's figures, one subject at a time."""
+    """Show one table of means over categories, with the paper's figures."""
     categories = {row.category for row in results.rows}
     seeds = {row.seed for row in results.rows}
     st.caption(
@@ -56,7 +60,7 @@ def show_tables(results: Results, sanity: Results | None, workspace: Workspace) 
     table = tables[choose_one(TABLE, tuple(tables), "Table of", "table")]
     st.markdown(table.text)
     st.caption(table.section.caption)
-    if table.section == CURVES_SECTION:  # a copy, where it comes from the cache
+    if table.section.title == titles.CURVES:
         _show_curves(results)
     else:
         state.drop_param(CURVES)
@@ -66,7 +70,7 @@ def show_tables(results: Results, sanity: Results | None, workspace: Workspace) 
 
 
 def _show_curves(results: Results) -> None:
-    """Show deletion and insertion curves, of each map's own activation or of ŷ."""
+    """Show deletion and insertion curves of each map's own activation, or of ŷ."""
     what = choose_one(CURVES, tuple(_CURVES), "Curves of", "kind of curves")
     curves: dict[str, dict[str, list[float]]] = {}
     for method, title in results.titles.items():
@@ -75,7 +79,13 @@ def _show_curves(results: Results) -> None:
             curves[title] = ways
     if curves:
         heading = "Deletion solid, insertion dotted"
-        figure = render_curves(curves, FRACTIONS, heading, text_colour=state.get_text_colour())
+        figure = render_curves(
+            curves,
+            FRACTIONS,
+            heading,
+            colours=find_colours(results),
+            text_colour=state.get_text_colour(),
+        )
         alt = f"Curves of {what} for {len(curves)} methods. {heading}"
         rows = [
             (method, way, fraction, value)
@@ -85,11 +95,20 @@ def _show_curves(results: Results) -> None:
         ]
         columns = ("method", "way", "share changed", what)
         numbers = dict(zip(columns, zip(*rows, strict=True), strict=True))
-        components.show_figure(figure, alt, key="figure-curves", numbers=numbers)
+        show_figure(figure, alt, key="figure-curves", numbers=numbers)
+
+
+def find_colours(results: Results) -> dict[str, str]:
+    """Return the colour of each method, by title; variants get colours of their own."""
+    return {
+        title: compute_extra_colour(place) if method is None else method.colour
+        for place, (name, title) in enumerate(results.titles.items())
+        for method in (find_method(name),)
+    }
 
 
 def _list_points(results: Results, method: str, way: str, name: str) -> list[float]:
-    """Return a curve at all `FRACTIONS`, mean over categories; empty where it is not defined."""
+    """Return a curve at all `FRACTIONS`, as means over categories; empty if undefined."""
     points = []
     for fraction in FRACTIONS:
         values = average_seeds(results.rows, method, name_point(way, name, fraction)).values()
@@ -100,7 +119,7 @@ def _list_points(results: Results, method: str, way: str, name: str) -> list[flo
 
 
 def show_measure(results: Results) -> None:
-    """Let the user choose a measure, and show its value for every category and method."""
+    """Show a choice of measures, and the values of one for every category and method."""
     measured = {row.measure for row in results.rows}
     columns = {column.title: column for column in COLUMNS if column.measure in measured}
     state.check_param(MEASURE, columns, "measure")
@@ -119,12 +138,18 @@ def show_measure(results: Results) -> None:
         for (method, name), figure in results.paper.items()
         if name == measure and method in results.titles
     }
-    figure = render_distribution(values, title, paper=paper, text_colour=state.get_text_colour())
+    figure = render_distribution(
+        values,
+        title,
+        colours=find_colours(results),
+        paper=paper,
+        text_colour=state.get_text_colour(),
+    )
     means = ", ".join(f"{n} {sum(p.values()) / len(p):.3f}" for n, p in values.items())
     cells = [
         (n, html.unescape(c), value) for n, found in values.items() for c, value in found.items()
     ]
-    components.show_figure(
+    show_figure(
         figure,
         f"{title} by method: mean {means}",
         key="figure-distribution",
@@ -137,7 +162,7 @@ def show_measure(results: Results) -> None:
 
 
 def show_category(results: Results, with_module: Sequence[str]) -> None:
-    """Show all numbers of one category, and the way to its photos."""
+    """Show all numbers of one category, and a link to its photos."""
     names = {format_category(row.category): row.category for row in results.rows}
     state.check_param(RESULT_CATEGORY, names, "category")
     name = st.selectbox("Category", sorted(names), key=RESULT_CATEGORY, bind=state.BIND, width=280)
@@ -177,7 +202,7 @@ def _format_value(rows: Sequence[Row], method: str, column: Column) -> str:
 
 
 def show_downloads(results: Results) -> None:
-    """Offer the file that the page was made from, and the table."""
+    """Offer the tables and the file that they were made from."""
     with st.container(horizontal=True):
         st.download_button(
             "Every number (CSV)",
@@ -198,6 +223,6 @@ def show_downloads(results: Results) -> None:
 
 
 def make_params() -> dict[str, str | int]:
-    """Return what the address says of table, curves, measure and category."""
+    """Return table, curves, measure and category as parameters of the address."""
     keys = (TABLE, CURVES, MEASURE, RESULT_CATEGORY)
     return {key: st.session_state[key] for key in keys if st.session_state.get(key)}

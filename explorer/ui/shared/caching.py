@@ -1,9 +1,9 @@
-"""How Streamlit's caches tell workspaces, modules and photos apart.
+"""How Streamlit's caches identify workspaces, modules and photos.
 
-A key holds what the result depends on: the workspace with its settings, the hash of the
-classifier's weights among them, a module's file and its time of change, a photo's file, its time
-of change and its annotations. Colours, opacity and the chosen x-feature are in none of the keys of
-what a network computes.
+A key holds everything that the result depends on: the workspace with its settings (including the
+hash of the classifier's weights), the file and modification time of a module, and the file,
+modification time and annotations of a photo. Results of a network never depend on colours, opacity
+or the chosen x-feature, so their keys do not either.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,28 +32,28 @@ def get_stamp(path: Path) -> Stamp:
 
 
 def make_workspace_key(workspace: Workspace) -> Key:
-    """Name a workspace with its settings: data set, held-out photos, classifier, layer of Z."""
+    """Identify a workspace and its settings: data set, held-out photos, classifier, layer of Z."""
     return (str(workspace.path), *vars(workspace.settings).values())
 
 
 def make_entry_key(entry: ModuleEntry) -> Key:
-    """Name a module as it is on disk now."""
+    """Identify a module as it is on disk now."""
     return (str(entry.path), *get_stamp(entry.path))
 
 
 def make_module_key(workspace: Workspace, entry: ModuleEntry) -> Key:
-    """Name a module as it is on disk now, in its workspace."""
+    """Identify a module as it is on disk now, in its workspace."""
     return (*make_workspace_key(workspace), *make_entry_key(entry))
 
 
 def make_photo_key(photo: Photo) -> Key:
-    """Name a photo as it is on disk now, with its annotations."""
+    """Identify a photo as it is on disk now, with its annotations."""
     marks = (str(photo.box), photo.parts.tobytes(), photo.visible.tobytes())
     return (str(photo.path), *get_stamp(photo.path), photo.image_id, *marks)
 
 
 def _make_features_key(features: Features) -> Key:
-    # A workspace and its classifier are in every key beside them; photos may have gone since.
+    # The workspace and its classifier are part of the same key. Photos may have been removed.
     return (*features.z.shape, features.image_ids.tobytes())
 
 
@@ -63,24 +63,24 @@ HASH_FUNCS: HashFuncs = {
     Photo: make_photo_key,
     Features: _make_features_key,
 }
-"""What names an argument, also within a tuple. A dataclass that holds one of these needs a function
-of its own: Streamlit takes it apart with ``asdict``, and a `ModuleEntry` in it would lose its time
-of change."""
+"""Makes the key of an argument, also within a tuple. A dataclass with a field of one of these types
+needs its own function: Streamlit converts it with ``asdict``, which would ignore the modification
+time of a `ModuleEntry`."""
 
 
 def cache_data(
     entries: int, *, spinner: bool | str = False, also: HashFuncs | None = None
 ) -> Callable[[F], F]:
-    """Cache what a function returns; every caller gets a copy of its own.
+    """Cache the results of a function; every caller gets a copy.
 
     Parameters
     ----------
     entries : int
-        Most results to keep.
+        Largest number of results to keep.
     spinner : bool or str
-        What is shown while the function runs.
+        Shown while the function runs.
     also : Mapping, optional
-        Type of an argument to what names it, where `HASH_FUNCS` is not what is meant.
+        Type of an argument to the function that makes its key, in place of `HASH_FUNCS`.
     """
     hash_funcs: dict[Any, Callable[[Any], Any]] = {**HASH_FUNCS, **(also or {})}
     decorate = st.cache_data(show_spinner=spinner, max_entries=entries, hash_funcs=hash_funcs)
@@ -88,7 +88,7 @@ def cache_data(
 
 
 def cache_resource(entries: int, *, also: HashFuncs | None = None) -> Callable[[F], F]:
-    """Cache what a function returns; all callers share it, read-only."""
+    """Cache the results of a function; all callers share them, read-only."""
     hash_funcs: dict[Any, Callable[[Any], Any]] = {**HASH_FUNCS, **(also or {})}
     decorate = st.cache_resource(show_spinner=False, max_entries=entries, hash_funcs=hash_funcs)
     return cast("Callable[[F], F]", decorate)

@@ -1,4 +1,4 @@
-"""Choices that the address says: one of some words, and a page of many."""
+"""Choices stored in the address: one of several words, or a page of a long list."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,22 +16,22 @@ def choose_one(
     *,
     on_change: Callable[[], None] | None = None,
 ) -> str:
-    """Let one of some words be chosen, the first at first, and return it.
+    """Let the user choose one of several words, and return it; the first is the default.
 
     Parameters
     ----------
     key : str
-        Of the widget, and name of its parameter in the address.
+        Key of the widget, and name of its parameter in the address.
     options : sequence of str
-        What there is to choose from, as it is shown.
+        The words, as they are shown.
     label : str
-        Above the choice.
+        Label of the widget.
     what : str
-        Name of the thing, for the message about an address that asks for what is not there.
+        What is chosen, for the message about an address with an unknown word.
     help_text : str, optional
-        For whoever wonders.
+        Help text of the widget.
     on_change : callable, optional
-        Called before the run that follows another choice.
+        Called when the choice changes, before the page reruns.
     """
     state.check_param(key, options, what)
     chosen = st.segmented_control(
@@ -49,18 +49,18 @@ def choose_one(
 
 
 def choose_page(key: str, count: int, most: int, what: str) -> range:
-    """Let a page of `count` things be chosen, and return the numbers of those on it, from 0.
+    """Let the user choose a page of a list, and return the indices of its items, from 0.
 
     Parameters
     ----------
     key : str
-        Of the widget, and name of its parameter in the address.
+        Key of the widget, and name of its parameter in the address.
     count : int
-        Of all things; 0 gives an empty range.
+        Number of all items; 0 gives an empty range.
     most : int
-        Things on a page.
+        Items per page.
     what : str
-        Name of the page, for the message about an address that asks for one that is not there.
+        What the pages contain, for the message about an address with an unknown page.
     """
     pages = -(-count // most)
     page = 1

@@ -1,98 +1,126 @@
-"""Files to take along: the picture as drawn, and the numbers as computed."""
+"""Downloads of an explained photo: the maps as drawn, and the numbers as computed."""
 
-from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
 from numpy.typing import ArrayLike
 
+from explorer.analysis.doubt import compute_softmax
 from explorer.analysis.locality import PartHistogram, compute_locality
-from explorer.data.cub import format_category
-from explorer.data.photo import Photo
 from explorer.nn.explanation import Explanation
-from explorer.ui.shared import cached, drawings, exports
+from explorer.ui.shared import drawings, exports
+from explorer.ui.shared.shown_photo import ShownPhoto
 from explorer.ui.shared.state import MapStyle
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
 
 def show_downloads(
-    workspace: Workspace, entry: ModuleEntry, photo: Photo, style: MapStyle, feature: int
+    workspace: Workspace, entry: ModuleEntry, photo: ShownPhoto, style: MapStyle, feature: int
 ) -> None:
-    """Show the buttons for the overlay and for the numbers; files are made when asked for."""
-    name = make_file_name(entry, photo)
+    """Show the buttons for pictures and numbers; files are made when they are asked for."""
+    stem = photo.make_stem(entry.category, entry.run)
+    drawn = f"{style.layer}_{style.colours}"
     with st.container(horizontal=True):
-        draw = partial(drawings.draw_overlay_png, workspace, entry, photo, style, feature)
-        offer_picture(draw, name, feature, style)
-        offer_numbers(partial(make_arrays, workspace, entry, photo, style.layer), name, style)
+        st.download_button(
+            f"Picture of x-feature {feature + 1} (PNG)",
+            data=partial(drawings.draw_overlay_png, workspace, entry, photo, style, feature),
+            file_name=f"{stem}_x-feature-{feature + 1}_{drawn}.png",
+            mime="image/png",
+            icon=":material/image:",
+            on_click="ignore",
+            key="download-png",
+        )
+        st.download_button(
+            "All pictures (ZIP)",
+            data=partial(make_pictures, workspace, entry, photo, style),
+            file_name=f"{stem}_{drawn}_pictures.zip",
+            mime="application/zip",
+            icon=":material/photo_library:",
+            on_click="ignore",
+            key="download-zip",
+            help="Every x-feature and ExcitationBP of the score, each as a PNG.",
+        )
+        st.download_button(
+            "Raw maps and numbers (NPZ)",
+            data=partial(make_arrays, workspace, entry, photo, style.layer),
+            file_name=f"{stem}_{style.layer}_raw.npz",
+            mime="application/zip",
+            icon=":material/data_array:",
+            on_click="ignore",
+            key="download-npz",
+            help="Read it with `numpy.load`; the maps in it are neither normalised nor smoothed.",
+        )
 
 
-def offer_picture(draw: Callable[[], bytes], name: str, feature: int, style: MapStyle) -> None:
-    """Offer a PNG of one x-feature (counted from 0); `name` begins that of the file."""
+def show_score_download(
+    workspace: Workspace, category: str, photo: ShownPhoto, style: MapStyle
+) -> None:
+    """Show the button for the picture of the network's score of a category."""
+    stem = photo.make_stem(category, "excitation-bp")
     st.download_button(
-        f"Picture of x-feature {feature + 1} (PNG)",
-        data=draw,
-        file_name=f"{name}_x-feature-{feature + 1}_{style.layer}_{style.colours}.png",
+        "Picture of the score (PNG)",
+        data=partial(drawings.draw_score_png, workspace, category, photo, style),
+        file_name=f"{stem}_{style.layer}_{style.colours}.png",
         mime="image/png",
         icon=":material/image:",
         on_click="ignore",
-        key="download-png",
+        key="download-score",
     )
 
 
-def offer_numbers(pack: Callable[[], bytes], name: str, style: MapStyle) -> None:
-    """Offer what was computed of a photo as NPZ; `name` begins that of the file."""
-    st.download_button(
-        "Raw maps and numbers (NPZ)",
-        data=pack,
-        file_name=f"{name}_{style.layer}_raw.npz",
-        mime="application/zip",
-        icon=":material/data_array:",
-        on_click="ignore",
-        key="download-npz",
-        help="Read it with `numpy.load`; the maps in it are neither normalised nor smoothed.",
-    )
+def make_pictures(
+    workspace: Workspace, entry: ModuleEntry, photo: ShownPhoto, style: MapStyle
+) -> bytes:
+    """Pack the maps of all x-features and of the score over the photo as PNGs in a ZIP."""
+    count = len(photo.explain(workspace, entry, style.layer).x_features)
+    files = {
+        f"x-feature-{n + 1}.png": drawings.draw_overlay_png(workspace, entry, photo, style, n)
+        for n in range(count)
+    }
+    score = drawings.draw_score_png(workspace, entry.category, photo, style)
+    return exports.make_zip(files | {"excitation-bp-of-the-score.png": score})
 
 
-def make_file_name(entry: ModuleEntry, photo: Photo) -> str:
-    """Name a file after category, module and photo, in letters that every system takes."""
-    photo_name = f"{photo.name}-id{photo.image_id}"
-    return exports.make_stem(format_category(entry.category), entry.run, photo_name)
-
-
-def make_arrays(workspace: Workspace, entry: ModuleEntry, photo: Photo, layer: str) -> bytes:
-    """Pack what was computed of a photo, with what is needed to know what it is of.
+def make_arrays(workspace: Workspace, entry: ModuleEntry, photo: ShownPhoto, layer: str) -> bytes:
+    """Pack everything computed of a photo, but not the photo itself.
 
     Returns
     -------
     bytes
-        NPZ without pickles: what `list_explanation` and `list_measure` name, ``image_id``,
-        ``photo_name`` and ``photo_category``.
+        NPZ without pickles:
+
+        - ``raw_maps`` (K, h, w), c-MWP as computed, non-negative, at the grid of ``map_layer``;
+        - ``x_features`` (K,), >= 0, and ``contributions`` (K,), signed, which add up to ``y_bar``;
+        - ``score_map`` (h, w), c-MWP of ``y_hat`` itself, non-negative;
+        - ``logits`` and ``softmax`` (C,) of ``categories`` (C,);
+        - ``category``, ``module_run`` and ``classifier_sha256``;
+        - ``photo_size`` (height, width), and what `ShownPhoto.list_facts` lists;
+        - where the photo has parts, ``box`` (x, y, width, height), ``points`` (P, 2), NaN where
+          not visible, ``part_histogram`` (K, P) of ``part_names`` (P,), and ``locality``,
+          ``locality_is_defined`` and ``share_outside_box`` (K,).
     """
-    return exports.make_npz(
-        list_explanation(workspace, entry, cached.explain(workspace, entry, photo, layer))
-        | list_measure(workspace, cached.measure_parts(workspace, entry, photo, layer))
-        | {
-            "image_id": photo.image_id,
-            "photo_name": photo.name,
-            "photo_category": photo.category,
-        }
-    )
+    explanation = photo.explain(workspace, entry, layer)
+    arrays = {
+        **_list_explanation(explanation),
+        "score_map": photo.explain_score(workspace, entry.category, layer),
+        "softmax": compute_softmax(explanation.logits),
+        "categories": workspace.dataset.categories,
+        "category": entry.category,
+        "module_run": entry.run,
+        "classifier_sha256": workspace.settings.classifier_sha256,
+        "photo_size": photo.image.shape[:2],
+        **photo.list_facts(),
+    }
+    parts = photo.parts
+    if parts is not None:
+        arrays |= {"box": parts.box, "points": parts.points}
+        arrays |= {"part_names": workspace.dataset.part_names}
+        arrays |= _list_measure(parts.measure(explanation.maps))
+    return exports.make_npz(arrays)
 
 
-def list_explanation(
-    workspace: Workspace, entry: ModuleEntry, explanation: Explanation
-) -> dict[str, ArrayLike]:
-    """List an explanation's arrays by name.
-
-    Returns
-    -------
-    dict
-        ``raw_maps`` (K, h, w), c-MWP as computed, non-negative, at the grid of ``map_layer``;
-        ``x_features`` (K,), ``contributions`` (K,), signed, which add up to ``y_bar``; ``y_hat``;
-        ``logits`` (C,) of ``categories`` (C,); ``category``, ``module_run`` and
-        ``classifier_sha256``.
-    """
+def _list_explanation(explanation: Explanation) -> dict[str, ArrayLike]:
     return {
         "raw_maps": explanation.maps,
         "map_layer": explanation.stop,
@@ -101,26 +129,13 @@ def list_explanation(
         "y_bar": explanation.y_bar,
         "y_hat": explanation.y_hat,
         "logits": explanation.logits,
-        "categories": workspace.dataset.categories,
-        "category": entry.category,
-        "module_run": entry.run,
-        "classifier_sha256": workspace.settings.classifier_sha256,
     }
 
 
-def list_measure(workspace: Workspace, measure: PartHistogram) -> dict[str, ArrayLike]:
-    """List a measure's arrays by name.
-
-    Returns
-    -------
-    dict
-        ``part_histogram`` (K, P) of ``part_names`` (P,); ``share_outside_box``, ``locality`` and
-        ``locality_is_defined`` (K,).
-    """
+def _list_measure(measure: PartHistogram) -> dict[str, ArrayLike]:
     locality, is_defined = compute_locality(measure.values)
     return {
         "part_histogram": measure.values,
-        "part_names": workspace.dataset.part_names,
         "share_outside_box": measure.outside,
         "locality": locality,
         "locality_is_defined": is_defined,

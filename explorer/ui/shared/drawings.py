@@ -1,17 +1,16 @@
-"""Maps drawn over photos: each once, at the size it is shown at, and shared by all sessions."""
+"""Maps drawn over photos, at the size they are shown at; drawings of a `ShownPhoto` are kept."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.data.photo import Photo
 from explorer.render.colour_maps import encode_png
 from explorer.render.heatmap import compute_display_map, compute_shared_scale, render_overlay
-from explorer.ui.shared import cached, pictures
-from explorer.ui.shared.caching import cache_data
+from explorer.ui.shared import caching, pictures
 from explorer.ui.shared.pictures import KEPT_SIDE, LARGE_SIDE, TILE_SIDE
+from explorer.ui.shared.shown_photo import ShownPhoto
 from explorer.ui.shared.state import MapStyle
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
@@ -19,23 +18,25 @@ from explorer.workspace.workspace import Workspace
 
 @dataclass(frozen=True)
 class Overlays:
-    """Pictures of all maps of a photo.
+    """Pictures of several maps of a photo.
 
     Attributes
     ----------
     images : tuple of bytes
-        One JPEG (smoothed) or PNG (raw grid) an x-feature.
+        One JPEG (smoothed) or PNG (raw grid) per map.
     tops : tuple of float
-        Value drawn as hottest in each, in the map's unit; 0 where the map is zero everywhere.
+        Value drawn as the hottest in each, in the map's unit; 0 where the map is zero everywhere.
     """
 
     images: tuple[bytes, ...]
     tops: tuple[float, ...]
 
 
-def draw_tiles(workspace: Workspace, entry: ModuleEntry, photo: Photo, style: MapStyle) -> Overlays:
-    """Draw every map of a photo over it, each as a tile."""
-    count = len(cached.explain(workspace, entry, photo, style.layer).x_features)
+def draw_tiles(
+    workspace: Workspace, entry: ModuleEntry, photo: ShownPhoto, style: MapStyle
+) -> Overlays:
+    """Draw the maps of all x-features over a photo, each as a tile."""
+    count = len(photo.explain(workspace, entry, style.layer).x_features)
     return Overlays(
         tuple(draw_tile(workspace, entry, photo, style, n) for n in range(count)),
         tuple(find_top(workspace, entry, photo, style, n) for n in range(count)),
@@ -43,57 +44,86 @@ def draw_tiles(workspace: Workspace, entry: ModuleEntry, photo: Photo, style: Ma
 
 
 def draw_tile(
-    workspace: Workspace, entry: ModuleEntry, photo: Photo, style: MapStyle, feature: int
+    workspace: Workspace, entry: ModuleEntry, photo: ShownPhoto, style: MapStyle, feature: int
 ) -> bytes:
-    """Draw one map (`feature` from 0) over its photo as a tile, and none of the others."""
-    return _draw_map(workspace, entry, photo, style, feature, side=TILE_SIDE)
+    """Draw the map of one x-feature (counted from 0) over a photo as a tile."""
+    return _draw_feature(workspace, entry, photo, style, feature, side=TILE_SIDE)
 
 
 def draw_large(
-    workspace: Workspace, entry: ModuleEntry, photo: Photo, style: MapStyle, feature: int
+    workspace: Workspace, entry: ModuleEntry, photo: ShownPhoto, style: MapStyle, feature: int
 ) -> bytes:
-    """Draw one map (`feature` from 0) over its photo, to be seen up close."""
-    return _draw_map(workspace, entry, photo, style, feature, side=LARGE_SIDE)
+    """Draw the map of one x-feature (counted from 0) over a photo, for a close look."""
+    return _draw_feature(workspace, entry, photo, style, feature, side=LARGE_SIDE)
 
 
-@cache_data(2048)
-def _draw_map(
+def _draw_feature(
     workspace: Workspace,
     entry: ModuleEntry,
-    photo: Photo,
+    photo: ShownPhoto,
     style: MapStyle,
     feature: int,
     *,
     side: int,
 ) -> bytes:
-    heat = cached.explain(workspace, entry, photo, style.layer).maps[feature]
-    top = find_top(workspace, entry, photo, style, feature)
-    return draw_map(cached.load_parts(photo).image, heat, style, top, side)
+    def draw() -> bytes:
+        heat = photo.explain(workspace, entry, style.layer).maps[feature]
+        top = find_top(workspace, entry, photo, style, feature)
+        return draw_map(photo.image, heat, style, top, side)
+
+    module = caching.make_module_key(workspace, entry)
+    return photo.remember_drawing(("map", *module, *astuple(style), feature, side), draw)
 
 
 def find_top(
-    workspace: Workspace, entry: ModuleEntry, photo: Photo, style: MapStyle, feature: int
+    workspace: Workspace, entry: ModuleEntry, photo: ShownPhoto, style: MapStyle, feature: int
 ) -> float:
-    """Find the value that is drawn as hottest in one map (`feature` from 0), in its unit."""
-    # Colours and opacity change nothing in it.
-    plain = replace(style, colours="", opacity=0)
-    return _find_top(workspace, entry, photo, plain, None if style.shared_scale else feature)
+    """Find the value drawn as the hottest in one map (counted from 0), in the map's unit."""
+
+    def find() -> float:
+        maps = photo.explain(workspace, entry, style.layer).maps
+        chosen = maps if style.shared_scale else maps[feature : feature + 1]
+        return find_tops(photo.image, chosen, style)[0]
+
+    module = caching.make_module_key(workspace, entry)
+    # Independent of colours and opacity.
+    scale = (style.layer, style.smooth, "all" if style.shared_scale else feature)
+    return photo.remember_drawing(("top", *module, *scale), find)
 
 
-@cache_data(4096)
-def _find_top(
-    workspace: Workspace, entry: ModuleEntry, photo: Photo, style: MapStyle, feature: int | None
-) -> float:
-    maps = cached.explain(workspace, entry, photo, style.layer).maps
-    chosen = maps if feature is None else maps[feature : feature + 1]
-    return find_tops(cached.load_parts(photo).image, chosen, style)[0]
+def draw_score(
+    workspace: Workspace,
+    category: str,
+    photo: ShownPhoto,
+    style: MapStyle,
+    side: int = TILE_SIDE,
+) -> Overlays:
+    """Draw ExcitationBP of the network's score of a category over a photo, on its own scale."""
+
+    def draw() -> Overlays:
+        heat = photo.explain_score(workspace, category, style.layer)
+        return draw_maps(photo.image, heat[np.newaxis], style, side)
+
+    network = caching.make_workspace_key(workspace)
+    return photo.remember_drawing(("score", *network, category, *astuple(style), side), draw)
 
 
-@cache_data(256)
-def draw_score_tile(workspace: Workspace, category: str, photo: Photo, style: MapStyle) -> Overlays:
-    """Draw ExcitationBP of the classifier's own score over a photo as a tile, on its own scale."""
-    heat = cached.explain_score(workspace, category, photo, style.layer)
-    return draw_maps(cached.load_parts(photo).image, heat[np.newaxis], style, TILE_SIDE)
+def draw_overlay_png(
+    workspace: Workspace, entry: ModuleEntry, photo: ShownPhoto, style: MapStyle, feature: int
+) -> bytes:
+    """Draw the map of one x-feature (counted from 0) over a photo as a lossless PNG."""
+    heat = photo.explain(workspace, entry, style.layer).maps[feature]
+    top = find_top(workspace, entry, photo, style, feature)
+    return draw_map_png(photo.image, heat, style, top)
+
+
+def draw_score_png(
+    workspace: Workspace, category: str, photo: ShownPhoto, style: MapStyle
+) -> bytes:
+    """Draw the map of the network's score of a category over a photo as a lossless PNG."""
+    heat = photo.explain_score(workspace, category, style.layer)
+    (top,) = find_tops(photo.image, heat[np.newaxis], style)
+    return draw_map_png(photo.image, heat, style, top)
 
 
 def draw_maps(
@@ -101,8 +131,7 @@ def draw_maps(
 ) -> Overlays:
     """Draw maps (K, h, w), >= 0, over an RGB image (H, W, 3), its longer side about `side` pixels.
 
-    For the modules' maps of a photo of the data set take `draw_tiles`, which remembers; nothing is
-    kept of this.
+    The result is not kept.
     """
     tops = find_tops(image, maps, style)
     return Overlays(
@@ -116,9 +145,10 @@ def draw_maps(
 def find_tops(
     image: NDArray[np.uint8], maps: NDArray[np.float32], style: MapStyle
 ) -> tuple[float, ...]:
-    """Find what is drawn as hottest in each of the maps (K, h, w), the same at every size.
+    """Find the value drawn as the hottest in each of the maps (K, h, w).
 
-    Smoothing depends a little on the size of a picture; this is as in the large one.
+    Smoothing depends slightly on the size of the picture. The value of the large picture is used
+    for all sizes.
     """
     size = pictures.compute_shown_size((image.shape[0], image.shape[1]))
     if style.shared_scale:
@@ -129,8 +159,8 @@ def find_tops(
 def draw_map(
     image: NDArray[np.uint8], heat: NDArray[np.float32], style: MapStyle, top: float, side: int
 ) -> bytes:
-    """Draw one map (h, w) over an image; `top` is drawn as hottest."""
-    # A raw grid has sharp edges, which JPEG would blur into one another.
+    """Draw one map (h, w) over an image; `top` is drawn as the hottest value."""
+    # JPEG would blur the sharp edges of a raw grid.
     encode = pictures.encode_jpeg if style.smooth else encode_png
     return encode(_render(image, heat, style, top, side))
 
@@ -138,17 +168,8 @@ def draw_map(
 def draw_map_png(
     image: NDArray[np.uint8], heat: NDArray[np.float32], style: MapStyle, top: float
 ) -> bytes:
-    """Draw one map (h, w) over an image as a PNG without loss, large enough to be kept."""
+    """Draw one map (h, w) over an image as a lossless PNG, large enough for a download."""
     return encode_png(_render(image, heat, style, top, KEPT_SIDE))
-
-
-def draw_overlay_png(
-    workspace: Workspace, entry: ModuleEntry, photo: Photo, style: MapStyle, feature: int
-) -> bytes:
-    """Draw one map (`feature` from 0) over its photo as a PNG without loss, for keeping."""
-    top = find_top(workspace, entry, photo, style, feature)
-    heat = cached.explain(workspace, entry, photo, style.layer).maps[feature]
-    return draw_map_png(cached.load_parts(photo).image, heat, style, top)
 
 
 def _render(

@@ -1,4 +1,4 @@
-"""Files to take along: how they are named and packed, and the buttons that offer them."""
+"""Files for download: their names, their contents, and a button for tables."""
 
 import csv
 import io
@@ -17,16 +17,16 @@ Columns = Mapping[str, Sequence[object]]
 
 
 def make_stem(*pieces: str) -> str:
-    """Join words to the name of a file, without its ending, in letters that every system takes.
+    """Join words to a file name without its ending, of characters that every system accepts.
 
-    A long piece is cut; one without any such letter is left out.
+    Long pieces are cut; pieces without any such character are left out.
     """
     plain = (re.sub(r"[^A-Za-z0-9]+", "-", piece).strip("-").lower() for piece in pieces)
     return "_".join(piece[:_LONGEST_PIECE].rstrip("-") for piece in plain if piece) or "srae"
 
 
 def make_csv(columns: Mapping[str, Sequence[object]]) -> bytes:
-    """Write columns of equal length as CSV in UTF-8, with a line of headings.
+    """Write columns of equal length as CSV in UTF-8, with a header line.
 
     Raises
     ------
@@ -50,12 +50,12 @@ def make_zip(files: Mapping[str, bytes]) -> bytes:
 
 
 def make_npz(arrays: Mapping[str, ArrayLike]) -> bytes:
-    """Write arrays, numbers and words by name as a compressed NPZ.
+    """Write named arrays, numbers and strings as a compressed NPZ.
 
     Raises
     ------
     ValueError
-        When only a pickle could hold one of them.
+        When one of them could only be stored as a pickle.
     """
     file = io.BytesIO()
     ready = {name: np.asarray(values) for name, values in arrays.items()}
@@ -71,11 +71,11 @@ def show_numbers(
     Parameters
     ----------
     columns : Mapping, or callable that returns one
-        Heading to values; a callable is called when the file is asked for.
+        Column name to values; a callable is called when the file is requested.
     stem : str
-        Names the file and the button's key.
+        File name without its ending; also part of the button's key.
     label : str
-        Of the button.
+        Label of the button.
     """
     st.download_button(
         label,

@@ -1,4 +1,4 @@
-"""Photos side by side, each with what is to be said of it and the way to its own page."""
+"""Photos side by side, each with a text and a link to its page."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,8 @@ import streamlit as st
 from explorer.config import PAGES_DIR
 from explorer.data.photo import Photo
 from explorer.ui.shared import links
-from explorer.ui.shared.components import escape_markdown
+from explorer.ui.shared.markdown import escape_markdown
+from explorer.ui.shared.names import name_photo
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
@@ -20,17 +21,17 @@ class Tile:
     Attributes
     ----------
     photo : Photo
-        Whose page the tile leads to.
+        The photo whose page the tile links to.
     picture : bytes
-        Encoded: the photo, or a map over it.
+        The photo, or a map over it, as JPEG or PNG.
     alt : str
-        What the picture shows, for whoever cannot see it.
+        What the picture shows, for screen readers.
     text : str
-        What is to be said of it, in Markdown.
+        Text below the link, in Markdown.
     params : Mapping
-        What the Photo page's address shall choose beyond module and photo.
+        Parameters of the link to the Photo page, beyond module and photo.
     above : str
-        What stands above the picture, in Markdown; empty for nothing.
+        Text above the picture, in Markdown; may be empty.
     """
 
     photo: Photo
@@ -44,9 +45,9 @@ class Tile:
 def show_gallery(
     workspace: Workspace, entry: ModuleEntry | None, tiles: Sequence[Tile], key: str
 ) -> None:
-    """Show photos in a grid, as many in a row as fit; each leads to its page under `entry`.
+    """Show photos in a grid; each links to its page under the module `entry`.
 
-    Without any module there is no such page, and photos are only named.
+    Without a module there is no such page, and photos are only named.
     """
     with st.container(key=f"gallery-{key}"):
         for tile in tiles:
@@ -76,24 +77,24 @@ def show_tile(
     text: str,
     above: str = "",
 ) -> None:
-    """Show one picture of a gallery, the way to a page below it, and what is to be said of it.
+    """Show one picture of a gallery, with a link and a text below it.
 
     Parameters
     ----------
     key : str
-        No two alike on a page.
+        Unique on the page.
     picture : bytes
-        Encoded.
+        JPEG or PNG.
     alt : str
-        What the picture shows, for whoever cannot see it.
+        What the picture shows, for screen readers.
     page : str
-        Name of a script in ``pages/``.
+        Page that the link opens: name of a script in ``pages/``.
     label : str
-        Of the link, in plain words.
+        Label of the link, in plain text.
     params : Mapping or None
-        What the page's address shall choose; None where there is nothing to open yet.
+        Parameters of the link; None for a label without a link.
     text, above : str
-        What is to be said below the link and above the picture, in Markdown; empty for nothing.
+        Texts below the link and above the picture, in Markdown; may be empty.
     """
     with st.container(key=f"gallery-tile-{key}", gap="xxsmall"):
         if above:
@@ -107,8 +108,3 @@ def show_tile(
             )
         if text:
             st.markdown(text)
-
-
-def name_photo(workspace: Workspace, photo: Photo) -> str:
-    """Name a photo by its kind and id: ``Painted bird 12``."""
-    return f"{'Painted bird' if workspace.is_painted else 'Photo'} {photo.image_id}"

@@ -1,4 +1,4 @@
-"""What is never garbage is kept out of its collection, which Streamlit runs after every page."""
+"""Keeps objects that live as long as the process out of garbage collection."""
 
 import gc
 import sys
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-_MANY = 100  # modules, as a library brings along
+_MANY = 100  # modules, about as many as one library has
 
 
 @dataclass
@@ -19,13 +19,13 @@ def _get_seen() -> _Seen:
     return _Seen()
 
 
-def spare_modules() -> None:
-    """Take what lives out of collection whenever a library was imported.
+def freeze_imported_modules() -> None:
+    """Exclude all living objects from collection whenever a library has been imported.
 
-    Streamlit looks through all objects after every run of a page, holding Python's lock: with
-    torch, SciPy and Plotly a fifth of a second or more, in which no other visitor's page runs.
-    What modules hold lives as long as the process. Whatever else is alive at this moment is spared
-    until the next one as well, if it is then part of a cycle.
+    Streamlit collects garbage after every run of a page, and holds Python's global lock meanwhile.
+    With torch, SciPy and Plotly loaded, that takes a fifth of a second or more, in which no other
+    session runs. Objects of modules live as long as the process. Any other object alive at this
+    moment is excluded too: if it is part of a cycle, it stays until the next freeze.
     """
     seen, count = _get_seen(), len(sys.modules)
     if count >= seen.modules + _MANY:

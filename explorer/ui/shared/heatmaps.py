@@ -1,75 +1,26 @@
-"""The maps of a photo: one tile an x-feature, one of them large, and its parts in figures."""
-
-import math
-from collections.abc import Iterable
+"""The maps of a photo on a page: a tile for every x-feature, and one of them up close."""
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
-from explorer.analysis.locality import PartHistogram, compute_locality
-from explorer.analysis.voronoi import compute_cell_polygons
-from explorer.measuring.parts import PhotoParts
-from explorer.measuring.records import ModuleMeasures
 from explorer.nn.explanation import Explanation
 from explorer.render.colour_maps import render_colour_bar
-from explorer.render.figures import render_contributions, render_part_histogram, render_partition
 from explorer.render.pixels import render_pixels
-from explorer.ui.shared import components, state
+from explorer.ui.shared import drawings, state
 from explorer.ui.shared.choices import choose_one
 from explorer.ui.shared.drawings import Overlays
-from explorer.ui.shared.pictures import fit_for_display
+from explorer.ui.shared.figures import show_figure
+from explorer.ui.shared.markdown import format_contribution, format_signed
+from explorer.ui.shared.names import name_feature
+from explorer.ui.shared.pictures import compute_column_height
+from explorer.ui.shared.shown_photo import ShownPhoto
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.words import HELP
+from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.workspace import Workspace
 
-_COLUMN_WIDTH = 430
-
-
-def name_feature(feature: int) -> str:
-    """Name an x-feature, counted from 0 here and from 1 on the screen."""
-    return f"x-feature {feature + 1}"
-
-
-def choose_feature(count: int, measures: ModuleMeasures | None, label: str = "x-feature") -> int:
-    """Let one of `count` x-features be chosen, and return it, counted from 0.
-
-    At first it is the one that adds most to the category's test photos, or 1 if that is unknown.
-    """
-    features = list(range(count))
-    usual = 0
-    if measures is not None and len(measures.test.mean_contribution) == count:
-        usual = int(np.argmax(measures.test.mean_contribution))
-    state.check_param(state.FEATURE, map(name_feature, features), "x-feature")
-    state.keep_among(state.FEATURE, features)
-    # The address names it by this label, so that links outlive the names that people give.
-    chosen = st.segmented_control(
-        label,
-        features,
-        default=usual,
-        required=True,
-        format_func=name_feature,
-        key=state.FEATURE,
-        bind=state.BIND,
-        help=HELP["x-feature"],
-        wrap=True,
-    )
-    return usual if chosen is None else chosen
-
-
-def choose_off(explanation: Explanation) -> frozenset[int]:
-    """Let x-features be switched off, and return those that are, counted from 0."""
-    features = list(range(len(explanation.x_features)))
-    state.check_param(state.OFF, map(name_feature, features), "x-feature")
-    chosen = st.pills(
-        "Switch off",
-        features,
-        selection_mode="multi",
-        format_func=name_feature,
-        key=state.OFF,
-        bind=state.BIND,
-        help=HELP["off"],
-        wrap=True,
-    )
-    return frozenset(chosen)
+_NO_PARTS = ("no parts placed yet",)
 
 
 def show_tiles(
@@ -86,15 +37,15 @@ def show_tiles(
     Parameters
     ----------
     explanation : Explanation
-        What the module says of the photo.
+        The module's explanation of the photo.
     overlays : Overlays
         Pictures of its maps.
     chosen : int
-        The x-feature that is looked at closely, counted from 0.
+        The x-feature shown up close, counted from 0.
     style : MapStyle
         How they were drawn.
     score : Overlays, optional
-        One picture of the map of ŷ itself (ExcitationBP), to stand beside them.
+        One picture of the map of ŷ itself (ExcitationBP), shown next to them.
     off : frozenset of int
         X-features that are switched off.
     """
@@ -104,7 +55,7 @@ def show_tiles(
             looks = "selected" if feature == chosen else "other"
             looks += "-inactive" if activation == 0 or feature in off else ""
             contribution = float(explanation.contributions[feature])
-            words = components.format_contribution(contribution, activation)
+            words = format_contribution(contribution, activation)
             words = ":gray[switched off]" if feature in off else words
             words += " · no heat" if overlays.tops[feature] == 0 else ""
             alt = _describe_map(feature, explanation)
@@ -125,6 +76,11 @@ def _show_tile(key: str, picture: bytes, alt: str, name: str, words: str) -> Non
         st.markdown(f"{name}<br>{words}", unsafe_allow_html=True)
 
 
+def _describe_map(feature: int, explanation: Explanation) -> str:
+    contribution = format_signed(float(explanation.contributions[feature]))
+    return f"Heatmap of {name_feature(feature)} over the photo, contribution {contribution}"
+
+
 def show_drawing_note(explanation: Explanation, style: MapStyle) -> None:
     """Say what the maps are and how they are drawn."""
     rows, columns = explanation.maps.shape[1:]
@@ -134,6 +90,14 @@ def show_drawing_note(explanation: Explanation, style: MapStyle) -> None:
         "smoothed for the eye alone" if style.smooth else "drawn as the raw grid, not smoothed"
     )
     st.caption(f"c-MWP at {layer}; {scale}; {drawing}.", help=HELP["c-MWP"])
+
+
+def show_scale(top: float, style: MapStyle, key: str = "colour-bar") -> None:
+    """Show the colour bar of a map whose hottest value is `top`, or that the map is all zero."""
+    if top == 0:
+        st.caption("This map is zero everywhere: there is nothing to draw.")
+    else:
+        show_colour_bar(style.colours, top, key)
 
 
 def show_colour_bar(colours: str, top: float, key: str) -> None:
@@ -149,194 +113,68 @@ def show_colour_bar(colours: str, top: float, key: str) -> None:
             st.caption(f"{top:.2g}, hottest", width="content")
 
 
-def _describe_map(feature: int, explanation: Explanation) -> str:
-    return (
-        f"Heatmap of {name_feature(feature)} over the photo, contribution "
-        f"{components.format_signed(float(explanation.contributions[feature]))}"
-    )
-
-
 def choose_look() -> str:
-    """Let one map be seen as a picture or asked pixel by pixel, and return which."""
+    """Let the user look at a map as a picture or pixel by pixel, and return the choice."""
     looks = (state.PICTURE, state.PIXELS)
     return choose_one(state.LOOK, looks, "Look at it as", "look", HELP["pixels"])
 
 
-def show_large(
-    explanation: Explanation, picture: bytes, top: float, feature: int, style: MapStyle
-) -> None:
-    """Show one map large, with its colour bar up to `top`, what is drawn as hottest."""
-    st.image(
-        picture,
-        width="stretch",
-        alt=_describe_map(feature, explanation) + ", large",
-    )
-    _show_scale(top, style)
-
-
-def show_pixels(
-    explanation: Explanation,
-    picture: bytes,
-    top: float,
-    feature: int,
+def show_up_close(
+    workspace: Workspace,
+    entry: ModuleEntry,
+    photo: ShownPhoto,
     style: MapStyle,
+    feature: int,
     *,
-    parts: PhotoParts,
-    part_names: tuple[str, ...],
+    look: str,
 ) -> None:
-    """Show one map large; the pointer tells part, P(pixel | n) and value of every cell."""
-    heat = explanation.maps[feature]
-    size = (parts.image.shape[0], parts.image.shape[1])
+    """Show one map large with its colour bar.
+
+    Parameters
+    ----------
+    workspace, entry, photo
+        The map's photo and the module that explains it.
+    style : MapStyle
+        How the map is drawn.
+    feature : int
+        The x-feature, counted from 0.
+    look : str
+        From `choose_look`. Pixel by pixel, the pointer shows the part, P(pixel | n) and the value
+        of every cell.
+    """
+    explanation = photo.explain(workspace, entry, style.layer)
+    picture = drawings.draw_large(workspace, entry, photo, style, feature)
+    alt = _describe_map(feature, explanation)
+    if look == state.PIXELS:
+        part_names = workspace.dataset.part_names
+        _show_pixels(photo, picture, explanation.maps[feature], part_names, alt)
+    else:
+        st.image(picture, width="stretch", alt=f"{alt}, large")
+    show_scale(drawings.find_top(workspace, entry, photo, style, feature), style)
+
+
+def _show_pixels(
+    photo: ShownPhoto,
+    picture: bytes,
+    heat: NDArray[np.float32],
+    part_names: tuple[str, ...],
+    alt: str,
+) -> None:
+    grid, parts = (heat.shape[0], heat.shape[1]), photo.parts
+    if parts is None:
+        labels, part_names = np.zeros(grid, np.int16), _NO_PARTS
+    else:
+        labels = parts.label(grid)
+    size = (photo.image.shape[0], photo.image.shape[1])
     figure = render_pixels(
         picture,
         heat,
-        parts.label((heat.shape[0], heat.shape[1])),
+        labels,
         part_names,
         size,
-        height=_fit_height(size),
-        text_colour=state.get_text_colour(),
-    )
-    alt = _describe_map(feature, explanation) + ", with the numbers of every cell"
-    components.show_figure(figure, alt, key="figure-pixels")
-    _show_scale(top, style)
-
-
-def _show_scale(top: float, style: MapStyle) -> None:
-    if top == 0:
-        st.caption("This map is zero everywhere: there is nothing to draw.")
-    else:
-        show_colour_bar(style.colours, top, "colour-bar")
-
-
-def show_contributions(explanation: Explanation, off: frozenset[int] = frozenset()) -> None:
-    """Show how the contributions add up to ȳ, beside ŷ, without those switched off."""
-    contributions = explanation.contributions + 0.0  # an inactive one may have a zero with a minus
-    names = [name_feature(feature) for feature in range(len(contributions))]
-    labels = [f"{name} (off)" if n in off else name for n, name in enumerate(names)]
-    if off:
-        contributions[sorted(off)] = 0
-    y_bar = float(contributions.sum()) if off else explanation.y_bar
-    difference = abs(y_bar - explanation.y_hat)
-    figure = render_contributions(
-        contributions, labels, y_bar, explanation.y_hat, text_colour=state.get_text_colour()
-    )
-    components.show_figure(
-        figure,
-        f"Contributions of {len(names)} x-features adding up to {y_bar:.2f}, beside "
-        f"the network's score {explanation.y_hat:.2f}; they differ by {difference:.2f}",
-        key="figure-contributions",
-        numbers={
-            "x-feature": [*names, "y_bar", "y_hat"],
-            "activation": [*explanation.x_features.tolist(), "", ""],
-            "contribution": [*contributions.tolist(), y_bar, explanation.y_hat],
-        },
-    )
-    if off:
-        st.markdown(
-            f"Without {_join(names[n] for n in sorted(off))}, ȳ is **{y_bar:.2f}** in the place "
-            f"of {explanation.y_bar:.2f}. The network's own score ŷ stays as it is."
-        )
-
-
-def _join(names: Iterable[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
-
-
-def _fit_height(size: tuple[int, int]) -> int:
-    """Return a height for a photo (height, width) in half of a common screen, in its pixels."""
-    return round(float(np.clip(_COLUMN_WIDTH * size[0] / size[1], 240, 560)))
-
-
-def show_partition(parts: PhotoParts, part_names: tuple[str, ...]) -> None:
-    """Show the bird's box divided among its visible parts."""
-    size = (parts.image.shape[0], parts.image.shape[1])
-    polygons = compute_cell_polygons(parts.points, parts.visible, parts.box, size)
-    shown = fit_for_display(parts.image)
-    factor = shown.shape[1] / size[1]
-    x, y, width, height = (value * factor for value in parts.box)
-    points = np.where(parts.visible[:, np.newaxis], parts.points * factor, np.nan)
-    figure = render_partition(
-        shown,
-        [polygon * factor for polygon in polygons],
-        points,
-        part_names,
-        (x, y, width, height),
-        height=_fit_height(size),  # so that it stands beside the map
+        height=compute_column_height(size),
         text_colour=state.get_text_colour(),
     )
     figure.update_xaxes(constraintoward="left")
     figure.update_yaxes(constraintoward="top")
-    count = int(parts.visible.sum())
-    components.show_figure(
-        figure,
-        f"The photo's box divided among {count} visible parts",
-        key="figure-partition",
-    )
-    st.caption(
-        f"{count} of {len(part_names)} parts can be seen. Touch a cell for its name.",
-        help=HELP["partition"],
-    )
-
-
-def show_photo_histogram(measure: PartHistogram, feature: int, part_names: tuple[str, ...]) -> None:
-    """Show on which parts one map of this photo lies."""
-    if not measure.is_live[feature]:
-        st.info("The map is zero everywhere on this photo, so no part has a share of it.")
-        return
-    (locality,), (is_defined,) = compute_locality(measure.values[feature : feature + 1])
-    figure = render_part_histogram(
-        measure.values[feature],
-        part_names,
-        locality=float(locality) if is_defined else None,
-        title="This photo",
-        text_colour=state.get_text_colour(),
-    )
-    components.show_figure(
-        figure,
-        _describe_histogram(measure.values[feature].tolist(), part_names, "this photo"),
-        key="figure-photo-histogram",
-        numbers={"part": part_names, "share of heat": measure.values[feature].tolist()},
-    )
-    st.caption(
-        f"{measure.outside[feature]:.0%} of the heat lies outside the bird's box.",
-        help=HELP["locality"],
-    )
-
-
-def show_module_histogram(
-    measures: ModuleMeasures, feature: int, part_names: tuple[str, ...]
-) -> None:
-    """Show on which parts one x-feature lies over the category's test photos."""
-    measured = measures.locality.test
-    count, left_out = measured.photo_counts[feature], measured.left_out[feature]
-    if not measured.is_defined[feature]:
-        st.info(f"{name_feature(feature)} has no heat on any of the {left_out} test photos.")
-        return
-    locality = measured.locality[feature]
-    shares = [min(max(share, 0.0), 1.0) for share in measured.histogram[feature]]
-    figure = render_part_histogram(
-        shares,
-        part_names,
-        locality=locality if math.isfinite(locality) else None,
-        title=f"All {count} test photos",
-        text_colour=state.get_text_colour(),
-    )
-    components.show_figure(
-        figure,
-        _describe_histogram(shares, part_names, f"{count} test photos"),
-        key="figure-module-histogram",
-        numbers={"part": part_names, "mean share of heat": shares},
-    )
-    st.caption(
-        f"Maps at {measures.stop}. "
-        + (f"{left_out} photos left out: no heat on them. " if left_out else "No photo left out. ")
-        + f"{measured.outside[feature]:.0%} of the heat lies outside the box.",
-        help=HELP["locality"],
-    )
-
-
-def _describe_histogram(shares: list[float], part_names: tuple[str, ...], what: str) -> str:
-    order = sorted(range(len(shares)), key=lambda part: -shares[part])[:3]
-    named = ", ".join(f"{part_names[part]} {shares[part]:.0%}" for part in order)
-    return f"Shares of the heat on each part over {what}; highest: {named}"
+    show_figure(figure, f"{alt}, with the numbers of every cell", key="figure-pixels")

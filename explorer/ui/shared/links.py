@@ -1,4 +1,4 @@
-"""Ways from one page to another, with what is to be seen there in the address."""
+"""Links between pages, with everything they show as parameters of the address."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from explorer.config import PAGES_DIR
 from explorer.data.cub import format_category
 from explorer.data.photo import Photo
-from explorer.methods.runs import format_run, get_usual_module
+from explorer.methods.runs import format_run, get_default_module
 from explorer.ui.shared import cached, state
-from explorer.ui.shared.components import escape_markdown
-from explorer.ui.shared.names import name_categories
-from explorer.ui.shared.picker import name_photos, sort_photos
+from explorer.ui.shared.markdown import escape_markdown
+from explorer.ui.shared.names import name_categories, name_photos
+from explorer.ui.shared.splits import sort_photos
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.words import HELP
 from explorer.workspace.layout import ModuleEntry
@@ -26,7 +26,7 @@ _OTHERS_SHOWN = 3
 
 
 def make_module_params(workspace: Workspace, entry: ModuleEntry) -> dict[str, str]:
-    """Return what chooses a module in any page's address."""
+    """Return the parameters of any page's address that choose a module."""
     names = name_categories(workspace.dataset.categories)
     return {
         **name_workspace(),
@@ -36,13 +36,13 @@ def make_module_params(workspace: Workspace, entry: ModuleEntry) -> dict[str, st
 
 
 def name_workspace() -> dict[str, str]:
-    """Return what chooses the workspace in any page's address, if there is a choice."""
+    """Return the parameter of any page's address that chooses the workspace, if needed."""
     is_choice = len(state.name_workspaces()) > 1
     return {state.WORKSPACE: state.get_workspace_name()} if is_choice else {}
 
 
 def make_photo_params(workspace: Workspace, entry: ModuleEntry, photo: Photo) -> dict[str, str]:
-    """Return what chooses a module and a photo in the address of the Photo page."""
+    """Return the parameters of the Photo page that choose a module and a photo."""
     names = name_categories(workspace.dataset.categories)
     photos = name_photos(workspace.dataset.photos_of(photo.category))
     return make_module_params(workspace, entry) | {
@@ -52,17 +52,17 @@ def make_photo_params(workspace: Workspace, entry: ModuleEntry, photo: Photo) ->
 
 
 def switch_to_photo(workspace: Workspace, entry: ModuleEntry, photo: Photo) -> NoReturn:
-    """Open a photo on the Photo page, under the module that is chosen in the sidebar."""
+    """Open a photo on the Photo page, under the module chosen in the sidebar."""
     params = make_photo_params(workspace, entry, photo)
-    # Streamlit lets nobody write into the address what a widget of this page is bound to.
-    needless = list(make_module_params(workspace, entry))
+    # Streamlit refuses parameters that are bound to a widget of this page.
+    omitted = list(make_module_params(workspace, entry))
     if photo.category == entry.category:
-        # The page would take its own defaults out again, and Back would stop in between.
-        needless.append(state.PHOTOS_OF)
+        # The page would remove its defaults from the address, adding a step to Back.
+        omitted.append(state.PHOTOS_OF)
         photos = workspace.dataset.photos_of(photo.category)
         if photo == sort_photos(photos, cached.load_split(workspace, entry))[0]:
-            needless.append(state.PHOTO)
-    free = {key: value for key, value in params.items() if key not in needless}
+            omitted.append(state.PHOTO)
+    free = {key: value for key, value in params.items() if key not in omitted}
     st.switch_page(PAGES_DIR / "photo.py", query_params=free)
 
 
@@ -82,25 +82,25 @@ def show_photo_link(
 def show_other_categories(
     workspace: Workspace, entry: ModuleEntry, photo: Photo, logits: NDArray[np.float32]
 ) -> None:
-    """Lead to the same photo under the modules of the other categories that score highest.
+    """Link to the same photo under the modules of the other categories that score highest.
 
     Parameters
     ----------
     workspace : Workspace
-        Where they are from.
+        The workspace of the modules.
     entry : ModuleEntry
-        The module that explains the photo now.
+        The module that explains the photo on this page.
     photo : Photo
         The photo.
     logits : NDArray of float32
-        (C,), signed: the classifier's scores of it.
+        (C,), signed: the classifier's scores of the photo.
     """
     entries = workspace.list_modules()
     others = [
         usual
         for index in np.argsort(-logits, kind="stable")
         if (category := workspace.dataset.categories[int(index)]) != entry.category
-        and (usual := get_usual_module(entries, category)) is not None
+        and (usual := get_default_module(entries, category)) is not None
     ]
     if others:
         st.caption("The same photo, explained for another category:", help=HELP["other"])
@@ -113,7 +113,7 @@ def show_other_categories(
 
 
 def make_style_params(style: MapStyle) -> dict[str, str | int]:
-    """Return what says in any page's address how heatmaps are drawn."""
+    """Return the parameters of any page's address for how heatmaps are drawn."""
     return {
         state.LAYER: style.layer,
         state.COLOURS: style.colours,
@@ -124,24 +124,22 @@ def make_style_params(style: MapStyle) -> dict[str, str | int]:
 
 
 def _read_url() -> str:
-    # Streamlit takes the end of one page's address for another page's, and doubles what is left:
-    # ``/your_/your_photo``, since there is a page ``photo``.
+    # Streamlit confuses ``/your_photo`` with the page ``/photo`` and reports ``/your_/your_photo``.
     return re.sub(r"/your_(?=/your_photo$)", "", st.context.url or "")
 
 
 def show_link(
     params: Mapping[str, str | int | Sequence[str]], what: str = "exactly this view"
 ) -> None:
-    """Show an address that opens this page with all that is chosen on it.
+    """Show an address that opens this page with everything chosen on it.
 
     Parameters
     ----------
     params : Mapping
-        Every choice on the page, those left at their defaults included: defaults may change when
-        modules are trained, and a link that is passed on must not. A sequence has a place for
-        each of its items.
+        Every choice on the page, including defaults: these may change when modules are trained,
+        and a link should keep what it shows. A sequence gives one parameter per item.
     what : str
-        What the address opens, where it cannot be all that is on the page.
+        What the address opens.
     """
     st.markdown(f"A link to {what}, for whoever can reach this address:")
     st.code(f"{_read_url()}?{urlencode(params, doseq=True)}", language=None, wrap_lines=True)

@@ -1,13 +1,15 @@
-"""Names under which categories and trainings are shown."""
+"""Names under which categories, photos, x-features and trainings are shown."""
 
 from collections.abc import Sequence
 
 from explorer.data.cub import format_category
+from explorer.data.photo import Photo
 from explorer.jobs.types import JobRequest
+from explorer.workspace.workspace import Workspace
 
 
 def name_categories(categories: Sequence[str]) -> dict[str, str]:
-    """Return the name under which each category is shown, no two alike."""
+    """Return the name under which each category is shown; all names differ."""
     plain = [format_category(category) for category in categories]
     return {
         category: name if plain.count(name) == 1 else category
@@ -15,8 +17,27 @@ def name_categories(categories: Sequence[str]) -> dict[str, str]:
     }
 
 
+def name_photo(workspace: Workspace, photo: Photo) -> str:
+    """Name a photo by its kind and id: ``Painted bird 12``."""
+    return f"{'Painted bird' if workspace.is_painted else 'Photo'} {photo.image_id}"
+
+
+def name_photos(photos: Sequence[Photo]) -> dict[int, str]:
+    """Return the name under which each photo is listed, by image id; all names differ."""
+    plain = [photo.name.replace("_", " ") for photo in photos]
+    return {
+        photo.image_id: name if plain.count(name) == 1 else f"{name} id {photo.image_id}"
+        for photo, name in zip(photos, plain, strict=True)
+    }
+
+
+def name_feature(feature: int) -> str:
+    """Name an x-feature: counted from 0 in the code, from 1 on the page."""
+    return f"x-feature {feature + 1}"
+
+
 def name_training(request: JobRequest) -> str:
-    """Name a training by its categories, the first two of them where there are more."""
+    """Name a training after its categories, or after the first two if there are more."""
     names = [format_category(category) for category in request.categories]
     if len(names) <= 2:
         return " and ".join(names)

@@ -1,17 +1,17 @@
-"""Which sites may open a connection: decided here, without asking anybody outside."""
+"""Which sites may connect to the server: decided without a request to an outside service."""
 
 from streamlit import net_util
 
 
-def ask_nobody_for_address() -> None:
-    """Keep the server from asking a service on the internet for its own address.
+def disable_external_ip_lookup() -> None:
+    """Keep the server from asking an internet service for its own public address.
 
-    It would do so for every connection from a page of another site, and answer nobody meanwhile,
-    for seconds where the service cannot be reached. An address that visitors use and that is not
-    this machine's own is named in ``server.corsAllowedOrigins``.
+    Streamlit does so for every connection from a page of another site, and blocks all sessions
+    until the service answers or the request times out. Public addresses of the server belong in
+    ``server.corsAllowedOrigins``.
     """
-    net_util.get_external_ip = _know_no_address
+    net_util.get_external_ip = _return_no_address
 
 
-def _know_no_address() -> None:
+def _return_no_address() -> None:
     return None

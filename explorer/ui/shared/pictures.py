@@ -1,4 +1,4 @@
-"""Photos made ready for the screen; the arrays that are measured are never touched."""
+"""Photos resized and encoded for the screen; measures always use the original arrays."""
 
 import io
 
@@ -7,15 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-# Longer sides in pixels of what is sent: no picture is more than twice as wide as it is shown,
-# which is what a screen of high density has a use for.
+# Longer sides of pictures in pixels: at most twice the size they are shown at, which is all that a
+# high-density screen can use.
 LARGE_SIDE = 700  # up close, in half of a common screen
 MIDDLE_SIDE = 400  # beside two others
 TILE_SIDE = 224  # one of many
-KEPT_SIDE = 1024  # taken along, and not only looked at
+KEPT_SIDE = 1024  # for download
 THUMBNAIL_SIDE = 96
 _SHORTEST_LARGE = 512
 _JPEG_QUALITY = 90
+_COLUMN_WIDTH = 430  # pixels of a common screen
 
 
 def compute_shown_size(size: tuple[int, int], side: int = LARGE_SIDE) -> tuple[int, int]:
@@ -26,18 +27,23 @@ def compute_shown_size(size: tuple[int, int], side: int = LARGE_SIDE) -> tuple[i
     size : tuple of int
         (height, width) of the photo, in pixels.
     side : int
-        Most pixels of the longer side.
+        Largest length of the longer side, in pixels.
     """
     longest = max(size)
     factor = min(max(longest, _SHORTEST_LARGE), side) / longest
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
+def compute_column_height(size: tuple[int, int]) -> int:
+    """Compute the height of a figure that shows a photo (height, width) in half of the page."""
+    return round(float(np.clip(_COLUMN_WIDTH * size[0] / size[1], 240, 560)))
+
+
 def fit_for_display(image: NDArray[np.uint8], side: int = LARGE_SIDE) -> NDArray[np.uint8]:
     """Resize a photo (H, W, 3), uint8, so that its longer side has 512 to `side` pixels.
 
-    Where `side` is less than 512 it has just that. A small photo is enlarged smoothly, so that a
-    heatmap drawn on it is not drawn in its few pixels.
+    With a `side` below 512, the longer side has exactly `side` pixels. Small photos are enlarged
+    smoothly, so that heatmaps over them are not limited to their few pixels.
     """
     return _resize(image, compute_shown_size((image.shape[0], image.shape[1]), side))
 
@@ -58,7 +64,7 @@ def draw_box(
     Parameters
     ----------
     shown : NDArray of uint8
-        (H, W, 3), RGB, from `fit_for_display`; left as it is.
+        (H, W, 3), RGB, from `fit_for_display`; not changed.
     box : tuple of float
         (x, y, width, height), pixels of the photo before it was resized.
     original_width : int
@@ -69,7 +75,7 @@ def draw_box(
     edges = np.array([shown.shape[1], shown.shape[0]] * 2) - 2
     left, top, right, bottom = np.clip(np.rint(corners), 1, edges).astype(int).tolist()
     drawn = shown.copy()
-    # White within black is seen on any ground.
+    # A white line with black edges is visible on any background.
     for colour, width in (((20, 24, 29), 5), ((255, 255, 255), 2)):
         cv2.rectangle(drawn, (left, top), (right, bottom), colour, width, cv2.LINE_AA)
     return drawn

@@ -1,4 +1,4 @@
-"""What modules say of all photos, read once from cached Z and shared by all sessions."""
+"""Scores of all photos by a module, computed once from cached Z and shared by all sessions."""
 
 import logging
 from functools import partial
@@ -21,7 +21,7 @@ _LOG = logging.getLogger(__name__)
 
 
 class _FeatureHolder:
-    """The features of one workspace, computed by the first session that asks; others wait."""
+    """The features of one workspace, computed by the first session that needs them."""
 
     def __init__(self) -> None:
         self.lock = Lock()
@@ -34,9 +34,9 @@ def _get_feature_holder(workspace: Workspace) -> _FeatureHolder:  # noqa: ARG001
 
 
 def load_features(workspace: Workspace) -> Features:
-    """Load Z and the logits of all photos, with a progress bar where they must be computed.
+    """Load Z and the logits of all photos, with a progress bar if they have to be computed.
 
-    They are kept on disk, so that this takes time only once for a workspace and its classifier.
+    They are stored on disk, so they are computed once for a workspace and its classifier.
     """
     holder = _get_feature_holder(workspace)
     place = st.empty()
@@ -48,7 +48,7 @@ def load_features(workspace: Workspace) -> Features:
             try:
                 holder.features = run(workspace.networks.compute_features(), show)
             except OSError:
-                # No room, or no right to write: what is shown does not depend on it.
+                # Disk full or read-only: the page works without the file.
                 _LOG.exception("The features cannot be stored, and are held in memory")
                 steps = workspace.networks.compute_features(store=False)
                 holder.features = run(steps, show)
@@ -62,11 +62,11 @@ def _show_progress(place: "DeltaGenerator", step: Progress) -> None:
 
 
 def score_module(workspace: Workspace, entry: ModuleEntry) -> ModuleScores:
-    """Compute what a module says of every photo of the data set; quick once features are there."""
+    """Compute a module's scores of every photo of the data set; fast once features are loaded."""
     return _score_module(workspace, entry, load_features(workspace))
 
 
-# Shared and not copied for every page: the scores of a large data set are many. Read only.
+# Shared, because copies of the scores of a large data set take time. Read only.
 @cache_resource(64)
 def _score_module(workspace: Workspace, entry: ModuleEntry, features: Features) -> ModuleScores:
     return score_photos(workspace, entry, features)

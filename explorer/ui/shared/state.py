@@ -1,4 +1,4 @@
-"""What the user has chosen, and how an address in the browser says it."""
+"""What the user has chosen, and the parameters of the browser's address that hold it."""
 
 import contextlib
 import os
@@ -38,23 +38,23 @@ OWN_SCALE, SHARED_SCALE = "own scale", "one for all"
 SMOOTH, RAW_GRID = "smoothed", "raw grid"
 PICTURE, PIXELS = "picture", "pixel by pixel"
 
-# Keys of widgets that run by themselves and ask for nothing else to be drawn anew.
+# Prefix of the keys of widgets in fragments, which do not rerun the rest of the page.
 TRAINING_KEYS = "training-"
 
 _SELECTION = "chosen_module"
 _OF_WORKSPACE = (CATEGORY, RUN, PHOTOS_OF, PHOTO, FEATURE, OFF, LAYER)
-# What goes along from page to page, though Streamlit forgets it where no widget shows it.
+# Kept from page to page; Streamlit forgets the value of a widget that is not on the page.
 _KEPT_KEYS = (FEATURE, LAYER, COLOURS, OPACITY, SCALE, DRAWING)
 _KEPT = "kept_choices"
 _ADDRESS = "address_of_last_run"
 _NOTES = "notes_on_link"
-_HUSH = "no_notes_on_link"
+_NO_NOTES = "no_notes_on_link"
 _FIGURE_TEXT = {"light": "#3c424b", "dark": "#d5d2ca"}
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The module that all pages speak of.
+    """The module that all pages show.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class Selection:
     entry : ModuleEntry
         The chosen module; its category is the explained one.
     category_name : str
-        The category as it is shown and as addresses name it.
+        Name of the category on the page and in addresses.
     """
 
     workspace: Path
@@ -73,7 +73,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class MapStyle:
-    """How heatmaps are drawn; no measure depends on it.
+    """How heatmaps are drawn; measures do not depend on it.
 
     Attributes
     ----------
@@ -82,11 +82,11 @@ class MapStyle:
     colours : str
         A name in `explorer.render.colour_maps.COLOUR_MAPS`.
     opacity : int
-        Per cent.
+        In per cent.
     shared_scale : bool
-        One scale for all maps of a photo; else each its own.
+        Whether all maps of a photo share one scale, or each has its own.
     smooth : bool
-        Smoothed for the eye; else the map's own grid.
+        Whether maps are smoothed, or drawn as the raw grid.
     """
 
     layer: str
@@ -96,13 +96,13 @@ class MapStyle:
     smooth: bool
 
 
-def follow_address() -> None:
-    """Let an address that was gone to overrule what was chosen before.
+def apply_address() -> None:
+    """Apply a changed address to the widgets that are bound to it.
 
-    A widget bound to the address reads it only once in a session. Where a link within the app, or
-    the browser's Back or Forward, has changed the address, while no widget has, widgets are made
-    to read it again. What the address of another page does not speak of stays as it was chosen.
-    Call it before the first widget, and `remember_address` at the end.
+    A widget bound to the address reads it only once in a session. Where the address was changed by
+    a link within the app or by the browser's Back or Forward, and not by a widget, the widgets have
+    to read it again. Choices that the address of another page does not contain are kept.
+    Call this before the first widget, and `remember_address` at the end.
     """
     path, asked = _read_address()
     path_before, before, chosen = st.session_state.get(_ADDRESS, (path, asked, {}))
@@ -119,19 +119,20 @@ def follow_address() -> None:
 
 
 def _has_chosen(before: Mapping[str, object]) -> bool:
-    # What is gone belonged to the page that was left; nobody has chosen anything by that.
+    # Missing keys belong to widgets of the previous page; they are no choice of the user.
     return any(st.session_state.get(key, was) != was for key, was in before.items())
 
 
 def _restore(asked: Collection[str], *, is_new_page: bool) -> None:
     for key, value in st.session_state.get(_KEPT, {}).items():
-        # On a new page, what is still there belongs to a widget of the old one, and goes with it.
+        # On a new page, a key still present belongs to a widget of the old page, and is removed
+        # with it.
         if key not in asked and (is_new_page or key not in st.session_state):
             st.session_state[key] = value
 
 
 def remember_address() -> None:
-    """Note the address and what is chosen, at the end of a run or where it is cut short."""
+    """Store the address and the choices at the end of a run, complete or interrupted."""
     chosen = {
         key: value
         for key, value in st.session_state.items()
@@ -144,29 +145,29 @@ def remember_address() -> None:
 
 
 def _read_address() -> tuple[str, dict[str, list[str]]]:
-    """Return the address's path and what it asks for."""
+    """Return the path and the parameters of the address."""
     asked = {key: st.query_params.get_all(key) for key in st.query_params}
     return urlsplit(st.context.url or "").path, asked
 
 
-def keep_among(key: str, options: Collection[object]) -> None:
-    """Forget a choice that is not among the options, for a widget would not bear it."""
+def discard_unknown_choice(key: str, options: Collection[object]) -> None:
+    """Forget a choice that is not among the options, which the widget would refuse."""
     if key in st.session_state and st.session_state[key] not in options:
         del st.session_state[key]
 
 
 def forget_choices() -> None:
-    """Drop all that was chosen in a workspace, for another one has other categories and photos."""
+    """Forget the choices of a workspace: another one has other categories and photos."""
     kept = st.session_state.get(_KEPT, {})
     for key in _OF_WORKSPACE:
         st.session_state.pop(key, None)
         kept.pop(key, None)
-    # What the address still asks for is of the old workspace, and no fault of a link.
-    st.session_state[_HUSH] = True
+    # Parameters still in the address are those of the old workspace, not errors of a link.
+    st.session_state[_NO_NOTES] = True
 
 
 def name_workspaces() -> dict[str, Path]:
-    """Return the workspaces that can be chosen, by the name each is shown under."""
+    """Return the workspaces that can be chosen, by the name under which each is shown."""
     paths = list_workspaces()
     plain = ["Demo" if path == DEMO_WORKSPACE.resolve() else path.name for path in paths]
     return {
@@ -176,21 +177,21 @@ def name_workspaces() -> dict[str, Path]:
 
 
 def get_workspace_name() -> str:
-    """Return the name of the workspace that is open, or is to be opened."""
+    """Return the name of the chosen workspace."""
     names = list(name_workspaces())
     chosen = st.session_state.get(WORKSPACE, names[0])
     return chosen if chosen in names else names[0]
 
 
 def get_workspace_path() -> Path:
-    """Return the folder of the workspace that is open, or is to be opened."""
+    """Return the folder of the chosen workspace."""
     return name_workspaces()[get_workspace_name()]
 
 
 def hide_folders(text: str) -> str:
-    """Name files from the folder of the workspace, or of its birds, on: for a public server.
+    """Shorten paths to start at the folder of the workspace or data set, on a public server.
 
-    On any other, whoever reads this must find them, and the text stays as it is.
+    Elsewhere the text is not changed, since its readers need the full paths.
     """
     if not is_public():
         return text
@@ -204,42 +205,42 @@ def hide_folders(text: str) -> str:
 
 
 def get_device() -> str:
-    """Return where networks run: what was chosen, or ``auto``; visitors of a server cannot choose.
+    """Return the chosen device, or ``auto``, which is always used on a public server.
 
-    Each device holds a copy of the network.
+    Each device in use holds its own copy of the network.
     """
     return ANY_DEVICE if is_public() else str(st.session_state.get(DEVICE, ANY_DEVICE))
 
 
 def open_notes() -> None:
-    """Make room at the top of the page for what is wrong with its address."""
-    st.session_state[_NOTES] = None if st.session_state.pop(_HUSH, False) else st.container()
+    """Reserve a place at the top of the page for messages about its address."""
+    st.session_state[_NOTES] = None if st.session_state.pop(_NO_NOTES, False) else st.container()
 
 
 def keep_selection(selection: Selection | None) -> None:
-    """Remember for this run of the page what the sidebar chose."""
+    """Remember the module chosen in the sidebar for this run of the page."""
     st.session_state[_SELECTION] = selection
 
 
 def get_selection() -> Selection | None:
-    """Return the module chosen in the sidebar, or None where there is none to choose."""
+    """Return the module chosen in the sidebar, or None if there is none to choose."""
     selection: Selection | None = st.session_state.get(_SELECTION)
     return selection
 
 
 def check_param(key: str, labels: Iterable[str], what: str) -> None:
-    """Say so where the address asks for something that is not there.
+    """Show a message if the address asks for an unknown option.
 
-    Call it before the widget bound to `key`, which drops what it does not know without a word.
+    Call it before the widget bound to `key`, which ignores unknown options silently.
 
     Parameters
     ----------
     key : str
         Key of the widget and name of its parameter in the address.
     labels : iterable of str
-        What the address may ask for.
+        The known options, as they appear in the address.
     what : str
-        Name of the thing, for the message.
+        What is chosen, for the message.
     """
     place = st.session_state[_NOTES]
     if key in st.session_state or place is None:
@@ -255,13 +256,13 @@ def check_param(key: str, labels: Iterable[str], what: str) -> None:
 
 
 def drop_param(key: str) -> None:
-    """Take a parameter out of the address while no widget is there to bind it."""
+    """Remove a parameter from the address while no widget is bound to it."""
     with contextlib.suppress(KeyError, StreamlitAPIException):
         del st.query_params[key]
 
 
 def check_number_param(key: str, low: int, high: int, what: str) -> None:
-    """Say so where the address asks for a number out of range, or for no number."""
+    """Show a message if the address has a number out of range, or no number."""
     asked = st.query_params.get(key, "")
     try:
         is_known = low <= float(asked) <= high
@@ -271,12 +272,12 @@ def check_number_param(key: str, low: int, high: int, what: str) -> None:
 
 
 def _shorten(text: str) -> str:
-    """Make text from an address harmless and short enough for a message."""
+    """Make text from an address safe and short enough for a message."""
     plain = "".join(c if c.isalnum() or c in " .-_,'" else "·" for c in text).replace("_", r"\_")
     return plain if len(plain) <= 60 else plain[:60] + "…"
 
 
 def get_text_colour() -> str:
-    """Return the colour of words in figures that fits the browser's theme."""
+    """Return the colour of text in figures that fits the browser's theme."""
     theme = st.context.theme.type
     return _FIGURE_TEXT.get(theme, TEXT_COLOUR) if theme else TEXT_COLOUR

@@ -1,7 +1,7 @@
-"""What visitors upload waits in the server's memory until a page takes it: never on disk, bounded.
+"""Uploads wait in the server's memory until a page takes them: bounded, and never on disk.
 
-A page takes a file out as soon as it runs. Whoever speaks to the server without a browser need not
-let it run, and could fill the memory by sending file after file.
+A page takes a file as soon as it runs. A client that is not a browser can prevent that run, and
+could otherwise fill the memory by sending file after file.
 """
 
 from threading import Lock
@@ -13,20 +13,20 @@ from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from explorer.data.uploads.decoding import OWN_LIMITS
 
 MOST_WAITING_BYTES = 400 * 2**20
-"""Of all sessions together; many times what browsers have under way at once."""
+"""Of all sessions together; many times what browsers upload at the same time."""
 
 _LOCK = Lock()
 _add_file = MemoryUploadedFileManager.add_file
 
 
-def bound_uploads() -> None:
+def limit_upload_memory() -> None:
     """Keep uploads in memory and within bounds, from now on, for all sessions.
 
-    A session has one file waiting at most, the last one. Where files of all sessions become too
-    many, those that have waited longest are dropped.
+    A session has at most one waiting file, the last one. When the files of all sessions become too
+    large, those that have waited longest are dropped.
     """
-    # The server would put larger uploads into a nameless file on disk while they arrive. How much
-    # it takes of one at all is `server.maxUploadSize`.
+    # Otherwise the server writes larger uploads to a temporary file while they arrive. The largest
+    # upload that it accepts is set by `server.maxUploadSize`.
     MultiPartParser.spool_max_size = (OWN_LIMITS.megabytes + 1) * 2**20
     if MemoryUploadedFileManager.add_file is _add_file:
         MemoryUploadedFileManager.add_file = _add_within_bounds  # type: ignore[method-assign]
@@ -42,7 +42,7 @@ def _add_within_bounds(
             for session, files in list(self.file_storage.items())
         }
         too_much = sum(sizes.values()) + len(file.data) - MOST_WAITING_BYTES
-        # The order is that of arrival: a session's place is made anew with each of its files.
+        # In the order of arrival: a session is removed and added again with each of its files.
         for session, size in sizes.items():
             if too_much <= 0:
                 break

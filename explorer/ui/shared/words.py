@@ -1,4 +1,4 @@
-"""One plain sentence for every word and symbol that a newcomer meets."""
+"""Help texts: a plain explanation of every term and symbol on the pages."""
 
 from types import MappingProxyType
 

@@ -1,1 +1,1 @@
-"""Trainings: the form, the progress and the details."""
+"""Pieces of the Training page."""

@@ -1,4 +1,4 @@
-"""All there is to see of a training: its curves, what became of it, its settings and its log."""
+"""The details of a training: its curves, outcome, settings and log."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,22 +14,17 @@ from explorer.jobs.store import list_damaged, list_jobs, read_log
 from explorer.jobs.types import Job, JobState
 from explorer.methods.runs import format_run
 from explorer.render.training import render_training
-from explorer.ui.shared import components, exports, links, state
-from explorer.ui.shared.components import escape_markdown, explain_error
+from explorer.ui.shared import exports, links, state, training_form, training_status
+from explorer.ui.shared.errors import explain_error
 from explorer.ui.shared.exports import make_stem
+from explorer.ui.shared.figures import show_figure
+from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.names import name_categories, name_training
-from explorer.ui.training import form, trainings
 from explorer.workspace.layout import get_module_entry
 from explorer.workspace.workspace import Workspace
 
-_LOSSES = {
-    "total": "Total",
-    "faithfulness": "Faithfulness",
-    "reconstruction": "Reconstruction",
-    "pull_away": "Pull-away",
-    "pretraining": "Pretraining",
-}
 _F_REG = {"f_reg_test": "Test photos", "f_reg_train": "Training photos"}
+_NO_LOSSES = {*_F_REG, "validation"}
 _LINKS_SHOWN = 6
 
 
@@ -52,12 +47,12 @@ def show_trainings(workspace: Workspace) -> None:
 
 
 def _choose_job(jobs: Mapping[str, Job]) -> str:
-    """Let the visitor choose a training; one that was just started is chosen at first.
+    """Let the visitor choose a training; the default is the one started last.
 
-    The widget is another one after each start: a value that is set where a widget has one already
-    may be overruled by a poll that is on its way with the old one.
+    Each start gets a new widget, because a pending poll could overwrite the value of an existing
+    widget with the old one.
     """
-    started = st.session_state.get(form.LAST_STARTED)
+    started = st.session_state.get(training_form.LAST_STARTED)
     key = f"{state.TRAINING_KEYS}job-after-{started}"
     if st.session_state.get(key) not in jobs:
         st.session_state[key] = started if started in jobs else next(iter(jobs))
@@ -71,7 +66,7 @@ def _choose_job(jobs: Mapping[str, Job]) -> str:
 
 
 def _show_queue() -> None:
-    """List all trainings that live on this machine, where one waits for another."""
+    """List all live trainings on this machine if there are several."""
     living = [job for job in list_jobs() if job.state.is_live]
     if len(living) < 2:
         return
@@ -89,7 +84,7 @@ def _title(job: Job) -> str:
 
 
 def _format_time(seconds: float) -> str:
-    """Write a time of the visitor's own clock, with the day where it is not today."""
+    """Format a time in the visitor's time zone, with the date if it is not today."""
     zone = ZoneInfo(st.context.timezone) if st.context.timezone else UTC
     time, now = datetime.fromtimestamp(seconds, zone), datetime.now(zone)
     return f"{time:%H:%M:%S}" if time.date() == now.date() else f"{time:%d %b %Y, %H:%M}"
@@ -97,7 +92,7 @@ def _format_time(seconds: float) -> str:
 
 def show_job(workspace: Workspace, job: Job) -> None:
     """Show a training in full."""
-    colour, icon = trainings.LOOKS[job.state]
+    colour, icon = training_status.LOOKS[job.state]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(str(job.state), color=colour, icon=icon)  # type: ignore[arg-type]
         st.caption(
@@ -105,8 +100,8 @@ def show_job(workspace: Workspace, job: Job) -> None:
             width="content",
         )
     if job.state.is_live:
-        trainings.show_progress(job)
-        trainings.show_cancel(job, "page")
+        training_status.show_progress(job)
+        training_status.show_cancel_button(job, "page")
     else:
         _show_ending(workspace, job)
     _show_curves(job)
@@ -119,11 +114,11 @@ def show_job(workspace: Workspace, job: Job) -> None:
 def _show_ending(workspace: Workspace, job: Job) -> None:
     message = escape_markdown(job.message)
     if job.state is JobState.FINISHED:
-        st.success(message, icon=trainings.LOOKS[job.state][1])
+        st.success(message, icon=training_status.LOOKS[job.state][1])
     elif job.state is JobState.CANCELLED:
-        st.info(message, icon=trainings.LOOKS[job.state][1])
+        st.info(message, icon=training_status.LOOKS[job.state][1])
     else:
-        st.error(message, icon=trainings.LOOKS[job.state][1])
+        st.error(message, icon=training_status.LOOKS[job.state][1])
     with st.container(horizontal=True, gap="small"):
         for category in job.status.measured[:_LINKS_SHOWN]:
             entry = get_module_entry(workspace.path, category, job.request.run)
@@ -134,10 +129,10 @@ def _show_ending(workspace: Workspace, job: Job) -> None:
                     icon=":material/photo:",
                     query_params=links.make_module_params(workspace, entry),
                 )
-    _show_ways_on(job)
+    _show_actions(job)
 
 
-def _show_ways_on(job: Job) -> None:
+def _show_actions(job: Job) -> None:
     with st.container(horizontal=True, gap="small"):
         is_again = job.state is not JobState.FINISHED and st.button(
             "Start again", icon=":material/replay:", type="primary", key=_key("again", job)
@@ -149,7 +144,7 @@ def _show_ways_on(job: Job) -> None:
             help="Its curves and its log are removed; its modules stay.",
         )
     if is_again:
-        form.start(job.request)
+        training_form.start(job.request)
     if is_removed:
         try:
             remove(job)
@@ -204,22 +199,23 @@ def _show_figure(
         measured, epochs, title, log_scale=key == "loss", text_colour=state.get_text_colour()
     )
     alt = f"{title} of {name} over {epochs[-1]} epochs: {', '.join(measured)}"
-    components.show_figure(figure, alt, key=f"figure-training-{key}")
+    show_figure(figure, alt, key=f"figure-training-{key}")
 
 
 def _list_losses(records: Sequence[Progress]) -> dict[str, list[float | None]]:
-    """Return the terms of the loss, and apart from them the error of pretraining."""
-    is_joint = ["total" in record.values for record in records]
+    """Return the loss and its terms by name, and the error of pretraining separately.
+
+    The terms depend on the method.
+    """
+    joint = [record.values if "total" in record.values else {} for record in records]
+    terms = dict.fromkeys(name for values in joint for name in values if name not in _NO_LOSSES)
     losses = {
-        words: [
-            record.values.get(name) if joint else None
-            for record, joint in zip(records, is_joint, strict=True)
-        ]
-        for name, words in _LOSSES.items()
+        name.replace("_", "-").capitalize(): [values.get(name) for values in joint]
+        for name in terms
     }
-    losses[_LOSSES["pretraining"]] = [
-        None if joint else record.values.get("reconstruction")
-        for record, joint in zip(records, is_joint, strict=True)
+    losses["Pretraining"] = [
+        None if "total" in record.values else record.values.get("reconstruction")
+        for record in records
     ]
     return losses
 

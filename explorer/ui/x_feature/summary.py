@@ -1,24 +1,21 @@
-"""One x-feature of a module: its choice, what is told at the top, and its numbers over photos."""
+"""One x-feature of a module: its key figures, activations, parts and download."""
 
 import html
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from explorer.analysis.activation import compute_activation_spread, compute_auc
-from explorer.data.cub import format_category
-from explorer.measuring.scores import ModuleScores
 from explorer.render.density import render_density
 from explorer.render.x_feature_bars import render_localities
-from explorer.ui.shared import cached, components, empty, exports, state
+from explorer.ui.shared import cached, empty, exports, state
 from explorer.ui.shared.caching import cache_data
-from explorer.ui.shared.components import escape_markdown
-from explorer.ui.shared.heatmaps import name_feature, show_module_histogram
+from explorer.ui.shared.figures import show_figure
+from explorer.ui.shared.markdown import escape_markdown, format_share, format_signed
+from explorer.ui.shared.names import name_feature
+from explorer.ui.shared.part_figures import show_module_histogram
+from explorer.ui.shared.subject import Subject, name_in_figure
 from explorer.ui.shared.words import HELP
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
@@ -37,75 +34,6 @@ _AUC_HELP = (
     "this x-feature alone; the module adds up all of them."
 )
 _INACTIVE_HELP = "Photos on which the activation is exactly 0, so that it adds nothing there."
-_LONGEST_LABEL = 24
-
-
-@dataclass(frozen=True, eq=False)
-class Subject:
-    """What the page speaks of.
-
-    Attributes
-    ----------
-    workspace : Workspace
-        Where it is from.
-    entry : ModuleEntry
-        The module.
-    scores : ModuleScores
-        What the module says of every photo, M rows.
-    sides : NDArray of str
-        (M,), ``"test"``, ``"train"`` or ``"unused"``.
-    names : Mapping of int to str
-        What people call the x-features, as they typed it; only those that have a name.
-    feature : int
-        The chosen x-feature, counted from 0.
-    """
-
-    workspace: Workspace
-    entry: ModuleEntry
-    scores: ModuleScores
-    sides: NDArray[np.str_]
-    names: Mapping[int, str]
-    feature: int
-
-    @property
-    def activations(self) -> NDArray[np.float32]:
-        """(M,), >= 0, of the chosen x-feature."""
-        column: NDArray[np.float32] = self.scores.x_features[:, self.feature]
-        return column
-
-    @property
-    def contributions(self) -> NDArray[np.float64]:
-        """(M,), signed, of the chosen x-feature."""
-        column: NDArray[np.float64] = self.scores.contributions[:, self.feature]
-        return column
-
-    @property
-    def category(self) -> str:
-        """The module's category in plain words."""
-        return format_category(self.entry.category)
-
-    @property
-    def title(self) -> str:
-        """Number and name of the chosen x-feature, in Markdown."""
-        return name_in_markdown(self.feature, self.names)
-
-
-def name_in_markdown(feature: int, names: Mapping[int, str]) -> str:
-    """Name an x-feature by its number and by what people call it."""
-    name = names.get(feature)
-    return name_feature(feature) + (f" “{escape_words(name)}”" if name else "")
-
-
-def escape_words(words: str) -> str:
-    """Make one line that a user wrote safe to show, with its backticks, as it was written."""
-    return r"\`".join(escape_markdown(piece) for piece in words.split("`"))
-
-
-def name_in_figure(feature: int, names: Mapping[int, str]) -> str:
-    """Name an x-feature for the HTML of a figure, short enough for a phone."""
-    name = names.get(feature, "")
-    short = name if len(name) <= _LONGEST_LABEL else name[: _LONGEST_LABEL - 1] + "…"
-    return html.escape(short) if short else name_feature(feature)
 
 
 @cache_data(256)
@@ -116,7 +44,7 @@ def load_weights(workspace: Workspace, entry: ModuleEntry) -> list[float]:
 
 
 def show_summary(subject: Subject) -> None:
-    """Show weight, whether it lives, and what it adds to the category's own test photos."""
+    """Show weight, state, and mean contribution on the category's own test photos."""
     weight = load_weights(subject.workspace, subject.entry)[subject.feature]
     is_used = subject.sides != "unused"
     is_live = bool((subject.contributions[is_used] != 0).any())
@@ -125,7 +53,7 @@ def show_summary(subject: Subject) -> None:
     with st.container(horizontal=True, key="x-feature-summary", gap="small"):
         _show_tile("Weight vₙ", f"{weight:+.3f}".replace("-", "−"), _WEIGHT_HELP)
         _show_tile("State", "live" if is_live else "dead", HELP["live"])
-        mean_text = "–" if mean is None else components.format_signed(mean)
+        mean_text = "–" if mean is None else format_signed(mean)
         _show_tile("Mean contribution, test", mean_text, _MEAN_HELP)
     if not is_live:
         st.info("This x-feature is dead: it adds nothing to the score of any photo.")
@@ -153,12 +81,12 @@ def show_activations(subject: Subject) -> None:
         for side in ("test", "train")
     }
     with st.container(horizontal=True, key="x-feature-activation", gap="small"):
-        _show_tile("Inactive, own", components.format_share(inactive[0]), _INACTIVE_HELP)
-        _show_tile("Inactive, others", components.format_share(inactive[1]), _INACTIVE_HELP)
-        _show_tile("AUC, test", components.format_share(aucs["test"]), _AUC_HELP)
-        _show_tile("AUC, train", components.format_share(aucs["train"]), _AUC_HELP)
+        _show_tile("Inactive, own", format_share(inactive[0]), _INACTIVE_HELP)
+        _show_tile("Inactive, others", format_share(inactive[1]), _INACTIVE_HELP)
+        _show_tile("AUC, test", format_share(aucs["test"]), _AUC_HELP)
+        _show_tile("AUC, train", format_share(aucs["train"]), _AUC_HELP)
     if aucs["test"] is not None:
-        st.markdown(_say_auc(aucs["test"], escape_markdown(subject.category)))
+        st.markdown(_describe_auc(aucs["test"], escape_markdown(subject.category)))
     figure = render_density(
         spread.edges,
         spread.shares,
@@ -166,12 +94,11 @@ def show_activations(subject: Subject) -> None:
         [html.escape(kind) for kind in kinds],
         text_colour=state.get_text_colour(),
     )
-    components.show_figure(
+    show_figure(
         figure,
         "Shares of photos by activation. Inactive: "
         + ", ".join(
-            f"{kind} {components.format_share(share)}"
-            for kind, share in zip(kinds, inactive, strict=True)
+            f"{kind} {format_share(share)}" for kind, share in zip(kinds, inactive, strict=True)
         ),
         key="figure-activation",
         numbers={
@@ -190,7 +117,7 @@ def show_activations(subject: Subject) -> None:
     )
 
 
-def _say_auc(auc: float, category: str) -> str:
+def _describe_auc(auc: float, category: str) -> str:
     if auc >= 0.5:
         return (
             f"Of a test photo of {category} and one of another bird, its activation alone picks "
@@ -203,7 +130,7 @@ def _say_auc(auc: float, category: str) -> str:
 
 
 def show_parts(subject: Subject) -> None:
-    """Show on which parts its heat lies, and its locality beside the module's others."""
+    """Show its shares of the parts, and its locality next to the module's other x-features."""
     workspace = subject.workspace
     measures = cached.load_measures(workspace, subject.entry)
     if measures is None:
@@ -229,7 +156,7 @@ def show_parts(subject: Subject) -> None:
             text_colour=state.get_text_colour(),
         )
         shown = ["none" if value is None else f"{value:.2f}" for value in localities]
-        components.show_figure(
+        show_figure(
             figure,
             f"Locality of x-features: {', '.join(shown)}; of an even spread {even:.2f}",
             key="figure-localities",
@@ -240,10 +167,10 @@ def show_parts(subject: Subject) -> None:
                 "even spread": [even] * len(localities),
             },
         )
-        st.markdown(_say_locality(localities, subject.feature, len(part_names)))
+        st.markdown(_describe_locality(localities, subject.feature, len(part_names)))
 
 
-def _say_locality(localities: list[float | None], feature: int, part_count: int) -> str:
+def _describe_locality(localities: list[float | None], feature: int, part_count: int) -> str:
     own = localities[feature]
     if own is None:
         return "This x-feature has no heat on the category's test photos, so it has no locality."
@@ -272,7 +199,7 @@ def show_numbers(subject: Subject) -> None:
 
 
 def make_numbers(subject: Subject) -> bytes:
-    """Write its activation and contribution on all photos as CSV, in the data set's order."""
+    """Write its activation and contribution for all photos as CSV, in the data set's order."""
     dataset = subject.workspace.dataset
     photos = [dataset.get_photo(int(image_id)) for image_id in subject.scores.image_ids]
     return exports.make_csv(

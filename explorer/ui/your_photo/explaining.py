@@ -1,23 +1,18 @@
-"""Why the network says what it says of a visitor's photo: a module's x-features and the score."""
+"""Which module explains a visitor's photo, and the map of the network's score itself."""
 
 import shlex
 
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from explorer.data.cub import format_category
 from explorer.methods.runs import format_run, sort_modules
-from explorer.nn.explanation import Explanation
-from explorer.ui.shared import caching, drawings, heatmaps, state
-from explorer.ui.shared.caching import Key
-from explorer.ui.shared.components import escape_markdown
-from explorer.ui.shared.drawings import Overlays
+from explorer.ui.shared import drawings, heatmaps, state
+from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.names import name_categories
-from explorer.ui.shared.pictures import LARGE_SIDE, TILE_SIDE
+from explorer.ui.shared.pictures import LARGE_SIDE
+from explorer.ui.shared.shown_photo import ShownPhoto
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.words import HELP
-from explorer.ui.sidebar import sidebar
 from explorer.ui.your_photo.own_photo import OwnPhoto
 from explorer.ui.your_photo.verdict import ask
 from explorer.workspace.layout import ModuleEntry
@@ -32,155 +27,118 @@ _LAST_SHOWN = "your_photo_last_shown"
 def choose_module(
     workspace: Workspace, photo: OwnPhoto, entries: tuple[ModuleEntry, ...]
 ) -> ModuleEntry:
-    """Let one of the categories that have a module be chosen, the highest score first."""
+    """Let the user choose a category that has a module, the highest score first, and a module."""
     categories = workspace.dataset.categories
     with_module = {entry.category for entry in entries}
     order = [categories[index] for index in ask(workspace, photo).order]
     options = [category for category in order if category in with_module]
-    names = name_categories(options)
-    shown = (str(workspace.path), photo.digest)
-    if st.session_state.get(_LAST_SHOWN, shown) != shown:
-        st.session_state[EXPLAINED] = options[0]
-    st.session_state[_LAST_SHOWN] = shown
-    state.check_param(EXPLAINED, names.values(), "explained category")
-    chosen = state.get_selection()
+    _reset_for_new_photo(workspace, photo, options[0])
     with st.container(horizontal=True, vertical_alignment="bottom", key="picker"):
-        category = st.selectbox(
-            "Explain the score of",
-            options,
-            format_func=lambda name: names.get(name, name),
-            key=EXPLAINED,
-            bind=state.BIND,
-            width=300,
-            help=(
-                "The categories that have a module, the highest score first. The choice in the "
-                "sidebar is for the other pages."
-            ),
-        )
-        runs = {entry.run: entry for entry in sort_modules(entries) if entry.category == category}
-        run = next(iter(runs))
-        state.check_param(EXPLAINED_RUN, map(format_run, runs), "module")
-        if len(runs) > 1:
-            run = st.selectbox(
-                "Module",
-                list(runs),
-                format_func=format_run,
-                key=EXPLAINED_RUN,
-                bind=state.BIND,
-                help=HELP["run"],
-                width=300,
-            )
-        else:
-            state.drop_param(EXPLAINED_RUN)
-        if chosen is not None and chosen.entry.category not in (category, options[0]):
-            st.button(
-                f"{escape_markdown(chosen.category_name)}, as in the sidebar",
-                on_click=_choose,
-                args=(chosen.entry.category,),
-                key="as-in-sidebar",
-            )
+        category = _choose_category(options)
+        entry = _choose_run(entries, category)
+        _show_sidebar_button(category, options[0])
     if order[0] not in with_module:
         st.caption(
             f"The highest score is that of {escape_markdown(format_category(order[0]))}, which has "
-            "no module yet. Train one: "
-            f"`python -m explorer train {shlex.quote(str(workspace.path))} --category "
-            f"{shlex.quote(format_category(order[0]))}`"
+            f"no module yet. Train one: `{_make_train_command(workspace, order[0])}`"
         )
+    return entry
+
+
+def _reset_for_new_photo(workspace: Workspace, photo: OwnPhoto, usual: str) -> None:
+    shown = (str(workspace.path), photo.digest)
+    if st.session_state.get(_LAST_SHOWN, shown) != shown:
+        st.session_state[EXPLAINED] = usual
+    st.session_state[_LAST_SHOWN] = shown
+
+
+def _choose_category(options: list[str]) -> str:
+    names = name_categories(options)
+    state.check_param(EXPLAINED, names.values(), "explained category")
+    return st.selectbox(
+        "Explain the score of",
+        options,
+        format_func=lambda name: names.get(name, name),
+        key=EXPLAINED,
+        bind=state.BIND,
+        width=300,
+        help=(
+            "The categories that have a module, the highest score first. The choice in the "
+            "sidebar is for the other pages."
+        ),
+    )
+
+
+def _choose_run(entries: tuple[ModuleEntry, ...], category: str) -> ModuleEntry:
+    runs = {entry.run: entry for entry in sort_modules(entries) if entry.category == category}
+    run = next(iter(runs))
+    state.check_param(EXPLAINED_RUN, map(format_run, runs), "module")
+    if len(runs) > 1:
+        run = st.selectbox(
+            "Module",
+            list(runs),
+            format_func=format_run,
+            key=EXPLAINED_RUN,
+            bind=state.BIND,
+            help=HELP["run"],
+            width=300,
+        )
+    else:
+        state.drop_param(EXPLAINED_RUN)
     return runs[run]
+
+
+def _show_sidebar_button(category: str, usual: str) -> None:
+    """Offer the sidebar's category where it is neither shown nor the default."""
+    selection = state.get_selection()
+    if selection is not None and selection.entry.category not in (category, usual):
+        st.button(
+            f"{escape_markdown(selection.category_name)}, as in the sidebar",
+            on_click=_choose,
+            args=(selection.entry.category,),
+            key="as-in-sidebar",
+        )
 
 
 def _choose(category: str) -> None:
     st.session_state[EXPLAINED] = category
 
 
-def explain(workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto, layer: str) -> Explanation:
-    """Explain a photo under a module; the network runs once for a module and a layer."""
-    key = ("explanation", *caching.make_module_key(workspace, entry), layer)
-    return photo.remember(key, lambda: workspace.networks.explain(entry, photo.image, layer))
+def _make_train_command(workspace: Workspace, category: str) -> str:
+    path, name = shlex.quote(str(workspace.path)), shlex.quote(format_category(category))
+    return f"python -m explorer train {path} --category {name}"
 
 
-def explain_score(
-    workspace: Workspace, category: str, photo: OwnPhoto, layer: str
-) -> NDArray[np.float32]:
-    """Draw ExcitationBP of the network's own score of a category on a photo, (h, w), >= 0."""
-    key = ("score", *caching.make_workspace_key(workspace), category, layer)
-    return photo.remember(
-        key, lambda: workspace.networks.explain_score(category, photo.image, layer)
-    )
+def show_contributions_title(entry: ModuleEntry) -> None:
+    """Show the heading of the figure of contributions."""
+    name = escape_markdown(format_category(entry.category))
+    st.markdown(f"##### What adds up to the score of {name}", help=HELP["contribution"])
 
 
-def draw(
-    photo: OwnPhoto, maps: NDArray[np.float32], style: MapStyle, key: Key, side: int = TILE_SIDE
-) -> Overlays:
-    """Draw maps (K, h, w) over the photo, once for a way of drawing; `key` names the maps."""
-    return photo.remember(
-        ("overlays", *key, *_make_drawing_key(style), side),
-        lambda: drawings.draw_maps(photo.image, maps, style, side),
-    )
-
-
-def draw_large(
-    photo: OwnPhoto, heat: NDArray[np.float32], style: MapStyle, key: Key, top: float
-) -> bytes:
-    """Draw one map (h, w) to be seen up close, `top` as hottest; `key` names the map."""
-    return photo.remember(
-        ("large", *key, *_make_drawing_key(style)),
-        lambda: drawings.draw_map(photo.image, heat, style, top, LARGE_SIDE),
-    )
-
-
-def _make_drawing_key(style: MapStyle) -> Key:
-    return (style.layer, style.colours, style.opacity, style.shared_scale, style.smooth)
-
-
-def draw_score(workspace: Workspace, category: str, photo: OwnPhoto, style: MapStyle) -> Overlays:
-    """Draw ExcitationBP of the network's own score of a category over the photo."""
-    heat = explain_score(workspace, category, photo, style.layer)
-    key = ("score", *caching.make_workspace_key(workspace), category)
-    return draw(photo, heat[np.newaxis], style, key, LARGE_SIDE)
-
-
-def show_score_map(workspace: Workspace, category: str, photo: OwnPhoto, style: MapStyle) -> None:
-    """Show ExcitationBP of the network's own score of a category."""
-    overlays = draw_score(workspace, category, photo, style)
-    name = escape_markdown(format_category(category))
+def show_score_map(workspace: Workspace, category: str, photo: ShownPhoto, style: MapStyle) -> None:
+    """Show ExcitationBP of the network's score of a category."""
+    overlays = drawings.draw_score(workspace, category, photo, style, LARGE_SIDE)
     with st.container(key="score-map"):
         st.image(
             overlays.images[0],
             width="stretch",
             alt=f"Heatmap of the network's own score of {format_category(category)} over the photo",
         )
-    if overlays.tops[0] == 0:
-        st.caption("This map is zero everywhere: there is nothing to draw.")
-    else:
-        heatmaps.show_colour_bar(style.colours, overlays.tops[0], "colour-bar-score")
+    heatmaps.show_scale(overlays.tops[0], style, "colour-bar-score")
+    name = escape_markdown(format_category(category))
     st.caption(f"ExcitationBP: c-MWP of ŷ of {name} itself.", help=HELP["c-MWP"])
 
 
-def show_map_controls(workspace: Workspace) -> MapStyle:
-    """Show in the sidebar how heatmaps are drawn."""
-    return sidebar.show_map_controls(list(workspace.networks.backbone.stops))
-
-
-def show_contributions_title(entry: ModuleEntry) -> None:
-    """Head the figure of contributions."""
-    name = escape_markdown(format_category(entry.category))
-    st.markdown(f"##### What adds up to the score of {name}", help=HELP["contribution"])
-
-
-def show_score_only(workspace: Workspace, category: str, photo: OwnPhoto, style: MapStyle) -> None:
-    """Show what can be said of a category's score without a module, and how to train one."""
+def show_score_only(
+    workspace: Workspace, category: str, photo: ShownPhoto, style: MapStyle
+) -> None:
+    """Show the map of a category's score, and the command that trains a module for it."""
     left, right = st.columns([5, 6], gap="large")
     with left, st.spinner("Tracing the score back to the photo's pixels …"):
         show_score_map(workspace, category, photo, style)
     with right:
-        path, name = shlex.quote(str(workspace.path)), format_category(category)
         st.info(
             "This is where the network's highest score comes from. What speaks for and against it "
             "takes a module, and this workspace has none yet. Train one, then reload this page:"
         )
-        st.code(
-            f"python -m explorer train {path} --category {shlex.quote(name)}",
-            language="bash",
-            wrap_lines=True,
-        )
+        st.code(_make_train_command(workspace, category), language="bash", wrap_lines=True)

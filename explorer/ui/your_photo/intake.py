@@ -17,10 +17,10 @@ from explorer.data.cub import format_category
 from explorer.data.photo import Photo
 from explorer.data.samples import draw_meadow, draw_noise
 from explorer.data.uploads.decoding import UPLOAD_ENDINGS, get_limits
-from explorer.data.uploads.process import read_upload_apart
+from explorer.data.uploads.process import read_upload_in_subprocess
 from explorer.ui.shared import cached, pictures, state
-from explorer.ui.shared.components import escape_markdown
-from explorer.ui.shared.gallery import name_photo
+from explorer.ui.shared.markdown import escape_markdown
+from explorer.ui.shared.names import name_photo
 from explorer.ui.your_photo.explaining import EXPLAINED
 from explorer.ui.your_photo.marks import Marks
 from explorer.ui.your_photo.own_photo import (
@@ -53,7 +53,7 @@ _DRAWINGS: Mapping[str, Callable[[], NDArray[np.uint8]]] = {MEADOW: draw_meadow,
 
 
 def show_intake(workspace: Workspace) -> OwnPhoto | None:
-    """Show the ways to bring a photo, and return the one that is there, if any."""
+    """Let the user choose a source and take a photo from it; return the photo, if there is one."""
     state.check_param(SOURCE, SOURCES, "source of a photo")
     source = st.segmented_control(
         "Take the photo from",
@@ -90,7 +90,7 @@ def show_intake(workspace: Workspace) -> OwnPhoto | None:
 
 
 def _show_note(source: str) -> None:
-    """Say what was wrong with the last file, or what is missing from the link that led here."""
+    """Say what was wrong with the last file, or that a link does not contain the photo."""
     refused_source, reason = st.session_state.get(_REFUSED, ("", ""))
     if refused_source == source:
         st.error(escape_markdown(reason), icon=":material/broken_image:")
@@ -103,7 +103,7 @@ def _show_note(source: str) -> None:
 
 
 def show_own_buttons(photo: OwnPhoto) -> None:
-    """Offer to drop a visitor's photo, and say what is kept of it."""
+    """Show a button that drops the visitor's photo, and say where it is kept."""
     st.button(
         "Forget this photo, take another",
         icon=":material/delete:",
@@ -122,12 +122,12 @@ def _show_uploader() -> None:
     limit = min(get_limits().megabytes, int(st.get_option("server.maxUploadSize")))
     st.file_uploader(
         "A photo of one bird, as large in the picture as can be",
-        # The endings are for systems that know no type of HEIC. With a type among them, Streamlit
-        # leaves it to `read_upload` to refuse a file, which says why.
+        # The endings are for systems without a MIME type for HEIC. With a MIME type in the list,
+        # Streamlit does not refuse files itself; `read_upload` does, and gives the reason.
         type=["image/*", *UPLOAD_ENDINGS],
         max_upload_size=limit,
-        key=_name_widget(FILE),
-        on_change=_take,
+        key=_make_widget_key(FILE),
+        on_change=_on_upload,
         args=(FILE,),
     )
 
@@ -137,7 +137,7 @@ def _choose_samples() -> None:
 
 
 def _show_camera() -> None:
-    # A link to this page must not switch on a camera.
+    # A link to this page must not turn on the camera.
     if not st.session_state.get(_CAMERA_IS_OPEN):
         st.button(
             "Open the camera",
@@ -152,21 +152,21 @@ def _show_camera() -> None:
         return
     st.camera_input(
         "A photo of one bird, as large in the picture as can be",
-        key=_name_widget(CAMERA),
-        on_change=_take,
+        key=_make_widget_key(CAMERA),
+        on_change=_on_upload,
         args=(CAMERA,),
         width=560,
     )
 
 
-def _name_widget(source: str) -> str:
-    """Name the widget anew after every photo, so that it lets go of the last one."""
+def _make_widget_key(source: str) -> str:
+    """Return a new key after every photo, so that the widget drops the last one."""
     return f"take-{source}-{st.session_state.get(_ROUND, 0)}"
 
 
-def _take(source: str) -> None:
-    """Read what a widget has received, keep the pixels, and drop the file itself."""
-    uploaded: UploadedFile | None = st.session_state.get(_name_widget(source))
+def _on_upload(source: str) -> None:
+    """Decode the file that a widget received, keep the pixels, and drop the file."""
+    uploaded: UploadedFile | None = st.session_state.get(_make_widget_key(source))
     st.session_state.pop(_REFUSED, None)
     if uploaded is None:
         return
@@ -176,12 +176,12 @@ def _take(source: str) -> None:
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
     st.session_state[_CAMERA_IS_OPEN] = False
     try:
-        image = read_upload_apart(data, get_limits())
+        image = read_upload_in_subprocess(data, get_limits())
     except ExplorerError as error:
         st.session_state[_REFUSED] = (source, f"{name}: {error}" if source == FILE else str(error))
         return
     except Exception:
-        # Decoders meet hostile data here, and no boundary of the page is around a callback.
+        # Decoders may fail in any way on hostile files, and callbacks run outside `error_boundary`.
         _LOG.exception("Unexpected error while a photo was read")
         reason = "The photo cannot be read. Save it again as JPEG or PNG."
         st.session_state[_REFUSED] = (source, reason)
@@ -191,16 +191,19 @@ def _take(source: str) -> None:
 
 
 def _drop_file(uploaded: "UploadedFile") -> None:
-    """Take the file out of the server's memory, where it would stay as long as the session."""
+    """Remove the file from the server's memory, where it would stay until the session ends."""
     context = get_script_run_ctx()
     if context is not None:
-        # A server may keep files in its own way, and then looks after them itself.
+        # Other file managers have no such method, and free the files themselves.
         with contextlib.suppress(AttributeError, StreamlitAPIException):
             context.uploaded_file_mgr.remove_file(context.session_id, uploaded.file_id)  # type: ignore[attr-defined]
 
 
 def list_samples(workspace: Workspace) -> dict[str, Photo | None]:
-    """Name a few held-out photos, of categories far apart, and two pictures without a bird."""
+    """Return named samples: a few held-out photos of different categories, and two without a bird.
+
+    Pictures without a bird have no `Photo`; they are drawn by a program.
+    """
     first: dict[str, Photo] = {}
     for photo in workspace.held_out:
         first.setdefault(photo.category, photo)
@@ -227,7 +230,7 @@ def _show_samples(workspace: Workspace) -> OwnPhoto:
     )
     name = str(chosen)
     sample, kept = _load_sample(name, samples[name]), find(SAMPLE)
-    # Another workspace may have a sample of the same name.
+    # Another workspace may have a different sample of the same name.
     if kept is not None and (kept.name, kept.digest) == (sample.name, sample.digest):
         return kept
     keep(sample)
@@ -251,7 +254,7 @@ def _load_sample(name: str, photo: Photo | None) -> OwnPhoto:
 
 
 def show_photo(photo: OwnPhoto) -> None:
-    """Show the photo by itself."""
+    """Show the photo with its name and size."""
     shown = photo.remember(
         ("shown",), lambda: pictures.encode_jpeg(pictures.fit_for_display(photo.image))
     )

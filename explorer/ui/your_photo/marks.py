@@ -1,4 +1,4 @@
-"""Where a visitor says the bird and its parts are, with a way back from every step."""
+"""The box and the parts that a visitor places on a photo, with undo."""
 
 import math
 from collections.abc import Mapping
@@ -20,15 +20,15 @@ class Marks:
     Attributes
     ----------
     width, height : int
-        Of the photo.
+        Size of the photo.
     box : tuple of float
         (x, y, width, height), within the photo.
     points : dict
-        Index of a part to its (x, y), within the photo; parts that are not there are not visible.
+        Index of a part to its (x, y), within the photo; missing parts are not visible.
     version : int
-        Grows with every change but those made in the table, which is drawn anew for each.
+        Increases with every change made outside the table, which is then redrawn.
     names : tuple of str
-        What the parts are called, in the order of their indices; see `name_parts`.
+        Names of the parts, in the order of their indices; see `name_parts`.
     """
 
     width: int
@@ -40,13 +40,13 @@ class Marks:
     _history: list[tuple[Box, dict[int, Point]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Begin with a box a little smaller than the photo where none is given."""
+        """Set a box slightly smaller than the photo if none is given."""
         if not self.box[2] or not self.box[3]:
             x, y = _USUAL_MARGIN * self.width, _USUAL_MARGIN * self.height
             self.box = (x, y, self.width - 2 * x, self.height - 2 * y)
 
     def name_parts(self, names: tuple[str, ...]) -> None:
-        """Say what the parts are called; those placed under other names are dropped for good."""
+        """Set the names of the parts; parts placed under other names are removed, without undo."""
         if self.names and names != self.names:
             self.points = {}
             self._history.clear()
@@ -55,25 +55,25 @@ class Marks:
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is a step to take back."""
+        """Whether there is a step to undo."""
         return bool(self._history)
 
     def place(self, part: int, x: float, y: float) -> None:
-        """Put a part on the photo, or move it; what lies outside is moved to the border."""
+        """Place a part on the photo, or move it; a point outside is moved to the border."""
         if math.isfinite(x) and math.isfinite(y):
             self._remember()
             self.points[part] = self._clip(x, y)
             self.version += 1
 
     def hide(self, part: int) -> None:
-        """Take a part off the photo."""
+        """Remove a part from the photo."""
         if part in self.points:
             self._remember()
             del self.points[part]
             self.version += 1
 
     def set_box(self, left: float, top: float, right: float, bottom: float) -> None:
-        """Set the box by its edges, in any order; it keeps at least two pixels each way."""
+        """Set the box by its edges, in any order; width and height are at least two pixels."""
         if not all(map(math.isfinite, (left, top, right, bottom))):
             return
         (left, top), (right, bottom) = (
@@ -93,14 +93,14 @@ class Marks:
     def apply_table(
         self, base: Mapping[int, Point], edits: Mapping[int, Mapping[str, Any]]
     ) -> None:
-        """Take over what was typed in the table.
+        """Apply the edits made in the table.
 
         Parameters
         ----------
         base : Mapping
-            The points that the table was drawn from.
+            The points from which the table was drawn.
         edits : Mapping
-            Row, which is the part's index, to the cells that were changed: ``seen``, ``x``, ``y``.
+            Row, which is the index of the part, to its changed cells: ``seen``, ``x``, ``y``.
         """
         points = dict(base)
         for part, cells in edits.items():
@@ -109,7 +109,7 @@ class Marks:
                 float(old if cells.get(name) is None else cells[name])
                 for name, old in (("x", x), ("y", y))
             )
-            # Whoever types a place means that the part can be seen there.
+            # A part with typed coordinates is visible, even if its box is not ticked.
             if not cells.get("seen", part in points or "x" in cells or "y" in cells):
                 points.pop(part, None)
             elif math.isfinite(x) and math.isfinite(y):
@@ -119,13 +119,13 @@ class Marks:
             self.points = points
 
     def undo(self) -> None:
-        """Take the last step back."""
+        """Undo the last step."""
         if self._history:
             self.box, self.points = self._history.pop()
             self.version += 1
 
     def clear(self) -> None:
-        """Take all parts off the photo; the box stays."""
+        """Remove all parts from the photo; the box is kept."""
         if self.points:
             self._remember()
             self.points = {}

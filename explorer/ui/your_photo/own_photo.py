@@ -1,22 +1,29 @@
-"""A visitor's photo and all that is computed of it: in their own session, and nowhere else.
+"""A visitor's photo and everything computed of it, held in the visitor's session alone.
 
 Nothing here is written to disk or put in a cache that sessions share, such as those of
-`explorer.ui.shared.cached`: both would outlive the visit. What is forgotten is gone with the last
-reference to it.
+`explorer.ui.shared.cached`: both would outlast the visit. A photo that is forgotten is freed with
+the last reference to it.
 """
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar, cast
 
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from explorer.data.cub import format_category
+from explorer.measuring.parts import PhotoParts
+from explorer.nn.explanation import Explanation
+from explorer.ui.shared import caching, exports
 from explorer.ui.shared.caching import Key
 from explorer.ui.your_photo.marks import Marks
+from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.workspace import Workspace
 
 T = TypeVar("T")
 
@@ -24,27 +31,45 @@ FILE, CAMERA, SAMPLE = "a file", "the camera", "a sample"
 SOURCES = (FILE, CAMERA, SAMPLE)
 
 _SLOTS = "your_photo_slots"
-_MOST_KEPT = 24
+_MOST_COMPUTED = 24  # with the arrays of explanations among them
+_MOST_DRAWN = 128  # single pictures
+
+
+class Memory:
+    """The results that were used last, at most a given number of them."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._results: OrderedDict[Key, object] = OrderedDict()
+
+    def get(self, key: Key, compute: Callable[[], T]) -> T:
+        """Return the result under `key`, computing it if it is not there."""
+        if key not in self._results:
+            self._results[key] = compute()
+            while len(self._results) > self._most:
+                self._results.popitem(last=False)
+        self._results.move_to_end(key)
+        return cast("T", self._results[key])
 
 
 @dataclass(eq=False)
 class OwnPhoto:
-    """One photo in a visitor's session.
+    """A photo in a visitor's session; a `explorer.ui.shared.shown_photo.ShownPhoto`.
 
     Attributes
     ----------
     image : NDArray of uint8
         (H, W, 3), RGB, as `explorer.data.uploads.decoding.read_upload` returns it.
     digest : str
-        SHA-256 of the file's bytes, or of a sample's pixels; tells one photo from another.
+        SHA-256 of the file's bytes, or of a sample's pixels; identifies the photo.
     name : str
-        What the photo is called on the page.
+        Name of the photo on the page.
     source : str
         One of `SOURCES`.
-    truth : str
-        The category that a sample shows, as in ``classes.txt``; empty where nobody knows.
     marks : Marks
         Box and parts, as placed by the visitor or annotated in a sample.
+    truth : str
+        Category of a sample, as in ``classes.txt``; empty if unknown.
     """
 
     image: NDArray[np.uint8]
@@ -53,16 +78,48 @@ class OwnPhoto:
     source: str
     marks: Marks
     truth: str = ""
-    _computed: OrderedDict[Key, object] = field(default_factory=OrderedDict)
+    _computed: Memory = field(default_factory=partial(Memory, _MOST_COMPUTED))
+    _drawn: Memory = field(default_factory=partial(Memory, _MOST_DRAWN))
+
+    @property
+    def parts(self) -> PhotoParts | None:
+        """The photo with box and parts as they are placed now, or None before any part is."""
+        if not self.marks.points:
+            return None
+        points = np.full((len(self.marks.names), 2), np.nan)
+        for part, place in self.marks.points.items():
+            points[part] = place
+        return PhotoParts(self.image, self.marks.box, points, np.isfinite(points).all(axis=1))
+
+    def explain(self, workspace: Workspace, entry: ModuleEntry, layer: str) -> Explanation:
+        """Explain the photo by a module; the network runs once for a module and a layer."""
+        key = ("explanation", *caching.make_module_key(workspace, entry), layer)
+        return self.remember(key, lambda: workspace.networks.explain(entry, self.image, layer))
+
+    def explain_score(self, workspace: Workspace, category: str, layer: str) -> NDArray[np.float32]:
+        """Compute ExcitationBP of the network's score of a category, (h, w), >= 0."""
+        key = ("score", *caching.make_workspace_key(workspace), category, layer)
+        return self.remember(
+            key, lambda: workspace.networks.explain_score(category, self.image, layer)
+        )
 
     def remember(self, key: Key, compute: Callable[[], T]) -> T:
         """Return what was computed of this photo under `key`, computing it the first time."""
-        if key not in self._computed:
-            self._computed[key] = compute()
-            while len(self._computed) > _MOST_KEPT:
-                self._computed.popitem(last=False)
-        self._computed.move_to_end(key)
-        return cast("T", self._computed[key])
+        return self._computed.get(key, compute)
+
+    def remember_drawing(self, key: Key, draw: Callable[[], T]) -> T:
+        """Return what was drawn of this photo under `key`, drawing it the first time."""
+        return self._drawn.get(key, draw)
+
+    def make_stem(self, category: str, explained_by: str) -> str:
+        """Name files after the photo, the explained category and what explains it."""
+        name = self.name.rpartition(".")[0] or self.name
+        what = "sample" if self.source == SAMPLE else "your-photo"
+        return exports.make_stem(what, name, format_category(category), explained_by)
+
+    def list_facts(self) -> Mapping[str, ArrayLike]:
+        """List ``photo_name`` and ``photo_sha256``."""
+        return {"photo_name": self.name, "photo_sha256": self.digest}
 
 
 def make_digest(data: bytes) -> str:
@@ -71,17 +128,17 @@ def make_digest(data: bytes) -> str:
 
 
 def keep(photo: OwnPhoto) -> None:
-    """Keep a photo in this session, in the place of an earlier one from the same source."""
+    """Keep a photo in this session, replacing an earlier one from the same source."""
     _get_slots()[photo.source] = photo
 
 
 def find(source: str) -> OwnPhoto | None:
-    """Return the photo that this session has from a source, if any."""
+    """Return this session's photo from a source, if any."""
     return _get_slots().get(source)
 
 
 def forget(source: str) -> None:
-    """Drop the photo of a source with all that was computed of it."""
+    """Drop the photo of a source and everything computed of it."""
     _get_slots().pop(source, None)
 
 

@@ -1,4 +1,4 @@
-"""What the network says of a visitor's photo, and how far to believe it."""
+"""What the network says of a visitor's photo, and how far to trust it."""
 
 import html
 from typing import NamedTuple
@@ -12,11 +12,13 @@ from explorer.analysis.doubt import Judgement, Reference
 from explorer.config import WORKSPACE_VARIABLE
 from explorer.data.cub import format_category
 from explorer.render.ranking import render_ranking
-from explorer.ui.shared import cached, caching, components, exports, gallery, scores, state
+from explorer.ui.shared import cached, caching, exports, gallery, scores, state
 from explorer.ui.shared.caching import cache_data
-from explorer.ui.shared.components import escape_markdown
+from explorer.ui.shared.errors import error_boundary
+from explorer.ui.shared.figures import show_figure
 from explorer.ui.shared.gallery import Tile
-from explorer.ui.shared.names import name_categories
+from explorer.ui.shared.markdown import escape_markdown
+from explorer.ui.shared.names import name_categories, name_photo
 from explorer.ui.shared.words import HELP
 from explorer.ui.your_photo.own_photo import SAMPLE, OwnPhoto
 from explorer.workspace.features import Features
@@ -28,7 +30,7 @@ _NEIGHBOURS = 6
 
 
 class Answer(NamedTuple):
-    """What the network says of one photo: Z (S,) and its scores ŷ (C,), before softmax."""
+    """The network's output for one photo: Z (S,) and its scores ŷ (C,), before softmax."""
 
     z: NDArray[np.float32]
     logits: NDArray[np.float32]
@@ -40,12 +42,12 @@ class Answer(NamedTuple):
 
     @property
     def order(self) -> NDArray[np.intp]:
-        """Categories by score, the highest first."""
+        """Indices of the categories, the highest score first."""
         return np.argsort(-self.logits, kind="stable")
 
 
 def ask(workspace: Workspace, photo: OwnPhoto) -> Answer:
-    """Ask the network about a photo, once."""
+    """Run the network on a photo, once."""
 
     def compute() -> Answer:
         return Answer(*workspace.networks.score_image(photo.image))
@@ -54,7 +56,7 @@ def ask(workspace: Workspace, photo: OwnPhoto) -> Answer:
 
 
 def show_painted_note(workspace: Workspace) -> None:
-    """Say which birds a network of painted birds knows, and how to get one for real birds."""
+    """Say that the network knows painted birds only, and how to get one for real birds."""
     if not workspace.is_painted:
         return
     st.info(
@@ -80,7 +82,7 @@ def show_painted_note(workspace: Workspace) -> None:
 
 
 def show_scores(workspace: Workspace, photo: OwnPhoto) -> None:
-    """Show the network's highest scores as bars; all of them can be downloaded."""
+    """Show the network's highest scores as bars, with all scores for download."""
     answer = ask(workspace, photo)
     categories = workspace.dataset.categories
     names, order = name_categories(categories), answer.order
@@ -93,7 +95,7 @@ def show_scores(workspace: Workspace, photo: OwnPhoto) -> None:
         text_colour=state.get_text_colour(),
     )
     first = names[categories[top[0]]]
-    components.show_figure(
+    show_figure(
         figure,
         f"The network's {len(top)} highest scores. Highest: {first}, ŷ = "
         f"{answer.logits[top[0]]:.2f}, softmax {answer.shares[top[0]]:.0%}",
@@ -111,14 +113,14 @@ def show_scores(workspace: Workspace, photo: OwnPhoto) -> None:
 
 
 class Neighbour(NamedTuple):
-    """A photo that the network was trained on, and how like it another one is: a cosine."""
+    """A training photo of the network, and its similarity to the visitor's photo: a cosine."""
 
     image_id: int
     likeness: float
 
 
 def judge(workspace: Workspace, photo: OwnPhoto) -> tuple[Judgement, list[Neighbour]]:
-    """Compare a photo with the workspace's photos; return the nearest ones as well."""
+    """Compare a photo with the workspace's photos; return the judgement and the nearest ones."""
     answer = ask(workspace, photo)
     features = scores.load_features(workspace)
     key = caching.make_workspace_key(workspace)
@@ -139,7 +141,7 @@ def judge(workspace: Workspace, photo: OwnPhoto) -> tuple[Judgement, list[Neighb
     return doubt.judge(likeness, certainty, reference), neighbours
 
 
-# Figures of the workspace's own photos; nothing of a visitor's goes in.
+# Computed from the workspace's own photos alone; a visitor's photo is never in a shared cache.
 @cache_data(4)
 def _load_reference(workspace: Workspace, features: Features) -> Reference:
     return doubt.compute_reference(features.z, features.logits, _find_held_out(workspace, features))
@@ -150,7 +152,7 @@ def _find_held_out(workspace: Workspace, features: Features) -> NDArray[np.bool_
 
 
 def show_verdict(workspace: Workspace, photo: OwnPhoto, judgement: Judgement) -> None:
-    """Say how far the network's answer can be believed, and by which rule."""
+    """Say how far the network's answer can be trusted, and by which rule."""
     names = name_categories(workspace.dataset.categories)
     first = workspace.dataset.categories[int(ask(workspace, photo).order[0])]
     said, count = escape_markdown(names[first]), len(names)
@@ -170,12 +172,12 @@ def show_verdict(workspace: Workspace, photo: OwnPhoto, judgement: Judgement) ->
             icon=":material/help:",
         )
     else:
-        # Not in green: nobody here knows whether it is right.
+        # Not in green: whether it is right is unknown.
         st.info(f"The network says **{said}**.", icon=":material/chat_bubble:")
     if not judgement.is_known:
         st.caption(
             f"How far to believe it cannot be judged: {judgement.photos} test photos are too few "
-            f"to compare yours with; it takes {doubt.FEWEST_PHOTOS}."
+            f"to compare yours with; it takes {doubt.MIN_PHOTOS}."
         )
     elif not (judgement.is_strange or judgement.is_torn):
         st.caption(
@@ -205,7 +207,7 @@ def _describe_sample(truth: str, is_right: bool, is_doubted: bool) -> str:
 
 
 def _count_photos(share: float) -> str:
-    """Write a share of the test photos, never rounded up to all of them."""
+    """Write a share of the test photos, never rounded up to all."""
     return "all test photos" if share == 1 else f"{int(100 * share + 1e-9)}% of test photos"
 
 
@@ -231,18 +233,18 @@ network that is often wrong on its own test photos finds out much less.
 def show_neighbours(
     workspace: Workspace, entry: ModuleEntry | None, neighbours: list[Neighbour]
 ) -> None:
-    """Show the photos the network was trained on whose Z is nearest."""
+    """Show the training photos of the network with the nearest Z."""
     if not neighbours:
         return
     photos = [workspace.dataset.get_photo(neighbour.image_id) for neighbour in neighbours]
     names = [format_category(photo.category) for photo in photos]
     st.markdown("##### Most like it, to the network", help=HELP["likeness"])
-    with components.error_boundary():
+    with error_boundary():
         tiles = [
             Tile(
                 photo,
                 cached.load_thumbnail(photo),
-                f"{gallery.name_photo(workspace, photo)}, a {name}",
+                f"{name_photo(workspace, photo)}, a {name}",
                 f"{escape_markdown(name)}  \n{neighbour.likeness:.2f}",
             )
             for photo, name, neighbour in zip(photos, names, neighbours, strict=True)

@@ -18,7 +18,7 @@ def draw(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> torc
     size=st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 13)),
     seed=st.integers(0, 99),
 )
-def test_equals_the_convolution(
+def test_equals_pytorchs_convolution(
     channels: tuple[int, int], size: tuple[int, int, int], seed: int
 ) -> None:
     (inputs, outputs), (count, height, width) = channels, size
@@ -28,8 +28,8 @@ def test_equals_the_convolution(
     torch.testing.assert_close(found, F.conv2d(x, weight, padding=1), rtol=1e-12, atol=1e-12)
 
 
-def test_impulses_are_known() -> None:
-    # A single pixel hands out the kernel turned around, wherever in a tile it lies.
+def test_a_single_pixel_gives_the_kernel() -> None:
+    # A single pixel gives the flipped kernel, wherever it is in a tile.
     weight = torch.arange(1.0, 10.0).reshape(1, 1, 3, 3)
     for row, column in itertools.product(range(1, 9), repeat=2):
         x = torch.zeros(1, 1, 10, 10)
@@ -41,7 +41,7 @@ def test_impulses_are_known() -> None:
 
 
 @pytest.mark.parametrize(("dtype", "error"), [(torch.float32, 3e-6), (torch.bfloat16, 2e-2)])
-def test_rounds_as_stated(dtype: torch.dtype, error: float) -> None:
+def test_rounding_errors_are_as_documented(dtype: torch.dtype, error: float) -> None:
     x, weight = draw(1, 128, 24, 24).abs(), draw(128, 128, 3, 3).abs()
     exact = F.conv2d(x, weight, padding=1)
     filters = winograd.transform_weight(weight).to(dtype)
@@ -65,22 +65,22 @@ def test_rounds_as_stated(dtype: torch.dtype, error: float) -> None:
         ((128, 128, 3, 3), (0, 128, 28, 28), False),
     ],
 )
-def test_pays_for_wide_layers_and_maps(
+def test_is_faster_for_wide_layers_and_maps(
     weight: tuple[int, ...], maps: tuple[int, ...], expected: bool
 ) -> None:
-    assert winograd.pays(torch.empty(weight), torch.empty(maps)) is expected
+    assert winograd.is_faster(torch.empty(weight), torch.empty(maps)) is expected
 
 
-def test_pays_for_narrower_layers_in_float64() -> None:
+def test_is_faster_for_narrower_layers_in_float64() -> None:
     weight, maps = torch.empty(64, 64, 3, 3), torch.empty(1, 64, 28, 28)
-    assert winograd.pays(weight, maps.double())
-    assert not winograd.pays(weight, maps[..., :14].double())
-    assert not winograd.pays(weight, maps.half())
+    assert winograd.is_faster(weight, maps.double())
+    assert not winograd.is_faster(weight, maps[..., :14].double())
+    assert not winograd.is_faster(weight, maps.half())
 
 
 @pytest.mark.parametrize("bytes_in_cache", [1, 3000, 10**9])
 def test_strips_make_no_difference(monkeypatch: pytest.MonkeyPatch, bytes_in_cache: int) -> None:
-    monkeypatch.setattr(winograd, "_BYTES_IN_CACHE", bytes_in_cache)
+    monkeypatch.setattr(winograd, "_STRIP_BYTES", bytes_in_cache)
     x, weight = draw(3, 4, 13, 9), draw(2, 4, 3, 3, seed=1)
     found = winograd.convolve(x, winograd.transform_weight(weight))
     torch.testing.assert_close(found, F.conv2d(x, weight, padding=1), rtol=1e-12, atol=1e-12)
@@ -92,12 +92,12 @@ def test_strips_make_no_difference(monkeypatch: pytest.MonkeyPatch, bytes_in_cac
     size=st.integers(1, 40),
     cache=st.integers(1, 400),
 )
-def test_strips_hold_every_row_once_and_fit_into_the_cache(
+def test_strips_cover_every_row_once_and_fit_in_the_cache(
     count: int, down: int, size: int, cache: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(winograd, "_BYTES_IN_CACHE", cache)
-        strips = list(winograd._cut(count, down, size))
+        patch.setattr(winograd, "_STRIP_BYTES", cache)
+        strips = list(winograd._split_into_strips(count, down, size))
     found = [
         (image, row)
         for images, rows in strips

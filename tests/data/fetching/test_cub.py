@@ -11,10 +11,10 @@ import pytest
 from explorer.data.cub import load_cub
 from explorer.data.fetching.archive import ArchiveLimits
 from explorer.data.fetching.cub import CUB_200_2011, CubRelease, fetch_cub
-from explorer.data.fetching.transfer import DownloadError, Patience, RemoteFile
+from explorer.data.fetching.transfer import DownloadError, RemoteFile, RetryPolicy
 
 Run = Callable[[Any], Any]
-HURRY = Patience(connect_seconds=2, silence_seconds=1, attempts=2, pause_seconds=0)
+QUICK = RetryPolicy(connect_timeout=2, read_timeout=1, attempts=2, pause_seconds=0)
 
 
 def publish(server: Any, archive: Path) -> CubRelease:
@@ -29,7 +29,7 @@ def publish(server: Any, archive: Path) -> CubRelease:
 def release(server: Any, cub_folder: Path, tmp_path: Path) -> CubRelease:
     with tarfile.open(tmp_path / "made.tgz", "w:gz") as tar:
         tar.add(cub_folder, "CUB_200_2011")
-        tar.add(cub_folder / "classes.txt", "attributes.txt")  # the real one has such a neighbour
+        tar.add(cub_folder / "classes.txt", "attributes.txt")  # as in the real archive
     return publish(server, tmp_path / "made.tgz")
 
 
@@ -42,17 +42,17 @@ def list_names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_the_data_set_is_fetched_unpacked_and_tidied_up(
+def test_the_data_set_is_fetched_and_unpacked_without_leftovers(
     release: CubRelease, home: Path, cub_folder: Path
 ) -> None:
-    steps, stages = fetch_cub(home, release, HURRY), []
+    steps, stages = fetch_cub(home, release, QUICK), []
     while True:
         try:
             stages.append(next(steps).stage)
         except StopIteration as stop:
             fetched = stop.value
             break
-    assert (fetched.path, fetched.was_there) == (home / "CUB_200_2011", False)
+    assert (fetched.path, fetched.already_existed) == (home / "CUB_200_2011", False)
     assert [p.path.name for p in load_cub(fetched.path).photos] == ["c.jpg", "a.jpg", "b.jpg"]
     photo = "images/007.Red_Bird/a.jpg"
     assert (fetched.path / photo).read_bytes() == (cub_folder / photo).read_bytes()
@@ -68,43 +68,45 @@ def test_the_data_set_is_fetched_unpacked_and_tidied_up(
 def test_the_archive_can_be_kept_and_used_again(
     release: CubRelease, home: Path, run: Run, server: Any
 ) -> None:
-    run(fetch_cub(home, release, HURRY, keep_archive=True))
+    run(fetch_cub(home, release, QUICK, keep_archive=True))
     assert list_names(home) == ["CUB_200_2011", "CUB_200_2011.tgz"]
     shutil.rmtree(home / "CUB_200_2011")
-    assert not run(fetch_cub(home, release, HURRY)).was_there
+    assert not run(fetch_cub(home, release, QUICK)).already_existed
     assert len(server.requests) == 1
     assert list_names(home) == ["CUB_200_2011"]
 
 
-def test_what_is_there_is_checked_without_the_network(
+def test_an_existing_data_set_is_checked_without_the_network(
     release: CubRelease, home: Path, run: Run, server: Any, cub_folder: Path
 ) -> None:
-    run(fetch_cub(home, release, HURRY))
-    fetched = run(fetch_cub(home, release, HURRY))
-    assert (fetched.path, fetched.was_there) == (home / "CUB_200_2011", True)
-    assert run(fetch_cub(cub_folder, release, HURRY)).path == cub_folder, "it is the set itself"
+    run(fetch_cub(home, release, QUICK))
+    fetched = run(fetch_cub(home, release, QUICK))
+    assert (fetched.path, fetched.already_existed) == (home / "CUB_200_2011", True)
+    assert run(fetch_cub(cub_folder, release, QUICK)).path == cub_folder, (
+        "it is the data set itself"
+    )
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("fault", ["photo gone", "photo empty", "file gone", "folder empty"])
-def test_an_incomplete_folder_is_refused_and_left_alone(
+@pytest.mark.parametrize("fault", ["photo missing", "photo empty", "table missing", "folder empty"])
+def test_an_incomplete_folder_is_refused_and_not_changed(
     release: CubRelease, home: Path, run: Run, cub_folder: Path, fault: str
 ) -> None:
     target = home / "CUB_200_2011"
     shutil.copytree(cub_folder, target)
     photo = target / "images/007.Red_Bird/a.jpg"
-    if fault == "photo gone":
+    if fault == "photo missing":
         photo.unlink()
     elif fault == "photo empty":
         photo.write_bytes(b"")
-    elif fault == "file gone":
+    elif fault == "table missing":
         (target / "bounding_boxes.txt").unlink()
     else:
         shutil.rmtree(target)
         target.mkdir()
     before = sorted(target.rglob("*"))
-    with pytest.raises(DownloadError, match=r"is there, but .* not the whole.*Move it away"):
-        run(fetch_cub(home, release, HURRY))
+    with pytest.raises(DownloadError, match=r"exists, but is not the complete.*Move it away"):
+        run(fetch_cub(home, release, QUICK))
     assert sorted(target.rglob("*")) == before
     assert list_names(home) == ["CUB_200_2011"]
 
@@ -117,11 +119,11 @@ def test_an_incomplete_folder_is_refused_and_left_alone(
         ("training_photos", "2 photos for training instead of 4"),
     ],
 )
-def test_another_data_set_is_told_by_its_counts(
+def test_another_data_set_is_recognised_by_its_counts(
     release: CubRelease, home: Path, run: Run, field: str, words: str
 ) -> None:
     with pytest.raises(DownloadError, match=words):
-        run(fetch_cub(home, replace(release, **{field: 4}), HURRY))
+        run(fetch_cub(home, replace(release, **{field: 4}), QUICK))
     assert list_names(home) == ["CUB_200_2011.tgz"]
 
 
@@ -131,8 +133,8 @@ def test_a_hostile_archive_leaves_nothing_behind(
     with tarfile.open(tmp_path / "made.tgz", "w:gz") as tar:
         tar.add(cub_folder, "CUB_200_2011")
         tar.add(cub_folder / "classes.txt", "../../outside.txt")
-    with pytest.raises(DownloadError, match="outside of its folder"):
-        run(fetch_cub(home, publish(server, tmp_path / "made.tgz"), HURRY))
+    with pytest.raises(DownloadError, match="outside the target folder"):
+        run(fetch_cub(home, publish(server, tmp_path / "made.tgz"), QUICK))
     assert list_names(home) == ["CUB_200_2011.tgz"]
     assert not list(tmp_path.rglob("outside.txt"))
 
@@ -142,44 +144,44 @@ def test_an_archive_of_something_else_is_refused(
 ) -> None:
     with tarfile.open(tmp_path / "made.tgz", "w:gz") as tar:
         tar.add(cub_folder, "birds")
-    with pytest.raises(DownloadError, match="does not hold the whole"):
-        run(fetch_cub(home, publish(server, tmp_path / "made.tgz"), HURRY))
+    with pytest.raises(DownloadError, match="does not hold the complete"):
+        run(fetch_cub(home, publish(server, tmp_path / "made.tgz"), QUICK))
     assert list_names(home) == ["CUB_200_2011.tgz"]
 
 
-def test_stopping_while_it_unpacks_leaves_the_archive_alone(
+def test_stopping_during_unpacking_keeps_the_archive(
     release: CubRelease, home: Path, run: Run, server: Any
 ) -> None:
-    steps = fetch_cub(home, release, HURRY)
+    steps = fetch_cub(home, release, QUICK)
     while not next(steps).stage.startswith("Unpacking"):
         pass
     steps.close()
     assert list_names(home) == ["CUB_200_2011.tgz"]
-    run(fetch_cub(home, release, HURRY))
+    run(fetch_cub(home, release, QUICK))
     assert len(server.requests) == 1
 
 
-def test_what_a_killed_process_left_is_cleared_away(
+def test_leftovers_of_a_killed_process_are_removed(
     release: CubRelease, home: Path, run: Run
 ) -> None:
     left = home / ".CUB_200_2011.unpacking/CUB_200_2011"
     left.mkdir(parents=True)
     (left / "images.txt").write_text("half")
-    run(fetch_cub(home, release, HURRY))
+    run(fetch_cub(home, release, QUICK))
     assert list_names(home) == ["CUB_200_2011"]
 
 
-def test_room_for_archive_and_photos_is_asked_for_at_once(
+def test_free_space_for_archive_and_photos_is_checked_first(
     release: CubRelease, home: Path, run: Run, server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = shutil.disk_usage("/")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: real._replace(free=1_000_000_000))
     with pytest.raises(DownloadError, match=r"Fetching and unpacking .* needs 2\.6 GB.*1\.0 GB"):
-        run(fetch_cub(home, CUB_200_2011, HURRY))
+        run(fetch_cub(home, CUB_200_2011, QUICK))
     assert not server.requests
 
 
-def test_a_download_that_fails_can_be_taken_up(
+def test_a_failed_download_can_be_resumed(
     release: CubRelease, home: Path, run: Run, server: Any
 ) -> None:
     half = len(server.data) // 2
@@ -189,9 +191,9 @@ def test_a_download_that_fails_can_be_taken_up(
 
     server.script = [break_off, *[lambda handler: handler.send(500)] * 3]
     with pytest.raises(DownloadError, match="kept"):
-        run(fetch_cub(home, release, HURRY))
+        run(fetch_cub(home, release, QUICK))
     assert list_names(home) == ["CUB_200_2011.tgz.part"]
     server.script = []
-    run(fetch_cub(home, release, HURRY))
+    run(fetch_cub(home, release, QUICK))
     assert server.requests[-1]["range"] == f"bytes={half}-"
     assert list_names(home) == ["CUB_200_2011"]

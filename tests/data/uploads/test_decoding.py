@@ -8,7 +8,7 @@ from photos import encode
 from PIL import Image, ImageCms, ImageFile
 
 from explorer.data.uploads.decoding import (
-    LONGEST_KEPT,
+    MAX_SIDE,
     OWN_LIMITS,
     UploadError,
     UploadLimits,
@@ -57,7 +57,7 @@ def test_modes_become_rgb_over_white(
     assert np.abs(pixels.astype(int) - wanted).max() <= 3
 
 
-def test_palette_with_transparency_lies_over_white() -> None:
+def test_a_transparent_palette_colour_becomes_white() -> None:
     image = Image.new("P", (32, 32), 0)
     image.putpalette([10, 20, 30, 200, 0, 0])
     image.putpixel((0, 0), 1)
@@ -69,7 +69,7 @@ def test_palette_with_transparency_lies_over_white() -> None:
 @pytest.mark.parametrize(
     ("mode", "colour", "transparency"), [("RGB", (9, 9, 9), (9, 9, 9)), ("L", 9, 9)]
 )
-def test_one_colour_that_is_transparent_lies_over_white(
+def test_a_single_transparent_colour_becomes_white(
     mode: str, colour: tuple[int, ...] | int, transparency: tuple[int, ...] | int
 ) -> None:
     data = encode(Image.new(mode, (32, 32), colour), "PNG", transparency=transparency)
@@ -85,7 +85,7 @@ def test_16_bit_grey_is_scaled(kind: str, value: int, wanted: int) -> None:
 
 
 def make_png(width: int, height: int, depth: int, colour_type: int, rows: bytes) -> bytes:
-    """Write a PNG by hand: Pillow writes no colour of 16 bits a channel."""
+    """Write a PNG by hand, as Pillow cannot write 16-bit colour."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
         check = zlib.crc32(name + body).to_bytes(4, "big")
@@ -111,8 +111,8 @@ def test_32_bit_pictures_are_refused(pixels: np.ndarray) -> None:
         read_upload(encode(Image.fromarray(pixels), "TIFF"))
 
 
-def mark_corner() -> Image.Image:
-    """Draw a wide black picture whose top left corner is red and whose top right one is green."""
+def mark_corners() -> Image.Image:
+    """Draw a wide black picture with a red top left and a green top right corner."""
     image = Image.new("RGB", (96, 48))
     image.paste((255, 0, 0), (0, 0, 24, 24))
     image.paste((0, 255, 0), (72, 0, 96, 24))
@@ -133,10 +133,10 @@ def mark_corner() -> Image.Image:
         (8, "bottom left", "top left"),
     ],
 )
-def test_rotation_is_applied(kind: str, orientation: int, red: str, green: str) -> None:
+def test_exif_orientation_is_applied(kind: str, orientation: int, red: str, green: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    data = encode(mark_corner(), kind, exif=exif.tobytes())
+    data = encode(mark_corners(), kind, exif=exif.tobytes())
     pixels = read_upload(data).astype(int)
     assert pixels.shape == ((96, 48, 3) if orientation >= 5 else (48, 96, 3))
     rows, columns = {"top": 8, "bottom": -8}, {"left": 8, "right": -8}
@@ -147,24 +147,24 @@ def test_rotation_is_applied(kind: str, orientation: int, red: str, green: str) 
         assert np.delete(colour, channel).max() < 60
 
 
-def test_rotation_survives_reduction() -> None:
+def test_exif_orientation_is_applied_to_reduced_photos() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    image = mark_corner().resize((LONGEST_KEPT * 2, LONGEST_KEPT), Image.Resampling.NEAREST)
+    image = mark_corners().resize((MAX_SIDE * 2, MAX_SIDE), Image.Resampling.NEAREST)
     pixels = read_upload(encode(image, "JPEG", exif=exif.tobytes()))
-    assert pixels.shape == (LONGEST_KEPT, LONGEST_KEPT // 2, 3)
+    assert pixels.shape == (MAX_SIDE, MAX_SIDE // 2, 3)
     assert pixels[20, -20, 0] > 200
     assert pixels[-20, -20, 1] > 200
 
 
-def test_broken_exif_does_not_cost_the_photo() -> None:
-    exif = b"Exif\0\0nonsense that is no TIFF header"
+def test_a_photo_with_broken_exif_data_is_read() -> None:
+    exif = b"Exif\0\0nonsense instead of a TIFF header"
     data = encode(Image.new("RGB", (50, 40)), "JPEG", exif=exif)
     assert read_upload(data).shape == (40, 50, 3)
 
 
 def make_swapping_profile() -> bytes:
-    """Return sRGB's profile with the primaries of red and blue exchanged."""
+    """Return an sRGB profile with the primaries of red and blue swapped."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     return profile.replace(b"rXYZ", b"tmp!").replace(b"bXYZ", b"rXYZ").replace(b"tmp!", b"bXYZ")
 
@@ -180,20 +180,20 @@ def test_colour_profile_is_applied(mode: str, colour: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(
     ("mode", "profile"),
     [
-        ("RGB", b"no profile"),
-        ("CMYK", b"no profile"),
+        ("RGB", b"not a profile"),
+        ("CMYK", b"not a profile"),
         ("CMYK", make_swapping_profile()),
         ("L", make_swapping_profile()),
     ],
 )
-def test_profile_that_is_broken_or_does_not_fit_is_ignored(mode: str, profile: bytes) -> None:
+def test_a_broken_or_unsuitable_profile_is_ignored(mode: str, profile: bytes) -> None:
     image = Image.new(mode, (40, 40))
     plain = read_upload(encode(image, "TIFF"))
     np.testing.assert_array_equal(read_upload(encode(image, "TIFF", icc_profile=profile)), plain)
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "PNG", "TIFF", "MPO"])
-def test_first_of_several_pictures(kind: str) -> None:
+def test_the_first_of_several_pictures_is_read(kind: str) -> None:
     frames = [Image.new("RGB", (64, 40), colour) for colour in ("red", "blue")]
     pixels = read_upload(encode(frames[0], kind, save_all=True, append_images=frames[1:]))
     assert pixels.shape == (40, 64, 3)
@@ -204,12 +204,12 @@ def test_first_of_several_pictures(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "HEIF"])
 def test_large_photos_are_reduced(kind: str) -> None:
     pixels = read_upload(encode(Image.new("RGB", (3000, 1000), (90, 120, 60)), kind))
-    assert pixels.shape == (683, LONGEST_KEPT, 3)
+    assert pixels.shape == (683, MAX_SIDE, 3)
     assert np.abs(pixels.astype(int) - (90, 120, 60)).max() <= 3
 
 
 @pytest.mark.parametrize(("width", "height"), [(10_001, 6_000), (10_000, 12_000), (60_000, 60_000)])
-def test_huge_pictures_are_refused_by_their_header(
+def test_huge_pictures_are_refused_before_decoding(
     width: int, height: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = Image.MAX_IMAGE_PIXELS
@@ -221,7 +221,7 @@ def test_huge_pictures_are_refused_by_their_header(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_format_is_measured_before_it_is_decoded(
+def test_the_size_is_checked_before_decoding_in_every_format(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = encode(Image.new("RGB", (1100, 1000)), kind)
@@ -233,23 +233,23 @@ def test_every_format_is_measured_before_it_is_decoded(
 @pytest.mark.parametrize(
     ("size", "message"),
     [
-        ((31, 400), "only 31 × 400 pixels: too few"),
-        ((1, 1), "only 1 × 1 pixels: too few"),
-        ((9000, 40), "9000 × 40 pixels: too narrow"),
-        ((40, 9000), "40 × 9000 pixels: too narrow"),
+        ((31, 400), "only 31 × 400 pixels, too few"),
+        ((1, 1), "only 1 × 1 pixels, too few"),
+        ((9000, 40), "9000 × 40 pixels, too narrow"),
+        ((40, 9000), "40 × 9000 pixels, too narrow"),
     ],
 )
-def test_pictures_too_small_for_a_bird_are_refused(size: tuple[int, int], message: str) -> None:
+def test_pictures_too_small_or_narrow_are_refused(size: tuple[int, int], message: str) -> None:
     with pytest.raises(UploadError, match=message):
         read_upload(encode(Image.new("RGB", size), "PNG"))
 
 
-def test_smallest_and_narrowest_that_are_taken() -> None:
+def test_the_smallest_and_narrowest_pictures_are_read() -> None:
     assert read_upload(encode(Image.new("RGB", (32, 32)), "PNG")).shape == (32, 32, 3)
     assert read_upload(encode(Image.new("RGB", (64 * 40, 40)), "PNG")).shape == (32, 2048, 3)
 
 
-def test_files_above_the_limit_are_refused_unread() -> None:
+def test_files_above_the_size_limit_are_refused() -> None:
     data = b"\xff\xd8\xff" + bytes((OWN_LIMITS.megabytes + 5) * 1024 * 1024)
     with pytest.raises(UploadError, match="has 30 MB, more than the limit of 25 MB"):
         read_upload(data)
@@ -259,18 +259,18 @@ def test_files_above_the_limit_are_refused_unread() -> None:
     ("data", "message"),
     [
         (b"", "The file is empty"),
-        (b"\0", "not a whole JPEG, PNG, WebP, TIFF or HEIC"),
-        (b"just some words", "not a whole JPEG, PNG, WebP, TIFF or HEIC"),
-        (b"<?xml version='1.0'?>\n<svg xmlns='x'></svg>", "An SVG file is a drawing"),
+        (b"\0", "not a complete JPEG, PNG, WebP, TIFF or HEIC"),
+        (b"just some words", "not a complete JPEG, PNG, WebP, TIFF or HEIC"),
+        (b"<?xml version='1.0'?>\n<svg xmlns='x'></svg>", "an SVG drawing"),
         (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "a video, an AVIF picture or a damaged HEIC"),
         (b"PK\3\4" + bytes(40), "a ZIP archive"),
         (encode(Image.new("RGB", (40, 40)), "AVIF"), "a video, an AVIF picture or a damaged HEIC"),
-        (encode(Image.new("RGB", (40, 40)), "BMP"), "not a whole JPEG"),
-        (encode(Image.new("RGB", (40, 40)), "GIF"), "not a whole JPEG"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a whole JPEG"),
+        (encode(Image.new("RGB", (40, 40)), "BMP"), "not a complete JPEG"),
+        (encode(Image.new("RGB", (40, 40)), "GIF"), "not a complete JPEG"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a complete JPEG"),
     ],
 )
-def test_foreign_files_are_refused(data: bytes, message: str) -> None:
+def test_other_kinds_of_files_are_refused(data: bytes, message: str) -> None:
     with pytest.raises(UploadError, match=message):
         read_upload(data)
 
@@ -291,13 +291,11 @@ def test_truncated_files_are_refused_in_one_sentence(kind: str, part: float) -> 
     assert "(" not in str(caught.value)
 
 
-# Pillow warns of odd metadata in passing; what counts is that nothing is raised.
+# Pillow may warn about odd metadata; only exceptions matter here.
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @repeatable
 @given(st.binary(min_size=1, max_size=40), st.sampled_from(KINDS), st.data())
-def test_damaged_bytes_never_escape_as_another_error(
-    junk: bytes, kind: str, data: st.DataObject
-) -> None:
+def test_damaged_files_raise_no_other_error(junk: bytes, kind: str, data: st.DataObject) -> None:
     good = encode(Image.fromarray(make_noise(32, 32)), kind)
     place = data.draw(st.integers(0, len(good)))
     try:

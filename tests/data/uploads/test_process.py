@@ -11,56 +11,56 @@ from PIL import Image
 
 from explorer.data.uploads import process
 from explorer.data.uploads.decoding import (
-    MOST_SCANS,
+    MAX_SCANS,
     OWN_LIMITS,
     PUBLIC_LIMITS,
     UploadError,
     UploadLimits,
     read_upload,
 )
-from explorer.data.uploads.process import bound_process, read_upload_apart
+from explorer.data.uploads.process import limit_process, read_upload_in_subprocess
 
 SLOW = ("60 mega", "64 scans", "two million", "100,000")
 QUICK = [name for name in MAKERS if not name.startswith(SLOW)]
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "HEIF"])
-def test_photos_come_out_as_they_do_at_home(kind: str) -> None:
+def test_a_subprocess_decodes_to_the_same_pixels(kind: str) -> None:
     data = encode(make_photo(), kind)
-    np.testing.assert_array_equal(read_upload_apart(data), read_upload(data))
+    np.testing.assert_array_equal(read_upload_in_subprocess(data), read_upload(data))
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_hostile_files_are_told_apart_in_one_sentence(name: str) -> None:
+def test_hostile_files_are_read_or_refused_in_one_sentence(name: str) -> None:
     file = make_file(name)
     if not file.wanted:
-        pixels = read_upload_apart(file.data)
+        pixels = read_upload_in_subprocess(file.data)
         assert pixels.dtype == np.uint8
         assert min(pixels.shape[:2]) >= 32
         return
     with pytest.raises(UploadError, match=file.wanted) as caught:
-        read_upload_apart(file.data)
+        read_upload_in_subprocess(file.data)
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 200
 
 
-def test_a_public_server_takes_less() -> None:
+def test_a_public_server_has_a_lower_limit() -> None:
     with pytest.raises(UploadError, match="limit of 30 megapixels"):
-        read_upload_apart(encode(Image.new("L", (6000, 6000)), "PNG"), PUBLIC_LIMITS)
+        read_upload_in_subprocess(encode(Image.new("L", (6000, 6000)), "PNG"), PUBLIC_LIMITS)
 
 
-def test_the_scans_of_a_jpeg_are_counted_and_nothing_else_is() -> None:
+def test_only_the_scans_of_a_jpeg_are_counted() -> None:
     def count_scans(data: bytes) -> int:
         return data.count(b"\xff\xda")
 
     within = make_short_scans(40, 64)
-    assert 40 < count_scans(within) <= MOST_SCANS
+    assert 40 < count_scans(within) <= MAX_SCANS
     assert read_upload(within).shape == (64, 64, 3)
     with pytest.raises(UploadError, match="more than 64 scans"):
         read_upload(make_short_scans(80, 64))
-    # A film behind the photo, and words in it, may hold the same bytes many times.
-    words = b"\xff\xda\x00\x08" * 1000
-    photo = encode(make_photo(), "JPEG", comment=words, progressive=True) + words
+    # A comment, and data appended to the photo, may hold the same bytes many times.
+    comment = b"\xff\xda\x00\x08" * 1000
+    photo = encode(make_photo(), "JPEG", comment=comment, progressive=True) + comment
     assert count_scans(photo) > 2000
     assert read_upload(photo).shape == (240, 320, 3)
 
@@ -74,7 +74,7 @@ def test_the_scans_of_a_jpeg_are_counted_and_nothing_else_is() -> None:
         "pass",
     ],
 )
-def test_a_decoder_that_crashes_costs_the_photo_alone(
+def test_a_crash_of_the_decoder_is_an_error_of_the_photo(
     program: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = subprocess.run
@@ -83,23 +83,23 @@ def test_a_decoder_that_crashes_costs_the_photo_alone(
         return run([sys.executable, "-c", program], **options)
 
     monkeypatch.setattr(process.subprocess, "run", run_another)
-    with pytest.raises(UploadError, match="its decoder gave up on it"):
-        read_upload_apart(encode(make_photo(), "JPEG"))
+    with pytest.raises(UploadError, match="its decoder failed"):
+        read_upload_in_subprocess(encode(make_photo(), "JPEG"))
 
 
-def test_a_decoder_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decoder_that_hangs_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     run = subprocess.run
 
     def run_another(command: list[str], **options: object) -> object:
         return run([sys.executable, "-c", "import time; time.sleep(600)"], **options)
 
     monkeypatch.setattr(process.subprocess, "run", run_another)
-    monkeypatch.setattr(process, "_PATIENCE", 0.5)
+    monkeypatch.setattr(process, "_TIMEOUT", 0.5)
     with pytest.raises(UploadError, match="takes too long"):
-        read_upload_apart(encode(make_photo(), "JPEG"))
+        read_upload_in_subprocess(encode(make_photo(), "JPEG"))
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="bounds are those of Linux")
+@pytest.mark.skipif(sys.platform != "linux", reason="the limits are those of Linux")
 @pytest.mark.parametrize(
     ("act", "wanted"),
     [
@@ -108,10 +108,10 @@ def test_a_decoder_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
         ("exec('while True: pass')", ""),
     ],
 )
-def test_the_process_is_bound(act: str, wanted: str, tmp_path: Path) -> None:
+def test_the_subprocess_is_limited(act: str, wanted: str, tmp_path: Path) -> None:
     program = (
         "from explorer.data.uploads import process as p, decoding\n"
-        f"p.MOST_SECONDS = 1\np.bound_process(decoding.OWN_LIMITS)\n{act}"
+        f"p.MAX_SECONDS = 1\np.limit_process(decoding.OWN_LIMITS)\n{act}"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -126,17 +126,17 @@ def test_the_process_is_bound(act: str, wanted: str, tmp_path: Path) -> None:
     assert [path.read_bytes() for path in tmp_path.iterdir()] in ([], [b""])
 
 
-def test_more_memory_than_the_bound_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_much_memory_is_an_error_of_the_photo(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise MemoryError
 
     data = encode(make_photo(), "JPEG")
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", refuse)
-    with pytest.raises(UploadError, match="more memory"):
+    with pytest.raises(UploadError, match="too much memory"):
         read_upload(data)
 
 
-def test_few_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_files_are_decoded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     lock, now, most = threading.Lock(), 0, 0
     answer = subprocess.CompletedProcess([], 0, b'{"size": [32, 32]}\n' + bytes(32 * 32 * 3), b"")
 
@@ -151,12 +151,12 @@ def test_few_are_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         return answer
 
     monkeypatch.setattr(process.subprocess, "run", count)
-    threads = [threading.Thread(target=read_upload_apart, args=(b"x",)) for _ in range(8)]
+    threads = [threading.Thread(target=read_upload_in_subprocess, args=(b"x",)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert most == process.MOST_AT_ONCE
+    assert most == process.MAX_CONCURRENT
 
 
 def test_no_file_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,18 +164,18 @@ def test_no_file_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     for name in ("cut.png", "photo.jpg, a TIFF", "300 pages.tif", "photo.avif", "cut.heic"):
         file = make_file(name)
         try:
-            read_upload_apart(file.data)
+            read_upload_in_subprocess(file.data)
         except UploadError:
             assert file.wanted
     assert list(tmp_path.iterdir()) == []
 
 
-def test_bounds_grow_with_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_limits_grow_with_upload_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     resource = pytest.importorskip("resource")
     found: list[int] = []
     monkeypatch.setattr(resource, "setrlimit", lambda _, pair: found.append(pair[0]))
     for limits in (PUBLIC_LIMITS, OWN_LIMITS, UploadLimits(1, 1)):
-        bound_process(limits)
+        limit_process(limits)
     memory = found[::4]
     assert memory[0] < memory[1]
     assert memory[2] < memory[0]

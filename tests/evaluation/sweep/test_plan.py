@@ -31,7 +31,7 @@ Run = Callable[[Any], Any]
 SHORT = TrainingSettings(epochs=2, pretrain_epochs=1, batch_size=16)
 
 
-class Hopeless(SraeSettings):
+class Diverging(SraeSettings):
     """A method whose loss is never finite."""
 
     method: ClassVar[str] = "hopeless"
@@ -42,10 +42,10 @@ class Hopeless(SraeSettings):
 
 HOPELESS = TrainedMethod(
     name="hopeless",
-    title="Hopeless",
+    title="Diverging",
     colour="#000000",
     summary="Never learns.",
-    settings=Hopeless(widths=(8,)),
+    settings=Diverging(widths=(8,)),
     training=SHORT,
 )
 
@@ -99,18 +99,16 @@ def test_the_same_module_is_trained_once(opened: Workspace) -> None:
     assert len(list_tasks(opened, plan(opened, "srae:widths=8", "beta=10,beta=10.0"))) == 2
 
 
-def test_all_are_the_methods_that_train_a_module() -> None:
+def test_all_means_the_methods_that_train_a_module() -> None:
     names = [method.name for method in get_trained_methods("all")]
     assert names == ["srae", "srae-pull-away", "nn", "sae", "joint-sae"]
 
 
-def test_missing_leaves_alone_what_is_there_and_measures_the_rest(
-    opened: Workspace, run: Run
-) -> None:
+def test_missing_keeps_existing_modules_and_measures_the_rest(opened: Workspace, run: Run) -> None:
     there = run(sweep_modules(opened, plan(opened, "srae:widths=8")))
     before = read_times(opened, there)
     metrics = get_module_entry(opened.path, there[1].category, there[1].run).metrics_path
-    metrics.unlink()  # as if the sweep had been stopped here
+    metrics.unlink()  # as after an interruption
     again = plan(opened, "srae:widths=8", seeds=(0, 1), missing=True)
     done = run(sweep_modules(opened, again))
     assert [(task.category, task.run) for task in done] == [
@@ -131,7 +129,7 @@ def test_without_missing_modules_are_trained_again(opened: Workspace, run: Run) 
     assert path.read_bytes() == module
 
 
-def test_one_that_fails_is_named_and_the_others_are_kept(opened: Workspace, run: Run) -> None:
+def test_a_failed_task_is_named_and_the_others_are_kept(opened: Workspace, run: Run) -> None:
     settings = plan(opened, "srae:widths=8")
     settings = replace(settings, methods=(HOPELESS, *settings.methods))
     bad = list_tasks(opened, settings)[:2]
@@ -144,7 +142,7 @@ def test_one_that_fails_is_named_and_the_others_are_kept(opened: Workspace, run:
     assert len(read_times(opened, caught.value.done)) == 4
 
 
-def test_a_disk_that_cannot_be_written_fails_the_task_alone(
+def test_a_write_error_fails_only_its_task(
     opened: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad = opened.dataset.categories[3]
@@ -160,7 +158,7 @@ def test_a_disk_that_cannot_be_written_fails_the_task_alone(
     assert [task.category for task in caught.value.done] == [opened.dataset.categories[4]]
 
 
-def test_tasks_run_with_one_thread_and_the_rest_is_left_as_it_was(
+def test_tasks_run_with_one_thread_and_the_setting_is_restored(
     opened: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
@@ -181,7 +179,7 @@ def test_tasks_run_with_one_thread_and_the_rest_is_left_as_it_was(
     assert set(seen) == {1}
 
 
-def test_features_are_there_before_the_first_task(opened: Workspace, run: Run) -> None:
+def test_features_are_computed_before_the_first_task(opened: Workspace, run: Run) -> None:
     def engine(workspace: Workspace, tasks: Sequence[SweepTask]) -> Iterator[Outcome]:
         assert list(workspace.networks.compute_features()) == []  # nothing left to compute
         return sweep_locally(workspace, tasks[:1])
@@ -196,7 +194,7 @@ def test_features_are_there_before_the_first_task(opened: Workspace, run: Run) -
     ("names", "variants", "words"),
     [("srae,pca", "", "trains no module"), ("", "", "at least one"), ("nn", "depth=3", "depth")],
 )
-def test_what_cannot_be_swept_is_refused(
+def test_impossible_sweeps_are_refused(
     opened: Workspace, names: str, variants: str, words: str
 ) -> None:
     with pytest.raises(ExplorerError, match=words):

@@ -1,4 +1,4 @@
-"""The engine of a sweep that hands its tasks to Ray: a real one, on this machine."""
+"""The sweep engine that runs tasks with Ray, on a real local cluster."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ from explorer.training.modules.settings import TrainingSettings
 from explorer.workspace.layout import get_module_entry
 from explorer.workspace.workspace import Workspace
 
-if find_spec("ray") is None and not os.environ.get("CI"):  # there, nothing may be lacking
+if find_spec("ray") is None and not os.environ.get("CI"):  # in CI, Ray is required
     pytest.skip("Ray is not installed: pip install .[cluster]", allow_module_level=True)
 
 from explorer.evaluation.sweep.ray_engine import make_engine, ray
@@ -34,19 +34,19 @@ pytestmark = pytest.mark.slow
 
 Run = Callable[[Any], Any]
 TRAINING = TrainingSettings(epochs=30, pretrain_epochs=2, batch_size=16)
-PATIENCE = 120  # seconds until a worker is there; a busy machine is no failure
+PATIENCE = 120  # seconds until a worker runs; long, as the machine may be busy
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the token that Ray makes for its processes out of the user's home."""
+    """Keep the token that Ray creates for its processes out of the home directory."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         yield
 
 
 class KillOne(threading.Thread):
-    """Kills the first process below this one that does a task, and holds its number."""
+    """Kills the first descendant process that runs a task, and stores its id."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -63,14 +63,14 @@ class KillOne(threading.Thread):
 
 
 def find_working() -> list[int]:
-    """Return the processes below this one that Ray has given a task."""
+    """Return the descendant processes that run a task of Ray."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             title = (folder / "cmdline").read_bytes()
             if title.startswith(b"ray::_do_remotely") and is_below(int(folder.name)):
                 found.append(int(folder.name))
-        except OSError:  # it has ended meanwhile
+        except OSError:  # it has ended in the meantime
             continue
     return found
 
@@ -92,14 +92,14 @@ def plan(workspace: Workspace, methods: str) -> SweepSettings:
     )
 
 
-def put_in_the_way(workspace: Workspace, task: SweepTask) -> None:
-    """Put a file where a task is to make the folder of its module."""
+def block_module_folder(workspace: Workspace, task: SweepTask) -> None:
+    """Put a file where the task will create the folder of its module."""
     folder = get_module_entry(workspace.path, task.category, task.run).path.parent
     folder.parent.mkdir(exist_ok=True)
     folder.touch()
 
 
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are looked for in /proc")
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to find processes")
 def test_a_killed_worker_changes_no_module(own_workspace: Path, tmp_path: Path, run: Run) -> None:
     here = Workspace(own_workspace)
     there = Workspace(Path(shutil.copytree(own_workspace, tmp_path / "other")))
@@ -111,7 +111,7 @@ def test_a_killed_worker_changes_no_module(own_workspace: Path, tmp_path: Path, 
     both = plan(there, "srae:widths=8,nn:widths=8,sae:widths=8")
     bad = list_tasks(there, plan(there, "sae:widths=8"))
     for task in bad:
-        put_in_the_way(there, task)
+        block_module_folder(there, task)
     with pytest.raises(SweepError, match="File exists") as caught:
         run(sweep_modules(there, both, make_engine(workers=2)))
     killer.join()
@@ -128,7 +128,7 @@ def test_a_killed_worker_changes_no_module(own_workspace: Path, tmp_path: Path, 
             assert one == other, f"{task.category}, {task.run}"
 
 
-def test_a_sweep_that_is_interrupted_ends_its_tasks(own_workspace: Path) -> None:
+def test_an_interrupted_sweep_stops_its_tasks(own_workspace: Path) -> None:
     workspace = Workspace(own_workspace)
     settings = plan(workspace, "srae:widths=8,nn:widths=8")
     steps = sweep_modules(workspace, settings, make_engine(workers=1))
@@ -148,12 +148,12 @@ def test_a_sweep_that_is_interrupted_ends_its_tasks(own_workspace: Path) -> None
         ({"address": "127.0.0.1:1", "workers": 2}, "leave out --workers"),
     ],
 )
-def test_workers_that_make_no_sense_are_refused(options: dict[str, Any], words: str) -> None:
+def test_impossible_workers_are_refused(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ExplorerError, match=words):
         make_engine(**options)
 
 
-def test_a_cluster_that_does_not_answer_is_told(own_workspace: Path, run: Run) -> None:
+def test_an_unreachable_cluster_is_reported(own_workspace: Path, run: Run) -> None:
     workspace = Workspace(own_workspace)
     engine = make_engine(address="127.0.0.1:1")
     with pytest.raises(ExplorerError, match="Check --address"):

@@ -25,7 +25,7 @@ def draw_images(count: int = 2, size: int = 128) -> Tensor:
 
 
 @torch.inference_mode()
-def test_stops_lie_behind_the_first_relu_and_the_pools(small_backbone: Backbone) -> None:
+def test_stops_are_the_first_relu_and_the_pools(small_backbone: Backbone) -> None:
     images = draw_images(1)
     sides = {"relu1": 128, "pool1": 64, "pool2": 32, "pool3": 16, "pool4": 8}
     assert list(small_backbone.stops) == list(sides)
@@ -65,7 +65,7 @@ def test_large_vggs_have_the_right_stops(
     name: str, convolutions: int, batch_norm: bool, suffix: str
 ) -> None:
     name += suffix
-    with torch.device("meta"):  # shapes alone: the real thing takes half a gigabyte
+    with torch.device("meta"):  # only shapes: the weights take half a gigabyte
         layers = flatten_network(build_network(name, 200, batch_norm=batch_norm))
         images = torch.empty(1, 3, 224, 224)
     backbone = Backbone(get_architecture(name), layers, tuple(map(str, range(200))))
@@ -87,7 +87,7 @@ def test_large_vggs_have_the_right_stops(
     assert layers(images).shape == (1, 200)
 
 
-def test_a_backbone_needs_a_name_for_every_output(small_backbone: Backbone) -> None:
+def test_a_backbone_needs_a_category_for_every_output(small_backbone: Backbone) -> None:
     with pytest.raises(ExplorerError, match=r"12 outputs.*1 categories"):
         replace(small_backbone, categories=("one",))
     with pytest.raises(ExplorerError, match="'fc8'"):
@@ -131,7 +131,7 @@ def test_reference_network_recognises_whole_photos(
         _, logits = backbone.compute_features(torch.from_numpy(pixels)[None])
         right.append(int(logits.argmax()) == photo.category_index)
     assert len(right) == 400
-    # Whole photos, not averaged with their mirror images, which would give 0.475.
+    # Without averaging over mirror images, which would give 0.475.
     assert np.mean(right) == pytest.approx(0.46, abs=0.0125)
 
 
@@ -148,7 +148,7 @@ def test_z_may_be_a_layer_with_height_and_width(
     z, logits = backbone.compute_features(images)
     assert z.shape == (2, size)
     assert backbone.z_size == size
-    maps = backbone.layers[: backbone.places[z_layer.removesuffix("-mean")]](images)
+    maps = backbone.layers[: backbone.named_layers[z_layer.removesuffix("-mean")]](images)
     expected = maps.mean((2, 3)) if z_layer.endswith("-mean") else maps.flatten(1)
     torch.testing.assert_close(z, expected)
     torch.testing.assert_close(logits, backbone.layers(images))
@@ -159,7 +159,7 @@ def test_maps_are_taken_no_higher_than_z(small_backbone: Backbone) -> None:
     assert replace(small_backbone, z_layer="fc7").stops == small_backbone.stops
 
 
-def test_a_z_that_no_module_can_read_names_its_averages(small_backbone: Backbone) -> None:
+def test_a_z_that_is_too_large_suggests_its_averages(small_backbone: Backbone) -> None:
     with pytest.raises(ExplorerError, match=r"524,288 dimensions.*Choose relu1-mean"):
         replace(small_backbone, z_layer="relu1")
 
@@ -168,12 +168,12 @@ def test_a_z_that_no_module_can_read_names_its_averages(small_backbone: Backbone
     ("architecture", "last"),
     [("vgg_small", "pool4"), ("vgg11", "pool5"), ("alexnet", "pool3"), ("resnet18", "layer4")],
 )
-def test_the_last_convolution_lies_before_the_last_pooling(architecture: str, last: str) -> None:
+def test_the_last_convolution_is_found(architecture: str, last: str) -> None:
     with torch.device("meta"):
         layers = flatten_network(build_network(architecture, 1, batch_norm=False))
     z_layer = get_family(architecture).z_layer
     backbone = Backbone(get_architecture(architecture), layers, ("a",), z_layer)
-    place = backbone.places[last]
+    place = backbone.named_layers[last]
     expected = place if last == "layer4" else place - 1
     assert backbone.last_convolution == expected
     assert isinstance(layers[expected - 1], nn.ReLU)
@@ -183,7 +183,7 @@ def test_the_last_convolution_lies_before_the_last_pooling(architecture: str, la
     ("architecture", "z_layer"),
     [("vgg19", "pool5"), ("resnet50", "avgpool"), ("resnet18", "layer3-mean"), ("alexnet", "fc7")],
 )
-def test_layers_can_be_checked_before_there_are_weights(architecture: str, z_layer: str) -> None:
+def test_the_choice_of_z_can_be_checked_without_weights(architecture: str, z_layer: str) -> None:
     check_z_layer(architecture, z_layer)
     with pytest.raises(ExplorerError, match=r"'pool9'.*relu1-mean"):
         check_z_layer(architecture, "pool9")

@@ -23,7 +23,7 @@ SMALL = get_architecture("vgg_small")
 
 
 def build_small(category_count: int = 4, *, batch_norm: bool) -> nn.Module:
-    """Return a vgg_small whose batch norms have seen something."""
+    """Return a vgg_small whose batch norms have non-trivial statistics."""
     with torch.random.fork_rng():
         torch.manual_seed(3)
         network = build_network("vgg_small", category_count, batch_norm=batch_norm)
@@ -55,7 +55,7 @@ def test_flattened_layers_compute_the_same(batch_norm: bool) -> None:
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in layers)
 
 
-def test_flattening_leaves_the_network_alone() -> None:
+def test_flattening_does_not_change_the_network() -> None:
     network = build_small(batch_norm=True).train()
     before = copy.deepcopy(network.state_dict())
     layers = flatten_network(network)
@@ -75,7 +75,7 @@ def test_flattened_layers_are_frozen_and_never_work_in_place() -> None:
     assert not any(getattr(layer, "inplace", False) for layer in layers)
 
 
-def test_vgg_small_is_what_it_is_said_to_be() -> None:
+def test_vgg_small_has_the_documented_layers() -> None:
     layers = flatten_network(build_small(40, batch_norm=True))
     described = [
         layer.out_channels if isinstance(layer, nn.Conv2d) else "P"
@@ -97,7 +97,7 @@ def test_vgg_small_is_what_it_is_said_to_be() -> None:
         assert layers[:16](draw_images(1)).shape == (1, 256, 8, 8)
 
 
-def test_a_fresh_vgg_small_begins_undecided() -> None:
+def test_a_new_vgg_small_has_small_logits() -> None:
     head = build_small(40, batch_norm=True).classifier[-1].requires_grad_(False)
     assert float(head.weight.std()) == pytest.approx(0.01, rel=0.05)
 
@@ -117,7 +117,7 @@ def test_torchvision_can_be_imported_in_a_fresh_process() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_weights_make_the_network_they_came_from(weights: dict[str, Tensor]) -> None:
+def test_weights_rebuild_their_network(weights: dict[str, Tensor]) -> None:
     state = torch.random.get_rng_state()
     network = build_network_from_weights("vgg_small", weights).eval()
     assert torch.equal(state, torch.random.get_rng_state())
@@ -134,11 +134,11 @@ def test_batch_norm_is_recognised_and_its_counters_may_be_missing() -> None:
         assert torch.equal(network(draw_images(1)), original(draw_images(1)))
 
 
-def test_what_is_missing_after_a_counter_is_missed() -> None:
+def test_a_missing_tensor_is_found_after_a_missing_counter() -> None:
     weights = dict(build_small(batch_norm=True).state_dict())
     weights = {name: t for name, t in weights.items() if "num_batches" not in name}
     del weights["features.4.weight"]
-    with pytest.raises(ExplorerError, match=r"lack 'features.4.weight'.*with batch norm"):
+    with pytest.raises(ExplorerError, match=r"have no 'features.4.weight'.*with batch norm"):
         build_network_from_weights("vgg_small", weights)
 
 
@@ -150,34 +150,34 @@ def test_loaded_network_does_not_share_memory_with_the_weights(
     assert torch.equal(weights["features.0.weight"], before)
 
 
-def spoil(weights: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
-    spoilt = dict(weights)
+def damage(weights: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
+    damaged = dict(weights)
     if kind == "missing":
-        del spoilt["features.3.weight"]
+        del damaged["features.3.weight"]
     elif kind == "shape":
-        spoilt["features.3.weight"] = torch.zeros(64, 32, 5, 5)
+        damaged["features.3.weight"] = torch.zeros(64, 32, 5, 5)
     elif kind == "unknown":
-        spoilt["features.99.weight"] = torch.zeros(3)
+        damaged["features.99.weight"] = torch.zeros(3)
     elif kind in ("nan", "inf"):
-        spoilt["features.3.weight"] = torch.full((64, 32, 3, 3), float(kind))
+        damaged["features.3.weight"] = torch.full((64, 32, 3, 3), float(kind))
     elif kind == "headless":
-        spoilt = {n: t for n, t in weights.items() if not n.startswith("classifier")}
+        damaged = {n: t for n, t in weights.items() if not n.startswith("classifier")}
     else:
-        spoilt["classifier.6.bias"] = torch.tensor(1.0)
-    return spoilt
+        damaged["classifier.6.bias"] = torch.tensor(1.0)
+    return damaged
 
 
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("missing", r"lack 'features.3.weight'"),
+        ("missing", r"have no 'features.3.weight'"),
         ("shape", r"'features.3.weight' has shape \(64, 32, 5, 5\).*needs \(64, 32, 3, 3\)"),
         ("unknown", r"'features.99.weight'"),
-        ("nan", r"'features.3.weight' holds NaN"),
-        ("inf", r"'features.3.weight' holds NaN or infinite"),
+        ("nan", r"'features.3.weight' contains NaN"),
+        ("inf", r"'features.3.weight' contains NaN or infinite"),
         (
             "headless",
-            r"no 'classifier.6.bias'.*'classifier.6.weight'\. It begins with 'features.0.weight'.",
+            r"no 'classifier.6.bias'.*'classifier.6.weight'\. The first one here is 'features.0",
         ),
         ("scalar", r"'classifier.6"),
     ],
@@ -186,13 +186,13 @@ def test_wrong_weights_are_refused_by_name(
     weights: dict[str, Tensor], kind: str, message: str
 ) -> None:
     with pytest.raises(ExplorerError, match=message):
-        build_network_from_weights("vgg_small", spoil(weights, kind))
+        build_network_from_weights("vgg_small", damage(weights, kind))
 
 
 def test_weights_of_another_architecture_are_refused(weights: dict[str, Tensor]) -> None:
     with pytest.raises(
         ExplorerError,
-        match=r"needs.*Expected was a vgg16 with 4 categories, without batch norm.*"
+        match=r"needs.*Expected is a vgg16 with 4 categories, without batch norm.*"
         r"those of vgg_small: check --arch",
     ):
         build_network_from_weights("vgg16", weights)
@@ -211,8 +211,8 @@ def test_no_weights_at_all_are_refused() -> None:
     ("architecture", "other"),
     [("vgg19_bn", "vgg13"), ("vgg13", "vgg11_bn"), ("vgg11", "vgg16"), ("resnet18", "resnet34")],
 )
-def test_weights_tell_their_own_architecture(architecture: str, other: str) -> None:
-    with torch.device("meta"):  # shapes alone: the real thing takes half a gigabyte
+def test_the_architecture_of_wrong_weights_is_suggested(architecture: str, other: str) -> None:
+    with torch.device("meta"):  # only shapes: the weights take half a gigabyte
         network = build_network(
             architecture,
             5,
@@ -223,16 +223,16 @@ def test_weights_tell_their_own_architecture(architecture: str, other: str) -> N
             build_network_from_weights(other, weights)
 
 
-def test_weights_that_fit_nothing_name_no_architecture(weights: dict[str, Tensor]) -> None:
+def test_no_architecture_is_suggested_for_unknown_weights(weights: dict[str, Tensor]) -> None:
     with pytest.raises(
         ExplorerError, match=r"\. Check that --arch names the network of these weights\.$"
     ):
-        build_network_from_weights("vgg_small", spoil(weights, "shape"))
+        build_network_from_weights("vgg_small", damage(weights, "shape"))
 
 
 @torch.inference_mode()
 def check_against_torchvision(architecture: str) -> None:
-    """Compare with torchvision's own network, batch norms having seen something."""
+    """Compare with torchvision's own network, whose batch norms have non-trivial statistics."""
     with torch.random.fork_rng():
         torch.manual_seed(4)
         theirs = import_torchvision().models.get_model(architecture, num_classes=7).eval()
@@ -244,7 +244,7 @@ def check_against_torchvision(architecture: str) -> None:
                 layer.bias.normal_(0, 0.1)
     images = draw_images(1, size=224)
     expected = theirs(images)
-    assert expected.std() > 1e-3, "or equality would mean nothing"
+    assert expected.std() > 1e-3, "equality would mean nothing otherwise"
     network = build_network_from_weights(architecture, theirs.state_dict())
     torch.testing.assert_close(network.eval()(images), expected)
     layers = flatten_network(network)
@@ -256,17 +256,17 @@ def check_against_torchvision(architecture: str) -> None:
 @pytest.mark.parametrize(
     "name", ["vgg11", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"]
 )
-def test_vggs_compute_what_torchvisions_do(name: str) -> None:
+def test_vggs_equal_torchvisions(name: str) -> None:
     check_against_torchvision(name)
 
 
 @pytest.mark.parametrize("name", ["alexnet", "resnet18", "resnet50"])
-def test_others_compute_what_torchvisions_do(name: str) -> None:
+def test_other_families_equal_torchvisions(name: str) -> None:
     check_against_torchvision(name)
 
 
 @pytest.mark.parametrize("name", ["vgg11_bn", "alexnet", "resnet18", "resnet50", "vgg_small"])
-def test_folded_layers_are_named_as_before(name: str) -> None:
+def test_tensors_of_folded_layers_keep_their_names(name: str) -> None:
     with torch.device("meta"):
         trained = build_network(name, 3, batch_norm=False)
     named = name_tensors(name, flatten_network(trained))
@@ -275,7 +275,7 @@ def test_folded_layers_are_named_as_before(name: str) -> None:
 
 
 @torch.inference_mode()
-def test_a_folded_residual_network_is_built_again_from_its_tensors() -> None:
+def test_a_folded_residual_network_is_rebuilt_from_its_tensors() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(1)
         network = build_network("resnet18", 3, batch_norm=True)

@@ -9,7 +9,7 @@ import torch
 from bombs import Bomb
 
 from explorer.config import ExplorerError
-from explorer.data.fetching.transfer import Patience
+from explorer.data.fetching.transfer import RetryPolicy
 from explorer.nn.backbones import imagenet
 from explorer.nn.backbones.imagenet import (
     fetch_imagenet_weights,
@@ -23,23 +23,23 @@ Run = Callable[[Any], Any]
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return an empty cache in the place of the user's own."""
+    """Replace the user's cache by an empty one."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     return tmp_path / "hub" / "checkpoints"
 
 
-def test_the_name_of_a_file_holds_its_hash() -> None:
+def test_the_file_name_contains_the_hash() -> None:
     file = get_imagenet_file("vgg19")
     assert file.url == "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
     assert (file.name, file.sha256) == ("vgg19-dcbb9e9d.pth", "dcbb9e9d")
     assert get_imagenet_file("vgg16").name == "vgg16-397923af.pth"
 
 
-def test_they_are_kept_where_torchvision_looks_for_them(cache: Path) -> None:
+def test_the_folder_is_that_of_torchvision(cache: Path) -> None:
     assert get_imagenet_folder() == cache
 
 
-def test_weights_that_are_there_are_checked_and_read(
+def test_downloaded_weights_are_checked_and_loaded(
     cache: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache.mkdir(parents=True)
@@ -47,14 +47,14 @@ def test_weights_that_are_there_are_checked_and_read(
     torch.save({"classifier.6.bias": torch.arange(3.0)}, cache / "small.pth")
     right = hashlib.sha256((cache / "small.pth").read_bytes()).hexdigest()[:8]
     monkeypatch.setattr(imagenet, "get_imagenet_file", lambda _: replace(file, sha256=right))
-    assert run(fetch_imagenet_weights("vgg19")).was_there
+    assert run(fetch_imagenet_weights("vgg19")).already_existed
     assert load_imagenet_weights("vgg19")["classifier.6.bias"].tolist() == [0, 1, 2]
     monkeypatch.setattr(imagenet, "get_imagenet_file", lambda _: replace(file, sha256="0" * 8))
-    with pytest.raises(ExplorerError, match="damaged or another one"):
+    with pytest.raises(ExplorerError, match="damaged, or another file"):
         run(fetch_imagenet_weights("vgg19"))
 
 
-def test_they_are_fetched_for_the_network_that_is_asked_for(
+def test_the_weights_of_the_right_network_are_downloaded(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple] = []
@@ -64,12 +64,12 @@ def test_they_are_fetched_for_the_network_that_is_asked_for(
         yield
 
     monkeypatch.setattr(imagenet, "download", download)
-    patience = Patience(attempts=2)
+    patience = RetryPolicy(attempts=2)
     run(fetch_imagenet_weights("vgg16", tmp_path, patience))
     assert asked == [(get_imagenet_file("vgg16"), tmp_path, patience)]
 
 
-def test_damaged_weights_are_refused_and_never_run(cache: Path, tmp_path: Path) -> None:
+def test_damaged_weights_are_refused_and_code_never_runs(cache: Path, tmp_path: Path) -> None:
     cache.mkdir(parents=True)
     file = cache / get_imagenet_file("vgg16").name
     torch.save({"classifier.6.bias": Bomb(tmp_path / "executed")}, file)
@@ -81,12 +81,14 @@ def test_damaged_weights_are_refused_and_never_run(cache: Path, tmp_path: Path) 
         load_imagenet_weights("vgg16")
 
 
-def test_missing_weights_name_the_command_that_gets_them() -> None:
-    with pytest.raises(ExplorerError, match=r"not there yet.*python -m explorer fetch vgg16`"):
+def test_missing_weights_name_the_command_that_downloads_them() -> None:
+    with pytest.raises(
+        ExplorerError, match=r"not been downloaded.*python -m explorer fetch vgg16`"
+    ):
         load_imagenet_weights("vgg16")
 
 
-def test_vgg_small_has_none() -> None:
+def test_vgg_small_has_no_imagenet_weights() -> None:
     with pytest.raises(ExplorerError, match="from scratch"):
         load_imagenet_weights("vgg_small")
 

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from explorer.attribution import AttributionError, contrastive_mwp, mwp
-from explorer.attribution.trace import begin, read_layers
+from explorer.attribution.layers import make_rules
+from explorer.attribution.trace import start_trace
 from explorer.config import ExplorerError
 from explorer.nn.backbones.residual import Residual, list_layers
 from explorer.nn.torchvision_guard import import_torchvision
@@ -29,15 +30,15 @@ def draw_images(side: int = 64, dtype: torch.dtype = torch.float64) -> Tensor:
 
 
 @pytest.mark.parametrize(("name", "additions"), [("resnet18", 8), ("resnet50", 16)])
-def test_layers_compute_what_the_network_computes(name: str, additions: int) -> None:
+def test_the_list_of_layers_equals_the_network(name: str, additions: int) -> None:
     network, images = build_resnet(name), draw_images()
     layers = list_layers(network)
     assert sum(isinstance(layer, Residual) for layer in layers) == additions
     torch.testing.assert_close(layers(images), network(images))
 
 
-def test_shares_of_an_addition_are_in_proportion() -> None:
-    # 1 x 2 pixels: what each way sees lies in a pixel of its own.
+def test_shares_of_an_addition_are_proportional() -> None:
+    # 1 x 2 pixels: each branch sees one of them.
     def look_at(pixel: int) -> nn.Sequential:
         conv = nn.Conv2d(1, 1, (1, 2), bias=False)
         conv.weight.data = torch.eye(2)[pixel].reshape(1, 1, 1, 2)
@@ -52,9 +53,9 @@ def test_shares_of_an_addition_are_in_proportion() -> None:
     assert mwp(layers, x).flatten().tolist() == pytest.approx([0, 1])
 
 
-def test_positive_networks_hand_down_gradient_times_input() -> None:
-    # Where every weight is positive and there is no bias, all shares together are x dy/dx / y: an
-    # independent way to compute maps of a whole ResNet, skip connections included.
+def test_maps_of_positive_networks_are_gradient_times_input() -> None:
+    # With positive weights and without biases, the map is x dy/dx / y: an independent way to
+    # compute it for a whole ResNet, skip connections included.
     network = build_resnet("resnet18")
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
@@ -76,7 +77,7 @@ def test_positive_networks_hand_down_gradient_times_input() -> None:
 
 
 @torch.no_grad()
-def test_additions_below_the_stop_are_passed_as_the_network_does() -> None:
+def test_additions_below_the_stop_are_computed_as_in_the_network() -> None:
     layers = list_layers(build_resnet("resnet18"))
     stop = next(i for i, layer in enumerate(layers) if isinstance(layer, Residual)) + 2
     below = layers[:stop](draw_images(32))
@@ -86,11 +87,11 @@ def test_additions_below_the_stop_are_passed_as_the_network_does() -> None:
 
 
 @torch.no_grad()
-def test_a_layer_that_is_used_twice_in_a_way_is_passed_twice() -> None:
-    # A bottleneck's ways use the same ReLU again and again.
+def test_a_layer_that_is_used_twice_in_a_branch_is_applied_twice() -> None:
+    # A bottleneck uses the same ReLU several times.
     network, images = build_resnet("resnet50"), draw_images(32)
     layers = list_layers(network)
-    found = begin(images).follow(read_layers(layers, images), stop=len(layers) - 3).output
+    found = start_trace(images).extend(make_rules(layers, images), stop=len(layers) - 3).output
     torch.testing.assert_close(found, network(images))
 
 
@@ -123,13 +124,13 @@ class Branching(nn.Module):
 
 
 @pytest.mark.parametrize(("network", "words"), [(Product(), "'mul'"), (Branching(), "Branching")])
-def test_what_is_no_layer_is_refused_by_name(network: nn.Module, words: str) -> None:
+def test_other_operations_are_refused_by_name(network: nn.Module, words: str) -> None:
     with pytest.raises(ExplorerError, match=words):
         list_layers(network)
 
 
 class Calls(nn.Module):
-    """Does something to its input that is no layer."""
+    """Calls a function instead of a layer."""
 
     def __init__(self, call: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
@@ -142,7 +143,7 @@ class Calls(nn.Module):
 @pytest.mark.parametrize(
     "call", [lambda x: x + x, lambda x: x.flatten(1), lambda x: torch.flatten(x, 1)]
 )
-def test_additions_and_flattening_are_layers(call: Callable[[Tensor], Tensor]) -> None:
+def test_additions_and_flattening_are_supported(call: Callable[[Tensor], Tensor]) -> None:
     x = torch.rand(2, 3, 4, 4)
     assert torch.equal(list_layers(Calls(call))(x), call(x))
 
@@ -163,8 +164,8 @@ def test_other_calls_are_refused(call: Callable[[Tensor], Tensor]) -> None:
         list_layers(Calls(call))
 
 
-def test_layers_inside_that_are_not_supported_are_named() -> None:
-    way = nn.Sequential(nn.Conv2d(3, 3, 1), nn.SiLU())
-    network = [Residual([way, nn.Sequential()]), nn.Flatten(), nn.Linear(12, 1)]
+def test_unsupported_layers_in_a_branch_are_named() -> None:
+    branch = nn.Sequential(nn.Conv2d(3, 3, 1), nn.SiLU())
+    network = [Residual([branch, nn.Sequential()]), nn.Flatten(), nn.Linear(12, 1)]
     with pytest.raises(AttributionError, match=r"SiLU\(\): not supported"):
         mwp(network, torch.rand(1, 3, 2, 2))

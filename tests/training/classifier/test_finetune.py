@@ -44,7 +44,7 @@ def held_out(dataset: CubDataset) -> tuple[Photo, ...]:
 
 
 class Outcome:
-    """One run of `finetune`, with what it read and when."""
+    """One run of `finetune` and the order in which it loaded photos."""
 
     def __init__(self, dataset: CubDataset, held_out: tuple[Photo, ...], **changes: Any) -> None:
         self.loaded: list[int] = []
@@ -87,7 +87,7 @@ def test_report_says_what_was_done(outcome: Outcome, dataset: CubDataset) -> Non
     assert report["photos"] == {"train": 12, "validation": 3, "test": 3}
     assert report["settings"]["epochs"] == 2
     assert report["settings"]["seed"] == 0
-    assert report["precision"] == "full", "of the CPU"
+    assert report["precision"] == "full", "the default of a CPU"
     assert len(report["history"]) == 2
     assert 0 <= report["test_accuracy"] <= 1
     assert report["validation_accuracy"] == max(
@@ -96,7 +96,7 @@ def test_report_says_what_was_done(outcome: Outcome, dataset: CubDataset) -> Non
     assert outcome.backbone.categories == dataset.categories
 
 
-def test_held_out_photos_are_looked_at_once_at_the_end(
+def test_held_out_photos_are_used_once_at_the_end(
     outcome: Outcome, held_out: tuple[Photo, ...]
 ) -> None:
     held = {photo.image_id for photo in held_out}
@@ -117,18 +117,18 @@ def test_validation_photos_are_not_trained_on(
     assert len(set(first_epoch)) == 12, "every training photo once"
 
 
-def test_test_accuracy_can_be_measured_again(outcome: Outcome, held_out: tuple[Photo, ...]) -> None:
+def test_test_accuracy_is_reproducible(outcome: Outcome, held_out: tuple[Photo, ...]) -> None:
     backbone = outcome.backbone
     accuracy, _ = measure_accuracy(backbone.layers, held_out, backbone.architecture)
     assert accuracy == outcome.report["test_accuracy"]
 
 
-def test_half_rounds_the_weights(outcome: Outcome, dataset: CubDataset) -> None:
+def test_half_precision_rounds_the_weights(outcome: Outcome, dataset: CubDataset) -> None:
     for parameter in outcome.backbone.layers.parameters():
         assert torch.equal(parameter, parameter.half().float())
 
 
-def test_global_random_state_is_left_alone(outcome: Outcome) -> None:
+def test_global_random_state_is_unchanged(outcome: Outcome) -> None:
     assert torch.equal(outcome.state_before, outcome.state_after)
 
 
@@ -149,14 +149,14 @@ def test_missing_initial_file_is_named(dataset: CubDataset, held_out: tuple[Phot
         Outcome(dataset, held_out, initial="nowhere.pth")
 
 
-def test_processes_that_load_photos_change_nothing(
+def test_loader_processes_do_not_change_the_result(
     outcome: Outcome, dataset: CubDataset, held_out: tuple[Photo, ...]
 ) -> None:
     same = Outcome(dataset, held_out, epochs=2, batch_size=4, half=True, workers=2)
     assert same.backbone.sha256 == outcome.backbone.sha256
 
 
-def test_imagenet_weights_are_fetched_before_anything_else(
+def test_imagenet_weights_are_fetched_first(
     dataset: CubDataset, held_out: tuple[Photo, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetched = []
@@ -176,18 +176,18 @@ def test_imagenet_weights_are_fetched_before_anything_else(
     assert stages == ["Downloading", "Fine-tuning"]
 
 
-# A run that is ended and taken up again
+# Resuming an interrupted run
 
 
 class Stopped:
-    """A run of `SHORT` with changes that ends after some steps, as a killed process does."""
+    """A variant of `SHORT` that stops after some steps, like a killed process."""
 
     def __init__(self, dataset: CubDataset, held_out: tuple[Photo, ...], snapshot: Path) -> None:
         self.arguments = (dataset, held_out)
         self.snapshot = snapshot
 
     def run(self, steps: int | None = None, **changes: Any) -> tuple[Any, list[Progress]]:
-        """Return the result, if it comes to that, and the progress."""
+        """Return the progress and, if the run finishes, the result."""
         settings = replace(SHORT, **changes)
         running, progress = finetune(*self.arguments, settings, CPU, self.snapshot), []
         while steps is None or len(progress) < steps:
@@ -212,10 +212,8 @@ def uninterrupted(dataset: CubDataset, held_out: tuple[Photo, ...]) -> Outcome:
     return Outcome(dataset, held_out, **FOUR_EPOCHS)
 
 
-def test_a_run_that_was_ended_gives_what_it_would_have_given(
-    stopped: Stopped, uninterrupted: Outcome
-) -> None:
-    """It ends in the midst of the second epoch, of the third, and of the fourth."""
+def test_a_resumed_run_gives_the_same_network(stopped: Stopped, uninterrupted: Outcome) -> None:
+    """It is interrupted during the second, the third and the fourth epoch."""
     for steps in (5, 5, 4):
         torch.manual_seed(steps)  # another process has another random state
         assert stopped.run(steps, **FOUR_EPOCHS)[0] is None
@@ -227,7 +225,7 @@ def test_a_run_that_was_ended_gives_what_it_would_have_given(
     assert report == uninterrupted.report
 
 
-def test_a_run_that_was_ended_while_it_was_tested_is_only_tested(
+def test_a_run_interrupted_during_testing_is_only_tested(
     stopped: Stopped, uninterrupted: Outcome
 ) -> None:
     stopped.run(**FOUR_EPOCHS)
@@ -237,10 +235,10 @@ def test_a_run_that_was_ended_while_it_was_tested_is_only_tested(
     assert report["history"] == uninterrupted.report["history"]
 
 
-def test_the_best_epoch_survives_the_end_of_the_process(
+def test_the_best_epoch_survives_an_interruption(
     stopped: Stopped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second epoch is the best, and the process ends during the fourth."""
+    """The second epoch is the best, and the run is interrupted during the fourth."""
     original = finetune_module.measure_accuracy
     accuracies: list[float] = []
 
@@ -259,7 +257,7 @@ def test_the_best_epoch_survives_the_end_of_the_process(
     assert report["validation_accuracy"] == 0.9
 
 
-def test_weights_to_start_from_are_not_needed_twice(stopped: Stopped, tmp_path: Path) -> None:
+def test_initial_weights_are_not_needed_to_resume(stopped: Stopped, tmp_path: Path) -> None:
     start = tmp_path / "start.pth"
     torch.save(build_network("vgg_small", 40, batch_norm=False).state_dict(), start)
     changes = {"initial": str(start), "epochs": 2}
@@ -269,14 +267,14 @@ def test_weights_to_start_from_are_not_needed_twice(stopped: Stopped, tmp_path: 
     assert backbone.architecture == get_architecture("vgg_small")
 
 
-def test_global_random_state_is_left_alone_by_taking_up(stopped: Stopped) -> None:
+def test_global_random_state_is_unchanged_by_resuming(stopped: Stopped) -> None:
     stopped.run(2, epochs=2)
     state = torch.random.get_rng_state()
     stopped.run(epochs=2)
     assert torch.equal(state, torch.random.get_rng_state())
 
 
-def test_a_disk_that_fills_up_costs_one_epoch_at_most(
+def test_a_full_disk_costs_one_epoch_at_most(
     stopped: Stopped, uninterrupted: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped.run(5, **FOUR_EPOCHS)
@@ -295,7 +293,7 @@ def test_a_disk_that_fills_up_costs_one_epoch_at_most(
     assert backbone.sha256 == uninterrupted.backbone.sha256
 
 
-def test_a_disk_that_fills_up_within_safetensors_is_told_as_that(
+def test_a_full_disk_in_safetensors_is_reported_as_such(
     stopped: Stopped, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped.run(2, epochs=2)
@@ -319,7 +317,7 @@ def test_a_disk_that_fills_up_within_safetensors_is_told_as_that(
         ({"epochs": 2, "initial": "x.pth"}, "with initial '', not 'x.pth'"),
     ],
 )
-def test_a_run_of_other_settings_is_not_gone_on_with(
+def test_a_run_with_other_settings_is_not_resumed(
     stopped: Stopped, changes: dict[str, Any], words: str
 ) -> None:
     stopped.run(2, epochs=2)
@@ -329,7 +327,7 @@ def test_a_run_of_other_settings_is_not_gone_on_with(
     assert stopped.snapshot.read_bytes() == before
 
 
-def test_a_run_on_other_photos_is_not_gone_on_with(
+def test_a_run_on_other_photos_is_not_resumed(
     stopped: Stopped, dataset: CubDataset, held_out: tuple[Photo, ...]
 ) -> None:
     stopped.run(2, epochs=2)
@@ -340,7 +338,7 @@ def test_a_run_on_other_photos_is_not_gone_on_with(
         stopped.run(epochs=2)
 
 
-# What is refused
+# Refusals
 
 
 def test_validation_takes_a_share_of_every_category(painted_dataset: CubDataset) -> None:
@@ -361,20 +359,20 @@ def test_category_with_one_photo_cannot_be_trained(dataset: CubDataset) -> None:
 
 
 def test_category_without_training_photos_is_refused(dataset: CubDataset) -> None:
-    with pytest.raises(ExplorerError, match=r"no photo to train with"):
+    with pytest.raises(ExplorerError, match="has no photo to train on"):
         Outcome(dataset, dataset.photos_of(dataset.categories[1]))
 
 
 def test_diverging_training_ends_with_advice(
     dataset: CubDataset, held_out: tuple[Photo, ...]
 ) -> None:
-    # The highest of both that are allowed: every step makes weights up to 99 times as large.
+    # The highest values allowed: every step multiplies weights by up to 99.
     settings = {"learning_rate": 10.0, "weight_decay": 10.0, "batch_size": 2, "epochs": 4}
     with pytest.raises(ExplorerError, match=r"no longer finite.*--learning-rate"):
         Outcome(dataset, held_out, **settings)
 
 
-def test_shuffled_labels_keep_their_counts_and_mean_nothing(dataset: CubDataset) -> None:
+def test_shuffled_labels_keep_their_counts(dataset: CubDataset) -> None:
     shuffled = shuffle_labels(dataset.photos, seed=0)
     assert [photo.image_id for photo in shuffled] == [photo.image_id for photo in dataset.photos]
     pairs = [
@@ -386,10 +384,10 @@ def test_shuffled_labels_keep_their_counts_and_mean_nothing(dataset: CubDataset)
     assert shuffle_labels(dataset.photos, seed=1) != shuffled
 
 
-def test_random_labels_are_learnt_to_the_last_epoch(
+def test_training_on_random_labels_keeps_the_last_epoch(
     dataset: CubDataset, held_out: tuple[Photo, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No epoch is better than another when labels mean nothing: what is learnt by heart stays."""
+    """With random labels no epoch is better than another, so the last one is kept."""
     original = finetune_module.measure_accuracy
     accuracies = iter([1.0, 0.0, 0.0])
 
@@ -399,7 +397,9 @@ def test_random_labels_are_learnt_to_the_last_epoch(
     monkeypatch.setattr(finetune_module, "measure_accuracy", pretend)
     outcome = Outcome(dataset, held_out, epochs=2, random_labels=True)
     assert outcome.report["settings"]["random_labels"]
-    assert outcome.report["validation_accuracy"] == 0.0, "the last epoch's, though it is worse"
+    assert outcome.report["validation_accuracy"] == 0.0, (
+        "that of the last epoch, although it is worse"
+    )
 
 
 @pytest.mark.slow

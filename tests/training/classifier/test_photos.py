@@ -11,7 +11,7 @@ from explorer.training.classifier.photos import measure_accuracy
 
 def test_accuracy_of_a_known_network(small_backbone: Backbone, painted_dataset: CubDataset) -> None:
     class Constant(nn.Module):
-        """A network that always says category 2."""
+        """A network that always answers category 2."""
 
         def __init__(self) -> None:
             super().__init__()

@@ -27,7 +27,7 @@ def take_step(precision: Precision, layer: nn.Linear, factor: float = 1.0) -> bo
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_steps_are_the_same_but_for_rounding(layer: nn.Linear, name: str) -> None:
+def test_steps_differ_only_by_rounding(layer: nn.Linear, name: str) -> None:
     assert take_step(Precision(name, CPU), layer, factor=0.1)
     expected = torch.tensor([[0.05, 0.0, -0.1]] * 2)
     torch.testing.assert_close(layer.weight.detach(), expected, rtol=1e-2, atol=1e-3)
@@ -39,7 +39,7 @@ def test_steps_are_the_same_but_for_rounding(layer: nn.Linear, name: str) -> Non
     ("name", "dtype"),
     [("full", torch.float32), ("bfloat16", torch.bfloat16), ("float16", torch.float16)],
 )
-def test_layers_compute_in_what_was_asked_for(
+def test_layers_compute_in_the_requested_precision(
     layer: nn.Linear, name: str, dtype: torch.dtype
 ) -> None:
     with Precision(name, CPU).autocast():
@@ -47,14 +47,14 @@ def test_layers_compute_in_what_was_asked_for(
 
 
 def test_small_gradients_survive_float16(layer: nn.Linear) -> None:
-    """A gradient of 1e-8 is nothing in float16 unless it is scaled up on its way."""
+    """A gradient of 1e-8 is zero in float16 unless the loss is scaled."""
     half = layer.weight.detach().half()
-    assert (half * 1e-8 == 0).all(), "so it would be lost"
+    assert (half * 1e-8 == 0).all(), "lost without scaling"
     assert take_step(Precision("float16", CPU), layer, factor=1e-8)
     assert layer.weight.grad[0, 2] == pytest.approx(4e-8, rel=1e-2)
 
 
-def test_a_step_that_overflows_is_left_out_and_the_next_scaled_less(layer: nn.Linear) -> None:
+def test_an_overflowing_step_is_skipped_and_the_scale_reduced(layer: nn.Linear) -> None:
     precision = Precision("float16", CPU)
     scale = precision.scaler.get_scale()
     assert not take_step(precision, layer, factor=1e4)
@@ -66,13 +66,13 @@ def test_a_step_that_overflows_is_left_out_and_the_next_scaled_less(layer: nn.Li
     assert layer.weight[0, 0] < 0
 
 
-def test_the_cpu_computes_in_full_by_default() -> None:
+def test_full_precision_is_the_default_on_a_cpu() -> None:
     assert Precision("auto", CPU).name == "full"
     assert Precision("auto", torch.device("meta")).name == "full"
 
 
 @pytest.mark.parametrize(("has_bfloat16", "name"), [(True, "bfloat16"), (False, "float16")])
-def test_a_card_gets_what_it_computes_in(
+def test_a_gpu_gets_a_precision_it_supports(
     monkeypatch: pytest.MonkeyPatch, has_bfloat16: bool, name: str
 ) -> None:
     asked = []
@@ -96,9 +96,9 @@ def test_an_unknown_precision_is_refused() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("name", ["auto", "bfloat16", "float16"])
-def test_mixed_precision_learns_on_a_card(name: str) -> None:
+def test_mixed_precision_trains_on_a_gpu(name: str) -> None:
     device = torch.device("cuda")
     with torch.random.fork_rng(devices=[device]):
         torch.manual_seed(0)

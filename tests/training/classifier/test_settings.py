@@ -45,7 +45,7 @@ def test_impossible_settings_are_refused(change: dict[str, Any]) -> None:
         ),
     ],
 )
-def test_what_is_not_said_is_chosen_by_the_start(
+def test_defaults_depend_on_the_initial_weights(
     settings: dict[str, Any], expected: tuple[Any, ...]
 ) -> None:
     made = FinetuneSettings(**settings)

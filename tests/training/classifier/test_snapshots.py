@@ -44,7 +44,7 @@ class FewPhotos(TrainingPhotos):
 
 
 def make_network() -> nn.Module:
-    """Return a network of a few numbers, with batch norm and dropout."""
+    """Return a small network with batch norm and dropout."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         features = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU())
@@ -63,7 +63,7 @@ def train(run: FinetuneRun, accuracies: Sequence[float]) -> None:
 
 
 def check_equal(one: FinetuneRun, other: FinetuneRun) -> None:
-    """Check that two runs agree to the last bit in all that is stored of them."""
+    """Check that the stored states of two runs are bit-identical."""
     (tensors, values), (others, other_values) = one.dump(), other.dump()
     assert set(tensors) == set(others)
     for name, tensor in tensors.items():
@@ -73,7 +73,7 @@ def check_equal(one: FinetuneRun, other: FinetuneRun) -> None:
 
 @pytest.mark.parametrize("precision", ["full", "bfloat16", "float16"])
 @pytest.mark.parametrize("accuracies", [(0.1, 0.2, 0.3, 0.4), (0.1, 0.4, 0.3, 0.2)])
-def test_a_restored_run_goes_on_to_the_last_bit(
+def test_a_restored_run_continues_bit_for_bit(
     tmp_path: Path, precision: str, accuracies: tuple[float, ...]
 ) -> None:
     settings = replace(SETTINGS, precision=precision)
@@ -101,7 +101,7 @@ def test_the_best_weights_are_not_stored_twice(tmp_path: Path) -> None:
     assert any(name.startswith("best.") for name in load_file(path))
 
 
-def test_the_file_holds_tensors_and_json_alone(tmp_path: Path) -> None:
+def test_the_file_contains_only_tensors_and_json(tmp_path: Path) -> None:
     path, run = tmp_path / "a.safetensors", begin()
     train(run, [0.5])
     save_snapshot(path, run, DESCRIPTION)
@@ -114,7 +114,7 @@ def test_the_file_holds_tensors_and_json_alone(tmp_path: Path) -> None:
     assert dtypes["optimiser.0.exp_avg"] == torch.float32
 
 
-def test_the_last_layer_learns_faster_where_it_is_fresh() -> None:
+def test_a_new_last_layer_has_a_higher_learning_rate() -> None:
     fresh = begin()
     known = FinetuneRun(Start(make_network(), has_fresh_head=False), FewPhotos(), SETTINGS, CPU)
     for run, factor in ((fresh, 10), (known, 1)):
@@ -130,7 +130,7 @@ def test_the_last_layer_learns_faster_where_it_is_fresh() -> None:
         assert [len(group["params"]) for group in groups] == [6, 2]
 
 
-def test_the_rate_rises_and_falls_along_half_cosines() -> None:
+def test_the_learning_rate_follows_half_cosines() -> None:
     run = begin(replace(SETTINGS, epochs=50, warm_up=0.2, learning_rate=1.0, head_factor=1.0))
     rates = [run.dump()[1]["optimiser"][0]["lr"]]
     for _ in range(50):
@@ -172,7 +172,7 @@ def spoil(path: Path, kind: str) -> None:
     "kind",
     ["cut", "foreign", "tensor gone", "shape", "state of the optimiser", "value gone", "header"],
 )
-def test_a_damaged_file_is_refused_with_the_cure(tmp_path: Path, kind: str) -> None:
+def test_a_damaged_file_is_refused_with_advice(tmp_path: Path, kind: str) -> None:
     path, run = tmp_path / "a.safetensors", begin()
     train(run, [0.5])
     save_snapshot(path, run, DESCRIPTION)
@@ -192,7 +192,7 @@ def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         load_snapshot(path, DESCRIPTION)
 
 
-def test_a_network_that_does_not_fit_its_architecture_is_damage(tmp_path: Path) -> None:
+def test_a_network_that_does_not_fit_its_architecture_is_refused(tmp_path: Path) -> None:
     state = build_network("vgg_small", 3, batch_norm=True).state_dict()
     tensors = {f"network.{name}": tensor for name, tensor in state.items()}
     start = Snapshot(tmp_path, tensors, {}).build_start("vgg_small")
@@ -202,7 +202,7 @@ def test_a_network_that_does_not_fit_its_architecture_is_damage(tmp_path: Path) 
         Snapshot(tmp_path, tensors, {}).build_start("vgg_small")
 
 
-def test_what_does_not_change_the_course_does_not_change_the_description(
+def test_settings_without_effect_on_training_are_not_in_the_description(
     painted_dataset: CubDataset,
 ) -> None:
     photos, categories = painted_dataset.photos, painted_dataset.categories

@@ -33,7 +33,7 @@ def test_initial_network_can_come_from_a_file(tmp_path: Path) -> None:
     assert torch.equal(kept.network.classifier[-1].weight, network.classifier[-1].weight)
 
 
-def test_imagenet_weights_get_a_fresh_head(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_imagenet_weights_get_a_new_head(monkeypatch: pytest.MonkeyPatch) -> None:
     network = build_network("vgg_small", 1000, batch_norm=False)
     monkeypatch.setattr(starts, "load_imagenet_weights", lambda _: network.state_dict())
     start = build_start(replace(SETTINGS, initial="imagenet"), 200)
@@ -42,7 +42,7 @@ def test_imagenet_weights_get_a_fresh_head(monkeypatch: pytest.MonkeyPatch) -> N
     assert torch.equal(start.network.features[0].weight, network.features[0].weight)
 
 
-def test_building_from_scratch_is_seeded_and_leaves_the_global_state_alone() -> None:
+def test_building_from_scratch_is_seeded_and_keeps_the_global_state() -> None:
     state = torch.random.get_rng_state()
     one, same = (build_start(SETTINGS, 3).network for _ in range(2))
     other = build_start(replace(SETTINGS, seed=1), 3).network
@@ -52,7 +52,7 @@ def test_building_from_scratch_is_seeded_and_leaves_the_global_state_alone() -> 
     assert any(isinstance(layer, nn.BatchNorm2d) for layer in one.features)
 
 
-def test_a_random_backbone_is_that_from_which_scratch_begins() -> None:
+def test_a_random_backbone_equals_one_built_from_scratch() -> None:
     backbone = build_random_backbone("vgg_small", ("a", "b", "c"), seed=0)
     head = build_start(SETTINGS, 3).network.classifier[-1]
     assert torch.equal(backbone.layers[-1].weight, head.weight)

@@ -37,10 +37,10 @@ def test_each_member_keeps_the_weights_of_its_lowest_loss(group: ModuleGroup) ->
     assert [get_value(best, index) for index in range(3)] == [1, 2, 2]
 
 
-def test_a_member_is_done_after_so_many_epochs_without_a_lower_loss(group: ModuleGroup) -> None:
+def test_a_member_is_done_after_its_patience_without_a_lower_loss(group: ModuleGroup) -> None:
     best = BestWeights(group, 2)
     assert best.update([1, 1, 1]) == []
-    assert best.update([1, 0.9, 2]) == [], "as low is not lower"
+    assert best.update([1, 0.9, 2]) == [], "an equal loss is not lower"
     assert best.update([1, 1, 0.9]) == [0]
     best.keep([1, 2])
     assert best.update([1, 0.8]) == [0]
@@ -49,7 +49,7 @@ def test_a_member_is_done_after_so_many_epochs_without_a_lower_loss(group: Modul
     assert best.update([0.7]) == []
 
 
-def test_a_loss_that_is_no_number_is_never_the_best(group: ModuleGroup) -> None:
+def test_a_nan_loss_is_never_the_best(group: ModuleGroup) -> None:
     fill(group, 3)
     best = BestWeights(group, 2)
     fill(group, 4)

@@ -1,4 +1,4 @@
-"""Modules that are trained together are those that are trained one by one."""
+"""Modules trained together equal those trained one by one."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -40,7 +40,7 @@ def z() -> Tensor:
 
 @pytest.fixture(scope="module")
 def members(z: Tensor) -> list[CategoryPhotos]:
-    """Return the photos of four categories: other scores, rows and numbers; seven batches each."""
+    """Return photos of four categories with different scores and rows; seven batches each."""
     generator = torch.Generator().manual_seed(1)
     found = []
     for count in (200, 197, 200, 210):
@@ -83,7 +83,7 @@ def check_equal(one: Outcome, other: Outcome, tolerance: float = 1e-5) -> None:
 def train_plainly(
     z: Tensor, photos: CategoryPhotos, settings: ModuleSettings, training: TrainingSettings
 ) -> ExplanationModule:
-    """Train one module with nothing but its own layers, Adam and batches: a second opinion."""
+    """Train one module with a plain loop, as an independent reference."""
     generator = torch.Generator().manual_seed(training.seed)
     module = ExplanationModule(z.shape[1], settings, generator)
     z, y_hat, is_positive = (each[photos.train] for each in (z, photos.y_hat, photos.is_positive))
@@ -141,7 +141,7 @@ def train_plainly(
 
 
 @pytest.mark.parametrize("settings", METHODS, ids=name_method)
-def test_a_group_learns_what_plain_training_learns(
+def test_group_training_equals_a_plain_training_loop(
     z: Tensor, members: list[CategoryPhotos], settings: ModuleSettings
 ) -> None:
     together, _ = train(z, members, settings, SHORT)
@@ -151,7 +151,7 @@ def test_a_group_learns_what_plain_training_learns(
 
 @pytest.mark.parametrize("settings", METHODS, ids=name_method)
 @pytest.mark.parametrize("pretrain_epochs", [0, 2])
-def test_a_group_learns_what_its_members_learn_alone(
+def test_group_training_equals_training_alone(
     z: Tensor, members: list[CategoryPhotos], settings: ModuleSettings, pretrain_epochs: int
 ) -> None:
     training = replace(SHORT, pretrain_epochs=pretrain_epochs)
@@ -170,7 +170,7 @@ def test_a_group_learns_what_its_members_learn_alone(
             assert value == pytest.approx(mean, rel=1e-4, abs=1e-6), name
 
 
-def test_x_features_are_revived_in_a_group_as_alone(
+def test_x_features_are_revived_in_a_group_as_in_training_alone(
     z: Tensor, members: list[CategoryPhotos], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     revived = []
@@ -191,7 +191,7 @@ def test_x_features_are_revived_in_a_group_as_alone(
         check_equal(found, own, 1e-3)
 
 
-def test_x_features_are_revived_in_the_first_half_alone(
+def test_x_features_are_revived_only_in_the_first_half(
     z: Tensor, members: list[CategoryPhotos], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     epoch, asked = 1, []
@@ -199,7 +199,7 @@ def test_x_features_are_revived_in_the_first_half_alone(
     settings = replace(SHORT, epochs=10, pretrain_epochs=0, learning_rate=0.1, seed=3)
     for step in train_group(z, members, MODULE, settings):
         epoch = step.done + 1
-    assert max(asked) == 4, "what is left dead is asked for again in every epoch"
+    assert max(asked) == 4, "x-features that stay dead are retried in every epoch"
 
 
 def test_the_order_of_members_does_not_matter(z: Tensor, members: list[CategoryPhotos]) -> None:
@@ -222,11 +222,11 @@ def test_the_same_group_gives_the_same_bytes(z: Tensor, members: list[CategoryPh
 
 
 @pytest.mark.parametrize("settings", [SraeSettings(**SHAPE), SaeSettings(**SHAPE)], ids=name_method)
-def test_a_member_that_diverges_does_the_others_no_harm(
+def test_a_diverging_member_does_not_affect_the_others(
     z: Tensor, members: list[CategoryPhotos], settings: ModuleSettings
 ) -> None:
-    # Scores beyond what single precision can square; for SAE, which does not learn from the
-    # score, a Z of its own beyond that.
+    # The squares of these scores overflow in single precision. SAE does not learn from the score,
+    # so it gets a Z that overflows.
     bad = replace(members[1], y_hat=torch.full_like(members[1].y_hat, 1e30))
     if isinstance(settings, SaeSettings):
         z = torch.cat([z, torch.full((1, Z_SIZE), 1e38)])
@@ -254,7 +254,7 @@ PATIENT = TrainingSettings(
 
 
 @pytest.mark.parametrize("settings", METHODS, ids=name_method)
-def test_members_stop_in_a_group_when_they_would_alone(
+def test_members_stop_in_a_group_as_in_training_alone(
     z: Tensor, held: list[CategoryPhotos], settings: ModuleSettings
 ) -> None:
     together, progress = train(z, held, settings, PATIENT)
@@ -283,7 +283,7 @@ def test_the_best_epoch_on_validation_photos_is_kept(z: Tensor, held: list[Categ
     assert compute_validation_loss(last, z, held[0]) != pytest.approx(losses[best], rel=1e-5)
 
 
-def test_a_patience_that_never_ends_keeps_the_best_epoch_all_the_same(
+def test_the_best_epoch_is_kept_even_if_patience_never_runs_out(
     z: Tensor, held: list[CategoryPhotos]
 ) -> None:
     (module,), progress = train(z, held[:1], MODULE, replace(PATIENT, patience=1000))
@@ -292,7 +292,7 @@ def test_a_patience_that_never_ends_keeps_the_best_epoch_all_the_same(
     assert compute_validation_loss(module, z, held[0]) == pytest.approx(min(losses), rel=1e-5)
 
 
-def test_test_photos_have_no_say_in_when_to_stop(z: Tensor, held: list[CategoryPhotos]) -> None:
+def test_test_photos_do_not_influence_early_stopping(z: Tensor, held: list[CategoryPhotos]) -> None:
     others = [replace(photos, test=photos.test.flip(0)[:5]) for photos in held]
     one, two = (train(z, each, MODULE, PATIENT)[0] for each in (held, others))
     for first, second in zip(one, two, strict=True):
@@ -300,8 +300,8 @@ def test_test_photos_have_no_say_in_when_to_stop(z: Tensor, held: list[CategoryP
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
-def test_a_group_on_a_cuda_device_learns_the_same(
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_group_training_on_a_cuda_device_equals_that_on_the_cpu(
     z: Tensor, members: list[CategoryPhotos], held: list[CategoryPhotos]
 ) -> None:
     for photos, settings in ((members, SHORT), (held, replace(SHORT, patience=2))):
@@ -315,7 +315,7 @@ def test_a_group_on_a_cuda_device_learns_the_same(
             for own in photos
         ]
         here, _ = train(z, photos, MODULE, settings)
-        for shared in (z.cuda(), z):  # one too large for the device stays where it is
+        for shared in (z.cuda(), z):  # Z that is too large for the device stays on the CPU
             there, _ = train(shared, moved, MODULE, settings)
             for one, other in zip(there, here, strict=True):
                 check_equal(one, other, 1e-2)

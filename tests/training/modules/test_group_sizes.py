@@ -27,29 +27,29 @@ def make_members(*counts: int) -> list[CategoryPhotos]:
     ]
 
 
-def test_every_member_is_in_one_group_of_the_given_size_at_most() -> None:
+def test_every_member_is_in_one_group_within_the_given_size() -> None:
     groups = make_groups(make_members(*[30] * 10), 8, 4)
     assert sorted(position for group in groups for position in group) == list(range(10))
     assert sorted(map(len, groups)) == [3, 3, 4], "as even as can be"
 
 
-def test_a_group_has_the_same_number_of_batches() -> None:
+def test_members_of_a_group_have_the_same_number_of_batches() -> None:
     groups = make_groups(make_members(16, 17, 15, 24, 9, 25), 8, 10)
     assert groups == [[0, 2, 4], [1, 3], [5]]
 
 
-def test_no_members_make_no_groups() -> None:
+def test_without_members_there_are_no_groups() -> None:
     assert make_groups([], 8, 4) == []
 
 
-def test_members_with_other_numbers_of_batches_are_not_trained_together() -> None:
+def test_members_with_different_numbers_of_batches_are_not_trained_together() -> None:
     with pytest.raises(ValueError, match="same number of batches"):
         TrainingGroup(
             torch.zeros(17, 4), make_members(16, 17), MODULE, replace(TRAINING, batch_size=8)
         )
 
 
-def test_the_group_that_is_chosen_fits_the_budget() -> None:
+def test_the_chosen_group_size_fits_the_budget() -> None:
     for device, budget in ((CPU, CPU_BUDGET), (CUDA, DEVICE_BUDGET)):
         for z_size in (64, 512, 4096):
             size = choose_group_size(z_size, MODULE, TRAINING, 8050, device)
@@ -59,7 +59,7 @@ def test_the_group_that_is_chosen_fits_the_budget() -> None:
             assert (size + 1) * own > budget
 
 
-def test_even_a_module_beyond_the_budget_is_trained() -> None:
+def test_a_module_beyond_the_budget_is_still_trained() -> None:
     wide = SraeSettings(widths=(20_000, 100))
     assert choose_group_size(4096, wide, TRAINING, 8050, CPU) == 1
 

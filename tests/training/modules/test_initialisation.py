@@ -24,10 +24,10 @@ def z() -> torch.Tensor:
 
 
 @pytest.mark.parametrize("most", [2**24, 500])
-def test_centred_biases_let_every_unit_fire_on_most_photos(
+def test_centred_biases_make_every_unit_active_on_most_photos(
     z: torch.Tensor, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(initialisation, "_MOST_IN_QUANTILE", most)
+    monkeypatch.setattr(initialisation, "_MAX_QUANTILE_INPUT", most)
     layer = torch.nn.Linear(10, 5)
     with torch.no_grad():
         layer.bias.fill_(-100.0)
@@ -36,13 +36,13 @@ def test_centred_biases_let_every_unit_fire_on_most_photos(
     assert torch.allclose(shares, torch.full((5,), 0.7), atol=0.02)
 
 
-def test_more_units_than_a_quantile_takes_can_be_centred() -> None:
+def test_more_units_than_torch_quantile_accepts_can_be_centred() -> None:
     bias = torch.zeros(2)
     centre_biases(bias, torch.arange(2 * (2**23 + 1)).float().reshape(-1, 2))
     assert (bias < 0).all()
 
 
-def test_v_speaks_for_the_category_and_against_the_others(
+def test_initial_v_is_higher_for_the_category_and_small(
     module: ExplanationModule, z: torch.Tensor
 ) -> None:
     is_positive = torch.arange(200) < 10
@@ -57,10 +57,10 @@ def test_v_speaks_for_the_category_and_against_the_others(
     y_bar = hidden @ v
     assert v.max() > 0 > v.min()
     assert y_bar[is_positive].mean() > y_bar[~is_positive].mean()
-    assert y_bar.abs().max() < y_hat.abs().max() / 2, "a faint start"
+    assert y_bar.abs().max() < y_hat.abs().max() / 2, "small at first"
 
 
-def test_fitted_v_bears_x_features_that_are_dead_or_alike() -> None:
+def test_v_can_be_fitted_with_dead_or_equal_x_features() -> None:
     live = torch.rand(50, 1, generator=torch.Generator().manual_seed(2))
     v = torch.full((3,), 9.0)
     fit_v(v, torch.cat([live, live, torch.zeros(50, 1)], dim=1), 4 * live[:, 0])
@@ -74,7 +74,7 @@ def kill(module: ExplanationModule, index: int) -> None:
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_a_dead_x_feature_takes_on_what_the_module_gets_wrong(
+def test_a_revived_x_feature_fits_the_residual(
     module: ExplanationModule, z: torch.Tensor, sign: float
 ) -> None:
     for index in range(3):
@@ -88,7 +88,7 @@ def test_a_dead_x_feature_takes_on_what_the_module_gets_wrong(
     assert (outputs.y_bar - y_hat).abs().mean() < before / 4
 
 
-def test_living_x_features_are_left_alone(module: ExplanationModule, z: torch.Tensor) -> None:
+def test_live_x_features_are_unchanged(module: ExplanationModule, z: torch.Tensor) -> None:
     with torch.no_grad():
         module.encoder[-2].bias.fill_(1.0)
     kill(module, 1)

@@ -26,7 +26,7 @@ def make_photos(train: list[int], positives: int = 20) -> CategoryPhotos:
     )
 
 
-def test_arrays_are_copied_and_none_are_for_validation() -> None:
+def test_arrays_are_copied_and_no_photo_is_for_validation() -> None:
     arrays = np.ones(4, np.float32), np.ones(4, bool), np.arange(3), np.arange(3, 4)
     for array in arrays:
         array.setflags(write=False)
@@ -38,7 +38,7 @@ def test_arrays_are_copied_and_none_are_for_validation() -> None:
     assert photos.validation.tolist() == []
 
 
-def test_validation_photos_come_from_the_training_photos_of_both_kinds() -> None:
+def test_validation_photos_are_positive_and_negative_training_photos() -> None:
     photos = make_photos(list(range(0, 180)))
     found = hold_out_validation(photos, 0)
     both = torch.cat([found.train, found.validation])
@@ -49,25 +49,25 @@ def test_validation_photos_come_from_the_training_photos_of_both_kinds() -> None
     assert not set(found.validation.tolist()) & set(photos.test.tolist())
 
 
-def test_validation_photos_are_drawn_by_the_seed() -> None:
+def test_validation_photos_depend_on_the_seed() -> None:
     photos = make_photos(list(range(0, 180)))
     one, same, other = (hold_out_validation(photos, seed).validation for seed in (0, 0, 1))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
 
 
-def test_a_single_positive_is_learned_from() -> None:
+def test_a_single_positive_is_kept_for_training() -> None:
     found = hold_out_validation(make_photos([0, *range(50, 60)]), 0)
     assert 0 in found.train.tolist()
     assert len(found.validation) == 1
 
 
-def test_too_few_photos_for_validation_are_told() -> None:
+def test_too_few_photos_for_validation_are_reported() -> None:
     with pytest.raises(ExplorerError, match=r"too few training photos.*--patience"):
         hold_out_validation(make_photos([0, 50]), 0)
 
 
-def test_rows_are_filled_up_and_taken_apart_again() -> None:
+def test_rows_are_padded_and_split_again() -> None:
     scores = [torch.arange(10.0), 100 + torch.arange(10.0), 200 + torch.arange(10.0)]
     rows = [torch.tensor([4, 5]), torch.tensor([7, 8, 9]), torch.tensor([1])]
     stacked = GroupRows.stack(rows, scores)
@@ -81,12 +81,12 @@ def test_rows_are_filled_up_and_taken_apart_again() -> None:
     assert stacked.keep([]).counts == ()
 
 
-def test_no_rows_at_all_can_be_stacked() -> None:
+def test_empty_rows_can_be_stacked() -> None:
     nothing = torch.zeros(0, dtype=torch.int64)
     assert GroupRows.stack([nothing, nothing], [torch.ones(3)] * 2).rows.shape == (2, 0)
 
 
-def test_what_fills_up_counts_nothing() -> None:
+def test_padding_has_weight_zero() -> None:
     shares = compute_shares([2, 4], CPU)
     assert shares is not None
     assert shares.tolist() == [[0.5, 0.5, 0, 0], [0.25] * 4]

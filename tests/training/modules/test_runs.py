@@ -4,7 +4,7 @@ from explorer.methods.joint_sae import JointSaeSettings
 from explorer.methods.nn import NnSettings
 from explorer.methods.srae import SraeSettings
 from explorer.nn.losses import ModuleSettings
-from explorer.training.modules.runs import list_names_of_run, name_run
+from explorer.training.modules.runs import list_run_names, name_run
 from explorer.training.modules.settings import TrainingSettings
 
 
@@ -25,13 +25,13 @@ from explorer.training.modules.settings import TrainingSettings
         ),
     ],
 )
-def test_runs_are_named_by_what_is_not_default(
+def test_runs_are_named_by_settings_that_are_not_default(
     module: ModuleSettings, training: TrainingSettings, name: str
 ) -> None:
     assert name_run(module, training) == name
-    assert list_names_of_run(module, training) == (name,)
+    assert list_run_names(module, training) == (name,)
 
 
 def test_names_of_earlier_versions_are_known() -> None:
-    names = list_names_of_run(JointSaeSettings(beta=3.0), TrainingSettings(seed=1))
+    names = list_run_names(JointSaeSettings(beta=3.0), TrainingSettings(seed=1))
     assert names == ("joint-sae-k5-s1-beta3.0", "jointsae-k5-s1-beta3.0")

@@ -26,7 +26,7 @@ def test_impossible_settings_are_refused(change: dict[str, Any]) -> None:
         TrainingSettings(**change)
 
 
-def test_settings_without_patience_read_as_before_there_was_any() -> None:
+def test_settings_of_versions_without_patience_can_be_read() -> None:
     names = ["epochs", "pretrain_epochs", "batch_size", "learning_rate", "weight_decay", "seed"]
     assert list(TrainingSettings().describe()) == names
     assert TrainingSettings(**TrainingSettings(patience=3).describe()).patience == 3

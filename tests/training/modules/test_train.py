@@ -47,7 +47,7 @@ def load(workspace: Workspace, entry: ModuleEntry) -> dict[str, torch.Tensor]:
 
 
 def spoil(monkeypatch: pytest.MonkeyPatch, category: str) -> None:
-    """Let the network give scores for `category` that no module can learn."""
+    """Replace the scores of `category` by scores that no module can learn."""
     compute = Networks.compute_features
 
     def compute_spoiled(self: Networks) -> Generator[Progress, None, Features]:
@@ -60,7 +60,7 @@ def spoil(monkeypatch: pytest.MonkeyPatch, category: str) -> None:
 
 
 @pytest.mark.parametrize("method", list_trained(), ids=lambda method: method.name)
-def test_modules_trained_at_once_are_those_trained_one_by_one(
+def test_modules_trained_together_equal_those_trained_one_by_one(
     opened: Workspace, run: Run, method: TrainedMethod
 ) -> None:
     names, settings = opened.dataset.categories[3:7], replace(method.settings, widths=(8,))
@@ -72,8 +72,7 @@ def test_modules_trained_at_once_are_those_trained_one_by_one(
         for entry, (weights, record) in zip(entries, expected, strict=True):
             assert opened.load_record(entry) == record
             for name, weight in load(opened, entry).items():
-                # The weights are stored in half precision: the last of its digits may be rounded
-                # to the other side.
+                # The weights are stored in half precision and may differ in their last digit.
                 torch.testing.assert_close(weight, weights[name], rtol=2e-3, atol=1e-4)
 
 
@@ -116,7 +115,7 @@ def test_progress_counts_the_epochs_of_all_modules(opened: Workspace, run: Run) 
     }
 
 
-def test_categories_come_back_in_the_order_of_their_names_and_once(
+def test_duplicate_categories_are_trained_once_and_keep_their_order(
     opened: Workspace, run: Run
 ) -> None:
     one, two, three = opened.dataset.categories[:3]
@@ -152,10 +151,10 @@ def test_retraining_discards_old_measurements(opened: Workspace, run: Run) -> No
     assert load_module_measures(opened, entry) is None
 
 
-# What goes wrong
+# Failures
 
 
-def test_one_loss_that_is_not_finite_does_not_lose_the_others(
+def test_one_diverging_module_does_not_lose_the_others(
     opened: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = opened.dataset.categories[2:6]
@@ -169,7 +168,7 @@ def test_one_loss_that_is_not_finite_does_not_lose_the_others(
     assert names[0] not in str(found.value)
 
 
-def test_a_category_without_photos_to_test_on_does_not_lose_the_others(
+def test_a_category_without_held_out_photos_does_not_lose_the_others(
     own_workspace: Path, run: Run
 ) -> None:
     names = Workspace(own_workspace).dataset.categories[:3]
@@ -177,7 +176,9 @@ def test_a_category_without_photos_to_test_on_does_not_lose_the_others(
     file = own_workspace / "birds" / "train_test_split.txt"
     lines = [line.split() for line in file.read_text().splitlines()]
     file.write_text("".join(f"{n} {1 if n in ids else known}\n" for n, known in lines))
-    with pytest.raises(NotTrainedError, match=rf"{names[2]} needs at least one photo") as found:
+    with pytest.raises(
+        NotTrainedError, match=rf"{names[2]} needs at least one held-out photo"
+    ) as found:
         run(train_modules(Workspace(own_workspace), names, SMALL, SHORT))
     assert [entry.category for entry in found.value.trained] == list(names[:2])
 
@@ -199,7 +200,7 @@ def test_a_module_that_cannot_be_stored_does_not_lose_the_others(
     assert [entry.category for entry in found.value.trained] == [names[1]]
 
 
-def test_what_is_asked_wrongly_is_refused_before_anything_is_trained(opened: Workspace) -> None:
+def test_invalid_requests_are_refused_before_training(opened: Workspace) -> None:
     before = opened.list_modules()
     names = opened.dataset.categories
     with pytest.raises(ExplorerError, match="There is no category 'nobody'"):
@@ -209,7 +210,7 @@ def test_what_is_asked_wrongly_is_refused_before_anything_is_trained(opened: Wor
     assert opened.list_modules() == before
 
 
-def test_unknown_category_names_its_neighbours(opened: Workspace) -> None:
+def test_an_unknown_category_is_answered_with_similar_names(opened: Workspace) -> None:
     name = opened.dataset.categories[0][4:]
     with pytest.raises(ExplorerError, match=f"did you mean .*{name}"):
         next(train_module(opened, name[:-1] + "q", SMALL, SHORT))
@@ -218,9 +219,7 @@ def test_unknown_category_names_its_neighbours(opened: Workspace) -> None:
 # Patience
 
 
-def test_patience_is_told_in_name_and_record_where_there_is_any(
-    opened: Workspace, run: Run
-) -> None:
+def test_patience_is_part_of_run_name_and_record_if_set(opened: Workspace, run: Run) -> None:
     name = opened.dataset.categories[3]
     plain = run(train_module(opened, name, SMALL, SHORT))
     assert "patience" not in opened.load_record(plain).training
@@ -231,10 +230,10 @@ def test_patience_is_told_in_name_and_record_where_there_is_any(
     assert opened.load_record(patient).split == opened.load_record(plain).split
 
 
-# What is there already
+# Existing modules
 
 
-def test_a_module_is_found_by_what_it_was_trained_with(opened: Workspace, run: Run) -> None:
+def test_a_module_is_found_by_its_training_settings(opened: Workspace, run: Run) -> None:
     name, other = opened.dataset.categories[3:5]
     assert find_module(opened, name, SMALL, SHORT) is None
     entry = run(train_module(opened, name, SMALL, SHORT))
@@ -244,14 +243,14 @@ def test_a_module_is_found_by_what_it_was_trained_with(opened: Workspace, run: R
     assert find_module(opened, name, replace(SMALL, beta=2.0), SHORT) is None
 
 
-def test_a_module_in_a_damaged_file_is_not_there(opened: Workspace, run: Run) -> None:
+def test_a_module_in_a_damaged_file_is_not_found(opened: Workspace, run: Run) -> None:
     entry = run(train_module(opened, opened.dataset.categories[3], SMALL, SHORT))
     entry.path.write_bytes(b"no module")
     assert find_module(opened, entry.category, SMALL, SHORT) is None
 
 
 @pytest.mark.parametrize("changes", [{"held_out": "last:2"}, {"z_layer": "fc7"}])
-def test_a_module_of_another_split_or_layer_is_not_there(
+def test_a_module_of_another_split_or_layer_is_not_found(
     opened: Workspace, run: Run, changes: dict[str, str]
 ) -> None:
     entry = run(train_module(opened, opened.dataset.categories[3], SMALL, SHORT))
@@ -260,7 +259,7 @@ def test_a_module_of_another_split_or_layer_is_not_there(
     assert find_module(Workspace(opened.path), entry.category, SMALL, SHORT) is None
 
 
-# Z that all modules share
+# Sharing Z between modules
 
 
 def test_z_in_memory_is_copied_for_training() -> None:

@@ -35,7 +35,7 @@ class TrainingData:
 def train_module(
     train: TrainingData, test: TrainingData, module: ModuleSettings, settings: TrainingSettings
 ) -> Generator[Progress, None, ExplanationModule]:
-    """Train a group of one: its photos are first those of `train`, then those of `test`."""
+    """Train a group of one on the photos of `train`, testing on those of `test`."""
     rows = torch.arange(len(train.z) + len(test.z)).split([len(train.z), len(test.z)])
     photos = CategoryPhotos(
         torch.cat([train.y_hat, test.y_hat]),
@@ -91,7 +91,7 @@ def test_same_seed_gives_the_same_bytes(
     assert not equal(one, other)
 
 
-def test_global_random_states_are_left_alone(train: TrainingData, test: TrainingData) -> None:
+def test_global_random_states_are_unchanged(train: TrainingData, test: TrainingData) -> None:
     torch.manual_seed(5)
     before, numpy_before = torch.random.get_rng_state(), np.random.get_state()[1].copy()
     for _ in train_module(train, test, MODULE, SHORT):
@@ -102,7 +102,7 @@ def test_global_random_states_are_left_alone(train: TrainingData, test: Training
 
 @pytest.fixture(scope="module")
 def learned() -> tuple[ExplanationModule, list[Progress], TrainingData]:
-    """Return a module trained to the end, its progress, and photos that it has not seen."""
+    """Return a fully trained module, its progress, and photos not used for training."""
     train, test = make_data(600, 1), make_data(300, 2)
     steps = train_module(
         train,
@@ -118,7 +118,7 @@ def learned() -> tuple[ExplanationModule, list[Progress], TrainingData]:
             return stop.value, progress, test
 
 
-def test_a_linear_score_is_learned_and_holds_on_new_data(
+def test_a_linear_score_is_learned_and_generalises(
     learned: tuple[ExplanationModule, list[Progress], TrainingData],
 ) -> None:
     module, _, test = learned
@@ -133,7 +133,7 @@ def test_x_features_stay_alive(
     assert (share > 0.05).sum() >= 3, share
 
 
-def test_progress_is_steady_and_ends_at_its_total(
+def test_progress_increases_steadily_to_its_total(
     learned: tuple[ExplanationModule, list[Progress], TrainingData],
 ) -> None:
     module, progress, test = learned
@@ -149,7 +149,7 @@ def test_progress_is_steady_and_ends_at_its_total(
 
 
 @pytest.mark.parametrize("method", list_trained(), ids=lambda method: method.name)
-def test_the_terms_of_a_method_are_told_and_add_up(
+def test_the_loss_terms_are_reported_and_add_up(
     train: TrainingData, test: TrainingData, method: TrainedMethod
 ) -> None:
     settings = replace(method.settings, **SHAPE)
@@ -161,7 +161,7 @@ def test_the_terms_of_a_method_are_told_and_add_up(
         assert step.values["total"] == pytest.approx(parts, rel=1e-4)
 
 
-def test_result_is_ready_to_use(
+def test_the_result_is_frozen_and_in_evaluation_mode(
     learned: tuple[ExplanationModule, list[Progress], TrainingData],
 ) -> None:
     module, _, _ = learned
@@ -170,13 +170,13 @@ def test_result_is_ready_to_use(
     assert all(parameter.isfinite().all() for parameter in module.parameters())
 
 
-def test_test_photos_never_change_what_is_learned(train: TrainingData, run: Run) -> None:
+def test_test_photos_do_not_influence_training(train: TrainingData, run: Run) -> None:
     first = run(train_module(train, make_data(40, 2), MODULE, SHORT))
     second = run(train_module(train, make_data(7, 9), MODULE, SHORT))
     assert equal(first, second)
 
 
-def test_what_is_shared_is_not_changed(train: TrainingData, run: Run) -> None:
+def test_shared_arrays_are_not_changed(train: TrainingData, run: Run) -> None:
     rows = torch.arange(100).split([80, 20])
     photos = CategoryPhotos(train.y_hat.clone(), train.is_positive, *rows, rows[0][:0])
     z = train.z.clone()
@@ -196,7 +196,7 @@ def test_sae_learns_its_encoder_without_the_score(
     assert not equal(one, two, "v")
 
 
-def test_v_of_sae_is_the_best_for_its_encoder(
+def test_v_of_sae_is_the_least_squares_fit(
     train: TrainingData, test: TrainingData, run: Run
 ) -> None:
     steps = list(train_module(train, test, SaeSettings(**SHAPE), SHORT))
@@ -204,14 +204,14 @@ def test_v_of_sae_is_the_best_for_its_encoder(
     assert steps[-1].done == steps[-1].total == 2 * 2 + 3
     module = run(train_module(train, test, SaeSettings(**SHAPE), SHORT))
     outputs = module(train.z)
-    # At the least squares the residual is orthogonal to every x-feature.
+    # The residual of a least-squares fit is orthogonal to every x-feature.
     residual = (outputs.y_bar - train.y_hat).double()
     slopes = outputs.x_features.double().T @ residual
     scale = outputs.x_features.double().norm(dim=0) * train.y_hat.double().norm()
     assert (slopes.abs() <= 1e-5 * scale + 1e-9).all()
 
 
-def test_nn_leaves_its_decoder_as_it_was(train: TrainingData, test: TrainingData, run: Run) -> None:
+def test_nn_does_not_change_its_decoder(train: TrainingData, test: TrainingData, run: Run) -> None:
     settings, short = NnSettings(**SHAPE), replace(SHORT, pretrain_epochs=0)
     trained = run(train_module(train, test, settings, short))
     start = ExplanationModule(24, settings, torch.Generator().manual_seed(0))
@@ -221,14 +221,16 @@ def test_nn_leaves_its_decoder_as_it_was(train: TrainingData, test: TrainingData
     assert not equal(srae, start, "decoder")
 
 
-def test_pretraining_can_be_left_out(train: TrainingData, test: TrainingData, run: Run) -> None:
+def test_pretraining_can_be_skipped(train: TrainingData, test: TrainingData, run: Run) -> None:
     steps = list(train_module(train, test, MODULE, replace(SHORT, pretrain_epochs=0)))
     assert [(step.stage, step.done, step.total) for step in steps] == [
         ("Training", n, 3) for n in (1, 2, 3)
     ]
 
 
-def test_pretraining_rebuilds_better_and_better(train: TrainingData, test: TrainingData) -> None:
+def test_the_reconstruction_improves_during_pretraining(
+    train: TrainingData, test: TrainingData
+) -> None:
     steps = list(train_module(train, test, MODULE, replace(SHORT, pretrain_epochs=8, epochs=1)))
     errors = [step.values["reconstruction"] for step in steps[:8]]
     assert errors[-1] < errors[0]
@@ -244,20 +246,20 @@ def test_any_batch_size_works(
 
 
 @pytest.mark.parametrize("positives", [0, 100])
-def test_photos_of_one_kind_only_do_no_harm(
+def test_photos_can_be_all_positive_or_all_negative(
     train: TrainingData, test: TrainingData, run: Run, positives: int
 ) -> None:
     data = replace(train, is_positive=torch.arange(100) < positives)
     assert np.isfinite(compute_f_reg(run(train_module(data, test, MODULE, SHORT)), test))
 
 
-def test_a_classifier_that_sees_nothing_does_no_harm(test: TrainingData, run: Run) -> None:
+def test_training_on_zeros_stays_finite(test: TrainingData, run: Run) -> None:
     blank = TrainingData(torch.zeros(20, 24), torch.zeros(20), torch.arange(20) < 3)
     assert np.isfinite(compute_f_reg(run(train_module(blank, test, MODULE, SHORT)), test))
 
 
 def exceed(settings: TrainingSettings, learning_rate: float) -> TrainingSettings:
-    """Set a rate that settings do not allow, as hardly a training within bounds diverges."""
+    """Set a learning rate above the allowed range, so that training diverges."""
     object.__setattr__(settings, "learning_rate", learning_rate)
     return settings
 
@@ -273,7 +275,7 @@ def test_diverging_training_ends_with_advice(
         run(train_module(train, test, MODULE, settings))
 
 
-def test_a_module_that_the_very_last_step_ruins_is_not_returned(
+def test_a_module_that_diverges_in_the_last_step_is_not_returned(
     train: TrainingData, test: TrainingData, run: Run
 ) -> None:
     settings = exceed(TrainingSettings(epochs=1, pretrain_epochs=0, batch_size=100), 1e30)

@@ -1,4 +1,4 @@
-"""What Streamlit's caches keep is computed anew as soon as what it depends on has changed."""
+"""Cached results are recomputed as soon as anything they depend on has changed."""
 
 import importlib
 import pickle
@@ -29,14 +29,15 @@ from explorer.nn.backbones.registry import get_architecture
 from explorer.training.modules.settings import TrainingSettings
 from explorer.training.modules.train import train_module
 from explorer.ui.category import summary as category_summary
-from explorer.ui.compare import compare_measures
-from explorer.ui.compare.choosing import RIGHT, SCORE, Side
-from explorer.ui.quiz import quiz_questions
+from explorer.ui.compare import measures, numbers, sources
+from explorer.ui.compare.sides import RIGHT, UNTRAINED, Side
+from explorer.ui.quiz import questions as quiz_questions
 from explorer.ui.shared import cached, drawings, scores
+from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.ui.shared.state import MapStyle
-from explorer.ui.x_feature import feature_rebuilding
+from explorer.ui.shared.subject import Subject
+from explorer.ui.x_feature import rebuilding as feature_rebuilding
 from explorer.ui.x_feature import summary as feature_summary
-from explorer.ui.x_feature.summary import Subject
 from explorer.ui.your_photo import verdict
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
@@ -83,6 +84,10 @@ class Asked:
     entry: ModuleEntry
     photo: Photo
 
+    @property
+    def shown(self) -> DatasetPhoto:
+        return DatasetPhoto(self.photo)
+
     def make_subject(self) -> Subject:
         found = scores.score_module(self.workspace, self.entry)
         sides = cached.load_split(self.workspace, self.entry).name_sides(found.image_ids)
@@ -95,9 +100,18 @@ def ask(folder: Path) -> Asked:
     return Asked(workspace, entry, workspace.dataset.photos_of(CATEGORY)[0])
 
 
-def measure_whole(asked: Asked) -> object:
-    side = Side(RIGHT, CATEGORY, CATEGORY, SCORE, None)
-    return compare_measures._measure_whole(asked.workspace, side, (asked.photo,), LAYER)
+PROBE = Side(RIGHT, CATEGORY, CATEGORY, "pca", None)
+
+
+def prepare_probe(asked: Asked) -> object:
+    features = scores.load_features(asked.workspace)
+    layer = sources.get_first_layer(asked.workspace)
+    return sources.prepare(asked.workspace, PROBE, layer).activate(features.z, features.logits)
+
+
+def draw_probe(asked: Asked) -> object:
+    layer = sources.get_first_layer(asked.workspace)
+    return sources.load_maps(asked.workspace, PROBE, asked.photo, layer)
 
 
 # Every cached function, by its name, as it is asked for.
@@ -109,43 +123,48 @@ FUNCTIONS: dict[str, Callable[[Asked], object]] = {
     "load_boxed_photo": lambda a: cached.load_boxed_photo(a.photo),
     "explain": lambda a: cached.explain(a.workspace, a.entry, a.photo, LAYER),
     "explain_score": lambda a: cached.explain_score(a.workspace, CATEGORY, a.photo, LAYER),
-    "explain_by_gradient": lambda a: cached.explain_by_gradient(a.workspace, CATEGORY, a.photo),
-    "measure_parts": lambda a: cached.measure_parts(a.workspace, a.entry, a.photo, LAYER),
     "load_measures": lambda a: cached.load_measures(a.workspace, a.entry),
     "load_accuracy": lambda a: cached.load_accuracy(a.workspace),
     "list_damaged": lambda a: cached.list_damaged(a.workspace),
     "load_results": lambda a: cached.load_results(a.workspace),
     "load_sanity": lambda a: cached.load_sanity(a.workspace),
-    "_draw_map": lambda a: drawings.draw_tile(a.workspace, a.entry, a.photo, STYLE, 0),
-    "_find_top": lambda a: drawings.find_top(
-        a.workspace, a.entry, a.photo, replace(STYLE, shared_scale=True), 0
+    "draw_tile": lambda a: drawings.draw_tile(a.workspace, a.entry, a.shown, STYLE, 0),
+    "find_top": lambda a: drawings.find_top(
+        a.workspace, a.entry, a.shown, replace(STYLE, shared_scale=True), 0
     ),
-    "draw_score_tile": lambda a: drawings.draw_score_tile(a.workspace, CATEGORY, a.photo, STYLE),
+    "draw_score": lambda a: drawings.draw_score(a.workspace, CATEGORY, a.shown, STYLE),
     "_get_feature_holder": lambda a: scores.load_features(a.workspace),
     "_score_module": lambda a: scores.score_module(a.workspace, a.entry),
     "load_weights": lambda a: feature_summary.load_weights(a.workspace, a.entry),
     "_rebuild": lambda a: feature_rebuilding._rebuild(
         a.workspace, a.entry, scores.load_features(a.workspace), 0
     ),
-    "_lay_out_scatter": lambda a: category_summary._lay_out_scatter(a.make_subject(), "#000"),
+    "_draw_scatter": lambda a: category_summary._draw_scatter(a.make_subject(), "#000"),
     "load_plain_photo": lambda a: quiz_questions.load_plain_photo(a.photo),
-    "_measure_whole": measure_whole,
+    "_prepare": prepare_probe,
+    "_draw": draw_probe,
+    "_compute_outputs": lambda a: numbers.load_numbers(a.workspace, PROBE).outputs,
+    "_measure_locality": lambda a: measures._measure_locality(
+        a.workspace, PROBE, (a.photo,), (True,) * 5
+    ),
     "_load_reference": lambda a: verdict._load_reference(
         a.workspace, scores.load_features(a.workspace)
     ),
 }
+DRAWINGS = {"draw_tile", "find_top", "draw_score"}  # all in the cache of `_remember_drawing`
 OF_PHOTO = {
     *("load_parts", "load_thumbnail", "load_boxed_photo", "load_plain_photo", "explain"),
-    *("explain_score", "explain_by_gradient", "measure_parts", "_draw_map", "_find_top"),
-    *("draw_score_tile", "_measure_whole"),
+    *("explain_score", "_draw", "_measure_locality"),
+    *DRAWINGS,
 }
 OF_MODULE = {
-    *("load_split", "explain", "measure_parts", "load_measures", "_draw_map", "_find_top"),
-    *("_score_module", "load_weights", "_rebuild", "_lay_out_scatter"),
+    *("load_split", "explain", "load_measures", "draw_tile", "find_top"),
+    *("_score_module", "load_weights", "_rebuild", "_draw_scatter"),
 }
 OF_CLASSIFIER = {
-    *("_open_workspace", "explain_score", "explain_by_gradient", "load_accuracy", "list_damaged"),
-    *("draw_score_tile", "_get_feature_holder", "_measure_whole", "_load_reference"),
+    *("_open_workspace", "explain_score", "load_accuracy", "list_damaged", "draw_score"),
+    *("_get_feature_holder", "_load_reference"),
+    *("_prepare", "_draw", "_compute_outputs", "_measure_locality"),
 }
 
 
@@ -173,8 +192,9 @@ def test_every_cached_function_is_tried_here() -> None:
             is_cached = hasattr(value, "clear") and hasattr(value, "__wrapped__")
             if is_cached and value.__module__ == module.name:
                 found.add(name)
-    found.remove("_get_seen")  # how many modules the interpreter has: see `garbage`
-    assert found == FUNCTIONS.keys()
+    found.remove("_get_seen")  # counts modules of the interpreter; see `garbage`
+    found.remove("_remember_drawing")
+    assert found == FUNCTIONS.keys() - DRAWINGS
 
 
 def test_a_module_that_was_trained_again(folder: Path) -> None:
@@ -216,9 +236,10 @@ def test_annotations_that_were_corrected(folder: Path, changed: str) -> None:
         "visible": replace(photo, visible=visible),
     }[changed]
     assert answer("load_parts", replace(asked, photo=corrected)) != answer("load_parts", asked)
-    before = cached.measure_parts(asked.workspace, asked.entry, photo, LAYER)
-    anew = cached.measure_parts(asked.workspace, asked.entry, corrected, LAYER)
-    assert not np.array_equal(anew.values, before.values)
+    maps = cached.explain(asked.workspace, asked.entry, photo, LAYER).maps
+    before = DatasetPhoto(photo).parts.measure(maps)
+    after = DatasetPhoto(corrected).parts.measure(maps)
+    assert not np.array_equal(after.values, before.values)
 
 
 def test_a_classifier_that_was_replaced(folder: Path) -> None:
@@ -229,7 +250,7 @@ def test_a_classifier_that_was_replaced(folder: Path) -> None:
         backbone = Backbone(get_architecture("vgg_small"), layers, categories)
         Workspace(folder).networks.install_classifier(backbone, {})
 
-    # What stands on a module is refused, for it is one of the classifier before.
+    # Results of a module are refused, since it belongs to the previous classifier.
     own = {"load_parts", "load_thumbnail", "load_boxed_photo", "load_plain_photo"}
     changed = find_changed(folder, install)
     assert changed == (OF_CLASSIFIER | OF_MODULE)
@@ -313,14 +334,14 @@ def test_settings_that_were_changed(
 
 def test_photos_that_are_gone(folder: Path) -> None:
     asked = ask(folder)
-    before = answer("_lay_out_scatter", asked)
+    before = answer("_draw_scatter", asked)
     asked.workspace.dataset.photos_of(PAINTED[1])[3].path.unlink()
     for kept in (cached._open_workspace, scores._get_feature_holder):
         kept.clear()  # as when other workspaces have been seen since
     asked = ask(folder)
     assert len(scores.load_features(asked.workspace).image_ids) == 47
     assert len(scores.score_module(asked.workspace, asked.entry).image_ids) == 47
-    assert answer("_lay_out_scatter", asked) != before
+    assert answer("_draw_scatter", asked) != before
 
 
 def test_two_workspaces_do_not_share(worked: Path, folder: Path) -> None:
@@ -346,8 +367,9 @@ def test_nothing_is_computed_twice(folder: Path, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(owner, name, count)
 
     watch(cached, "read_parts")
-    for name in ("explain", "explain_score", "explain_by_gradient"):
+    for name in ("explain", "explain_score"):
         watch(type(ask(folder).workspace.networks), name)
+    watch(type(UNTRAINED["pca"]), "fit")
     watch(scores, "score_photos")
     watch(cached, "load_module_measures")
     watch(cached, "load_classifier_measures")
@@ -372,7 +394,7 @@ def test_callers_cannot_change_what_others_get(folder: Path) -> None:
         np.testing.assert_array_equal(load(), before)
 
 
-def test_the_chosen_workspace_is_opened_once_and_anew_when_it_was_replaced(
+def test_the_chosen_workspace_is_opened_once_and_again_when_it_was_replaced(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(WORKSPACE_VARIABLE, str(folder))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import streamlit as st
 
-from explorer.ui.shared.garbage import spare_modules
+from explorer.ui.shared.garbage import freeze_imported_modules
 
 
 @pytest.fixture(autouse=True)
@@ -29,27 +29,27 @@ def count_nodes() -> int:
 
 def test_what_modules_hold_is_looked_through_no_more() -> None:
     assert len(gc.get_objects()) > 50_000
-    spare_modules()
+    freeze_imported_modules()
     assert len(gc.get_objects()) < 10_000
 
 
 def test_garbage_that_is_made_later_is_collected() -> None:
-    spare_modules()
+    freeze_imported_modules()
     Node()
     assert count_nodes() == 1
-    spare_modules()
+    freeze_imported_modules()
     gc.collect()
     assert count_nodes() == 0
 
 
 def test_the_next_library_frees_what_has_died_since(monkeypatch: pytest.MonkeyPatch) -> None:
     node = Node()
-    spare_modules()
+    freeze_imported_modules()
     del node
     gc.collect()
     assert gc.get_freeze_count() > 50_000
     for number in range(100):
         monkeypatch.setitem(sys.modules, f"library_{number}", types.ModuleType("library"))
-    spare_modules()
+    freeze_imported_modules()
     gc.unfreeze()
     assert count_nodes() == 0

@@ -2,7 +2,7 @@ import pytest
 from streamlit import net_util
 from streamlit.web.server.server_util import is_url_from_allowed_origins
 
-from explorer.ui.shared.origins import ask_nobody_for_address
+from explorer.ui.shared.origins import disable_external_ip_lookup
 
 
 def test_another_site_is_refused_without_a_question_to_anybody(
@@ -12,7 +12,7 @@ def test_another_site_is_refused_without_a_question_to_anybody(
     monkeypatch.setattr(net_util, "_external_ip", None)
     monkeypatch.setattr(net_util, "_make_blocking_http_get", lambda url, **_: asked.append(url))
     monkeypatch.setattr(net_util, "get_external_ip", net_util.get_external_ip)
-    ask_nobody_for_address()
+    disable_external_ip_lookup()
     assert not is_url_from_allowed_origins("https://example.org")
     assert is_url_from_allowed_origins("http://localhost:8501")
     assert asked == []

@@ -13,7 +13,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from explorer.config import REPOSITORY_ROOT
 from explorer.data.uploads.decoding import OWN_LIMITS
 from explorer.ui.shared import upload_store
-from explorer.ui.shared.upload_store import bound_uploads
+from explorer.ui.shared.upload_store import limit_upload_memory
 
 BOUNDARY = "between"
 
@@ -45,7 +45,7 @@ def test_an_upload_stays_in_memory_while_it_arrives(
 
     # What a file in memory becomes once it is too large for it.
     monkeypatch.setattr("tempfile.TemporaryFile", refuse)
-    bound_uploads()
+    limit_upload_memory()
     # In a thread of its own: the browser tests leave a running loop in this one.
     with ThreadPoolExecutor(1) as pool:
         file = pool.submit(asyncio.run, receive(bytes(size))).result()
@@ -57,7 +57,7 @@ def test_an_upload_stays_in_memory_while_it_arrives(
 def test_the_server_takes_as_much_as_the_page_reads_and_no_more() -> None:
     settings = tomllib.loads((REPOSITORY_ROOT / ".streamlit" / "config.toml").read_text())
     assert settings["server"]["maxUploadSize"] == OWN_LIMITS.megabytes
-    bound_uploads()
+    limit_upload_memory()
     assert MultiPartParser.spool_max_size > OWN_LIMITS.megabytes * 1024 * 1024
 
 
@@ -66,7 +66,7 @@ def make_file(size: int, name: str = "a") -> UploadedFileRec:
 
 
 def test_a_session_has_one_file_waiting() -> None:
-    bound_uploads()
+    limit_upload_memory()
     store = MemoryUploadedFileManager("/upload")
     for number in range(40):
         store.add_file("visitor", make_file(1000, f"{number}"))
@@ -79,7 +79,7 @@ def test_all_files_that_wait_are_bounded_and_the_oldest_go_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(upload_store, "MOST_WAITING_BYTES", 1000)
-    bound_uploads()
+    limit_upload_memory()
     store = MemoryUploadedFileManager("/upload")
     for visitor in ("first", "second", "third", "first"):
         store.add_file(visitor, make_file(300))

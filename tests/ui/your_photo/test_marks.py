@@ -30,7 +30,7 @@ def test_parts_are_placed_moved_and_taken_away() -> None:
     ("place", "wanted"),
     [((-5, 50), (0, 50)), ((250, 101), (200, 100)), ((200, 0), (200, 0))],
 )
-def test_what_lies_outside_is_moved_to_the_border(
+def test_points_outside_are_moved_to_the_border(
     place: tuple[float, float], wanted: tuple[float, float]
 ) -> None:
     marks = make_marks()
@@ -116,7 +116,7 @@ def test_table_says_which_parts_are_seen_and_where(
     marks = make_marks()
     marks.apply_table(dict(marks.points), edits)
     assert marks.points == wanted
-    # The table is drawn anew for a new version, and would lose the focus.
+    # A new version redraws the table, which would lose the focus.
     assert marks.version == 0
 
 

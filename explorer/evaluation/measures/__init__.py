@@ -1,0 +1,1 @@
+"""Measures of the comparison, one file each, and their registry."""

@@ -1,0 +1,6 @@
+"""Titles of the tables that measures share."""
+
+FAITHFULNESS = "Faithfulness and locality"
+CURVES = "Maps against scores, and over seeds"
+KNOWN_PARTS = "Known parts of painted birds"
+FUNNY_BIRDS = "FunnyBirds protocols, adapted"

@@ -1,0 +1,187 @@
+"""Photos with the maps of both explanations beside each other."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from explorer.analysis.pairing import Pair
+from explorer.config import PAGES_DIR
+from explorer.data.photo import Photo
+from explorer.ui.compare import sources
+from explorer.ui.compare.choosing import PAGE
+from explorer.ui.compare.numbers import Outputs, SideNumbers
+from explorer.ui.compare.pairs import Both, get_index, name_pair
+from explorer.ui.compare.sides import Side
+from explorer.ui.shared import cached, choices, links, pictures, state, verdicts
+from explorer.ui.shared.drawings import Overlays
+from explorer.ui.shared.markdown import escape_markdown, format_signed
+from explorer.ui.shared.names import name_categories, name_photo
+from explorer.ui.shared.splits import sort_photos
+from explorer.ui.shared.state import MapStyle
+from explorer.ui.shared.words import HELP
+from explorer.workspace.workspace import Workspace
+
+PHOTOS_A_PAGE = 4
+_SIDES = {"test": "test photo", "train": "training photo", "unused": "unused photo"}
+
+
+def choose_photos(workspace: Workspace, both: Both) -> tuple[str, list[Photo], list[Photo]]:
+    """Show the choice of photos; return their category, all of them, and those of this page."""
+    left, right = both
+    names = name_categories(workspace.dataset.categories)
+    others = [name for name in names if name != left.side.category]
+    state.check_param(state.PHOTOS_OF, names.values(), "category of photos")
+    with st.container(horizontal=True, key="compare-photos", vertical_alignment="bottom"):
+        category = st.selectbox(
+            "Photos of",
+            [left.side.category, *others],
+            format_func=lambda name: names.get(name, name),
+            key=state.PHOTOS_OF,
+            bind=state.BIND,
+            help=HELP["photos_of"],
+            width=280,
+            on_change=_show_first_page,
+        )
+        leading = right if left.side.is_whole and not right.side.is_whole else left
+        photos = sort_photos(workspace.dataset.photos_of(category), leading.split)
+        shown = choices.choose_page(PAGE, len(photos), PHOTOS_A_PAGE, "page of photos")
+    return category, photos, photos[shown.start : shown.stop]
+
+
+def _show_first_page() -> None:
+    st.session_state[PAGE] = 1
+
+
+def get_page() -> int:
+    """Return the page of photos that is shown, counted from 1."""
+    return int(st.session_state.get(PAGE, 1))
+
+
+def show_row(
+    workspace: Workspace, photo: Photo, both: Both, pairs: Sequence[Pair], style: MapStyle
+) -> None:
+    """Show one photo with the maps of both sides, paired maps at the same place."""
+    left, _ = both
+    with st.container(key=f"compare-row-{photo.image_id}"):
+        columns = st.columns([3, 5, 5], gap="medium")
+        with columns[0]:
+            facts = st.container(gap="xsmall")
+        with facts:
+            st.image(
+                cached.load_boxed_photo(photo, pictures.MIDDLE_SIDE),
+                width="stretch",
+                alt=f"{name_photo(workspace, photo)} with a box around the bird",
+            )
+        for column, numbers in zip(columns[1:], both, strict=True):
+            with column:
+                _show_side(workspace, photo, numbers, pairs, style)
+        with facts:
+            _show_facts(workspace, photo, both)
+            logits = left.logits[left.get_row(photo.image_id)]
+            verdicts.show_verdict(logits, workspace.dataset.categories, photo.category)
+
+
+def _show_facts(workspace: Workspace, photo: Photo, both: Both) -> None:
+    """Link to the photo's own page, and say which sides were fitted to it."""
+    left, right = both
+    name = name_photo(workspace, photo)
+    entry = left.side.entry or right.side.entry
+    if entry is None:
+        st.caption(name)
+    else:
+        st.page_link(
+            PAGES_DIR / "photo.py",
+            label=escape_markdown(name),
+            icon=":material/photo:",
+            query_params=links.make_photo_params(workspace, entry, photo),
+        )
+    one, other = (_SIDES[numbers.split.name_side(photo.image_id)] for numbers in both)
+    st.caption(one.capitalize() if one == other else f"Left: {one}. Right: {other}.")
+
+
+def _show_side(
+    workspace: Workspace,
+    photo: Photo,
+    numbers: SideNumbers,
+    pairs: Sequence[Pair],
+    style: MapStyle,
+) -> None:
+    side, row = numbers.side, numbers.get_row(photo.image_id)
+    st.markdown(
+        f"**{side.place.capitalize()}:** {escape_markdown(side.category_name)}, "
+        f"{escape_markdown(side.title)}"
+    )
+    overlays = sources.draw_tiles(workspace, side, photo, style)
+    place = f"{side.place}-{photo.image_id}"
+    if numbers.outputs is None:
+        _show_whole(overlays, side, place)
+    else:
+        _show_maps(overlays, numbers, row, pairs, place)
+    _show_scores(numbers, row)
+
+
+def _show_whole(overlays: Overlays, side: Side, place: str) -> None:
+    with st.container(key=f"compare-whole-{place}"):
+        st.image(
+            overlays.images[0],
+            width="stretch",
+            alt=f"{side.title} of the score of {side.category_name} over the photo",
+        )
+
+
+def _show_maps(
+    overlays: Overlays, numbers: SideNumbers, row: int, pairs: Sequence[Pair], place: str
+) -> None:
+    """Show the maps of a side in the order of the pairs."""
+    outputs = numbers.outputs
+    if outputs is None:
+        return
+    with st.container(key=f"compare-maps-{place}"):
+        for slot, pair in enumerate(pairs):
+            index = get_index(pair, numbers.side.place)
+            is_inactive = index is not None and outputs.activations[row, index] == 0
+            looks = "inactive" if is_inactive else "active"
+            with st.container(key=f"compare-map-{looks}-{place}-{slot}", gap=None):
+                if index is None:
+                    st.caption(f"{name_pair(pairs, slot)}: no partner")
+                    continue
+                _show_map(overlays.images[index], outputs, row, index, name_pair(pairs, slot))
+
+
+def _show_map(picture: bytes, outputs: Outputs, row: int, index: int, pair_name: str) -> None:
+    activation, name = float(outputs.activations[row, index]), outputs.names[index]
+    if outputs.contributions is None:
+        words, shown = f"activation {activation:.2f}", f":gray[{activation:.2f}]"
+    else:
+        contribution = float(outputs.contributions[row, index])
+        words = f"contribution {format_signed(contribution)}"
+        colour = "blue" if contribution >= 0 else "orange"
+        shown = f":{colour}[**{format_signed(contribution)}**]"
+    st.image(picture, width="stretch", alt=f"Heatmap of {name} over the photo, {words}")
+    prefix = f"**{pair_name}** " if pair_name else ""
+    value = ":gray[inactive]" if activation == 0 else shown
+    st.markdown(f"{prefix}{name}  \n{value}")
+
+
+def _show_scores(numbers: SideNumbers, row: int) -> None:
+    y_hat, y_bar = float(numbers.y_hat[row]), numbers.y_bar
+    if y_bar is None:
+        st.caption(f"Network ŷ = {y_hat:.2f}", help=HELP["y_hat"])
+    elif numbers.side.entry is not None:
+        verdicts.show_scores(y_hat, float(y_bar[row]))
+    else:
+        error = abs(float(y_bar[row]) - y_hat)
+        st.caption(
+            f"Network ŷ = {y_hat:.2f} · probe ȳ = {y_bar[row]:.2f} · |ȳ − ŷ| = {error:.2f}",
+            help=f"{HELP['y_hat']}\n\nThe ȳ of a probe is a constant and its contributions. A "
+            "contribution is a component times its weight, and either may be negative.",
+        )
+
+
+def show_drawing_note(left: Side, right: Side, style: MapStyle) -> None:
+    """Say what the maps are and how they are drawn."""
+    scale = "one scale for all maps of a side" if style.shared_scale else "own scale for each map"
+    drawing = "smoothed for the eye alone" if style.smooth else "drawn as the raw grid"
+    one, other = (side.describe_maps(style.layer) for side in (left, right))
+    kinds = one if one == other else f"{one} on the left and {other} on the right"
+    st.caption(f"Maps are {kinds}; {scale}; {drawing}.", help=HELP["c-MWP"])

@@ -1,0 +1,200 @@
+"""How faithful and how local the two explanations are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from explorer.analysis.agreement import compute_rank_agreement
+from explorer.analysis.faithfulness import (
+    FaithfulnessSummary,
+    compute_f_reg,
+    compute_faithfulness,
+    compute_live_mask,
+)
+from explorer.analysis.pairing import Pair
+from explorer.data.photo import Photo
+from explorer.measuring.records import LocalityMeasures
+from explorer.measuring.summaries import measure_locality
+from explorer.render.figures import render_part_histogram
+from explorer.ui.compare import sources
+from explorer.ui.compare.numbers import SideNumbers
+from explorer.ui.compare.pairs import Both, get_index
+from explorer.ui.compare.sides import Side
+from explorer.ui.shared import cached, empty, state
+from explorer.ui.shared.caching import cache_data
+from explorer.ui.shared.figures import show_figure
+from explorer.ui.shared.markdown import escape_markdown, format_share
+from explorer.ui.shared.words import HELP
+from explorer.workspace.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class SideMeasures:
+    """Measures of a side; None for what it does not have, or what has not been measured.
+
+    Attributes
+    ----------
+    train, test : FaithfulnessSummary or None
+        Of ȳ on the two sides of the split.
+    live : tuple of bool or None
+        (K,), activations with a contribution on at least one photo.
+    locality : LocalityMeasures or None
+        Of the K maps, on the category's own test photos.
+    photo_count : int
+        Number of these photos.
+    """
+
+    train: FaithfulnessSummary | None = None
+    test: FaithfulnessSummary | None = None
+    live: tuple[bool, ...] | None = None
+    locality: LocalityMeasures | None = None
+    photo_count: int = 0
+
+
+def measure_side(workspace: Workspace, numbers: SideNumbers) -> SideMeasures:
+    """Load the measures of a module; compute those of a method without one."""
+    side = numbers.side
+    if side.entry is not None:
+        found = cached.load_measures(workspace, side.entry)
+        if found is None:
+            return SideMeasures()
+        train, test = found.train.faithfulness, found.test.faithfulness
+        count = found.test.positives.count
+        return SideMeasures(train, test, found.live, found.locality.test, count)
+    photos = sources.make_case(workspace, side.category).test_photos
+    live = _find_live(numbers)
+    with st.spinner(f"Measuring {side.title} part by part …"):
+        locality = _measure_locality(workspace, side, photos, live)
+    # Without contributions, an activation is neither live nor dead.
+    has_contributions = numbers.outputs is not None and numbers.outputs.contributions is not None
+    return SideMeasures(
+        train=_measure_faithfulness(numbers, numbers.split.train),
+        test=_measure_faithfulness(numbers, numbers.split.test),
+        live=live if has_contributions else None,
+        locality=locality,
+        photo_count=len(photos),
+    )
+
+
+def _find_live(numbers: SideNumbers) -> tuple[bool, ...]:
+    outputs = numbers.outputs
+    if outputs is None or outputs.contributions is None:
+        return (True,) * len(numbers.names)
+    known = _find_rows(numbers, numbers.split.train | numbers.split.test)
+    return tuple(compute_live_mask(outputs.contributions[known]).tolist())
+
+
+def _find_rows(numbers: SideNumbers, image_ids: frozenset[int]) -> NDArray[np.bool_]:
+    return np.isin(numbers.image_ids, list(image_ids))
+
+
+def _measure_faithfulness(
+    numbers: SideNumbers, image_ids: frozenset[int]
+) -> FaithfulnessSummary | None:
+    if numbers.y_bar is None:
+        return None
+    rows = _find_rows(numbers, image_ids)
+    return compute_faithfulness(numbers.y_bar[rows], numbers.y_hat[rows])
+
+
+@cache_data(64)
+def _measure_locality(
+    workspace: Workspace, side: Side, photos: Sequence[Photo], live: tuple[bool, ...]
+) -> LocalityMeasures:
+    layer = sources.get_first_layer(workspace)
+    histograms = [
+        cached.load_parts(photo).measure(sources.load_maps(workspace, side, photo, layer))
+        for photo in photos
+    ]
+    return measure_locality(histograms, np.array(live))
+
+
+def show_measures(workspace: Workspace, left: SideMeasures, right: SideMeasures) -> None:
+    """Show the measures of both sides in one table."""
+    if left.locality is None and right.locality is None:
+        empty.show_no_metrics(workspace)
+        return
+    cells = [_list_cells(left), _list_cells(right)]
+    rows = [f"| {title} | {cells[0][title]} | {cells[1][title]} |" for title in cells[0]]
+    st.markdown("\n".join(["| | Left | Right |", "|:--|--:|--:|", *rows]), help=HELP["f_reg"])
+    counts = {measures.photo_count for measures in (left, right) if measures.locality is not None}
+    if len(counts) == 1:
+        on = f"the category's {counts.pop()} own test photos"
+    else:
+        on = f"each category's own test photos ({left.photo_count} left, {right.photo_count} right)"
+    st.caption(
+        f"Smaller is better, but for R² and live x-features. Locality is measured on {on}. What "
+        "has no ȳ, such as a score drawn as a whole, has no F_reg."
+    )
+
+
+def _list_cells(measures: SideMeasures) -> dict[str, str]:
+    train, test, live = measures.train, measures.test, measures.live
+    locality = None if measures.locality is None else measures.locality.mean_locality
+    return {
+        "F_reg, test": "–" if test is None else f"{test.f_reg:.3f}",
+        "F_reg, train": "–" if train is None else f"{train.f_reg:.3f}",
+        "of range, test": format_share(None if test is None else test.relative_f_reg),
+        "R², test": format_share(None if test is None else test.r2),
+        "Locality, test": "–" if locality is None else f"{locality:.2f}",
+        "x-features live": "–" if live is None else f"{sum(live)} of {len(live)}",
+    }
+
+
+def show_score_distance(both: Both, image_ids: Sequence[int], name: str) -> None:
+    """Show how far ȳ is from ŷ on both sides, and ȳ from ȳ, on photos of one category."""
+    left, right = both
+    mine = np.isin(left.image_ids, image_ids)
+    sentences = []
+    for place, numbers in (("Left", left), ("Right", right)):
+        if numbers.y_bar is not None:
+            error = compute_f_reg(numbers.y_bar[mine], numbers.y_hat[mine])
+            sentences.append(f"{place}: |ȳ − ŷ| is **{error:.3f}** on average.")
+    is_same_score = left.side.category == right.side.category
+    if left.y_bar is not None and right.y_bar is not None and is_same_score:
+        distance = compute_f_reg(left.y_bar[mine], right.y_bar[mine])
+        agreement = compute_rank_agreement(left.y_bar[mine], right.y_bar[mine])
+        ranks = "" if agreement is None else f"; their ranks agree by {agreement:.2f}"
+        sentences.append(f"The two ȳ are **{distance:.3f}** apart{ranks}.")
+    if sentences:
+        count = int(mine.sum())
+        st.markdown(f"On all {count} photos of {escape_markdown(name)}: " + " ".join(sentences))
+
+
+def show_histogram(
+    workspace: Workspace, numbers: SideNumbers, measures: SideMeasures, pair: Pair | None
+) -> None:
+    """Show the share of one map of a side on each part, over its category's test photos."""
+    side, measured = numbers.side, measures.locality
+    index = 0 if numbers.outputs is None else None if pair is None else get_index(pair, side.place)
+    if measured is None:
+        empty.show_no_metrics(workspace)
+        return
+    if index is None or not measured.is_defined[index]:
+        st.info(
+            f"{side.place.capitalize()}: {side.title} has nothing to show here: no x-feature, or "
+            "no heat on any test photo."
+        )
+        return
+    name = numbers.names[index]
+    shares = [min(max(share, 0.0), 1.0) for share in measured.histogram[index]]
+    part_names = workspace.dataset.part_names
+    figure = render_part_histogram(
+        shares,
+        part_names,
+        locality=measured.locality[index],
+        title=f"{side.place.capitalize()}, {name}",
+        by_value=False,
+        text_colour=state.get_text_colour(),
+    )
+    order = sorted(range(len(shares)), key=lambda part: -shares[part])[:3]
+    highest = ", ".join(f"{part_names[part]} {shares[part]:.0%}" for part in order)
+    show_figure(
+        figure,
+        f"Shares of the heat of {name} on each part; highest: {highest}",
+        key=f"figure-compare-{side.place}",
+        numbers={"part": list(part_names), "share": shares},
+    )

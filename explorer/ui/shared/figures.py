@@ -1,0 +1,67 @@
+"""Interactive figures on a page, with their numbers as CSV."""
+
+from collections.abc import Callable
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from explorer.render.figures import PLOTLY_CONFIG
+from explorer.ui.shared import exports
+from explorer.ui.shared.exports import Columns
+from explorer.ui.shared.state import get_text_colour
+
+
+def show_figure(
+    figure: go.Figure,
+    alt: str,
+    key: str,
+    numbers: Columns | Callable[[], Columns] | None = None,
+    *,
+    is_clickable: bool = False,
+) -> Any | None:
+    """Show a figure that fits its column and does not capture scrolling on touch screens.
+
+    Parameters
+    ----------
+    figure : Figure
+        Its axis labels are recoloured to fit the theme.
+    alt : str
+        What it shows, for screen readers.
+    key : str
+        Unique key of the element on its page; also names the downloaded files.
+    numbers : Mapping, or callable that returns one, optional
+        Column name to values: the data of the figure, offered as CSV below it.
+    is_clickable : bool
+        Whether a click on a point reruns the page.
+
+    Returns
+    -------
+    object or None
+        ``customdata`` of the clicked point; None if no point was clicked.
+    """
+    # Streamlit's own theme draws axis labels in a pale grey.
+    figure.update_xaxes(tickfont={"color": get_text_colour()})
+    figure.update_yaxes(tickfont={"color": get_text_colour()})
+    stem = f"srae-{key.removeprefix('figure-')}"
+    config = {**PLOTLY_CONFIG, "toImageButtonOptions": {"format": "svg", "filename": stem}}
+    shown = st.plotly_chart(
+        figure,
+        width="stretch",
+        theme="streamlit",
+        config=config,
+        alt=alt,
+        key=key,
+        on_select="rerun" if is_clickable else "ignore",
+        selection_mode="points",
+    )
+    if numbers is not None:
+        exports.show_numbers(numbers, stem)
+    return _read_clicked(shown) if is_clickable else None
+
+
+def _read_clicked(shown: Any) -> Any | None:
+    points = shown["selection"]["points"]
+    data = points[0].get("customdata") if points else None
+    # A single number may arrive in a list: Plotly reads a point's data as a list of columns.
+    return data[0] if isinstance(data, list) and data else data

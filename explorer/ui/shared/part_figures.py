@@ -1,0 +1,122 @@
+"""How a photo's box is divided among the bird's parts, and how the heat is shared among them."""
+
+import math
+
+import numpy as np
+import streamlit as st
+
+from explorer.analysis.locality import PartHistogram, compute_locality
+from explorer.analysis.voronoi import compute_cell_polygons
+from explorer.measuring.parts import PhotoParts
+from explorer.measuring.records import ModuleMeasures
+from explorer.render.figures import render_part_histogram, render_partition
+from explorer.ui.shared import cached, empty, state
+from explorer.ui.shared.figures import show_figure
+from explorer.ui.shared.names import name_feature
+from explorer.ui.shared.pictures import compute_column_height, fit_for_display
+from explorer.ui.shared.words import HELP
+from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.workspace import Workspace
+
+
+def show_partition(parts: PhotoParts, part_names: tuple[str, ...]) -> None:
+    """Show the bird's box divided among its visible parts."""
+    size = (parts.image.shape[0], parts.image.shape[1])
+    polygons = compute_cell_polygons(parts.points, parts.visible, parts.box, size)
+    shown = fit_for_display(parts.image)
+    factor = shown.shape[1] / size[1]
+    x, y, width, height = (value * factor for value in parts.box)
+    points = np.where(parts.visible[:, np.newaxis], parts.points * factor, np.nan)
+    figure = render_partition(
+        shown,
+        [polygon * factor for polygon in polygons],
+        points,
+        part_names,
+        (x, y, width, height),
+        height=compute_column_height(size),  # as high as the map next to it
+        text_colour=state.get_text_colour(),
+    )
+    figure.update_xaxes(constraintoward="left")
+    figure.update_yaxes(constraintoward="top")
+    count = int(parts.visible.sum())
+    show_figure(
+        figure,
+        f"The photo's box divided among {count} visible parts",
+        key="figure-partition",
+    )
+    st.caption(
+        f"{count} of {len(part_names)} parts can be seen. Touch a cell for its name.",
+        help=HELP["partition"],
+    )
+
+
+def show_photo_histogram(measure: PartHistogram, feature: int, part_names: tuple[str, ...]) -> None:
+    """Show how the heat of one map of this photo is shared among the parts."""
+    if not measure.is_live[feature]:
+        st.info("The map is zero everywhere on this photo, so no part has a share of it.")
+        return
+    (locality,), (is_defined,) = compute_locality(measure.values[feature : feature + 1])
+    figure = render_part_histogram(
+        measure.values[feature],
+        part_names,
+        locality=float(locality) if is_defined else None,
+        title="This photo",
+        text_colour=state.get_text_colour(),
+    )
+    show_figure(
+        figure,
+        _describe_histogram(measure.values[feature].tolist(), part_names, "this photo"),
+        key="figure-photo-histogram",
+        numbers={"part": part_names, "share of heat": measure.values[feature].tolist()},
+    )
+    st.caption(
+        f"{measure.outside[feature]:.0%} of the heat lies outside the bird's box.",
+        help=HELP["locality"],
+    )
+
+
+def show_test_photos_histogram(workspace: Workspace, entry: ModuleEntry, feature: int) -> None:
+    """Show one x-feature's histogram over the test photos, or the command that measures it."""
+    measures = cached.load_measures(workspace, entry)
+    if measures is None:
+        empty.show_no_metrics(workspace)
+    else:
+        show_module_histogram(measures, feature, workspace.dataset.part_names)
+
+
+def show_module_histogram(
+    measures: ModuleMeasures, feature: int, part_names: tuple[str, ...]
+) -> None:
+    """Show how one x-feature's heat on the category's test photos is shared among the parts."""
+    measured = measures.locality.test
+    count, left_out = measured.photo_counts[feature], measured.left_out[feature]
+    if not measured.is_defined[feature]:
+        st.info(f"{name_feature(feature)} has no heat on any of the {left_out} test photos.")
+        return
+    locality = measured.locality[feature]
+    shares = [min(max(share, 0.0), 1.0) for share in measured.histogram[feature]]
+    figure = render_part_histogram(
+        shares,
+        part_names,
+        locality=locality if math.isfinite(locality) else None,
+        title=f"All {count} test photos",
+        text_colour=state.get_text_colour(),
+    )
+    show_figure(
+        figure,
+        _describe_histogram(shares, part_names, f"{count} test photos"),
+        key="figure-module-histogram",
+        numbers={"part": part_names, "mean share of heat": shares},
+    )
+    st.caption(
+        f"Maps at {measures.stop}. "
+        + (f"{left_out} photos left out: no heat on them. " if left_out else "No photo left out. ")
+        + f"{measured.outside[feature]:.0%} of the heat lies outside the box.",
+        help=HELP["locality"],
+    )
+
+
+def _describe_histogram(shares: list[float], part_names: tuple[str, ...], what: str) -> str:
+    order = sorted(range(len(shares)), key=lambda part: -shares[part])[:3]
+    named = ", ".join(f"{part_names[part]} {shares[part]:.0%}" for part in order)
+    return f"Shares of the heat on each part over {what}; highest: {named}"

@@ -1,0 +1,154 @@
+"""A data-set photo and a visitor's photo of the same pixels give the same drawings and numbers."""
+
+import io
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import streamlit as st
+from workspaces import make_tiny_workspace
+
+from explorer.ui.shared import downloads, drawings
+from explorer.ui.shared.shown_photo import DatasetPhoto, ShownPhoto
+from explorer.ui.shared.state import MapStyle
+from explorer.ui.your_photo.marks import Marks
+from explorer.ui.your_photo.own_photo import FILE, Memory, OwnPhoto, make_digest
+from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.workspace import Workspace
+
+STYLE = MapStyle("pool3", "viridis", 80, shared_scale=False, smooth=True)
+OTHER_STYLES = {
+    "layer": replace(STYLE, layer="pool2"),
+    "colours": replace(STYLE, colours="inferno"),
+    "opacity": replace(STYLE, opacity=30),
+    "smooth": replace(STYLE, smooth=False),
+}
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    st.cache_data.clear()
+    yield Workspace(make_tiny_workspace(tmp_path_factory.mktemp("shown") / "tiny"))
+    st.cache_data.clear()
+
+
+@pytest.fixture(scope="module")
+def entry(workspace: Workspace) -> ModuleEntry:
+    return workspace.list_modules()[0]
+
+
+@pytest.fixture(scope="module")
+def of_dataset(workspace: Workspace) -> DatasetPhoto:
+    return DatasetPhoto(workspace.dataset.get_photo(2))
+
+
+@pytest.fixture
+def own(workspace: Workspace, of_dataset: DatasetPhoto) -> OwnPhoto:
+    parts = of_dataset.parts
+    points = {
+        int(part): (float(parts.points[part, 0]), float(parts.points[part, 1]))
+        for part in np.flatnonzero(parts.visible)
+    }
+    height, width = parts.image.shape[:2]
+    marks = Marks(width, height, parts.box, points, names=workspace.dataset.part_names)
+    return OwnPhoto(parts.image, make_digest(parts.image.tobytes()), "robin.jpg", FILE, marks)
+
+
+@pytest.fixture(params=["of_dataset", "own"])
+def photo(request: pytest.FixtureRequest) -> ShownPhoto:
+    shown: ShownPhoto = request.getfixturevalue(request.param)
+    return shown
+
+
+def test_both_kinds_are_drawn_alike(
+    workspace: Workspace, entry: ModuleEntry, of_dataset: DatasetPhoto, own: OwnPhoto
+) -> None:
+    for style in (STYLE, replace(STYLE, shared_scale=True, smooth=False)):
+        assert drawings.draw_tiles(workspace, entry, own, style) == drawings.draw_tiles(
+            workspace, entry, of_dataset, style
+        )
+        for draw in (drawings.draw_large, drawings.draw_overlay_png, drawings.find_top):
+            assert draw(workspace, entry, own, style, 1) == draw(
+                workspace, entry, of_dataset, style, 1
+            )
+        for draw_whole in (drawings.draw_score, drawings.draw_score_png):
+            assert draw_whole(workspace, entry.category, own, style) == draw_whole(
+                workspace, entry.category, of_dataset, style
+            )
+
+
+def test_both_kinds_give_the_same_numbers(
+    workspace: Workspace, entry: ModuleEntry, of_dataset: DatasetPhoto, own: OwnPhoto
+) -> None:
+    packed = [downloads.make_arrays(workspace, entry, one, "pool3") for one in (of_dataset, own)]
+    with (
+        np.load(io.BytesIO(packed[0]), allow_pickle=False) as expected,
+        np.load(io.BytesIO(packed[1]), allow_pickle=False) as arrays,
+    ):
+        common = set(expected) - set(of_dataset.list_facts())
+        assert set(arrays) - set(own.list_facts()) == common
+        assert {"raw_maps", "score_map", "softmax", "part_histogram", "box"} <= common
+        for name in common:
+            np.testing.assert_array_equal(arrays[name], expected[name], err_msg=name)
+        assert int(expected["image_id"]) == 2
+        assert str(arrays["photo_sha256"]) == own.digest
+
+
+def test_pictures_of_a_photo_of_the_data_set(
+    workspace: Workspace, entry: ModuleEntry, of_dataset: DatasetPhoto
+) -> None:
+    packed = downloads.make_pictures(workspace, entry, of_dataset, STYLE)
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        assert len(archive.namelist()) == 6
+        first = archive.read("x-feature-1.png")
+    assert first == drawings.draw_overlay_png(workspace, entry, of_dataset, STYLE, 0)
+
+
+@pytest.mark.parametrize("changed", OTHER_STYLES)
+def test_every_setting_of_the_drawing_is_in_its_key(
+    workspace: Workspace, entry: ModuleEntry, photo: ShownPhoto, changed: str
+) -> None:
+    (live,) = np.flatnonzero(photo.explain(workspace, entry, "pool3").maps.any((1, 2)))[:1]
+    category, style = entry.category, OTHER_STYLES[changed]
+    tile = drawings.draw_tile(workspace, entry, photo, STYLE, int(live))
+    score = drawings.draw_score(workspace, category, photo, STYLE)
+    assert drawings.draw_tile(workspace, entry, photo, style, int(live)) != tile
+    assert drawings.draw_score(workspace, category, photo, style) != score
+    assert drawings.draw_tile(workspace, entry, photo, STYLE, int(live)) == tile
+
+
+def test_drawings_are_remembered(
+    workspace: Workspace,
+    entry: ModuleEntry,
+    photo: ShownPhoto,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    style = replace(STYLE, opacity=55)
+    drawings.draw_tiles(workspace, entry, photo, style)
+    drawings.draw_score(workspace, entry.category, photo, style)
+    monkeypatch.delattr(drawings, "_render")
+    drawings.draw_tiles(workspace, entry, photo, style)
+    drawings.draw_score(workspace, entry.category, photo, style)
+    with pytest.raises(NameError):
+        drawings.draw_large(workspace, entry, photo, style, 0)
+
+
+def test_a_visitors_photo_has_parts_once_one_is_placed(own: OwnPhoto) -> None:
+    own.marks.clear()
+    assert own.parts is None
+    own.marks.place(3, 5, 6)
+    assert own.parts is not None
+    assert np.flatnonzero(own.parts.visible).tolist() == [3]
+    assert own.parts.points[3].tolist() == [5, 6]
+
+
+def test_memory_drops_what_was_used_least_recently() -> None:
+    memory, computed = Memory(2), []
+
+    def get(name: str) -> str:
+        return memory.get((name,), lambda: (computed.append(name), name)[1])
+
+    assert [get(name) for name in "abacab"] == list("abacab")
+    assert computed == ["a", "b", "c", "b"]
