@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from explorer.ui.results import tables
-from explorer.ui.shared import cached, links
+from explorer.ui.results import loading, tables
+from explorer.ui.shared import links
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.opening import open_workspace_or_say_why
 
@@ -19,11 +19,11 @@ def show_page() -> None:
         "explanation is **faithful** (small F_reg), **local** (small locality) and looks at the "
         "bird, on painted birds even at the very parts that tell a category from its relatives."
     )
-    found = cached.load_results(workspace)
+    found = loading.load_results(workspace)
     if found is None:
         tables.show_no_results(workspace)
         return
-    tables.show_tables(found, cached.load_sanity(workspace), workspace)
+    tables.show_tables(found, loading.load_sanity(workspace), workspace)
     st.header("Category by category", anchor=False)
     tables.show_measure(found)
     tables.show_category(found, [entry.category for entry in workspace.list_modules()])

@@ -8,9 +8,6 @@ from numpy.typing import NDArray
 
 from explorer.config import ExplorerError
 from explorer.data.photo import Photo
-from explorer.evaluation.results import Results
-from explorer.evaluation.results import load_results as read_results
-from explorer.evaluation.sanity_results import load_sanity as read_sanity
 from explorer.maps.cache import load_maps
 from explorer.measuring.parts import PhotoParts
 from explorer.measuring.parts import load_parts as read_parts
@@ -32,9 +29,6 @@ from explorer.ui.shared.caching import (
 from explorer.ui.shared.splits import SplitSides
 from explorer.workspace.layout import (
     METRICS_FILE,
-    RESULTS_FOLDER,
-    RESULTS_NAME,
-    SANITY_NAME,
     SETTINGS_FILE,
     ModuleEntry,
 )
@@ -159,20 +153,3 @@ def _make_modules_key(workspace: Workspace) -> object:
 def list_damaged(workspace: Workspace) -> Mapping[Path, str]:
     """Return the reasons why modules cannot be used, by the path of their file."""
     return {entry.path: reason for entry, reason in workspace.list_damaged()}
-
-
-def _make_results_key(workspace: Workspace) -> object:
-    folder = workspace.path / RESULTS_FOLDER
-    return str(folder), *(get_stamp(folder / f"{n}.csv") for n in (RESULTS_NAME, SANITY_NAME))
-
-
-@cache_data(4, also={Workspace: _make_results_key})
-def load_results(workspace: Workspace) -> Results | None:
-    """Read the comparison of methods, or None if there is none."""
-    return read_results(workspace.path)
-
-
-@cache_data(4, also={Workspace: _make_results_key})
-def load_sanity(workspace: Workspace) -> Results | None:
-    """Read the results of the sanity checks, or None if they have not been run."""
-    return read_sanity(workspace.path)

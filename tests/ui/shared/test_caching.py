@@ -32,6 +32,7 @@ from explorer.ui.category import summary as category_summary
 from explorer.ui.compare import measures, numbers, sources
 from explorer.ui.compare.sides import RIGHT, UNTRAINED, Side
 from explorer.ui.quiz import questions as quiz_questions
+from explorer.ui.results import loading
 from explorer.ui.shared import cached, drawings, scores
 from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.ui.shared.state import MapStyle
@@ -126,8 +127,8 @@ FUNCTIONS: dict[str, Callable[[Asked], object]] = {
     "load_measures": lambda a: cached.load_measures(a.workspace, a.entry),
     "load_accuracy": lambda a: cached.load_accuracy(a.workspace),
     "list_damaged": lambda a: cached.list_damaged(a.workspace),
-    "load_results": lambda a: cached.load_results(a.workspace),
-    "load_sanity": lambda a: cached.load_sanity(a.workspace),
+    "load_results": lambda a: loading.load_results(a.workspace),
+    "load_sanity": lambda a: loading.load_sanity(a.workspace),
     "draw_tile": lambda a: drawings.draw_tile(a.workspace, a.entry, a.shown, STYLE, 0),
     "find_top": lambda a: drawings.find_top(
         a.workspace, a.entry, a.shown, replace(STYLE, shared_scale=True), 0
@@ -295,8 +296,8 @@ def test_results_that_were_rewritten(folder: Path) -> None:
     row = {"method": "z", "category": CATEGORY, "seed": 0, "condition": "trained"}
     asked = ask(folder)
     for load, write in (
-        (cached.load_results, write_results),
-        (cached.load_sanity, write_sanity),
+        (loading.load_results, write_results),
+        (loading.load_sanity, write_sanity),
     ):
         assert load(asked.workspace) is None
         for locality in (1.5, 2.5):
