@@ -68,7 +68,7 @@ def find_working() -> list[int]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             title = (folder / "cmdline").read_bytes()
-            if title.startswith(b"ray::_do_remotely") and is_below(int(folder.name)):
+            if title.startswith(b"ray::_run_remotely") and is_below(int(folder.name)):
                 found.append(int(folder.name))
         except OSError:  # it has ended in the meantime
             continue
@@ -145,7 +145,7 @@ def test_an_interrupted_sweep_stops_its_tasks(own_workspace: Path) -> None:
     ("options", "words"),
     [
         ({"workers": -1}, "at least 1"),
-        ({"address": "127.0.0.1:1", "workers": 2}, "leave out --workers"),
+        ({"address": "127.0.0.1:1", "workers": 2}, "use only one of --workers and --address"),
     ],
 )
 def test_impossible_workers_are_refused(options: dict[str, Any], words: str) -> None:
