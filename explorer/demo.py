@@ -17,6 +17,7 @@ from explorer.workspace.layout import (
     CLASSIFIER_FILE,
     FEATURES_FOLDER,
     FINETUNING_FILE,
+    FINETUNING_FOLDER,
     METRICS_FILE,
     MODULES_FOLDER,
     RESULTS_FOLDER,
@@ -29,7 +30,10 @@ from explorer.workspace.workspace import Workspace
 BIRDS_FOLDER = "birds"
 
 # A crop must keep every part: a single one may distinguish a category from its relative.
-_FINETUNE = FinetuneSettings(epochs=40, augment=AugmentSettings(min_zoom=0.6, min_box_fraction=1.0))
+# In full precision, so that it is the same on every processor.
+_FINETUNE = FinetuneSettings(
+    epochs=40, augment=AugmentSettings(min_zoom=0.6, min_box_fraction=1.0), precision="full"
+)
 
 
 def build_demo(folder: Path) -> Steps[Workspace]:
@@ -66,6 +70,7 @@ def is_demo(folder: Path) -> bool:
         SETTINGS_FILE,
         CLASSIFIER_FILE,
         FINETUNING_FILE,
+        FINETUNING_FOLDER,
         METRICS_FILE,
         FEATURES_FOLDER,
         MODULES_FOLDER,

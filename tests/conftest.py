@@ -159,7 +159,9 @@ def tiny_workspace(tmp_path_factory: pytest.TempPathFactory, painted_root: Path)
     folder = tmp_path_factory.mktemp("workspace") / "tiny"
     shutil.copytree(painted_root, folder / "birds")
     workspace = create_workspace(folder, WorkspaceSettings(dataset="birds", half=True))
-    run_steps(train_classifier(workspace, FinetuneSettings(epochs=2, batch_size=20)))
+    run_steps(
+        train_classifier(workspace, FinetuneSettings(epochs=2, batch_size=20, precision="full"))
+    )
     entry = run_steps(
         train_module(
             workspace,

@@ -337,7 +337,8 @@ def _save_snapshot(path: Path, state: dict[str, Any]) -> None:
     from safetensors.torch import save_file
 
     stored = {f"network.{name}": tensor for name, tensor in state.items()}
-    header = {"format": 1, "description": {}, "values": {"history": [], "best": {"epoch": 0}}}
+    values = {"history": [], "best": {"epoch": 0}, "stage": 0, "fresh": ["classifier.6"]}
+    header = {"format": 2, "description": {}, "values": values}
     save_file(stored, path, {"srae_explorer_finetuning": json.dumps(header)})
 
 

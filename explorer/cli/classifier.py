@@ -14,7 +14,7 @@ from explorer.settings.declaring import list_settings
 from explorer.training.classifier.settings import FinetuneSettings
 from explorer.training.classifier.train import train_classifier
 from explorer.workspace.create import create_workspace
-from explorer.workspace.layout import FINETUNING_FILE
+from explorer.workspace.layout import FINETUNING_FILE, FINETUNING_FOLDER
 from explorer.workspace.settings import WorkspaceSettings
 from explorer.workspace.workspace import Workspace
 
@@ -75,15 +75,22 @@ def finetune(
 ) -> None:
     """Train the workspace's classifier. Resumes an interrupted run.
 
+    On a GPU, all layers are trained at once. Without one, training starts with the last layers, for
+    which the output of all others is computed only once, and ends with all layers. `--initial`
+    takes a file without the last layers, which are then new.
+
     At the end, the test accuracy is measured once, on the held-out photos. The validation accuracy
     is measured on a share of the other photos.
     """
     opened = Workspace(workspace, device)
     chosen = _choose_workers(opened.networks.device.type) if workers is None else workers
     settings = FinetuneSettings(workers=chosen, **changes)
-    if (opened.path / FINETUNING_FILE).exists() and not restart:
+    unfinished = [opened.path / name for name in (FINETUNING_FILE, FINETUNING_FOLDER)]
+    if any(path.exists() for path in unfinished) and not restart:
         console.print("Resuming an unfinished fine-tuning run.")
     report = follow(train_classifier(opened, settings, force=force, restart=restart))
+    if report["fresh_layers"]:
+        console.print(f"New layers: {', '.join(report['fresh_layers'])}.", markup=False)
     console.print(
         f"Accuracy: validation {report['validation_accuracy']:.3f}, "
         f"test {report['test_accuracy']:.3f} on {report['photos']['test']} held-out photos."

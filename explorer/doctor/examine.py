@@ -14,6 +14,7 @@ from explorer.doctor.records import examine_accuracy, examine_jobs, examine_resu
 from explorer.workspace.layout import (
     CLASSIFIER_FILE,
     FINETUNING_FILE,
+    FINETUNING_FOLDER,
     MODULES_FOLDER,
     SETTINGS_FILE,
     list_module_entries,
@@ -77,12 +78,13 @@ def examine(
 
 def examine_classifier(workspace: Workspace, findings: list[Finding]) -> bool:
     """Check the network, its hash and its categories; return whether it can be used."""
-    path, snapshot = workspace.path / CLASSIFIER_FILE, workspace.path / FINETUNING_FILE
-    if os.path.lexists(snapshot):
+    path = workspace.path / CLASSIFIER_FILE
+    unfinished = [workspace.path / name for name in (FINETUNING_FILE, FINETUNING_FOLDER)]
+    if found := next(filter(os.path.lexists, unfinished), None):
         findings.append(
             Finding(
                 Severity.NOTE,
-                snapshot,
+                found,
                 "A fine-tuning has not been finished.",
                 "Run `finetune` with the same options to continue it, or with --restart.",
             )

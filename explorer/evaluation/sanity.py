@@ -27,6 +27,7 @@ _RANDOM_LABELS = FinetuneSettings(
     epochs=40,
     random_labels=True,
     label_smoothing=0.0,
+    precision="full",
     augment=AugmentSettings(
         min_zoom=1.0,
         max_stretch=1.0,

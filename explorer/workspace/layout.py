@@ -10,6 +10,7 @@ from explorer.storage.reading import is_inside
 SETTINGS_FILE = "workspace.json"
 CLASSIFIER_FILE = "classifier.safetensors"
 FINETUNING_FILE = "finetuning.safetensors"
+FINETUNING_FOLDER = "finetuning"
 FEATURES_FOLDER = "features"
 MODULES_FOLDER = "modules"
 MODULE_FILE = "module.safetensors"

@@ -548,6 +548,14 @@ def test_interrupted_computations_are_notes(folder: Path) -> None:
     assert repair_all(folder) == ()
 
 
+def test_outputs_of_frozen_layers_are_a_note_of_an_unfinished_fine_tuning(folder: Path) -> None:
+    (folder / "finetuning").mkdir()
+    (folder / "finetuning" / "24-abc.npy").write_bytes(b"")
+    (found,) = examine_all(folder)
+    assert (found.severity, found.path.name) == (Severity.NOTE, "finetuning")
+    assert "--restart" in found.cure
+
+
 def test_notes_of_an_earlier_module_are_a_note(folder: Path) -> None:
     make_maps_stale(folder)
     found = [f for f in examine_all(folder) if f.path.name == "notes.json"]

@@ -15,8 +15,8 @@ from explorer.data.fetching.transfer import (
     DownloadError,
     RemoteFile,
     RetryPolicy,
-    check_free_space,
 )
+from explorer.storage.space import check_free_space
 from explorer.storage.writing import make_folder, move, remove, try_to_remove
 
 CUB_FOLDER = "CUB_200_2011"

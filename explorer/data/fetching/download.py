@@ -58,8 +58,10 @@ def download(
     Raises
     ------
     DownloadError
-        When the download fails, the disk is full, another process is downloading the same file, or
-        the file, downloaded or existing, has another hash.
+        When the download fails, another process is downloading the same file, or the file,
+        downloaded or existing, has another hash.
+    ExplorerError
+        When there is not enough space on the disk.
     """
     path = folder / file.name
     if not path.exists():

@@ -1,7 +1,6 @@
 """Receiving a file over HTTP, with retries, appended to a partial file."""
 
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,13 +10,13 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from explorer.config import ExplorerError, Progress
+from explorer.storage.space import check_free_space, format_size
 from explorer.storage.writing import open_append, remove
 
 _MEGABYTE = 1_000_000
 _CHUNK = 1 << 18
 _MAX_BYTES = 8_000 * _MEGABYTE  # if the size is not known
 _MIN_PROGRESS = 100_000  # bytes; an attempt that receives fewer has failed
-_RESERVE = 50 * _MEGABYTE  # disk space that is kept free
 _SECONDS_PER_REPORT = 0.2
 _RETRY_STATUSES = {408, 425, 429, 500, 502, 503, 504}
 _CAUSES = (
@@ -88,17 +87,6 @@ class RetryPolicy:
 
 
 DEFAULT_RETRY_POLICY = RetryPolicy()
-
-
-def check_free_space(folder: Path, needed: int, purpose: str) -> None:
-    """Raise `DownloadError` if the disk of `folder` does not have `needed` bytes free."""
-    existing = next(path for path in (folder, *folder.resolve().parents) if path.exists())
-    free = shutil.disk_usage(existing).free
-    if free < needed + _RESERVE:
-        raise DownloadError(
-            f"{purpose} needs {_format_size(needed + _RESERVE)} on the disk of {folder}, which has "
-            f"{_format_size(free)} free. Free some space, or name a folder on another disk."
-        )
 
 
 def receive(file: RemoteFile, part: Path, policy: RetryPolicy) -> Iterator[Progress]:
@@ -206,7 +194,7 @@ def _append(
                 stored.close()
                 remove(part)
                 raise DownloadError(
-                    f"{file.url} sends more than {_format_size(size or _MAX_BYTES)}, so it is not "
+                    f"{file.url} sends more than {format_size(size or _MAX_BYTES)}, so it is not "
                     "the expected file. Nothing was kept. Open the address in a browser to see "
                     "what is wrong."
                 )
@@ -243,13 +231,9 @@ def get_size(part: Path) -> int:
     return part.stat().st_size if part.is_file() else 0
 
 
-def _format_size(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
-
-
 def _format_kept(part: Path) -> str:
     size = get_size(part)
-    return f"The {_format_size(size)} received so far are kept. " if size else ""
+    return f"The {format_size(size)} received so far are kept. " if size else ""
 
 
 def _suggest_manual_download(part: Path) -> str:

@@ -44,12 +44,6 @@ def find_head(network: nn.Module) -> Head:
     return linears[-1]
 
 
-def replace_head(network: nn.Module, category_count: int) -> None:
-    """Replace the last layer by a new one with `category_count` outputs and random weights."""
-    head = find_head(network)
-    network.set_submodule(head.name, nn.Linear(head.layer.in_features, category_count))
-
-
 def build_network_from_weights(architecture: str, weights: Mapping[str, Tensor]) -> nn.Module:
     """Build the network of `weights`, which are named as in torchvision.
 
@@ -72,6 +66,44 @@ def build_network_from_weights(architecture: str, weights: Mapping[str, Tensor])
         )
     network.to_empty(device="cpu").load_state_dict(dict(weights))
     return network
+
+
+def add_fresh_layers(
+    architecture: str, weights: Mapping[str, Tensor], category_count: int
+) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """Add random weights for the last layers of a network, where `weights` does not have them.
+
+    A head for another number of categories is replaced.
+
+    Returns
+    -------
+    weights : dict
+        Tensors of the whole network; `weights` may still not fit it.
+    fresh : tuple of str
+        Names of the layers with random weights, from the pixels up.
+
+    Raises
+    ------
+    ExplorerError
+        When a layer is missing below one that is not.
+    """
+    batch_norm = any(name.endswith("running_mean") for name in weights)
+    network = build_network(architecture, category_count, batch_norm=batch_norm)
+    head, own = find_head(network), network.state_dict()
+    kept = dict(weights)
+    if kept.get(f"{head.name}.weight", head.layer.weight).shape[0] != category_count:
+        kept = {n: t for n, t in kept.items() if n.rpartition(".")[0] != head.name}
+    names = list(dict.fromkeys(name.rpartition(".")[0] for name in own))
+    present = {name.rpartition(".")[0] for name in kept}
+    fresh = tuple(name for name in names if name not in present)
+    missing = next((n for n in fresh if any(m in present for m in names[names.index(n) :])), None)
+    if missing is not None:
+        raise ExplorerError(
+            f"The weights have no layer {missing!r}, but layers above it. Only the last layers of "
+            "a network can be missing."
+        )
+    added = {name: tensor for name, tensor in own.items() if name.rpartition(".")[0] in fresh}
+    return added | kept, fresh
 
 
 def _count_categories(architecture: str, weights: Mapping[str, Tensor]) -> int:

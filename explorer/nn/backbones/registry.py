@@ -3,10 +3,16 @@
 from collections.abc import Mapping
 
 from explorer.config import ExplorerError
-from explorer.nn.backbones import alexnet, resnet, vgg, vgg_small
+from explorer.nn.backbones import alexnet, resnet, vgg, vgg_narrow, vgg_small
 from explorer.nn.backbones.architecture import Architecture, Family
 
-FAMILIES: tuple[Family, ...] = (vgg.FAMILY, resnet.FAMILY, alexnet.FAMILY, vgg_small.FAMILY)
+FAMILIES: tuple[Family, ...] = (
+    vgg.FAMILY,
+    vgg_narrow.FAMILY,
+    resnet.FAMILY,
+    alexnet.FAMILY,
+    vgg_small.FAMILY,
+)
 ARCHITECTURES: Mapping[str, Architecture] = {
     architecture.name: architecture for family in FAMILIES for architecture in family.architectures
 }

@@ -1,12 +1,14 @@
 """Fine-tuning a classifier on a CUB data set, as a generator of progress records."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from explorer.config import ExplorerError, Progress
 from explorer.data.cub import CubDataset
@@ -16,15 +18,17 @@ from explorer.nn.backbones.build import flatten_network
 from explorer.nn.backbones.imagenet import fetch_imagenet_weights
 from explorer.nn.backbones.registry import get_architecture, get_family
 from explorer.nn.checkpoint import round_to_half
-from explorer.training.classifier.photos import TrainingPhotos, measure_accuracy
+from explorer.training.classifier.photos import WholePhotos, measure_accuracy
+from explorer.training.classifier.precision import Precision
 from explorer.training.classifier.run import FinetuneRun
 from explorer.training.classifier.settings import IMAGENET, FinetuneSettings
 from explorer.training.classifier.snapshots import (
-    Snapshot,
     describe_run,
     load_snapshot,
     save_snapshot,
 )
+from explorer.training.classifier.stage_photos import StagePhotos
+from explorer.training.classifier.stages import Stage, choose_stages
 from explorer.training.classifier.starts import build_start
 
 _MIN_VALIDATION_PHOTOS = 1
@@ -54,7 +58,8 @@ def finetune(
         Device to train on.
     snapshot : Path, optional
         File that is written after every epoch. If it exists, training continues from it, with the
-        same result as without the interruption. The caller removes it in the end.
+        same result as without the interruption. The output of frozen layers is kept in
+        `FINETUNING_FOLDER` next to it. The caller removes both in the end.
 
     Yields
     ------
@@ -76,47 +81,81 @@ def finetune(
         snapshot belongs to another run, or the loss is no longer finite.
     """
     training, validation = _split_photos(dataset, held_out, settings)
-    architecture = get_architecture(settings.architecture)
-    photos = TrainingPhotos(training, architecture, settings.augment, settings.seed)
     description = describe_run(settings, dataset.categories, training, validation)
+    saved = None
     if snapshot is not None and snapshot.is_file():
-        run = _resume(load_snapshot(snapshot, description), photos, settings, device)
+        saved = load_snapshot(snapshot, description)
+        run = FinetuneRun(saved.build_start(settings.architecture), settings, device)
     else:
         if settings.start == IMAGENET:
             yield from fetch_imagenet_weights(settings.architecture)
-        run = FinetuneRun(build_start(settings, len(dataset.categories)), photos, settings, device)
-    total = settings.epochs * run.steps_per_epoch
-    while run.epoch < settings.epochs:
-        done, mean_loss = run.epoch * run.steps_per_epoch, 0.0
-        for step, mean_loss in enumerate(run.train_epoch(), start=1):
-            values = {"loss": mean_loss} | (run.history[-1] if run.history else {})
-            yield Progress("Fine-tuning", done + step, total, values)
-        run.finish_epoch(mean_loss, *measure_accuracy(run.network, validation, architecture))
+        run = FinetuneRun(build_start(settings, len(dataset.categories)), settings, device)
+    stages = choose_stages(settings, run.layers, device)
+    source = StagePhotos(training, validation, settings, stages, snapshot)
+
+    def save() -> None:
         if snapshot is not None:
             save_snapshot(snapshot, run, description)
+
+    first = 0 if saved is None else saved.stage
+    for number, stage in enumerate(stages[first:], start=first):
+        photos, whole = yield from source.prepare(run, number)
+        if number > first:
+            run.restore_best()
+        run.begin_stage(number, stage.frozen, photos, stage.epochs)
+        if number > first:
+            save()  # before the output of frozen layers is removed
+        elif saved is not None:
+            saved.restore(run)
+        source.remove_unused(stage)
+        yield from _train_stage(run, stages, whole, save)
     run.restore_best()
     layers = flatten_network(run.network)
     if settings.half:
         round_to_half(layers)
-    test_accuracy, _ = measure_accuracy(layers, held_out, architecture)
     report = {
         "settings": asdict(settings),
         "precision": run.precision.name,
+        "stages": [asdict(stage) for stage in stages],
+        "fresh_layers": list(run.fresh),
         "history": run.history,
         "photos": {"train": len(training), "validation": len(validation), "test": len(held_out)},
         "validation_accuracy": run.best_accuracy,
-        "test_accuracy": test_accuracy,
+        "test_accuracy": _test(layers, held_out, settings, device),
     }
-    z_layer = get_family(architecture.name).z_layer
+    z_layer = get_family(settings.architecture).z_layer
+    architecture = get_architecture(settings.architecture)
     return Backbone(architecture, layers.cpu(), dataset.categories, z_layer), report
 
 
-def _resume(
-    snapshot: Snapshot, photos: TrainingPhotos, settings: FinetuneSettings, device: torch.device
-) -> FinetuneRun:
-    run = FinetuneRun(snapshot.build_start(settings.architecture), photos, settings, device)
-    snapshot.restore(run)
-    return run
+def _test(
+    layers: nn.Sequential, photos: Sequence[Photo], settings: FinetuneSettings, device: torch.device
+) -> float:
+    """Measure the accuracy on held-out photos, in full precision."""
+    full = Precision("full", device)
+    test = WholePhotos(photos, get_architecture(settings.architecture))
+    return measure_accuracy(full.arrange(layers), test, full)[0]
+
+
+def _train_stage(
+    run: FinetuneRun,
+    stages: Sequence[Stage],
+    validation: Dataset[tuple[Tensor, int]],
+    save: Callable[[], None],
+) -> Iterator[Progress]:
+    """Train until the end of the current stage; save the run after each epoch."""
+    before = sum(stage.epochs for stage in stages[: run.stage])
+    stage = stages[run.stage]
+    label = "Fine-tuning"
+    if len(stages) > 1:
+        label += f" {stage}, stage {run.stage + 1} of {len(stages)}"
+    while (epoch := run.epoch - before) < stage.epochs:
+        done, mean_loss = epoch * run.steps_per_epoch, 0.0
+        for step, mean_loss in enumerate(run.train_epoch(), start=1):
+            values = {"loss": mean_loss} | (run.history[-1] if run.history else {})
+            yield Progress(label, done + step, stage.epochs * run.steps_per_epoch, values)
+        run.finish_epoch(mean_loss, *run.measure(validation))
+        save()
 
 
 def _split_photos(

@@ -11,6 +11,7 @@ from explorer.data.augment import AugmentSettings, augment_image
 from explorer.data.photo import Photo, load_photo
 from explorer.data.transforms import prepare_image
 from explorer.nn.backbones.architecture import Architecture
+from explorer.training.classifier.precision import Precision
 
 
 class TrainingPhotos(Dataset[tuple[Tensor, int]]):
@@ -84,17 +85,28 @@ class WholePhotos(Dataset[tuple[Tensor, int]]):
 
 @torch.inference_mode()
 def measure_accuracy(
-    network: nn.Module, photos: Sequence[Photo], architecture: Architecture
+    network: nn.Module, photos: Dataset[tuple[Tensor, int]], precision: Precision
 ) -> tuple[float, float]:
-    """Measure top-1 accuracy, in [0, 1], and mean cross-entropy on whole photos."""
+    """Measure top-1 accuracy, in [0, 1], and mean cross-entropy.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Or some of its last layers.
+    photos : Dataset
+        Whole photos, or the output of the layers below for each, and the index of the category.
+    precision : Precision
+        Precision of the computation.
+    """
     device = next(network.parameters()).device
     network.eval()
-    correct, loss = 0, 0.0
+    correct, count, loss = 0, 0, 0.0
     # Without a generator, the loader would use the global random state, even without shuffling.
-    whole = WholePhotos(photos, architecture)
-    for images, labels in DataLoader(whole, batch_size=64, generator=torch.Generator()):
-        logits, target = network(images.to(device)), labels.to(device)
+    for images, labels in DataLoader(photos, batch_size=64, generator=torch.Generator()):
+        target = labels.to(device)
+        with precision.autocast():
+            logits = network(precision.arrange_images(images.to(device))).float()
         correct += int((logits.argmax(1) == target).sum())
         loss += float(nn.functional.cross_entropy(logits, target, reduction="sum"))
-    count = max(1, len(photos))
-    return correct / count, loss / count
+        count += len(labels)
+    return correct / max(1, count), loss / max(1, count)

@@ -4,13 +4,14 @@ import contextlib
 from contextlib import AbstractContextManager
 
 import torch
+from torch import Tensor, nn
 
 from explorer.config import ExplorerError
 
 AUTO = "auto"
 _DTYPES = {"full": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 PRECISIONS = (AUTO, *_DTYPES)
-"""``auto`` is mixed precision with bfloat16 on CUDA devices that support it, with float16 on other
+"""``auto`` is mixed precision with bfloat16 on devices that compute with it, with float16 on other
 CUDA devices, and ``full`` elsewhere. Weights, gradients and optimiser state are always float32."""
 
 
@@ -34,6 +35,8 @@ class Precision:
     ----------
     name : str
         Actual precision; never ``auto``.
+    device : torch.device
+        Device to train on.
     scaler : torch.amp.GradScaler
         Keeps small gradients from underflowing in float16; disabled for other precisions.
     """
@@ -41,7 +44,7 @@ class Precision:
     def __init__(self, name: str, device: torch.device) -> None:
         check_precision(name)
         self.name = _choose(device) if name == AUTO else name
-        self._device = device
+        self.device = device
         self._dtype = _DTYPES[self.name]
         self.scaler = torch.amp.GradScaler(device.type, enabled=self._dtype == torch.float16)
 
@@ -49,7 +52,24 @@ class Precision:
         """Return the context for a forward pass."""
         if self._dtype == torch.float32:
             return contextlib.nullcontext()
-        return torch.autocast(self._device.type, self._dtype)
+        return torch.autocast(self.device.type, self._dtype)
+
+    def arrange(self, network: nn.Module) -> nn.Module:
+        """Arrange the weights of a network for this precision, in place; return the network.
+
+        In reduced precision, convolutions are several times as fast on a processor if the channels
+        of a pixel are neighbours in memory.
+        """
+        return network.to(memory_format=self._layout)  # type: ignore[call-overload, no-any-return]
+
+    def arrange_images(self, images: Tensor) -> Tensor:
+        """Arrange a batch (B, C, H, W) as `arrange` does; other shapes are returned as they are."""
+        return images.to(memory_format=self._layout) if images.ndim == 4 else images
+
+    @property
+    def _layout(self) -> torch.memory_format:
+        is_plain = self._dtype == torch.float32 or self.device.type == "cuda"
+        return torch.contiguous_format if is_plain else torch.channels_last
 
     def step(self, loss: torch.Tensor, optimiser: torch.optim.Optimizer) -> bool:
         """Take an optimiser step on `loss`, and return whether it was taken.
@@ -65,8 +85,15 @@ class Precision:
 
 
 def _choose(device: torch.device) -> str:
+    if device.type == "cpu":
+        return "bfloat16" if _has_bfloat16() else "full"
     if device.type != "cuda":
         return "full"
     # Older cards only emulate bfloat16, which is slower than float16.
     with torch.cuda.device(device):
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
+
+
+def _has_bfloat16() -> bool:
+    """Return whether the processor multiplies in bfloat16; others emulate it, which is slow."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

@@ -1,30 +1,35 @@
 """The state of a fine-tuning, which can be saved after each epoch and restored."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from explorer.config import ExplorerError
 from explorer.nn.backbones.build import find_head
-from explorer.training.classifier.photos import TrainingPhotos
+from explorer.nn.backbones.residual import list_layers
+from explorer.training.classifier.frozen import FrozenPhotos
+from explorer.training.classifier.photos import TrainingPhotos, measure_accuracy
 from explorer.training.classifier.precision import Precision
 from explorer.training.classifier.settings import FinetuneSettings
 from explorer.training.classifier.starts import Start, fork_random_state
+
+Examples = TrainingPhotos | FrozenPhotos
+"""Photos, or the output of frozen layers, with a random view of each in every epoch."""
 
 
 class FinetuneRun:
     """A classifier in training.
 
+    Training goes in stages; `begin_stage` comes before the first epoch of each.
+
     Parameters
     ----------
     start : Start
         The initial network.
-    photos : TrainingPhotos
-        The training photos.
     settings : FinetuneSettings
         Settings of the training.
     device : torch.device
@@ -34,30 +39,55 @@ class FinetuneRun:
     ----------
     network : nn.Module
         The network after the last step.
+    layers : tuple of nn.Module
+        Its layers from pixels to logits, in order.
     history : list of dict
         Mean training loss and validation accuracy of each finished epoch.
     precision : Precision
         Precision of the computation.
+    fresh : tuple of str
+        Names of the layers that were new in the first stage.
+    stage : int
+        Number of the stage, from 0.
     steps_per_epoch : int
-        Number of batches.
+        Number of batches in this stage.
     """
 
-    def __init__(
-        self,
-        start: Start,
-        photos: TrainingPhotos,
-        settings: FinetuneSettings,
-        device: torch.device,
-    ) -> None:
-        self.network: nn.Module = start.network.to(device)
-        self.history: list[dict[str, float]] = []
+    def __init__(self, start: Start, settings: FinetuneSettings, device: torch.device) -> None:
         self.precision = Precision(settings.precision, device)
-        self._device = device
+        self.network = self.precision.arrange(start.network.to(device))
+        self.layers = tuple(list_layers(self.network))
+        self.history: list[dict[str, float]] = []
+        self.stage = -1
+        self.steps_per_epoch = 0
+        self._settings = settings
+        self.fresh = start.fresh
+        self._trained: nn.Module = self.network
+        self._best: dict[str, Tensor] = {}
+        self._best_key = (-1.0, -math.inf)
+        self._best_epoch = 0
+
+    def begin_stage(self, number: int, frozen: int, photos: Examples, epochs: int) -> None:
+        """Begin to train the layers above the first `frozen`.
+
+        Parameters
+        ----------
+        number : int
+            Number of the stage, from 0. Layers are new only in the first.
+        frozen : int
+            Number of layers, from the pixels up, that are not trained; `photos` are their output.
+        photos : Examples
+            What to train on.
+        epochs : int
+            Length of the stage, which determines the learning rates.
+        """
+        settings, seed = self._settings, self._settings.seed + number
+        fresh = self.fresh if number == 0 else ()
+        self.stage = number
+        self._trained = nn.Sequential(*self.layers[frozen:]) if frozen else self.network
         self._photos = photos
-        self._smoothing = settings.label_smoothing
-        self._keeps_last = settings.random_labels
-        self._order = torch.Generator().manual_seed(settings.seed)
-        self._dropout = torch.Generator().manual_seed(settings.seed)
+        self._order = torch.Generator().manual_seed(seed)
+        self._dropout = torch.Generator().manual_seed(seed)
         self._loader = DataLoader(
             photos,
             batch_size=settings.batch_size,
@@ -65,22 +95,27 @@ class FinetuneRun:
             drop_last=len(photos) > settings.batch_size,
             num_workers=settings.workers,
             generator=self._order,
-            pin_memory=device.type == "cuda",
+            pin_memory=self.precision.device.type == "cuda",
         )
         self.steps_per_epoch = len(self._loader)
-        factor = settings.get_head_factor(is_fresh=start.has_fresh_head)
+        factor = settings.get_head_factor(is_fresh=bool(fresh))
         self._optimiser = torch.optim.AdamW(
-            _group_parameters(self.network), weight_decay=settings.weight_decay
+            self._group_parameters(fresh), weight_decay=settings.weight_decay
         )
         self._schedule = torch.optim.lr_scheduler.OneCycleLR(
             self._optimiser,
             [settings.peak_rate, settings.peak_rate * factor],
-            total_steps=settings.epochs * self.steps_per_epoch,
+            total_steps=epochs * self.steps_per_epoch,
             pct_start=settings.rise,
         )
-        self._best: dict[str, Tensor] = {}
-        self._best_key = (-1.0, -math.inf)
-        self._best_epoch = 0
+
+    def _group_parameters(self, fresh: Sequence[str]) -> list[dict[str, Any]]:
+        """Put new layers, or else the last one, in a group with another learning rate."""
+        special = fresh or (find_head(self.network).name,)
+        own = [p for name in special for p in self.network.get_submodule(name).parameters()]
+        ids = {id(parameter) for parameter in own}
+        rest = [p for p in self._trained.parameters() if id(p) not in ids]
+        return [{"params": rest}, {"params": own}]
 
     @property
     def epoch(self) -> int:
@@ -95,14 +130,18 @@ class FinetuneRun:
     def train_epoch(self) -> Iterator[float]:
         """Train for one epoch with seeded dropout; yield the mean loss so far after each step."""
         self._photos.epoch = self.epoch
-        self.network.train()
+        self.network.eval()  # what is frozen
+        self._trained.train()
         loss_sum = 0.0
         for step, (images, labels) in enumerate(self._loader, start=1):
             seed = int(torch.randint(2**62, (), generator=self._dropout))
-            with fork_random_state(self._device, seed), self.precision.autocast():
-                logits = self.network(images.to(self._device, non_blocking=True))
+            with fork_random_state(self.precision.device, seed), self.precision.autocast():
+                inputs = images.to(self.precision.device, non_blocking=True)
+                logits = self._trained(self.precision.arrange_images(inputs))
                 loss = nn.functional.cross_entropy(
-                    logits.float(), labels.to(self._device), label_smoothing=self._smoothing
+                    logits.float(),
+                    labels.to(self.precision.device),
+                    label_smoothing=self._settings.label_smoothing,
                 )
             loss_sum += float(loss.detach())
             if not math.isfinite(loss_sum):
@@ -111,13 +150,17 @@ class FinetuneRun:
                 self._schedule.step()
             yield loss_sum / step
 
+    def measure(self, photos: Dataset[tuple[Tensor, int]]) -> tuple[float, float]:
+        """Measure top-1 accuracy and mean cross-entropy of this stage's layers."""
+        return measure_accuracy(self._trained, photos, self.precision)
+
     def finish_epoch(self, train_loss: float, accuracy: float, loss: float) -> None:
         """Record the validation results of an epoch, and keep its weights if they are the best.
 
         Ties are broken by the loss. With random labels, the last weights are kept instead.
         """
         self.history.append({"train_loss": train_loss, "validation_accuracy": accuracy})
-        if self._keeps_last or (accuracy, -loss) > self._best_key:
+        if self._settings.random_labels or (accuracy, -loss) > self._best_key:
             self._best_key, self._best_epoch = (accuracy, -loss), self.epoch
             # On the CPU, to save the memory of the device.
             state = self.network.state_dict()
@@ -138,6 +181,8 @@ class FinetuneRun:
         tensors["random.order"] = self._order.get_state()
         tensors["random.dropout"] = self._dropout.get_state()
         return tensors, {
+            "stage": self.stage,
+            "fresh": self.fresh,
             "history": self.history,
             "best": {"key": self._best_key, "epoch": self._best_epoch},
             "optimiser": optimiser["param_groups"],
@@ -146,7 +191,7 @@ class FinetuneRun:
         }
 
     def load(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
-        """Restore the state that `dump` returned.
+        """Restore the state that `dump` returned, after `begin_stage` of the same stage.
 
         Raises
         ------
@@ -170,14 +215,6 @@ class FinetuneRun:
         self._best_key = (float(accuracy), float(negative_loss))
         self._best_epoch = int(values["best"]["epoch"])
         self.history = [dict(epoch) for epoch in values["history"]]
-
-
-def _group_parameters(network: nn.Module) -> list[dict[str, Any]]:
-    """Put the last layer in a group of its own, as its learning rate may differ."""
-    head = list(find_head(network).layer.parameters())
-    ids = {id(parameter) for parameter in head}
-    rest = [parameter for parameter in network.parameters() if id(parameter) not in ids]
-    return [{"params": rest}, {"params": head}]
 
 
 def select_tensors(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -27,6 +27,14 @@ class FinetuneSettings:
         weights. Empty for ``imagenet`` if there are such weights, and ``scratch`` for vgg_small.
     epochs, batch_size, seed : int
         Passes over the training photos, photos per step, and random seed.
+    stages : str
+        Stages of the training; see `explorer.training.classifier.stages`. Empty to train all layers
+        on a CUDA device or from random weights, and to go from the top down elsewhere.
+    views : int
+        In stages, the number of views of each training photo: the whole photo, its mirror image,
+        and random crops. Fewer if their outputs would take more than `cache_gigabytes`.
+    cache_gigabytes : float
+        Most disk space, in GB (10⁹ bytes), for the output of frozen layers.
     learning_rate : float
         Peak of AdamW's learning rate, which follows one cycle of half cosines; 0 for 1e-3 for
         vgg_small from scratch, and 1e-4 otherwise.
@@ -63,7 +71,23 @@ class FinetuneSettings:
         "Initial weights: imagenet, scratch, or a file of weights.",
         default_text="depends on --arch",
     )
-    epochs: int = setting(30, "Passes over the training photos.", low=1, high=1_000_000)
+    epochs: int = setting(
+        30,
+        "Passes over the training photos; in stages, of the one that trains all layers.",
+        low=1,
+        high=1_000_000,
+    )
+    stages: str = setting(
+        "",
+        "The layers below which nothing is trained, with epochs: pool5=12,pool4=8,all=20.",
+        default_text="depends on the device",
+    )
+    views: int = setting(
+        6, "Views of each training photo that frozen layers are computed on.", low=2, high=64
+    )
+    cache_gigabytes: float = setting(
+        8.0, "Most disk space for the output of frozen layers.", above=0, high=10_000
+    )
     batch_size: int = setting(32, "Photos per step.", low=2, high=65_536)
     seed: int = setting(0, "Random seed.", low=0, high=MAX_SEED)
     learning_rate: float = setting(

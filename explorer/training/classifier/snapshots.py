@@ -24,7 +24,7 @@ from explorer.training.classifier.run import FinetuneRun, select_tensors
 from explorer.training.classifier.settings import FinetuneSettings
 from explorer.training.classifier.starts import Start
 
-_FORMAT = 1
+_FORMAT = 2
 _KEY = "srae_explorer_finetuning"
 _MAX_VALUES = 2**31  # the network, its best weights, and two moments of each
 _DAMAGED = (
@@ -59,9 +59,15 @@ class Snapshot:
         """Build the network from the snapshot, without loading its original initial weights."""
         weights = select_tensors(self.tensors, "network.")
         try:
-            return Start(build_network_from_weights(architecture, weights), has_fresh_head=False)
-        except ExplorerError as error:
+            network = build_network_from_weights(architecture, weights)
+            return Start(network, tuple(map(str, self.values["fresh"])))
+        except (ExplorerError, *_DAMAGED) as error:
             raise _make_damage_error(self.path, error) from error
+
+    @property
+    def stage(self) -> int:
+        """Number of the stage that it was written in, from 0."""
+        return int(self.values["stage"])
 
     def restore(self, run: FinetuneRun) -> None:
         """Restore the stored state to a new run."""

@@ -10,11 +10,10 @@ from torch import nn
 
 from explorer.nn.backbones.backbone import Backbone
 from explorer.nn.backbones.build import (
+    add_fresh_layers,
     build_network,
     build_network_from_weights,
-    find_head,
     flatten_network,
-    replace_head,
 )
 from explorer.nn.backbones.imagenet import load_imagenet_weights
 from explorer.nn.backbones.registry import get_architecture, get_family
@@ -30,16 +29,16 @@ class Start:
     ----------
     network : nn.Module
         On the CPU, with batch norm not folded.
-    has_fresh_head : bool
-        Whether its last layer is new, with random weights.
+    fresh : tuple of str
+        Names of the layers on top of trained ones that are new, with random weights.
     """
 
     network: nn.Module
-    has_fresh_head: bool
+    fresh: tuple[str, ...] = ()
 
 
 def build_start(settings: FinetuneSettings, category_count: int) -> Start:
-    """Build the initial network; a last layer of another size is replaced by a new one.
+    """Build the initial network; last layers that are missing or of another size are new.
 
     Raises
     ------
@@ -49,17 +48,14 @@ def build_start(settings: FinetuneSettings, category_count: int) -> Start:
     if settings.start == SCRATCH:
         with fork_random_state(torch.device("cpu"), settings.seed):
             network = build_network(settings.architecture, category_count, batch_norm=True)
-        return Start(network, has_fresh_head=True)
+        return Start(network)
     if settings.start == IMAGENET:
         weights = load_imagenet_weights(settings.architecture)
     else:
         weights = load_foreign_weights(Path(settings.start))
-    network = build_network_from_weights(settings.architecture, weights)
-    if find_head(network).layer.out_features == category_count:
-        return Start(network, has_fresh_head=False)
     with fork_random_state(torch.device("cpu"), settings.seed):
-        replace_head(network, category_count)
-    return Start(network, has_fresh_head=True)
+        weights, fresh = add_fresh_layers(settings.architecture, weights, category_count)
+    return Start(build_network_from_weights(settings.architecture, weights), fresh)
 
 
 def build_random_backbone(architecture: str, categories: tuple[str, ...], seed: int) -> Backbone:

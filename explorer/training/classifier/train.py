@@ -8,7 +8,7 @@ from explorer.config import Steps
 from explorer.storage.writing import refuse_if_public, remove
 from explorer.training.classifier.finetune import finetune
 from explorer.training.classifier.settings import FinetuneSettings
-from explorer.workspace.layout import FINETUNING_FILE, WorkspaceError
+from explorer.workspace.layout import FINETUNING_FILE, FINETUNING_FOLDER, WorkspaceError
 from explorer.workspace.workspace import Workspace
 
 
@@ -40,11 +40,16 @@ def train_classifier(
     own, snapshot = workspace.settings, workspace.path / FINETUNING_FILE
     settings = replace(settings, architecture=own.architecture, half=own.half)
     if restart:
-        remove(snapshot)
+        _remove_run(workspace)
     networks = workspace.networks
     backbone, report = yield from finetune(
         workspace.dataset, workspace.held_out, settings, networks.device, snapshot
     )
     networks.install_classifier(replace(backbone, z_layer=own.z_layer), report)
-    remove(snapshot)
+    _remove_run(workspace)
     return report
+
+
+def _remove_run(workspace: Workspace) -> None:
+    for name in (FINETUNING_FILE, FINETUNING_FOLDER):
+        remove(workspace.path / name)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from explorer.config import ExplorerError
 from explorer.data.cub import load_cub
 from explorer.data.fetching.archive import ArchiveLimits
 from explorer.data.fetching.cub import CUB_200_2011, CubRelease, fetch_cub
@@ -176,7 +177,7 @@ def test_free_space_for_archive_and_photos_is_checked_first(
 ) -> None:
     real = shutil.disk_usage("/")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: real._replace(free=1_000_000_000))
-    with pytest.raises(DownloadError, match=r"Fetching and unpacking .* needs 2\.6 GB.*1\.0 GB"):
+    with pytest.raises(ExplorerError, match=r"Fetching and unpacking .* needs 2\.6 GB.*1\.0 GB"):
         run(fetch_cub(home, CUB_200_2011, QUICK))
     assert not server.requests
 

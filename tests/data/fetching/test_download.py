@@ -14,7 +14,7 @@ import requests
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.config import Progress
+from explorer.config import ExplorerError, Progress
 from explorer.config import run as run_steps
 from explorer.data.fetching.cub import CUB_200_2011
 from explorer.data.fetching.download import count_missing_bytes, download
@@ -23,7 +23,6 @@ from explorer.data.fetching.transfer import (
     DownloadError,
     RemoteFile,
     RetryPolicy,
-    check_free_space,
 )
 
 Run = Callable[[Any], Any]
@@ -436,16 +435,9 @@ def test_a_full_disk_is_reported_before_anything_is_stored(
 ) -> None:
     real = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: real._replace(free=2_000_000))
-    with pytest.raises(DownloadError, match=r"needs 51\.3 MB .* 2\.0 MB free\. Free some space"):
+    with pytest.raises(ExplorerError, match=r"needs 51\.3 MB .* 2\.0 MB free\. Free some space"):
         collect(describe(server), tmp_path)
     assert list_names(tmp_path) == []
-
-
-def test_free_space_is_that_of_the_disk_of_a_new_folder(tmp_path: Path) -> None:
-    folder = tmp_path / "not" / "yet"
-    check_free_space(folder, 1, "Nothing")
-    with pytest.raises(DownloadError, match=r"Everything needs .*GB on the disk of .*yet"):
-        check_free_space(folder, 10**18, "Everything")
 
 
 def test_two_processes_do_not_write_to_one_partial_file(server: Any, tmp_path: Path) -> None:

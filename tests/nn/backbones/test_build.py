@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 from explorer.config import ExplorerError
 from explorer.nn.backbones.build import (
+    add_fresh_layers,
     build_network,
     build_network_from_weights,
     find_head,
     flatten_network,
     name_tensors,
-    replace_head,
 )
 from explorer.nn.backbones.registry import get_architecture
 from explorer.nn.torchvision_guard import import_torchvision
@@ -295,9 +295,30 @@ def test_the_head_is_the_last_layer(name: str, head: str) -> None:
     assert (found.name, found.layer.out_features) == (head, 17)
 
 
-def test_a_new_head_keeps_the_rest() -> None:
+def test_missing_layers_on_top_are_new() -> None:
+    state = build_small(batch_norm=False).state_dict()
+    known = {name: tensor for name, tensor in state.items() if name.startswith("features")}
+    weights, fresh = add_fresh_layers("vgg_small", known, 9)
+    assert fresh == ("classifier.0", "classifier.3", "classifier.6")
+    assert all(torch.equal(weights[name], tensor) for name, tensor in known.items())
+    network = build_network_from_weights("vgg_small", weights)
+    assert find_head(network).layer.out_features == 9
+
+
+def test_a_head_for_other_categories_is_new_and_the_rest_is_kept() -> None:
     network = build_small(batch_norm=False)
-    before = network.classifier[3].weight
-    replace_head(network, 9)
-    assert network.classifier[-1].out_features == 9
-    assert network.classifier[3].weight is before
+    state = network.state_dict()
+    weights, fresh = add_fresh_layers("vgg_small", state, 9)
+    assert fresh == ("classifier.6",)
+    assert weights["classifier.6.weight"].shape[0] == 9
+    assert torch.equal(weights["classifier.3.weight"], state["classifier.3.weight"])
+    same, none = add_fresh_layers("vgg_small", state, len(state["classifier.6.bias"]))
+    assert none == ()
+    assert torch.equal(same["classifier.6.weight"], state["classifier.6.weight"])
+
+
+def test_a_layer_that_is_missing_further_down_is_named() -> None:
+    state = build_small(batch_norm=False).state_dict()
+    known = {n: tensor for n, tensor in state.items() if not n.startswith("classifier.3")}
+    with pytest.raises(ExplorerError, match=r"no layer 'classifier\.3', but layers above it"):
+        add_fresh_layers("vgg_small", known, len(state["classifier.6.bias"]))

@@ -16,18 +16,22 @@ from explorer.config import ExplorerError, Progress
 from explorer.data.cub import CubDataset
 from explorer.data.photo import Photo, load_photo
 from explorer.data.splits import get_held_out
-from explorer.nn.backbones.build import build_network
+from explorer.nn.backbones.build import build_network, name_tensors
 from explorer.nn.backbones.registry import get_architecture
 from explorer.training.classifier import finetune as finetune_module
+from explorer.training.classifier import frozen as frozen_module
 from explorer.training.classifier import photos as photos_module
+from explorer.training.classifier import run as run_module
 from explorer.training.classifier import starts as starts_module
 from explorer.training.classifier.finetune import finetune, shuffle_labels, split_validation
-from explorer.training.classifier.photos import measure_accuracy
+from explorer.training.classifier.photos import WholePhotos, measure_accuracy
+from explorer.training.classifier.precision import Precision
 from explorer.training.classifier.settings import FinetuneSettings
+from explorer.workspace.layout import FINETUNING_FOLDER
 
 Run = Callable[[Any], Any]
 CPU = torch.device("cpu")
-SHORT = FinetuneSettings(epochs=1, batch_size=20)
+SHORT = FinetuneSettings(epochs=1, batch_size=20, precision="full")
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +123,8 @@ def test_validation_photos_are_not_trained_on(
 
 def test_test_accuracy_is_reproducible(outcome: Outcome, held_out: tuple[Photo, ...]) -> None:
     backbone = outcome.backbone
-    accuracy, _ = measure_accuracy(backbone.layers, held_out, backbone.architecture)
+    test = WholePhotos(held_out, backbone.architecture)
+    accuracy, _ = measure_accuracy(backbone.layers, test, Precision("full", CPU))
     assert accuracy == outcome.report["test_accuracy"]
 
 
@@ -171,7 +176,7 @@ def test_imagenet_weights_are_fetched_first(
 
     monkeypatch.setattr(finetune_module, "fetch_imagenet_weights", fetch)
     monkeypatch.setattr(starts_module, "load_imagenet_weights", load)
-    outcome = Outcome(dataset, held_out, initial="imagenet")
+    outcome = Outcome(dataset, held_out, initial="imagenet", stages="all=1")
     stages = list(dict.fromkeys(step.stage for step in outcome.progress))
     assert stages == ["Downloading", "Fine-tuning"]
 
@@ -242,10 +247,11 @@ def test_the_best_epoch_survives_an_interruption(
     original = finetune_module.measure_accuracy
     accuracies: list[float] = []
 
-    def pretend(network: nn.Module, photos: Any, architecture: Any) -> tuple[float, float]:
-        return accuracies.pop(0), original(network, photos, architecture)[1]
+    def pretend(network: nn.Module, photos: Any, precision: Any) -> tuple[float, float]:
+        return accuracies.pop(0), original(network, photos, precision)[1]
 
-    monkeypatch.setattr(finetune_module, "measure_accuracy", pretend)
+    for module in (finetune_module, run_module):
+        monkeypatch.setattr(module, "measure_accuracy", pretend)
     accuracies[:] = [0.5, 0.9, 0.1, 0.2, 0.7]
     (whole, _), _ = stopped.run(**FOUR_EPOCHS)
     stopped.snapshot.unlink()
@@ -260,7 +266,7 @@ def test_the_best_epoch_survives_an_interruption(
 def test_initial_weights_are_not_needed_to_resume(stopped: Stopped, tmp_path: Path) -> None:
     start = tmp_path / "start.pth"
     torch.save(build_network("vgg_small", 40, batch_norm=False).state_dict(), start)
-    changes = {"initial": str(start), "epochs": 2}
+    changes = {"initial": str(start), "stages": "all=2"}
     stopped.run(2, **changes)
     start.unlink()
     (backbone, _), _ = stopped.run(**changes)
@@ -391,15 +397,116 @@ def test_training_on_random_labels_keeps_the_last_epoch(
     original = finetune_module.measure_accuracy
     accuracies = iter([1.0, 0.0, 0.0])
 
-    def pretend(network: nn.Module, photos: Any, architecture: Any) -> tuple[float, float]:
-        return next(accuracies), original(network, photos, architecture)[1]
+    def pretend(network: nn.Module, photos: Any, precision: Any) -> tuple[float, float]:
+        return next(accuracies), original(network, photos, precision)[1]
 
-    monkeypatch.setattr(finetune_module, "measure_accuracy", pretend)
+    for module in (finetune_module, run_module):
+        monkeypatch.setattr(module, "measure_accuracy", pretend)
     outcome = Outcome(dataset, held_out, epochs=2, random_labels=True)
     assert outcome.report["settings"]["random_labels"]
     assert outcome.report["validation_accuracy"] == 0.0, (
         "that of the last epoch, although it is worse"
     )
+
+
+# Stages with frozen layers
+
+
+STAGED: dict[str, Any] = {
+    "stages": "pool4=2,pool3=2,all=2",
+    "epochs": 2,
+    "views": 3,
+    "batch_size": 4,
+    "initial": "start.pth",
+}
+
+
+@pytest.fixture
+def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, torch.Tensor]:
+    """Write convolutions alone as initial weights; return them."""
+    monkeypatch.chdir(tmp_path)
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        state = build_network("vgg_small", 3, batch_norm=False).state_dict()
+    convolutions = {name: t for name, t in state.items() if name.startswith("features")}
+    torch.save(convolutions, tmp_path / "start.pth")
+    return convolutions
+
+
+@pytest.fixture
+def staged(
+    dataset: CubDataset,
+    held_out: tuple[Photo, ...],
+    tmp_path: Path,
+    start: dict[str, torch.Tensor],
+) -> Stopped:
+    return Stopped(dataset, held_out, tmp_path / "finetuning.safetensors")
+
+
+def test_stages_train_from_the_top_down(
+    staged: Stopped, start: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accuracies = iter([0.1, 0.2, 0.3, 0.0])
+    for module in (finetune_module, run_module):
+        monkeypatch.setattr(module, "measure_accuracy", lambda *_: (next(accuracies), 1.0))
+    (backbone, report), progress = staged.run(**STAGED | {"stages": "pool4=2,pool3=1"})
+    labels = list(dict.fromkeys(step.stage for step in progress))
+    assert labels == [
+        "Computing the output of frozen layers",
+        "Fine-tuning layers above pool4, stage 1 of 2",
+        "Fine-tuning layers above pool3, stage 2 of 2",
+    ]
+    assert report["fresh_layers"] == ["classifier.0", "classifier.3", "classifier.6"]
+    assert [stage["epochs"] for stage in report["stages"]] == [2, 1]
+    assert len(report["history"]) == 3
+    trained = {
+        name
+        for name, tensor in name_tensors("vgg_small", backbone.layers).items()
+        if name in start and not torch.equal(tensor, start[name])
+    }
+    assert all(name in trained for name in list(start)[-4:]), "the block above pool3"
+    assert not trained & set(list(start)[:8]), "frozen to the end"
+
+
+def test_frozen_layers_are_computed_once(staged: Stopped, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[int] = []
+
+    def load(photo: Photo) -> np.ndarray:
+        loaded.append(photo.image_id)
+        return load_photo(photo)
+
+    monkeypatch.setattr(frozen_module, "load_photo", load)
+    staged.run(**STAGED | {"stages": "pool4=3,pool3=3"})
+    assert len(loaded) == 3 * 12 + 3, "three views of each training photo, and the validation ones"
+
+
+@pytest.mark.parametrize("steps", [1, 3, 6, 9, 12, 15, 17])
+def test_a_staged_run_that_is_killed_gives_the_same_network(
+    staged: Stopped, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    monkeypatch.setattr(frozen_module, "_BATCH_SIZE", 20)
+    (whole, report), progress = staged.run(**STAGED)
+    staged.snapshot.unlink()
+    assert staged.run(steps, **STAGED)[0] is None
+    (resumed, again), rest = staged.run(**STAGED)
+    assert resumed.sha256 == whole.sha256
+    assert again == report
+    assert len(rest) < len(progress) + 1
+    if steps > 5:
+        assert rest[0].stage.startswith("Fine-tuning"), "outputs are not computed again"
+
+
+def test_outputs_are_removed_before_all_layers_are_trained(staged: Stopped) -> None:
+    folder = staged.snapshot.with_name(FINETUNING_FOLDER)
+    staged.run(4, **STAGED)
+    assert sum(file.stat().st_size for file in folder.iterdir()) > 1000
+    staged.run(**STAGED)
+    assert not folder.exists()
+
+
+def test_too_little_space_is_reported_before_anything_is_computed(staged: Stopped) -> None:
+    with pytest.raises(ExplorerError, match=r"at least 0\.\d GB. Raise --cache-gigabytes"):
+        staged.run(**STAGED, cache_gigabytes=1e-3)
 
 
 @pytest.mark.slow

@@ -66,9 +66,33 @@ def test_an_overflowing_step_is_skipped_and_the_scale_reduced(layer: nn.Linear) 
     assert layer.weight[0, 0] < 0
 
 
-def test_full_precision_is_the_default_on_a_cpu() -> None:
-    assert Precision("auto", CPU).name == "full"
+@pytest.mark.parametrize(
+    ("features", "name"),
+    [((False, False), "full"), ((True, False), "bfloat16"), ((False, True), "bfloat16")],
+)
+def test_a_processor_that_computes_in_bfloat16_gets_it(
+    monkeypatch: pytest.MonkeyPatch, features: tuple[bool, bool], name: str
+) -> None:
+    has_avx512, has_amx = features
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_avx512)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: has_amx)
+    assert Precision("auto", CPU).name == name
     assert Precision("auto", torch.device("meta")).name == "full"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_arranging_changes_memory_but_not_results(name: str) -> None:
+    precision = Precision(name, CPU)
+    network = build_network("vgg_small", 4, batch_norm=False).eval()
+    images = torch.randn(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        expected = network(images)
+        found = precision.arrange(network)(precision.arrange_images(images))
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    is_reduced = name != "full"
+    assert images.is_contiguous()
+    assert precision.arrange_images(images).is_contiguous() != is_reduced
+    assert precision.arrange_images(images.flatten(1)).ndim == 2
 
 
 @pytest.mark.parametrize(("has_bfloat16", "name"), [(True, "bfloat16"), (False, "float16")])

@@ -25,7 +25,7 @@ from explorer.training.classifier.snapshots import (
 from explorer.training.classifier.starts import Start
 
 CPU = torch.device("cpu")
-SETTINGS = FinetuneSettings(initial="any.pth", epochs=4, batch_size=5)
+SETTINGS = FinetuneSettings(initial="any.pth", epochs=4, batch_size=5, precision="full")
 DESCRIPTION = {"epochs": 4, "photos": "abc"}
 
 
@@ -53,7 +53,13 @@ def make_network() -> nn.Module:
 
 
 def begin(settings: FinetuneSettings = SETTINGS) -> FinetuneRun:
-    return FinetuneRun(Start(make_network(), has_fresh_head=True), FewPhotos(), settings, CPU)
+    return begin_with(("3.3",), settings)
+
+
+def begin_with(fresh: tuple[str, ...], settings: FinetuneSettings = SETTINGS) -> FinetuneRun:
+    run = FinetuneRun(Start(make_network(), fresh), settings, CPU)
+    run.begin_stage(0, 0, FewPhotos(), settings.epochs)
+    return run
 
 
 def train(run: FinetuneRun, accuracies: Sequence[float]) -> None:
@@ -116,7 +122,7 @@ def test_the_file_contains_only_tensors_and_json(tmp_path: Path) -> None:
 
 def test_a_new_last_layer_has_a_higher_learning_rate() -> None:
     fresh = begin()
-    known = FinetuneRun(Start(make_network(), has_fresh_head=False), FewPhotos(), SETTINGS, CPU)
+    known = begin_with(())
     for run, factor in ((fresh, 10), (known, 1)):
         rates = []
         for _ in range(SETTINGS.epochs):
@@ -195,11 +201,11 @@ def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 def test_a_network_that_does_not_fit_its_architecture_is_refused(tmp_path: Path) -> None:
     state = build_network("vgg_small", 3, batch_norm=True).state_dict()
     tensors = {f"network.{name}": tensor for name, tensor in state.items()}
-    start = Snapshot(tmp_path, tensors, {}).build_start("vgg_small")
+    start = Snapshot(tmp_path, tensors, {"fresh": []}).build_start("vgg_small")
     assert torch.equal(start.network.features[0].weight, state["features.0.weight"])
     del tensors["network.features.0.weight"]
     with pytest.raises(ExplorerError, match=r"damaged.*'features\.0\.weight'.*--restart"):
-        Snapshot(tmp_path, tensors, {}).build_start("vgg_small")
+        Snapshot(tmp_path, tensors, {"fresh": []}).build_start("vgg_small")
 
 
 def test_settings_without_effect_on_training_are_not_in_the_description(

@@ -21,7 +21,7 @@ def test_initial_network_can_come_from_a_file(tmp_path: Path) -> None:
     state = torch.random.get_rng_state()
     start = build_start(settings, 3)
     assert torch.equal(state, torch.random.get_rng_state())
-    assert start.has_fresh_head
+    assert start.fresh == ("classifier.6",)
     assert start.network.classifier[-1].out_features == 3
     assert torch.equal(start.network.classifier[3].weight, network.classifier[3].weight)
     assert torch.equal(start.network.features[1].running_var, network.features[1].running_var)
@@ -29,7 +29,7 @@ def test_initial_network_can_come_from_a_file(tmp_path: Path) -> None:
     again = build_start(settings, 3).network
     assert torch.equal(start.network.classifier[-1].weight, again.classifier[-1].weight)
     kept = build_start(settings, 40)
-    assert not kept.has_fresh_head
+    assert not kept.fresh
     assert torch.equal(kept.network.classifier[-1].weight, network.classifier[-1].weight)
 
 
@@ -37,7 +37,7 @@ def test_imagenet_weights_get_a_new_head(monkeypatch: pytest.MonkeyPatch) -> Non
     network = build_network("vgg_small", 1000, batch_norm=False)
     monkeypatch.setattr(starts, "load_imagenet_weights", lambda _: network.state_dict())
     start = build_start(replace(SETTINGS, initial="imagenet"), 200)
-    assert start.has_fresh_head
+    assert start.fresh == ("classifier.6",)
     assert start.network.classifier[-1].out_features == 200
     assert torch.equal(start.network.features[0].weight, network.features[0].weight)
 
