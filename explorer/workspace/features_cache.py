@@ -38,7 +38,7 @@ from explorer.storage.writing import (
 )
 from explorer.workspace.features import Features
 
-_BATCH_SIZE = 32
+BATCH_SIZE = 32
 _FORMAT = 1
 _STAGE = "Passing photos through the network"
 _NAMES = ("z", "logits")
@@ -275,10 +275,10 @@ def _compute_batches(
     load = partial(load_input, architecture=backbone.architecture)
     with ThreadPoolExecutor(2) as pool:
         # The next batch is decoded while this one is passed through the network.
-        upcoming = [pool.submit(load, photo) for photo in photos[first : first + _BATCH_SIZE]]
-        for start in range(first, len(photos), _BATCH_SIZE):
+        upcoming = [pool.submit(load, photo) for photo in photos[first : first + BATCH_SIZE]]
+        for start in range(first, len(photos), BATCH_SIZE):
             images = np.stack([future.result() for future in upcoming])
-            following = photos[start + _BATCH_SIZE : start + 2 * _BATCH_SIZE]
+            following = photos[start + BATCH_SIZE : start + 2 * BATCH_SIZE]
             upcoming = [pool.submit(load, photo) for photo in following]
             z, logits = backbone.compute_features(torch.from_numpy(images).to(backbone.device))
             yield z.cpu().numpy(), logits.cpu().numpy()

@@ -29,7 +29,7 @@ import sys
 from pathlib import Path
 from explorer.workspace import features_cache
 from explorer.workspace.workspace import Workspace
-features_cache._BATCH_SIZE = 8
+features_cache.BATCH_SIZE = 8
 for progress in Workspace(Path(sys.argv[1])).networks.compute_features():
     print(progress.done, flush=True)
 """
@@ -168,7 +168,7 @@ def test_a_closed_computation_is_resumed(
 def test_a_killed_computation_is_resumed_with_the_same_bytes(
     own_workspace: Path, run: Run, monkeypatch: pytest.MonkeyPatch, batches: int
 ) -> None:
-    monkeypatch.setattr(features_cache, "_BATCH_SIZE", 8)
+    monkeypatch.setattr(features_cache, "BATCH_SIZE", 8)
     workspace = Workspace(own_workspace)
     folder = own_workspace / "features"
     shutil.rmtree(folder)

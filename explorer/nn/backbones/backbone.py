@@ -189,5 +189,8 @@ class Backbone:
         logits : Tensor
             (B, C) float32, signed: the scores before softmax.
         """
+        if images.device.type == "cpu":
+            # Convolutions are several times as fast if a pixel's channels are next to each other.
+            images = images.contiguous(memory_format=torch.channels_last)
         activations = self.trunk(images)
         return self.readout(activations), self.top(activations)
