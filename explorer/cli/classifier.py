@@ -14,7 +14,7 @@ from explorer.settings.declaring import list_settings
 from explorer.training.classifier.settings import FinetuneSettings
 from explorer.training.classifier.train import train_classifier
 from explorer.workspace.create import create_workspace
-from explorer.workspace.layout import FINETUNING_FILE, FINETUNING_FOLDER
+from explorer.workspace.layout import list_unfinished_finetuning
 from explorer.workspace.settings import WorkspaceSettings
 from explorer.workspace.workspace import Workspace
 
@@ -85,8 +85,7 @@ def finetune(
     opened = Workspace(workspace, device)
     chosen = _choose_workers(opened.networks.device.type) if workers is None else workers
     settings = FinetuneSettings(workers=chosen, **changes)
-    unfinished = [opened.path / name for name in (FINETUNING_FILE, FINETUNING_FOLDER)]
-    if any(path.exists() for path in unfinished) and not restart:
+    if list_unfinished_finetuning(opened.path) and not restart:
         console.print("Resuming an unfinished fine-tuning run.")
     report = follow(train_classifier(opened, settings, force=force, restart=restart))
     if report["fresh_layers"]:

@@ -13,11 +13,10 @@ from explorer.doctor.photos import examine_data_set, examine_photos
 from explorer.doctor.records import examine_accuracy, examine_jobs, examine_results
 from explorer.workspace.layout import (
     CLASSIFIER_FILE,
-    FINETUNING_FILE,
-    FINETUNING_FOLDER,
     MODULES_FOLDER,
     SETTINGS_FILE,
     list_module_entries,
+    list_unfinished_finetuning,
 )
 from explorer.workspace.workspace import Workspace
 
@@ -79,12 +78,11 @@ def examine(
 def examine_classifier(workspace: Workspace, findings: list[Finding]) -> bool:
     """Check the network, its hash and its categories; return whether it can be used."""
     path = workspace.path / CLASSIFIER_FILE
-    unfinished = [workspace.path / name for name in (FINETUNING_FILE, FINETUNING_FOLDER)]
-    if found := next(filter(os.path.lexists, unfinished), None):
+    if unfinished := list_unfinished_finetuning(workspace.path):
         findings.append(
             Finding(
                 Severity.NOTE,
-                found,
+                unfinished[0],
                 "A fine-tuning has not been finished.",
                 "Run `finetune` with the same options to continue it, or with --restart.",
             )

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from explorer.config import ExplorerError, Progress
 from explorer.data.photo import Photo, load_photo
-from explorer.data.transforms import prepare_image
 from explorer.nn.backbones.architecture import Architecture
 from explorer.nn.backbones.backbone import Backbone
 from explorer.storage.growing import GrowingArray, map_array, open_rows
@@ -74,9 +73,7 @@ class _Note:
 
 def load_input(photo: Photo, architecture: Architecture) -> NDArray[np.float32]:
     """Load a whole photo, squashed to the network's input (3, H, W)."""
-    return prepare_image(
-        load_photo(photo), architecture.input_size, architecture.mean, architecture.std
-    )
+    return architecture.prepare(load_photo(photo))
 
 
 def load_or_compute_features(

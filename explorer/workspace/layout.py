@@ -86,3 +86,9 @@ def check_inside(workspace: Path, path: Path) -> None:
             f"{path} leads out of the workspace through a link, to {os.path.realpath(path)}. Such "
             "links are not followed. Replace the link with the file or folder itself."
         )
+
+
+def list_unfinished_finetuning(workspace: Path) -> list[Path]:
+    """List what an unfinished fine-tuning has left in a workspace, the snapshot first."""
+    places = [workspace / name for name in (FINETUNING_FILE, FINETUNING_FOLDER)]
+    return [path for path in places if os.path.lexists(path)]

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from explorer.attribution.engine import Engine
 from explorer.attribution.explain import DEFAULT_STOP, compute_explanation
 from explorer.config import ExplorerError, Steps, get_precision, is_public
-from explorer.data.transforms import prepare_image
 from explorer.nn.backbones.backbone import Backbone, check_z_layer
 from explorer.nn.checkpoint import load_backbone, load_module, save_backbone
 from explorer.nn.devices import choose_device, list_devices
@@ -205,5 +204,4 @@ class Networks:
 
     def prepare_image(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Squash an RGB image (H, W, 3) to the classifier's input (3, h, w), normalised."""
-        architecture = self.backbone.architecture
-        return prepare_image(image, architecture.input_size, architecture.mean, architecture.std)
+        return self.backbone.architecture.prepare(image)

@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
+from explorer.data.transforms import prepare_image
 from explorer.nn.torchvision_guard import import_torchvision
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -29,6 +32,10 @@ class Architecture:
     input_size: tuple[int, int]
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
+
+    def prepare(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Squash and normalise a photo (H, W, 3); see `explorer.data.transforms.prepare_image`."""
+        return prepare_image(image, self.input_size, self.mean, self.std)
 
 
 @dataclass(frozen=True)

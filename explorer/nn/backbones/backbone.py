@@ -1,7 +1,7 @@
 """The classifier that is explained: one interface, from images to Z and to logits."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -31,6 +31,17 @@ def compute_sha256(weights: Mapping[str, Tensor]) -> str:
         digest.update(f"{name}{tuple(tensor.shape)}".encode())
         digest.update(tensor.numpy().tobytes())
     return digest.hexdigest()
+
+
+def compute_output_shape(
+    layers: Iterable[nn.Module], architecture: Architecture
+) -> tuple[int, ...]:
+    """Return the shape of the output of the first layers for one photo, without computing it."""
+    path = nn.Sequential(*layers).eval()
+    shapes = {name: tensor.to("meta") for name, tensor in path.state_dict().items()}
+    image = torch.empty(1, 3, *architecture.input_size, device="meta")
+    output: Tensor = torch.func.functional_call(path, shapes, image)
+    return tuple(output.shape[1:])
 
 
 def check_z_layer(architecture: str, name: str) -> None:
@@ -128,11 +139,7 @@ class Backbone:
     @cached_property
     def z_size(self) -> int:
         """Number of dimensions of Z."""
-        path = nn.Sequential(self.trunk, self.readout)
-        shapes = {name: tensor.to("meta") for name, tensor in path.state_dict().items()}
-        image = torch.empty(1, 3, *self.architecture.input_size, device="meta")
-        z: Tensor = torch.func.functional_call(path, shapes, image)
-        return z.shape[1]
+        return compute_output_shape([*self.trunk, *self.readout], self.architecture)[0]
 
     @cached_property
     def sha256(self) -> str:

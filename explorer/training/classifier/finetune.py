@@ -97,7 +97,7 @@ def finetune(
         if snapshot is not None:
             save_snapshot(snapshot, run, description)
 
-    first = 0 if saved is None else saved.stage
+    first = 0 if saved is None else saved.get_stage(len(stages))
     for number, stage in enumerate(stages[first:], start=first):
         photos, whole = yield from source.prepare(run, number)
         if number > first:

@@ -17,12 +17,12 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from explorer.config import ExplorerError, Progress, Steps
 from explorer.data.augment import AugmentSettings, augment_image
 from explorer.data.photo import Photo, load_photo
-from explorer.data.transforms import prepare_image
 from explorer.nn.backbones.architecture import Architecture
-from explorer.nn.backbones.backbone import compute_sha256
+from explorer.nn.backbones.backbone import compute_output_shape, compute_sha256
 from explorer.storage.growing import GrowingArray, count_rows, map_array
 from explorer.storage.space import check_free_space
 from explorer.storage.writing import make_folder, sync_file
+from explorer.training.classifier.photos import describe_photos
 from explorer.training.classifier.precision import Precision
 
 _BATCH_SIZE = 32
@@ -77,8 +77,7 @@ class PhotoViews(Dataset[Tensor]):
         return self._prepare(image)
 
     def _prepare(self, image: NDArray[np.uint8]) -> Tensor:
-        arch = self.architecture
-        return torch.from_numpy(prepare_image(image, arch.input_size, arch.mean, arch.std))
+        return torch.from_numpy(self.architecture.prepare(image))
 
     @property
     def first_validation(self) -> int:
@@ -87,10 +86,7 @@ class PhotoViews(Dataset[Tensor]):
 
     def describe(self) -> str:
         """Describe everything that determines the items."""
-        photos = [
-            [(photo.image_id, photo.category, photo.path.name) for photo in side]
-            for side in (self.training, self.validation)
-        ]
+        photos = [describe_photos(side) for side in (self.training, self.validation)]
         values = [photos, self.views, asdict(self.architecture), asdict(self.augment), self.seed]
         return json.dumps(values)
 
@@ -147,7 +143,7 @@ def compute_frozen_outputs(
     done = min(count_rows(output.file) for output in outputs)
     if done < len(views):
         make_folder(folder)
-        row_bytes = sum(_KIND.itemsize * math.prod(output.shape[1:]) for output in outputs)
+        row_bytes = sum(count_output_bytes(layers, count, views.architecture) for count in counts)
         missing = row_bytes * (len(views) - done)
         check_free_space(folder, missing, "The output of frozen layers")
         yield from _fill(outputs, layers, views, precision, done)
@@ -165,25 +161,15 @@ def _plan_outputs(
     for count in sorted(counts):
         weights = compute_sha256(nn.Sequential(*layers[:count]).state_dict())
         key = hashlib.sha256(f"{weights} {views.describe()}".encode()).hexdigest()[:16]
-        shape = (len(views), *_compute_shape(layers, count, views.architecture))
-        outputs.append(_Output(folder / f"{count}-{key}.npy", count, shape))
+        shape = compute_output_shape(layers[:count], views.architecture)
+        outputs.append(_Output(folder / f"{count}-{key}.npy", count, (len(views), *shape)))
     return outputs
 
 
 def count_output_bytes(layers: Sequence[nn.Module], count: int, architecture: Architecture) -> int:
     """Return how many bytes the output of the first `count` layers takes for one photo."""
-    return _KIND.itemsize * math.prod(_compute_shape(layers, count, architecture))
-
-
-def _compute_shape(
-    layers: Sequence[nn.Module], count: int, architecture: Architecture
-) -> tuple[int, ...]:
-    bottom = nn.Sequential(*layers[:count])
-    weights = {name: tensor.to("meta") for name, tensor in bottom.state_dict().items()}
-    image = torch.empty(1, 3, *architecture.input_size, device="meta")
-    with torch.inference_mode():
-        output: Tensor = torch.func.functional_call(bottom.eval(), weights, image)
-    return tuple(output.shape[1:])
+    shape = compute_output_shape(layers[:count], architecture)
+    return _KIND.itemsize * math.prod(shape)
 
 
 def choose_views(wanted: int, row_bytes: int, training: int, validation: int, limit: int) -> int:

@@ -9,9 +9,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from explorer.data.augment import AugmentSettings, augment_image
 from explorer.data.photo import Photo, load_photo
-from explorer.data.transforms import prepare_image
 from explorer.nn.backbones.architecture import Architecture
 from explorer.training.classifier.precision import Precision
+
+
+def describe_photos(photos: Sequence[Photo]) -> list[tuple[int, str, str]]:
+    """List what identifies each photo and its label, for hashes and files."""
+    return [(photo.image_id, photo.category, photo.path.name) for photo in photos]
 
 
 class TrainingPhotos(Dataset[tuple[Tensor, int]]):
@@ -53,8 +57,7 @@ class TrainingPhotos(Dataset[tuple[Tensor, int]]):
         photo, arch = self.photos[index], self.architecture
         rng = np.random.default_rng((self.seed, self.epoch, photo.image_id))
         image = augment_image(load_photo(photo), photo.box, rng, arch.input_size, self.augment)
-        pixels = prepare_image(image, arch.input_size, arch.mean, arch.std)
-        return torch.from_numpy(pixels), photo.category_index
+        return torch.from_numpy(arch.prepare(image)), photo.category_index
 
 
 class WholePhotos(Dataset[tuple[Tensor, int]]):
@@ -78,8 +81,8 @@ class WholePhotos(Dataset[tuple[Tensor, int]]):
         return len(self.photos)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        photo, arch = self.photos[index], self.architecture
-        pixels = prepare_image(load_photo(photo), arch.input_size, arch.mean, arch.std)
+        photo = self.photos[index]
+        pixels = self.architecture.prepare(load_photo(photo))
         return torch.from_numpy(pixels), photo.category_index
 
 

@@ -20,6 +20,7 @@ from explorer.data.photo import Photo
 from explorer.nn.backbones.build import build_network_from_weights
 from explorer.nn.records import CheckpointError, load_weights_header
 from explorer.storage.writing import stage_file
+from explorer.training.classifier.photos import describe_photos
 from explorer.training.classifier.run import FinetuneRun, select_tensors
 from explorer.training.classifier.settings import FinetuneSettings
 from explorer.training.classifier.starts import Start
@@ -64,10 +65,12 @@ class Snapshot:
         except (ExplorerError, *_DAMAGED) as error:
             raise _make_damage_error(self.path, error) from error
 
-    @property
-    def stage(self) -> int:
-        """Number of the stage that it was written in, from 0."""
-        return int(self.values["stage"])
+    def get_stage(self, count: int) -> int:
+        """Return the number of the stage, from 0, that it was written in, out of `count`."""
+        stage = self.values.get("stage")
+        if not isinstance(stage, int) or stage not in range(count):
+            raise _make_damage_error(self.path, ValueError(f"it has no stage {stage!r}"))
+        return stage
 
     def restore(self, run: FinetuneRun) -> None:
         """Restore the stored state to a new run."""
@@ -92,9 +95,7 @@ def describe_run(
     dict
         With values as they are after a round trip through JSON.
     """
-    sides = [
-        [(p.image_id, p.category, p.path.name) for p in side] for side in (training, validation)
-    ]
+    sides = [describe_photos(side) for side in (training, validation)]
     photos = json.dumps([list(categories), *sides]).encode()
     described = {n: v for n, v in asdict(settings).items() if n not in _WITHOUT_EFFECT}
     described["photos"] = hashlib.sha256(photos).hexdigest()

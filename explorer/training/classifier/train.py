@@ -8,7 +8,11 @@ from explorer.config import Steps
 from explorer.storage.writing import refuse_if_public, remove
 from explorer.training.classifier.finetune import finetune
 from explorer.training.classifier.settings import FinetuneSettings
-from explorer.workspace.layout import FINETUNING_FILE, FINETUNING_FOLDER, WorkspaceError
+from explorer.workspace.layout import (
+    FINETUNING_FILE,
+    WorkspaceError,
+    list_unfinished_finetuning,
+)
 from explorer.workspace.workspace import Workspace
 
 
@@ -51,5 +55,5 @@ def train_classifier(
 
 
 def _remove_run(workspace: Workspace) -> None:
-    for name in (FINETUNING_FILE, FINETUNING_FOLDER):
-        remove(workspace.path / name)
+    for path in list_unfinished_finetuning(workspace.path):
+        remove(path)

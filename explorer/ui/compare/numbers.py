@@ -157,15 +157,13 @@ def _compute_outputs(
 ) -> Outputs:
     starts = range(0, len(features.z), _CHUNK_ROWS)
     pieces = [slice(start, start + _CHUNK_ROWS) for start in starts]  # bounds memory for Z
-    activations = np.concatenate(
-        [_source.activate(features.z[rows], features.logits[rows]) for rows in pieces]
-    )
-    explain = _source.explain
-    return Outputs(
-        np.asarray(activations, np.float32),
-        None if _source.v is None else compute_contributions(activations, _source.v),
-        None
-        if explain is None
-        else np.concatenate([explain(features.z[rows])[1] for rows in pieces]),
-        _source.names,
-    )
+    y_bar = None
+    if _source.explain is None:
+        activations = np.concatenate(
+            [_source.activate(features.z[rows], features.logits[rows]) for rows in pieces]
+        )
+    else:
+        explained = [_source.explain(features.z[rows]) for rows in pieces]
+        activations, y_bar = map(np.concatenate, zip(*explained, strict=True))
+    contributions = None if _source.v is None else compute_contributions(activations, _source.v)
+    return Outputs(np.asarray(activations, np.float32), contributions, y_bar, _source.names)

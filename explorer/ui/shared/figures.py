@@ -12,6 +12,12 @@ from explorer.ui.shared.exports import Columns
 from explorer.ui.shared.state import get_text_colour
 
 
+def align_with_photo(figure: go.Figure) -> None:
+    """Put a picture of a photo at the top left of its figure, as high as the photo next to it."""
+    figure.update_xaxes(constraintoward="left")
+    figure.update_yaxes(constraintoward="top")
+
+
 def show_figure(
     figure: go.Figure,
     alt: str,

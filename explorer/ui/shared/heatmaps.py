@@ -10,7 +10,7 @@ from explorer.render.pixels import render_pixels
 from explorer.ui.shared import drawings, state
 from explorer.ui.shared.choices import choose_one
 from explorer.ui.shared.drawings import Overlays
-from explorer.ui.shared.figures import show_figure
+from explorer.ui.shared.figures import align_with_photo, show_figure
 from explorer.ui.shared.markdown import format_contribution, format_signed
 from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.pictures import compute_column_height
@@ -175,6 +175,5 @@ def _show_pixels(
         height=compute_column_height(size),
         text_colour=state.get_text_colour(),
     )
-    figure.update_xaxes(constraintoward="left")
-    figure.update_yaxes(constraintoward="top")
+    align_with_photo(figure)
     show_figure(figure, f"{alt}, with the numbers of every cell", key="figure-pixels")

@@ -11,7 +11,7 @@ from explorer.measuring.parts import PhotoParts
 from explorer.measuring.records import ModuleMeasures
 from explorer.render.figures import render_part_histogram, render_partition
 from explorer.ui.shared import cached, empty, state
-from explorer.ui.shared.figures import show_figure
+from explorer.ui.shared.figures import align_with_photo, show_figure
 from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.pictures import compute_column_height, fit_for_display
 from explorer.ui.shared.words import HELP
@@ -36,8 +36,7 @@ def show_partition(parts: PhotoParts, part_names: tuple[str, ...]) -> None:
         height=compute_column_height(size),  # as high as the map next to it
         text_colour=state.get_text_colour(),
     )
-    figure.update_xaxes(constraintoward="left")
-    figure.update_yaxes(constraintoward="top")
+    align_with_photo(figure)
     count = int(parts.visible.sum())
     show_figure(
         figure,

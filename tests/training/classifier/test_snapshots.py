@@ -2,6 +2,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -223,3 +224,11 @@ def test_settings_without_effect_on_training_are_not_in_the_description(
         describe_run(SETTINGS, categories, photos[:9], photos[9:11]),
     ]
     assert all(other != usual for other in others)
+
+
+@pytest.mark.parametrize("values", [{}, {"stage": 3}, {"stage": -1}, {"stage": "0"}, {"stage": []}])
+def test_a_stage_that_the_run_does_not_have_is_damage(values: dict[str, Any]) -> None:
+    snapshot = Snapshot(Path("a.safetensors"), {}, values)
+    with pytest.raises(ExplorerError, match=r"a\.safetensors, .* is damaged .*--restart"):
+        snapshot.get_stage(3)
+    assert Snapshot(Path("a.safetensors"), {}, {"stage": 2}).get_stage(3) == 2
