@@ -92,7 +92,8 @@ def finetune(
         console.print(f"New layers: {', '.join(report['fresh_layers'])}.", markup=False)
     console.print(
         f"Accuracy: validation {report['validation_accuracy']:.3f}, "
-        f"test {report['test_accuracy']:.3f} on {report['photos']['test']} held-out photos."
+        f"test {report['test_accuracy']:.3f} (top-5 {report['test_top5']:.3f}) on "
+        f"{report['photos']['test']} held-out photos."
     )
 
 

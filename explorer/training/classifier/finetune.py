@@ -18,7 +18,7 @@ from explorer.nn.backbones.build import flatten_network
 from explorer.nn.backbones.imagenet import fetch_imagenet_weights
 from explorer.nn.backbones.registry import get_architecture, get_family
 from explorer.nn.checkpoint import round_to_half
-from explorer.training.classifier.photos import WholePhotos, measure_accuracy
+from explorer.training.classifier.photos import Accuracy, WholePhotos, measure_accuracy
 from explorer.training.classifier.precision import Precision
 from explorer.training.classifier.run import FinetuneRun
 from explorer.training.classifier.settings import IMAGENET, FinetuneSettings
@@ -113,6 +113,7 @@ def finetune(
     layers = flatten_network(run.network)
     if settings.half:
         round_to_half(layers)
+    test = _test(layers, held_out, settings, device)
     report = {
         "settings": asdict(settings),
         "precision": run.precision.name,
@@ -121,7 +122,8 @@ def finetune(
         "history": run.history,
         "photos": {"train": len(training), "validation": len(validation), "test": len(held_out)},
         "validation_accuracy": run.best_accuracy,
-        "test_accuracy": _test(layers, held_out, settings, device),
+        "test_accuracy": test.top1,
+        "test_top5": test.top5,
     }
     z_layer = get_family(settings.architecture).z_layer
     architecture = get_architecture(settings.architecture)
@@ -130,11 +132,11 @@ def finetune(
 
 def _test(
     layers: nn.Sequential, photos: Sequence[Photo], settings: FinetuneSettings, device: torch.device
-) -> float:
+) -> Accuracy:
     """Measure the accuracy on held-out photos, in full precision."""
     full = Precision("full", device)
-    test = WholePhotos(photos, get_architecture(settings.architecture))
-    return measure_accuracy(full.arrange(layers), test, full)[0]
+    whole = WholePhotos(photos, get_architecture(settings.architecture))
+    return measure_accuracy(full.arrange(layers), whole, full)
 
 
 def _train_stage(
@@ -154,7 +156,7 @@ def _train_stage(
         for step, mean_loss in enumerate(run.train_epoch(), start=1):
             values = {"loss": mean_loss} | (run.history[-1] if run.history else {})
             yield Progress(label, done + step, stage.epochs * run.steps_per_epoch, values)
-        run.finish_epoch(mean_loss, *run.measure(validation))
+        run.finish_epoch(mean_loss, run.measure(validation))
         save()
 
 

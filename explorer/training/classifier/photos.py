@@ -1,6 +1,7 @@
 """Photos as data sets for PyTorch, augmented or whole, and the accuracy on them."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +12,8 @@ from explorer.data.augment import AugmentSettings, augment_image
 from explorer.data.photo import Photo, load_photo
 from explorer.nn.backbones.architecture import Architecture
 from explorer.training.classifier.precision import Precision
+
+_TOP = 5
 
 
 def describe_photos(photos: Sequence[Photo]) -> list[tuple[int, str, str]]:
@@ -86,11 +89,27 @@ class WholePhotos(Dataset[tuple[Tensor, int]]):
         return torch.from_numpy(pixels), photo.category_index
 
 
+class Accuracy(NamedTuple):
+    """How well a network recognises photos.
+
+    Attributes
+    ----------
+    top1, top5 : float
+        Share of photos whose category has the highest score, or one of the five highest.
+    loss : float
+        Mean cross-entropy, in nats.
+    """
+
+    top1: float
+    top5: float
+    loss: float
+
+
 @torch.inference_mode()
 def measure_accuracy(
     network: nn.Module, photos: Dataset[tuple[Tensor, int]], precision: Precision
-) -> tuple[float, float]:
-    """Measure top-1 accuracy, in [0, 1], and mean cross-entropy.
+) -> Accuracy:
+    """Measure top-1 and top-5 accuracy and mean cross-entropy.
 
     Parameters
     ----------
@@ -103,13 +122,15 @@ def measure_accuracy(
     """
     device = next(network.parameters()).device
     network.eval()
-    correct, count, loss = 0, 0, 0.0
+    right, count, loss = torch.zeros(_TOP, dtype=torch.int64), 0, 0.0
     # Without a generator, the loader would use the global random state, even without shuffling.
     for images, labels in DataLoader(photos, batch_size=64, generator=torch.Generator()):
         target = labels.to(device)
         with precision.autocast():
             logits = network(precision.arrange_images(images.to(device))).float()
-        correct += int((logits.argmax(1) == target).sum())
+        best = logits.topk(min(_TOP, logits.shape[1])).indices
+        right[: best.shape[1]] += (best == target[:, None]).sum(0).cpu()
         loss += float(nn.functional.cross_entropy(logits, target, reduction="sum"))
         count += len(labels)
-    return correct / max(1, count), loss / max(1, count)
+    top1, top5 = int(right[0]), int(right.sum())
+    return Accuracy(*(total / max(1, count) for total in (top1, top5, loss)))

@@ -12,7 +12,7 @@ from explorer.config import ExplorerError
 from explorer.nn.backbones.build import find_head
 from explorer.nn.backbones.residual import list_layers
 from explorer.training.classifier.frozen import FrozenPhotos
-from explorer.training.classifier.photos import TrainingPhotos, measure_accuracy
+from explorer.training.classifier.photos import Accuracy, TrainingPhotos, measure_accuracy
 from explorer.training.classifier.precision import Precision
 from explorer.training.classifier.settings import FinetuneSettings
 from explorer.training.classifier.starts import Start, fork_random_state
@@ -150,18 +150,19 @@ class FinetuneRun:
                 self._schedule.step()
             yield loss_sum / step
 
-    def measure(self, photos: Dataset[tuple[Tensor, int]]) -> tuple[float, float]:
-        """Measure top-1 accuracy and mean cross-entropy of this stage's layers."""
+    def measure(self, photos: Dataset[tuple[Tensor, int]]) -> Accuracy:
+        """Measure the accuracy of this stage's layers."""
         return measure_accuracy(self._trained, photos, self.precision)
 
-    def finish_epoch(self, train_loss: float, accuracy: float, loss: float) -> None:
+    def finish_epoch(self, train_loss: float, measured: Accuracy) -> None:
         """Record the validation results of an epoch, and keep its weights if they are the best.
 
         Ties are broken by the loss. With random labels, the last weights are kept instead.
         """
-        self.history.append({"train_loss": train_loss, "validation_accuracy": accuracy})
-        if self._settings.random_labels or (accuracy, -loss) > self._best_key:
-            self._best_key, self._best_epoch = (accuracy, -loss), self.epoch
+        self.history.append({"train_loss": train_loss, "validation_accuracy": measured.top1})
+        key = (measured.top1, -measured.loss)
+        if self._settings.random_labels or key > self._best_key:
+            self._best_key, self._best_epoch = key, self.epoch
             # On the CPU, to save the memory of the device.
             state = self.network.state_dict()
             self._best = {name: t.detach().to("cpu", copy=True) for name, t in state.items()}

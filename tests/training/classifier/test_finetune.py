@@ -24,7 +24,7 @@ from explorer.training.classifier import photos as photos_module
 from explorer.training.classifier import run as run_module
 from explorer.training.classifier import starts as starts_module
 from explorer.training.classifier.finetune import finetune, shuffle_labels, split_validation
-from explorer.training.classifier.photos import WholePhotos, measure_accuracy
+from explorer.training.classifier.photos import Accuracy, WholePhotos, measure_accuracy
 from explorer.training.classifier.precision import Precision
 from explorer.training.classifier.settings import FinetuneSettings
 from explorer.workspace.layout import FINETUNING_FOLDER
@@ -124,8 +124,9 @@ def test_validation_photos_are_not_trained_on(
 def test_test_accuracy_is_reproducible(outcome: Outcome, held_out: tuple[Photo, ...]) -> None:
     backbone = outcome.backbone
     test = WholePhotos(held_out, backbone.architecture)
-    accuracy, _ = measure_accuracy(backbone.layers, test, Precision("full", CPU))
-    assert accuracy == outcome.report["test_accuracy"]
+    measured = measure_accuracy(backbone.layers, test, Precision("full", CPU))
+    assert measured.top1 == outcome.report["test_accuracy"]
+    assert measured.top5 == outcome.report["test_top5"] >= measured.top1
 
 
 def test_half_precision_rounds_the_weights(outcome: Outcome, dataset: CubDataset) -> None:
@@ -247,8 +248,8 @@ def test_the_best_epoch_survives_an_interruption(
     original = finetune_module.measure_accuracy
     accuracies: list[float] = []
 
-    def pretend(network: nn.Module, photos: Any, precision: Any) -> tuple[float, float]:
-        return accuracies.pop(0), original(network, photos, precision)[1]
+    def pretend(network: nn.Module, photos: Any, precision: Any) -> Accuracy:
+        return original(network, photos, precision)._replace(top1=accuracies.pop(0))
 
     for module in (finetune_module, run_module):
         monkeypatch.setattr(module, "measure_accuracy", pretend)
@@ -397,8 +398,8 @@ def test_training_on_random_labels_keeps_the_last_epoch(
     original = finetune_module.measure_accuracy
     accuracies = iter([1.0, 0.0, 0.0])
 
-    def pretend(network: nn.Module, photos: Any, precision: Any) -> tuple[float, float]:
-        return next(accuracies), original(network, photos, precision)[1]
+    def pretend(network: nn.Module, photos: Any, precision: Any) -> Accuracy:
+        return original(network, photos, precision)._replace(top1=next(accuracies))
 
     for module in (finetune_module, run_module):
         monkeypatch.setattr(module, "measure_accuracy", pretend)
@@ -448,7 +449,9 @@ def test_stages_train_from_the_top_down(
 ) -> None:
     accuracies = iter([0.1, 0.2, 0.3, 0.0])
     for module in (finetune_module, run_module):
-        monkeypatch.setattr(module, "measure_accuracy", lambda *_: (next(accuracies), 1.0))
+        monkeypatch.setattr(
+            module, "measure_accuracy", lambda *_: Accuracy(next(accuracies), 1.0, 1.0)
+        )
     (backbone, report), progress = staged.run(**STAGED | {"stages": "pool4=2,pool3=1"})
     labels = list(dict.fromkeys(step.stage for step in progress))
     assert labels == [
