@@ -6,6 +6,7 @@ from explorer.nn.backbones.architecture import Architecture, Family, build_torch
 
 _POOL5_SIZE = 512 * 7 * 7
 _WIDTH = 512  # VGG16 has 4,096
+_DROPOUT = 0.2  # VGG16's 0.5 leaves too few of these units
 
 
 def _build(name: str, category_count: int, batch_norm: bool) -> nn.Module:  # noqa: ARG001
@@ -13,12 +14,16 @@ def _build(name: str, category_count: int, batch_norm: bool) -> nn.Module:  # no
     network.classifier = nn.Sequential(
         nn.Linear(_POOL5_SIZE, _WIDTH),
         nn.ReLU(),
-        nn.Dropout(),
+        nn.Dropout(_DROPOUT),
         nn.Linear(_WIDTH, _WIDTH),
         nn.ReLU(),
-        nn.Dropout(),
+        nn.Dropout(_DROPOUT),
         nn.Linear(_WIDTH, category_count),
     )
+    for layer in network.classifier[:-1]:
+        if isinstance(layer, nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
     return network
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from explorer.nn.checkpoint import round_to_half
 from explorer.training.classifier.photos import Accuracy, WholePhotos, measure_accuracy
 from explorer.training.classifier.precision import Precision
 from explorer.training.classifier.run import FinetuneRun
+from explorer.training.classifier.scale import normalise_scale
 from explorer.training.classifier.settings import IMAGENET, FinetuneSettings
 from explorer.training.classifier.snapshots import (
     describe_run,
@@ -32,6 +34,7 @@ from explorer.training.classifier.stages import Stage, choose_stages
 from explorer.training.classifier.starts import build_start
 
 _MIN_VALIDATION_PHOTOS = 1
+_PHOTOS_FOR_SCALE = 32
 
 
 def finetune(
@@ -90,6 +93,7 @@ def finetune(
         if settings.start == IMAGENET:
             yield from fetch_imagenet_weights(settings.architecture)
         run = FinetuneRun(build_start(settings, len(dataset.categories)), settings, device)
+        _prepare_for_fresh_layers(run, training, settings)
     stages = choose_stages(settings, run.layers, device)
     source = StagePhotos(training, validation, settings, stages, snapshot)
 
@@ -128,6 +132,21 @@ def finetune(
     z_layer = get_family(settings.architecture).z_layer
     architecture = get_architecture(settings.architecture)
     return Backbone(architecture, layers.cpu(), dataset.categories, z_layer), report
+
+
+def _prepare_for_fresh_layers(
+    run: FinetuneRun, training: Sequence[Photo], settings: FinetuneSettings
+) -> None:
+    """Scale the trained layers of a new run, as measured on a few photos."""
+    if not run.fresh:
+        return
+    first = run.network.get_submodule(run.fresh[0])
+    trained = list(takewhile(lambda layer: layer is not first, run.layers))
+    some = training[:: max(1, len(training) // _PHOTOS_FOR_SCALE)][:_PHOTOS_FOR_SCALE]
+    whole = WholePhotos(some, get_architecture(settings.architecture))
+    images = torch.stack([whole[index][0] for index in range(len(whole))]).to(run.precision.device)
+    with run.precision.autocast():
+        normalise_scale(trained, run.precision.arrange_images(images))
 
 
 def _test(
