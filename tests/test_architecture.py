@@ -54,7 +54,7 @@ MAY_IMPORT = {
     "plotly": {"render", "ui"},
     "requests": {"data"},
     "filelock": {"data", "storage", "jobs"},
-    "platformdirs": {"cli", "jobs"},
+    "platformdirs": {"storage"},
     "ray": {"evaluation"},
 }
 # Whatever changes the disk is done in `explorer.storage`, which refuses it on a public server.

@@ -4,7 +4,6 @@ import shlex
 from pathlib import Path
 from typing import Annotated
 
-import platformdirs
 import typer
 
 from explorer.cli.reporting import console, follow
@@ -12,6 +11,7 @@ from explorer.config import ExplorerError
 from explorer.data.fetching.cub import fetch_cub
 from explorer.nn.backbones.imagenet import fetch_imagenet_weights
 from explorer.nn.backbones.registry import PRETRAINED
+from explorer.storage.user_folders import get_cache_folder
 
 CUB = "cub"
 
@@ -30,7 +30,7 @@ def fetch(
 ) -> None:
     """Download and verify CUB-200-2011 or ImageNet weights. Resumes interrupted downloads."""
     if what == CUB:
-        target = folder or platformdirs.user_cache_path("srae-explorer", appauthor=False)
+        target = folder or get_cache_folder()
         fetched = follow(fetch_cub(target, keep_archive=keep_archive))
         title = "CUB-200-2011"
         path = shlex.quote(str(fetched.path))

@@ -28,12 +28,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from platformdirs import user_state_path
 
-from explorer.config import STATE_VARIABLE
 from explorer.jobs.types import Job, JobError, JobRequest, JobState, JobStatus
 from explorer.storage.json_records import convert_record, parse_json
 from explorer.storage.reading import open_regular, read_regular
+from explorer.storage.user_folders import get_state_folder
 from explorer.storage.writing import write_text
 
 REQUEST_FILE = "job.json"
@@ -52,12 +51,6 @@ _DIED = (
     "The process ended unexpectedly: it was killed, for example because memory ran out, or the "
     "machine was switched off. Start the training again."
 )
-
-
-def get_state_folder() -> Path:
-    """Return the folder of jobs and locks: ``SRAE_STATE``, or the system's default."""
-    named = os.environ.get(STATE_VARIABLE)
-    return Path(named).resolve() if named else user_state_path("srae-explorer")
 
 
 def get_jobs_folder() -> Path:
