@@ -4,6 +4,7 @@ Photos are not opened before `explorer.data.photo.load_photo`.
 """
 
 import difflib
+import os
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,6 +36,9 @@ class CubDataset:
     missing : frozenset[int]
         Ids of photos whose files are missing; a few may be (see `load_cub`). They are included in
         `photos`, so that the splits of the other photos do not change.
+    photos_root : Path or None
+        The CUB folder that the photos are in: `root`, or another one (see
+        `explorer.data.photo_folders`). None if there are tables alone.
     """
 
     root: Path
@@ -43,10 +47,21 @@ class CubDataset:
     photos: tuple[Photo, ...]
     warnings: tuple[str, ...]
     missing: frozenset[int] = frozenset()
+    photos_root: Path | None = None
+
+    @property
+    def has_photos(self) -> bool:
+        """Whether there are photos at all, here or in another CUB folder."""
+        return self.photos_root is not None
+
+    @property
+    def has_own_photos(self) -> bool:
+        """Whether the photos are in the same folder as the tables."""
+        return self.photos_root == self.root
 
     @cached_property
     def present(self) -> tuple[Photo, ...]:
-        """The photos whose files existed when the annotations were read."""
+        """The photos whose files existed when the tables were read; all if there are no photos."""
         return tuple(photo for photo in self.photos if photo.image_id not in self.missing)
 
     @cached_property
@@ -137,7 +152,8 @@ def load_cub(root: Path) -> CubDataset:
     Parameters
     ----------
     root : Path
-        The folder with images.txt.
+        The folder with images.txt. It may lack the folder of photos, but not be without them in
+        part (see below).
 
     Returns
     -------
@@ -155,7 +171,12 @@ def load_cub(root: Path) -> CubDataset:
     categories = cub_tables.read_categories(root)
     images = cub_tables.read_names(root / "images.txt")
     warnings: list[str] = []
-    paths, missing = cub_tables.find_photos(root / "images", images, warnings)
+    folder = root / cub_files.IMAGES
+    has_photos = os.path.lexists(folder)
+    if has_photos:
+        paths, missing = cub_tables.find_photos(folder, images, warnings)
+    else:
+        paths, missing = cub_tables.name_photos(folder, images), ()
     part_names = cub_tables.read_part_names(root, len(images.names))
     category_rows = cub_tables.read_category_rows(root, images, categories, warnings)
     boxes = cub_tables.read_boxes(root, images, warnings)
@@ -178,7 +199,12 @@ def load_cub(root: Path) -> CubDataset:
         )
         for i, path in enumerate(paths)
     )
-    missing_ids = frozenset(int(images.ids[row]) for row in missing)
     return CubDataset(
-        root, categories.names, part_names.names, photos, tuple(warnings), missing_ids
+        root,
+        categories.names,
+        part_names.names,
+        photos,
+        tuple(warnings),
+        missing=frozenset(int(images.ids[row]) for row in missing),
+        photos_root=root if has_photos else None,
     )

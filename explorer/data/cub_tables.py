@@ -69,6 +69,22 @@ def read_part_names(root: Path, image_count: int) -> Names:
     return parts
 
 
+def name_photos(folder: Path, images: Names) -> list[Path]:
+    """Return the path of each photo, which may not exist.
+
+    Raises
+    ------
+    DatasetError
+        When a name leads out of the folder.
+    """
+    for row, name in enumerate(images.names):
+        # Windows paths cover both kinds of slashes and drive letters.
+        pure = PureWindowsPath(name)
+        if pure.anchor or ".." in pure.parts:
+            raise images.make_error(row, f"{name!r} leads out of the images folder")
+    return [folder / name for name in images.names]
+
+
 def find_photos(
     folder: Path, images: Names, warnings: list[str]
 ) -> tuple[list[Path], tuple[int, ...]]:
@@ -80,14 +96,11 @@ def find_photos(
         When a name or a link leads out of the folder, or more than a tenth of the photos are
         missing.
     """
+    paths = name_photos(folder, images)
     # Listing folders is faster than checking each file.
     present: dict[str, set[str]] = defaultdict(set)
     missing = []
     for row, name in enumerate(images.names):
-        # Windows paths cover both kinds of slashes and drive letters.
-        pure = PureWindowsPath(name)
-        if pure.anchor or ".." in pure.parts:
-            raise images.make_error(row, f"{name!r} leads out of the images folder")
         inner, _, file = name.rpartition("/")
         if inner not in present:
             if not is_inside(folder / inner, folder):
@@ -97,7 +110,6 @@ def find_photos(
             present[inner] = _list_files(folder / inner, folder)
         if file not in present[inner]:
             missing.append(row)
-    paths = [folder / name for name in images.names]
     if missing:
         subject = f"the photo {paths[missing[0]]}{count_others(missing)}"
         if len(missing) > len(paths) * _MAX_MISSING_SHARE:

@@ -6,9 +6,12 @@ from which callers make a message that names the file and the cure.
 """
 
 import errno
+import gzip
 import hashlib
+import io
 import os
 import stat
+import zlib
 from functools import lru_cache
 from io import BufferedReader
 from pathlib import Path
@@ -98,6 +101,33 @@ def read_regular(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
         if size > max_bytes:
             raise OSError(errno.EFBIG, f"it has {size:,} bytes, more than {max_bytes:,}", str(path))
         return file.read(max_bytes)
+
+
+def read_plain_or_packed(path: Path, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
+    """Read a file as `read_regular` does, or where it is missing, its gzip ``NAME.gz``.
+
+    Raises
+    ------
+    OSError
+        As for `read_regular`, or when the packed file is damaged.
+    """
+    packed = name_packed(path)
+    if os.path.lexists(path) or not packed.exists():
+        return read_regular(path, max_bytes)
+    data = read_regular(packed, max_bytes)
+    try:
+        with gzip.open(io.BytesIO(data)) as file:
+            content = file.read(max_bytes + 1)
+    except (EOFError, zlib.error) as error:
+        raise OSError(errno.EINVAL, "it is not a complete gzip file", str(packed)) from error
+    if len(content) > max_bytes:
+        raise OSError(errno.EFBIG, f"it unpacks to more than {max_bytes:,} bytes", str(packed))
+    return content
+
+
+def name_packed(path: Path) -> Path:
+    """Return the name of a file once it is packed."""
+    return path.with_name(f"{path.name}.gz")
 
 
 def explain_os_error(error: OSError) -> str:

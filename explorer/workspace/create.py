@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from explorer.data.cub import load_cub
+from explorer.data.cub_files import IMAGES
 from explorer.data.splits import get_held_out
 from explorer.nn.backbones.backbone import check_z_layer
 from explorer.nn.backbones.registry import get_architecture
@@ -37,6 +38,11 @@ def create_workspace(
     architecture = get_architecture(settings.architecture)
     check_z_layer(settings.architecture, settings.z_layer)
     dataset = load_cub(settings.locate_dataset(path))
+    if not dataset.has_photos:
+        raise WorkspaceError(
+            f"{dataset.root} has no folder {IMAGES}: a new workspace needs photos. Name a complete "
+            "CUB folder."
+        )
     get_held_out(dataset, settings.held_out)
     backbone = None
     if weights is not None:

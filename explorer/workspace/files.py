@@ -7,10 +7,11 @@ import os
 from pathlib import Path
 from threading import RLock
 
-from explorer.config import ExplorerError
+from explorer.config import CUB_ROOT_VARIABLE, ExplorerError
 from explorer.data.cub import CubDataset, load_cub
 from explorer.data.cub_files import DatasetError, check_layout
 from explorer.data.photo import Photo
+from explorer.data.photo_folders import find_photos_elsewhere
 from explorer.data.splits import get_held_out
 from explorer.nn.records import ModuleRecord, load_module_record
 from explorer.workspace.layout import (
@@ -60,7 +61,11 @@ class WorkspaceFiles:
 
     @property
     def dataset(self) -> CubDataset:
-        """The annotations of all photos; no image is read."""
+        """The annotations of all photos; no image is read.
+
+        Where the data set has tables alone, the photos are those of the user's own copy of CUB,
+        if there is one (see `explorer.data.photo_folders`).
+        """
         with self.lock:
             if self._dataset is None:
                 self._dataset = self._load_dataset()
@@ -77,7 +82,16 @@ class WorkspaceFiles:
             check_layout(root)
         except DatasetError as error:
             raise WorkspaceError(f"{error} It is named in {self.path / SETTINGS_FILE}.") from error
-        return load_cub(root)
+        dataset = load_cub(root)
+        return dataset if dataset.has_photos else find_photos_elsewhere(dataset)
+
+    def require_photos(self) -> None:
+        """Raise `WorkspaceError` if there are no photos to compute from."""
+        if not self.dataset.has_photos:
+            raise WorkspaceError(
+                f"The photos of {self.path} are not here. Fetch them with `python -m explorer "
+                f"fetch cub`, or name your CUB folder by {CUB_ROOT_VARIABLE}."
+            )
 
     @property
     def is_painted(self) -> bool:

@@ -6,10 +6,8 @@ from pathlib import Path
 import pytest
 
 from explorer.data.cub import load_cub
-from explorer.data.cub_files import LAYOUT, DatasetError
+from explorer.data.cub_files import TABLES, DatasetError
 from explorer.data.photo import load_photo
-
-TEXT_FILES = [name for name in LAYOUT if name.endswith(".txt")]
 
 
 def rewrite(root: Path, name: str, change: Callable[[str], str]) -> None:
@@ -18,7 +16,7 @@ def rewrite(root: Path, name: str, change: Callable[[str], str]) -> None:
 
 
 def test_windows_text_files_are_read(cub_folder: Path) -> None:
-    for name in TEXT_FILES:
+    for name in TABLES:
         data = (cub_folder / name).read_bytes()
         (cub_folder / name).write_bytes(b"\xef\xbb\xbf" + data.replace(b"\n", b"\r\n") + b"\r\n")
     assert load_cub(cub_folder).categories == ("007.Red_Bird", "016.Blue_Bird")
@@ -86,7 +84,7 @@ def test_an_image_without_a_line_is_named(cub_folder: Path, name: str) -> None:
         load_cub(cub_folder)
 
 
-@pytest.mark.parametrize("name", TEXT_FILES)
+@pytest.mark.parametrize("name", TABLES)
 def test_text_that_is_not_utf8_is_named(cub_folder: Path, name: str) -> None:
     data = (cub_folder / name).read_bytes()
     (cub_folder / name).write_bytes(data.replace(b"\n", b"\n\xff", 1))
@@ -94,7 +92,7 @@ def test_text_that_is_not_utf8_is_named(cub_folder: Path, name: str) -> None:
         load_cub(cub_folder)
 
 
-@pytest.mark.parametrize("name", TEXT_FILES)
+@pytest.mark.parametrize("name", TABLES)
 def test_an_empty_file_is_named(cub_folder: Path, name: str) -> None:
     (cub_folder / name).write_text("\n")
     with pytest.raises(DatasetError, match=f"{name} is empty"):
@@ -171,7 +169,7 @@ def test_lines_after_a_byte_order_mark_are_counted_correctly(cub_folder: Path) -
 
 def add_photos(folder: Path, count: int) -> None:
     """Add photos of the first category with ids from 100 on."""
-    lines = {name: [] for name in TEXT_FILES}
+    lines = {name: [] for name in TABLES}
     for number in range(100, 100 + count):
         name = f"007.Red_Bird/more-{number}.jpg"
         shutil.copy(folder / "images/007.Red_Bird/a.jpg", folder / "images" / name)
@@ -260,7 +258,7 @@ def test_the_folder_of_photos_may_be_a_link(cub_folder: Path, tmp_path: Path) ->
     assert len(load_cub(cub_folder).photos) == 3
 
 
-@pytest.mark.parametrize("name", TEXT_FILES)
+@pytest.mark.parametrize("name", TABLES)
 def test_a_pipe_instead_of_a_table_does_not_block(cub_folder: Path, name: str) -> None:
     (cub_folder / name).unlink()
     os.mkfifo(cub_folder / name)

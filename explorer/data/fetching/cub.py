@@ -7,7 +7,7 @@ from pathlib import Path
 
 from explorer.config import Progress
 from explorer.data.cub import load_cub
-from explorer.data.cub_files import DatasetError
+from explorer.data.cub_files import CUB_FOLDER, DatasetError
 from explorer.data.fetching.archive import ArchiveLimits, unpack_tar
 from explorer.data.fetching.download import Fetched, count_missing_bytes, download, lock
 from explorer.data.fetching.transfer import (
@@ -18,8 +18,6 @@ from explorer.data.fetching.transfer import (
 )
 from explorer.storage.space import check_free_space
 from explorer.storage.writing import make_folder, move, remove, try_to_remove
-
-CUB_FOLDER = "CUB_200_2011"
 
 
 @dataclass(frozen=True)
@@ -147,6 +145,8 @@ def _find_problem(root: Path, release: CubRelease) -> str:
         dataset = load_cub(root)
     except DatasetError as error:
         return str(error)
+    if not dataset.has_photos:
+        return "it has no folder of photos."
     found = (
         ("photos", len(dataset.photos), release.photos),
         ("categories", len(dataset.categories), release.categories),

@@ -1,0 +1,38 @@
+"""Where the photos of a workspace are found, and telling the explorer where they are."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from explorer.data.cub import load_cub
+from explorer.data.photo_folders import (
+    list_refused_folders,
+    remember_photo_folder,
+    use_photos_of,
+)
+from explorer.workspace.files import WorkspaceFiles
+
+
+def find_photos(files: WorkspaceFiles) -> Path | None:
+    """Return the CUB folder that the photos of a workspace are in; None if there are none."""
+    return files.dataset.photos_root
+
+
+def remember_photos(files: WorkspaceFiles, folder: Path) -> None:
+    """Remember the CUB folder of this user; workspaces that are opened from now on use it.
+
+    Raises
+    ------
+    DatasetError
+        When it does not hold the photos of this workspace; nothing is remembered then.
+    PublicError
+        On a public server.
+    """
+    use_photos_of(load_cub(files.settings.locate_dataset(files.path)), folder)
+    remember_photo_folder(folder)
+
+
+def list_refused(files: WorkspaceFiles) -> Mapping[Path, str]:
+    """Return the folders that were looked at in vain although they exist, with the reasons."""
+    if files.dataset.has_photos:
+        return {}
+    return list_refused_folders(files.dataset)
