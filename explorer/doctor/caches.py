@@ -19,10 +19,12 @@ from explorer.workspace.features_cache import (
     load_checksums,
 )
 from explorer.workspace.layout import FEATURES_FOLDER, MAPS_FOLDER, ModuleEntry
+from explorer.workspace.packed_features import PACKED_FILE, load_packed_features
 from explorer.workspace.workspace import Workspace
 
 _STAGE = "Checking cached features"
 _RECOMPUTED = "They are computed again when they are needed."
+_PACKED_AGAIN = "Pack the workspace again, or replace the file with an intact copy."
 _CHUNK_ROWS = 1024
 
 
@@ -34,11 +36,17 @@ def examine_features(
     if not has_network or not folder.is_dir() or folder.is_symlink():
         return
     photos, backbone = workspace.dataset.present, workspace.networks.backbone
-    current = compute_features_key(backbone, photos)
+    is_own = workspace.dataset.has_own_photos
+    current = compute_features_key(backbone, photos, with_sizes=is_own)
     is_busy = is_locked(folder / LOCK_FILE)
     for cache in sorted(folder.iterdir()):
         key = cache.name.removeprefix(".").removesuffix(".tmp")
         if cache.name == LOCK_FILE:
+            continue
+        if cache.name == PACKED_FILE:
+            if load_packed_features(cache, backbone, photos) is None:
+                problem = "The packed features are damaged, or belong to other photos or weights."
+                findings.append(Finding(Severity.ERROR, cache, problem, _PACKED_AGAIN))
             continue
         if cache.name == current:
             is_intact = yield from _check_arrays(cache, load_arrays(cache, len(photos), backbone))

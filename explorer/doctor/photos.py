@@ -43,6 +43,10 @@ def examine_photos(
     workspace: Workspace, findings: list[Finding], *, decode: bool
 ) -> Generator[Progress, None, None]:
     """Check that every photo exists, can be read, and contains its bird's box."""
+    if not workspace.dataset.has_photos:
+        problem = "There are no photos, only tables. Pages show what was computed of them."
+        findings.append(Finding(Severity.NOTE, workspace.dataset.root, problem))
+        return
     photos, stage = workspace.dataset.photos, _DECODING if decode else _READING
     for done, photo in enumerate(photos, start=1):
         problem = _find_problem(photo, decode=decode)

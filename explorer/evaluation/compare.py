@@ -45,6 +45,7 @@ def compare_methods(workspace: Workspace, settings: EvaluationSettings) -> Steps
     list of dict
         Records with ``method``, ``category``, ``seed`` and ``measures``, each a number or None.
     """
+    workspace.require_photos()
     features = yield from workspace.networks.compute_features()
     truth = load_truth(workspace.dataset.root)
     categories = draw_categories(

@@ -67,6 +67,7 @@ def draw_maps(
         On a public server.
     """
     refuse_if_public()
+    workspace.require_photos()
     workspace.networks.backbone.get_stop(stop)
     counts = [len(workspace.dataset.photos_of(entry.category)) for entry in entries]
     done, total, drawn, size = 0, sum(counts), 0, 0

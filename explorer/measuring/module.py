@@ -41,6 +41,7 @@ def measure_module(workspace: Workspace, entry: ModuleEntry) -> Steps[ModuleMeas
         On a public server.
     """
     refuse_if_public()
+    workspace.require_photos()
     networks = workspace.networks
     module, record = networks.load_module(entry)
     features = yield from workspace.networks.compute_features()

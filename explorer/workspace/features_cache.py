@@ -77,7 +77,7 @@ def load_input(photo: Photo, architecture: Architecture) -> NDArray[np.float32]:
 
 
 def load_or_compute_features(
-    folder: Path, backbone: Backbone, photos: Sequence[Photo]
+    folder: Path, backbone: Backbone, photos: Sequence[Photo], *, with_sizes: bool = True
 ) -> Generator[Progress, None, Features]:
     """Read the cached features of `photos`; compute and store them first if necessary.
 
@@ -94,6 +94,8 @@ def load_or_compute_features(
         The classifier, on the device to use.
     photos : sequence of Photo
         Not empty.
+    with_sizes : bool
+        See `compute_features_key`.
 
     Yields
     ------
@@ -106,7 +108,7 @@ def load_or_compute_features(
     Features
         Memory-mapped, read-only.
     """
-    key = compute_features_key(backbone, photos)
+    key = compute_features_key(backbone, photos, with_sizes=with_sizes)
     cache, incomplete = folder / key, folder / f".{key}.tmp"
     image_ids = np.array([photo.image_id for photo in photos], dtype=np.int64)
     arrays = load_arrays(cache, len(photos), backbone)
@@ -130,13 +132,13 @@ def load_or_compute_features(
 
 
 def load_or_compute_in_memory(
-    folder: Path, backbone: Backbone, photos: Sequence[Photo]
+    folder: Path, backbone: Backbone, photos: Sequence[Photo], *, with_sizes: bool = True
 ) -> Generator[Progress, None, Features]:
     """Read the cached features of `photos`, or compute them without writing anything.
 
     Parameters
     ----------
-    folder, backbone, photos
+    folder, backbone, photos, with_sizes
         As in `load_or_compute_features`.
 
     Yields
@@ -149,7 +151,7 @@ def load_or_compute_in_memory(
     ExplorerError
         When they are not cached and are too large to be kept in memory.
     """
-    cache = folder / compute_features_key(backbone, photos)
+    cache = folder / compute_features_key(backbone, photos, with_sizes=with_sizes)
     arrays = load_arrays(cache, len(photos), backbone)
     if arrays is None:
         width = backbone.z_size + len(backbone.categories)
@@ -196,13 +198,18 @@ def load_checksums(cache: Path) -> Checksums | None:
         return None
 
 
-def compute_features_key(backbone: Backbone, photos: Sequence[Photo]) -> str:
-    """Compute the name of the cache for a network, a layer and a list of photos."""
+def compute_features_key(
+    backbone: Backbone, photos: Sequence[Photo], *, with_sizes: bool = True
+) -> str:
+    """Compute the name of the cache for a network, a layer and a list of photos.
+
+    Without sizes, it is the same for all copies of the photos, and for none.
+    """
     parts = [str(_FORMAT), backbone.sha256, backbone.z_layer, str(backbone.architecture)]
     for photo in photos:
         # The size reveals most replaced photos without reading them. A missing photo is reported
         # when it is read.
-        size = photo.path.stat().st_size if photo.path.is_file() else 0
+        size = photo.path.stat().st_size if with_sizes and photo.path.is_file() else 0
         parts.append(f"{photo.image_id} {photo.category}/{photo.path.name} {size}")
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 

@@ -31,6 +31,7 @@ from explorer.workspace.layout import (
     WorkspaceError,
     check_inside,
 )
+from explorer.workspace.packed_features import PACKED_FILE, load_packed_features
 
 Scores = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -146,18 +147,29 @@ class Networks:
             return self._modules[key]
 
     def compute_features(self, *, store: bool = True) -> Steps[Features]:
-        """Read Z and the logits of every photo from the cache, or compute them.
+        """Read Z and the logits of every photo, as packed or from the cache, or compute them.
 
         Parameters
         ----------
         store : bool
             Whether to store computed features on disk. A public server never does.
+
+        Raises
+        ------
+        WorkspaceError
+            When they would have to be computed, and there are no photos.
         """
         files = self._files
-        folder = files.path / FEATURES_FOLDER
+        folder, dataset = files.path / FEATURES_FOLDER, files.dataset
         check_inside(files.path, folder)
+        photos, is_own = dataset.present, dataset.has_own_photos
+        if not is_own:
+            packed = load_packed_features(folder / PACKED_FILE, self.backbone, photos)
+            if packed is not None:
+                return packed
+            files.require_photos()
         load = load_or_compute_features if store and not is_public() else load_or_compute_in_memory
-        return (yield from load(folder, self.backbone, files.dataset.present))
+        return (yield from load(folder, self.backbone, photos, with_sizes=is_own))
 
     def apply_module(self, entry: ModuleEntry, z: NDArray[np.float32]) -> Scores:
         """Compute a module's x-features (M, K) and ȳ (M,) from Z (M, S_z)."""

@@ -41,6 +41,7 @@ def train_classifier(
             f"{workspace.path} already has a classifier, and modules that explain it would not "
             "fit another. Create a new workspace, or replace the classifier with --force."
         )
+    workspace.require_photos()
     own, snapshot = workspace.settings, workspace.path / FINETUNING_FILE
     settings = replace(settings, architecture=own.architecture, half=own.half)
     if restart:
