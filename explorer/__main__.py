@@ -17,12 +17,16 @@ from explorer.cli.doctor import doctor
 from explorer.cli.evaluate import evaluate, sanity
 from explorer.cli.fetch import fetch
 from explorer.cli.maps import maps
+from explorer.cli.pack import birds, pack
 from explorer.cli.sweep import sweep
 from explorer.cli.train import train
 from explorer.config import PUBLIC_VARIABLE, ExplorerError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-for command in (fetch, new, finetune, train, evaluate, sanity, sweep, maps, doctor, demo):
+for command in (
+    *(fetch, new, finetune, train, evaluate, sanity, sweep, maps, doctor, demo),
+    *(birds, pack),
+):
     app.command()(command)
 app.command("app", context_settings={"ignore_unknown_options": True})(open_app)
 

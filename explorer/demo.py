@@ -5,13 +5,8 @@ from pathlib import Path
 from explorer.config import Steps
 from explorer.data.augment import AugmentSettings
 from explorer.data.painted.dataset import paint_dataset
-from explorer.measuring.classifier import measure_classifier
-from explorer.measuring.module import measure_module
-from explorer.measuring.records import load_classifier_measures, load_module_measures
-from explorer.methods.registry import DEFAULT
+from explorer.shipping.building import BIRDS_FOLDER, complete_workspace
 from explorer.training.classifier.settings import FinetuneSettings
-from explorer.training.classifier.train import train_classifier
-from explorer.training.modules.train import find_module, train_modules
 from explorer.workspace.create import create_workspace
 from explorer.workspace.layout import (
     CLASSIFIER_FILE,
@@ -26,8 +21,6 @@ from explorer.workspace.layout import (
 )
 from explorer.workspace.settings import WorkspaceSettings
 from explorer.workspace.workspace import Workspace
-
-BIRDS_FOLDER = "birds"
 
 # A crop must keep every part: a single one may distinguish a category from its relative.
 # In full precision, so that it is the same on every processor.
@@ -47,18 +40,7 @@ def build_demo(folder: Path) -> Steps[Workspace]:
     if not (folder / SETTINGS_FILE).exists():
         create_workspace(folder, WorkspaceSettings(dataset=BIRDS_FOLDER, half=True))
     workspace = Workspace(folder)
-    if not workspace.settings.classifier_sha256:
-        yield from train_classifier(workspace, _FINETUNE)
-    if load_classifier_measures(workspace) is None:
-        yield from measure_classifier(workspace)
-    settings = DEFAULT.settings, DEFAULT.training
-    categories = workspace.dataset.categories
-    found = [find_module(workspace, category, *settings) for category in categories]
-    missing = [name for name, entry in zip(categories, found, strict=True) if entry is None]
-    trained = (yield from train_modules(workspace, missing, *settings)) if missing else ()
-    for entry in (*filter(None, found), *trained):
-        if load_module_measures(workspace, entry) is None:
-            yield from measure_module(workspace, entry)
+    yield from complete_workspace(workspace, _FINETUNE)
     return workspace
 
 

@@ -36,6 +36,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "workspace",
         "training maps measuring",
         "methods",
+        "shipping",
         "evaluation jobs demo",
         "doctor",
         "cli ui",

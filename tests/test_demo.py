@@ -187,8 +187,8 @@ def test_building_again_builds_only_what_is_missing(
         measured.append(entry)
         yield from ()
 
-    monkeypatch.setattr("explorer.demo.train_modules", train)
-    monkeypatch.setattr("explorer.demo.measure_module", measure)
+    monkeypatch.setattr("explorer.shipping.building.train_modules", train)
+    monkeypatch.setattr("explorer.shipping.building.measure_module", measure)
     run(build_demo(copy))
     assert asked == [(gone.category,)]
     assert measured == [unmeasured]

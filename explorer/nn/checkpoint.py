@@ -24,6 +24,7 @@ from explorer.nn.records import (
     ModuleRecord,
     WeightsHeader,
     load_weights_header,
+    pack_ids,
     parse_header,
     parse_module_record,
 )
@@ -162,14 +163,22 @@ def load_backbone(path: Path, *, z_layer: str = "") -> tuple[Backbone, dict[str,
 
 
 def save_module(
-    path: Path, module: ExplanationModule, record: ModuleRecord, *, half: bool = False
+    path: Path,
+    module: ExplanationModule,
+    record: ModuleRecord,
+    *,
+    half: bool = False,
+    is_compact: bool = False,
 ) -> None:
     """Write an explanation module with everything needed to verify and to reproduce it.
 
-    The hash of the weights in the record is computed here.
+    The hash of the weights in the record is computed here. A compact header holds the split as
+    text of a twentieth of the size (see `explorer.nn.records.pack_ids`).
     """
     weights = module.state_dict()
     header = {"kind": "module", **asdict(record), "weights_sha256": compute_sha256(weights)}
+    if is_compact:
+        header["split"] = {side: pack_ids(ids) for side, ids in record.split.items()}
     save_tensors(path, weights, header, half=half)
 
 

@@ -5,12 +5,15 @@ is checked before any tensor is read, so that a manipulated header cannot make t
 too much memory.
 """
 
+import base64
 import math
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from explorer.config import ExplorerError
@@ -25,6 +28,7 @@ MAX_VALUES = 2**29
 _FLOATS = frozenset(("F64", "F32", "F16", "BF16"))
 _INTEGERS = frozenset(("I64", "I32", "I16", "I8", "U8", "BOOL"))
 _MAX_ID = 2**63
+_MOST_PACKED_IDS = 2**24
 
 
 class CheckpointError(ExplorerError):
@@ -190,11 +194,46 @@ def parse_module_record(path: Path, header: Mapping[str, Any]) -> ModuleRecord:
     if header.get("kind") != "module":
         raise CheckpointError(f"{path} is not an explanation module written by the explorer.")
     try:
-        return convert_record(header, ModuleRecord)
+        return convert_record(_unpack_split(header), ModuleRecord)
     except ValueError as error:
         raise CheckpointError(
             f"{path} has an invalid description: {error}. Train the module again."
         ) from error
+
+
+def _unpack_split(header: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a header with its split as lists of ids."""
+    split = header.get("split")
+    if not isinstance(split, dict):
+        return header
+    sides = {side: unpack_ids(ids) if isinstance(ids, str) else ids for side, ids in split.items()}
+    return {**header, "split": sides}
+
+
+def pack_ids(ids: Sequence[int]) -> str | list[int]:
+    """Pack ids as text: a compressed bit for each id up to the highest, in base 64.
+
+    Ids that are not in ascending order, or too high for it, are returned as they are.
+    """
+    values = np.asarray(ids, np.int64)
+    if not len(values) or values[-1] >= _MOST_PACKED_IDS or (np.diff(values) <= 0).any():
+        return list(ids)
+    is_in = np.zeros(values[-1] + 1, np.bool_)
+    is_in[values] = True
+    return base64.b64encode(zlib.compress(np.packbits(is_in).tobytes(), 9)).decode()
+
+
+def unpack_ids(text: str) -> list[int]:
+    """Unpack the ids in a text from `pack_ids`; `ValueError` if it is damaged."""
+    try:
+        unpacker = zlib.decompressobj()
+        bits = unpacker.decompress(base64.b64decode(text, validate=True), _MOST_PACKED_IDS // 8)
+    except (ValueError, zlib.error) as error:
+        raise ValueError("its split is damaged") from error
+    if not unpacker.eof:
+        raise ValueError("its split is damaged")
+    ids: list[int] = np.flatnonzero(np.unpackbits(np.frombuffer(bits, np.uint8))).tolist()
+    return ids
 
 
 def _find_split_problem(split: Mapping[str, Sequence[int]]) -> str:

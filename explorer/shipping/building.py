@@ -1,0 +1,76 @@
+"""Completing a workspace: the network, all modules, and their measures."""
+
+from pathlib import Path
+
+from explorer.config import Steps
+from explorer.measuring.classifier import measure_classifier
+from explorer.measuring.module import measure_module
+from explorer.measuring.records import load_classifier_measures, load_module_measures
+from explorer.methods.registry import DEFAULT
+from explorer.nn.losses import ModuleSettings
+from explorer.training.classifier.settings import FinetuneSettings
+from explorer.training.classifier.train import train_classifier
+from explorer.training.modules.settings import TrainingSettings
+from explorer.training.modules.train import find_module, train_modules
+from explorer.workspace.create import create_workspace
+from explorer.workspace.layout import SETTINGS_FILE
+from explorer.workspace.settings import WorkspaceSettings
+from explorer.workspace.workspace import Workspace
+
+BIRDS_FOLDER = "birds"
+"""The data set within a shipped workspace."""
+BIRDS_NETWORK = "vgg16_narrow"
+
+
+def complete_workspace(
+    workspace: Workspace,
+    finetune: FinetuneSettings,
+    module: ModuleSettings = DEFAULT.settings,
+    training: TrainingSettings = DEFAULT.training,
+) -> Steps[None]:
+    """Train the network and a module per category, and measure all of them.
+
+    What exists is kept, so an interrupted run continues where it stopped.
+    """
+    if not workspace.settings.classifier_sha256:
+        yield from train_classifier(workspace, finetune)
+    if load_classifier_measures(workspace) is None:
+        yield from measure_classifier(workspace)
+    categories = workspace.dataset.categories
+    found = [find_module(workspace, category, module, training) for category in categories]
+    missing = [name for name, entry in zip(categories, found, strict=True) if entry is None]
+    trained = (yield from train_modules(workspace, missing, module, training)) if missing else ()
+    for entry in (*filter(None, found), *trained):
+        if load_module_measures(workspace, entry) is None:
+            yield from measure_module(workspace, entry)
+
+
+def build_birds(
+    folder: Path,
+    cub: Path,
+    finetune: FinetuneSettings,
+    module: ModuleSettings,
+    *,
+    device: str = "cpu",
+) -> Steps[Workspace]:
+    """Build the workspace of real birds from a CUB folder. An interrupted build is resumed.
+
+    Parameters
+    ----------
+    folder : Path
+        The workspace, which is created if it does not exist.
+    cub : Path
+        CUB-200-2011, or a subset of it.
+    finetune : FinetuneSettings
+        How the network is trained; its architecture is `BIRDS_NETWORK`.
+    module : ModuleSettings
+        Of all modules. Narrow ones, since there are many.
+    device : str
+        Where networks run.
+    """
+    if not (folder / SETTINGS_FILE).exists():
+        dataset = str(cub.resolve())
+        create_workspace(folder, WorkspaceSettings(dataset, BIRDS_NETWORK, half=True))
+    workspace = Workspace(folder, device)
+    yield from complete_workspace(workspace, finetune, module)
+    return workspace
