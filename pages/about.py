@@ -91,8 +91,13 @@ def show_sources() -> None:
         "- **CUB-200-2011** holds photos of real birds by many photographers. It is for research "
         "and teaching without profit, is not part of the explorer, and must be fetched from its "
         "makers.\n"
+        "- **The network for real birds** that comes with the explorer was trained on them. The "
+        "explorer has the tables of CUB-200-2011 with it (names, boxes, parts) and what was "
+        "computed of its photos, but no photo.\n"
         "- **ImageNet weights** of VGG networks are those that torchvision offers, under its "
-        "terms."
+        "terms. VGG16's are by the Visual Geometry Group, Oxford, under "
+        "[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/); the network for real birds "
+        "started from its convolutions."
     )
 
 

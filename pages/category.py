@@ -69,7 +69,8 @@ def show_sections(
         else:
             show_module_measures(metrics, len(workspace.dataset.part_names))
     st.header("All photos", anchor=False)
-    choice = photos.choose_photos()
+    empty.show_no_photos(workspace)
+    choice = photos.choose_photos(has_photos=workspace.dataset.has_photos)
     photos.show_photos(subject, choice, style)
     st.header("Take it along", anchor=False)
     stem = exports.make_stem(selection.category_name, subject.entry.run, "photos")

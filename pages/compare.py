@@ -13,6 +13,7 @@ from explorer.ui.compare.numbers import load_numbers
 from explorer.ui.compare.pairs import Both
 from explorer.ui.compare.sides import Side
 from explorer.ui.shared import links, state
+from explorer.ui.shared.empty import show_no_photos
 from explorer.ui.shared.errors import error_boundary, explain_error
 from explorer.ui.shared.map_controls import show_map_controls
 from explorer.ui.shared.names import name_categories
@@ -79,10 +80,14 @@ def show_comparison(workspace: Workspace, selection: Selection, sides: tuple[Sid
     with top, error_boundary():
         measures.show_score_distance(both, [photo.image_id for photo in photos], category_name)
 
-    for photo in track(shown, "Drawing photo"):
-        with error_boundary():
-            maps.show_row(workspace, photo, both, paired, style)
-    maps.show_drawing_note(left, right, style)
+    if workspace.dataset.has_photos:
+        for photo in track(shown, "Drawing photo"):
+            with error_boundary():
+                maps.show_row(workspace, photo, both, paired, style)
+        maps.show_drawing_note(left, right, style)
+    else:
+        show_no_photos(workspace)
+        shown = []
     pair = None if measured is None else show_parts(workspace, both, paired, measured)
 
     st.header("Take it along", anchor=False)

@@ -31,7 +31,7 @@ def show_page() -> None:
     if selection is not None:
         chosen = links.make_module_params(workspace, selection.entry)
     links.show_link({**chosen, **categories.make_params()})
-    if selection is not None:
+    if selection is not None and workspace.dataset.has_photos:
         with (
             place_of_example,
             error_boundary("Choose another category in the sidebar, or mend it."),

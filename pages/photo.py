@@ -14,7 +14,7 @@ from explorer.ui.shared import (
     verdicts,
     x_features,
 )
-from explorer.ui.shared.empty import show_no_metrics
+from explorer.ui.shared.empty import show_no_metrics, show_no_photos, show_own_photo_link
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.map_controls import show_map_controls
 from explorer.ui.shared.markdown import escape_markdown
@@ -37,6 +37,9 @@ def show_page() -> None:
     entry, category = selection.entry, escape_markdown(selection.category_name)
 
     st.title(f"Why “{category}”?", anchor=False)
+    if not workspace.dataset.has_photos:
+        show_without_photos(workspace, entry)
+        return
     categories = workspace.dataset.categories
     split = cached.load_split(workspace, entry)
     photo = picker.show_photo_picker(workspace, entry, split)
@@ -75,6 +78,13 @@ def show_page() -> None:
             **links.make_style_params(style),
         }
     )
+
+
+def show_without_photos(workspace: Workspace, entry: ModuleEntry) -> None:
+    """Show how to get photos, a page that needs none, and what is known of the module."""
+    show_no_photos(workspace)
+    show_own_photo_link()
+    show_trust(workspace, entry)
 
 
 def show_x_features(

@@ -1,7 +1,10 @@
 """Guess the bird, with and without the network's explanation."""
 
+import streamlit as st
+
 from explorer.ui.quiz import questions, results, start
 from explorer.ui.quiz.attempt import QuizSession, get_session, write_address
+from explorer.ui.shared.empty import show_no_photos, show_own_photo_link
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.opening import open_workspace_or_say_why, show_next_step
 from explorer.ui.shared.styles import load_page_style
@@ -15,6 +18,12 @@ def show_page() -> None:
         return
     if not workspace.settings.classifier_sha256:
         show_next_step(workspace)
+        return
+    if not workspace.dataset.has_photos:
+        st.title("What bird is it?", anchor=False)
+        st.markdown("The quiz asks you to name birds on photos.")
+        show_no_photos(workspace)
+        show_own_photo_link()
         return
     load_page_style("quiz")
     session = get_session(workspace)

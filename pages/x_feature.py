@@ -3,7 +3,7 @@
 import streamlit as st
 
 from explorer.config import is_public
-from explorer.ui.shared import cached, links, scores, state
+from explorer.ui.shared import cached, empty, links, scores, state
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.map_controls import show_map_controls
 from explorer.ui.shared.markdown import escape_markdown
@@ -59,6 +59,7 @@ def show_page() -> None:
 def show_sections(subject: Subject, style: MapStyle) -> None:
     """Show photos, activations, parts and Z; a section that fails does not affect the others."""
     st.header("What it fires on", anchor=False)
+    empty.show_no_photos(subject.workspace)
     choice = photos.choose_photos(subject)
     photos.show_photos(subject, choice, style)
     st.header("How well it tells the category", anchor=False)

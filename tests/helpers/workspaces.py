@@ -58,6 +58,13 @@ def make_tiny_workspace(
     return path
 
 
+def make_finished_workspace(path: Path) -> Path:
+    """Make one in which the network and both modules are measured."""
+    make_tiny_workspace(path, measured=len(PAINTED))
+    run_steps(measure_classifier(Workspace(path)))
+    return path
+
+
 def make_hostile_workspace(path: Path) -> Path:
     """Make one in which names of categories and of a run are Markdown, HTML and worse."""
     make_tiny_workspace(path, HOSTILE, measured=len(HOSTILE))

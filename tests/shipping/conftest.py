@@ -1,20 +1,15 @@
 from pathlib import Path
 
 import pytest
-from steps import run_steps
-from workspaces import make_tiny_workspace
+from workspaces import make_finished_workspace
 
 from explorer.config import CUB_ROOT_VARIABLE
-from explorer.measuring.classifier import measure_classifier
-from explorer.workspace.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a small workspace in which everything is measured. Read only."""
-    path = make_tiny_workspace(tmp_path_factory.mktemp("finished") / "tiny", measured=2)
-    run_steps(measure_classifier(Workspace(path)))
-    return path
+    return make_finished_workspace(tmp_path_factory.mktemp("finished") / "tiny")
 
 
 @pytest.fixture(autouse=True)

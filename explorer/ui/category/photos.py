@@ -15,7 +15,6 @@ from explorer.ui.shared.gallery import Tile
 from explorer.ui.shared.markdown import escape_markdown, format_signed
 from explorer.ui.shared.names import name_feature, name_photo
 from explorer.ui.shared.progress import track
-from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.subject import Subject
 
@@ -74,7 +73,7 @@ class Choice:
         }
 
 
-def choose_photos() -> Choice:
+def choose_photos(*, has_photos: bool) -> Choice:
     """Show the controls that choose photos, and return the choice."""
     choose = partial(choices.choose_one, on_change=_show_first_page)
     with st.container(horizontal=True, vertical_alignment="bottom", key="category-choice"):
@@ -82,7 +81,10 @@ def choose_photos() -> Choice:
         end = choose(END, (HIGHEST, LOWEST), "Order", "end of the order")
         side = choose(SIDE, tuple(_SIDES), "Photos of the split", "side of the split")
         whose = choose(WHOSE, (OWN, EVERY), "Of which birds", "choice of birds")
-        pictures = choices.choose_one(PICTURES, (PLAIN, HEATMAP), "Shown as", "kind of picture")
+        pictures = PLAIN
+        if has_photos:
+            options = (PLAIN, HEATMAP)
+            pictures = choices.choose_one(PICTURES, options, "Shown as", "kind of picture")
     return Choice(sort, end, side, whose, pictures)
 
 
@@ -154,12 +156,10 @@ def _make_tile(subject: Subject, row: int, choice: Choice, style: MapStyle, valu
     photo = get_photo(subject, row)
     name, what = name_photo(workspace, photo), format_category(photo.category)
     if choice.pictures == HEATMAP:
-        picture = drawings.draw_tile(
-            workspace, subject.entry, DatasetPhoto(photo), style, subject.feature
-        )
+        picture = drawings.draw_photo_tile(workspace, subject.entry, photo, style, subject.feature)
         alt = f"Heatmap of {name_feature(subject.feature)} over {name.lower()}, a {what}"
     else:
-        picture, alt = cached.load_thumbnail(photo), f"{name}, a {what}"
+        picture, alt = cached.load_thumbnail_or_none(workspace, photo), f"{name}, a {what}"
     y_hat, y_bar = float(scores.y_hat[row]), float(scores.y_bar[row])
     lines = [
         f"ŷ {y_hat:.2f} · ȳ {y_bar:.2f}",

@@ -21,7 +21,6 @@ from explorer.ui.shared.gallery import Tile
 from explorer.ui.shared.markdown import escape_markdown, format_contribution, format_signed
 from explorer.ui.shared.names import name_feature, name_photo
 from explorer.ui.shared.progress import track
-from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.subject import Subject, name_in_figure
 from explorer.ui.shared.words import HELP
@@ -124,9 +123,7 @@ def _make_example(subject: Subject, row: int, style: MapStyle) -> Tile:
     name = name_feature(subject.feature)
     return Tile(
         photo,
-        drawings.draw_tile(
-            subject.workspace, subject.entry, DatasetPhoto(photo), style, subject.feature
-        ),
+        drawings.draw_photo_tile(subject.workspace, subject.entry, photo, style, subject.feature),
         alt=(
             f"Heatmap of {name} over {name_photo(subject.workspace, photo).lower()}; contribution "
             f"{format_signed(contribution)}"
@@ -163,7 +160,7 @@ def show_scatter(subject: Subject) -> None:
         "photo.",
         help=f"{HELP['y_hat']}\n\n{HELP['y_bar']}\n\n{HELP['error']}",
     )
-    if clicked is not None:
+    if clicked is not None and workspace.dataset.has_photos:
         links.switch_to_photo(workspace, subject.entry, workspace.dataset.get_photo(int(clicked)))
 
 

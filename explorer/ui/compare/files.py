@@ -53,6 +53,8 @@ def show_files(
             on_click="ignore",
             key="compare-csv",
         )
+        if not shown:
+            return
         st.download_button(
             f"Maps of the {len(shown)} photos above (ZIP)",
             data=partial(make_pictures, workspace, both, shown, style),

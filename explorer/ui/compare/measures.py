@@ -65,9 +65,10 @@ def measure_side(workspace: Workspace, numbers: SideNumbers) -> SideMeasures:
         count = found.test.positives.count
         return SideMeasures(train, test, found.live, found.locality.test, count)
     photos = sources.make_case(workspace, side.category).test_photos
-    live = _find_live(numbers)
-    with st.spinner(f"Measuring {side.title} part by part …"):
-        locality = _measure_locality(workspace, side, photos, live)
+    live, locality = _find_live(numbers), None
+    if workspace.dataset.has_photos:
+        with st.spinner(f"Measuring {side.title} part by part …"):
+            locality = _measure_locality(workspace, side, photos, live)
     # Without contributions, an activation is neither live nor dead.
     has_contributions = numbers.outputs is not None and numbers.outputs.contributions is not None
     return SideMeasures(
@@ -114,7 +115,7 @@ def _measure_locality(
 
 def show_measures(workspace: Workspace, left: SideMeasures, right: SideMeasures) -> None:
     """Show the measures of both sides in one table."""
-    if left.locality is None and right.locality is None:
+    if left == right == SideMeasures():
         empty.show_no_metrics(workspace)
         return
     cells = [_list_cells(left), _list_cells(right)]
@@ -170,6 +171,12 @@ def show_histogram(
     """Show the share of one map of a side on each part, over its category's test photos."""
     side, measured = numbers.side, measures.locality
     index = 0 if numbers.outputs is None else None if pair is None else get_index(pair, side.place)
+    if measured is None and side.entry is None:
+        st.info(
+            f"{side.place.capitalize()}: where {side.title} looks is measured on photos, which are "
+            "not here."
+        )
+        return
     if measured is None:
         empty.show_no_metrics(workspace)
         return

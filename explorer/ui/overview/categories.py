@@ -209,7 +209,7 @@ def _show_category(workspace: Workspace, one: CategorySummary) -> None:
     if not photos:
         st.caption(f"{escape_markdown(one.name)} has no photos.")
         return
-    picture = cached.load_thumbnail(photos[0])
+    picture = cached.load_thumbnail_or_none(workspace, photos[0])
     alt = f"{name_photo(workspace, photos[0])}, a {one.name}"
     key = f"category-{workspace.dataset.categories.index(one.category)}"
     gallery.show_tile(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from explorer.config import ExplorerError
 from explorer.data.photo import Photo
+from explorer.data.photo_folders import stamp_photo_folders
 from explorer.maps.cache import load_maps
 from explorer.measuring.parts import PhotoParts
 from explorer.measuring.parts import load_parts as read_parts
@@ -32,6 +33,7 @@ from explorer.workspace.layout import (
     SETTINGS_FILE,
     ModuleEntry,
 )
+from explorer.workspace.photos import list_refused
 from explorer.workspace.workspace import Workspace
 
 
@@ -47,8 +49,13 @@ def open_workspace() -> Workspace:
     return workspace
 
 
+def _make_opening_key(path: Path) -> object:
+    # Where photos appear, the workspace is opened again, with them.
+    return str(path), get_stamp(path / SETTINGS_FILE), stamp_photo_folders()
+
+
 # Few, so that a classifier that was replaced does not stay in memory for long.
-@cache_resource(4, also={type(Path()): lambda path: (str(path), get_stamp(path / SETTINGS_FILE))})
+@cache_resource(4, also={type(Path()): _make_opening_key})
 def _open_workspace(path: Path, device: str) -> Workspace:
     workspace = Workspace(path, device)
     _ = workspace.dataset
@@ -72,6 +79,11 @@ def load_parts(photo: Photo) -> PhotoParts:
 def load_thumbnail(photo: Photo) -> bytes:
     """Load a photo as a small square JPEG."""
     return pictures.encode_jpeg(pictures.make_thumbnail(load_parts(photo).image))
+
+
+def load_thumbnail_or_none(workspace: Workspace, photo: Photo) -> bytes | None:
+    """Load a photo of a workspace as a small square JPEG; None if there are no photos."""
+    return load_thumbnail(photo) if workspace.dataset.has_photos else None
 
 
 @cache_data(256)
@@ -142,6 +154,16 @@ def load_accuracy_or_none(workspace: Workspace) -> ClassifierMeasures | None:
         return load_accuracy(workspace)
     except ExplorerError:
         return None
+
+
+def _make_folders_key(workspace: Workspace) -> object:
+    return make_workspace_key(workspace), stamp_photo_folders()
+
+
+@cache_data(16, also={Workspace: _make_folders_key})
+def list_refused_photos(workspace: Workspace) -> Mapping[Path, str]:
+    """Return the user's folders of photos that do not fit the workspace, with the reasons."""
+    return list_refused(workspace)
 
 
 def _make_modules_key(workspace: Workspace) -> object:

@@ -6,11 +6,12 @@ from dataclasses import astuple, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from explorer.data.photo import Photo
 from explorer.render.colour_maps import encode_png
 from explorer.render.heatmap import compute_display_map, compute_shared_scale, render_overlay
 from explorer.ui.shared import caching, pictures
 from explorer.ui.shared.pictures import KEPT_SIDE, LARGE_SIDE, TILE_SIDE
-from explorer.ui.shared.shown_photo import ShownPhoto
+from explorer.ui.shared.shown_photo import DatasetPhoto, ShownPhoto
 from explorer.ui.shared.state import MapStyle
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
@@ -48,6 +49,15 @@ def draw_tile(
 ) -> bytes:
     """Draw the map of one x-feature (counted from 0) over a photo as a tile."""
     return _draw_feature(workspace, entry, photo, style, feature, side=TILE_SIDE)
+
+
+def draw_photo_tile(
+    workspace: Workspace, entry: ModuleEntry, photo: Photo, style: MapStyle, feature: int
+) -> bytes | None:
+    """Draw the map of one x-feature over a photo of the data set; None if there are no photos."""
+    if not workspace.dataset.has_photos:
+        return None
+    return draw_tile(workspace, entry, DatasetPhoto(photo), style, feature)
 
 
 def draw_large(

@@ -4,7 +4,10 @@ import shlex
 
 import streamlit as st
 
-from explorer.config import is_public
+from explorer.config import CUB_ROOT_VARIABLE, PAGES_DIR, is_public
+from explorer.ui.shared import cached
+from explorer.ui.shared.errors import explain_reason
+from explorer.ui.shared.links import name_workspace
 from explorer.workspace.workspace import Workspace
 
 
@@ -12,6 +15,31 @@ def show_no_metrics(workspace: Workspace) -> None:
     """Say that a module has not been measured, and show the command that measures it."""
     st.info("This module has not been measured yet. Measure all modules, then reload this page:")
     show_command(f"python -m explorer evaluate {shlex.quote(str(workspace.path))}")
+
+
+def show_no_photos(workspace: Workspace) -> None:
+    """Say that the photos of a workspace are not here, and how to get them; nothing if they are."""
+    if workspace.dataset.has_photos:
+        return
+    st.info(
+        "Photos are not here: fetch them (1.15 GB), or name your CUB folder by "
+        f"`{CUB_ROOT_VARIABLE}`. All numbers stand without them.",
+        icon=":material/no_photography:",
+    )
+    show_command("python -m explorer fetch cub")
+    if not is_public():
+        for reason in cached.list_refused_photos(workspace).values():
+            st.caption(explain_reason(reason))
+
+
+def show_own_photo_link() -> None:
+    """Link to the page that takes a visitor's own photo, which needs no others."""
+    st.page_link(
+        PAGES_DIR / "your_photo.py",
+        label="Explain a photo of your own",
+        icon=":material/upload:",
+        query_params=name_workspace(),
+    )
 
 
 def show_command(command: str) -> None:

@@ -37,4 +37,9 @@ def error_boundary(cure: str = "") -> Iterator[None]:
 
 def explain_error(error: ExplorerError) -> str:
     """Return the message of an error as Markdown; a public server hides its folders."""
-    return escape_markdown(hide_folders(str(error)))
+    return explain_reason(str(error))
+
+
+def explain_reason(reason: str) -> str:
+    """Return a message as Markdown; a public server hides its folders."""
+    return escape_markdown(hide_folders(reason))

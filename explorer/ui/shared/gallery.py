@@ -22,8 +22,8 @@ class Tile:
     ----------
     photo : Photo
         The photo whose page the tile links to.
-    picture : bytes
-        The photo, or a map over it, as JPEG or PNG.
+    picture : bytes or None
+        The photo, or a map over it, as JPEG or PNG; None if there are no photos.
     alt : str
         What the picture shows, for screen readers.
     text : str
@@ -35,7 +35,7 @@ class Tile:
     """
 
     photo: Photo
-    picture: bytes
+    picture: bytes | None
     alt: str
     text: str
     params: Mapping[str, str] = field(default_factory=dict)
@@ -47,12 +47,12 @@ def show_gallery(
 ) -> None:
     """Show photos in a grid; each links to its page under the module `entry`.
 
-    Without a module there is no such page, and photos are only named.
+    Without a module or photos there is no such page, and photos are only named.
     """
     with st.container(key=f"gallery-{key}"):
         for tile in tiles:
             params = None
-            if entry is not None:
+            if entry is not None and tile.picture is not None:
                 params = links.make_photo_params(workspace, entry, tile.photo) | dict(tile.params)
             show_tile(
                 f"{key}-{tile.photo.image_id}",
@@ -68,7 +68,7 @@ def show_gallery(
 
 def show_tile(
     key: str,
-    picture: bytes,
+    picture: bytes | None,
     alt: str,
     *,
     page: str,
@@ -83,8 +83,8 @@ def show_tile(
     ----------
     key : str
         Unique on the page.
-    picture : bytes
-        JPEG or PNG.
+    picture : bytes or None
+        JPEG or PNG; None for texts alone.
     alt : str
         What the picture shows, for screen readers.
     page : str
@@ -99,7 +99,8 @@ def show_tile(
     with st.container(key=f"gallery-tile-{key}", gap="xxsmall"):
         if above:
             st.markdown(above)
-        st.image(picture, width="stretch", alt=alt)
+        if picture is not None:
+            st.image(picture, width="stretch", alt=alt)
         if params is None:
             st.markdown(escape_markdown(label))
         else:

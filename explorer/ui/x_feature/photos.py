@@ -160,6 +160,8 @@ def show_photos(subject: Subject, choice: Choice, style: MapStyle) -> None:
         with error_boundary():
             tiles.append(_make_tile(subject, row, style, float(shares[row])))
     show_gallery(subject.workspace, subject.entry, tiles, "x-feature")
+    if not subject.workspace.dataset.has_photos:
+        return
     drawing = "smoothed for the eye alone" if style.smooth else "drawn as the raw grid"
     st.caption(
         f"Maps of {subject.title}: c-MWP at {style.layer}, {drawing}. A map shows what speaks for "
@@ -215,7 +217,7 @@ def _make_tile(subject: Subject, row: int, style: MapStyle, share: float) -> Til
     name = name_feature(subject.feature)
     return Tile(
         photo,
-        drawings.draw_tile(workspace, entry, DatasetPhoto(photo), style, subject.feature),
+        drawings.draw_photo_tile(workspace, entry, photo, style, subject.feature),
         alt=(
             f"Heatmap of {name} over {name_photo(workspace, photo).lower()}, a {category}; "
             f"activation {activation:.2f}, contribution {format_signed(contribution)}"
@@ -236,7 +238,7 @@ def _get_numbers(subject: Subject, row: int) -> tuple[float, float]:
 
 def show_pack(subject: Subject, choice: Choice, style: MapStyle) -> None:
     """Offer the shown pictures as a ZIP, drawn on request."""
-    if not choice.rows:
+    if not choice.rows or not subject.workspace.dataset.has_photos:
         return
     st.download_button(
         f"These {len(choice.rows)} pictures (ZIP)",

@@ -202,10 +202,11 @@ def _drop_file(uploaded: "UploadedFile") -> None:
 def list_samples(workspace: Workspace) -> dict[str, Photo | None]:
     """Return named samples: a few held-out photos of different categories, and two without a bird.
 
-    Pictures without a bird have no `Photo`; they are drawn by a program.
+    Pictures without a bird have no `Photo`; they are drawn by a program, and are the only samples
+    of a workspace without photos.
     """
     first: dict[str, Photo] = {}
-    for photo in workspace.held_out:
+    for photo in workspace.held_out if workspace.dataset.has_photos else ():
         first.setdefault(photo.category, photo)
     birds = list(first.values())
     chosen = [birds[round(i * (len(birds) - 1) / _BIRDS)] for i in range(_BIRDS)] if birds else []

@@ -243,7 +243,7 @@ def show_neighbours(
         tiles = [
             Tile(
                 photo,
-                cached.load_thumbnail(photo),
+                cached.load_thumbnail_or_none(workspace, photo),
                 f"{name_photo(workspace, photo)}, a {name}",
                 f"{escape_markdown(name)}  \n{neighbour.likeness:.2f}",
             )
