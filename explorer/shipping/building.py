@@ -43,6 +43,7 @@ def complete_workspace(
     for entry in (*filter(None, found), *trained):
         if load_module_measures(workspace, entry) is None:
             yield from measure_module(workspace, entry)
+    yield from workspace.networks.compute_features()  # shipped, as pages need them at once
 
 
 def build_birds(

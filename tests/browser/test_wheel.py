@@ -77,8 +77,13 @@ def test_the_wheel_contains_pages_assets_and_settings(wheel: Path) -> None:
         assert needed in names
     tops = {name.partition("/")[0] for name in names}
     assert tops == {"explorer", next(top for top in tops if top.endswith(".dist-info"))}
-    # No caches of the app, and no pictures of the README.
-    assert not [name for name in names if "/features/" in name or "/screenshots/" in name]
+    # Features are shipped, since pages need them at once; maps and pictures of the README are not.
+    assert any("/demo/features/" in name for name in names)
+    assert not [
+        name
+        for name in names
+        if "/assets/" in name and ("/maps/" in name or "/screenshots/" in name)
+    ]
     assert not [name for name in names if name.endswith((".tmp", ".pyc", ".lock"))]
 
 
