@@ -87,7 +87,6 @@ def show_comparison(workspace: Workspace, selection: Selection, sides: tuple[Sid
         maps.show_drawing_note(left, right, style)
     else:
         show_no_photos(workspace)
-        shown = []
     pair = None if measured is None else show_parts(workspace, both, paired, measured)
 
     st.header("Take it along", anchor=False)

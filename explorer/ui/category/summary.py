@@ -152,15 +152,15 @@ def show_scatter(subject: Subject) -> None:
         f"on average they differ by {float(error.mean()):.2f}, at most by {float(error.max()):.2f}",
         key="figure-scatter",
         numbers=partial(make_columns, subject),
-        is_clickable=True,
+        is_clickable=workspace.dataset.has_photos,
     )
     st.caption(
         f"{len(scores.image_ids):,} points, those of {escape_markdown(subject.category)} larger. "
-        "On the dotted line the module copies the network exactly. A click on a point opens its "
-        "photo.",
+        "On the dotted line the module copies the network exactly."
+        + (" A click on a point opens its photo." if workspace.dataset.has_photos else ""),
         help=f"{HELP['y_hat']}\n\n{HELP['y_bar']}\n\n{HELP['error']}",
     )
-    if clicked is not None and workspace.dataset.has_photos:
+    if clicked is not None:
         links.switch_to_photo(workspace, subject.entry, workspace.dataset.get_photo(int(clicked)))
 
 

@@ -26,7 +26,10 @@ _SIDES = {"test": "test photo", "train": "training photo", "unused": "unused pho
 
 
 def choose_photos(workspace: Workspace, both: Both) -> tuple[str, list[Photo], list[Photo]]:
-    """Show the choice of photos; return their category, all of them, and those of this page."""
+    """Show the choice of photos; return their category, all of them, and those of this page.
+
+    Where there are no photos, no page has any.
+    """
     left, right = both
     names = name_categories(workspace.dataset.categories)
     others = [name for name in names if name != left.side.category]
@@ -44,6 +47,8 @@ def choose_photos(workspace: Workspace, both: Both) -> tuple[str, list[Photo], l
         )
         leading = right if left.side.is_whole and not right.side.is_whole else left
         photos = sort_photos(workspace.dataset.photos_of(category), leading.split)
+        if not workspace.dataset.has_photos:
+            return category, photos, []
         shown = choices.choose_page(PAGE, len(photos), PHOTOS_A_PAGE, "page of photos")
     return category, photos, photos[shown.start : shown.stop]
 
