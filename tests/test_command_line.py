@@ -458,7 +458,18 @@ def test_help_lists_the_commands() -> None:
         capture_output=True, text=True, check=False, cwd=REPOSITORY_ROOT,
     )  # fmt: skip
     assert done.returncode == 0
-    for name in ("fetch", "new", "finetune", "train", "sweep", "maps", "evaluate", "demo"):
+    for name in (
+        "fetch",
+        "new",
+        "finetune",
+        "train",
+        "sweep",
+        "maps",
+        "evaluate",
+        "demo",
+        "birds",
+        "pack",
+    ):
         assert name in done.stdout
 
 

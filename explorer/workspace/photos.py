@@ -17,17 +17,19 @@ def find_photos(files: WorkspaceFiles) -> Path | None:
     return files.dataset.photos_root
 
 
-def remember_photos(files: WorkspaceFiles, folder: Path) -> None:
-    """Remember the CUB folder of this user; workspaces that are opened from now on use it.
+def check_photos(files: WorkspaceFiles, folder: Path) -> None:
+    """Raise `DatasetError` if a CUB folder does not hold the photos of a workspace."""
+    use_photos_of(load_cub(files.settings.locate_dataset(files.path)), folder)
+
+
+def remember_photos(folder: Path) -> None:
+    """Remember the CUB folder of this user; workspaces that are opened from now on may use it.
 
     Raises
     ------
-    DatasetError
-        When it does not hold the photos of this workspace; nothing is remembered then.
     PublicError
         On a public server.
     """
-    use_photos_of(load_cub(files.settings.locate_dataset(files.path)), folder)
     remember_photo_folder(folder)
 
 

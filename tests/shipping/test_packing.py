@@ -18,7 +18,7 @@ from explorer.measuring.module import measure_module
 from explorer.measuring.records import load_classifier_measures, load_module_measures
 from explorer.measuring.scores import score_photos
 from explorer.shipping.packing import pack_workspace
-from explorer.workspace.photos import find_photos, list_refused, remember_photos
+from explorer.workspace.photos import check_photos, find_photos, list_refused, remember_photos
 from explorer.workspace.workspace import Workspace
 
 SCRIPT = """
@@ -115,13 +115,12 @@ def test_photos_are_found_in_a_copy_and_nothing_is_computed_again(
     assert workspace.networks.explain(workspace.list_modules()[0], image).maps.any()
 
 
-def test_a_named_copy_is_remembered_if_it_fits(
-    finished: Path, shipped: Path, cub_folder: Path
-) -> None:
+def test_a_copy_is_checked_and_remembered(finished: Path, shipped: Path, cub_folder: Path) -> None:
     with pytest.raises(ExplorerError, match="lacks 48 of 48 photos"):
-        remember_photos(Workspace(shipped), cub_folder)
+        check_photos(Workspace(shipped), cub_folder)
+    check_photos(Workspace(shipped), finished / "birds")
     assert find_photos(Workspace(shipped)) is None
-    remember_photos(Workspace(shipped), finished / "birds")
+    remember_photos(finished / "birds")
     assert find_photos(Workspace(shipped)) == finished / "birds"
     assert list_refused(Workspace(shipped)) == {}
 
