@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column, Table
 
-from explorer.cli.options import Device, WorkspacePath, add_settings
+from explorer.cli.options import Device, WorkspacePath, add_settings, parse_numbers
 from explorer.cli.reporting import console, follow, print_modules
 from explorer.methods.registry import DEFAULT
 from explorer.settings.declaring import list_settings
@@ -19,8 +19,7 @@ from explorer.training.classifier.settings import FinetuneSettings
 from explorer.training.modules.runs import name_run
 from explorer.workspace.workspace import Workspace
 
-# 200 modules beside a network of 55 MB.
-_WIDTHS = (32, 20)
+_WIDTHS = "24x20"  # of 200 modules beside a network of 56 MB
 
 
 def pack(
@@ -47,6 +46,7 @@ def birds(
     target: Annotated[
         Path | None, typer.Option("--pack", help="Pack the result into this folder.")
     ] = None,
+    widths: Annotated[str, typer.Option(help="Widths of all modules.")] = _WIDTHS,
     device: Device = "auto",
     **changes: Any,
 ) -> None:
@@ -55,7 +55,9 @@ def birds(
     `--initial` takes the ImageNet weights of VGG16's convolutions; the other layers are new.
     """
     finetune = FinetuneSettings(architecture=BIRDS_NETWORK, **changes)
-    module = replace(DEFAULT.settings, widths=_WIDTHS)
+    module = replace(
+        DEFAULT.settings, widths=parse_numbers(widths.replace("x", ","), "--widths", _WIDTHS)
+    )
     built = follow(build_birds(workspace, cub, finetune, module, device=device))
     print_modules(built)
     if target is not None:

@@ -194,5 +194,5 @@ def _check_size(sizes: Mapping[str, int], most_megabytes: float) -> None:
         raise ExplorerError(
             f"The packed workspace would have {format_size(total)}, more than "
             f"{format_size(round(most_megabytes * 1e6))}: {parts}. Train narrower modules, such as "
-            "--widths 32x20, or a smaller network."
+            "--widths 24x20, or a smaller network."
         )

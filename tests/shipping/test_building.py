@@ -81,13 +81,14 @@ def test_one_command_builds_and_packs(
         [
             *("birds", str(tmp_path / "w"), "--cub", str(birds), "--initial", "scratch"),
             *("--epochs", "1", "--pack", str(tmp_path / "packed"), "--device", "cpu"),
+            *("--widths", "16x10"),
         ],
         catch_exceptions=False,
     )
     assert called.exit_code == 0, called.output
     assert "classifier.safetensors" in called.output
     packed = Workspace(tmp_path / "packed")
-    assert [entry.run for entry in packed.list_modules()] == ["srae-k5-s0-widths32x20"] * 12
+    assert [entry.run for entry in packed.list_modules()] == ["srae-k5-s0-widths16x10"] * 12
 
 
 def _build_quickly(

@@ -127,6 +127,7 @@ FUNCTIONS: dict[str, Callable[[Asked], object]] = {
     "load_measures": lambda a: cached.load_measures(a.workspace, a.entry),
     "load_accuracy": lambda a: cached.load_accuracy(a.workspace),
     "list_damaged": lambda a: cached.list_damaged(a.workspace),
+    "list_refused_photos": lambda a: cached.list_refused_photos(a.workspace),
     "load_results": lambda a: loading.load_results(a.workspace),
     "load_sanity": lambda a: loading.load_sanity(a.workspace),
     "draw_tile": lambda a: drawings.draw_tile(a.workspace, a.entry, a.shown, STYLE, 0),
