@@ -15,6 +15,7 @@ from explorer.workspace.layout import (
     FINETUNING_FOLDER,
     METRICS_FILE,
     MODULES_FOLDER,
+    REFERENCES_FILE,
     RESULTS_FOLDER,
     SANITY_FOLDER,
     SETTINGS_FILE,
@@ -56,6 +57,7 @@ def is_demo(folder: Path) -> bool:
         METRICS_FILE,
         FEATURES_FOLDER,
         MODULES_FOLDER,
+        REFERENCES_FILE,
         RESULTS_FOLDER,
         SANITY_FOLDER,
     }

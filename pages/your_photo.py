@@ -61,25 +61,21 @@ def show_answer(workspace: Workspace, photo: OwnPhoto) -> None:
         intake.show_photo(photo)
         if photo.source != SAMPLE:
             intake.show_own_buttons(photo)
-    with right:
-        verdict_place = st.container()
+    answer = verdict.ask_plainly(workspace, photo)
+    with right, error_boundary("The network's scores are shown all the same."):
         with st.spinner("Asking the network …"):
-            verdict.show_scores(workspace, photo)
-    with error_boundary("The network's scores are shown all the same."):
-        judgement, neighbours = verdict.judge(workspace, photo)
-        with verdict_place:
-            verdict.show_verdict(workspace, photo, judgement)
-        selection = state.get_selection()
-        verdict.show_neighbours(
-            workspace, None if selection is None else selection.entry, neighbours
-        )
+            answer = verdict.ask(workspace, photo)
+        verdict.show_verdict(workspace, photo, answer)
+    with right:
+        verdict.show_scores(answer)
+    selection = state.get_selection()
+    verdict.show_neighbours(workspace, None if selection is None else selection.entry, answer)
 
 
 def show_score_alone(workspace: Workspace, photo: OwnPhoto) -> None:
     """Show the map of the network's highest score, which needs no module."""
     style = show_map_controls(list(workspace.networks.backbone.stops))
-    order = verdict.ask(workspace, photo).order
-    category = workspace.dataset.categories[int(order[0])]
+    category = verdict.ask_plainly(workspace, photo).first
     explaining.show_score_only(workspace, category, photo, style)
     st.header("Take it along", anchor=False)
     downloads.show_score_download(workspace, category, photo, style)

@@ -37,7 +37,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "training maps measuring",
         "methods",
         "shipping",
-        "evaluation jobs demo",
+        "evaluation jobs demo explaining",
         "doctor",
         "cli ui",
         "__main__ app pages",

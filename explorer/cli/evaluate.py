@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from explorer.analysis.conformal import COVERAGE
+from explorer.analysis.doubt import Level
+from explorer.analysis.trust import MIN_PHOTOS, Trust
 from explorer.cli.options import Device, WorkspacePath, parse_numbers
 from explorer.cli.reporting import console, follow, measure_all, print_modules
 from explorer.config import ExplorerError
@@ -13,6 +16,7 @@ from explorer.evaluation.results import write_results
 from explorer.evaluation.sanity import check_sanity
 from explorer.evaluation.sanity_results import write_sanity
 from explorer.evaluation.settings import EvaluationSettings
+from explorer.explaining.photo import prepare_standard
 from explorer.measuring.classifier import measure_classifier
 from explorer.methods.registry import METHODS, get_methods
 from explorer.workspace.layout import RESULTS_NAME
@@ -43,6 +47,7 @@ def evaluate(
         f"{measures.test_photos} held-out photos, "
         f"{_format_share(measures.train_accuracy)} on the others."
     )
+    _print_trust(follow(prepare_standard(opened)).trust)
     if methods:
         settings = EvaluationSettings(
             methods=get_methods(methods),
@@ -77,6 +82,24 @@ def sanity(
     )
     records = follow(check_sanity(opened, settings, epochs))
     _print_results(*write_sanity(opened.path, records))
+
+
+def _print_trust(trust: Trust | None) -> None:
+    """Print how far the classifier can be relied on, measured on half of the held-out photos."""
+    if trust is None:
+        console.print(f"Certainty and sets need {2 * MIN_PHOTOS} held-out photos.")
+        return
+    tested, levels = trust.tested, trust.tested.levels
+    console.print(
+        f"On the second half of the held-out photos ({tested.photos:,}): top-1 {tested.top_1:.4f}, "
+        f"top-5 {tested.top_5:.4f}; calibration error {tested.before.error:.4f} before and "
+        f"{tested.after.error:.4f} after temperature {trust.temperature:.3f} "
+        f"({len(tested.after.counts)} bins; {tested.after.chance:.4f} by chance); sets for "
+        f"{COVERAGE:.0%} of photos: {tested.set_sizes.mean():.2f} categories on average, "
+        f"{tested.coverage:.4f} with the right one; strange {levels[Level.STRANGE]:.4f}, "
+        f"borderline {levels[Level.BORDERLINE]:.4f}.",
+        highlight=False,
+    )
 
 
 def _print_results(tidy: Path, table: Path) -> None:

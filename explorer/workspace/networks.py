@@ -210,6 +210,14 @@ class Networks:
         z, logits = self.backbone.compute_features(torch.from_numpy(pixels).to(self.device))
         return z.cpu().numpy(), logits.cpu().numpy()
 
+    def compute_pooled(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compute the means of the last map of prepared images (M, 3, h, w): (M, P)."""
+        pooled: NDArray[np.float32]
+        pooled = (
+            self.backbone.compute_pooled(torch.from_numpy(pixels).to(self.device)).cpu().numpy()
+        )
+        return pooled
+
     def score_image(self, image: NDArray[np.uint8]) -> Scores:
         """Compute Z (S_z,) and the logits (C,) of an RGB image, in the forward pass of its maps."""
         return self.engine.score(self.prepare_image(image), DEFAULT_STOP)

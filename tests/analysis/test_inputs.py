@@ -20,8 +20,9 @@ from explorer.analysis.agreement import (
     compute_rank_agreement,
     match_x_features,
 )
+from explorer.analysis.calibration import compute_softmax
 from explorer.analysis.curves import FRACTIONS, compute_curve_areas, scale_curves
-from explorer.analysis.doubt import compute_likeness, compute_softmax
+from explorer.analysis.doubt import compute_likeness
 from explorer.analysis.faithfulness import (
     compute_contributions,
     compute_f_reg,

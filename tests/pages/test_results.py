@@ -5,14 +5,17 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import streamlit as st
 from app_pages import read_texts
 from steps import run_steps
 from streamlit.testing.v1 import AppTest
 
+from explorer.analysis import trust
 from explorer.analysis.curves import FRACTIONS, WAYS, name_point
 from explorer.evaluation.compare import compare_methods
 from explorer.evaluation.results import Results, load_results, write_results
 from explorer.evaluation.settings import EvaluationSettings
+from explorer.measuring.references import load_or_compute_references
 from explorer.methods.registry import METHODS, get_methods
 from explorer.workspace.workspace import Workspace
 
@@ -133,3 +136,23 @@ def test_results_are_the_same_when_loaded(compared: Path) -> None:
     assert isinstance(loaded, Results)
     assert loaded.tidy == (compared / "results" / "results.csv").read_text()
     assert loaded.markdown == (compared / "results" / "results.md").read_text()
+
+
+def test_how_far_to_rely_on_the_network(
+    open_app: OpenApp, own_workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_results(open_app, own_workspace)
+    assert "Not measured yet: how often the network is right" in read_texts(app)
+    assert any(block.value.startswith("python -m explorer evaluate") for block in app.code)
+    run_steps(load_or_compute_references(Workspace(own_workspace)))
+    app = open_results(open_app, own_workspace)
+    assert "This takes 40 test photos" in read_texts(app)
+    monkeypatch.setattr(trust, "MIN_PHOTOS", 6)
+    st.cache_resource.clear()
+    app = open_results(open_app, own_workspace)
+    assert not app.exception
+    texts = read_texts(app)
+    assert "measured on the other 6" in texts
+    assert "**calibration error**" in texts
+    assert [chart.proto.spec for chart in app.get("plotly_chart")]
+    assert "Numbers (CSV)" in [button.label for button in app.get("download_button")]

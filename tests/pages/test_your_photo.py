@@ -1,21 +1,32 @@
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+import streamlit as st
 from app_pages import find, list_captions, read_texts, upload
 from photos import encode, make_jpeg, make_pixels
 from PIL import Image
+from steps import run_steps
 from streamlit.testing.v1 import AppTest
 
-from explorer.analysis import doubt
-from explorer.analysis.doubt import Judgement
+from explorer.analysis import trust
+from explorer.analysis.doubt import Judgement, Level
+from explorer.analysis.trust import Count
+from explorer.data.names import name_categories
+from explorer.data.samples import draw_meadow
 from explorer.data.uploads.decoding import UPLOAD_ENDINGS
+from explorer.explaining import answer as answers
+from explorer.explaining.photo import answer_photo
+from explorer.explaining.words import describe_answer
 from explorer.measuring.parts import load_parts
+from explorer.measuring.references import load_or_compute_references
+from explorer.ui.your_photo import verdict
 from explorer.ui.your_photo.own_photo import SAMPLE
-from explorer.workspace.layout import CLASSIFIER_FILE
+from explorer.workspace.layout import CLASSIFIER_FILE, REFERENCES_FILE
 from explorer.workspace.settings import WorkspaceSettings, save_settings
 from explorer.workspace.workspace import Workspace
 
@@ -166,7 +177,7 @@ def test_a_sample_is_shown_in_full_without_errors(
     texts = read_texts(app)
     assert "What the sample shows: Ember capped Finch. The first guess is" in texts
     assert "knows painted birds only" not in texts
-    assert "How far to believe it cannot be judged: 12 test photos are too few" in texts
+    assert "There are too few test photos to say how far to rely on that." in texts
     # The photo, six neighbours, the map of ŷ with its colour bar, five tiles, the large map.
     assert len(app.image) >= 1 + 6 + 1 + 5 + 1
 
@@ -215,90 +226,124 @@ def test_a_damaged_sample_leaves_the_others(own_workspace: Path, open_app: OpenA
 # --- How far to trust it --------------------------------------------------------------------------
 
 
-def judge_as(monkeypatch: pytest.MonkeyPatch, like: float, certain: float) -> None:
-    judgement = Judgement(0.625, 0.375, like, certain, 200)
-    monkeypatch.setattr(doubt, "judge", lambda *_: judgement)
+def judge_as(
+    monkeypatch: pytest.MonkeyPatch, level: Level, share: float = 0.02, **changes: object
+) -> None:
+    """Let every photo be judged in this way, whatever the few test photos of the workspace say."""
+    make = answers.make_answer
+
+    def judge(*args: object) -> answers.Answer:
+        values: dict = {
+            "judgement": Judgement(level, share),
+            "at_certainty": Count(3, 4),
+            "when_named": Count(1, 2),
+        }
+        answer = make(*args)
+        return replace(answer, **{**values, "likely": answer.order[:2], **changes})
+
+    monkeypatch.setattr(verdict, "make_answer", judge)
 
 
 def test_a_strange_photo_looks_like_no_category(
     tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judge_as(monkeypatch, 0.02, 0.5)
+    judge_as(monkeypatch, Level.STRANGE)
     app = upload(open_app(tiny_workspace, "your_photo"), make_jpeg())
+    assert not app.exception
     (warning,) = app.warning
     assert warning.value.startswith(
-        "**This does not look like any of the network's 12 categories.** Its likeness to what the "
-        "network has learnt from, 0.62, is lower than that of 98% of test photos."
+        "**This does not look like any of the 12 species that the network knows.** Only 2% of "
+        "test photos look as strange to it. Its guess all the same is "
     )
     texts = read_texts(app)
-    assert "The network says **" not in texts
+    assert "The network says" not in texts
     # The rule is explained, and the scores are shown as well.
-    assert "Below what all but 5% of the test\n  photos reach" in texts
-    assert "not\nproven" in texts
+    assert "The\n  strangest 5% of test photos count as strange" in texts
+    assert "**not proven** to show" in texts
     assert "What the network says" in texts
 
 
-def test_a_photo_less_similar_than_all_test_photos(
+def test_a_borderline_photo_is_warned_of_and_still_answered(
     tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judge_as(monkeypatch, 0.0, 0.0)
-    app = upload(open_app(tiny_workspace, "your_photo"), make_jpeg())
-    assert "is lower than that of all test photos." in app.warning[0].value
-
-
-def test_an_uncertain_network_is_reported(
-    tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    judge_as(monkeypatch, 0.5, 0.049)
+    judge_as(monkeypatch, Level.BORDERLINE, 0.12)
     app = upload(open_app(tiny_workspace, "your_photo"), make_jpeg())
     (warning,) = app.warning
-    assert "cannot tell which of its 12 categories this is" in warning.value
-    assert "gets 38%; that is lower than on 95% of test photos" in warning.value
+    assert "This may be none of the 12 species" in warning.value
+    assert "Only 12% of test photos look as strange" in warning.value
+    assert "it is right on 3 of 4 test photos; when it says" in warning.value
+    assert "It is one of: " in warning.value
 
 
-def test_a_usual_photo_gets_a_neutral_message(
+def test_a_known_photo_gets_a_neutral_message_with_the_record_and_the_set(
     tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judge_as(monkeypatch, 0.05, 0.999)
+    judge_as(monkeypatch, Level.KNOWN, 0.5)
     app = upload(open_app(tiny_workspace, "your_photo"), make_jpeg())
     assert not app.warning
     assert not app.success
     texts = read_texts(app)
-    assert "The network says **" in texts
-    assert "0.62, is at least that of 5% of test photos" in texts
-    assert "at least that on 99% of test photos" in texts
+    assert "it is right on 3 of 4 test photos" in texts
+    assert "It is one of: " in texts
+    assert "nothing unusual" not in texts.lower()
+    assert "the calibrated probability" in texts
 
 
 @pytest.mark.parametrize(
-    ("like", "words"), [(0.0, "is rightly doubted"), (0.5, "the rule below does not notice")]
+    ("level", "words"),
+    [
+        (Level.STRANGE, "is rightly doubted"),
+        (Level.BORDERLINE, "is rightly doubted"),
+        (Level.KNOWN, "the rule below does not notice"),
+    ],
 )
 def test_a_sample_without_a_bird_says_whether_the_rule_noticed(
     tiny_workspace: Path,
     open_app: OpenApp,
     monkeypatch: pytest.MonkeyPatch,
-    like: float,
+    level: Level,
     words: str,
 ) -> None:
-    judge_as(monkeypatch, like, 0.5)
+    judge_as(monkeypatch, level)
     app = open_app(tiny_workspace, "your_photo", source=SAMPLE, sample=MEADOW)
     assert words in read_texts(app)
 
 
-def test_the_rule_compares_with_held_out_photos_only(
-    tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+def test_the_page_says_what_the_command_line_says(
+    own_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple] = []
-    judge = doubt.judge
-    monkeypatch.setattr(doubt, "judge", lambda *args: (asked.append(args), judge(*args))[1])
+    """Both judge by the few test photos that there are."""
+    monkeypatch.setattr(trust, "MIN_PHOTOS", 6)
+    app = open_app(own_workspace, "your_photo", source=SAMPLE, sample=MEADOW)
+    workspace = Workspace(own_workspace)
+    standard = answers.make_standard(run_steps(load_or_compute_references(workspace)))
+    answer = answer_photo(workspace, standard, draw_meadow())
+    assert answer.judgement is not None
+    words = describe_answer(answer, name_categories(answer.categories))
+    texts = read_texts(app)
+    assert words.headline in texts
+    assert all(sentence in texts for sentence in words.sentences)
+
+
+def test_neighbours_are_photos_that_the_network_has_learnt_from(
+    tiny_workspace: Path, open_app: OpenApp
+) -> None:
     app = open_app(tiny_workspace, "your_photo", source=SAMPLE)
-    workspace = Workspace(tiny_workspace)
-    (likeness, certainty, reference), *_ = asked
-    assert len(reference.likeness) == len(workspace.held_out) == 12
-    # The sample is held out itself, so its own values are part of the reference.
-    assert np.isclose(reference.likeness, likeness, atol=1e-5).any()
-    assert np.isclose(reference.certainty, certainty, atol=1e-5).any()
-    held_out = {photo.image_id for photo in workspace.held_out}
+    held_out = {photo.image_id for photo in Workspace(tiny_workspace).held_out}
     links = [link.proto.label for link in app.get("page_link")]
     shown = {int(label.split()[-1]) for label in links if label.startswith("Painted bird")}
     assert len(shown) == 6
     assert not shown & held_out
+
+
+def test_references_are_stored_and_then_enough(
+    own_workspace: Path, open_app: OpenApp, no_cache: None
+) -> None:
+    upload(open_app(own_workspace, "your_photo"), make_jpeg())
+    assert (own_workspace / REFERENCES_FILE).is_file()
+    st.cache_resource.clear()
+    shutil.rmtree(own_workspace / "features")
+    app = upload(open_app(own_workspace, "your_photo"), make_jpeg())
+    assert not app.error
+    assert "Most like it, to the network" in read_texts(app)
+    assert not (own_workspace / "features").exists()

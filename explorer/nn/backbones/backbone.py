@@ -201,3 +201,14 @@ class Backbone:
             images = images.contiguous(memory_format=torch.channels_last)
         activations = self.trunk(images)
         return self.readout(activations), self.top(activations)
+
+    @torch.inference_mode()
+    def compute_pooled(self, images: Tensor) -> Tensor:
+        """Compute the mean over positions of the last map of a batch (B, 3, H, W): (B, P) float32.
+
+        That is the output of the last block of convolutions, whichever layer is Z.
+        """
+        if images.device.type == "cpu":
+            images = images.contiguous(memory_format=torch.channels_last)
+        pooled: Tensor = self.layers[: self._spatial_count](images).mean(dim=(2, 3))
+        return pooled

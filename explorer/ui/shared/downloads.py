@@ -5,9 +5,8 @@ from functools import partial
 import streamlit as st
 from numpy.typing import ArrayLike
 
-from explorer.analysis.doubt import compute_softmax
 from explorer.analysis.locality import PartHistogram, compute_locality
-from explorer.nn.explanation import Explanation
+from explorer.explaining.arrays import list_arrays
 from explorer.ui.shared import drawings, exports
 from explorer.ui.shared.shown_photo import ShownPhoto
 from explorer.ui.shared.state import MapStyle
@@ -101,15 +100,10 @@ def make_arrays(workspace: Workspace, entry: ModuleEntry, photo: ShownPhoto, lay
           ``locality_is_defined`` and ``share_outside_box`` (K,).
     """
     explanation = photo.explain(workspace, entry, layer)
+    score_map = photo.explain_score(workspace, entry.category, layer)
+    size = (photo.image.shape[0], photo.image.shape[1])
     arrays = {
-        **_list_explanation(explanation),
-        "score_map": photo.explain_score(workspace, entry.category, layer),
-        "softmax": compute_softmax(explanation.logits),
-        "categories": workspace.dataset.categories,
-        "category": entry.category,
-        "module_run": entry.run,
-        "classifier_sha256": workspace.settings.classifier_sha256,
-        "photo_size": photo.image.shape[:2],
+        **list_arrays(workspace, entry, explanation, score_map, size),
         **photo.list_facts(),
     }
     parts = photo.parts
@@ -118,18 +112,6 @@ def make_arrays(workspace: Workspace, entry: ModuleEntry, photo: ShownPhoto, lay
         arrays |= {"part_names": workspace.dataset.part_names}
         arrays |= _list_measure(parts.measure(explanation.maps))
     return exports.make_npz(arrays)
-
-
-def _list_explanation(explanation: Explanation) -> dict[str, ArrayLike]:
-    return {
-        "raw_maps": explanation.maps,
-        "map_layer": explanation.stop,
-        "x_features": explanation.x_features,
-        "contributions": explanation.contributions,
-        "y_bar": explanation.y_bar,
-        "y_hat": explanation.y_hat,
-        "logits": explanation.logits,
-    }
 
 
 def _list_measure(measure: PartHistogram) -> dict[str, ArrayLike]:

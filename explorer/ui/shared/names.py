@@ -3,18 +3,12 @@
 from collections.abc import Sequence
 
 from explorer.data.cub import format_category
+from explorer.data.names import name_categories
 from explorer.data.photo import Photo
 from explorer.jobs.types import JobRequest
 from explorer.workspace.workspace import Workspace
 
-
-def name_categories(categories: Sequence[str]) -> dict[str, str]:
-    """Return the name under which each category is shown; all names differ."""
-    plain = [format_category(category) for category in categories]
-    return {
-        category: name if plain.count(name) == 1 else category
-        for category, name in zip(categories, plain, strict=True)
-    }
+__all__ = ["name_categories", "name_feature", "name_photo", "name_photos", "name_training"]
 
 
 def name_photo(workspace: Workspace, photo: Photo) -> str:

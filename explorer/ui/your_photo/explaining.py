@@ -14,7 +14,7 @@ from explorer.ui.shared.shown_photo import ShownPhoto
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.words import HELP
 from explorer.ui.your_photo.own_photo import OwnPhoto
-from explorer.ui.your_photo.verdict import ask
+from explorer.ui.your_photo.verdict import ask_plainly
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
@@ -28,9 +28,8 @@ def choose_module(
     workspace: Workspace, photo: OwnPhoto, entries: tuple[ModuleEntry, ...]
 ) -> ModuleEntry:
     """Let the user choose a category that has a module, the highest score first, and a module."""
-    categories = workspace.dataset.categories
     with_module = {entry.category for entry in entries}
-    order = [categories[index] for index in ask(workspace, photo).order]
+    order = ask_plainly(workspace, photo).ranked
     options = [category for category in order if category in with_module]
     _reset_for_new_photo(workspace, photo, options[0])
     with st.container(horizontal=True, vertical_alignment="bottom", key="picker"):

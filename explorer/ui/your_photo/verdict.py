@@ -1,58 +1,48 @@
-"""What the network says of a visitor's photo, and how far to trust it."""
+"""What the network says of a visitor's photo, and how far to rely on it."""
 
 import html
-from typing import NamedTuple
 
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
-from explorer.analysis import doubt
-from explorer.analysis.doubt import Judgement, Reference
+from explorer.analysis.conformal import COVERAGE
+from explorer.analysis.doubt import RARE, UNCOMMON, Level
+from explorer.analysis.trust import MIN_PHOTOS
 from explorer.config import WORKSPACE_VARIABLE
 from explorer.data.cub import format_category
+from explorer.explaining.answer import Answer, make_answer
+from explorer.explaining.photo import answer_photo
+from explorer.explaining.words import describe_answer, format_percent
 from explorer.render.ranking import render_ranking
-from explorer.ui.shared import cached, caching, exports, gallery, scores, state
-from explorer.ui.shared.caching import cache_data
+from explorer.ui.shared import cached, caching, exports, gallery, state
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.figures import show_figure
 from explorer.ui.shared.gallery import Tile
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.names import name_categories, name_photo
+from explorer.ui.shared.standard import load_standard, make_standard_key
 from explorer.ui.shared.words import HELP
 from explorer.ui.your_photo.own_photo import SAMPLE, OwnPhoto
-from explorer.workspace.features import Features
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
 _MOST_SHOWN = 6
-_NEIGHBOURS = 6
 
 
-class Answer(NamedTuple):
-    """The network's output for one photo: Z (S,) and its scores ŷ (C,), before softmax."""
-
-    z: NDArray[np.float32]
-    logits: NDArray[np.float32]
-
-    @property
-    def shares(self) -> NDArray[np.float64]:
-        """Softmax over all categories, (C,)."""
-        return doubt.compute_softmax(self.logits)
-
-    @property
-    def order(self) -> NDArray[np.intp]:
-        """Indices of the categories, the highest score first."""
-        return np.argsort(-self.logits, kind="stable")
+def ask_plainly(workspace: Workspace, photo: OwnPhoto) -> Answer:
+    """Let the network answer, once; the answer is not judged, which takes its network alone."""
+    key = ("plain answer", *caching.make_workspace_key(workspace))
+    return photo.remember(key, lambda: answer_photo(workspace, None, photo.image))
 
 
 def ask(workspace: Workspace, photo: OwnPhoto) -> Answer:
-    """Run the network on a photo, once."""
+    """Let the network answer, and compare the photo with those of the workspace."""
+    standard, plain = load_standard(workspace), ask_plainly(workspace, photo)
 
     def compute() -> Answer:
-        return Answer(*workspace.networks.score_image(photo.image))
+        return make_answer(plain.categories, plain.z, plain.logits, plain.pooled, standard)
 
-    return photo.remember(("answer", *caching.make_workspace_key(workspace)), compute)
+    # Kept with the photo: what is computed of a visitor's photo is never in a shared cache.
+    return photo.remember(("answer", *make_standard_key(workspace)), compute)
 
 
 def show_painted_note(workspace: Workspace) -> None:
@@ -81,163 +71,102 @@ def show_painted_note(workspace: Workspace) -> None:
         )
 
 
-def show_scores(workspace: Workspace, photo: OwnPhoto) -> None:
+def show_scores(answer: Answer) -> None:
     """Show the network's highest scores as bars, with all scores for download."""
-    answer = ask(workspace, photo)
-    categories = workspace.dataset.categories
-    names, order = name_categories(categories), answer.order
+    names, order = name_categories(answer.categories), list(answer.order)
     top = order[:_MOST_SHOWN]
     st.markdown("##### What the network says", help=HELP["y_hat"])
     figure = render_ranking(
         answer.logits[top],
-        answer.shares[top],
-        [html.escape(names[categories[index]]) for index in top],
+        answer.probabilities[top],
+        [html.escape(names[answer.categories[index]]) for index in top],
         text_colour=state.get_text_colour(),
     )
-    first = names[categories[top[0]]]
+    kind = "softmax" if answer.judgement is None else "probability"
     show_figure(
         figure,
-        f"The network's {len(top)} highest scores. Highest: {first}, ŷ = "
-        f"{answer.logits[top[0]]:.2f}, softmax {answer.shares[top[0]]:.0%}",
+        f"The network's {len(top)} highest scores. Highest: {names[answer.first]}, ŷ = "
+        f"{answer.logits[top[0]]:.2f}, {kind} {answer.certainty:.0%}",
         key="figure-your-photo-scores",
         numbers={
-            "category": [categories[index] for index in order],
+            "category": list(answer.ranked),
             "y_hat": answer.logits[order].tolist(),
-            "softmax": answer.shares[order].tolist(),
+            kind: answer.probabilities[order].tolist(),
         },
     )
+    what = "softmax" if answer.judgement is None else "the calibrated probability"
     st.caption(
-        f"ŷ before softmax, and softmax over all {len(categories)} categories: their shares add "
-        "up to 100%, whatever the picture shows."
+        f"ŷ before softmax, and {what}. Over all {len(names)} species these shares add up to "
+        "100%, whatever the picture shows."
     )
 
 
-class Neighbour(NamedTuple):
-    """A training photo of the network, and its similarity to the visitor's photo: a cosine."""
-
-    image_id: int
-    likeness: float
-
-
-def judge(workspace: Workspace, photo: OwnPhoto) -> tuple[Judgement, list[Neighbour]]:
-    """Compare a photo with the workspace's photos; return the judgement and the nearest ones."""
-    answer = ask(workspace, photo)
-    features = scores.load_features(workspace)
-    key = caching.make_workspace_key(workspace)
-    held_out = _find_held_out(workspace, features)
-    reference = _load_reference(workspace, features)
-
-    def compute() -> list[Neighbour]:
-        known_ids = features.image_ids[~held_out]
-        if not len(known_ids):
-            return []
-        likeness = doubt.compute_likeness(answer.z[np.newaxis], features.z[~held_out])[0]
-        nearest = np.argsort(-likeness, kind="stable")[:_NEIGHBOURS]
-        return [Neighbour(int(known_ids[row]), float(likeness[row])) for row in nearest]
-
-    neighbours = photo.remember(("neighbours", *key), compute)
-    likeness = neighbours[0].likeness if neighbours else 0.0
-    certainty = float(doubt.compute_certainty(answer.logits[np.newaxis])[0])
-    return doubt.judge(likeness, certainty, reference), neighbours
-
-
-# Computed from the workspace's own photos alone; a visitor's photo is never in a shared cache.
-@cache_data(4)
-def _load_reference(workspace: Workspace, features: Features) -> Reference:
-    return doubt.compute_reference(features.z, features.logits, _find_held_out(workspace, features))
-
-
-def _find_held_out(workspace: Workspace, features: Features) -> NDArray[np.bool_]:
-    return np.isin(features.image_ids, [photo.image_id for photo in workspace.held_out])
-
-
-def show_verdict(workspace: Workspace, photo: OwnPhoto, judgement: Judgement) -> None:
-    """Say how far the network's answer can be trusted, and by which rule."""
-    names = name_categories(workspace.dataset.categories)
-    first = workspace.dataset.categories[int(ask(workspace, photo).order[0])]
-    said, count = escape_markdown(names[first]), len(names)
-    if judgement.is_strange:
-        st.warning(
-            f"**This does not look like any of the network's {count} categories.** Its likeness "
-            f"to what the network has learnt from, {judgement.likeness:.2f}, is lower than that "
-            f"of {_count_photos(1 - judgement.share_less_like)}. The scores below are what the "
-            "network answers all the same; do not believe them.",
-            icon=":material/help:",
-        )
-    elif judgement.is_torn:
-        st.warning(
-            f"**The network cannot tell which of its {count} categories this is.** Its first "
-            f"guess, {said}, gets {judgement.certainty:.0%}; that is lower than on "
-            f"{_count_photos(1 - judgement.share_less_certain)}.",
-            icon=":material/help:",
-        )
+def show_verdict(workspace: Workspace, photo: OwnPhoto, answer: Answer) -> None:
+    """Say what the network says, how far to rely on it, and by which rule."""
+    words = describe_answer(answer, name_categories(answer.categories))
+    sentences = " ".join(words.sentences)
+    text = f"**{escape_markdown(words.headline)}** {escape_markdown(sentences)}"
+    level = answer.judgement and answer.judgement.level
+    if level in (Level.STRANGE, Level.BORDERLINE):
+        st.warning(text, icon=":material/help:")
     else:
         # Not in green: whether it is right is unknown.
-        st.info(f"The network says **{said}**.", icon=":material/chat_bubble:")
-    if not judgement.is_known:
-        st.caption(
-            f"How far to believe it cannot be judged: {judgement.photos} test photos are too few "
-            f"to compare yours with; it takes {doubt.MIN_PHOTOS}."
-        )
-    elif not (judgement.is_strange or judgement.is_torn):
-        st.caption(
-            f"Nothing unusual: its likeness to what the network has learnt from, "
-            f"{judgement.likeness:.2f}, is at least that of "
-            f"{_count_photos(judgement.share_less_like)}, and the network's certainty, "
-            f"{judgement.certainty:.0%}, at least that on "
-            f"{_count_photos(judgement.share_less_certain)}."
-        )
+        st.info(text, icon=":material/chat_bubble:")
     if photo.source == SAMPLE:
-        is_doubted = judgement.is_strange or judgement.is_torn
-        truth = names.get(photo.truth, "")
-        st.caption(_describe_sample(escape_markdown(truth), photo.truth == first, is_doubted))
+        st.caption(escape_markdown(_describe_sample(workspace, photo, answer)))
     with st.expander("How this is judged"):
-        st.markdown(_RULE)
+        st.markdown(_describe_rule(answer))
 
 
-def _describe_sample(truth: str, is_right: bool, is_doubted: bool) -> str:
+def _describe_sample(workspace: Workspace, photo: OwnPhoto, answer: Answer) -> str:
+    truth = name_categories(workspace.dataset.categories).get(photo.truth, "")
     if truth:
-        verdict = "right" if is_right else "wrong"
+        verdict = "right" if photo.truth == answer.first else "wrong"
         return f"What the sample shows: {truth}. The first guess is {verdict}."
-    return "What the sample shows: no bird at all. " + (
-        "The network names one all the same, and is rightly doubted."
-        if is_doubted
-        else "The network names one all the same, and the rule below does not notice."
-    )
+    words = "What the sample shows: no bird at all. The network names one all the same"
+    if answer.judgement is None:
+        return f"{words}."
+    if answer.judgement.level is Level.KNOWN:
+        return f"{words}, and the rule below does not notice."
+    return f"{words}, and is rightly doubted."
 
 
-def _count_photos(share: float) -> str:
-    """Write a share of the test photos, never rounded up to all."""
-    return "all test photos" if share == 1 else f"{int(100 * share + 1e-9)}% of test photos"
+def _describe_rule(answer: Answer) -> str:
+    """Explain level, certainty and set, with the numbers of this photo."""
+    if answer.judgement is None:
+        return (
+            "A photo is compared with test photos, from which the network has not learnt either. "
+            f"It takes {2 * MIN_PHOTOS} of them, and this workspace has fewer."
+        )
+    low, high = answer.certainty_range
+    return f"""
+A network names one of its species whatever it is shown. So your photo is compared with test photos,
+from which the network has not learnt either. Half of them set the rules below; the other half give
+the numbers that are quoted.
 
+- **Known, borderline or strange**: how familiar the network finds the photo, from how near its last
+  map comes to what a species looks like on average, and from how clearly one score stands out. The
+  strangest {RARE:.0%} of test photos count as strange, the next {UNCOMMON - RARE:.0%} as
+  borderline. {answer.judgement.share:.0%} of test photos are as strange as yours.
+- **Certainty**: softmax of the scores, divided by a number that makes it as high as the network is
+  often right. Yours is {format_percent(answer.certainty)}; photos from {low:.0%} to {high:.0%} are
+  counted as having the same.
+- **“One of”**: all species whose probability is high enough for the right one to be among them on
+  {COVERAGE:.0%} of test photos. A long list means much doubt. For a photo of something else no
+  species is right.
 
-_RULE = f"""
-A network names one of its categories whatever it is shown. So two figures of your photo are
-compared with the same figures of the workspace's test photos, which the network has not learnt
-from either:
-
-- **Likeness**: how near its Z (the layer that is explained) comes to that of any photo the network
-  was trained on: the highest cosine, at most 1. Below what all but {doubt.RARE:.0%} of the test
-  photos reach, the photo *does not look like any* category.
-- **Certainty**: the highest softmax. Below what all but {doubt.RARE:.0%} of the test photos reach,
-  the network *cannot tell which* category it is.
-
-So about one good photo in twenty is doubted on either ground. And a photo that passes is **not
-proven** to show one of the categories: on the demo more than eight in ten photos of real birds and
-all noise are found out, but only a third of plain grey pictures, half of the birds whose colours
-were taken away, and hardly any picture whose bird was painted out while its surroundings stayed. A
-network that is often wrong on its own test photos finds out much less.
+A photo that passes is **not proven** to show one of the species. The Results page shows how these
+rules do on test photos.
 """
 
 
-def show_neighbours(
-    workspace: Workspace, entry: ModuleEntry | None, neighbours: list[Neighbour]
-) -> None:
+def show_neighbours(workspace: Workspace, entry: ModuleEntry | None, answer: Answer) -> None:
     """Show the training photos of the network with the nearest Z."""
-    if not neighbours:
+    if not answer.neighbours:
         return
-    photos = [workspace.dataset.get_photo(neighbour.image_id) for neighbour in neighbours]
+    photos = [workspace.dataset.get_photo(neighbour.image_id) for neighbour in answer.neighbours]
     names = [format_category(photo.category) for photo in photos]
+    likeness = [neighbour.likeness for neighbour in answer.neighbours]
     st.markdown("##### Most like it, to the network", help=HELP["likeness"])
     with error_boundary():
         tiles = [
@@ -247,14 +176,14 @@ def show_neighbours(
                 f"{name_photo(workspace, photo)}, a {name}",
                 f"{escape_markdown(name)}  \n{neighbour.likeness:.2f}",
             )
-            for photo, name, neighbour in zip(photos, names, neighbours, strict=True)
+            for photo, name, neighbour in zip(photos, names, answer.neighbours, strict=True)
         ]
         gallery.show_gallery(workspace, entry, tiles, "neighbours")
         exports.show_numbers(
             {
-                "image_id": [neighbour.image_id for neighbour in neighbours],
+                "image_id": [neighbour.image_id for neighbour in answer.neighbours],
                 "category": [photo.category for photo in photos],
-                "likeness": [neighbour.likeness for neighbour in neighbours],
+                "likeness": likeness,
             },
             "srae-your-photo-neighbours",
         )

@@ -1,0 +1,82 @@
+"""How far the network's own answers can be relied on, measured on test photos."""
+
+import shlex
+
+import streamlit as st
+
+from explorer.analysis.calibration import Reliability
+from explorer.analysis.conformal import COVERAGE
+from explorer.analysis.doubt import Level
+from explorer.analysis.trust import MIN_PHOTOS, Trust
+from explorer.render.reliability import render_reliability
+from explorer.ui.shared import state
+from explorer.ui.shared.figures import show_figure
+from explorer.ui.shared.standard import find_standard
+from explorer.workspace.workspace import Workspace
+
+_PLAIN, _CALIBRATED = "plain softmax", "calibrated"
+
+
+def show_reliability(workspace: Workspace) -> None:
+    """Show accuracy against certainty, the sets, and how many birds are doubted."""
+    st.header("How far to rely on the network", anchor=False)
+    standard = find_standard(workspace)
+    if standard is None:
+        st.caption("Not measured yet: how often the network is right at each certainty.")
+        path = shlex.quote(str(workspace.path))
+        st.code(f"python -m explorer evaluate {path}", language="bash", wrap_lines=True)
+        return
+    if standard.trust is None:
+        st.caption(f"This takes {2 * MIN_PHOTOS} test photos, and this workspace has fewer.")
+        return
+    _show_trust(standard.trust)
+
+
+def _show_trust(trust: Trust) -> None:
+    tested = trust.tested
+    series = {_PLAIN: tested.before, _CALIBRATED: tested.after}
+    figure = render_reliability(
+        {name: (one.certainty, one.accuracy, one.counts.tolist()) for name, one in series.items()},
+        text_colour=state.get_text_colour(),
+    )
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        show_figure(
+            figure,
+            f"Accuracy against certainty in {len(tested.after.counts)} bins. Calibration error "
+            f"{tested.before.error:.3f} with plain softmax, {tested.after.error:.3f} calibrated",
+            key="figure-reliability",
+            numbers=_list_numbers(series),
+        )
+    with right:
+        st.markdown(_describe(trust))
+
+
+def _describe(trust: Trust) -> str:
+    tested, levels = trust.tested, trust.tested.levels
+    return f"""
+Fitted on one half of the held-out photos, measured on the other {tested.photos:,}:
+
+- the first guess is right on {tested.top_1:.1%}, one of the first five on {tested.top_5:.1%};
+- **calibration error** {tested.before.error:.3f} with plain softmax, {tested.after.error:.3f} with
+  temperature {trust.temperature:.2f} ({len(tested.after.counts)} bins; perfect certainties would
+  show {tested.after.chance:.3f} with so few photos);
+- **sets** for {COVERAGE:.0%} of photos hold {tested.set_sizes.mean():.1f} species on average, and
+  the right one on {tested.coverage:.1%};
+- of these birds {levels[Level.STRANGE]:.1%} are found strange and {levels[Level.BORDERLINE]:.1%}
+  borderline.
+
+On the dotted line, the network is right as often as it is certain. Larger points have more photos.
+"""
+
+
+def _list_numbers(series: dict[str, Reliability]) -> dict[str, list[object]]:
+    rows = [
+        (name, float(low), float(high), int(count), int(right), float(sure))
+        for name, one in series.items()
+        for low, high, count, right, sure in zip(
+            one.edges[:-1], one.edges[1:], one.counts, one.right, one.certainty, strict=True
+        )
+    ]
+    names = ("probability", "from", "to", "photos", "right", "mean certainty")
+    return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
