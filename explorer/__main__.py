@@ -15,6 +15,7 @@ from explorer.cli.classifier import finetune, new
 from explorer.cli.demo import demo
 from explorer.cli.doctor import doctor
 from explorer.cli.evaluate import evaluate, sanity
+from explorer.cli.explain import explain
 from explorer.cli.fetch import fetch
 from explorer.cli.maps import maps
 from explorer.cli.pack import birds, pack
@@ -24,7 +25,7 @@ from explorer.config import PUBLIC_VARIABLE, ExplorerError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 for command in (
-    *(fetch, new, finetune, train, evaluate, sanity, sweep, maps, doctor, demo),
+    *(fetch, new, finetune, train, evaluate, sanity, sweep, maps, explain, doctor, demo),
     *(birds, pack),
 ):
     app.command()(command)

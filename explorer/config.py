@@ -15,6 +15,7 @@ APP_SCRIPT = Path(__file__).resolve().parent / "app.py"
 PAGES_DIR = APP_ROOT / "pages"
 ASSETS_DIR = APP_ROOT / "assets"
 DEMO_WORKSPACE = ASSETS_DIR / "demo"
+BIRDS_WORKSPACE = ASSETS_DIR / "birds"
 
 WORKSPACE_VARIABLE = "SRAE_WORKSPACE"
 CUB_ROOT_VARIABLE = "CUB_ROOT"
@@ -93,15 +94,20 @@ def check_seed(seed: int) -> None:
 
 
 def list_workspaces() -> tuple[Path, ...]:
-    """Return the workspaces in ``SRAE_WORKSPACE``, or else the demo.
+    """Return the workspaces in ``SRAE_WORKSPACE``, or else the one that is shipped.
 
     Several are separated like folders in ``PATH``: by ``:``, or by ``;`` on Windows. A public
     server opens only the first.
     """
     named = os.environ.get(WORKSPACE_VARIABLE, "").split(os.pathsep)
     paths = [Path(path).resolve() for path in named if path]
-    found = tuple(dict.fromkeys(paths)) or (DEMO_WORKSPACE.resolve(),)
+    found = tuple(dict.fromkeys(paths)) or (find_shipped_workspace().resolve(),)
     return found[:1] if is_public() else found
+
+
+def find_shipped_workspace() -> Path:
+    """Return the shipped workspace that is opened first: of real birds, or else the demo."""
+    return BIRDS_WORKSPACE if BIRDS_WORKSPACE.is_dir() else DEMO_WORKSPACE
 
 
 def is_public() -> bool:

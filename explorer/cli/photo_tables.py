@@ -1,0 +1,72 @@
+"""What is said of photos, as text on the terminal and as a table with a row per photo."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Column, Table
+
+from explorer.explaining.records import ExplanationRecord, PhotoRecord
+from explorer.explaining.words import format_percent
+from explorer.methods.runs import format_run
+from explorer.storage.packing import make_csv
+
+_MOST_SHOWN = 5
+
+
+def print_photo(console: Console, photo: PhotoRecord) -> None:
+    """Print the verdict on a photo, the most probable categories, and what adds up to a score."""
+    console.print(f"\n[bold]{escape(photo.file)}[/]", highlight=False, soft_wrap=True)
+    console.print(f"{photo.headline} {photo.text}", markup=False, highlight=False)
+    table = Table(Column("category", overflow="fold"), "probability", "ŷ", "in the set")
+    for one in photo.categories[:_MOST_SHOWN]:
+        probability, mark = format_percent(one.probability), "yes" if one.in_set else ""
+        table.add_row(escape(one.name), probability, f"{one.y_hat:.2f}", mark)
+    console.print(table)
+    if photo.explanation is None:
+        console.print("There is no module yet that explains a score.")
+    else:
+        _print_sum(console, photo.explanation, photo)
+
+
+def _print_sum(console: Console, explanation: ExplanationRecord, photo: PhotoRecord) -> None:
+    names = {one.category: one.name for one in photo.categories}
+    parts = [f"x-feature {x.x_feature} {x.contribution:+.2f}" for x in explanation.x_features]
+    console.print(
+        f"Score of {names[explanation.category]} ({format_run(explanation.run)}): "
+        f"{', '.join(parts)}; together ȳ = {explanation.y_bar:.2f}. "
+        f"The network's ŷ = {explanation.y_hat:.2f}, not explained {explanation.rest:+.2f}.",
+        markup=False,
+        highlight=False,
+    )
+
+
+def make_table(photos: Sequence[PhotoRecord]) -> bytes:
+    """Make a CSV with a row per photo; columns of contributions as many as any photo has."""
+    explained = [photo.explanation for photo in photos]
+    most = max((len(one.x_features) for one in explained if one), default=0)
+    columns: dict[str, list[object]] = {
+        "file": [photo.file for photo in photos],
+        "level": [photo.level or "" for photo in photos],
+        "share_as_strange": [_leave_blank(photo.share_as_strange) for photo in photos],
+        "likeness": [_leave_blank(photo.likeness) for photo in photos],
+        "category": [photo.categories[0].category for photo in photos],
+        "certainty": [photo.certainty for photo in photos],
+        "set": [";".join(c.category for c in photo.categories if c.in_set) for photo in photos],
+        "verdict": [f"{photo.headline} {photo.text}" for photo in photos],
+        "explained": [one.category if one else "" for one in explained],
+        "module_run": [one.run if one else "" for one in explained],
+        "y_hat": [one.y_hat if one else "" for one in explained],
+        "y_bar": [one.y_bar if one else "" for one in explained],
+        "rest": [one.rest if one else "" for one in explained],
+    }
+    for index in range(most):
+        columns[f"contribution_{index + 1}"] = [
+            one.x_features[index].contribution if one and index < len(one.x_features) else ""
+            for one in explained
+        ]
+    return make_csv(columns)
+
+
+def _leave_blank(value: float | None) -> object:
+    return "" if value is None else value

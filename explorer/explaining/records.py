@@ -1,0 +1,183 @@
+"""What is said of photos as records, which the command ``explain`` writes as JSON.
+
+The format is documented in ``docs/explain.md``; a test compares the two.
+"""
+
+from dataclasses import dataclass
+
+from explorer.analysis.trust import Count
+from explorer.data.names import name_categories
+from explorer.explaining.answer import Answer
+from explorer.explaining.photo import Sum
+from explorer.explaining.words import describe_answer
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class CategoryRecord:
+    """A category: its name, score ŷ, probability, and whether the photo may well show it."""
+
+    category: str
+    name: str
+    y_hat: float
+    probability: float
+    in_set: bool
+
+
+@dataclass(frozen=True)
+class XFeatureRecord:
+    """An x-feature, counted from 1: its activation E and its contribution vE."""
+
+    x_feature: int
+    activation: float
+    contribution: float
+
+
+@dataclass(frozen=True)
+class ExplanationRecord:
+    """What adds up to a category's score.
+
+    Attributes
+    ----------
+    category, run : str
+        The category and the module that explains it.
+    y_hat, y_bar : float
+        Score of the network and of the module.
+    rest : float
+        ``y_hat - y_bar``, what the module does not explain.
+    x_features : tuple of XFeatureRecord
+        Their contributions add up to `y_bar`.
+    """
+
+    category: str
+    run: str
+    y_hat: float
+    y_bar: float
+    rest: float
+    x_features: tuple[XFeatureRecord, ...]
+
+
+@dataclass(frozen=True)
+class PhotoRecord:
+    """What is said of one photo.
+
+    Attributes
+    ----------
+    file : str
+        Path of the file, as given.
+    width, height : int
+        Size in pixels, as read.
+    level : str or None
+        ``known``, ``borderline`` or ``strange``; None if there are too few test photos to tell.
+    share_as_strange : float or None
+        Share of test photos that look as strange, in [0, 1].
+    likeness : float or None
+        Cosine to the most similar photo that the network was trained on.
+    certainty : float
+        Probability of the first category.
+    headline, text : str
+        The verdict in words.
+    at_certainty, when_named : Count or None
+        How often the network is right at this certainty, and when it names the first category.
+    categories : tuple of CategoryRecord
+        All categories, the most probable first.
+    explanation : ExplanationRecord or None
+        None if there is no module.
+    """
+
+    file: str
+    width: int
+    height: int
+    level: str | None
+    share_as_strange: float | None
+    likeness: float | None
+    certainty: float
+    headline: str
+    text: str
+    at_certainty: Count | None
+    when_named: Count | None
+    categories: tuple[CategoryRecord, ...]
+    explanation: ExplanationRecord | None
+
+
+@dataclass(frozen=True)
+class FailureRecord:
+    """A file that could not be read, and why."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ReportRecord:
+    """What is said of several photos.
+
+    Attributes
+    ----------
+    schema_version : int
+        Version of this format.
+    workspace, classifier_sha256 : str
+        The workspace, and the hash of its network.
+    photos : tuple of PhotoRecord
+        In the order in which they were given.
+    failures : tuple of FailureRecord
+        Files that could not be read.
+    """
+
+    schema_version: int
+    workspace: str
+    classifier_sha256: str
+    photos: tuple[PhotoRecord, ...]
+    failures: tuple[FailureRecord, ...]
+
+
+def describe_photo(
+    file: str,
+    size: tuple[int, int],
+    answer: Answer,
+    explanation: Sum | None,
+) -> PhotoRecord:
+    """Make the record of a photo of `size` (height, width)."""
+    names = name_categories(answer.categories)
+    words, judgement = describe_answer(answer, names), answer.judgement
+    likely = set(answer.likely)
+    return PhotoRecord(
+        file=file,
+        width=size[1],
+        height=size[0],
+        level=None if judgement is None else judgement.level.value,
+        share_as_strange=None if judgement is None else judgement.share,
+        likeness=answer.neighbours[0].likeness if answer.neighbours else None,
+        certainty=answer.certainty,
+        headline=words.headline,
+        text=" ".join(words.sentences),
+        at_certainty=answer.at_certainty,
+        when_named=answer.when_named,
+        categories=tuple(
+            CategoryRecord(
+                category=answer.categories[index],
+                name=names[answer.categories[index]],
+                y_hat=float(answer.logits[index]),
+                probability=float(answer.probabilities[index]),
+                in_set=index in likely,
+            )
+            for index in answer.order
+        ),
+        explanation=None if explanation is None else _describe_sum(explanation),
+    )
+
+
+def _describe_sum(explanation: Sum) -> ExplanationRecord:
+    pairs = zip(explanation.x_features.tolist(), explanation.contributions.tolist(), strict=True)
+    return ExplanationRecord(
+        category=explanation.entry.category,
+        run=explanation.entry.run,
+        y_hat=explanation.y_hat,
+        y_bar=explanation.y_bar,
+        rest=explanation.y_hat - explanation.y_bar,
+        x_features=tuple(
+            XFeatureRecord(number, activation, contribution)
+            for number, (activation, contribution) in enumerate(pairs, start=1)
+        ),
+    )
