@@ -210,8 +210,8 @@ def load_references(workspace: WorkspaceFiles) -> References | None:
         if record.get("key") != compute_references_key(workspace):
             return None
         return _read(file, header, len(workspace.dataset.categories))
-    except (ExplorerError, SafetensorError, OSError, ValueError):
-        _LOG.exception("%s is damaged, and is computed again", file)
+    except (ExplorerError, SafetensorError, OSError, ValueError) as error:
+        _LOG.warning("%s is damaged, and is computed again: %s", file, error)
         return None
 
 

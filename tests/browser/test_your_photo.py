@@ -99,7 +99,7 @@ def test_own_photo_is_explained(
     for heading in ("What the network says", "Why?", "What each x-feature looks at"):
         assert page.get_by_role("heading", name=heading).is_visible()
     page.get_by_text("How this is judged").click()
-    page.get_by_text("So about one good photo in twenty is doubted").wait_for()
+    page.get_by_text("The Results page shows how these rules do").wait_for()
     silent = page.evaluate(
         "[...document.querySelectorAll('[data-testid=stImage] img')].filter(i => !i.alt).length"
     )
@@ -139,14 +139,18 @@ def test_what_is_not_a_bird_looks_like_no_category(visit: Any, artefacts: Path) 
     opened.page.get_by_role("button", name="Try a sample").click()
     opened.wait_until_done()
     opened.page.get_by_role("radio", name="No bird, only noise").click()
-    opened.page.get_by_text("does not look like any of the network's 12 categories").wait_for()
+    opened.page.get_by_text(
+        "does not look like any of the 12 species that the network knows"
+    ).wait_for()
     opened.wait_until_done()
     assert opened.page.get_by_text("and is rightly doubted").is_visible()
     opened.page.wait_for_url("**sample=No**")
     opened.save_screenshot(artefacts / "your-photo-noise-390-dark.png")
     opened.check()
     again = visit(opened.get_link())
-    again.page.get_by_text("does not look like any of the network's 12 categories").wait_for()
+    again.page.get_by_text(
+        "does not look like any of the 12 species that the network knows"
+    ).wait_for()
     again.wait_until_done()
     again.check()
 

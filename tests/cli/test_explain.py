@@ -70,7 +70,7 @@ def test_text_says_verdict_categories_and_sum(call: Call, photo: Path) -> None:
     words = " ".join(out.split())
     assert status == 0
     assert "robin.jpg" in words
-    assert "test photos" in words
+    assert "test photo" in words
     assert "probability" in words
     assert "x-feature 5" in words
     assert "together ȳ = " in words
@@ -96,7 +96,8 @@ def test_json_is_the_record_of_the_answer(call: Call, workspace: Path) -> None:
     assert why is not None
     assert sum(x.contribution for x in why.x_features) == pytest.approx(why.y_bar, abs=1e-4)
     assert why.rest == pytest.approx(why.y_hat - why.y_bar)
-    assert (said.width, said.height) == Image.open(shown.path).size
+    with Image.open(shown.path) as opened_photo:
+        assert (said.width, said.height) == opened_photo.size
 
 
 def test_bad_files_among_many_are_named_and_skipped(
@@ -133,7 +134,8 @@ def test_out_has_pictures_raw_maps_and_numbers(call: Call, photo: Path, tmp_path
     names = {path.name for path in (out / "robin").iterdir()}
     pictures = {f"x-feature-{n}.png" for n in range(1, 6)} | {"excitation-bp-of-the-score.png"}
     assert names == pictures | {"numbers.npz"}
-    assert Image.open(out / "robin" / "x-feature-1.png").size == Image.open(photo).size
+    with Image.open(out / "robin" / "x-feature-1.png") as drawn, Image.open(photo) as shown:
+        assert drawn.size == shown.size
     with np.load(out / "robin" / "numbers.npz") as numbers:
         assert numbers["raw_maps"].shape[0] == 5
         assert str(numbers["map_layer"]) == "pool3"

@@ -94,7 +94,7 @@ def test_a_damaged_record_is_computed_again(
 ) -> None:
     file = own / REFERENCES_FILE
     file.write_bytes(file.read_bytes()[:1000] if content is None else content)
-    with caplog.at_level(logging.ERROR):
+    with caplog.at_level(logging.WARNING):
         assert load_references(Workspace(own)) is None
     assert "is damaged, and is computed again" in caplog.text
     run_steps(load_or_compute_references(Workspace(own)))

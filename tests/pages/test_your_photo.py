@@ -24,6 +24,7 @@ from explorer.explaining.photo import answer_photo
 from explorer.explaining.words import describe_answer
 from explorer.measuring.parts import load_parts
 from explorer.measuring.references import load_or_compute_references
+from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.your_photo import verdict
 from explorer.ui.your_photo.own_photo import SAMPLE
 from explorer.workspace.layout import CLASSIFIER_FILE, REFERENCES_FILE
@@ -272,7 +273,7 @@ def test_a_borderline_photo_is_warned_of_and_still_answered(
     assert "This may be none of the 12 species" in warning.value
     assert "Only 12% of test photos look as strange" in warning.value
     assert "it is right on 3 of 4 test photos; when it says" in warning.value
-    assert "It is one of: " in warning.value
+    assert escape_markdown("It is one of: ") in warning.value
 
 
 def test_a_known_photo_gets_a_neutral_message_with_the_record_and_the_set(
@@ -284,7 +285,7 @@ def test_a_known_photo_gets_a_neutral_message_with_the_record_and_the_set(
     assert not app.success
     texts = read_texts(app)
     assert "it is right on 3 of 4 test photos" in texts
-    assert "It is one of: " in texts
+    assert escape_markdown("It is one of: ") in texts
     assert "nothing unusual" not in texts.lower()
     assert "the calibrated probability" in texts
 
@@ -321,8 +322,8 @@ def test_the_page_says_what_the_command_line_says(
     assert answer.judgement is not None
     words = describe_answer(answer, name_categories(answer.categories))
     texts = read_texts(app)
-    assert words.headline in texts
-    assert all(sentence in texts for sentence in words.sentences)
+    assert escape_markdown(words.headline) in texts
+    assert all(escape_markdown(sentence) in texts for sentence in words.sentences)
 
 
 def test_neighbours_are_photos_that_the_network_has_learnt_from(

@@ -113,7 +113,7 @@ def show_verdict(workspace: Workspace, photo: OwnPhoto, answer: Answer) -> None:
         # Not in green: whether it is right is unknown.
         st.info(text, icon=":material/chat_bubble:")
     if photo.source == SAMPLE:
-        st.caption(escape_markdown(_describe_sample(workspace, photo, answer)))
+        st.caption(_describe_sample(workspace, photo, answer))
     with st.expander("How this is judged"):
         st.markdown(_describe_rule(answer))
 
@@ -122,7 +122,7 @@ def _describe_sample(workspace: Workspace, photo: OwnPhoto, answer: Answer) -> s
     truth = name_categories(workspace.dataset.categories).get(photo.truth, "")
     if truth:
         verdict = "right" if photo.truth == answer.first else "wrong"
-        return f"What the sample shows: {truth}. The first guess is {verdict}."
+        return f"What the sample shows: {escape_markdown(truth)}. The first guess is {verdict}."
     words = "What the sample shows: no bird at all. The network names one all the same"
     if answer.judgement is None:
         return f"{words}."
