@@ -37,6 +37,9 @@ neighbours of Z (Sun et al., ICML 2022, arXiv 2204.06507) 54 %, relative Mahalan
 (Wang et al., CVPR 2022, arXiv 2203.10807) at Z 32 %; the means of the block of convolutions before
 the last 84 %. Combinations of three figures recognise at most 1 % more.
 
+On the demo, where 9 % of 90 test birds are found strange, so are 72 % of them in grey, 99 % with
+the bird painted out, and all noise, plain colours and gradients.
+
 A weak network recognises little, and birds of other categories look familiar to all. So a photo
 that is known may still show something else. ``tools/strangers.py`` measures any workspace.
 """
