@@ -11,7 +11,7 @@ _DROPOUT = 0.2  # VGG16's 0.5 leaves too few of these units
 
 def _build(name: str, category_count: int, batch_norm: bool) -> nn.Module:  # noqa: ARG001
     network = build_torchvision_network("vgg16", category_count)
-    network.classifier = nn.Sequential(
+    head = nn.Sequential(
         nn.Linear(_POOL5_SIZE, _WIDTH),
         nn.ReLU(),
         nn.Dropout(_DROPOUT),
@@ -20,10 +20,11 @@ def _build(name: str, category_count: int, batch_norm: bool) -> nn.Module:  # no
         nn.Dropout(_DROPOUT),
         nn.Linear(_WIDTH, category_count),
     )
-    for layer in network.classifier[:-1]:
+    for layer in list(head)[:-1]:
         if isinstance(layer, nn.Linear):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             nn.init.zeros_(layer.bias)
+    network.classifier = head
     return network
 
 
