@@ -22,9 +22,8 @@ from common import describe_machine
 from torch import Tensor, nn
 
 from explorer.attribution.engine import Engine
-from explorer.attribution.fast import winograd
-from explorer.attribution.fast.pool_2x2 import Unpool2x2
 from explorer.attribution.layers import make_rules
+from explorer.attribution.pool_2x2 import Unpool2x2
 from explorer.attribution.trace import Trace, start_trace
 from explorer.config import DEMO_WORKSPACE
 from explorer.data.cub import load_cub
@@ -32,6 +31,7 @@ from explorer.nn.backbones.backbone import Backbone
 from explorer.nn.backbones.build import build_network, flatten_network
 from explorer.nn.backbones.registry import get_architecture
 from explorer.nn.devices import choose_device, describe_device, resolve_device
+from explorer.nn.fast import winograd
 from explorer.nn.torchvision_guard import import_torchvision
 from explorer.workspace.features_cache import load_input
 

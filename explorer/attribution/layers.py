@@ -6,7 +6,6 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from explorer.attribution.fast.convolution import FastConvolution
 from explorer.attribution.rules import (
     AttributionError,
     AveragePoolRule,
@@ -19,6 +18,7 @@ from explorer.attribution.rules import (
     Rule,
 )
 from explorer.nn.backbones.residual import Residual
+from explorer.nn.fast.convolution import FastConvolution
 
 
 def make_rules(layers: Iterable[nn.Module], x: Tensor) -> list[Rule]:
@@ -105,14 +105,7 @@ def _fold_batch_norm(conv: Rule | None, norm: nn.BatchNorm2d) -> ConvRule:
 def _make_conv_rule(layer: nn.Conv2d) -> ConvRule:
     if layer.padding_mode != "zeros":
         raise AttributionError(f"padding_mode={layer.padding_mode!r} is not supported, only zeros")
-    extra, options = (0, 0), {name: getattr(layer, name) for name in ("stride", "padding")}
-    if layer.padding == "same":
-        spread = [d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True)]
-        extra, options["padding"] = (spread[0] % 2, spread[1] % 2), [s // 2 for s in spread]
-    elif layer.padding == "valid":
-        options["padding"] = 0
-    options |= {"dilation": layer.dilation, "groups": layer.groups}
-    return ConvRule(layer, FastConvolution(layer.weight, options, extra), layer.bias)
+    return ConvRule(layer, FastConvolution.from_layer(layer), layer.bias)
 
 
 _RULES: dict[type[nn.Module], Callable[[Any], Rule]] = {

@@ -12,8 +12,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from explorer.attribution.fast import pool_2x2
-from explorer.attribution.fast.convolution import FastConvolution, as_pair
+from explorer.attribution import pool_2x2
 from explorer.attribution.steps import (
     Average,
     Branches,
@@ -27,6 +26,7 @@ from explorer.attribution.steps import (
     invert,
 )
 from explorer.config import ExplorerError
+from explorer.nn.fast.convolution import FastConvolution, as_pair
 
 
 class AttributionError(ExplorerError, ValueError):

@@ -12,12 +12,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from explorer.attribution import contrastive_mwp
 from explorer.attribution import trace as tracing
 from explorer.attribution.engine import Engine
-from explorer.attribution.fast import winograd
-from explorer.attribution.fast.pool_2x2 import Unpool2x2
+from explorer.attribution.pool_2x2 import Unpool2x2
 from explorer.config import ExplorerError
 from explorer.nn.backbones.architecture import Architecture
 from explorer.nn.backbones.backbone import Backbone
 from explorer.nn.devices import choose_device
+from explorer.nn.fast import winograd
 
 
 class CountConvolutions(TorchDispatchMode):

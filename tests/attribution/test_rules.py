@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from explorer.attribution.fast.convolution import FastConvolution
 from explorer.attribution.layers import make_rule
 from explorer.attribution.rules import Rule
 from explorer.attribution.steps import propagate
+from explorer.nn.fast.convolution import FastConvolution
 
 
 def divide(P: Tensor, z: Tensor) -> Tensor:

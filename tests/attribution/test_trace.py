@@ -6,8 +6,8 @@ from torch import Tensor, nn
 
 from explorer.attribution import AttributionError, steps
 from explorer.attribution import trace as tracing
-from explorer.attribution.fast.pool_2x2 import Unpool2x2
 from explorer.attribution.layers import make_rules
+from explorer.attribution.pool_2x2 import Unpool2x2
 from explorer.attribution.steps import (
     Branches,
     FullyConnected,

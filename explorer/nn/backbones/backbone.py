@@ -19,6 +19,7 @@ from explorer.nn.backbones.layer_names import (
 )
 from explorer.nn.backbones.registry import get_architecture
 from explorer.nn.backbones.residual import Residual
+from explorer.nn.fast.forward import FastForward
 
 _MAX_Z_SIZE = 2**17
 
@@ -196,11 +197,9 @@ class Backbone:
         logits : Tensor
             (B, C) float32, signed: the scores before softmax.
         """
-        if images.device.type == "cpu":
-            # Convolutions are several times as fast if a pixel's channels are next to each other.
-            images = images.contiguous(memory_format=torch.channels_last)
-        activations = self.trunk(images)
-        return self.readout(activations), self.top(activations)
+        activations = self._run(images, 0, self._trunk_size)
+        logits = self._run(activations, self._trunk_size, len(self.layers))
+        return self.readout(activations), logits
 
     @torch.inference_mode()
     def compute_pooled(self, images: Tensor) -> Tensor:
@@ -208,7 +207,15 @@ class Backbone:
 
         That is the output of the last block of convolutions, whichever layer is Z.
         """
-        if images.device.type == "cpu":
-            images = images.contiguous(memory_format=torch.channels_last)
-        pooled: Tensor = self.layers[: self._spatial_count](images).mean(dim=(2, 3))
-        return pooled
+        return self._run(images, 0, self._spatial_count).mean(dim=(2, 3))
+
+    def _run(self, inputs: Tensor, first: int, last: int) -> Tensor:
+        """Apply the layers from `first` up to before `last`."""
+        if inputs.device.type != "cpu":
+            outputs: Tensor = self.layers[first:last](inputs)
+            return outputs
+        return self._fast_forward.run(inputs, first, last)
+
+    @cached_property
+    def _fast_forward(self) -> FastForward:
+        return FastForward(list(self.layers), (3, *self.architecture.input_size))

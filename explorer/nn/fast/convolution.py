@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.grad import conv2d_input
 
-from explorer.attribution.fast import winograd
+from explorer.nn.fast import winograd
 
 T = TypeVar("T")
 
@@ -42,6 +42,18 @@ class FastConvolution:
     options: dict[str, Any]
     extra: tuple[int, int] = (0, 0)
     _forms: dict[tuple[str, torch.dtype], Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_layer(cls, layer: nn.Conv2d) -> "FastConvolution":
+        """Return the convolution of a layer that pads with zeros, without its bias."""
+        extra, padding = (0, 0), layer.padding
+        if padding == "same":
+            spread = [d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True)]
+            extra, padding = (spread[0] % 2, spread[1] % 2), (spread[0] // 2, spread[1] // 2)
+        elif padding == "valid":
+            padding = (0, 0)
+        options = {name: getattr(layer, name) for name in ("stride", "dilation", "groups")}
+        return cls(layer.weight, {**options, "padding": padding}, extra)
 
     def apply(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         """Return W ∗ x + bias, (N, O, h', w'), of `x`, (N, I, h, w), signed."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from explorer.attribution.fast.convolution import as_pair
 from explorer.attribution.steps import Scale, Step, Unpool
+from explorer.nn.fast.convolution import as_pair
 
 _TIE_TOLERANCE = {torch.float64: 1e-12}
 """Pixels whose relative difference is smaller count as equal: it is a rounding error."""

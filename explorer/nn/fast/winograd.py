@@ -18,7 +18,7 @@ from torch import Tensor
 
 _OUTPUTS = 4
 _TILE = 6
-_STRIP_BYTES = 2**19  # of a strip's input or output; its tiles take 2.25 times as much
+_STRIP_BYTES = 2**18  # of a strip's input or output; its tiles take 2.25 times as much
 _MIN_WIDTH = {torch.float64: 20, torch.float32: 10, torch.bfloat16: 10}
 _MIN_CHANNELS = {torch.float64: 32, torch.float32: 128, torch.bfloat16: 128}
 _NEAR, _FAR = 0.5**0.5, 2**0.5

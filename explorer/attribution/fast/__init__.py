@@ -1,1 +1,0 @@
-"""Fast implementations of the formulas: memory layouts, number formats, Winograd's algorithm."""
