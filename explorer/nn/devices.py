@@ -97,6 +97,11 @@ def describe_device(name: str) -> str:
     return f"{words}, {cores} cores" if name == "cpu" and cores else words
 
 
+def has_bfloat16() -> bool:
+    """Return whether the processor multiplies in bfloat16; others emulate it, which is slow."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
 @contextlib.contextmanager
 def limit_threads(count: int) -> Iterator[None]:
     """Use `count` CPU threads in the block; rounding of sums depends on the number of threads."""

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from explorer.nn.devices import has_bfloat16
 from explorer.nn.srae import ExplanationModule
+
+_MIN_REDUCED_WEIGHTS = 2**19  # of a layer; with fewer, products take a small part of the time
 
 
 class GroupedLinear(nn.Module):
@@ -23,6 +26,12 @@ class GroupedLinear(nn.Module):
         the batched product has the memory layout of the weights and need not be transposed.
     bias : nn.Parameter or None
         (G, 1, outputs).
+
+    Notes
+    -----
+    In training, that is where gradients are recorded, a large layer is multiplied in bfloat16 on a
+    processor that can do so, forward and backward. Its weights, their gradients and its output are
+    float32. Without gradients, everything is float32.
     """
 
     def __init__(self, layers: Sequence[nn.Linear]) -> None:
@@ -33,9 +42,17 @@ class GroupedLinear(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map (G, M, inputs) to (G, M, outputs), with separate examples for each layer."""
+        if torch.is_grad_enabled() and self._is_reduced:
+            product = torch.bmm(inputs.bfloat16(), self.weight.bfloat16()).float()
+            return product if self.bias is None else product + self.bias
         if self.bias is None:
             return torch.bmm(inputs, self.weight)
         return torch.baddbmm(self.bias, inputs, self.weight)
+
+    @property
+    def _is_reduced(self) -> bool:
+        is_large = self.weight[0].numel() >= _MIN_REDUCED_WEIGHTS
+        return is_large and self.weight.device.type == "cpu" and has_bfloat16()
 
 
 class ModuleGroup(ExplanationModule):

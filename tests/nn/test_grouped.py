@@ -1,8 +1,9 @@
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from explorer.nn.grouped import ModuleGroup
+from explorer.nn import grouped
+from explorer.nn.grouped import GroupedLinear, ModuleGroup
 from explorer.nn.settings import ModuleShape
 from explorer.nn.srae import ExplanationModule
 
@@ -84,3 +85,48 @@ def test_gradients_of_members_are_independent(members: list[ExplanationModule], 
             assert not stack.grad[1].any(), name
             found = stack.grad[2].T if name.endswith("weight") else stack.grad[2, 0]
             torch.testing.assert_close(found, own.grad)
+
+
+def multiply_both_ways(
+    monkeypatch: pytest.MonkeyPatch, bias: bool
+) -> tuple[GroupedLinear, Tensor, Tensor]:
+    """Return a layer, and its outputs in float32 and in bfloat16."""
+    torch.manual_seed(0)
+    layer = GroupedLinear([nn.Linear(40, 30, bias=bias) for _ in range(2)])
+    inputs = torch.rand(2, 50, 40)
+    exact = layer(inputs)
+    monkeypatch.setattr(grouped, "_MIN_REDUCED_WEIGHTS", 40 * 30)
+    monkeypatch.setattr(grouped, "has_bfloat16", lambda: True)
+    with torch.no_grad():  # measured, not trained
+        assert torch.equal(layer(inputs), exact)
+    return layer, exact, layer(inputs)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_large_layers_are_multiplied_in_bfloat16_in_training(
+    monkeypatch: pytest.MonkeyPatch, bias: bool
+) -> None:
+    layer, exact, reduced = multiply_both_ways(monkeypatch, bias)
+    assert reduced.dtype == torch.float32
+    assert not torch.equal(reduced, exact)
+    torch.testing.assert_close(reduced, exact, rtol=0, atol=0.02)
+    target = torch.ones_like(exact)
+    gradients = []
+    for outputs in (exact, reduced):
+        (gradient,) = torch.autograd.grad((outputs - target).square().mean(), layer.weight)
+        gradients.append(gradient)
+    assert gradients[1].dtype == torch.float32
+    error = (gradients[1] - gradients[0]).norm() / gradients[0].norm()
+    assert 0 < error < 0.02
+
+
+@pytest.mark.parametrize(("weights", "has_bfloat16"), [(40 * 30 + 1, True), (40 * 30, False)])
+def test_other_layers_are_multiplied_in_float32(
+    monkeypatch: pytest.MonkeyPatch, weights: int, has_bfloat16: bool
+) -> None:
+    layer, exact, _ = multiply_both_ways(monkeypatch, bias=True)
+    monkeypatch.setattr(grouped, "_MIN_REDUCED_WEIGHTS", weights)
+    monkeypatch.setattr(grouped, "has_bfloat16", lambda: has_bfloat16)
+    torch.manual_seed(0)
+    layer = GroupedLinear([nn.Linear(40, 30) for _ in range(2)])
+    assert torch.equal(layer(torch.rand(2, 50, 40)), exact)

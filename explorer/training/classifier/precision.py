@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.config import ExplorerError
+from explorer.nn.devices import has_bfloat16
 
 AUTO = "auto"
 _DTYPES = {"full": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -86,14 +87,9 @@ class Precision:
 
 def _choose(device: torch.device) -> str:
     if device.type == "cpu":
-        return "bfloat16" if _has_bfloat16() else "full"
+        return "bfloat16" if has_bfloat16() else "full"
     if device.type != "cuda":
         return "full"
     # Older cards only emulate bfloat16, which is slower than float16.
     with torch.cuda.device(device):
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
-
-
-def _has_bfloat16() -> bool:
-    """Return whether the processor multiplies in bfloat16; others emulate it, which is slow."""
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

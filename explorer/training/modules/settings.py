@@ -1,10 +1,13 @@
 """Settings of training a module."""
 
-from dataclasses import asdict, dataclass
+import math
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from explorer.config import MAX_SEED
 from explorer.settings.declaring import check_settings, setting
+
+_PASS_PHOTOS = 2_688  # 21 batches of 128
 
 
 @dataclass(frozen=True)
@@ -14,9 +17,9 @@ class TrainingSettings:
     Attributes
     ----------
     epochs : int
-        Passes over the training photos in the joint training of eq. (1).
+        Passes over the training photos in the joint training of eq. (1); see `shorten`.
     pretrain_epochs : int
-        Passes over the photos per layer of the layer-wise pretraining; 0 for no pretraining.
+        The same per layer of the layer-wise pretraining; 0 for no pretraining.
     batch_size : int
         Photos per step; the means in eq. (1) are taken over the batch.
     learning_rate : float
@@ -31,7 +34,13 @@ class TrainingSettings:
         the weights of its best epoch. 0 trains on all photos up to the last epoch.
     """
 
-    epochs: int = setting(60, "Number of passes over the training photos.", low=1, high=1_000_000)
+    epochs: int = setting(
+        60,
+        f"Number of passes over the training photos; fewer over more than {_PASS_PHOTOS:,} photos, "
+        "so that the number of steps is the same.",
+        low=1,
+        high=1_000_000,
+    )
     pretrain_epochs: int = setting(
         10,
         "Passes over the photos to pretrain each layer; 0 for no pretraining.",
@@ -75,6 +84,18 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         check_settings(self)
+
+    def shorten(self, photos: int) -> "TrainingSettings":
+        """Return the settings for a number of training photos, with the passes that they need.
+
+        What a module learns depends on the number of steps rather than of passes. So over more than
+        2,688 photos there are proportionally fewer passes: as many steps as over 2,688. Numbers of
+        photos with the same number of batches have the same passes.
+        """
+        full_batches = (photos - 1) // self.batch_size
+        share = min(1.0, _PASS_PHOTOS / (full_batches * self.batch_size + 1))
+        epochs, pretrain = (math.ceil(share * n) for n in (self.epochs, self.pretrain_epochs))
+        return replace(self, epochs=epochs, pretrain_epochs=pretrain)
 
     def describe(self) -> dict[str, Any]:
         """List the settings for a file, without `patience` if it is 0, as in older files."""

@@ -102,14 +102,14 @@ def train_modules(
     z = share_z(features, device, DEVICE_Z_BUDGET)
     photos = max((len(case.split.train) for case in cases), default=0)
     size = group_size or choose_group_size(z.shape[1], module, training, photos, device)
-    epochs = count_epochs(module, training)
-    done, total = 0, epochs * len(cases)
+    done, total = 0, sum(count_epochs(module, case.training) for case in cases)
     entries: dict[str, ModuleEntry] = {}
     for positions in make_groups([case.photos for case in cases], training.batch_size, size):
         group = [cases[position] for position in positions]
-        steps = train_group(z, [case.photos for case in group], module, training)
+        own = group[0].training  # they have the same number of batches
+        steps = train_group(z, [case.photos for case in group], module, own)
         outcomes = yield from map_steps(steps, partial(_count_all_epochs, len(group), done, total))
-        done += epochs * len(group)
+        done += count_epochs(module, own) * len(group)
         for case, outcome in zip(group, outcomes, strict=True):
             try:
                 entries[case.category] = _store(workspace, case, outcome, module, training)
@@ -149,6 +149,7 @@ class _Case:
     category: str
     split: Split
     photos: CategoryPhotos
+    training: TrainingSettings
 
 
 def _prepare_cases(
@@ -166,7 +167,7 @@ def _prepare_cases(
         except ExplorerError as error:
             reasons[name] = error
         else:
-            cases.append(_Case(name, split, photos))
+            cases.append(_Case(name, split, photos, training.shorten(len(photos.train))))
     return cases, reasons
 
 
