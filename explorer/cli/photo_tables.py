@@ -49,7 +49,6 @@ def make_table(photos: Sequence[PhotoRecord]) -> bytes:
         "file": [photo.file for photo in photos],
         "level": [photo.level or "" for photo in photos],
         "share_as_strange": [_leave_blank(photo.share_as_strange) for photo in photos],
-        "likeness": [_leave_blank(photo.likeness) for photo in photos],
         "category": [photo.categories[0].category for photo in photos],
         "certainty": [photo.certainty for photo in photos],
         "set": [";".join(c.category for c in photo.categories if c.in_set) for photo in photos],

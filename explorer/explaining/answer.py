@@ -5,7 +5,6 @@ The page *Your photo* and the command ``explain`` both show what `make_answer` r
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,6 @@ from explorer.analysis.conformal import find_sets
 from explorer.analysis.doubt import (
     Judgement,
     compute_certainty,
-    compute_likeness,
     compute_resemblance,
     judge,
 )
@@ -23,15 +21,6 @@ from explorer.analysis.trust import Count, Trust, fit_trust
 from explorer.measuring.references import References
 from explorer.methods.runs import get_default_module
 from explorer.workspace.layout import ModuleEntry
-
-_NEIGHBOURS = 6
-
-
-class Neighbour(NamedTuple):
-    """A photo that the classifier was trained on, and its likeness: a cosine, in [-1, 1]."""
-
-    image_id: int
-    likeness: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +57,6 @@ class Answer:
         (C,), in [0, 1]: calibrated if `judgement` is not None, else plain softmax.
     order : tuple of int
         Indices of the categories, the most probable first.
-    neighbours : tuple of Neighbour
-        The most similar photos that the classifier was trained on.
     judgement : Judgement or None
         Level of the photo; None if there are too few held-out photos to compare with.
     likely : tuple of int
@@ -87,7 +74,6 @@ class Answer:
     logits: NDArray[np.float32]
     probabilities: NDArray[np.float64]
     order: tuple[int, ...]
-    neighbours: tuple[Neighbour, ...]
     judgement: Judgement | None = None
     likely: tuple[int, ...] = ()
     at_certainty: Count | None = None
@@ -147,7 +133,6 @@ def make_answer(
         logits=logits,
         probabilities=compute_softmax(logits),
         order=tuple(np.argsort(-logits, kind="stable").tolist()),
-        neighbours=_find_neighbours(z, standard.references) if standard else (),
     )
     if standard is None or standard.trust is None:
         return plain
@@ -170,14 +155,6 @@ def _judge(plain: Answer, resemblance: float, trust: Trust) -> Answer:
         certainty_range=(float(tested.edges[place]), float(tested.edges[place + 1])),
         when_named=trust.named[plain.order[0]],
     )
-
-
-def _find_neighbours(z: NDArray[np.float32], references: References) -> tuple[Neighbour, ...]:
-    if not len(references.known_ids):
-        return ()
-    likeness = compute_likeness(z[np.newaxis], references.known_z)[0]
-    nearest = np.argsort(-likeness, kind="stable")[:_NEIGHBOURS]
-    return tuple(Neighbour(int(references.known_ids[n]), float(likeness[n])) for n in nearest)
 
 
 def choose_module(order: Sequence[str], entries: Iterable[ModuleEntry]) -> ModuleEntry | None:

@@ -72,8 +72,6 @@ class PhotoRecord:
         ``known``, ``borderline`` or ``strange``; None if there are too few test photos to tell.
     share_as_strange : float or None
         Share of test photos that look as strange, in [0, 1].
-    likeness : float or None
-        Cosine to the most similar photo that the network was trained on.
     certainty : float
         Probability of the first category.
     headline, text : str
@@ -91,7 +89,6 @@ class PhotoRecord:
     height: int
     level: str | None
     share_as_strange: float | None
-    likeness: float | None
     certainty: float
     headline: str
     text: str
@@ -148,7 +145,6 @@ def describe_photo(
         height=size[0],
         level=None if judgement is None else judgement.level.value,
         share_as_strange=None if judgement is None else judgement.share,
-        likeness=answer.neighbours[0].likeness if answer.neighbours else None,
         certainty=answer.certainty,
         headline=words.headline,
         text=" ".join(words.sentences),

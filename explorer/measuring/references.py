@@ -1,9 +1,9 @@
 """What a visitor's photo is compared with: a record of the classifier's outputs, without photos.
 
 ``references.safetensors`` in the workspace holds, in half precision, the classifier's scores of the
-held-out photos, the direction of Z of the photos that it was trained on, and what the last map of
-each category looks like on average. It is enough by itself to judge a photo. Its header names the
-classifier, the layer and the list of photos that it belongs to; a record of others is not used.
+held-out photos, and what the last map of each category looks like on average. It is enough by
+itself to judge a photo. Its header names the classifier, the layer and the list of photos that it
+belongs to; a record of others is not used.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from explorer.analysis.doubt import compute_means, compute_resemblance, normalise
+from explorer.analysis.doubt import compute_means, compute_resemblance
 from explorer.analysis.trust import choose_first_half
 from explorer.config import ExplorerError, Progress, Steps, is_public
 from explorer.data.photo import Photo, load_photo
@@ -52,10 +52,6 @@ class References:
         (K,), in [-1, 1]: of the sampled photos; see `explorer.analysis.doubt`.
     means : NDArray of float16
         (C, P), mean direction of the last map of each category's photos; zero if it has none.
-    known_ids : NDArray of int32
-        (N,), ids of the photos that the classifier was trained on.
-    known_z : NDArray of float16
-        (N, S_z), >= 0, Z of these photos at length 1; zero where Z is.
     """
 
     image_ids: NDArray[np.int32]
@@ -64,17 +60,14 @@ class References:
     sampled: NDArray[np.int32]
     resemblance: NDArray[np.float32]
     means: NDArray[np.float16]
-    known_ids: NDArray[np.int32]
-    known_z: NDArray[np.float16]
 
     def __post_init__(self) -> None:
         wide = {name for name in vars(self) if getattr(self, name).ndim == 2}
         lengths = {name: len(array) for name, array in vars(self).items()}
         if (
-            wide != {"logits", "means", "known_z"}
+            wide != {"logits", "means"}
             or not lengths["image_ids"] == lengths["labels"] == lengths["logits"]
             or lengths["sampled"] != lengths["resemblance"]
-            or lengths["known_ids"] != lengths["known_z"]
             or lengths["means"] != self.logits.shape[1]
         ):
             raise ValueError("its arrays do not fit each other")
@@ -87,8 +80,6 @@ _TYPES = {
     "sampled": np.int32,
     "resemblance": np.float32,
     "means": np.float16,
-    "known_ids": np.int32,
-    "known_z": np.float16,
 }
 
 
@@ -130,8 +121,6 @@ def compute_references(workspace: Workspace, features: Features) -> Steps[Refere
         sampled=sampled.astype(np.int32),
         resemblance=compute_resemblance(pooled[len(known) :], means).astype(np.float32),
         means=means,
-        known_ids=features.image_ids[~is_held_out].astype(np.int32),
-        known_z=normalise(features.z[~is_held_out]).astype(np.float16),
     )
 
 

@@ -1,8 +1,9 @@
 """Packing a finished workspace for shipping: small, without photos, and independent of its place.
 
 The packed workspace holds the tables of its data set, the network and the modules in half
-precision, their measures, Z of all photos (see `explorer.workspace.packed_features`) and the
-results of comparisons. Everything that pages show but photos is computed from these.
+precision, their measures, Z of all photos (see `explorer.workspace.packed_features`), what
+other photos are compared with, and the results of comparisons. Everything that pages show but
+photos is computed from these.
 """
 
 import gzip
@@ -19,6 +20,7 @@ from explorer.measuring.records import (
     save_classifier_measures,
     save_module_measures,
 )
+from explorer.measuring.references import load_or_compute_references, save_references
 from explorer.nn.backbones.backbone import Backbone
 from explorer.nn.checkpoint import (
     load_backbone,
@@ -103,6 +105,8 @@ def pack_workspace(
         for done, entry in enumerate(entries, start=1):
             _pack_module(workspace, entry, packed, backbone)
             yield Progress(_STAGE, done, len(entries))
+        references = yield from load_or_compute_references(workspace)
+        save_references(packed, references)
         _copy_results(workspace.path, draft)
         sizes = _measure_sizes(draft)
         _check_size(sizes, most_megabytes)

@@ -31,8 +31,6 @@ def make_references(photos: int = 400) -> References:
         sampled=np.arange(photos, dtype=np.int32),
         resemblance=random.uniform(0.5, 1, photos).astype(np.float32),
         means=np.eye(3, 2, dtype=np.float16),
-        known_ids=np.array([11, 12, 13], np.int32),
-        known_z=np.eye(3, dtype=np.float16),
     )
 
 
@@ -61,8 +59,6 @@ def test_an_answer_is_ranked_calibrated_and_counted(standard: Standard) -> None:
         answer.probabilities, compute_softmax([1.0, 0.0, 3.0], trust.temperature)
     )
     assert answer.certainty == answer.probabilities.max()
-    assert [n.image_id for n in answer.neighbours] == [13, 11, 12]
-    np.testing.assert_allclose([n.likeness for n in answer.neighbours], [0.8, 0.6, 0], atol=1e-6)
     low, high = answer.certainty_range
     assert low < answer.certainty <= high
     place = trust.tested.after.find_bin(answer.certainty)
@@ -99,7 +95,6 @@ def test_without_a_standard_or_test_photos_nothing_is_judged() -> None:
         assert answer.judgement is answer.at_certainty is answer.when_named is None
         assert answer.likely == ()
         np.testing.assert_allclose(answer.probabilities, compute_softmax([1.0, 0.0, 0.0]))
-    assert [n.image_id for n in ask(few, [1, 0, 0], [1, 0, 0]).neighbours] == [11, 12, 13]
 
 
 # Words
@@ -119,7 +114,6 @@ def make(level: Level | None, certainty: float = 0.8, **changes: object) -> Answ
         "at_certainty": Count(40, 50),
         "when_named": Count(7, 9),
         "certainty_range": (0.7, 0.8),
-        "neighbours": (),
     }
     return Answer(**(values | changes))
 

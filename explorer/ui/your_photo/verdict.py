@@ -10,10 +10,11 @@ from explorer.analysis.trust import MIN_PHOTOS
 from explorer.config import WORKSPACE_VARIABLE
 from explorer.data.cub import format_category
 from explorer.explaining.answer import Answer, make_answer
+from explorer.explaining.neighbours import find_neighbours
 from explorer.explaining.photo import answer_photo
 from explorer.explaining.words import describe_answer, format_percent
 from explorer.render.ranking import render_ranking
-from explorer.ui.shared import cached, caching, exports, gallery, state
+from explorer.ui.shared import cached, caching, exports, gallery, scores, state
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.figures import show_figure
 from explorer.ui.shared.gallery import Tile
@@ -162,11 +163,11 @@ rules do on test photos.
 
 def show_neighbours(workspace: Workspace, entry: ModuleEntry | None, answer: Answer) -> None:
     """Show the training photos of the network with the nearest Z."""
-    if not answer.neighbours:
+    neighbours = find_neighbours(workspace, scores.load_features(workspace), answer.z)
+    if not neighbours:
         return
-    photos = [workspace.dataset.get_photo(neighbour.image_id) for neighbour in answer.neighbours]
+    photos = [workspace.dataset.get_photo(neighbour.image_id) for neighbour in neighbours]
     names = [format_category(photo.category) for photo in photos]
-    likeness = [neighbour.likeness for neighbour in answer.neighbours]
     st.markdown("##### Most like it, to the network", help=HELP["likeness"])
     with error_boundary():
         tiles = [
@@ -176,14 +177,14 @@ def show_neighbours(workspace: Workspace, entry: ModuleEntry | None, answer: Ans
                 f"{name_photo(workspace, photo)}, a {name}",
                 f"{escape_markdown(name)}  \n{neighbour.likeness:.2f}",
             )
-            for photo, name, neighbour in zip(photos, names, answer.neighbours, strict=True)
+            for photo, name, neighbour in zip(photos, names, neighbours, strict=True)
         ]
         gallery.show_gallery(workspace, entry, tiles, "neighbours")
         exports.show_numbers(
             {
-                "image_id": [neighbour.image_id for neighbour in answer.neighbours],
+                "image_id": [neighbour.image_id for neighbour in neighbours],
                 "category": [photo.category for photo in photos],
-                "likeness": likeness,
+                "likeness": [neighbour.likeness for neighbour in neighbours],
             },
             "srae-your-photo-neighbours",
         )
