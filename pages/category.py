@@ -59,6 +59,8 @@ def show_sections(
         summary.show_ranking(subject)
     with right, error_boundary():
         summary.show_examples(subject, style)
+    with error_boundary():
+        summary.show_birds(subject, style.colours)
     st.header("How well the module copies the score", anchor=False)
     with error_boundary():
         summary.show_scatter(subject)

@@ -67,7 +67,7 @@ def show_sections(subject: Subject, style: MapStyle) -> None:
         summary.show_activations(subject)
     st.header("Where on the bird it looks", anchor=False)
     with error_boundary():
-        summary.show_parts(subject)
+        summary.show_parts(subject, style.colours)
     st.header("What it rebuilds of Z", anchor=False)
     st.markdown(
         "The x-features must also rebuild the network's layer Z. These dimensions of Z suffer "

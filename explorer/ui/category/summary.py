@@ -13,7 +13,7 @@ from explorer.data.cub import format_category
 from explorer.data.photo import Photo
 from explorer.render.scatter import render_scatter
 from explorer.render.x_feature_bars import render_mean_contributions
-from explorer.ui.shared import caching, drawings, gallery, links, state
+from explorer.ui.shared import birds, cached, caching, drawings, gallery, links, state
 from explorer.ui.shared.caching import cache_data
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.figures import show_figure
@@ -114,6 +114,17 @@ def show_examples(subject: Subject, style: MapStyle) -> None:
             state.FEATURE: name_feature(subject.feature),
         },
     )
+
+
+def show_birds(subject: Subject, colours: str) -> None:
+    """Show where on the bird the heat of every x-feature lies, the most important one first.
+
+    Nothing is shown before the module is measured; its measures, further down, say so.
+    """
+    measures = cached.load_measures_or_none(subject.workspace, subject.entry)
+    if measures is not None and birds.is_drawn(subject.workspace.dataset.part_names):
+        st.markdown("##### Where on the bird each of them looks")
+        birds.show_all_birds(measures, subject, rank_features(subject).tolist(), colours)
 
 
 def _make_example(subject: Subject, row: int, style: MapStyle) -> Tile:

@@ -65,7 +65,7 @@ def show_tiles(
             alt = "Heatmap of the network's own score over the photo, by ExcitationBP"
             _show_tile("tile-other-score", score.images[0], alt, "ExcitationBP", words)
     if style.shared_scale:
-        show_colour_bar(style.colours, max(overlays.tops), "colour-bar-tiles")
+        show_colour_bar(style.colours, f"{max(overlays.tops):.2g}", "colour-bar-tiles")
         if score is not None:
             st.caption("ExcitationBP is drawn on a scale of its own.")
 
@@ -97,20 +97,20 @@ def show_scale(top: float, style: MapStyle, key: str = "colour-bar") -> None:
     if top == 0:
         st.caption("This map is zero everywhere: there is nothing to draw.")
     else:
-        show_colour_bar(style.colours, top, key)
+        show_colour_bar(style.colours, f"{top:.2g}", key)
 
 
-def show_colour_bar(colours: str, top: float, key: str) -> None:
-    """Show the colours from cold to hot with the values at both ends."""
+def show_colour_bar(colours: str, top: str, key: str) -> None:
+    """Show the colours from cold to hot with the values at both ends; `top` is the hottest."""
     with st.container(key=key, gap="xxsmall"):
         st.image(
             render_colour_bar(colours, (12, 512)),
             width="stretch",
-            alt=f"Colour bar of {colours}, from 0 at the left to {top:.2g} at the right",
+            alt=f"Colour bar of {colours}, from 0 at the left to {top} at the right",
         )
         with st.container(horizontal=True, horizontal_alignment="distribute"):
             st.caption("0, cold", width="content")
-            st.caption(f"{top:.2g}, hottest", width="content")
+            st.caption(f"{top}, hottest", width="content")
 
 
 def choose_look() -> str:

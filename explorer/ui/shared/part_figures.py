@@ -1,6 +1,7 @@
 """How a photo's box is divided among the bird's parts, and how the heat is shared among them."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import streamlit as st
@@ -83,17 +84,32 @@ def show_test_photos_histogram(workspace: Workspace, entry: ModuleEntry, feature
         show_module_histogram(measures, feature, workspace.dataset.part_names)
 
 
+def list_mean_shares(
+    measures: ModuleMeasures, feature: int, part_names: Sequence[str]
+) -> Mapping[str, float] | None:
+    """Return an x-feature's mean share of heat on each part over the category's own test photos.
+
+    None if it has no heat on any of them.
+    """
+    measured = measures.locality.test
+    if not measured.is_defined[feature]:
+        return None
+    shares = (min(max(share, 0.0), 1.0) for share in measured.histogram[feature])
+    return dict(zip(part_names, shares, strict=True))
+
+
 def show_module_histogram(
     measures: ModuleMeasures, feature: int, part_names: tuple[str, ...]
 ) -> None:
     """Show how one x-feature's heat on the category's test photos is shared among the parts."""
     measured = measures.locality.test
+    mean_shares = list_mean_shares(measures, feature, part_names)
     count, left_out = measured.photo_counts[feature], measured.left_out[feature]
-    if not measured.is_defined[feature]:
+    if mean_shares is None:
         st.info(f"{name_feature(feature)} has no heat on any of the {left_out} test photos.")
         return
     locality = measured.locality[feature]
-    shares = [min(max(share, 0.0), 1.0) for share in measured.histogram[feature]]
+    shares = list(mean_shares.values())
     figure = render_part_histogram(
         shares,
         part_names,

@@ -10,6 +10,7 @@ from explorer.analysis.activation import compute_activation_spread, compute_auc
 from explorer.render.density import render_density
 from explorer.render.x_feature_bars import render_localities
 from explorer.ui.shared import cached, empty, exports, state
+from explorer.ui.shared.birds import show_bird
 from explorer.ui.shared.caching import cache_data
 from explorer.ui.shared.figures import show_figure
 from explorer.ui.shared.markdown import escape_markdown, format_share, format_signed
@@ -129,8 +130,16 @@ def _describe_auc(auc: float, category: str) -> str:
     )
 
 
-def show_parts(subject: Subject) -> None:
-    """Show its shares of the parts, and its locality next to the module's other x-features."""
+def show_parts(subject: Subject, colours: str) -> None:
+    """Show its shares of the parts, and its locality next to the module's other x-features.
+
+    Parameters
+    ----------
+    subject : Subject
+        The x-feature.
+    colours : str
+        Of the drawn bird: a name in `explorer.render.colour_maps.COLOUR_MAPS`.
+    """
     workspace = subject.workspace
     measures = cached.load_measures(workspace, subject.entry)
     if measures is None:
@@ -142,32 +151,37 @@ def show_parts(subject: Subject) -> None:
         value if is_defined else None
         for value, is_defined in zip(measured.locality, measured.is_defined, strict=True)
     ]
-    even = math.log(len(part_names))
-    names = [name_in_figure(n, subject.names) for n in range(len(localities))]
     left, right = st.columns(2, gap="large")
     with left:
-        show_module_histogram(measures, subject.feature, part_names)
+        show_bird(measures, subject, colours)
     with right:
-        figure = render_localities(
-            localities,
-            names,
-            len(part_names),
-            subject.feature,
-            text_colour=state.get_text_colour(),
-        )
-        shown = ["none" if value is None else f"{value:.2f}" for value in localities]
-        show_figure(
-            figure,
-            f"Locality of x-features: {', '.join(shown)}; of an even spread {even:.2f}",
-            key="figure-localities",
-            numbers={
-                "x-feature": [name_feature(n) for n in range(len(localities))],
-                "name": [subject.names.get(n, "") for n in range(len(localities))],
-                "locality": ["" if value is None else value for value in localities],
-                "even spread": [even] * len(localities),
-            },
-        )
-        st.markdown(_describe_locality(localities, subject.feature, len(part_names)))
+        show_module_histogram(measures, subject.feature, part_names)
+    _show_localities(subject, localities)
+
+
+def _show_localities(subject: Subject, localities: list[float | None]) -> None:
+    part_count = len(subject.workspace.dataset.part_names)
+    even = math.log(part_count)
+    figure = render_localities(
+        localities,
+        [name_in_figure(n, subject.names) for n in range(len(localities))],
+        part_count,
+        subject.feature,
+        text_colour=state.get_text_colour(),
+    )
+    shown = ["none" if value is None else f"{value:.2f}" for value in localities]
+    show_figure(
+        figure,
+        f"Locality of x-features: {', '.join(shown)}; of an even spread {even:.2f}",
+        key="figure-localities",
+        numbers={
+            "x-feature": [name_feature(n) for n in range(len(localities))],
+            "name": [subject.names.get(n, "") for n in range(len(localities))],
+            "locality": ["" if value is None else value for value in localities],
+            "even spread": [even] * len(localities),
+        },
+    )
+    st.markdown(_describe_locality(localities, subject.feature, part_count))
 
 
 def _describe_locality(localities: list[float | None], feature: int, part_count: int) -> str:
