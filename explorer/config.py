@@ -93,21 +93,25 @@ def check_seed(seed: int) -> None:
         raise ExplorerError(f"A seed must be from 0 to {MAX_SEED}, not {seed}.")
 
 
+def list_shipped_workspaces() -> tuple[Path, ...]:
+    """Return the workspaces that come with the explorer, the one opened at the first start first.
+
+    They are that of real birds, where it is there, and the demo of painted birds.
+    """
+    found = tuple(path for path in (BIRDS_WORKSPACE, DEMO_WORKSPACE) if path.is_dir())
+    return tuple(path.resolve() for path in found or (DEMO_WORKSPACE,))
+
+
 def list_workspaces() -> tuple[Path, ...]:
-    """Return the workspaces in ``SRAE_WORKSPACE``, or else the one that is shipped.
+    """Return the workspaces in ``SRAE_WORKSPACE``, or else those that come with the explorer.
 
     Several are separated like folders in ``PATH``: by ``:``, or by ``;`` on Windows. A public
     server opens only the first.
     """
     named = os.environ.get(WORKSPACE_VARIABLE, "").split(os.pathsep)
     paths = [Path(path).resolve() for path in named if path]
-    found = tuple(dict.fromkeys(paths)) or (find_shipped_workspace().resolve(),)
+    found = tuple(dict.fromkeys(paths)) or list_shipped_workspaces()
     return found[:1] if is_public() else found
-
-
-def find_shipped_workspace() -> Path:
-    """Return the shipped workspace that is opened first: of real birds, or else the demo."""
-    return BIRDS_WORKSPACE if BIRDS_WORKSPACE.is_dir() else DEMO_WORKSPACE
 
 
 def is_public() -> bool:

@@ -1,12 +1,15 @@
-"""The first page: an introduction, one worked example, and all categories."""
+"""The first page: an introduction, ways in, one worked example, and all categories."""
 
 import streamlit as st
 
-from explorer.ui.overview import categories, example
+from explorer.config import PAGES_DIR
+from explorer.ui.overview import categories, doors, example
 from explorer.ui.shared import links, state
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.opening import open_workspace_or_say_why, show_next_step
 from explorer.ui.shared.styles import load_page_style
+from explorer.ui.your_photo import intake
+from explorer.workspace.workspace import Workspace
 
 
 def show_page() -> None:
@@ -16,6 +19,8 @@ def show_page() -> None:
     workspace = open_workspace_or_say_why(below_title=True)
     if workspace is None:
         return
+    show_door(workspace)
+    doors.show_workspaces()
     selection = state.get_selection()
     place_of_example = st.container()
     if selection is None:
@@ -39,6 +44,17 @@ def show_page() -> None:
             photo = example.choose_example(workspace, selection)
             example.show_example(workspace, selection, photo)
             example.show_next_pages(workspace, selection, photo)
+
+
+def show_door(workspace: Workspace) -> None:
+    """Take a visitor's own photo, and open the page that explains it."""
+    if not workspace.settings.classifier_sha256:
+        return
+    with st.container(key="door"):
+        st.markdown("##### Why *your* bird?")
+        has_come = intake.show_door()
+    if has_come:
+        st.switch_page(PAGES_DIR / "your_photo.py")
 
 
 with error_boundary():

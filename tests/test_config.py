@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from explorer import config
 from explorer.config import (
     DEMO_WORKSPACE,
     PUBLIC_VARIABLE,
@@ -11,6 +12,7 @@ from explorer.config import (
     Progress,
     PublicError,
     is_public,
+    list_shipped_workspaces,
     list_workspaces,
     map_steps,
     run,
@@ -20,12 +22,34 @@ from explorer.storage.writing import refuse_if_public
 
 @pytest.mark.parametrize("value", [None, "", os.pathsep])
 def test_the_demo_is_opened_where_nothing_is_named(
-    monkeypatch: pytest.MonkeyPatch, value: str | None
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, value: str | None
 ) -> None:
     monkeypatch.delenv(WORKSPACE_VARIABLE, raising=False)
+    monkeypatch.setattr(config, "BIRDS_WORKSPACE", tmp_path / "none")
     if value is not None:
         monkeypatch.setenv(WORKSPACE_VARIABLE, value)
     assert list_workspaces() == (DEMO_WORKSPACE.resolve(),)
+
+
+def test_real_birds_are_opened_first_where_they_are_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv(WORKSPACE_VARIABLE, raising=False)
+    birds = tmp_path / "birds"
+    monkeypatch.setattr(config, "BIRDS_WORKSPACE", birds)
+    assert list_workspaces() == (DEMO_WORKSPACE.resolve(),)
+    birds.mkdir()
+    assert list_workspaces() == (birds, DEMO_WORKSPACE.resolve())
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path))
+    assert list_workspaces() == (tmp_path,)
+
+
+def test_the_demo_is_named_even_if_nothing_is_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(config, "BIRDS_WORKSPACE", tmp_path / "birds")
+    monkeypatch.setattr(config, "DEMO_WORKSPACE", tmp_path / "demo")
+    assert list_shipped_workspaces() == (tmp_path / "demo",)
 
 
 def test_several_workspaces_are_named_in_order_and_once(

@@ -19,7 +19,7 @@ from explorer.config import (
     DEMO_WORKSPACE,
     WORKSPACE_VARIABLE,
     ExplorerError,
-    find_shipped_workspace,
+    list_workspaces,
 )
 from explorer.explaining.photo import answer_photo, prepare_standard
 from explorer.explaining.records import ReportRecord
@@ -170,4 +170,4 @@ def test_folders_of_photos_of_the_same_name_differ(tmp_path: Path) -> None:
 def test_the_shipped_workspace_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(WORKSPACE_VARIABLE, raising=False)
     wanted = BIRDS_WORKSPACE if BIRDS_WORKSPACE.is_dir() else DEMO_WORKSPACE
-    assert find_shipped_workspace() == wanted
+    assert list_workspaces()[0] == wanted.resolve()

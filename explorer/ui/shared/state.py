@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-from explorer.config import DEMO_WORKSPACE, ExplorerError, is_public, list_workspaces
+from explorer.config import ExplorerError, is_public, list_workspaces
 from explorer.render.style import TEXT_COLOUR
+from explorer.ui.shared.workspaces import introduce
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.settings import load_settings
 
@@ -169,11 +170,17 @@ def forget_choices() -> None:
 def name_workspaces() -> dict[str, Path]:
     """Return the workspaces that can be chosen, by the name under which each is shown."""
     paths = list_workspaces()
-    plain = ["Demo" if path == DEMO_WORKSPACE.resolve() else path.name for path in paths]
+    plain = [known.name if (known := introduce(path)) else path.name for path in paths]
     return {
         name if plain.count(name) == 1 else str(path): path
         for name, path in zip(plain, paths, strict=True)
     }
+
+
+def choose_workspace(name: str) -> None:
+    """Choose a workspace by its name in `name_workspaces`; call it before the sidebar is shown."""
+    st.session_state[WORKSPACE] = name
+    forget_choices()
 
 
 def get_workspace_name() -> str:

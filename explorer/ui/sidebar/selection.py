@@ -13,6 +13,7 @@ from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.names import name_categories
 from explorer.ui.shared.state import Selection
 from explorer.ui.shared.words import HELP
+from explorer.ui.shared.workspaces import introduce
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
@@ -60,6 +61,9 @@ def _choose_workspace() -> None:
         help=HELP["workspace"],
         on_change=state.forget_choices,
     )
+    known = introduce(state.get_workspace_path())
+    if known is not None:
+        st.caption(known.sentence)
 
 
 def _show_workspace(workspace: Workspace) -> None:

@@ -45,15 +45,29 @@ SOURCE = "source"
 SAMPLE_KEY = "sample"
 MEADOW, NOISE = "No bird, a meadow", "No bird, only noise"
 
+_PRIVACY = (
+    "Your photo stays in the memory of this session: it is never written to disk, and nobody else "
+    "sees it."
+)
 _BIRDS = 4
 _ROUND = "your_photo_round"
 _REFUSED = "your_photo_refused"
+_HAS_JUST_COME = "your_photo_has_just_come"
 _CAMERA_IS_OPEN = "your_photo_camera"
 _DRAWINGS: Mapping[str, Callable[[], NDArray[np.uint8]]] = {MEADOW: draw_meadow, NOISE: draw_noise}
 
 
+def show_door() -> bool:
+    """Show the field for a file on another page, and return whether a photo has just come in."""
+    _show_uploader()
+    _show_note(FILE)
+    st.caption(_PRIVACY)
+    return bool(st.session_state.pop(_HAS_JUST_COME, False))
+
+
 def show_intake(workspace: Workspace) -> OwnPhoto | None:
     """Let the user choose a source and take a photo from it; return the photo, if there is one."""
+    st.session_state.pop(_HAS_JUST_COME, None)
     state.check_param(SOURCE, SOURCES, "source of a photo")
     source = st.segmented_control(
         "Take the photo from",
@@ -74,10 +88,7 @@ def show_intake(workspace: Workspace) -> OwnPhoto | None:
     else:
         _show_uploader()
     _show_note(str(source))
-    st.caption(
-        "Your photo stays in the memory of this session: it is never written to disk, and nobody "
-        "else sees it."
-    )
+    st.caption(_PRIVACY)
     if source == FILE:
         st.button(
             "No photo at hand? Try a sample",
@@ -188,6 +199,7 @@ def _on_upload(source: str) -> None:
         return
     marks = Marks(image.shape[1], image.shape[0])
     keep(OwnPhoto(image, make_digest(data), name, source, marks))
+    st.session_state[_HAS_JUST_COME] = True
 
 
 def _drop_file(uploaded: "UploadedFile") -> None:
