@@ -56,7 +56,7 @@ def submit(request: JobRequest) -> Job:
         folder = _make_folder()
     except OSError as error:
         raise JobError(
-            f"The training cannot be stored in {get_jobs_folder()}: {error}. Free some space "
+            f"The job cannot be stored in {get_jobs_folder()}: {error}. Free some space "
             f"there, or set {STATE_VARIABLE} to another folder and restart the app."
         ) from error
     try:
@@ -66,7 +66,7 @@ def submit(request: JobRequest) -> Job:
     except OSError as error:
         try_to_remove(folder)
         raise JobError(
-            f"The training cannot be started: {error}. Nothing was changed. Fix this and try again."
+            f"The job cannot be started: {error}. Nothing was changed. Fix this and try again."
         ) from error
     return load_job(folder)
 

@@ -16,8 +16,10 @@ _MAX_NAMES = 3
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def describe_finished(measured: list[str]) -> str:
-    """Say that all modules are finished."""
+def describe_finished(request: JobRequest, measured: list[str]) -> str:
+    """Say that all modules are finished, or that the photos are there."""
+    if request.fetches_to:
+        return f"The photos are in {request.fetches_to}."
     return f"{_count_modules(len(measured))} trained and measured."
 
 
@@ -36,6 +38,8 @@ def describe_cancelled(request: JobRequest, trained: list[str], measured: list[s
 
 def describe_kept(request: JobRequest, trained: list[str], measured: list[str]) -> str:
     """Say which modules are finished, and that nothing else was changed."""
+    if request.fetches_to:
+        return "What has been downloaded is kept, and the next attempt goes on from there."
     sentences = []
     if measured:
         sentences.append(f"{_count_modules(len(measured))} finished: {_list_names(measured)}.")

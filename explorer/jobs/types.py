@@ -32,12 +32,12 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True)
 class JobRequest:
-    """What a job is to train.
+    """What a job is to train, or where it is to fetch the photos to.
 
     Attributes
     ----------
     workspace : str
-        Absolute path of the workspace.
+        Absolute path of the workspace; empty when photos are fetched.
     categories : tuple of str
         As in ``classes.txt``, in the order of training.
     run : str
@@ -52,6 +52,8 @@ class JobRequest:
         Description of the device.
     created : float
         Seconds since 1970.
+    fetches_to : str
+        Absolute path of the folder that CUB-200-2011 is fetched to; empty for a training.
     """
 
     workspace: str
@@ -63,9 +65,10 @@ class JobRequest:
     device_key: str = "cpu"
     device_words: str = "CPU"
     created: float = 0.0
+    fetches_to: str = ""
 
     def __post_init__(self) -> None:
-        if not self.categories:
+        if not self.categories and not self.fetches_to:
             raise ValueError("it has no categories")
 
 
@@ -151,5 +154,5 @@ class Job:
     def fraction_done(self) -> float:
         """Finished fraction of the job, in [0, 1], with equal weights for all categories."""
         stage = self.status.done / self.status.total if self.status.total else 0.0
-        count = len(self.request.categories)
+        count = max(1, len(self.request.categories))
         return min(1.0, (len(self.status.measured) + min(stage, 1.0)) / count)

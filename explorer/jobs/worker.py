@@ -19,7 +19,7 @@ from types import FrameType
 
 from filelock import FileLock, Timeout
 
-from explorer.config import ExplorerError
+from explorer.config import ExplorerError, Progress
 from explorer.jobs.endings import (
     TERMINATED,
     describe_cancelled,
@@ -28,6 +28,7 @@ from explorer.jobs.endings import (
     describe_kept,
     describe_missing_workspace,
 )
+from explorer.jobs.fetching import fetch
 from explorer.jobs.report import Reporter
 from explorer.jobs.store import (
     CANCEL_FILE,
@@ -37,7 +38,7 @@ from explorer.jobs.store import (
     list_jobs_ahead,
     load_job,
 )
-from explorer.jobs.types import CompletedModules, Job, JobState
+from explorer.jobs.types import CompletedModules, Job, JobRequest, JobState
 from explorer.workspace.layout import SETTINGS_FILE
 
 _LOG = logging.getLogger(__name__)
@@ -87,6 +88,8 @@ class Watcher(threading.Thread):
             return "removed"
         if _is_accessible(self._folder / CANCEL_FILE):
             return "cancelled"
+        if self._request.fetches_to:
+            return ""
         return "" if _is_accessible(Path(self._request.workspace) / SETTINGS_FILE) else "missing"
 
     def report_reason(self) -> None:
@@ -138,7 +141,7 @@ def main() -> None:
 
 
 def run_job(job: Job) -> None:
-    """Wait for the device, train and measure, and report the result."""
+    """Wait for the device, do the work, and report the result."""
     reporter = Reporter(job)
     watcher = Watcher(job, reporter)
     before = signal.signal(signal.SIGTERM, _stop)
@@ -147,23 +150,30 @@ def run_job(job: Job) -> None:
         reporter.set_state(JobState.WAITING)
         with reserve_device(job):
             reporter.set_state(JobState.RUNNING)
-            # Importing torch takes 1.8 s or more. The job must be visible and stoppable before.
-            from explorer.jobs.training import train  # noqa: PLC0415
-
-            for category, progress in train(job.request, watcher.completed):
+            for category, progress in do_work(job.request, watcher.completed):
                 reporter.report(category, progress, watcher.completed.measured)
         _ignore_signals()
         measured = watcher.completed.measured
-        reporter.finish(JobState.FINISHED, describe_finished(measured), measured)
+        reporter.finish(JobState.FINISHED, describe_finished(job.request, measured), measured)
     except Stopped:
         watcher.report_reason()
     except Exception as error:
         _ignore_signals()
-        _LOG.exception("The training failed")
+        _LOG.exception("The job failed")
         watcher.report_failure(error)
     finally:
         watcher.has_ended.set()
         signal.signal(signal.SIGTERM, before)
+
+
+def do_work(request: JobRequest, completed: CompletedModules) -> Iterator[tuple[str, Progress]]:
+    """Fetch photos, or train and measure modules; yield every step with its category."""
+    if request.fetches_to:
+        return fetch(request)
+    # Importing torch takes 1.8 s or more. The job must be visible and stoppable before.
+    from explorer.jobs.training import train  # noqa: PLC0415
+
+    return train(request, completed)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001

