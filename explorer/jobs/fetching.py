@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import platformdirs
-
 from explorer.config import Progress, map_steps
 from explorer.data.fetching.cub import fetch_cub
 from explorer.jobs.types import JobRequest
+from explorer.storage.user_folders import get_cache_folder
 
 
 def make_fetch_request(folder: Path | None = None) -> JobRequest:
@@ -18,7 +17,7 @@ def make_fetch_request(folder: Path | None = None) -> JobRequest:
     folder : Path, optional
         Where to; by default the folder that ``fetch cub`` fetches them to.
     """
-    target = folder or platformdirs.user_cache_path("srae-explorer", appauthor=False)
+    target = folder or get_cache_folder()
     return JobRequest(
         workspace="",
         categories=(),

@@ -176,3 +176,15 @@ def test_photos_appear_while_the_app_runs(
     assert not app.error
     assert ABSENT not in read_texts(app)
     assert select(app, "Photo").options
+
+
+def test_photos_appear_once_their_folder_is_named(
+    shipped: Path, finished: Path, open_app: OpenApp, state_folder: Path
+) -> None:
+    app = open_app(shipped, "quiz")
+    app.text_input[0].set_value(str(finished / "elsewhere")).run()
+    assert app.error
+    app.text_input[0].set_value(str(finished / "birds")).run()
+    assert not app.exception
+    assert not app.error
+    assert ABSENT not in read_texts(app)

@@ -1,13 +1,17 @@
 """What a page shows in place of something not computed yet: the command that computes it."""
 
 import shlex
+from functools import partial
+from pathlib import Path
 
 import streamlit as st
 
 from explorer.config import CUB_ROOT_VARIABLE, PAGES_DIR, is_public
 from explorer.ui.shared import cached
 from explorer.ui.shared.errors import explain_reason
+from explorer.ui.shared.fetching import show_ways_to_photos
 from explorer.ui.shared.links import name_workspace
+from explorer.workspace.photos import check_photos, remember_photos
 from explorer.workspace.workspace import Workspace
 
 
@@ -22,14 +26,20 @@ def show_no_photos(workspace: Workspace) -> None:
     if workspace.dataset.has_photos:
         return
     st.info(
-        "Photos are not here: fetch them (1.15 GB), or name your CUB folder by "
+        "Photos are not here: fetch them, or name your CUB folder, here or by "
         f"`{CUB_ROOT_VARIABLE}`. All numbers stand without them.",
         icon=":material/no_photography:",
     )
+    show_ways_to_photos(partial(_remember_photos, workspace))
     show_command("python -m explorer fetch cub")
     if not is_public():
         for reason in cached.list_refused_photos(workspace).values():
             st.caption(explain_reason(reason))
+
+
+def _remember_photos(workspace: Workspace, folder: Path) -> None:
+    check_photos(workspace, folder)
+    remember_photos(folder)
 
 
 def show_own_photo_link() -> None:

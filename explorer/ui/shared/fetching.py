@@ -1,4 +1,4 @@
-"""What a page shows where photos are not here: ways to fetch them, or to say where they are."""
+"""Ways to the photos on a page where they are missing: to fetch them, or to name their folder."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,19 +22,18 @@ _POLL_SECONDS = 2.0
 
 
 def show_ways_to_photos(remember: Callable[[Path], object]) -> None:
-    """Show that photos are not here, how to fetch them, and a field for a folder that has them.
+    """Show a button that fetches the photos, and a field for a folder that has them.
 
-    Visitors of a public server are only told that photos are not here.
+    Visitors of a public server can do neither.
 
     Parameters
     ----------
     remember : callable
         Remembers the folder that a user has named; raises `ExplorerError` if it does not fit.
     """
+    if is_public():
+        return
     with st.container(key="ways-to-photos", border=True):
-        st.markdown("**Photos are not here.** All numbers stand without them.")
-        if is_public():
-            return
         job = find_fetch()
         is_live = job is not None and job.state.is_live
         st.fragment(_show_fetch, run_every=_POLL_SECONDS if is_live else None)(is_live=is_live)
