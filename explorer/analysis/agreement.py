@@ -1,5 +1,6 @@
 """Agreement of scores, and similarity of x-features."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -156,7 +157,7 @@ def compute_overlaps(first: ArrayLike, second: ArrayLike) -> NDArray[np.float64]
 
 def _normalise_mass(maps: ArrayLike) -> NDArray[np.float64]:
     flat = np.asarray(maps, float)
-    flat = flat.reshape(*flat.shape[:2], -1)
+    flat = flat.reshape(*flat.shape[:2], math.prod(flat.shape[2:]))
     mass = flat.sum(axis=-1, keepdims=True)
     shares: NDArray[np.float64] = np.divide(flat, mass, out=np.zeros_like(flat), where=mass > 0)
     return shares

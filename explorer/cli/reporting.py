@@ -17,7 +17,7 @@ from rich.table import Column, Table
 
 from explorer.config import ExplorerError, Progress, Steps, T, run
 from explorer.measuring.module import measure_module
-from explorer.measuring.records import load_module_measures
+from explorer.measuring.records import ConceptMeasures, load_module_measures
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
@@ -80,7 +80,8 @@ def print_modules(workspace: Workspace) -> None:
     """Print the key figures of every module of `workspace` that has been measured."""
     table = Table(
         *(Column(name, overflow="fold") for name in ("category", "run")),
-        *("F_reg train", "F_reg test", "of range", "locality", "live"),
+        *("F_reg train", "F_reg test", "of range", "locality", "weighted", "live"),
+        *("effective", "top share", "overlap"),
     )
     for entry in workspace.list_modules():
         measures = load_module_measures(workspace, entry)
@@ -88,16 +89,36 @@ def print_modules(workspace: Workspace) -> None:
             continue
         train, test = measures.train.faithfulness, measures.test.faithfulness
         locality, live = measures.locality.test.mean_locality, measures.live
+        weighted, number, share, overlap = _list_concepts(measures.concepts)
         table.add_row(
             escape(entry.category),
             escape(entry.run),
             f"{train.f_reg:.4f}",
             f"{test.f_reg:.4f}",
-            "–" if test.relative_f_reg is None else f"{test.relative_f_reg:.2%}",
-            "–" if locality is None else f"{locality:.3f}",
+            _format_or_dash(test.relative_f_reg, ".2%"),
+            _format_or_dash(locality, ".3f"),
+            _format_or_dash(weighted, ".3f"),
             f"{sum(live)} of {len(live)}",
+            _format_or_dash(number, ".1f"),
+            _format_or_dash(share, ".0%"),
+            _format_or_dash(overlap, ".0%"),
         )
     console.print(table)
+
+
+def _list_concepts(concepts: ConceptMeasures | None) -> tuple[float | None, ...]:
+    if concepts is None:  # older measures
+        return (None,) * 4
+    return (
+        concepts.weighted_locality,
+        concepts.effective_number,
+        concepts.top_share,
+        concepts.overlap,
+    )
+
+
+def _format_or_dash(value: float | None, form: str) -> str:
+    return "–" if value is None else format(value, form)
 
 
 def measure_all(workspace: Workspace, entries: Iterable[ModuleEntry]) -> list[str]:

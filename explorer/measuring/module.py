@@ -1,14 +1,12 @@
-"""Measuring the faithfulness of a module's score and the locality of its x-features."""
+"""Measuring a module: faithfulness, locality, and whether its x-features differ."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.analysis.faithfulness import (
-    compute_contributions,
-    compute_live_mask,
-)
+from explorer.analysis.concepts import PairOverlaps, compute_pair_overlaps
+from explorer.analysis.faithfulness import compute_contributions, compute_live_mask
 from explorer.analysis.locality import PartHistogram
 from explorer.config import Progress, Steps
 from explorer.measuring.parts import load_parts
@@ -19,7 +17,7 @@ from explorer.measuring.records import (
     SideMeasures,
     save_module_measures,
 )
-from explorer.measuring.summaries import measure_locality, measure_side
+from explorer.measuring.summaries import measure_concepts, measure_locality, measure_side
 from explorer.nn.explanation import DEFAULT_STOP
 from explorer.nn.records import ModuleRecord
 from explorer.nn.srae import apply_module
@@ -33,7 +31,8 @@ def measure_module(workspace: Workspace, entry: ModuleEntry) -> Steps[ModuleMeas
     """Measure a module and write the result to ``metrics.json`` in its folder.
 
     Faithfulness is measured on the training and the test photos of the module's split, locality on
-    those that belong to its category.
+    those that belong to its category, and the difference of x-features on those of them for
+    testing.
 
     Raises
     ------
@@ -56,7 +55,10 @@ def measure_module(workspace: Workspace, entry: ModuleEntry) -> Steps[ModuleMeas
         contributions.append(compute_contributions(x_features, v))
         sides[side] = measure_side(y_bar, y_hat, contributions[-1], is_positive)
     live = compute_live_mask(np.concatenate(contributions))
-    locality = yield from _measure_locality(workspace, entry, record, live)
+    drawn = yield from _draw_own_photos(workspace, entry, record)
+    locality = LocalityBySide(
+        **{name: measure_locality(own, live) for name, own in drawn.histograms.items()}
+    )
     measures = ModuleMeasures(
         classifier_sha256=networks.backbone.sha256,
         weights_sha256=record.weights_sha256,
@@ -65,22 +67,40 @@ def measure_module(workspace: Workspace, entry: ModuleEntry) -> Steps[ModuleMeas
         test=sides["test"],
         live=tuple(live.tolist()),
         locality=locality,
+        concepts=measure_concepts(
+            np.reshape(drawn.contributions, (-1, len(v))), drawn.overlaps, locality.test
+        ),
     )
     save_module_measures(entry, measures)
     return measures
 
 
-def _measure_locality(
-    workspace: Workspace, entry: ModuleEntry, record: ModuleRecord, live: NDArray[np.bool_]
-) -> Steps[LocalityBySide]:
-    groups: Mapping[str, list[PartHistogram]] = {"all": [], "train": [], "test": []}
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """What is measured on the maps: histograms of all photos, the rest of test photos only."""
+
+    histograms: dict[str, list[PartHistogram]] = field(
+        default_factory=lambda: {"all": [], "train": [], "test": []}
+    )
+    contributions: list[NDArray[np.float32]] = field(default_factory=list)
+    overlaps: list[PairOverlaps] = field(default_factory=list)
+
+
+def _draw_own_photos(
+    workspace: Workspace, entry: ModuleEntry, record: ModuleRecord
+) -> Steps[_Drawn]:
+    drawn = _Drawn()
     photos = workspace.dataset.photos_of(entry.category)
     for done, photo in enumerate(photos, start=1):
         parts = load_parts(photo)
-        histogram = parts.measure(workspace.networks.explain(entry, parts.image).maps)
-        groups["all"].append(histogram)
+        explained = workspace.networks.explain(entry, parts.image)
+        histogram = parts.measure(explained.maps)
+        drawn.histograms["all"].append(histogram)
         for side in SIDES:
             if photo.image_id in record.split[side]:
-                groups[side].append(histogram)
+                drawn.histograms[side].append(histogram)
+        if photo.image_id in record.split["test"]:
+            drawn.contributions.append(explained.contributions)
+            drawn.overlaps.append(compute_pair_overlaps(explained.maps, explained.contributions))
         yield Progress("Drawing heatmaps", done, len(photos))
-    return LocalityBySide(**{name: measure_locality(own, live) for name, own in groups.items()})
+    return drawn

@@ -12,6 +12,7 @@ from explorer.workspace.layout import METRICS_FILE, ModuleEntry, WorkspaceError,
 
 SCHEMA_VERSION = 1
 SIDES = ("train", "test")
+_MOST = 0.5
 
 Row = tuple[float, ...]
 
@@ -79,6 +80,40 @@ class LocalityBySide:
 
 
 @dataclass(frozen=True)
+class ConceptMeasures:
+    """Whether x-features are different concepts, on a group of the category's own photos.
+
+    Attributes
+    ----------
+    effective_number, top_share : float or None
+        See `explorer.analysis.concepts`; None if no x-feature contributes to any photo.
+    overlap : float or None
+        Mean overlap of maps over photos and pairs; None without a pair.
+    weighted_locality : float or None
+        Locality in nats, weighted by contributions; None if no weight is defined.
+    silent_photos : int
+        Number of photos left out because no x-feature contributes.
+    pairs : int
+        Number of pairs of maps in the mean of `overlap`.
+    zero_maps : int
+        Number of maps left out of these pairs because they are zero everywhere.
+    """
+
+    effective_number: float | None
+    top_share: float | None
+    overlap: float | None
+    weighted_locality: float | None
+    silent_photos: int
+    pairs: int
+    zero_maps: int
+
+    @property
+    def is_dominated(self) -> bool:
+        """Whether a single x-feature carries most of the score."""
+        return self.top_share is not None and self.top_share > _MOST
+
+
+@dataclass(frozen=True)
 class ModuleMeasures:
     """Contents of a module's ``metrics.json``.
 
@@ -94,6 +129,9 @@ class ModuleMeasures:
         (K,), x-features with a contribution on at least one photo.
     locality : LocalityBySide
         Locality on the category's own photos.
+    concepts : ConceptMeasures or None
+        Whether x-features are different concepts, on the category's own test photos; None in older
+        files.
     schema_version : int
         Version of this format.
     """
@@ -105,6 +143,7 @@ class ModuleMeasures:
     live: tuple[bool, ...]
     locality: LocalityBySide
     weights_sha256: str = ""
+    concepts: ConceptMeasures | None = None
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Measures of faithfulness and locality as records, for all methods."""
+"""Measures of faithfulness, locality and concepts as records, for all methods."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -6,9 +6,15 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
+from explorer.analysis.concepts import (
+    PairOverlaps,
+    compute_effective_number,
+    compute_top_share,
+    compute_weighted_locality,
+)
 from explorer.analysis.faithfulness import compute_faithfulness
 from explorer.analysis.locality import PartHistogram, compute_locality_summary
-from explorer.measuring.records import LocalityMeasures, SideMeasures
+from explorer.measuring.records import ConceptMeasures, LocalityMeasures, SideMeasures
 
 
 def measure_side(
@@ -59,4 +65,34 @@ def measure_locality(
         histogram=histogram,
         mean_locality=float(counted.mean()) if counted.size else None,
         **{name: tuple(values) for name, values in lists.items()},
+    )
+
+
+def measure_concepts(
+    contributions: NDArray[np.floating],
+    overlaps: Sequence[PairOverlaps],
+    locality: LocalityMeasures,
+) -> ConceptMeasures:
+    """Measure whether x-features are different concepts.
+
+    Parameters
+    ----------
+    contributions : ndarray, shape (M, K), float
+        vₙEₙ on M photos, signed.
+    overlaps : sequence of PairOverlaps
+        Of the maps for the same photos.
+    locality : LocalityMeasures
+        Locality over the same photos.
+    """
+    pairs = np.concatenate([np.empty(0), *(one.values for one in overlaps)])
+    return ConceptMeasures(
+        effective_number=compute_effective_number(contributions),
+        top_share=compute_top_share(contributions),
+        overlap=float(pairs.mean()) if pairs.size else None,
+        weighted_locality=compute_weighted_locality(
+            locality.locality, locality.is_defined, contributions
+        ),
+        silent_photos=int((~contributions.any(axis=1)).sum()),
+        pairs=pairs.size,
+        zero_maps=sum(one.zero_maps for one in overlaps),
     )

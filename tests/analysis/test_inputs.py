@@ -21,6 +21,12 @@ from explorer.analysis.agreement import (
     match_x_features,
 )
 from explorer.analysis.calibration import compute_softmax
+from explorer.analysis.concepts import (
+    compute_effective_number,
+    compute_pair_overlaps,
+    compute_top_share,
+    compute_weighted_locality,
+)
 from explorer.analysis.curves import FRACTIONS, compute_curve_areas, scale_curves
 from explorer.analysis.doubt import compute_likeness
 from explorer.analysis.faithfulness import (
@@ -60,6 +66,16 @@ CASES: dict[str, tuple[Callable[..., Any], list[Array]]] = {
     "correlations": (compute_correlations, draw((40, 3), (40, 2))),
     "matching": (lambda table: match_x_features(table).mean, draw((3, 4))),
     "overlaps": (compute_overlaps, draw((3, 2, 4, 3), (3, 5, 4, 3))),
+    "effective number": (compute_effective_number, draw((20, 5))),
+    "top share": (compute_top_share, draw((20, 5))),
+    "pair overlaps": (
+        lambda *arrays: compute_pair_overlaps(*arrays).values,
+        draw((3, 4, 3), (3,)),
+    ),
+    "weighted locality": (
+        lambda *arrays: compute_weighted_locality(arrays[0], [True] * 5, arrays[1]),
+        draw((5,), (20, 5)),
+    ),
     "curve areas": (compute_curve_areas, draw((2, len(FRACTIONS)))),
     "scaled curves": (scale_curves, [-np.sort(-a) for a in draw(*[(len(FRACTIONS),)] * 2)]),
     "spread": (
@@ -119,7 +135,18 @@ def test_bytes_do_not_overflow(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["shares", "cosine", "correlations", "overlaps", "pointer", "rank agreement", "pointing"],
+    [
+        "shares",
+        "effective number",
+        "top share",
+        "pair overlaps",
+        "cosine",
+        "correlations",
+        "overlaps",
+        "pointer",
+        "rank agreement",
+        "pointing",
+    ],
 )
 @pytest.mark.parametrize("unit", [2.0**-20, 2.0**20])
 def test_results_do_not_depend_on_units(name: str, unit: float) -> None:

@@ -64,6 +64,15 @@ def test_metrics_equal_a_second_way_of_computing_them(
             rtol=1e-3,
             atol=1e-5,
         )
+        if part == "test":
+            concepts, own = metrics.concepts, np.abs(np.array(contributions)[positives])
+            assert concepts is not None
+            shares = own / own.sum(axis=1, keepdims=True)
+            assert concepts.top_share == pytest.approx(shares.max(axis=1).mean(), rel=1e-3)
+            heights = np.array(metrics.locality.test.locality)
+            expected = float(own.sum(axis=0) @ heights / own.sum())
+            assert concepts.weighted_locality == pytest.approx(expected, rel=1e-3)
+            assert concepts.overlap is None or 0 <= concepts.overlap <= 1
     everywhere = metrics.locality.all
     assert everywhere.photo_counts == tuple(6 - left for left in everywhere.left_out)
     assert len(metrics.live) == 5
@@ -97,6 +106,9 @@ def test_a_dead_module_is_measured_without_nan(own_workspace: Path, run: Run) ->
     metrics = run(measure_module(opened, entry))
     assert metrics.live == (False,) * 5
     assert metrics.locality.test.mean_locality is None
+    assert metrics.concepts is not None
+    assert metrics.concepts.effective_number is None
+    assert metrics.concepts.silent_photos == 1
     json.loads(entry.metrics_path.read_text())
 
 

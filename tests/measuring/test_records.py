@@ -45,3 +45,15 @@ def test_damaged_metrics_are_named(own_workspace: Path) -> None:
     entry.metrics_path.write_text(json.dumps(metrics))
     with pytest.raises(WorkspaceError, match=r"metrics\.json is damaged.*'train'.*evaluate"):
         load_module_measures(opened, entry)
+
+
+def test_metrics_of_earlier_versions_lack_only_the_new_measures(own_workspace: Path) -> None:
+    opened = Workspace(own_workspace)
+    (entry,) = opened.list_modules()
+    current = load_module_measures(opened, entry)
+    metrics = json.loads(entry.metrics_path.read_text())
+    del metrics["concepts"]
+    entry.metrics_path.write_text(json.dumps(metrics))
+    assert current is not None
+    assert current.concepts is not None
+    assert load_module_measures(opened, entry) == replace(current, concepts=None)

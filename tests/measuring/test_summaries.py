@@ -5,9 +5,10 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
+from explorer.analysis.concepts import compute_pair_overlaps
 from explorer.analysis.locality import PartHistogram
 from explorer.measuring.records import LocalityMeasures, SideMeasures
-from explorer.measuring.summaries import measure_locality, measure_side
+from explorer.measuring.summaries import measure_concepts, measure_locality, measure_side
 from explorer.storage.json_records import convert_record, parse_json
 
 
@@ -87,3 +88,37 @@ def test_maps_that_are_all_zero_have_no_locality() -> None:
     assert found.is_defined == (False,)
     assert found.left_out == (2,)
     json.dumps(asdict(found), allow_nan=False)
+
+
+def make_locality(heights: list[float]) -> LocalityMeasures:
+    count = len(heights)
+    return LocalityMeasures(
+        histogram=((1.0, 0.0),) * count,
+        locality=tuple(heights),
+        is_defined=(True,) * count,
+        photo_counts=(1,) * count,
+        left_out=(0,) * count,
+        outside=(0.0,) * count,
+        mean_locality=None,
+    )
+
+
+def test_concepts_by_hand_count_what_is_left_out() -> None:
+    maps = np.zeros((3, 3, 1, 2))
+    maps[0] = [[[1, 0]], [[1, 0]], [[0, 0]]]
+    maps[1] = [[[1, 0]], [[0, 1]], [[1, 1]]]
+    contributions = np.array([[1.0, 1.0, 2.0], [1.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    pairs = [compute_pair_overlaps(*one) for one in zip(maps, contributions, strict=True)]
+    found = measure_concepts(contributions, pairs, make_locality([0.0, 1.0, 2.0]))
+    assert found.effective_number == pytest.approx((math.exp(1.5 * math.log(2)) + 2) / 2)
+    assert found.top_share == pytest.approx(0.5)
+    assert found.overlap == pytest.approx((1 + 0) / 2)
+    assert found.weighted_locality == pytest.approx((2 * 0 + 2 * 1 + 2 * 2) / 6)
+    assert (found.silent_photos, found.pairs, found.zero_maps) == (1, 2, 1)
+
+
+def test_nothing_that_contributes_gives_no_number() -> None:
+    found = measure_concepts(np.zeros((2, 3)), [], make_locality([1.0] * 3))
+    numbers = (found.effective_number, found.top_share, found.overlap, found.weighted_locality)
+    assert numbers == (None,) * 4
+    assert found.silent_photos == 2

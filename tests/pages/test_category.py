@@ -1,4 +1,5 @@
 import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -269,3 +270,34 @@ def test_missing_workspace(tmp_path: Path, open_app: OpenApp, page: str) -> None
     app = open_app(tmp_path / "nowhere", page)
     assert len(app.error) == 1
     assert "python -m explorer demo" in "\n".join(block.value for block in app.code)
+
+
+@pytest.mark.parametrize(("top_share", "is_said"), [(0.91, True), (0.31, False), (None, False)])
+def test_a_single_x_feature_that_carries_the_score_is_pointed_out(
+    own_workspace: Path, open_page: OpenApp, top_share: float | None, is_said: bool
+) -> None:
+    file = next(own_workspace.glob("modules/*/*/metrics.json"))
+    metrics = json.loads(file.read_text())
+    metrics["concepts"] |= {"top_share": top_share, "effective_number": top_share and 1.3}
+    file.write_text(json.dumps(metrics))
+    app = open_page(own_workspace)
+    assert not app.exception
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown["Effective number"] == ("1.3 of 5" if top_share else "–")
+    assert shown["Top share"] == (f"{top_share:.1%}" if top_share else "–")
+    texts = read_texts(app)
+    assert ("a single x-feature carries **91.0%** of the score" in texts) == is_said
+    assert ("with about 1.3 concepts, not 5" in texts) == is_said
+
+
+def test_measures_of_earlier_versions_are_shown(own_workspace: Path, open_page: OpenApp) -> None:
+    file = next(own_workspace.glob("modules/*/*/metrics.json"))
+    metrics = json.loads(file.read_text())
+    del metrics["concepts"]
+    file.write_text(json.dumps(metrics))
+    app = open_page(own_workspace)
+    assert not app.exception
+    assert not app.error
+    labels = [metric.label for metric in app.metric]
+    assert "F_reg, test" in labels
+    assert "Effective number" not in labels

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from explorer.measuring.records import ModuleMeasures
+from explorer.measuring.records import ConceptMeasures, ModuleMeasures
 from explorer.ui.shared.markdown import format_share
 from explorer.ui.shared.words import HELP
 
@@ -21,6 +21,7 @@ def show_module_measures(measures: ModuleMeasures, part_count: int) -> None:
     """Show how faithful and how local a module is."""
     train, test = measures.train.faithfulness, measures.test.faithfulness
     locality, live = measures.locality.test.mean_locality, measures.live
+    concepts = measures.concepts
     show_measures(
         [
             ("F_reg, test", f"{test.f_reg:.3f}", "f_reg"),
@@ -29,11 +30,33 @@ def show_module_measures(measures: ModuleMeasures, part_count: int) -> None:
             ("R², test", format_share(test.r2), "r2"),
             ("Locality, test", "–" if locality is None else f"{locality:.2f}", "locality"),
             ("x-features live", f"{sum(live)} of {len(live)}", "live"),
+            *(() if concepts is None else _list_concepts(concepts, len(live))),
         ],
         key="module-measures",
     )
     st.caption(
         f"Measured on {test.count:,} test and {train.count:,} training photos of all "
-        f"categories; locality on the category's own test photos, at most {np.log(part_count):.2f} "
-        f"with {part_count} parts. Scores ŷ on the test photos span {test.y_hat_range:.2f}."
+        "categories; locality, effective number, top share and overlap on the category's own test "
+        f"photos, locality at most {np.log(part_count):.2f} with {part_count} parts. Scores ŷ on "
+        f"the test photos span {test.y_hat_range:.2f}."
     )
+    if concepts is not None and concepts.is_dominated:
+        st.info(
+            f"On average, a single x-feature carries **{format_share(concepts.top_share)}** of the "
+            f"score. This module explains it with about {concepts.effective_number:.1f} concepts, "
+            f"not {len(live)}."
+        )
+
+
+def _list_concepts(concepts: ConceptMeasures, count: int) -> list[tuple[str, str, str]]:
+    number, weighted = concepts.effective_number, concepts.weighted_locality
+    return [
+        ("Locality, weighted", "–" if weighted is None else f"{weighted:.2f}", "weighted_locality"),
+        (
+            "Effective number",
+            "–" if number is None else f"{number:.1f} of {count}",
+            "effective_number",
+        ),
+        ("Top share", format_share(concepts.top_share), "top_share"),
+        ("Overlap of maps", format_share(concepts.overlap), "overlap"),
+    ]

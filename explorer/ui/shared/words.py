@@ -28,6 +28,22 @@ HELP = MappingProxyType(
             "The entropy of a part histogram: 0 where all heat lies on one part of the bird, "
             "highest where it is spread evenly. Low is local."
         ),
+        "weighted_locality": (
+            "Locality where each x-feature counts as much as it contributes to the score. In the "
+            "plain mean, those that hardly contribute count as much as the others."
+        ),
+        "effective_number": (
+            "How many x-features carry the score: 1 if a single one does, and the number of all of "
+            "them if they contribute equally."
+        ),
+        "top_share": (
+            "The share of the x-feature that contributes most to a photo, in the sum of all "
+            "contributions without their signs; the mean over photos."
+        ),
+        "overlap": (
+            "How much of the heat two x-features share: 0 % if they look at different places, "
+            "100 % if their maps are the same. The mean over pairs and photos."
+        ),
         "live": "An x-feature that never adds anything to the score is dead; the others live.",
         "c-MWP": (
             "Contrastive excitation backprop: it walks from an x-feature back to the pixels and "
