@@ -46,3 +46,17 @@ def test_pca_is_computed_in_double_precision() -> None:
         one.state_dict().items(), other.state_dict().values(), strict=True
     ):
         assert torch.equal(found, expected), name
+
+
+def test_components_are_those_of_a_full_decomposition_and_raise_the_score() -> None:
+    rng = np.random.default_rng(3)
+    z = rng.random((60, 9)) * np.arange(1, 10)
+    y_hat = rng.random(60)
+    method = replace(METHOD, components=4)
+    found = method.fit(z, y_hat, np.ones(60, bool), seed=0)
+    expected = np.linalg.svd(z - z.mean(axis=0), full_matrices=False)[2][:4]
+    cosines = (found.encoder * expected).sum(axis=1)
+    np.testing.assert_allclose(np.abs(cosines), 1, atol=1e-9)
+    assert (found.v >= 0).all()
+    again = method.fit(z, y_hat, np.ones(60, bool), seed=1)
+    np.testing.assert_array_equal(again.encoder, found.encoder)
