@@ -50,7 +50,7 @@ def prepare_side(workspace: Workspace, side: Side) -> bool:
                 workspace.networks.load_module(side.entry)
         else:
             with st.spinner(f"Preparing {side.title} …"):
-                sources.prepare(workspace, side, sources.get_first_layer(workspace))
+                sources.prepare(workspace, side)
     except ExplorerError as error:
         message = explain_error(error)
         st.error(

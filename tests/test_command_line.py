@@ -431,11 +431,24 @@ def test_sweep_refuses_impossible_options(
     check_refusal(call("sweep", own_workspace, *options), *words)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--methods", "z", "--workers", 2), "need --engine ray"),
+        (("--methods", "z", "--address", "127.0.0.1:1"), "need --engine ray"),
+    ],
+)
+def test_evaluate_refuses_options_of_another_engine(
+    call: Call, own_workspace: Path, options: tuple[object, ...], words: str
+) -> None:
+    check_refusal(call("evaluate", own_workspace, *options), words)
+
+
 def test_sweep_says_how_to_install_ray(
     call: Call, own_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    monkeypatch.delitem(sys.modules, "explorer.evaluation.sweep.ray_engine", raising=False)
+    monkeypatch.delitem(sys.modules, "explorer.evaluation.engines.ray_engine", raising=False)
     result = call("sweep", own_workspace, "--all", "--engine", "ray")
     check_refusal(result, "pip install .[cluster]", "--engine local")
 

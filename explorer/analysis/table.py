@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 Record = Mapping[str, Any]
 _RESAMPLES = 2000
+_ARROWS = {"": "", "low": "↓", "high": "↑"}
 
 
 @dataclass(frozen=True)
@@ -125,11 +126,22 @@ class Column:
         Heading.
     form : str
         Format specification.
+    better : {"", "low", "high"}
+        Which values are good, shown as an arrow; empty if neither.
+    has_interval : bool
+        Whether the mean is shown with its confidence interval.
     """
 
     measure: str
     title: str
     form: str = ".3f"
+    better: Literal["", "low", "high"] = ""
+    has_interval: bool = False
+
+    @property
+    def heading(self) -> str:
+        """The title with an arrow in the direction of good values."""
+        return f"{self.title} {_ARROWS[self.better]}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -210,7 +222,7 @@ def _format_section(
     if not columns:
         return []
     lines = [
-        "| method | " + " | ".join(column.title for column in columns) + " |",
+        "| method | " + " | ".join(column.heading for column in columns) + " |",
         "|:--|" + "--:|" * len(columns),
     ]
     for method, title in titles.items():
@@ -230,7 +242,7 @@ def _format_cell(
     if estimate is None:
         return "–"
     text = format(estimate.mean, column.form)
-    if column.measure == "locality" and estimate.count > 1:
+    if column.has_interval and estimate.count > 1:
         text += f" ({estimate.low:{column.form}}–{estimate.high:{column.form}})"
     published = paper.get((method, column.measure))
     return text if published is None else f"{text} [{published:.4f}]"

@@ -8,6 +8,7 @@ import typer
 from explorer.analysis.conformal import COVERAGE
 from explorer.analysis.doubt import Level
 from explorer.analysis.trust import MIN_PHOTOS, Trust
+from explorer.cli.engines import Address, EngineName, EngineOption, Workers, choose_engine
 from explorer.cli.options import Device, WorkspacePath, parse_numbers
 from explorer.cli.reporting import console, follow, measure_all, print_modules
 from explorer.config import ExplorerError
@@ -37,9 +38,15 @@ def evaluate(
         bool, typer.Option("--rest", help="Use the categories that were not drawn.")
     ] = False,
     name: Annotated[str, typer.Option(help="Name of the result files.")] = RESULTS_NAME,
+    engine: EngineOption = EngineName.LOCAL,
+    address: Address = "",
+    workers: Workers = 0,
     device: Device = "auto",
 ) -> None:
     """Measure the classifier and every module on held-out photos, or compare methods."""
+    chosen = choose_engine(engine, address, workers)
+    if engine != EngineName.LOCAL and not methods:
+        raise ExplorerError("--engine ray compares methods: name them with --methods.")
     opened = Workspace(workspace, device)
     measures = follow(measure_classifier(opened))
     console.print(
@@ -56,7 +63,7 @@ def evaluate(
             seeds=parse_numbers(seeds, "--seeds", "0,1,2"),
             draw_seed=draw_seed,
         )
-        records = follow(compare_methods(opened, settings))
+        records = follow(compare_methods(opened, settings, chosen))
         _print_results(*write_results(opened.path, records, name))
         return
     failures = measure_all(opened, opened.list_modules())

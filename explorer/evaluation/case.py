@@ -11,7 +11,6 @@ from explorer.config import Steps
 from explorer.data.photo import Photo
 from explorer.data.splits import Split, draw_module_split
 from explorer.methods.base import Array, Probe, Source
-from explorer.nn.explanation import DEFAULT_STOP
 from explorer.nn.losses import ModuleSettings
 from explorer.nn.probe import LinearProbe
 from explorer.nn.srae import ExplanationModule, apply_module
@@ -35,15 +34,12 @@ class Case:
         As in ``classes.txt``.
     seed : int
         Seed of the module and the split.
-    stop : str
-        Layer at which maps are taken; see `Backbone.stops`.
     """
 
     workspace: Workspace
     features: Features
     category: str
     seed: int
-    stop: str = DEFAULT_STOP
 
     @property
     def split(self) -> Split:
@@ -92,19 +88,19 @@ class Case:
     def _make_source(self, module: ExplanationModule | LinearProbe) -> Source:
         engine, top = self.workspace.networks.engine, module.get_attribution_layers()
         return Source(
-            lambda pixels: engine.draw(pixels, top, self.stop),
+            lambda pixels, stop: engine.draw(pixels, top, stop),
             lambda z, _: apply_module(module, z)[0],
             module.v.weight[0].cpu().numpy(),
             lambda z: apply_module(module, z),
         )
 
-    def draw_z(self, pixels: Array, dimensions: Sequence[int]) -> Array:
+    def draw_z(self, pixels: Array, dimensions: Sequence[int], stop: str) -> Array:
         """Draw c-MWP of single dimensions of Z, (K, h, w)."""
-        return self.workspace.networks.engine.draw(pixels, (), self.stop, dimensions)
+        return self.workspace.networks.engine.draw(pixels, (), stop, dimensions)
 
-    def draw_logit(self, pixels: Array) -> Array:
+    def draw_logit(self, pixels: Array, stop: str) -> Array:
         """Draw c-MWP of the category's logit, (1, h, w)."""
-        return self.workspace.networks.engine.draw_logit(pixels, self.category, self.stop)
+        return self.workspace.networks.engine.draw_logit(pixels, self.category, stop)
 
     def draw_grad_cam(self, pixels: Array) -> Array:
         """Draw Grad-CAM of the category's logit, (1, h, w)."""

@@ -38,10 +38,10 @@ class PhotoHeat:
     pointing: NDArray[np.int64]
 
 
-def draw_heat(workspace: Workspace, draw: Draw, photo: Photo) -> PhotoHeat:
-    """Draw a method's maps for a photo and measure them on its parts."""
+def draw_heat(workspace: Workspace, draw: Draw, photo: Photo, stop: str) -> PhotoHeat:
+    """Draw a method's maps for a photo at a layer, and measure them on its parts."""
     parts = load_parts(photo)
-    maps = draw(workspace.networks.prepare_image(parts.image))
+    maps = draw(workspace.networks.prepare_image(parts.image), stop)
     labels = parts.label((maps.shape[1], maps.shape[2]))
     return PhotoHeat(parts, maps, parts.measure(maps), compute_pointing(maps, labels))
 

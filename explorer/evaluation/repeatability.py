@@ -17,7 +17,6 @@ from explorer.analysis.agreement import (
 )
 from explorer.analysis.table import Column, Section
 from explorer.config import ExplorerError
-from explorer.evaluation.heat import draw_heat
 from explorer.evaluation.measures import titles
 from explorer.evaluation.measures.base import Subject, mean_of_defined
 from explorer.evaluation.records import Measures
@@ -28,8 +27,8 @@ REPEATABILITY = (
     Section(
         titles.CURVES,
         (
-            Column("repeat_activation", "repeat, activation"),
-            Column("repeat_map", "repeat, map"),
+            Column("repeat_activation", "repeat, activation", better="high"),
+            Column("repeat_map", "repeat, map", better="high"),
         ),
         "*Repeat* compares seeds: correlation of matched x-features' activations, overlap of "
         "matched maps (1 is equal).",
@@ -67,7 +66,7 @@ def make_trace(subject: Subject) -> Trace:
     workspace = case.workspace
     rows = case.features.get_rows([photo.image_id for photo in workspace.held_out])
     activations = source.activate(case.features.z[rows], case.features.logits[rows])
-    heats = [draw_heat(workspace, source.draw, p) for p in case.held_out_photos[:_MAP_PHOTOS]]
+    heats = map(subject.get_heat, case.held_out_photos[:_MAP_PHOTOS])
     maps = np.stack([[_coarsen(one) for one in heat.maps] for heat in heats])
     return Trace(np.asarray(activations, np.float32), maps, subject.live)
 

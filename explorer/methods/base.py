@@ -14,8 +14,9 @@ from explorer.training.modules.settings import TrainingSettings
 
 Array = NDArray[np.float32]
 
-Draw = Callable[[Array], Array]
-"""Computes maps (K, h, w), >= 0, from the normalised pixels of a photo, (3, H, W)."""
+Draw = Callable[[Array, str], Array]
+"""Computes maps (K, h, w), >= 0, from the normalised pixels of a photo, (3, H, W), and the name of
+the layer at which they are taken; see `Backbone.stops`."""
 
 DEFAULT_TRAINING = TrainingSettings()
 
@@ -69,7 +70,7 @@ class Source:
     Attributes
     ----------
     draw : Draw
-        Computes maps from pixels.
+        Computes maps from pixels, at a layer.
     activate : callable
         Computes activations (M, K) from Z (M, S_z) and logits (M, C).
     v : NDArray of float or None
@@ -111,10 +112,10 @@ class Case(Protocol):
     def use_probe(self, probe: Probe) -> Source:
         """Return the components of a probe."""
 
-    def draw_z(self, pixels: Array, dimensions: Sequence[int]) -> Array:
+    def draw_z(self, pixels: Array, dimensions: Sequence[int], stop: str) -> Array:
         """Draw c-MWP of single dimensions of Z."""
 
-    def draw_logit(self, pixels: Array) -> Array:
+    def draw_logit(self, pixels: Array, stop: str) -> Array:
         """Draw c-MWP of the category's logit, (1, h, w)."""
 
     def draw_grad_cam(self, pixels: Array) -> Array:
@@ -165,16 +166,16 @@ class ScoreMethod(Method):
     """A method that draws the classifier's own score and needs no module."""
 
     @abstractmethod
-    def draw(self, case: Case, pixels: Array) -> Array:
-        """Draw the category's score for a photo, (1, h, w)."""
+    def draw(self, case: Case, pixels: Array, stop: str) -> Array:
+        """Draw the category's score for a photo at a layer, (1, h, w)."""
 
     def prepare(self, case: Case) -> Steps[Source]:
         """Return a source with a single map, whose activation is the score itself."""
         yield from ()
         index = case.index
 
-        def draw(pixels: Array) -> Array:
-            return self.draw(case, pixels)
+        def draw(pixels: Array, stop: str) -> Array:
+            return self.draw(case, pixels, stop)
 
         return Source(draw, lambda _, logits: np.asarray(logits)[:, [index]], np.ones(1))
 

@@ -12,9 +12,9 @@ class ExcitationBp(ScoreMethod):
 
     has_stored_maps: ClassVar[bool] = True
 
-    def draw(self, case: Case, pixels: Array) -> Array:
+    def draw(self, case: Case, pixels: Array, stop: str) -> Array:
         """Draw c-MWP of the category's logit, (1, h, w)."""
-        return case.draw_logit(pixels)
+        return case.draw_logit(pixels, stop)
 
 
 METHOD = ExcitationBp(

@@ -9,7 +9,7 @@ from explorer.methods.base import Array, Case, ScoreMethod
 class GradCam(ScoreMethod):
     """Selvaraju et al., "Grad-CAM" (ICCV 2017)."""
 
-    def draw(self, case: Case, pixels: Array) -> Array:
+    def draw(self, case: Case, pixels: Array, stop: str) -> Array:  # noqa: ARG002
         """Draw Grad-CAM of the category's logit, (1, h, w)."""
         return case.draw_grad_cam(pixels)
 

@@ -30,8 +30,8 @@ class ZMethod(Method):
         yield from ()
         chosen = self.choose(case)
 
-        def draw(pixels: Array) -> Array:
-            return case.draw_z(pixels, chosen)
+        def draw(pixels: Array, stop: str) -> Array:
+            return case.draw_z(pixels, chosen, stop)
 
         names = tuple(f"Z {dimension}" for dimension in chosen)
         return Source(draw, lambda z, _: np.asarray(z)[:, chosen], None, names=names)

@@ -82,7 +82,7 @@ def test_table_shows_the_papers_figures_next_to_the_measured_ones() -> None:
     assert lines == [
         "**Faithfulness and locality**",
         "",
-        "| method | F_reg train | F_reg test | locality | outside box | live |",
+        "| method | F_reg train ↓ | F_reg test ↓ | locality ↓ | outside box ↓ | live |",
         "|:--|--:|--:|--:|--:|--:|",
         "| SRAE | 0.500 | 1.500 | 1.500 [1.9694] | 20% | 2.0 |",
         "| Z | – | – | 1.500 | 20% | 2.0 |",
@@ -90,7 +90,7 @@ def test_table_shows_the_papers_figures_next_to_the_measured_ones() -> None:
         "",
         "**Maps against scores, and over seeds**",
         "",
-        "| method | gap, own |",
+        "| method | gap, own ↑ |",
         "|:--|--:|",
         "| SRAE | 0.250 |",
         "",

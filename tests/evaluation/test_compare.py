@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from explorer.config import ExplorerError
 from explorer.data.painted.truth import load_truth
 from explorer.evaluation import compare
 from explorer.evaluation.compare import compare_methods
@@ -68,20 +69,23 @@ def test_an_interrupted_comparison_is_continued(
     own_workspace: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace = Workspace(own_workspace)
-    measured: list[tuple[str, str]] = []
+    measured: list[str] = []
     original = compare._measure
 
-    def count(case: Any, *rest: Any) -> dict[str, Any]:
-        measured.append((case.category, "measured"))
-        return original(case, *rest)
+    def measure(subject: Any, method: Any) -> dict[str, Any]:
+        if len(measured) == 3:
+            raise KeyboardInterrupt
+        measured.append(method.name)
+        return original(subject, method)
 
+    def count(subject: Any, method: Any) -> dict[str, Any]:
+        measured.append(method.name)
+        return original(subject, method)
+
+    monkeypatch.setattr(compare, "_measure", measure)
+    with pytest.raises(KeyboardInterrupt):
+        run(compare_methods(workspace, QUICK))
     monkeypatch.setattr(compare, "_measure", count)
-    steps = compare_methods(workspace, QUICK)
-    for progress in steps:
-        if progress.stage == "Comparing methods" and progress.done == 3:
-            break
-    steps.close()
-    assert len(measured) == 3
     records = run(compare_methods(workspace, QUICK))
     assert len(measured) == len(records) == 8
     again = run(compare_methods(workspace, QUICK))
@@ -127,3 +131,44 @@ def test_a_module_trained_on_the_test_photos_is_trained_again(
     assert before != after
     assert not set(after["train"]) & set(after["test"])
     assert set(after["test"]) <= {photo.image_id for photo in other.held_out}
+
+
+def test_a_category_that_fails_does_not_stop_the_others(
+    own_workspace: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace(own_workspace)
+    settings = replace(QUICK, methods=get_methods("grad-cam"))
+    original, failing = compare._measure, []
+
+    def measure(subject: Any, method: Any) -> dict[str, Any]:
+        failing.append(subject.case.category)
+        if len(failing) == 1:
+            raise OSError("No space left on device")
+        return original(subject, method)
+
+    monkeypatch.setattr(compare, "_measure", measure)
+    with pytest.raises(ExplorerError, match=r"^Not measured:\n.*: No space left on device$") as one:
+        run(compare_methods(workspace, settings))
+    assert failing[0] in str(one.value)
+    assert len(set(failing)) == 2
+    assert len(list((own_workspace / "results" / "grad-cam").glob("*.json"))) == 1
+
+
+def test_maps_of_a_photo_are_drawn_once(
+    own_workspace: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The forward pass of a test photo serves all methods, and its maps serve all measures."""
+    workspace = Workspace(own_workspace)
+    methods = get_methods("pca,excitation-bp")
+    drawn: list[tuple[int, str]] = []
+    original = compare.draw_heat
+
+    def draw(opened: Workspace, draw_maps: Any, photo: Any, stop: str) -> Any:
+        drawn.append((photo.image_id, stop))
+        return original(opened, draw_maps, photo, stop)
+
+    monkeypatch.setattr(compare, "draw_heat", draw)
+    monkeypatch.setattr("explorer.evaluation.measures.base.draw_heat", draw)
+    run(compare_methods(workspace, replace(QUICK, methods=methods, categories=1)))
+    assert len(drawn) == len(methods), "the only test photo of the category"
+    assert set(drawn) == {(drawn[0][0], "pool3")}

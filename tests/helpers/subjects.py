@@ -34,7 +34,7 @@ def make_source(case: Case, *columns: Callable[[np.ndarray], np.ndarray]) -> Sou
         score = logits[:, case.index]
         return np.stack([column(score) for column in columns], axis=1)
 
-    def draw(_: np.ndarray) -> np.ndarray:
+    def draw(_: np.ndarray, stop: str) -> np.ndarray:
         return np.ones((len(columns), 8, 8), np.float32)
 
     return Source(draw, activate, np.ones(len(columns)))

@@ -444,7 +444,7 @@ def test_every_method_without_a_module_can_be_drawn(
     source = run_steps(method.prepare(case))
     photo = workspace.dataset.photos_of(CATEGORY)[0]
     pixels = workspace.networks.prepare_image(load_parts(photo).image)
-    assert len(app.image) == 4 * (1 + 5 + len(source.draw(pixels)))
+    assert len(app.image) == 4 * (1 + 5 + len(source.draw(pixels, "relu1")))
     texts = read_texts(app)
     z, logits = workspace.networks.compute_scores(pixels[np.newaxis])
     activations = source.activate(z, logits)[0]

@@ -1,4 +1,4 @@
-"""The sweep engine that runs tasks with Ray, on this machine or on a cluster."""
+"""The engine that runs tasks with Ray, on this machine or on a cluster."""
 
 import contextlib
 import logging
@@ -9,7 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from explorer.config import ExplorerError
-from explorer.evaluation.sweep.plan import Engine, Outcome, SweepTask, run_task
+from explorer.evaluation.engines.tasks import Engine, Outcome, Task, run_task
+from explorer.nn.devices import limit_threads
 from explorer.workspace.workspace import Workspace
 
 # Read by Ray on import. The first keeps a local Ray from listening to the whole network, which is
@@ -21,22 +22,22 @@ try:
     from ray.exceptions import RayError, RayTaskError
 except ImportError as missing:
     raise ExplorerError(
-        "Ray is not installed. Install it with `pip install .[cluster]`, or sweep with "
-        "--engine local."
+        "Ray is not installed. Install it with `pip install .[cluster]`, or use --engine local."
     ) from missing
 
 _CONNECT_SECONDS = 10
+_THREADS = 1  # each task has a core of its own
 _RETRIES = 3  # of a task whose worker or machine died
 
 
 def make_engine(address: str = "", workers: int = 0) -> Engine:
-    """Return an engine for `explorer.evaluation.sweep.plan.sweep_modules`.
+    """Return an engine for `explorer.evaluation.engines.tasks.run_tasks`.
 
     Parameters
     ----------
     address : str
         Address of a running cluster, whose machines have the workspace under the same path. Empty
-        to start Ray on this machine, only for this sweep and not reachable from outside.
+        to start Ray on this machine, only for these tasks and not reachable from outside.
     workers : int
         Number of simultaneous tasks if Ray is started here; 0 for one per core.
 
@@ -47,8 +48,8 @@ def make_engine(address: str = "", workers: int = 0) -> Engine:
 
     Notes
     -----
-    Tasks on a CUDA device use a whole GPU each. A task whose worker dies is tried again. Closing
-    the engine's iterator, as an interrupt does, cancels the remaining tasks.
+    Tasks use one thread each, and on a CUDA device a whole GPU. A task whose worker dies is tried
+    again. Closing the engine's iterator, as an interrupt does, cancels the remaining tasks.
     """
     if workers < 0:
         raise ExplorerError("The number of workers must be at least 1, or 0 for one per core.")
@@ -57,7 +58,7 @@ def make_engine(address: str = "", workers: int = 0) -> Engine:
             "A cluster has its own workers: use only one of --workers and --address."
         )
 
-    def engine(workspace: Workspace, tasks: Sequence[SweepTask]) -> Iterator[Outcome]:
+    def engine(workspace: Workspace, tasks: Sequence[Task]) -> Iterator[Outcome]:
         with _connect(address, workers):
             yield from _run_tasks(workspace, tasks)
 
@@ -81,7 +82,7 @@ def _connect(address: str, workers: int) -> Iterator[None]:
             )
     except (OSError, ValueError, RuntimeError) as error:
         raise ExplorerError(
-            f"Ray did not start: {error} Check --address, or sweep with --engine local."
+            f"Ray did not start: {error} Check --address, or use --engine local."
         ) from error
     try:
         yield
@@ -96,10 +97,10 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
 
 
-def _run_tasks(workspace: Workspace, tasks: Sequence[SweepTask]) -> Iterator[Outcome]:
+def _run_tasks(workspace: Workspace, tasks: Sequence[Task]) -> Iterator[Outcome]:
     device = workspace.networks.device.type  # Ray chooses the GPU
     if device == "cuda" and not ray.cluster_resources().get("GPU"):
-        raise ExplorerError("Ray has no GPU to compute on. Sweep with --device cpu.")
+        raise ExplorerError("Ray has no GPU to compute on. Use --device cpu.")
     remote = ray.remote(
         num_cpus=1, num_gpus=int(device == "cuda"), max_retries=_RETRIES, retry_exceptions=False
     )(_run_remotely)
@@ -113,7 +114,7 @@ def _run_tasks(workspace: Workspace, tasks: Sequence[SweepTask]) -> Iterator[Out
             ray.cancel(reference)
 
 
-def _collect(reference: "ray.ObjectRef[Outcome]", task: SweepTask) -> Outcome:
+def _collect(reference: "ray.ObjectRef[Outcome]", task: Task) -> Outcome:
     try:
         outcome: Outcome = ray.get(reference)
     except RayTaskError:  # a bug, not a failed task
@@ -123,12 +124,13 @@ def _collect(reference: "ray.ObjectRef[Outcome]", task: SweepTask) -> Outcome:
     return outcome
 
 
-def _run_remotely(path: str, device: str, task: SweepTask) -> Outcome:
+def _run_remotely(path: str, device: str, task: Task) -> Outcome:
     try:
         workspace = _open_workspace(path, device)
     except ExplorerError as error:
         return Outcome(task, str(error))
-    return run_task(workspace, task)
+    with limit_threads(_THREADS):
+        return run_task(workspace, task)
 
 
 @lru_cache(maxsize=1)

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from explorer.analysis.faithfulness import compute_contributions, compute_live_mask
 from explorer.analysis.table import Section
-from explorer.evaluation.heat import PhotoHeat, find_nonzero_maps, summarise_heat
+from explorer.data.photo import Photo
+from explorer.evaluation.heat import PhotoHeat, draw_heat, find_nonzero_maps, summarise_heat
 from explorer.evaluation.interventions import Interventions
 from explorer.evaluation.records import Measures
 from explorer.measuring.records import LocalityMeasures
 from explorer.methods.base import Array, Source
+from explorer.nn.explanation import DEFAULT_STOP
 
 if TYPE_CHECKING:  # A case imports torch, which the pages that only list columns do not need.
     from explorer.evaluation.case import Case
@@ -62,6 +64,8 @@ class Subject:
         The method's output for the category's nearest relatives, by name; empty if unknown.
     interventions : Interventions or None
         Interventions on the category's test photos; None unless birds are painted.
+    stop : str
+        Layer at which the maps are taken.
     """
 
     case: "Case"
@@ -69,6 +73,7 @@ class Subject:
     heats: Sequence[PhotoHeat]
     rivals: Mapping[str, Source]
     interventions: Interventions | None
+    stop: str = DEFAULT_STOP
 
     @cached_property
     def sides(self) -> dict[str, SideScores]:
@@ -93,6 +98,22 @@ class Subject:
             is_positive,
             np.delete(logits, case.index, axis=1),
         )
+
+    def get_heat(self, photo: Photo) -> PhotoHeat:
+        """Return the maps for any photo; those for other photos than test photos are drawn."""
+        for known, heat in zip(self.case.test_photos, self.heats, strict=True):
+            if known.image_id == photo.image_id:
+                return heat
+        return draw_heat(self.case.workspace, self.source.draw, photo, self.stop)
+
+    @cached_property
+    def test_contributions(self) -> NDArray[np.floating]:
+        """(N, K), vₙEₙ on ``case.test_photos``, in this order, for a method with v."""
+        assert self.source.v is not None
+        rows = self.case.features.get_rows([photo.image_id for photo in self.case.test_photos])
+        features = self.case.features
+        activations = self.source.activate(features.z[rows], features.logits[rows])
+        return compute_contributions(activations, self.source.v)
 
     @cached_property
     def live(self) -> NDArray[np.bool_]:

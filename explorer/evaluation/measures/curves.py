@@ -115,12 +115,12 @@ MEASURE = Measure(
         Section(
             titles.CURVES,
             (
-                Column("deletion_own", "deletion, own"),
-                Column("insertion_own", "insertion, own"),
-                Column("gap_own", "gap, own"),
-                Column("deletion_score", "deletion, ŷ"),
-                Column("insertion_score", "insertion, ŷ"),
-                Column("gap_score", "gap, ŷ"),
+                Column("deletion_own", "deletion, own", better="low"),
+                Column("insertion_own", "insertion, own", better="high"),
+                Column("gap_own", "gap, own", better="high"),
+                Column("deletion_score", "deletion, ŷ", better="low"),
+                Column("insertion_score", "insertion, ŷ", better="high"),
+                Column("gap_score", "gap, ŷ", better="high"),
             ),
             "*Deletion* and *insertion* are areas under curves: the patches with the highest map "
             "values are blurred in the photo (low is good), or restored in the blurred photo (high "

@@ -73,10 +73,10 @@ MEASURE = Measure(
             titles.KNOWN_PARTS,
             (
                 Column("edit_score", "edit: fall of ŷ", ".2f"),
-                Column("edit_error", "edit: error of ȳ", ".0%"),
-                Column("edit_pointer", "edit: pointer's share", ".0%"),
+                Column("edit_error", "edit: error of ȳ", ".0%", better="low"),
+                Column("edit_pointer", "edit: pointer's share", ".0%", better="high"),
                 Column("edit_uniform", "even share", ".0%"),
-                Column("edit_rank", "edit: rank ρ", ".2f"),
+                Column("edit_rank", "edit: rank ρ", ".2f", better="high"),
             ),
             "*Edit*: only this mark is repainted as the relative's. The *pointer* is the x-feature "
             "with the most heat on it, and its share is that of all changes in contributions. "

@@ -77,12 +77,8 @@ def measure_funny_birds(subject: Subject) -> Measures:
             for regions, one in zip(importance, repainted, strict=True)
         ),
         **_check_important(case, importance, repainted, interventions),
-        "distractibility": mean_of_defined(
-            _check_distraction(case, source, one) for one in repainted
-        ),
-        "target_sensitivity": _check_target(
-            case, subject.rivals, importance, repainted, interventions
-        ),
+        "distractibility": mean_of_defined(_check_distraction(subject, one) for one in repainted),
+        "target_sensitivity": _check_target(subject, importance, repainted, interventions),
         "background_independence": float(np.mean(independent)),
     }
 
@@ -134,12 +130,13 @@ def _check_important(
     }
 
 
-def _check_distraction(case: "Case", source: Source, one: Repainted) -> float | None:
+def _check_distraction(subject: Subject, one: Repainted) -> float | None:
     """Return whether the map avoids an irrelevant object; None if the object is relevant."""
+    case, source = subject.case, subject.source
     before, after = (_get_score(case, scores)[0] for scores in (one.photo, one.distracted_scores))
     if abs(before - after) >= _SMALL_CHANGE * abs(before):
         return None
-    maps = source.draw(one.distracted)
+    maps = source.draw(one.distracted, subject.stop)
     weights = np.maximum(compute_contributions(source, one.distracted_scores)[0], 0)
     covered = _compute_coverage(one.distractor, (maps.shape[1], maps.shape[2]))
     mass = maps.sum(axis=(1, 2))
@@ -163,22 +160,21 @@ def _compute_coverage(mask: NDArray[np.bool_], grid: tuple[int, int]) -> Array:
 
 
 def _check_target(
-    case: "Case",
-    rivals: Mapping[str, Source],
+    subject: Subject,
     importance: Sequence[Mapping[str, float]],
     repainted: Sequence[Repainted],
     interventions: Interventions,
 ) -> float | None:
-    is_higher = []
+    case, is_higher = subject.case, []
     for relative in interventions.relatives:
-        rival = rivals[relative.name]
+        rival = subject.rivals[relative.name]
         telling = [
             region
             for region in NEUTRAL_PARTS
             if get_region_parts(region) & set(relative.telling_parts)
         ]
         for photo, regions, one in zip(case.test_photos, importance, repainted, strict=True):
-            heat = draw_heat(case.workspace, rival.draw, photo)
+            heat = draw_heat(case.workspace, rival.draw, photo, subject.stop)
             others = _measure_importance(case, rival, heat, one.photo)
             is_higher.append(sum(regions[r] for r in telling) > sum(others[r] for r in telling))
     return float(np.mean(is_higher)) if is_higher else None
@@ -194,12 +190,12 @@ MEASURE = Measure(
         Section(
             titles.FUNNY_BIRDS,
             (
-                Column("single_deletion", "single deletion", ".2f"),
-                Column("preservation_check", "preservation", ".2f"),
-                Column("deletion_check", "deletion", ".2f"),
+                Column("single_deletion", "single deletion", ".2f", better="high"),
+                Column("preservation_check", "preservation", ".2f", better="high"),
+                Column("deletion_check", "deletion", ".2f", better="high"),
                 Column("important_parts", "parts kept", ".1f"),
-                Column("distractibility", "distractibility", ".2f"),
-                Column("target_sensitivity", "target sensitivity", ".2f"),
+                Column("distractibility", "distractibility", ".2f", better="high"),
+                Column("target_sensitivity", "target sensitivity", ".2f", better="high"),
                 Column("background_independence", "background independence", ".2f"),
             ),
             "After Hesse et al., *FunnyBirds* (ICCV 2023), but with parts painted grey instead of "

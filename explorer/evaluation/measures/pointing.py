@@ -69,14 +69,14 @@ MEASURE = Measure(
     (
         Section(
             titles.CURVES,
-            (Column("pointing_box", "pointing at bird", ".0%"),),
+            (Column("pointing_box", "pointing at bird", ".0%", better="high"),),
             "*Pointing* is the share of maps whose maximum is inside the bird's box.",
         ),
         Section(
             titles.KNOWN_PARTS,
             (
-                Column("telling_share", "heat on telling parts", ".0%"),
-                Column("pointing_telling", "pointing at telling parts", ".0%"),
+                Column("telling_share", "heat on telling parts", ".0%", better="high"),
+                Column("pointing_telling", "pointing at telling parts", ".0%", better="high"),
                 Column("telling_area", "their area", ".0%"),
             ),
             "The telling parts distinguish a category from its nearest relatives. Heat and maxima "

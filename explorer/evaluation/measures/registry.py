@@ -1,6 +1,7 @@
 """The list of all measures of the comparison."""
 
 from explorer.evaluation.measures import (
+    concepts,
     curves,
     edit_test,
     funny_birds,
@@ -14,6 +15,7 @@ from explorer.evaluation.records import Measures
 MEASURES = (
     scores.MEASURE,
     locality.MEASURE,
+    concepts.MEASURE,
     curves.MEASURE,
     pointing.MEASURE,
     edit_test.MEASURE,

@@ -44,13 +44,13 @@ MEASURE = Measure(
         Section(
             titles.FAITHFULNESS,
             (
-                Column("f_reg_train", "F_reg train"),
-                Column("f_reg_test", "F_reg test"),
-                Column("relative_f_reg_test", "of range", ".1%"),
-                Column("r2_test", "R²"),
-                Column("rank_agreement_test", "rank ρ"),
-                Column("accuracy_test", "one-vs-all"),
-                Column("mean_squared_cosine_test", "cos²"),
+                Column("f_reg_train", "F_reg train", better="low"),
+                Column("f_reg_test", "F_reg test", better="low"),
+                Column("relative_f_reg_test", "of range", ".1%", better="low"),
+                Column("r2_test", "R²", better="high"),
+                Column("rank_agreement_test", "rank ρ", better="high"),
+                Column("accuracy_test", "one-vs-all", better="high"),
+                Column("mean_squared_cosine_test", "cos²", better="low"),
             ),
             "F_reg is the mean of |ȳ − ŷ|, *of range* the same divided by the range of ŷ. "
             "*One-vs-all* is the accuracy of ȳ, instead of ŷ, in telling the category from all "

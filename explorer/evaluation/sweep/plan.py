@@ -1,11 +1,18 @@
 """Sweeps: a separately trained module for each category, method, setting and seed."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from explorer.config import ExplorerError, Progress, Steps, run
+from explorer.config import ExplorerError, Steps, run
+from explorer.evaluation.engines.tasks import (
+    Engine,
+    Outcomes,
+    Task,
+    describe_failures,
+    run_locally,
+    run_tasks,
+)
 from explorer.measuring.module import measure_module
-from explorer.measuring.records import ModuleMeasures, load_module_measures
+from explorer.measuring.records import load_module_measures
 from explorer.methods.base import TrainedMethod
 from explorer.nn.devices import limit_threads
 from explorer.nn.losses import ModuleSettings
@@ -46,29 +53,50 @@ class SweepSettings:
 
 
 @dataclass(frozen=True)
-class SweepTask:
-    """A module to train and measure, or only to measure if `missing` is set and it exists."""
+class TrainingTask:
+    """A module to train and store; a repetition gives the same file."""
 
     category: str
     module: ModuleSettings
     training: TrainingSettings
-    missing: bool = False
 
     @property
     def run(self) -> str:
         """The name of the module's run."""
         return name_run(self.module, self.training)
 
+    @property
+    def title(self) -> str:
+        """Category and run."""
+        return f"{self.category}, {self.run}"
+
+    def find(self, workspace: Workspace) -> ModuleEntry | None:
+        """Return the module if it exists."""
+        return find_module(workspace, self.category, self.module, self.training)
+
+    def execute(self, workspace: Workspace) -> None:
+        """Train and store the module, replacing an earlier one."""
+        with limit_threads(_THREADS):
+            self._train(workspace)
+
+    def _train(self, workspace: Workspace) -> ModuleEntry:
+        try:
+            return run(train_module(workspace, self.category, self.module, self.training))
+        except NotTrainedError as error:
+            raise error.reasons[self.category] from error
+
 
 @dataclass(frozen=True)
-class Outcome:
-    """Result of a task: success, or the reason of its failure."""
+class SweepTask(TrainingTask):
+    """A module to train and measure, or only to measure if `missing` is set and it exists."""
 
-    task: SweepTask
-    failure: str = ""
+    missing: bool = False
 
-
-Engine = Callable[[Workspace, Sequence[SweepTask]], Iterator[Outcome]]
+    def execute(self, workspace: Workspace) -> None:
+        """Train, store and measure the module."""
+        with limit_threads(_THREADS):
+            entry = self.find(workspace) if self.missing else None
+            run(measure_module(workspace, entry or self._train(workspace)))
 
 
 class SweepError(ExplorerError):
@@ -76,14 +104,13 @@ class SweepError(ExplorerError):
 
     Attributes
     ----------
-    done : tuple of SweepTask
+    done : tuple of Task
         The tasks of the same sweep that succeeded.
     """
 
-    def __init__(self, failed: Iterable[Outcome], done: Iterable[SweepTask]) -> None:
-        lines = [f"{one.task.category}, {one.task.run}: {one.failure}" for one in failed]
-        super().__init__("Not trained and measured:\n" + "\n".join(lines))
-        self.done = tuple(done)
+    def __init__(self, outcomes: Outcomes) -> None:
+        super().__init__(f"Not trained and measured:\n{describe_failures(outcomes.failed)}")
+        self.done = outcomes.done
 
 
 def list_tasks(workspace: Workspace, settings: SweepSettings) -> tuple[SweepTask, ...]:
@@ -98,47 +125,16 @@ def list_tasks(workspace: Workspace, settings: SweepSettings) -> tuple[SweepTask
 
 
 def _is_done(workspace: Workspace, task: SweepTask) -> bool:
-    entry = _find_module(workspace, task)
+    entry = task.find(workspace) if task.missing else None
     try:
         return entry is not None and load_module_measures(workspace, entry) is not None
     except ExplorerError:  # damaged, so it has to be measured again
         return False
 
 
-def _find_module(workspace: Workspace, task: SweepTask) -> ModuleEntry | None:
-    if not task.missing:
-        return None
-    return find_module(workspace, task.category, task.module, task.training)
-
-
-def sweep_locally(workspace: Workspace, tasks: Sequence[SweepTask]) -> Iterator[Outcome]:
-    """Run the tasks one after the other in this process."""
-    for task in tasks:
-        yield run_task(workspace, task)
-
-
-def run_task(workspace: Workspace, task: SweepTask) -> Outcome:
-    """Train, store and measure a module; a repetition gives the same files."""
-    try:
-        with limit_threads(_THREADS):
-            run(_train_and_measure(workspace, task))
-    except NotTrainedError as error:
-        return Outcome(task, str(error.reasons[task.category]))
-    except (ExplorerError, OSError) as error:
-        return Outcome(task, str(error))
-    return Outcome(task)
-
-
-def _train_and_measure(workspace: Workspace, task: SweepTask) -> Steps[ModuleMeasures]:
-    entry = _find_module(workspace, task)
-    if entry is None:
-        entry = yield from train_module(workspace, task.category, task.module, task.training)
-    return (yield from measure_module(workspace, entry))
-
-
 def sweep_modules(
-    workspace: Workspace, settings: SweepSettings, engine: Engine = sweep_locally
-) -> Steps[tuple[SweepTask, ...]]:
+    workspace: Workspace, settings: SweepSettings, engine: Engine = run_locally
+) -> Steps[tuple[Task, ...]]:
     """Train, store and measure a module for each category, method and seed.
 
     Parameters
@@ -148,8 +144,7 @@ def sweep_modules(
     settings : SweepSettings
         What to train.
     engine : Engine
-        Runs the tasks, in any order: `sweep_locally` or one from
-        `explorer.evaluation.sweep.ray_engine.make_engine`. The modules are the same.
+        Runs the tasks. With every engine the modules are the same to the byte.
 
     Yields
     ------
@@ -158,7 +153,7 @@ def sweep_modules(
 
     Returns
     -------
-    tuple of SweepTask
+    tuple of Task
         The tasks, in the order in which they finished.
 
     Raises
@@ -171,15 +166,7 @@ def sweep_modules(
     refuse_if_public()
     yield from workspace.networks.compute_features()
     tasks = list_tasks(workspace, settings)
-    done: list[SweepTask] = []
-    failed: list[Outcome] = []
-    for outcome in engine(workspace, tasks) if tasks else ():
-        if outcome.failure:
-            failed.append(outcome)
-        else:
-            done.append(outcome.task)
-        count = len(done) + len(failed)
-        yield Progress("Training modules", count, len(tasks), {"failed": len(failed)})
-    if failed:
-        raise SweepError(failed, done)
-    return tuple(done)
+    outcomes = yield from run_tasks(workspace, tasks, engine, "Training modules")
+    if outcomes.failed:
+        raise SweepError(outcomes)
+    return outcomes.done

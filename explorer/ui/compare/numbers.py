@@ -139,7 +139,7 @@ def _load_outputs(workspace: Workspace, side: Side) -> Outputs | None:
         found = scores.score_module(workspace, side.entry)
         names = tuple(map(name_feature, range(found.x_features.shape[1])))
         return Outputs(found.x_features, found.contributions, found.y_bar, names)
-    source = sources.prepare(workspace, side, sources.get_first_layer(workspace))
+    source = sources.prepare(workspace, side)
     outputs: Outputs = _compute_outputs(
         workspace, scores.load_features(workspace), side.category, side.by, _source=source
     )

@@ -33,8 +33,8 @@ def make_case(workspace: Workspace, category: str) -> Case:
     return Case(workspace, scores.load_features(workspace), category, _SEED)
 
 
-def prepare(workspace: Workspace, side: Side, layer: str) -> Source:
-    """Prepare the method of a side without a module, with maps at a layer.
+def prepare(workspace: Workspace, side: Side) -> Source:
+    """Prepare the method of a side without a module.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def prepare(workspace: Workspace, side: Side, layer: str) -> Source:
         When the method cannot be used for the category, or has no maps for it.
     """
     features = scores.load_features(workspace)
-    source: Source = _prepare(workspace, features, side.category, side.by, layer)
+    source: Source = _prepare(workspace, features, side.category, side.by)
     return source
 
 
@@ -52,11 +52,9 @@ def _make_networks_key(workspace: Workspace) -> Key:
 
 # Few, since each keeps its workspace's network in memory.
 @cache_resource(8, also={Workspace: _make_networks_key})
-def _prepare(
-    workspace: Workspace, features: Features, category: str, by: str, layer: str
-) -> Source:
+def _prepare(workspace: Workspace, features: Features, category: str, by: str) -> Source:
     method = UNTRAINED[by]
-    case = Case(workspace, features, category, _SEED, layer)
+    case = Case(workspace, features, category, _SEED)
     try:
         source = run(method.prepare(case))
         count = source.activate(features.z[:1], features.logits[:1]).shape[1]
@@ -86,8 +84,8 @@ def load_maps(workspace: Workspace, side: Side, photo: Photo, layer: str) -> NDA
 def _draw(
     workspace: Workspace, features: Features, side: Side, photo: Photo, layer: str
 ) -> NDArray[np.float32]:
-    source: Source = _prepare(workspace, features, side.category, side.by, layer)
-    return source.draw(workspace.networks.prepare_image(cached.load_parts(photo).image))
+    source: Source = _prepare(workspace, features, side.category, side.by)
+    return source.draw(workspace.networks.prepare_image(cached.load_parts(photo).image), layer)
 
 
 def draw_tiles(workspace: Workspace, side: Side, photo: Photo, style: MapStyle) -> Overlays:

@@ -186,7 +186,7 @@ def _format_category_table(results: Results, category: str, section: Section) ->
     if not columns:
         return ""
     lines = [
-        "| method | " + " | ".join(column.title for column in columns) + " |",
+        "| method | " + " | ".join(column.heading for column in columns) + " |",
         "|:--|" + "--:|" * len(columns),
     ]
     for method, title in results.titles.items():

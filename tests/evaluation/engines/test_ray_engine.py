@@ -1,18 +1,23 @@
-"""The sweep engine that runs tasks with Ray, on a real local cluster."""
+"""The engine that runs tasks with Ray, on a real local cluster."""
 
+import json
 import os
 import shutil
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from explorer.config import ExplorerError
+from explorer.evaluation.compare import compare_methods
+from explorer.evaluation.settings import EvaluationSettings
 from explorer.evaluation.sweep.plan import (
     SweepError,
     SweepSettings,
@@ -20,7 +25,8 @@ from explorer.evaluation.sweep.plan import (
     list_tasks,
     sweep_modules,
 )
-from explorer.methods.registry import get_trained_methods
+from explorer.methods.base import Method, TrainedMethod
+from explorer.methods.registry import get_methods, get_trained_methods
 from explorer.training.modules.settings import TrainingSettings
 from explorer.workspace.layout import get_module_entry
 from explorer.workspace.workspace import Workspace
@@ -28,7 +34,7 @@ from explorer.workspace.workspace import Workspace
 if find_spec("ray") is None and not os.environ.get("CI"):  # in CI, Ray is required
     pytest.skip("Ray is not installed: pip install .[cluster]", allow_module_level=True)
 
-from explorer.evaluation.sweep.ray_engine import make_engine, ray
+from explorer.evaluation.engines.ray_engine import make_engine, ray
 
 pytestmark = pytest.mark.slow
 
@@ -126,6 +132,45 @@ def test_a_killed_worker_changes_no_module(own_workspace: Path, tmp_path: Path, 
         for name in ("path", "metrics_path"):
             one, other = (getattr(entry, name).read_bytes() for entry in entries)
             assert one == other, f"{task.category}, {task.run}"
+
+
+def hurry(method: Method) -> Method:
+    return replace(method, training=TRAINING) if isinstance(method, TrainedMethod) else method
+
+
+def compare(workspace: Workspace, run: Run, *engine: Any) -> Any:
+    methods = tuple(map(hurry, get_methods("nn:widths=8,pca,excitation-bp")))
+    settings = EvaluationSettings(methods=methods, categories=4, stop="pool4")
+    return run(compare_methods(workspace, settings, *engine))
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to find processes")
+def test_a_comparison_with_a_killed_worker_is_that_of_one_process(
+    own_workspace: Path, tmp_path: Path, run: Run
+) -> None:
+    here = Workspace(own_workspace)
+    there = Workspace(Path(shutil.copytree(own_workspace, tmp_path / "other")))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in the workers
+    try:
+        expected = compare(here, run)
+    finally:
+        torch.set_num_threads(threads)
+    killer = KillOne()
+    killer.start()
+    found = compare(there, run, make_engine(workers=2))
+    killer.join()
+    assert killer.killed
+    assert len(found) == 4 * 3
+    assert found == expected
+
+    record = next((there.path / "results" / "pca").glob("*.json"))
+    known = json.loads(record.read_text())
+    record.unlink()
+    times = {path: path.stat().st_mtime_ns for path in there.path.rglob("results/*/*.json")}
+    assert compare(there, run, make_engine(workers=2)) == expected
+    assert json.loads(record.read_text()) == known
+    assert times == {path: path.stat().st_mtime_ns for path in times}
 
 
 def test_an_interrupted_sweep_stops_its_tasks(own_workspace: Path) -> None:

@@ -29,7 +29,7 @@ class MiddleCounts(Networks):
 
 
 def make_source(heat: np.ndarray) -> Source:
-    return Source(lambda _: heat[None], lambda _, logits: logits[:, :1], np.ones(1))
+    return Source(lambda *_: heat[None], lambda _, logits: logits[:, :1], np.ones(1))
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def case(tiny_workspace: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Cas
 
 def measure(case: Case, heat: np.ndarray) -> dict[str, float | None]:
     source = make_source(heat)
-    heats = [draw_heat(case.workspace, source.draw, photo) for photo in case.test_photos]
+    heats = [draw_heat(case.workspace, source.draw, photo, "relu1") for photo in case.test_photos]
     return MEASURE.measure(make_subject(case, source, heats))
 
 
@@ -62,7 +62,7 @@ def test_a_relevant_map_beats_an_irrelevant_one(case: Case) -> None:
 
 def test_a_method_without_contributions_has_no_score_curve(case: Case) -> None:
     source = replace(make_source(np.eye(16, dtype=np.float32)), v=None)
-    heats = [draw_heat(case.workspace, source.draw, photo) for photo in case.test_photos]
+    heats = [draw_heat(case.workspace, source.draw, photo, "relu1") for photo in case.test_photos]
     found = MEASURE.measure(make_subject(case, source, heats))
     assert found["gap_score"] is None
     assert found["gap_own"] is not None

@@ -9,6 +9,7 @@ from explorer.evaluation.case import Case
 from explorer.evaluation.interventions import Interventions, Repainted, Scores
 from explorer.evaluation.measures import funny_birds
 from explorer.evaluation.measures.funny_birds import MEASURE
+from explorer.methods.base import Source
 
 
 def same(score: np.ndarray) -> np.ndarray:
@@ -48,21 +49,21 @@ def test_an_added_object_that_attracts_heat_is_a_distractor(painted_case: Case) 
     one = make_repainted(painted_case, {}, distractor=corner)
     even = make_source(painted_case, same)
 
-    def draw_corner(_: np.ndarray) -> np.ndarray:
+    def draw_corner(*_: Any) -> np.ndarray:
         maps = np.zeros((1, 8, 8), np.float32)
         maps[0, 0, 0] = 1
         return maps
 
-    def draw_elsewhere(_: np.ndarray) -> np.ndarray:
-        return np.ones((1, 8, 8), np.float32) - draw_corner(_)
+    def draw_elsewhere(*_: Any) -> np.ndarray:
+        return np.ones((1, 8, 8), np.float32) - draw_corner()
 
-    check = funny_birds._check_distraction
-    assert check(painted_case, replace(even, draw=draw_corner), one) == 0.0
-    assert check(painted_case, replace(even, draw=draw_elsewhere), one) == 1.0
+    def check(source: Source, one: Repainted) -> float | None:
+        return funny_birds._check_distraction(make_subject(painted_case, source, []), one)
+
+    assert check(replace(even, draw=draw_corner), one) == 0.0
+    assert check(replace(even, draw=draw_elsewhere), one) == 1.0
     moved = Scores(one.photo.z, 0.5 * one.photo.logits)
-    assert check(painted_case, even, replace(one, distracted_scores=moved)) is None, (
-        "it does matter"
-    )
+    assert check(even, replace(one, distracted_scores=moved)) is None, "it does matter"
 
 
 def test_coverage_of_a_grid_keeps_the_area() -> None:

@@ -7,14 +7,13 @@ import pytest
 import torch
 
 from explorer.config import ExplorerError
+from explorer.evaluation.engines.tasks import Outcome, Task, run_locally
 from explorer.evaluation.sweep import plan as sweep_plan
 from explorer.evaluation.sweep.plan import (
-    Outcome,
     SweepError,
     SweepSettings,
     SweepTask,
     list_tasks,
-    sweep_locally,
     sweep_modules,
 )
 from explorer.measuring.records import load_module_measures
@@ -165,7 +164,7 @@ def test_tasks_run_with_one_thread_and_the_setting_is_restored(
 
     def note(*_: Any) -> Iterator[None]:
         seen.append(torch.get_num_threads())
-        return iter(())
+        yield from ()
 
     monkeypatch.setattr(sweep_plan, "train_module", note)
     monkeypatch.setattr(sweep_plan, "measure_module", note)
@@ -180,9 +179,9 @@ def test_tasks_run_with_one_thread_and_the_setting_is_restored(
 
 
 def test_features_are_computed_before_the_first_task(opened: Workspace, run: Run) -> None:
-    def engine(workspace: Workspace, tasks: Sequence[SweepTask]) -> Iterator[Outcome]:
+    def engine(workspace: Workspace, tasks: Sequence[Task]) -> Iterator[Outcome]:
         assert list(workspace.networks.compute_features()) == []  # nothing left to compute
-        return sweep_locally(workspace, tasks[:1])
+        return run_locally(workspace, tasks[:1])
 
     for file in sorted((opened.path / "features").rglob("*.*")):
         if file.is_file():

@@ -106,8 +106,7 @@ PROBE = Side(RIGHT, CATEGORY, CATEGORY, "pca", None)
 
 def prepare_probe(asked: Asked) -> object:
     features = scores.load_features(asked.workspace)
-    layer = sources.get_first_layer(asked.workspace)
-    return sources.prepare(asked.workspace, PROBE, layer).activate(features.z, features.logits)
+    return sources.prepare(asked.workspace, PROBE).activate(features.z, features.logits)
 
 
 def draw_probe(asked: Asked) -> object:
