@@ -14,12 +14,14 @@ def show_page() -> None:
     if workspace is None:
         return
     st.title("Which explanation is better?", anchor=False)
+    found = loading.load_results(workspace)
+    if found is not None and found.findings:
+        st.markdown(" ".join(found.findings))
     st.markdown(
         "Every method explains the same scores of the same network on the same photos. A good "
         "explanation is **faithful** (small F_reg), **local** (small locality) and looks at the "
         "bird, on painted birds even at the very parts that tell a category from its relatives."
     )
-    found = loading.load_results(workspace)
     if found is None:
         tables.show_no_results(workspace)
         reliability.show_reliability(workspace)

@@ -19,6 +19,7 @@ from explorer.analysis.table import (
     list_rows,
 )
 from explorer.config import ExplorerError
+from explorer.evaluation.findings import list_findings
 from explorer.evaluation.sections import SECTIONS
 from explorer.methods.registry import METHODS, list_paper_figures
 from explorer.storage.reading import explain_os_error, read_regular
@@ -40,6 +41,8 @@ class Results:
         All values.
     tidy : str
         The rows as CSV.
+    findings : tuple of str
+        Sentences that say what came out; see `list_findings`.
     tables : tuple of Table
         Means, with the paper's figures.
     titles : dict
@@ -50,6 +53,7 @@ class Results:
 
     rows: tuple[Row, ...]
     tidy: str
+    findings: tuple[str, ...]
     tables: tuple[Table, ...]
     titles: dict[str, str]
     paper: dict[tuple[str, str], float]
@@ -71,12 +75,15 @@ class Results:
             titles |= {row.method: row.method for row in rows if row.method not in titles}
         paper = list_paper_figures()
         tables = format_tables(rows, titles, paper, sections)
-        return cls(tuple(rows), text.getvalue(), tables, dict(titles), paper)
+        findings = list_findings(rows)
+        return cls(tuple(rows), text.getvalue(), findings, tables, dict(titles), paper)
 
     @property
     def markdown(self) -> str:
-        """All tables as Markdown, as written to a file."""
-        return format_markdown(self.tables)
+        """What came out and all tables as Markdown, as written to a file."""
+        tables = format_markdown(self.tables)
+        sentences = " ".join(self.findings)
+        return f"{sentences}\n\n{tables}" if sentences else tables
 
 
 def write_results(

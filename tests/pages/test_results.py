@@ -156,3 +156,18 @@ def test_how_far_to_rely_on_the_network(
     assert "**calibration error**" in texts
     assert [chart.proto.spec for chart in app.get("plotly_chart")]
     assert "Numbers (CSV)" in [button.label for button in app.get("download_button")]
+
+
+def test_page_and_file_begin_with_what_came_out(open_app: OpenApp, own_workspace: Path) -> None:
+    categories = Workspace(own_workspace).dataset.categories[:2]
+    records = [
+        {"method": name, "category": category, "seed": 0, "measures": {"locality": mean + height}}
+        for name, mean in (("srae", 2.0), ("nn", 1.5))
+        for category, height in zip(categories, (0.0, 0.1), strict=True)
+    ]
+    _, table = write_results(own_workspace, records)
+    app = open_results(open_app, own_workspace)
+    assert not app.exception
+    words = "SRAE's maps are not the most local of the paper's methods"
+    assert app.markdown[0].value.startswith(words)
+    assert table.read_text().startswith(words)

@@ -1,0 +1,111 @@
+"""What came out of a comparison, as sentences made from its numbers."""
+
+from collections.abc import Mapping, Sequence
+
+from explorer.analysis.table import Estimate, Row, summarise
+from explorer.methods.registry import METHODS, list_paper_figures
+
+_SRAE = "srae"
+
+Estimates = Mapping[tuple[str, str], Estimate]
+
+
+def list_findings(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Say what came out: about locality and about faithfulness, against the paper's Table 1.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        From `explorer.analysis.table.list_rows`.
+
+    Returns
+    -------
+    tuple of str
+        Sentences in Markdown: about the locality of SRAE, and about F_reg and the number of
+        x-features that carry the score. Those whose numbers are missing are left out.
+    """
+    estimates = summarise(rows)
+    found = (_describe_locality(estimates), _describe_scores(estimates))
+    return tuple(sentence for sentence in found if sentence)
+
+
+def _describe_locality(estimates: Estimates) -> str:
+    """Compare the locality of SRAE with that of the paper's other methods that draw the score."""
+    own = estimates.get((_SRAE, "locality"))
+    others = {
+        method: estimates[method, "locality"]
+        for method in _list_published("locality")
+        if method not in (_SRAE, "z") and (method, "locality") in estimates
+    }
+    if own is None or not others:
+        return ""
+    nearest = min(others, key=lambda method: others[method].mean)
+    is_lowest = own.mean < others[nearest].mean
+    return (
+        f"SRAE's maps are {'' if is_lowest else 'not '}the most local of the paper's methods: "
+        f"their locality is {own.mean:.3f}, that of {METHODS[nearest].title}"
+        f"{', the next,' if is_lowest else ''} {others[nearest].mean:.3f} (Z aside); "
+        f"{_describe_intervals(own, others)}, and {_describe_order(estimates, 'locality')}."
+    )
+
+
+def _describe_intervals(own: Estimate, others: Mapping[str, Estimate]) -> str:
+    if min(own.count, *(other.count for other in others.values())) < 2:
+        return "a single category has no interval"
+    apart = [METHODS[name].title for name, other in others.items() if _are_apart(own, other)]
+    if not apart:
+        return "its interval overlaps with all others"
+    if len(apart) == len(others):
+        return "its interval is apart from all others"
+    return f"its interval is apart from that of {_join(apart)} only"
+
+
+def _are_apart(one: Estimate, other: Estimate) -> bool:
+    return one.high < other.low or other.high < one.low
+
+
+def _describe_scores(estimates: Estimates) -> str:
+    """Say how faithful SRAE is, and how many x-features carry its score."""
+    own = estimates.get((_SRAE, "f_reg_test"))
+    if own is None:
+        return ""
+    words = (
+        f"SRAE's score is {own.mean:.3f} from the network's on average over test photos (F_reg), "
+        f"and {_describe_order(estimates, 'f_reg_test')}"
+    )
+    number, share = (estimates.get((_SRAE, name)) for name in ("effective_number", "top_share"))
+    if number is None or share is None:
+        return f"{words}."
+    return (
+        f"{words}; {number.mean:.1f} x-features carry the score, the largest with "
+        f"{share.mean:.0%} of it."
+    )
+
+
+def _describe_order(estimates: Estimates, measure: str) -> str:
+    """Say whether the means of the paper's methods, without Z, are in the paper's order."""
+    published = [
+        method
+        for method in _list_published(measure)
+        if method != "z" and (method, measure) in estimates
+    ]
+    if len(published) < 2:
+        return "there is no other method to compare the paper's order with"
+    means = {method: estimates[method, measure].mean for method in published}
+    order = sorted(published, key=lambda method: means[method])
+    words = " < ".join(METHODS[method].title for method in order)
+    if order == published:
+        return f"the paper's order holds ({words})"
+    paper = " < ".join(METHODS[method].title for method in published)
+    return f"the order is {words}, in the paper {paper}"
+
+
+def _list_published(measure: str) -> list[str]:
+    """List the methods with a figure in the paper, the lowest first."""
+    figures = {method: f for (method, name), f in list_paper_figures().items() if name == measure}
+    return sorted(figures, key=lambda method: figures[method])
+
+
+def _join(names: Sequence[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
