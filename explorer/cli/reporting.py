@@ -17,7 +17,7 @@ from rich.table import Column, Table
 
 from explorer.config import ExplorerError, Progress, Steps, T, run
 from explorer.measuring.module import measure_module
-from explorer.measuring.records import ConceptMeasures, load_module_measures
+from explorer.measuring.records import load_module_measures
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
@@ -78,43 +78,37 @@ def _format_values(progress: Progress) -> str:
 
 def print_modules(workspace: Workspace) -> None:
     """Print the key figures of every module of `workspace` that has been measured."""
-    table = Table(
-        *(Column(name, overflow="fold") for name in ("category", "run")),
-        *("F_reg train", "F_reg test", "of range", "locality", "weighted", "live"),
-        *("effective", "top share", "overlap"),
-    )
+    scores = _make_table("F_reg train", "F_reg test", "of range", "locality", "live")
+    concepts = _make_table("weighted locality", "effective number", "top share", "overlap")
     for entry in workspace.list_modules():
         measures = load_module_measures(workspace, entry)
         if measures is None:
             continue
+        names = escape(entry.category), escape(entry.run)
         train, test = measures.train.faithfulness, measures.test.faithfulness
-        locality, live = measures.locality.test.mean_locality, measures.live
-        weighted, number, share, overlap = _list_concepts(measures.concepts)
-        table.add_row(
-            escape(entry.category),
-            escape(entry.run),
+        scores.add_row(
+            *names,
             f"{train.f_reg:.4f}",
             f"{test.f_reg:.4f}",
             _format_or_dash(test.relative_f_reg, ".2%"),
-            _format_or_dash(locality, ".3f"),
-            _format_or_dash(weighted, ".3f"),
-            f"{sum(live)} of {len(live)}",
-            _format_or_dash(number, ".1f"),
-            _format_or_dash(share, ".0%"),
-            _format_or_dash(overlap, ".0%"),
+            _format_or_dash(measures.locality.test.mean_locality, ".3f"),
+            f"{sum(measures.live)} of {len(measures.live)}",
         )
-    console.print(table)
+        if found := measures.concepts:
+            concepts.add_row(
+                *names,
+                _format_or_dash(found.weighted_locality, ".3f"),
+                _format_or_dash(found.effective_number, ".1f"),
+                _format_or_dash(found.top_share, ".0%"),
+                _format_or_dash(found.overlap, ".2f"),
+            )
+    console.print(scores)
+    if concepts.row_count:
+        console.print(concepts)
 
 
-def _list_concepts(concepts: ConceptMeasures | None) -> tuple[float | None, ...]:
-    if concepts is None:  # older measures
-        return (None,) * 4
-    return (
-        concepts.weighted_locality,
-        concepts.effective_number,
-        concepts.top_share,
-        concepts.overlap,
-    )
+def _make_table(*figures: str) -> Table:
+    return Table(*(Column(name, overflow="fold") for name in ("category", "run")), *figures)
 
 
 def _format_or_dash(value: float | None, form: str) -> str:
