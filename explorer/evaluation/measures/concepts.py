@@ -49,7 +49,7 @@ MEASURE = Measure(
                 Column("top_share", "top share", ".0%", better="low"),
                 Column("overlap", "overlap", ".2f", better="low"),
             ),
-            "Are the x-features different concepts? On the category's own test photos, the "
+            "On the category's own test photos, the "
             "*effective number* is the exponential of the entropy of |vₙEₙ| / Σ|vE|: 1 if one "
             "x-feature is the whole score, and their number if all contribute equally. *Top share* "
             "is the largest of these shares. *Overlap* is the heat that the maps of two active "
