@@ -188,3 +188,13 @@ def test_photos_appear_once_their_folder_is_named(
     assert not app.exception
     assert not app.error
     assert ABSENT not in read_texts(app)
+
+
+def test_overview_shows_drawn_birds_instead(
+    finished: Path, shipped: Path, open_app: OpenApp
+) -> None:
+    app = open_app(shipped, "overview")
+    drawn = [alt for image in app.image if "A drawn bird" in (alt := image.proto.imgs[0].alt)]
+    assert len(drawn) == len(Workspace(shipped).list_modules()) > 0
+    assert "a drawn bird shows where" in read_texts(app)
+    assert "a drawn bird shows where" not in read_texts(open_app(finished, "overview"))

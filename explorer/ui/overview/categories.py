@@ -10,9 +10,11 @@ import streamlit as st
 from explorer.config import ExplorerError, is_public
 from explorer.methods.runs import format_run, get_default_module
 from explorer.ui.shared import cached, choices, exports, gallery, links, state
+from explorer.ui.shared.birds import render_small_bird
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.markdown import escape_markdown, format_share
 from explorer.ui.shared.names import name_categories, name_photo
+from explorer.ui.shared.part_figures import list_module_shares
 from explorer.ui.shared.words import HELP
 from explorer.workspace.layout import MODULE_FILE, ModuleEntry
 from explorer.workspace.workspace import Workspace
@@ -43,6 +45,8 @@ class CategorySummary:
         Of the module, on test photos.
     live, x_features : int or None
         Number of live x-features, and of all.
+    shares : Mapping of str to float, or None
+        Share of the module's heat on each part of the bird.
     problem : str
         Why the module or its measures cannot be read; empty if they can.
     """
@@ -56,6 +60,7 @@ class CategorySummary:
     locality: float | None = None
     live: int | None = None
     x_features: int | None = None
+    shares: Mapping[str, float] | None = None
     problem: str = ""
 
 
@@ -115,6 +120,7 @@ def _summarise(
         locality=measures.locality.test.mean_locality,
         live=sum(measures.live),
         x_features=len(measures.live),
+        shares=list_module_shares(measures, workspace.dataset.part_names),
     )
 
 
@@ -196,6 +202,11 @@ def show_categories(
         + (" All birds are painted, and all categories invented." if workspace.is_painted else ""),
         help="\n\n".join(HELP[word] for word in ("accuracy", "f_reg", "locality", "live")),
     )
+    if not workspace.dataset.has_photos:
+        st.caption(
+            "Photos are not here, so a drawn bird shows where the x-features of each category look:"
+            " bright parts get most of the heat."
+        )
     shown = choices.choose_page(PAGE, len(found), TILES_A_PAGE, "page of categories")
     with st.container(key="gallery-categories"):
         for one in found[shown.start : shown.stop]:
@@ -211,6 +222,9 @@ def _show_category(workspace: Workspace, one: CategorySummary) -> None:
         return
     picture = cached.load_thumbnail_or_none(workspace, photos[0])
     alt = f"{name_photo(workspace, photos[0])}, a {one.name}"
+    if picture is None and one.shares is not None:
+        picture = render_small_bird(one.shares, state.get_text_colour())
+        alt = f"A drawn bird, coloured by the heat of the x-features of {one.name}"
     key = f"category-{workspace.dataset.categories.index(one.category)}"
     gallery.show_tile(
         key,

@@ -10,12 +10,13 @@ from explorer.render.drawn_bird import describe_shares, draw_bird
 from explorer.render.rasterising import render_png
 from explorer.render.style import PART_COLOURS
 from explorer.ui.shared import exports, state
+from explorer.ui.shared.caching import cache_data
 from explorer.ui.shared.heatmaps import show_colour_bar
 from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.part_figures import list_mean_shares
 from explorer.ui.shared.subject import Subject, name_in_markdown
 
-_PNG_WIDTH = 1200
+_PNG_WIDTH, _SMALL_WIDTH = 1200, 320
 _CSS = "svg { display: block; width: 100%; max-width: 480px; margin: 0 auto; }"
 _SCRIPT = """export default ({ data, parentElement }) => {
   parentElement.querySelector("div").innerHTML = data;
@@ -85,6 +86,12 @@ def _show_download(label: str, data: Callable[[], bytes], file_name: str, mime: 
         key=f"download-bird-{label}",
         type="tertiary",
     )
+
+
+@cache_data(512)
+def render_small_bird(shares: Mapping[str, float] | None, ink: str) -> bytes:
+    """Draw a small bird for a tile as PNG; see `draw_bird`."""
+    return render_png(draw_bird(shares, "A drawn bird", ink=ink), _SMALL_WIDTH)
 
 
 def show_all_birds(

@@ -98,6 +98,25 @@ def list_mean_shares(
     return dict(zip(part_names, shares, strict=True))
 
 
+def list_module_shares(
+    measures: ModuleMeasures, part_names: Sequence[str]
+) -> Mapping[str, float] | None:
+    """Return the mean of `list_mean_shares` over a module's x-features.
+
+    They count as much as they contribute to the score on average. None if none of them does.
+    """
+    rows = [
+        (abs(contribution), list_mean_shares(measures, feature, part_names))
+        for feature, contribution in enumerate(measures.test.mean_contribution)
+    ]
+    weighted = [(weight, list(shares.values())) for weight, shares in rows if weight and shares]
+    if not weighted:
+        return None
+    weights, histograms = (np.array(column) for column in zip(*weighted, strict=True))
+    means = np.average(histograms, axis=0, weights=weights)
+    return dict(zip(part_names, means.tolist(), strict=True))
+
+
 def show_module_histogram(
     measures: ModuleMeasures, feature: int, part_names: tuple[str, ...]
 ) -> None:
