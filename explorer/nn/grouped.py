@@ -29,9 +29,9 @@ class GroupedLinear(nn.Module):
 
     Notes
     -----
-    In training, that is where gradients are recorded, a large layer is multiplied in bfloat16 on a
-    processor that can do so, forward and backward. Its weights, their gradients and its output are
-    float32. Without gradients, everything is float32.
+    A large layer is multiplied in bfloat16 on a processor that can do so, forward and backward. Its
+    weights, their gradients and its output are float32, and so is everything that
+    `ModuleGroup.view_member` and `ModuleGroup.copy_member` return.
     """
 
     def __init__(self, layers: Sequence[nn.Linear]) -> None:
@@ -42,7 +42,7 @@ class GroupedLinear(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map (G, M, inputs) to (G, M, outputs), with separate examples for each layer."""
-        if torch.is_grad_enabled() and self._is_reduced:
+        if self._is_reduced:
             product = torch.bmm(inputs.bfloat16(), self.weight.bfloat16()).float()
             return product if self.bias is None else product + self.bias
         if self.bias is None:

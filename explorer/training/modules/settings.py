@@ -8,6 +8,7 @@ from explorer.config import MAX_SEED
 from explorer.settings.declaring import check_settings, setting
 
 _PASS_PHOTOS = 2_688  # 21 batches of 128
+_MAX_RATE = 1
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class TrainingSettings:
         1e-3,
         "Initial learning rate, which falls to zero over all epochs.",
         above=0,
-        high=1,
+        high=_MAX_RATE,
         is_advanced=True,
     )
     weight_decay: float = setting(
@@ -89,13 +90,15 @@ class TrainingSettings:
         """Return the settings for a number of training photos, with the passes that they need.
 
         What a module learns depends on the number of steps rather than of passes. So over more than
-        2,688 photos there are proportionally fewer passes: as many steps as over 2,688. Numbers of
-        photos with the same number of batches have the same passes.
+        2,688 photos there are proportionally fewer passes: as many steps as over 2,688. They start
+        with a higher learning rate, at most twice the one that was chosen. Numbers of photos with
+        the same number of batches give the same settings.
         """
         full_batches = (photos - 1) // self.batch_size
         share = min(1.0, _PASS_PHOTOS / (full_batches * self.batch_size + 1))
         epochs, pretrain = (math.ceil(share * n) for n in (self.epochs, self.pretrain_epochs))
-        return replace(self, epochs=epochs, pretrain_epochs=pretrain)
+        rate = min(self.learning_rate / max(share, 0.5), _MAX_RATE)
+        return replace(self, epochs=epochs, pretrain_epochs=pretrain, learning_rate=rate)
 
     def describe(self) -> dict[str, Any]:
         """List the settings for a file, without `patience` if it is 0, as in older files."""

@@ -34,24 +34,30 @@ def test_settings_of_versions_without_patience_can_be_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("photos", "passes"),
+    ("photos", "passes", "rate"),
     [
-        (1, (60, 10)),
-        (2_688, (60, 10)),
-        (2_689, (60, 10)),  # 22 batches, the last of a single photo
-        (2_817, (58, 10)),
-        (8_050, (21, 4)),
-        (8_064, (21, 4)),
-        (10**7, (1, 1)),
+        (1, (60, 10), 1e-3),
+        (2_688, (60, 10), 1e-3),
+        (2_689, (60, 10), 2_689 / 2_688 * 1e-3),  # 22 batches, the last of a single photo
+        (2_817, (58, 10), 2_817 / 2_688 * 1e-3),
+        (8_050, (21, 4), 2e-3),
+        (8_064, (21, 4), 2e-3),
+        (10**7, (1, 1), 2e-3),
     ],
 )
-def test_many_photos_need_fewer_passes(photos: int, passes: tuple[int, int]) -> None:
-    shortened = TrainingSettings(seed=3).shorten(photos)
-    assert (shortened.epochs, shortened.pretrain_epochs) == passes
-    assert replace(shortened, epochs=60, pretrain_epochs=10) == TrainingSettings(seed=3)
+def test_many_photos_need_fewer_passes(photos: int, passes: tuple[int, int], rate: float) -> None:
+    settings = TrainingSettings(seed=3)
+    found = settings.shorten(photos)
+    assert (found.epochs, found.pretrain_epochs) == passes
+    assert found.learning_rate == pytest.approx(rate)
+    rest = replace(found, epochs=60, pretrain_epochs=10, learning_rate=settings.learning_rate)
+    assert rest == settings
 
 
 def test_passes_follow_the_settings() -> None:
     assert TrainingSettings(pretrain_epochs=0).shorten(8_050).pretrain_epochs == 0
     assert TrainingSettings(epochs=120).shorten(8_050).epochs == 41
+    assert TrainingSettings(learning_rate=0.7).shorten(8_050).learning_rate == 1
+    few = TrainingSettings(learning_rate=0.7)
+    assert few.shorten(100) == few
     assert TrainingSettings(batch_size=65_536).shorten(8_050).epochs == 60  # a single batch
