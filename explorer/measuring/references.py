@@ -2,8 +2,8 @@
 
 ``references.safetensors`` in the workspace holds, in half precision, the classifier's scores of the
 held-out photos, and what the last map of each category looks like on average. It is enough by
-itself to judge a photo. Its header names the classifier, the layer and the list of photos that it
-belongs to; a record of others is not used.
+itself to judge a photo. Its header names the classifier and the list of photos that it belongs
+to; a record of others is not used.
 """
 
 import hashlib
@@ -148,10 +148,10 @@ def _pool(workspace: Workspace, photos: Sequence[Photo]) -> Steps[NDArray[np.flo
 
 
 def compute_references_key(workspace: WorkspaceFiles) -> str:
-    """Hash what a record belongs to: classifier, layer, held-out photos and list of photos."""
+    """Hash what a record belongs to: classifier, held-out photos and list of photos."""
     settings = workspace.settings
     held_out = {photo.image_id for photo in workspace.held_out}
-    parts = [str(_FORMAT), settings.classifier_sha256, settings.z_layer]
+    parts = [str(_FORMAT), settings.classifier_sha256]
     # Not the size of the files: the record holds for the same photos at any resolution.
     parts += [
         f"{photo.image_id} {photo.category}/{photo.path.name} {photo.image_id in held_out}"

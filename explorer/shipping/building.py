@@ -6,6 +6,7 @@ from explorer.config import Steps
 from explorer.measuring.classifier import measure_classifier
 from explorer.measuring.module import measure_module
 from explorer.measuring.records import load_classifier_measures, load_module_measures
+from explorer.measuring.references import load_or_compute_references
 from explorer.methods.registry import DEFAULT
 from explorer.nn.losses import ModuleSettings
 from explorer.training.classifier.settings import FinetuneSettings
@@ -43,6 +44,7 @@ def complete_workspace(
     for entry in (*filter(None, found), *trained):
         if load_module_measures(workspace, entry) is None:
             yield from measure_module(workspace, entry)
+    yield from load_or_compute_references(workspace)
     yield from workspace.networks.compute_features()  # shipped, as pages need them at once
 
 

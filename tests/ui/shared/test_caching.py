@@ -33,13 +33,12 @@ from explorer.ui.compare import measures, numbers, sources
 from explorer.ui.compare.sides import RIGHT, UNTRAINED, Side
 from explorer.ui.quiz import questions as quiz_questions
 from explorer.ui.results import loading
-from explorer.ui.shared import cached, drawings, scores
+from explorer.ui.shared import birds, cached, drawings, scores, standard
 from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.subject import Subject
 from explorer.ui.x_feature import rebuilding as feature_rebuilding
 from explorer.ui.x_feature import summary as feature_summary
-from explorer.ui.your_photo import verdict
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
@@ -148,9 +147,12 @@ FUNCTIONS: dict[str, Callable[[Asked], object]] = {
     "_measure_locality": lambda a: measures._measure_locality(
         a.workspace, PROBE, (a.photo,), (True,) * 5
     ),
-    "_load_reference": lambda a: verdict._load_reference(
+    # Before `find_standard`, since it stores what that reads.
+    "_compute_standard": lambda a: standard._compute_standard(
         a.workspace, scores.load_features(a.workspace)
     ),
+    "find_standard": lambda a: standard.find_standard(a.workspace),
+    "render_small_bird": lambda _: birds.render_small_bird({"beak": 1.0}, "black"),
 }
 DRAWINGS = {"draw_tile", "find_top", "draw_score"}  # all in the cache of `_remember_drawing`
 OF_PHOTO = {
@@ -164,7 +166,7 @@ OF_MODULE = {
 }
 OF_CLASSIFIER = {
     *("_open_workspace", "explain_score", "load_accuracy", "list_damaged", "draw_score"),
-    *("_get_feature_holder", "_load_reference"),
+    *("_get_feature_holder", "_compute_standard", "find_standard"),
     *("_prepare", "_draw", "_compute_outputs", "_measure_locality"),
 }
 
@@ -314,8 +316,8 @@ def test_results_that_were_rewritten(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "words", "among"),
     [
-        ("held_out", "last:2", {"_open_workspace", "_load_reference"}),
-        ("z_layer", "fc7", {"_open_workspace", "_get_feature_holder", "_load_reference"}),
+        ("held_out", "last:2", {"_open_workspace", "_compute_standard", "find_standard"}),
+        ("z_layer", "fc7", {"_open_workspace", "_get_feature_holder"}),
     ],
 )
 def test_settings_that_were_changed(
