@@ -16,7 +16,7 @@ from explorer.methods.registry import list_trained
 from explorer.methods.srae import SraeSettings
 from explorer.nn.records import CheckpointError
 from explorer.nn.srae import ExplanationModule
-from explorer.training.modules import train
+from explorer.training.modules import settings, train
 from explorer.training.modules.settings import TrainingSettings
 from explorer.training.modules.train import (
     NotTrainedError,
@@ -113,6 +113,19 @@ def test_progress_counts_the_epochs_of_all_modules(opened: Workspace, run: Run) 
         ("reconstruction",),
         tuple(sorted(terms)),
     }
+
+
+def test_many_photos_are_passed_over_fewer_times(
+    opened: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "_PASS_PHOTOS", 1)
+    steps = train_modules(opened, opened.dataset.categories[:2], SMALL, SHORT, group_size=1)
+    progress = [step for step in steps if not step.stage.startswith("Reading")]
+    assert [step.done for step in progress] == list(range(1, 2 * (1 + 2 * 1) + 1))
+    assert {step.total for step in progress} == {6}
+    entry = find_module(opened, opened.dataset.categories[0], SMALL, SHORT)
+    assert entry is not None
+    assert opened.load_record(entry).training == SHORT.describe()  # what was asked for
 
 
 def test_duplicate_categories_are_trained_once_and_keep_their_order(
