@@ -14,7 +14,7 @@ from explorer.config import ExplorerError
 from explorer.data.cub import CubDataset
 from explorer.nn.backbones.build import build_network
 from explorer.nn.backbones.registry import get_architecture
-from explorer.training.classifier.photos import TrainingPhotos
+from explorer.training.classifier.photos import Accuracy, TrainingPhotos
 from explorer.training.classifier.run import FinetuneRun
 from explorer.training.classifier.settings import FinetuneSettings
 from explorer.training.classifier.snapshots import (
@@ -66,7 +66,7 @@ def begin_with(fresh: tuple[str, ...], settings: FinetuneSettings = SETTINGS) ->
 def train(run: FinetuneRun, accuracies: Sequence[float]) -> None:
     for accuracy in accuracies:
         *_, loss = run.train_epoch()
-        run.finish_epoch(loss, accuracy, 1.0)
+        run.finish_epoch(loss, Accuracy(accuracy, 1.0, 1.0))
 
 
 def check_equal(one: FinetuneRun, other: FinetuneRun) -> None:
@@ -130,7 +130,7 @@ def test_a_new_last_layer_has_a_higher_learning_rate() -> None:
             for _ in run.train_epoch():
                 groups = run.dump()[1]["optimiser"]
                 rates.append([group["lr"] for group in groups])
-            run.finish_epoch(1.0, 0.5, 1.0)
+            run.finish_epoch(1.0, Accuracy(0.5, 1.0, 1.0))
         rest, head = map(list, zip(*rates, strict=True))
         assert head == pytest.approx([factor * rate for rate in rest])
         assert 5e-5 < max(rest) <= 1e-4
@@ -143,7 +143,7 @@ def test_the_learning_rate_follows_half_cosines() -> None:
     for _ in range(50):
         rates += [run.dump()[1]["optimiser"][0]["lr"] for _ in run.train_epoch()][:-1]
         rates.append(run.dump()[1]["optimiser"][0]["lr"])
-        run.finish_epoch(1.0, 0.5, 1.0)
+        run.finish_epoch(1.0, Accuracy(0.5, 1.0, 1.0))
     peak = max(range(len(rates)), key=rates.__getitem__)
     assert peak == 19, "a fifth of a hundred steps"
     assert rates[peak] == pytest.approx(1)
