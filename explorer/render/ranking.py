@@ -14,7 +14,7 @@ _PALE = 0.45
 
 def render_ranking(
     scores: ArrayLike,
-    shares: ArrayLike,
+    shares: ArrayLike | None,
     names: Sequence[str],
     *,
     text_colour: str = TEXT_COLOUR,
@@ -25,8 +25,8 @@ def render_ranking(
     ----------
     scores : array_like, shape (C,), float
         ŷ, before softmax; signed. A bar starts at zero and ends at the score.
-    shares : array_like, shape (C,), float
-        Softmax over all categories, in [0, 1]; written beside the scores.
+    shares : array_like, shape (C,), float, or None
+        Softmax over all categories, in [0, 1]; written beside the scores. None to leave them out.
     names : sequence of str
         C names, written above their bars, where a phone has room for them.
     text_colour : str
@@ -43,11 +43,13 @@ def render_ranking(
         When lengths differ, there is no category, a score is not finite, or a share is not in
         [0, 1].
     """
-    lengths, parts = (np.asarray(values, dtype=np.float64) for values in (scores, shares))
+    known = np.zeros(len(names)) if shares is None else shares
+    lengths, parts = (np.asarray(values, dtype=np.float64) for values in (scores, known))
     if not lengths.shape == parts.shape == (len(names),) or not len(names):
         raise ValueError(f"{len(names)} names, scores {lengths.shape}, shares {parts.shape}")
     if not np.isfinite(lengths).all() or not ((parts >= 0) & (parts <= 1)).all():
         raise ValueError("scores must be finite and shares lie in [0, 1]")
+    share = "" if shares is None else ", %{customdata:.2f}%"
     rows = list(range(len(names)))
     figure = go.Figure(
         go.Bar(
@@ -64,14 +66,16 @@ def render_ranking(
             text=list(names),
             textposition="none",
             customdata=100 * parts,
-            hovertemplate="%{text}: ŷ = %{x:.4f}, %{customdata:.2f}%<extra></extra>",
+            hovertemplate=f"%{{text}}: ŷ = %{{x:.4f}}{share}<extra></extra>",
         )
     )
     for row in rows:
         place = {"xref": "paper", "y": row - 0.42, "showarrow": False, "yanchor": "middle"}
         name = f"<b>{names[row]}</b>" if row == 0 else names[row]
         figure.add_annotation(x=0, xanchor="left", text=name, **place)
-        number = f"{lengths[row]:.2f} · {_format_share(parts[row])}".replace("-", "−")
+        number = f"{lengths[row]:.2f}".replace("-", "−")
+        if shares is not None:
+            number += f" · {_format_share(parts[row])}"
         figure.add_annotation(x=1, xanchor="right", text=number, **place)
     style_figure(figure, "", 8 + _ROW_HEIGHT * len(names), text_colour)
     figure.update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 4}, hovermode="closest")

@@ -1,3 +1,4 @@
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -288,6 +289,18 @@ def test_a_known_photo_gets_a_neutral_message_with_the_record_and_the_set(
     assert escape_markdown("It is one of: ") in texts
     assert "nothing unusual" not in texts.lower()
     assert "the calibrated probability" in texts
+
+
+def test_a_strange_photo_gets_no_probability(
+    tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge_as(monkeypatch, Level.STRANGE)
+    app = upload(open_app(tiny_workspace, "your_photo"), make_jpeg())
+    (chart, *_) = app.get("plotly_chart")
+    notes = [note["text"] for note in json.loads(chart.proto.spec)["layout"]["annotations"]]
+    assert notes
+    assert not any("%" in note for note in notes)
+    assert "Probabilities are left out" in read_texts(app)
 
 
 @pytest.mark.parametrize(

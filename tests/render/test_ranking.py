@@ -85,3 +85,16 @@ def test_figure_grows_with_its_rows_and_takes_the_colour_of_words() -> None:
 def test_invalid_arguments_are_refused(scores: list, shares: list, names: list[str]) -> None:
     with pytest.raises(ValueError, match=r"names|scores"):
         render_ranking(scores, shares, names)
+
+
+def test_shares_can_be_left_out() -> None:
+    figure = render_ranking([-1.5, 2.0], None, ["one", "two"])
+    assert [note.text for note in figure.layout.annotations] == [
+        "<b>one</b>",
+        "−1.50",
+        "two",
+        "2.00",
+    ]
+    (bars,) = figure.data
+    assert "%{customdata" not in bars.hovertemplate
+    assert "ŷ = %{x:.4f}" in bars.hovertemplate

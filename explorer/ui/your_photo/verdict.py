@@ -76,10 +76,11 @@ def show_scores(answer: Answer) -> None:
     """Show the network's highest scores as bars, with all scores for download."""
     names, order = name_categories(answer.categories), list(answer.order)
     top = order[:_MOST_SHOWN]
+    is_strange = answer.judgement is not None and answer.judgement.level is Level.STRANGE
     st.markdown("##### What the network says", help=HELP["y_hat"])
     figure = render_ranking(
         answer.logits[top],
-        answer.probabilities[top],
+        None if is_strange else answer.probabilities[top],
         [html.escape(names[answer.categories[index]]) for index in top],
         text_colour=state.get_text_colour(),
     )
@@ -87,7 +88,7 @@ def show_scores(answer: Answer) -> None:
     show_figure(
         figure,
         f"The network's {len(top)} highest scores. Highest: {names[answer.first]}, ŷ = "
-        f"{answer.logits[top[0]]:.2f}, {kind} {answer.certainty:.0%}",
+        f"{answer.logits[top[0]]:.2f}" + ("" if is_strange else f", {kind} {answer.certainty:.0%}"),
         key="figure-your-photo-scores",
         numbers={
             "category": list(answer.ranked),
@@ -95,6 +96,12 @@ def show_scores(answer: Answer) -> None:
             kind: answer.probabilities[order].tolist(),
         },
     )
+    if is_strange:
+        st.caption(
+            "ŷ before softmax. Probabilities are left out: over all species they add up to 100%, "
+            "and this picture may show none of them."
+        )
+        return
     what = "softmax" if answer.judgement is None else "the calibrated probability"
     st.caption(
         f"ŷ before softmax, and {what}. Over all {len(names)} species these shares add up to "
