@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from datetime import timedelta
 
 from rich.console import Console
 from rich.markup import escape
@@ -23,6 +24,7 @@ from explorer.workspace.workspace import Workspace
 
 console = Console()
 _SECONDS_BETWEEN_LINES = 15.0
+_SECONDS_FOR_PACE = 300.0
 
 
 def follow(steps: Steps[T]) -> T:
@@ -57,14 +59,24 @@ def _report_as_bar(steps: Steps[T]) -> T:
 def _report_as_lines(steps: Steps[T]) -> T:
     """Print a line at the start and end of each stage, and at intervals in between."""
     stage, last_time = "", 0.0
+    bar = ProgressBar(  # never shown
+        disable=True, get_time=time.monotonic, speed_estimate_period=_SECONDS_FOR_PACE
+    )
+    task = bar.add_task("")
 
     def show(progress: Progress) -> None:
-        nonlocal stage, last_time
+        nonlocal stage, last_time, task
+        is_new = progress.stage != stage
+        if is_new:
+            stage, task = progress.stage, bar.add_task(progress.stage)
+        bar.update(task, completed=progress.done, total=progress.total)
         is_due = time.monotonic() - last_time > _SECONDS_BETWEEN_LINES
-        if progress.stage != stage or progress.done == progress.total or is_due:
-            stage, last_time = progress.stage, time.monotonic()
+        if is_new or progress.done == progress.total or is_due:
+            last_time = time.monotonic()
+            left = bar.tasks[-1].time_remaining
             console.print(
-                f"{stage}: {progress.done}/{progress.total}  {_format_values(progress)}",
+                f"{stage}: {progress.done}/{progress.total}  {_format_values(progress)}"
+                + (f"  {timedelta(seconds=left)} left" if left else ""),
                 soft_wrap=True,
                 highlight=False,
             )
