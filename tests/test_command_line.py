@@ -211,7 +211,6 @@ def test_finetune_reports_accuracy(call: Call, own_workspace: Path) -> None:
     )
     assert result.status == 0
     assert "on 12 held-out photos" in result.out
-    assert "overlap" in result.out
     report = Workspace(own_workspace).networks.classifier_report
     assert f"test {report['test_accuracy']:.3f}" in result.out
     assert f"(top-5 {report['test_top5']:.3f})" in result.out

@@ -25,6 +25,7 @@ from explorer.evaluation.settings import EvaluationSettings, draw_categories
 from explorer.evaluation.sweep.plan import TrainingTask
 from explorer.methods.base import Method, Source, TrainedMethod
 from explorer.storage.json_records import read_json, write_json
+from explorer.storage.writing import refuse_if_public
 from explorer.workspace.layout import RESULTS_FOLDER, check_inside
 from explorer.workspace.workspace import Workspace
 
@@ -118,7 +119,10 @@ def compare_methods(
     ------
     ExplorerError
         When modules could not be trained, or at the end, when categories could not be measured.
+    PublicError
+        On a public server.
     """
+    refuse_if_public()
     workspace.require_photos()
     yield from workspace.networks.compute_features()
     names = draw_categories(

@@ -17,6 +17,7 @@ from explorer.evaluation.results import Results, load_results, write_results
 from explorer.evaluation.settings import EvaluationSettings
 from explorer.measuring.references import load_or_compute_references
 from explorer.methods.registry import METHODS, get_methods
+from explorer.workspace.layout import REFERENCES_FILE
 from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
@@ -141,6 +142,8 @@ def test_results_are_the_same_when_loaded(compared: Path) -> None:
 def test_how_far_to_rely_on_the_network(
     open_app: OpenApp, own_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Other tests may have stored it in the workspace that this one is a copy of.
+    (own_workspace / REFERENCES_FILE).unlink(missing_ok=True)
     app = open_results(open_app, own_workspace)
     assert "Not measured yet: how often the network is right" in read_texts(app)
     assert any(block.value.startswith("python -m explorer evaluate") for block in app.code)
