@@ -89,8 +89,8 @@ class WorkspaceFiles:
         """Raise `WorkspaceError` if there are no photos to compute from."""
         if not self.dataset.has_photos:
             raise WorkspaceError(
-                f"The photos of {self.path} are not here. Fetch them with `python -m explorer "
-                f"fetch cub`, or name your CUB folder by {CUB_ROOT_VARIABLE}."
+                f"The photos of {self.path} are not on this computer. Fetch them with "
+                f"`python -m explorer fetch cub`, or name your CUB folder by {CUB_ROOT_VARIABLE}."
             )
 
     @property

@@ -18,7 +18,7 @@ from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
 PAGES = sorted(path.stem for path in PAGES_DIR.glob("*.py"))
-ABSENT = "Photos are not here"
+ABSENT = "The photos of this workspace are not on this computer"
 
 
 @pytest.fixture(scope="module")
@@ -196,5 +196,5 @@ def test_overview_shows_drawn_birds_instead(
     app = open_app(shipped, "overview")
     drawn = [alt for image in app.image if "A drawn bird" in (alt := image.proto.imgs[0].alt)]
     assert len(drawn) == len(Workspace(shipped).list_modules()) > 0
-    assert "a drawn bird shows where" in read_texts(app)
-    assert "a drawn bird shows where" not in read_texts(open_app(finished, "overview"))
+    assert "A drawn bird shows where" in read_texts(app)
+    assert "A drawn bird shows where" not in read_texts(open_app(finished, "overview"))

@@ -145,7 +145,7 @@ def test_what_needs_photos_says_how_to_get_them(shipped: Path) -> None:
 def test_without_features_and_photos_the_cure_is_named(shipped: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(shipped, tmp_path / "copy"))
     (copy / "features" / "packed.npz").write_bytes(b"damaged")
-    with pytest.raises(ExplorerError, match="are not here"):
+    with pytest.raises(ExplorerError, match="are not on this computer"):
         run_steps(Workspace(copy).networks.compute_features())
 
 

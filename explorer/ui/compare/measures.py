@@ -173,8 +173,8 @@ def show_histogram(
     index = 0 if numbers.outputs is None else None if pair is None else get_index(pair, side.place)
     if measured is None and side.entry is None:
         st.info(
-            f"{side.place.capitalize()}: where {side.title} looks is measured on photos, which are "
-            "not here."
+            f"{side.place.capitalize()}: where {side.title} looks is measured on photos, which "
+            "are not on this computer."
         )
         return
     if measured is None:

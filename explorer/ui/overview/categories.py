@@ -204,8 +204,8 @@ def show_categories(
     )
     if not workspace.dataset.has_photos:
         st.caption(
-            "Photos are not here, so a drawn bird shows where the x-features of each category look:"
-            " bright parts get most of the heat."
+            "The photos are not on this computer. A drawn bird shows where the x-features of each "
+            "category look instead: bright parts get most of the heat."
         )
     shown = choices.choose_page(PAGE, len(found), TILES_A_PAGE, "page of categories")
     with st.container(key="gallery-categories"):

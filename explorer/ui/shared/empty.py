@@ -22,12 +22,12 @@ def show_no_metrics(workspace: Workspace) -> None:
 
 
 def show_no_photos(workspace: Workspace) -> None:
-    """Say that the photos of a workspace are not here, and how to get them; nothing if they are."""
+    """Say that the photos of a workspace are missing, and how to get them; nothing if they are."""
     if workspace.dataset.has_photos:
         return
     st.info(
-        "Photos are not here: fetch them, or name your CUB folder, here or by "
-        f"`{CUB_ROOT_VARIABLE}`. All numbers stand without them.",
+        "The photos of this workspace are not on this computer. Fetch them, or name your CUB "
+        f"folder below or in `{CUB_ROOT_VARIABLE}`. The numbers are complete without them.",
         icon=":material/no_photography:",
     )
     show_ways_to_photos(partial(_remember_photos, workspace))
