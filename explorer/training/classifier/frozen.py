@@ -28,7 +28,6 @@ from explorer.training.classifier.precision import Precision
 _BATCH_SIZE = 32
 _KIND = np.dtype(np.float16)
 _LARGEST = float(np.finfo(np.float16).max)
-_MIN_VIEWS = 2
 _WHOLE, _MIRRORED = 0, 1
 
 
@@ -173,21 +172,8 @@ def count_output_bytes(layers: Sequence[nn.Module], count: int, architecture: Ar
 
 
 def choose_views(wanted: int, row_bytes: int, training: int, validation: int, limit: int) -> int:
-    """Return how many views of each training photo fit into `limit` bytes, `wanted` at most.
-
-    Raises
-    ------
-    ExplorerError
-        When not even two fit.
-    """
-    fitting = (limit // row_bytes - validation) // max(1, training)
-    if fitting < _MIN_VIEWS:
-        needed = (_MIN_VIEWS * training + validation) * row_bytes / 1e9
-        raise ExplorerError(
-            f"The output of the frozen layers takes at least {needed:.1f} GB. Raise "
-            "--cache-gigabytes, or train all layers with --stages all=10."
-        )
-    return min(wanted, fitting)
+    """Return how many views of each training photo fit into `limit` bytes, `wanted` at most."""
+    return max(0, min(wanted, (limit // row_bytes - validation) // max(1, training)))
 
 
 @torch.inference_mode()

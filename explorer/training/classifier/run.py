@@ -62,7 +62,8 @@ class FinetuneRun:
         self.steps_per_epoch = 0
         self._settings = settings
         self.fresh = start.fresh
-        self._trained: nn.Module = self.network
+        self._used: nn.Module = self.network
+        self._frozen: Sequence[nn.Module] = ()
         self._best: dict[str, Tensor] = {}
         self._best_key = (-1.0, -math.inf)
         self._best_epoch = 0
@@ -75,16 +76,20 @@ class FinetuneRun:
         number : int
             Number of the stage, from 0. Layers are new only in the first.
         frozen : int
-            Number of layers, from the pixels up, that are not trained; `photos` are their output.
+            Number of layers, from the pixels up, that are not trained.
         photos : Examples
-            What to train on.
+            What to train on: photos, or the output of the frozen layers.
         epochs : int
             Length of the stage, which determines the learning rates.
         """
         settings, seed = self._settings, self._settings.seed + number
         fresh = self.fresh if number == 0 else ()
         self.stage = number
-        self._trained = nn.Sequential(*self.layers[frozen:]) if frozen else self.network
+        self._frozen = self.layers[:frozen]
+        for position, layer in enumerate(self.layers):
+            layer.requires_grad_(position >= frozen)
+        is_above = isinstance(photos, FrozenPhotos)
+        self._used = nn.Sequential(*self.layers[frozen:]) if is_above else self.network
         self._photos = photos
         self._order = torch.Generator().manual_seed(seed)
         self._dropout = torch.Generator().manual_seed(seed)
@@ -114,7 +119,7 @@ class FinetuneRun:
         special = fresh or (find_head(self.network).name,)
         own = [p for name in special for p in self.network.get_submodule(name).parameters()]
         ids = {id(parameter) for parameter in own}
-        rest = [p for p in self._trained.parameters() if id(p) not in ids]
+        rest = [p for p in self.network.parameters() if p.requires_grad and id(p) not in ids]
         return [{"params": rest}, {"params": own}]
 
     @property
@@ -130,14 +135,15 @@ class FinetuneRun:
     def train_epoch(self) -> Iterator[float]:
         """Train for one epoch with seeded dropout; yield the mean loss so far after each step."""
         self._photos.epoch = self.epoch
-        self.network.eval()  # what is frozen
-        self._trained.train()
+        self.network.train()
+        for layer in self._frozen:
+            layer.eval()
         loss_sum = 0.0
         for step, (images, labels) in enumerate(self._loader, start=1):
             seed = int(torch.randint(2**62, (), generator=self._dropout))
             with fork_random_state(self.precision.device, seed), self.precision.autocast():
                 inputs = images.to(self.precision.device, non_blocking=True)
-                logits = self._trained(self.precision.arrange_images(inputs))
+                logits = self._used(self.precision.arrange_images(inputs))
                 loss = nn.functional.cross_entropy(
                     logits.float(),
                     labels.to(self.precision.device),
@@ -151,8 +157,8 @@ class FinetuneRun:
             yield loss_sum / step
 
     def measure(self, photos: Dataset[tuple[Tensor, int]]) -> Accuracy:
-        """Measure the accuracy of this stage's layers."""
-        return measure_accuracy(self._trained, photos, self.precision)
+        """Measure the accuracy on photos in the form that this stage is trained on."""
+        return measure_accuracy(self._used, photos, self.precision)
 
     def finish_epoch(self, train_loss: float, measured: Accuracy) -> None:
         """Record the validation results of an epoch, and keep its weights if they are the best.

@@ -86,7 +86,10 @@ class FinetuneSettings:
         6, "Views of each training photo that frozen layers are computed on.", low=2, high=64
     )
     cache_gigabytes: float = setting(
-        8.0, "Most disk space for the output of frozen layers.", above=0, high=10_000
+        8.0,
+        "Most disk space for the output of frozen layers; what does not fit is computed each time.",
+        above=0,
+        high=10_000,
     )
     batch_size: int = setting(32, "Photos per step.", low=2, high=65_536)
     seed: int = setting(0, "Random seed.", low=0, high=MAX_SEED)

@@ -42,29 +42,30 @@ class StagePhotos:
         self._stages = stages
         self._folder = None if snapshot is None else snapshot.with_name(FINETUNING_FOLDER)
         self._architecture = get_architecture(settings.architecture)
+        self._limit = int(settings.cache_gigabytes * 1e9)
 
     def prepare(
         self, run: FinetuneRun, number: int
     ) -> Steps[tuple[Examples, Dataset[tuple[Tensor, int]]]]:
         """Return what to train a stage on, and the validation photos in the same form."""
         settings, arch, stage = self._settings, self._architecture, self._stages[number]
-        if not stage.frozen:
+        row_bytes, kept = self._choose_kept(run)
+        if stage.frozen not in kept:
             training = TrainingPhotos(self._training, arch, settings.augment, settings.seed)
             return training, WholePhotos(self._validation, arch)
         if self._folder is None:
             raise ValueError("Stages with frozen layers need a snapshot.")
-        counts = [one.frozen for one in self._stages if one.frozen]
         # The layers that an earlier stage has trained are no longer frozen.
-        needed = [count for count in counts if count <= stage.frozen]
+        needed = [count for count in kept if count <= stage.frozen]
         views = PhotoViews(
             self._training,
             self._validation,
             choose_views(
                 settings.views,
-                sum(count_output_bytes(run.layers, count, arch) for count in counts),
+                row_bytes,
                 len(self._training),
                 len(self._validation),
-                int(settings.cache_gigabytes * 1e9),
+                self._limit,
             ),
             arch,
             settings.augment,
@@ -76,7 +77,22 @@ class StagePhotos:
         found = outputs[stage.frozen]
         return FrozenPhotos(found, views), FrozenValidation(found, views)
 
-    def remove_unused(self, stage: Stage) -> None:
-        """Remove the output of frozen layers when a stage begins that has none."""
-        if self._folder is not None and not stage.frozen:
+    def _choose_kept(self, run: FinetuneRun) -> tuple[int, list[int]]:
+        """Choose the frozen layers whose output is kept, the last ones first, as far as they fit.
+
+        Output that does not fit is computed for each batch.
+        """
+        total = 0
+        kept: list[int] = []
+        for count in (stage.frozen for stage in self._stages if stage.frozen):
+            more = total + count_output_bytes(run.layers, count, self._architecture)
+            if choose_views(2, more, len(self._training), len(self._validation), self._limit) < 2:
+                break
+            total = more
+            kept.append(count)
+        return total, kept
+
+    def remove_unused(self, run: FinetuneRun, stage: Stage) -> None:
+        """Remove the output of frozen layers when a stage begins that uses none."""
+        if self._folder is not None and stage.frozen not in self._choose_kept(run)[1]:
             remove(self._folder)

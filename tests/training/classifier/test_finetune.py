@@ -483,15 +483,17 @@ def test_frozen_layers_are_computed_once(staged: Stopped, monkeypatch: pytest.Mo
     assert len(loaded) == 3 * 12 + 3, "three views of each training photo, and the validation ones"
 
 
+@pytest.mark.parametrize("gigabytes", [8.0, 1e-3])
 @pytest.mark.parametrize("steps", [1, 3, 6, 9, 12, 15, 17])
 def test_a_staged_run_that_is_killed_gives_the_same_network(
-    staged: Stopped, monkeypatch: pytest.MonkeyPatch, steps: int
+    staged: Stopped, monkeypatch: pytest.MonkeyPatch, steps: int, gigabytes: float
 ) -> None:
     monkeypatch.setattr(frozen_module, "_BATCH_SIZE", 20)
-    (whole, report), progress = staged.run(**STAGED)
+    settings = STAGED | {"cache_gigabytes": gigabytes}
+    (whole, report), progress = staged.run(**settings)
     staged.snapshot.unlink()
-    assert staged.run(steps, **STAGED)[0] is None
-    (resumed, again), rest = staged.run(**STAGED)
+    assert staged.run(steps, **settings)[0] is None
+    (resumed, again), rest = staged.run(**settings)
     assert resumed.sha256 == whole.sha256
     assert again == report
     assert len(rest) < len(progress) + 1
@@ -507,9 +509,18 @@ def test_outputs_are_removed_before_all_layers_are_trained(staged: Stopped) -> N
     assert not folder.exists()
 
 
-def test_too_little_space_is_reported_before_anything_is_computed(staged: Stopped) -> None:
-    with pytest.raises(ExplorerError, match=r"at least 0\.\d GB. Raise --cache-gigabytes"):
-        staged.run(**STAGED, cache_gigabytes=1e-3)
+def test_output_that_does_not_fit_is_computed_for_each_batch(
+    staged: Stopped, start: dict[str, torch.Tensor]
+) -> None:
+    """A megabyte has room for two views above pool4, but not for those above pool3."""
+    few = STAGED | {"stages": "pool4=1,pool3=2", "cache_gigabytes": 1e-3}
+    (backbone, _), progress = staged.run(**few)
+    computing = [step for step in progress if step.stage.startswith("Computing")]
+    assert computing[-1].total == 2 * 12 + 3
+    assert not staged.snapshot.with_name(FINETUNING_FOLDER).exists()
+    weights = backbone.layers.state_dict()
+    untrained = [any(torch.equal(w, own) for own in weights.values()) for w in start.values()]
+    assert untrained == [True] * 8 + [False] * (len(start) - 8), "frozen up to pool3"
 
 
 @pytest.mark.slow
