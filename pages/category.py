@@ -4,6 +4,7 @@ from functools import partial
 
 import streamlit as st
 
+from explorer.storage import packing
 from explorer.ui.category import photos, summary
 from explorer.ui.shared import cached, empty, exports, links, scores, state
 from explorer.ui.shared.errors import error_boundary
@@ -75,7 +76,7 @@ def show_sections(
     choice = photos.choose_photos(has_photos=workspace.dataset.has_photos)
     photos.show_photos(subject, choice, style)
     st.header("Take it along", anchor=False)
-    stem = exports.make_stem(selection.category_name, subject.entry.run, "photos")
+    stem = packing.make_stem(selection.category_name, subject.entry.run, "photos")
     exports.show_numbers(
         partial(summary.make_columns, subject), stem, "Every photo's numbers (CSV)"
     )

@@ -6,6 +6,7 @@ import streamlit as st
 
 from explorer.analysis.pairing import Pair
 from explorer.config import ExplorerError
+from explorer.data.names import name_categories
 from explorer.ui.compare import choosing, files, maps, measures, pairs, sources
 from explorer.ui.compare.difference import describe_difference
 from explorer.ui.compare.measures import SideMeasures
@@ -16,7 +17,6 @@ from explorer.ui.shared import links, state
 from explorer.ui.shared.empty import show_no_photos
 from explorer.ui.shared.errors import error_boundary, explain_error
 from explorer.ui.shared.map_controls import show_map_controls
-from explorer.ui.shared.names import name_categories
 from explorer.ui.shared.opening import open_selection_or_say_why
 from explorer.ui.shared.progress import track
 from explorer.ui.shared.state import Selection

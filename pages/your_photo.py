@@ -69,7 +69,8 @@ def show_answer(workspace: Workspace, photo: OwnPhoto) -> None:
     with right:
         verdict.show_scores(answer)
     selection = state.get_selection()
-    verdict.show_neighbours(workspace, None if selection is None else selection.entry, answer)
+    with error_boundary():
+        verdict.show_neighbours(workspace, None if selection is None else selection.entry, photo)
 
 
 def show_score_alone(workspace: Workspace, photo: OwnPhoto) -> None:

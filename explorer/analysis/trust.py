@@ -7,7 +7,7 @@ so that each category is divided evenly and the halves never change.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -148,14 +148,14 @@ def fit_trust(
     certainty, in_first = compute_certainty(scores[rows]), is_first[rows]
     reference = make_reference(resembling[in_first], certainty[in_first])
     pairs = zip(resembling[~in_first], certainty[~in_first], strict=True)
+    levels = [judge(*pair, reference).level for pair in pairs]
     second = ~is_first
-    tested = _test(scores[second], right[second], shares[second], threshold)
     return Trust(
         temperature=temperature,
         threshold=threshold,
         reference=reference,
         named=_count_named(scores.argmax(axis=1), right, scores.shape[1]),
-        tested=replace(tested, levels=_count_levels([judge(*p, reference).level for p in pairs])),
+        tested=_test(scores[second], right[second], shares[second], threshold, levels),
     )
 
 
@@ -164,8 +164,8 @@ def _test(
     labels: NDArray[np.integer],
     shares: NDArray[np.float64],
     threshold: float,
+    levels: Sequence[Level],
 ) -> TestedTrust:
-    """Test everything but the levels."""
     order = np.argsort(-logits, axis=1, kind="stable")
     is_right = order[:, 0] == labels
     members = find_sets(shares, threshold)
@@ -177,7 +177,7 @@ def _test(
         after=compute_reliability(shares.max(axis=1), is_right),
         set_sizes=members.sum(axis=1),
         coverage=float(members[np.arange(len(labels)), labels].mean()),
-        levels=_count_levels([]),
+        levels=_count_levels(levels),
     )
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from explorer.data.cub import load_cub
 from explorer.data.photo_folders import (
     list_refused_folders,
     remember_photo_folder,
@@ -19,7 +18,7 @@ def find_photos(files: WorkspaceFiles) -> Path | None:
 
 def check_photos(files: WorkspaceFiles, folder: Path) -> None:
     """Raise `DatasetError` if a CUB folder does not hold the photos of a workspace."""
-    use_photos_of(load_cub(files.settings.locate_dataset(files.path)), folder)
+    use_photos_of(files.dataset, folder)
 
 
 def remember_photos(folder: Path) -> None:

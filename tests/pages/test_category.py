@@ -12,11 +12,11 @@ from streamlit.testing.v1 import AppTest
 from explorer.config import run
 from explorer.measuring.records import load_module_measures
 from explorer.measuring.scores import score_photos
+from explorer.storage.packing import make_csv
 from explorer.ui.category import photos as category_photos
 from explorer.ui.category import summary
 from explorer.ui.category.photos import Choice, compute_values, sort_rows
 from explorer.ui.shared import cached
-from explorer.ui.shared.exports import make_csv
 from explorer.ui.shared.subject import Subject
 from explorer.workspace import networks
 from explorer.workspace.workspace import Workspace

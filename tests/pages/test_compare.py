@@ -24,6 +24,7 @@ from explorer.methods.joint_sae import JointSaeSettings
 from explorer.methods.nn import NnSettings
 from explorer.methods.registry import METHODS
 from explorer.nn.srae import apply_module
+from explorer.storage.packing import make_csv
 from explorer.training.modules.settings import TrainingSettings
 from explorer.training.modules.train import train_module
 from explorer.ui.compare import choosing, maps
@@ -31,7 +32,6 @@ from explorer.ui.compare.difference import describe_difference
 from explorer.ui.compare.files import make_columns, make_pictures
 from explorer.ui.compare.numbers import SideNumbers, load_numbers
 from explorer.ui.compare.sides import LEFT, RIGHT, UNTRAINED, Side
-from explorer.ui.shared.exports import make_csv
 from explorer.ui.shared.state import MapStyle
 from explorer.workspace.workspace import Workspace
 

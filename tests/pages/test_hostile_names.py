@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from workspaces import HOSTILE, make_hostile_workspace
 
 from explorer.data.cub import format_category
-from explorer.ui.shared import exports
+from explorer.storage import packing
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.workspace.workspace import Workspace
 
@@ -90,10 +90,10 @@ def test_names_in_figures_are_escaped(
 
 
 def test_file_names_are_plain() -> None:
-    stem = exports.make_stem(*map(format_category, HOSTILE), "🦜", "x" * 500)
+    stem = packing.make_stem(*map(format_category, HOSTILE), "🦜", "x" * 500)
     assert re.fullmatch("[a-z0-9_-]+", stem)
     assert len(stem) < 200
-    assert exports.make_stem("🦜") == "srae"
+    assert packing.make_stem("🦜") == "srae"
 
 
 @pytest.mark.parametrize(

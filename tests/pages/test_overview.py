@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.measuring.classifier import measure_classifier
 from explorer.measuring.records import load_module_measures
+from explorer.storage.packing import make_csv
 from explorer.ui.overview import categories as overview_categories
 from explorer.ui.overview.categories import (
     CategorySummary,
@@ -17,7 +18,6 @@ from explorer.ui.overview.categories import (
     find_categories,
     make_columns,
 )
-from explorer.ui.shared.exports import make_csv
 from explorer.workspace.layout import CLASSIFIER_FILE
 from explorer.workspace.settings import WorkspaceSettings, save_settings
 from explorer.workspace.workspace import Workspace

@@ -1,7 +1,7 @@
 """The classifier that is explained: one interface, from images to Z and to logits."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,6 +20,7 @@ from explorer.nn.backbones.layer_names import (
 from explorer.nn.backbones.registry import get_architecture
 from explorer.nn.backbones.residual import Residual
 from explorer.nn.fast.forward import FastForward
+from explorer.nn.shapes import list_output_shapes
 
 _MAX_Z_SIZE = 2**17
 
@@ -35,14 +36,10 @@ def compute_sha256(weights: Mapping[str, Tensor]) -> str:
 
 
 def compute_output_shape(
-    layers: Iterable[nn.Module], architecture: Architecture
+    layers: Sequence[nn.Module], architecture: Architecture
 ) -> tuple[int, ...]:
     """Return the shape of the output of the first layers for one photo, without computing it."""
-    path = nn.Sequential(*layers).eval()
-    shapes = {name: tensor.to("meta") for name, tensor in path.state_dict().items()}
-    image = torch.empty(1, 3, *architecture.input_size, device="meta")
-    output: Tensor = torch.func.functional_call(path, shapes, image)
-    return tuple(output.shape[1:])
+    return list_output_shapes(layers, (3, *architecture.input_size))[-1]
 
 
 def check_z_layer(architecture: str, name: str) -> None:

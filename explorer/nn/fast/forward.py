@@ -6,6 +6,7 @@ a few at a time, such that activations stay in the caches, and through the upper
 weights are large, all at once.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from itertools import groupby
 
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.nn.fast.convolution import FastConvolution
+from explorer.nn.shapes import list_output_shapes
 
 _CACHE_BYTES = 2**24  # of a layer's output; a processor for servers has twice as much or more
 _FLOAT_BYTES = 4
@@ -34,7 +36,9 @@ class FastForward:
     def __init__(self, layers: Sequence[nn.Module], shape: tuple[int, ...]) -> None:
         self._layers = layers
         self._apply = [_choose(layer) for layer in layers]
-        self._photos_at_once = _choose_photos_at_once(_measure_outputs(layers, shape))
+        self._photos_at_once = _choose_photos_at_once(
+            [*map(math.prod, list_output_shapes(layers, shape))]
+        )
 
     @torch.inference_mode()
     def run(self, x: Tensor, start: int, stop: int) -> Tensor:
@@ -78,17 +82,6 @@ def _choose(layer: nn.Module) -> Callable[[Tensor], Tensor]:
         convolution, bias = FastConvolution.from_layer(layer), layer.bias
         return lambda x: convolution.apply(x, bias)
     return layer
-
-
-def _measure_outputs(layers: Sequence[nn.Module], shape: tuple[int, ...]) -> list[int]:
-    """Return the number of values in each layer's output for one photo, without computing it."""
-    x = torch.empty(1, *shape, device="meta")
-    sizes: list[int] = []
-    for layer in layers:
-        state = {name: tensor.to("meta") for name, tensor in layer.state_dict().items()}
-        x = torch.func.functional_call(layer, state, x)
-        sizes.append(x.numel())
-    return sizes
 
 
 def _choose_photos_at_once(sizes: Sequence[int]) -> list[int]:

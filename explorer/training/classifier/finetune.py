@@ -111,7 +111,7 @@ def finetune(
             save()  # before the output of frozen layers is removed
         elif saved is not None:
             saved.restore(run)
-        source.remove_unused(run, stage)
+        source.remove_unused(photos)
         yield from _train_stage(run, stages, whole, save)
     run.restore_best()
     layers = flatten_network(run.network)

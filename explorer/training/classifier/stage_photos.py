@@ -92,7 +92,7 @@ class StagePhotos:
             kept.append(count)
         return total, kept
 
-    def remove_unused(self, run: FinetuneRun, stage: Stage) -> None:
-        """Remove the output of frozen layers when a stage begins that uses none."""
-        if self._folder is not None and stage.frozen not in self._choose_kept(run)[1]:
+    def remove_unused(self, photos: Examples) -> None:
+        """Remove the output of frozen layers when a stage begins that is trained on photos."""
+        if self._folder is not None and not isinstance(photos, FrozenPhotos):
             remove(self._folder)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from explorer.data.names import name_categories
 from explorer.methods import excitation_bp
 from explorer.methods.runs import sort_modules
 from explorer.ui.compare.sides import LEFT, RIGHT, UNTRAINED, Side, name_explanation
 from explorer.ui.shared import state
-from explorer.ui.shared.names import name_categories
 from explorer.ui.shared.state import Selection
 from explorer.ui.shared.words import HELP
 from explorer.workspace.layout import ModuleEntry

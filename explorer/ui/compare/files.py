@@ -9,11 +9,12 @@ import streamlit as st
 from explorer.analysis.pairing import Pair
 from explorer.data.cub import format_category
 from explorer.data.photo import Photo
+from explorer.storage import packing
 from explorer.ui.compare import sources
 from explorer.ui.compare.numbers import SideNumbers
 from explorer.ui.compare.pairs import Both, get_index, name_pair
 from explorer.ui.compare.sides import RIGHT
-from explorer.ui.shared import cached, drawings, exports
+from explorer.ui.shared import cached, drawings
 from explorer.ui.shared.state import MapStyle
 from explorer.workspace.workspace import Workspace
 
@@ -42,11 +43,11 @@ def show_files(
         for numbers in both
         for piece in (format_category(numbers.side.category), numbers.side.by)
     ]
-    stem = exports.make_stem("compare", *pieces)
+    stem = packing.make_stem("compare", *pieces)
     with st.container(horizontal=True):
         st.download_button(
             f"Numbers of all {len(photos)} photos (CSV)",
-            data=partial(exports.make_csv, make_columns(both, pairs, photos)),
+            data=partial(packing.make_csv, make_columns(both, pairs, photos)),
             file_name=f"{stem}.csv",
             mime="text/csv",
             icon=":material/table:",
@@ -138,4 +139,4 @@ def make_pictures(
             for name, heat, top in zip(names, maps, tops, strict=True):
                 stem = f"id{photo.image_id}_{number}-{side.place}_{name.replace(' ', '-')}"
                 files[f"{stem}.png"] = drawings.draw_map_png(image, np.asarray(heat), style, top)
-    return exports.make_zip(files)
+    return packing.make_zip(files)

@@ -6,6 +6,7 @@ import streamlit as st
 
 from explorer.analysis.pairing import Pair
 from explorer.config import PAGES_DIR
+from explorer.data.names import name_categories
 from explorer.data.photo import Photo
 from explorer.ui.compare import sources
 from explorer.ui.compare.choosing import PAGE
@@ -15,7 +16,7 @@ from explorer.ui.compare.sides import Side
 from explorer.ui.shared import cached, choices, links, pictures, state, verdicts
 from explorer.ui.shared.drawings import Overlays
 from explorer.ui.shared.markdown import escape_markdown, format_signed
-from explorer.ui.shared.names import name_categories, name_photo
+from explorer.ui.shared.names import name_photo
 from explorer.ui.shared.splits import sort_photos
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.words import HELP

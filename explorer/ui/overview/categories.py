@@ -8,12 +8,13 @@ from typing import Any
 import streamlit as st
 
 from explorer.config import ExplorerError, is_public
+from explorer.data.names import name_categories
 from explorer.methods.runs import format_run, get_default_module
 from explorer.ui.shared import cached, choices, exports, gallery, links, state
 from explorer.ui.shared.birds import render_small_bird
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.markdown import escape_markdown, format_share
-from explorer.ui.shared.names import name_categories, name_photo
+from explorer.ui.shared.names import name_photo
 from explorer.ui.shared.part_figures import list_module_shares
 from explorer.ui.shared.words import HELP
 from explorer.workspace.layout import MODULE_FILE, ModuleEntry

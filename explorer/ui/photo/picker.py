@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from explorer.data.names import name_categories
 from explorer.data.photo import Photo
 from explorer.ui.shared import cached, state
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.markdown import escape_markdown
-from explorer.ui.shared.names import name_categories, name_photos
+from explorer.ui.shared.names import name_photos
 from explorer.ui.shared.pictures import THUMBNAIL_SIDE
 from explorer.ui.shared.splits import SIDES, SplitSides, sort_photos
 from explorer.ui.shared.words import HELP

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.config import ExplorerError
+from explorer.data.names import name_categories
 from explorer.data.photo import Photo
 from explorer.nn.explanation import Explanation
 from explorer.quiz.questions import Question, draw_references
@@ -15,7 +16,6 @@ from explorer.ui.shared import cached, drawings, pictures
 from explorer.ui.shared.caching import cache_data
 from explorer.ui.shared.errors import explain_error
 from explorer.ui.shared.markdown import escape_markdown, format_contribution, format_signed
-from explorer.ui.shared.names import name_categories
 from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.workspace.workspace import Workspace
 

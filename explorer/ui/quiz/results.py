@@ -5,14 +5,16 @@ from functools import partial
 
 import streamlit as st
 
+from explorer.data.names import name_categories
 from explorer.quiz.answers import Answer, Share, make_records, summarise
 from explorer.quiz.questions import EXPLAINED, PHOTO_ONLY
+from explorer.storage import packing
 from explorer.ui.quiz import attempt
 from explorer.ui.quiz.attempt import QuizSession
-from explorer.ui.shared import cached, exports, links
+from explorer.ui.shared import cached, links
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.markdown import escape_markdown
-from explorer.ui.shared.names import name_categories, name_photo
+from explorer.ui.shared.names import name_photo
 from explorer.workspace.workspace import Workspace
 
 FORMAT = 1
@@ -90,7 +92,7 @@ def _show_share(label: str, share: Share, help_name: str) -> None:
 
 
 def _show_files(workspace: Workspace, session: QuizSession) -> None:
-    stem = exports.make_stem(
+    stem = packing.make_stem(
         "srae-quiz", f"seed-{session.settings.seed}", session.participant or "anonymous"
     )
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -161,7 +163,7 @@ def make_results_csv(workspace: Workspace, session: QuizSession) -> bytes:
     quiz_wide = _describe_quiz(workspace, session)
     lines = [quiz_wide | record | {"options": " | ".join(_as_list(record))} for record in records]
     columns = {name: [_as_text(line[name]) for line in lines] for name in lines[0]}
-    return exports.make_csv(columns)
+    return packing.make_csv(columns)
 
 
 def make_results_json(workspace: Workspace, session: QuizSession) -> bytes:

@@ -9,6 +9,7 @@ from explorer.measuring.records import ModuleMeasures
 from explorer.render.drawn_bird import describe_shares, draw_bird
 from explorer.render.rasterising import render_png
 from explorer.render.style import PART_COLOURS
+from explorer.storage import packing
 from explorer.ui.shared import exports, state
 from explorer.ui.shared.caching import cache_data
 from explorer.ui.shared.heatmaps import show_colour_bar
@@ -46,7 +47,7 @@ def show_bird(measures: ModuleMeasures, subject: Subject, colours: str) -> None:
     shares = list_mean_shares(measures, feature, part_names)
     if shares is None or not is_drawn(part_names):
         return
-    stem = exports.make_stem(subject.category, subject.entry.run, name_feature(feature), "bird")
+    stem = packing.make_stem(subject.category, subject.entry.run, name_feature(feature), "bird")
     title = f"Heat of {name_feature(feature)} on {subject.category}, part by part"
     with st.container(key="bird", gap="small"):
         _show_drawing(draw_bird(shares, title, colour_map=colours), "large")

@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike
 
 from explorer.analysis.locality import PartHistogram, compute_locality
 from explorer.explaining.arrays import list_arrays
-from explorer.ui.shared import drawings, exports
+from explorer.storage import packing
+from explorer.ui.shared import drawings
 from explorer.ui.shared.shown_photo import ShownPhoto
 from explorer.ui.shared.state import MapStyle
 from explorer.workspace.layout import ModuleEntry
@@ -78,7 +79,7 @@ def make_pictures(
         for n in range(count)
     }
     score = drawings.draw_score_png(workspace, entry.category, photo, style)
-    return exports.make_zip(files | {"excitation-bp-of-the-score.png": score})
+    return packing.make_zip(files | {"excitation-bp-of-the-score.png": score})
 
 
 def make_arrays(workspace: Workspace, entry: ModuleEntry, photo: ShownPhoto, layer: str) -> bytes:
@@ -111,7 +112,7 @@ def make_arrays(workspace: Workspace, entry: ModuleEntry, photo: ShownPhoto, lay
         arrays |= {"box": parts.box, "points": parts.points}
         arrays |= {"part_names": workspace.dataset.part_names}
         arrays |= _list_measure(parts.measure(explanation.maps))
-    return exports.make_npz(arrays)
+    return packing.make_npz(arrays)
 
 
 def _list_measure(measure: PartHistogram) -> dict[str, ArrayLike]:

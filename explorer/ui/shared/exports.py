@@ -1,13 +1,11 @@
-"""Files for download: a button for tables, and what `explorer.storage.packing` makes."""
+"""A button that downloads a table."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import streamlit as st
 
-from explorer.storage.packing import make_csv, make_npz, make_stem, make_zip
-
-__all__ = ["make_csv", "make_npz", "make_stem", "make_zip", "show_numbers"]
+from explorer.storage.packing import make_csv
 
 Columns = Mapping[str, Sequence[object]]
 

@@ -3,12 +3,9 @@
 from collections.abc import Sequence
 
 from explorer.data.cub import format_category
-from explorer.data.names import name_categories
 from explorer.data.photo import Photo
 from explorer.jobs.types import JobRequest
 from explorer.workspace.workspace import Workspace
-
-__all__ = ["name_categories", "name_feature", "name_photo", "name_photos", "name_training"]
 
 
 def name_photo(workspace: Workspace, photo: Photo) -> str:

@@ -17,7 +17,8 @@ from explorer.data.cub import format_category
 from explorer.data.photo import Photo
 from explorer.measuring.parts import PhotoParts
 from explorer.nn.explanation import Explanation
-from explorer.ui.shared import cached, exports
+from explorer.storage import packing
+from explorer.ui.shared import cached
 from explorer.ui.shared.caching import Key, cache_data
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
@@ -83,7 +84,7 @@ class DatasetPhoto:
     def make_stem(self, category: str, explained_by: str) -> str:
         """Name files after category, module and photo, in letters that every system accepts."""
         name = f"{self.photo.name}-id{self.photo.image_id}"
-        return exports.make_stem(format_category(category), explained_by, name)
+        return packing.make_stem(format_category(category), explained_by, name)
 
     def list_facts(self) -> Mapping[str, ArrayLike]:
         """List ``image_id``, ``photo_name`` and ``photo_category``."""

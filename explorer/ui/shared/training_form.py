@@ -7,6 +7,7 @@ import streamlit as st
 
 from explorer.config import PAGES_DIR, ExplorerError
 from explorer.data.cub import format_category
+from explorer.data.names import name_categories
 from explorer.jobs.control import submit
 from explorer.jobs.store import list_jobs
 from explorer.jobs.types import JobRequest
@@ -14,7 +15,7 @@ from explorer.methods.runs import format_run
 from explorer.ui.shared import state
 from explorer.ui.shared.errors import error_boundary, explain_error
 from explorer.ui.shared.markdown import escape_markdown
-from explorer.ui.shared.names import name_categories, name_training
+from explorer.ui.shared.names import name_training
 from explorer.ui.shared.words import HELP
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from explorer.config import ExplorerError, is_public
+from explorer.data.names import name_categories
 from explorer.methods.runs import format_run, sort_modules
 from explorer.ui.shared import cached, state, training_status
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.markdown import escape_markdown
-from explorer.ui.shared.names import name_categories
 from explorer.ui.shared.state import Selection
 from explorer.ui.shared.words import HELP
 from explorer.ui.shared.workspaces import introduce

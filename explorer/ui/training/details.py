@@ -8,18 +8,19 @@ import streamlit as st
 
 from explorer.config import PAGES_DIR, ExplorerError, Progress
 from explorer.data.cub import format_category
+from explorer.data.names import name_categories
 from explorer.jobs.control import remove
 from explorer.jobs.history import list_columns, load_history
 from explorer.jobs.store import list_damaged, list_jobs, read_log
 from explorer.jobs.types import Job, JobState
 from explorer.methods.runs import format_run
 from explorer.render.training import render_training
+from explorer.storage.packing import make_stem
 from explorer.ui.shared import exports, links, state, training_form, training_status
 from explorer.ui.shared.errors import explain_error
-from explorer.ui.shared.exports import make_stem
 from explorer.ui.shared.figures import show_figure
 from explorer.ui.shared.markdown import escape_markdown
-from explorer.ui.shared.names import name_categories, name_training
+from explorer.ui.shared.names import name_training
 from explorer.workspace.layout import get_module_entry
 from explorer.workspace.workspace import Workspace
 

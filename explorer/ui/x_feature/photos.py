@@ -12,7 +12,8 @@ from explorer.analysis.activation import compute_contribution_shares, draw_order
 from explorer.config import ExplorerError
 from explorer.data.cub import format_category
 from explorer.data.photo import Photo
-from explorer.ui.shared import drawings, exports, state
+from explorer.storage import packing
+from explorer.ui.shared import drawings, state
 from explorer.ui.shared.choices import choose_one
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.gallery import Tile, show_gallery
@@ -243,7 +244,7 @@ def show_pack(subject: Subject, choice: Choice, style: MapStyle) -> None:
     st.download_button(
         f"These {len(choice.rows)} pictures (ZIP)",
         data=partial(make_pack, subject, choice, style),
-        file_name=f"{summary.make_stem(subject)}_{exports.make_stem(choice.order)}.zip",
+        file_name=f"{summary.make_stem(subject)}_{packing.make_stem(choice.order)}.zip",
         mime="application/zip",
         icon=":material/folder_zip:",
         on_click="ignore",
@@ -281,7 +282,7 @@ def make_pack(subject: Subject, choice: Choice, style: MapStyle) -> bytes:
         )
         for column, value in zip(columns.values(), values, strict=True):
             column.append(value)
-    return exports.make_zip({"numbers.csv": exports.make_csv(columns), **files})
+    return packing.make_zip({"numbers.csv": packing.make_csv(columns), **files})
 
 
 def _draw_or_none(subject: Subject, photo: Photo, style: MapStyle) -> bytes | None:

@@ -9,7 +9,8 @@ import streamlit as st
 from explorer.analysis.activation import compute_activation_spread, compute_auc
 from explorer.render.density import render_density
 from explorer.render.x_feature_bars import render_localities
-from explorer.ui.shared import cached, empty, exports, state
+from explorer.storage import packing
+from explorer.ui.shared import cached, empty, state
 from explorer.ui.shared.birds import show_bird
 from explorer.ui.shared.caching import cache_data
 from explorer.ui.shared.figures import show_figure
@@ -216,7 +217,7 @@ def make_numbers(subject: Subject) -> bytes:
     """Write its activation and contribution for all photos as CSV, in the data set's order."""
     dataset = subject.workspace.dataset
     photos = [dataset.get_photo(int(image_id)) for image_id in subject.scores.image_ids]
-    return exports.make_csv(
+    return packing.make_csv(
         {
             "image_id": [photo.image_id for photo in photos],
             "category": [photo.category for photo in photos],
@@ -229,4 +230,4 @@ def make_numbers(subject: Subject) -> bytes:
 
 def make_stem(subject: Subject) -> str:
     """Name a file after category, module and x-feature."""
-    return exports.make_stem(subject.category, subject.entry.run, name_feature(subject.feature))
+    return packing.make_stem(subject.category, subject.entry.run, name_feature(subject.feature))

@@ -5,10 +5,10 @@ import shlex
 import streamlit as st
 
 from explorer.data.cub import format_category
+from explorer.data.names import name_categories
 from explorer.methods.runs import format_run, sort_modules
 from explorer.ui.shared import drawings, heatmaps, state
 from explorer.ui.shared.markdown import escape_markdown
-from explorer.ui.shared.names import name_categories
 from explorer.ui.shared.pictures import LARGE_SIDE
 from explorer.ui.shared.shown_photo import ShownPhoto
 from explorer.ui.shared.state import MapStyle

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from explorer.data.names import name_categories
 from explorer.methods.runs import format_run
 from explorer.ui.shared import links, state
-from explorer.ui.shared.names import name_categories, name_feature
+from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.your_photo.explaining import EXPLAINED, EXPLAINED_RUN
 from explorer.ui.your_photo.intake import SAMPLE_KEY, SOURCE

@@ -19,7 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 from explorer.data.cub import format_category
 from explorer.measuring.parts import PhotoParts
 from explorer.nn.explanation import Explanation
-from explorer.ui.shared import caching, exports
+from explorer.storage import packing
+from explorer.ui.shared import caching
 from explorer.ui.shared.caching import Key
 from explorer.ui.your_photo.marks import Marks
 from explorer.workspace.layout import ModuleEntry
@@ -115,7 +116,7 @@ class OwnPhoto:
         """Name files after the photo, the explained category and what explains it."""
         name = self.name.rpartition(".")[0] or self.name
         what = "sample" if self.source == SAMPLE else "your-photo"
-        return exports.make_stem(what, name, format_category(category), explained_by)
+        return packing.make_stem(what, name, format_category(category), explained_by)
 
     def list_facts(self) -> Mapping[str, ArrayLike]:
         """List ``photo_name`` and ``photo_sha256``."""

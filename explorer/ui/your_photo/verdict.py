@@ -9,6 +9,7 @@ from explorer.analysis.doubt import RARE, UNCOMMON, Level
 from explorer.analysis.trust import MIN_PHOTOS
 from explorer.config import WORKSPACE_VARIABLE
 from explorer.data.cub import format_category
+from explorer.data.names import name_categories
 from explorer.explaining.answer import Answer, make_answer
 from explorer.explaining.neighbours import find_neighbours
 from explorer.explaining.photo import answer_photo
@@ -19,7 +20,7 @@ from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.figures import show_figure
 from explorer.ui.shared.gallery import Tile
 from explorer.ui.shared.markdown import escape_markdown
-from explorer.ui.shared.names import name_categories, name_photo
+from explorer.ui.shared.names import name_photo
 from explorer.ui.shared.standard import load_standard, make_standard_key
 from explorer.ui.shared.words import HELP
 from explorer.ui.your_photo.own_photo import SAMPLE, OwnPhoto
@@ -168,9 +169,13 @@ rules do on test photos.
 """
 
 
-def show_neighbours(workspace: Workspace, entry: ModuleEntry | None, answer: Answer) -> None:
+def show_neighbours(workspace: Workspace, entry: ModuleEntry | None, photo: OwnPhoto) -> None:
     """Show the training photos of the network with the nearest Z."""
-    neighbours = find_neighbours(workspace, scores.load_features(workspace), answer.z)
+    features, z = scores.load_features(workspace), ask_plainly(workspace, photo).z
+    neighbours = photo.remember(
+        ("neighbours", *caching.make_workspace_key(workspace)),
+        lambda: find_neighbours(workspace, features, z),
+    )
     if not neighbours:
         return
     photos = [workspace.dataset.get_photo(neighbour.image_id) for neighbour in neighbours]

@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from explorer.ui.shared.exports import make_csv, make_npz, make_stem, make_zip
+from explorer.storage.packing import make_csv, make_npz, make_stem, make_zip
 
 
 def test_stems_are_safe_everywhere():
