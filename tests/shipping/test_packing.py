@@ -13,6 +13,7 @@ from steps import run_steps
 
 from explorer.config import CUB_ROOT_VARIABLE, REPOSITORY_ROOT, ExplorerError
 from explorer.data import photo
+from explorer.data.photo_folders import remember_photo_folder
 from explorer.evaluation.results import load_results, write_results
 from explorer.measuring.module import measure_module
 from explorer.measuring.records import load_classifier_measures, load_module_measures
@@ -20,7 +21,7 @@ from explorer.measuring.references import load_references
 from explorer.measuring.scores import score_photos
 from explorer.shipping.packing import pack_workspace
 from explorer.workspace.layout import CLASSIFIER_FILE
-from explorer.workspace.photos import check_photos, find_photos, list_refused, remember_photos
+from explorer.workspace.photos import check_photos, list_refused
 from explorer.workspace.workspace import Workspace
 
 SCRIPT = """
@@ -109,10 +110,10 @@ def test_a_packed_workspace_is_packed_again_to_the_byte(shipped: Path, tmp_path:
 def test_photos_are_found_in_a_copy_and_nothing_is_computed_again(
     finished: Path, shipped: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert find_photos(Workspace(shipped)) is None
+    assert Workspace(shipped).dataset.photos_root is None
     monkeypatch.setenv(CUB_ROOT_VARIABLE, str(finished / "birds"))
     workspace = Workspace(shipped)
-    assert find_photos(workspace) == finished / "birds"
+    assert workspace.dataset.photos_root == finished / "birds"
     assert list(workspace.networks.compute_features()) == []
     image = photo.load_photo(workspace.dataset.photos[0])
     assert workspace.networks.explain(workspace.list_modules()[0], image).maps.any()
@@ -122,9 +123,9 @@ def test_a_copy_is_checked_and_remembered(finished: Path, shipped: Path, cub_fol
     with pytest.raises(ExplorerError, match="lacks 48 of 48 photos"):
         check_photos(Workspace(shipped), cub_folder)
     check_photos(Workspace(shipped), finished / "birds")
-    assert find_photos(Workspace(shipped)) is None
-    remember_photos(finished / "birds")
-    assert find_photos(Workspace(shipped)) == finished / "birds"
+    assert Workspace(shipped).dataset.photos_root is None
+    remember_photo_folder(finished / "birds")
+    assert Workspace(shipped).dataset.photos_root == finished / "birds"
     assert list_refused(Workspace(shipped)) == {}
 
 
@@ -132,7 +133,7 @@ def test_a_copy_that_does_not_fit_is_told(
     shipped: Path, cub_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(CUB_ROOT_VARIABLE, str(cub_folder))
-    assert find_photos(Workspace(shipped)) is None
+    assert Workspace(shipped).dataset.photos_root is None
     assert "lacks 48" in list_refused(Workspace(shipped))[cub_folder]
 
 

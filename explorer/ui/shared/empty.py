@@ -7,11 +7,12 @@ from pathlib import Path
 import streamlit as st
 
 from explorer.config import CUB_ROOT_VARIABLE, PAGES_DIR, is_public
+from explorer.data.photo_folders import remember_photo_folder
 from explorer.ui.shared import cached
 from explorer.ui.shared.errors import explain_reason
 from explorer.ui.shared.fetching import show_ways_to_photos
 from explorer.ui.shared.links import name_workspace
-from explorer.workspace.photos import check_photos, remember_photos
+from explorer.workspace.photos import check_photos
 from explorer.workspace.workspace import Workspace
 
 
@@ -39,7 +40,7 @@ def show_no_photos(workspace: Workspace) -> None:
 
 def _remember_photos(workspace: Workspace, folder: Path) -> None:
     check_photos(workspace, folder)
-    remember_photos(folder)
+    remember_photo_folder(folder)
 
 
 def show_own_photo_link() -> None:
