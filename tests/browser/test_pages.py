@@ -44,6 +44,7 @@ def test_from_the_overview_to_an_x_feature_and_to_a_friend(visit: Any, artefacts
     page.get_by_placeholder("a part of its name").fill("shrike")
     page.get_by_placeholder("a part of its name").press("Enter")
     page.get_by_text("2 found").wait_for()
+    first.wait_for_link()  # a click on a tile that is being replaced is lost
     page.get_by_role("link", name="Coral billed Shrike").click()
     page.get_by_role("heading", name="Coral billed Shrike").wait_for()
     first.wait_for_link()
