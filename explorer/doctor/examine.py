@@ -10,7 +10,12 @@ from explorer.doctor.findings import Finding, Severity
 from explorer.doctor.leftovers import examine_leftovers
 from explorer.doctor.modules import examine_module, examine_module_folders
 from explorer.doctor.photos import examine_data_set, examine_photos
-from explorer.doctor.records import examine_accuracy, examine_jobs, examine_results
+from explorer.doctor.records import (
+    examine_accuracy,
+    examine_jobs,
+    examine_references,
+    examine_results,
+)
 from explorer.workspace.layout import (
     CLASSIFIER_FILE,
     MODULES_FOLDER,
@@ -66,6 +71,7 @@ def examine(
             examine_maps(workspace, entry, findings, is_usable=is_usable)
             yield Progress(_MODULES, done, len(entries))
         examine_accuracy(workspace, findings)
+        examine_references(workspace, findings)
         examine_results(workspace, findings)
         yield from examine_features(workspace, findings, has_network=has_network)
     yield Progress(_LEFTOVERS, 0, 1)

@@ -12,11 +12,13 @@ from explorer.evaluation.sanity_results import load_sanity
 from explorer.jobs.store import list_jobs
 from explorer.jobs.types import JobState
 from explorer.measuring.records import load_classifier_measures, load_module_measures
+from explorer.measuring.references import read_references
 from explorer.methods.base import TrainedMethod
 from explorer.methods.registry import METHODS
 from explorer.training.modules.runs import name_run
 from explorer.workspace.layout import (
     METRICS_FILE,
+    REFERENCES_FILE,
     RESULTS_FOLDER,
     RESULTS_NAME,
     SANITY_NAME,
@@ -40,6 +42,22 @@ def examine_accuracy(workspace: Workspace, findings: list[Finding]) -> None:
     if measured is None and os.path.lexists(path):
         problem = "These measures belong to another network and are not used."
         findings.append(Finding(Severity.WARNING, path, problem, _MEASURE))
+
+
+def examine_references(workspace: Workspace, findings: list[Finding]) -> None:
+    """Check what a visitor's photo is compared with."""
+    path = workspace.path / REFERENCES_FILE
+    cure = "It is computed again from the photos when it is needed."
+    if not workspace.dataset.has_photos:
+        cure = "Pack the workspace again, or replace the file with an intact copy."
+    try:
+        found = read_references(workspace)
+    except ExplorerError as error:
+        findings.append(Finding(Severity.ERROR, path, str(error), cure))
+        return
+    if found is None and os.path.lexists(path):
+        problem = "This record belongs to another network or other photos and is not used."
+        findings.append(Finding(Severity.WARNING, path, problem, cure))
 
 
 def examine_results(workspace: Workspace, findings: list[Finding]) -> None:

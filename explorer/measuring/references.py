@@ -189,6 +189,16 @@ def load_references(workspace: WorkspaceFiles) -> References | None:
     WorkspaceError
         When the file is a link out of the workspace.
     """
+    check_inside(workspace.path, workspace.path / REFERENCES_FILE)
+    try:
+        return read_references(workspace)
+    except ExplorerError as error:
+        _LOG.warning("%s It is computed again.", error)
+        return None
+
+
+def read_references(workspace: WorkspaceFiles) -> References | None:
+    """Read the record as `load_references` does, but raise `ExplorerError` if it is damaged."""
     file = workspace.path / REFERENCES_FILE
     check_inside(workspace.path, file)
     if not os.path.lexists(file):
@@ -200,8 +210,7 @@ def load_references(workspace: WorkspaceFiles) -> References | None:
             return None
         return _read(file, header, len(workspace.dataset.categories))
     except (ExplorerError, SafetensorError, OSError, ValueError) as error:
-        _LOG.warning("%s is damaged, and is computed again: %s", file, error)
-        return None
+        raise ExplorerError(f"{file} is damaged: {str(error).rstrip('.')}.") from error
 
 
 def _read(file: os.PathLike[str], header: WeightsHeader, categories: int) -> References:

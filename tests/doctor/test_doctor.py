@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import sys
 import time
@@ -27,6 +28,7 @@ from explorer.jobs.store import get_jobs_folder, save_request, save_status
 from explorer.jobs.types import JobRequest, JobStatus
 from explorer.maps.drawing import draw_maps
 from explorer.measuring.classifier import measure_classifier
+from explorer.measuring.references import load_or_compute_references
 from explorer.workspace.create import create_workspace
 from explorer.workspace.notes import load_notes, save_note
 from explorer.workspace.notes_file import Note
@@ -44,6 +46,8 @@ def full_workspace(tiny_workspace: Path, tmp_path_factory: pytest.TempPathFactor
     folder = Path(shutil.copytree(tiny_workspace, tmp_path_factory.mktemp("doctor") / "full"))
     workspace = Workspace(folder)
     for _ in measure_classifier(workspace):
+        pass
+    for _ in load_or_compute_references(workspace):
         pass
     (entry,) = workspace.list_modules()
     for _ in draw_maps(workspace, [entry]):
@@ -260,6 +264,19 @@ def make_accuracy_stale(folder: Path) -> Path:
     return change_json(folder / "metrics.json", lambda m: m.update(classifier_sha256="1" * 64))
 
 
+def damage_references(folder: Path) -> Path:
+    path = folder / "references.safetensors"
+    return write(path, path.read_bytes()[:-8])
+
+
+def make_references_stale(folder: Path) -> Path:
+    path = folder / "references.safetensors"
+    data = path.read_bytes()
+    key = re.search(rb'key\\": \\"([0-9a-f]{64})', data)
+    assert key is not None
+    return write(path, data.replace(key[1], b"1" * 64))
+
+
 def damage_results(folder: Path) -> Path:
     return write(folder / "results/results.csv", b"method,category\nsrae,x\n")
 
@@ -392,6 +409,7 @@ ERRORS: list[tuple[Damage, str]] = [
     (use_other_metrics, "do not belong to the module"),
     (damage_notes, "are damaged"),
     (damage_accuracy, "'category_accuracies' does not have a number for each category"),
+    (damage_references, "references.safetensors is damaged"),
     (damage_results, "is damaged"),
     (link_outside, "is a link out of the workspace, to /etc"),
     (link_nowhere, "a broken link"),
@@ -404,6 +422,7 @@ WARNINGS: list[tuple[Damage, str]] = [
     (make_metrics_stale, "belong to another network"),
     (use_metrics_of_other_weights, "or an earlier module"),
     (make_accuracy_stale, "belong to another network"),
+    (make_references_stale, "belongs to another network"),
     (rename_in_results, "which the data set does not have"),
     (contradict_results, "have been replaced since"),
 ]
