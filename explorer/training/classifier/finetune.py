@@ -106,7 +106,7 @@ def finetune(
         photos, whole = yield from source.prepare(run, number)
         if number > first:
             run.restore_best()
-        run.begin_stage(number, stage.frozen, photos, stage.epochs)
+        run.begin_stage(number, stage, photos)
         if number > first:
             save()  # before the output of frozen layers is removed
         elif saved is not None:

@@ -15,6 +15,7 @@ from explorer.training.classifier.frozen import FrozenPhotos
 from explorer.training.classifier.photos import Accuracy, TrainingPhotos, measure_accuracy
 from explorer.training.classifier.precision import Precision
 from explorer.training.classifier.settings import FinetuneSettings
+from explorer.training.classifier.stages import Stage
 from explorer.training.classifier.starts import Start, fork_random_state
 
 Examples = TrainingPhotos | FrozenPhotos
@@ -68,28 +69,26 @@ class FinetuneRun:
         self._best_key = (-1.0, -math.inf)
         self._best_epoch = 0
 
-    def begin_stage(self, number: int, frozen: int, photos: Examples, epochs: int) -> None:
-        """Begin to train the layers above the first `frozen`.
+    def begin_stage(self, number: int, stage: Stage, photos: Examples) -> None:
+        """Begin to train the layers above those that a stage freezes.
 
         Parameters
         ----------
         number : int
             Number of the stage, from 0. Layers are new only in the first.
-        frozen : int
-            Number of layers, from the pixels up, that are not trained.
+        stage : Stage
+            Which layers to train, for how long, and at which rate.
         photos : Examples
             What to train on: photos, or the output of the frozen layers.
-        epochs : int
-            Length of the stage, which determines the learning rates.
         """
         settings, seed = self._settings, self._settings.seed + number
         fresh = self.fresh if number == 0 else ()
         self.stage = number
-        self._frozen = self.layers[:frozen]
+        self._frozen = self.layers[: stage.frozen]
         for position, layer in enumerate(self.layers):
-            layer.requires_grad_(position >= frozen)
+            layer.requires_grad_(position >= stage.frozen)
         is_above = isinstance(photos, FrozenPhotos)
-        self._used = nn.Sequential(*self.layers[frozen:]) if is_above else self.network
+        self._used = nn.Sequential(*self.layers[stage.frozen :]) if is_above else self.network
         self._photos = photos
         self._order = torch.Generator().manual_seed(seed)
         self._dropout = torch.Generator().manual_seed(seed)
@@ -109,8 +108,8 @@ class FinetuneRun:
         )
         self._schedule = torch.optim.lr_scheduler.OneCycleLR(
             self._optimiser,
-            [settings.peak_rate, settings.peak_rate * factor],
-            total_steps=epochs * self.steps_per_epoch,
+            [stage.rate, stage.rate * factor],
+            total_steps=stage.epochs * self.steps_per_epoch,
             pct_start=settings.rise,
         )
 

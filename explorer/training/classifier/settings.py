@@ -12,6 +12,7 @@ from explorer.training.classifier.precision import AUTO, PRECISIONS
 IMAGENET = "imagenet"
 SCRATCH = "scratch"
 FRESH_HEAD_FACTOR = 10.0
+MAX_RATE = 10
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,8 @@ class FinetuneSettings:
     )
     stages: str = setting(
         "",
-        "The layers below which nothing is trained, with epochs: pool5=12,pool4=8,all=20.",
+        "The layers below which nothing is trained, with epochs, and with a learning rate where it "
+        "is not --learning-rate: pool5=12,pool4=8,all=20@3e-5.",
         default_text="depends on the device",
     )
     views: int = setting(
@@ -94,7 +96,7 @@ class FinetuneSettings:
     batch_size: int = setting(32, "Photos per step.", low=2, high=65_536)
     seed: int = setting(0, "Random seed.", low=0, high=MAX_SEED)
     learning_rate: float = setting(
-        0.0, "Peak of the learning rate; 0 chooses it by the initial weights.", low=0, high=10
+        0.0, "Peak of the learning rate; 0 chooses it by the initial weights.", low=0, high=MAX_RATE
     )
     head_factor: float = setting(
         0.0, "Factor on the learning rate of the last layer; 0 chooses it.", low=0, high=1e6

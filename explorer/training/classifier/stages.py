@@ -2,9 +2,11 @@
 
 Early stages train only the layers above a chosen one. The layers below it do not change, so their
 output is computed once (see `explorer.training.classifier.frozen`), which makes fine-tuning a large
-network on a processor possible. The last stage trains all layers.
+network on a processor possible. The last stage trains all layers, at a lower learning rate: at the
+rate that suits new layers, the layers far below forget what they have learnt, and the loss rises.
 """
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +17,11 @@ from torch import nn
 
 from explorer.config import ExplorerError
 from explorer.nn.backbones.layer_names import count_spatial_layers, name_layers
-from explorer.training.classifier.settings import SCRATCH, FinetuneSettings
+from explorer.training.classifier.settings import MAX_RATE, SCRATCH, FinetuneSettings
 
 ALL = "all"
 _EPOCHS_ABOVE_LAST_BLOCK, _EPOCHS_ABOVE_BLOCK_BEFORE = 12, 8
+_RATE_OF_LAST_STAGE = 0.3  # of the settings' learning rate
 _BLOCK = re.compile(r"(pool|layer)\d+")
 _MAX_EPOCHS = 1_000_000
 
@@ -35,11 +38,14 @@ class Stage:
         Number of frozen layers.
     epochs : int
         Passes over the training photos.
+    rate : float
+        Peak of the learning rate of all layers except for the last.
     """
 
     layer: str
     frozen: int
     epochs: int
+    rate: float
 
     def __str__(self) -> str:
         return "all layers" if self.layer == ALL else f"layers above {self.layer}"
@@ -52,7 +58,7 @@ def choose_stages(
 
     A CUDA device trains all layers from the start, and so does any device that starts from random
     weights. Otherwise, the layers above the last block of convolutions come first, then those above
-    the block before it, then all.
+    the block before it, then all at a lower learning rate.
 
     Parameters
     ----------
@@ -68,17 +74,17 @@ def choose_stages(
     ExplorerError
         When the settings name a layer that the network does not have, or the order is wrong.
     """
+    rate = settings.peak_rate
     if settings.stages:
-        return _parse_stages(settings.stages, layers)
-    whole = Stage(ALL, 0, settings.epochs)
+        return _parse_stages(settings.stages, layers, rate)
     blocks = _find_blocks(layers)
     if device.type == "cuda" or settings.start == SCRATCH or len(blocks) < 2:
-        return (whole,)
+        return (Stage(ALL, 0, settings.epochs, rate),)
     (before, below), (last, above) = list(blocks.items())[-2:]
     return (
-        Stage(last, above, _EPOCHS_ABOVE_LAST_BLOCK),
-        Stage(before, below, _EPOCHS_ABOVE_BLOCK_BEFORE),
-        whole,
+        Stage(last, above, _EPOCHS_ABOVE_LAST_BLOCK, rate),
+        Stage(before, below, _EPOCHS_ABOVE_BLOCK_BEFORE, rate),
+        Stage(ALL, 0, settings.epochs, _RATE_OF_LAST_STAGE * rate),
     )
 
 
@@ -92,23 +98,38 @@ def _find_blocks(layers: Sequence[nn.Module]) -> dict[str, int]:
     }
 
 
-def _parse_stages(text: str, layers: Sequence[nn.Module]) -> tuple[Stage, ...]:
-    """Parse stages such as ``pool5=12,pool4=8,all=20``."""
+def _parse_stages(text: str, layers: Sequence[nn.Module], rate: float) -> tuple[Stage, ...]:
+    """Parse stages such as ``pool5=12,pool4=8,all=20@3e-5``, some of them with their own rate."""
     blocks = _find_blocks(layers) | {ALL: 0}
     stages = []
     for part in text.split(","):
-        name, _, number = (piece.strip() for piece in part.partition("="))
+        name, _, numbers = (piece.strip() for piece in part.partition("="))
         if name not in blocks:
             raise ExplorerError(
                 f"There is no stage {name!r} of this network. Choose among: {', '.join(blocks)}."
             )
-        if not number.isdecimal() or not 0 < int(number[:9]) <= _MAX_EPOCHS:
+        epochs, at, own = (piece.strip() for piece in numbers.partition("@"))
+        if not epochs.isdecimal() or not 0 < int(epochs[:9]) <= _MAX_EPOCHS:
             raise ExplorerError(
                 f"The stage {part.strip()!r} needs a number of epochs, such as {name}=10."
             )
-        stages.append(Stage(name, blocks[name], int(number)))
+        own_rate = _parse_rate(part.strip(), own) if at else rate
+        stages.append(Stage(name, blocks[name], int(epochs), own_rate))
     if any(first.frozen <= second.frozen for first, second in pairwise(stages)):
         raise ExplorerError(
             f"The stages {text!r} must go down the network: {', '.join(reversed(list(blocks)))}."
         )
     return tuple(stages)
+
+
+def _parse_rate(stage: str, text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
+    if not 0 < rate <= MAX_RATE:
+        raise ExplorerError(
+            f"The stage {stage!r} needs a learning rate above 0 and up to {MAX_RATE} after the @, "
+            "such as @3e-5."
+        )
+    return rate

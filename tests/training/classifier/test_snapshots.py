@@ -23,6 +23,7 @@ from explorer.training.classifier.snapshots import (
     load_snapshot,
     save_snapshot,
 )
+from explorer.training.classifier.stages import ALL, Stage
 from explorer.training.classifier.starts import Start
 
 CPU = torch.device("cpu")
@@ -59,7 +60,7 @@ def begin(settings: FinetuneSettings = SETTINGS) -> FinetuneRun:
 
 def begin_with(fresh: tuple[str, ...], settings: FinetuneSettings = SETTINGS) -> FinetuneRun:
     run = FinetuneRun(Start(make_network(), fresh), settings, CPU)
-    run.begin_stage(0, 0, FewPhotos(), settings.epochs)
+    run.begin_stage(0, Stage(ALL, 0, settings.epochs, settings.peak_rate), FewPhotos())
     return run
 
 
