@@ -6,6 +6,7 @@ from explorer.ui.results import loading, reliability, tables
 from explorer.ui.shared import links
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.opening import open_workspace_or_say_why
+from explorer.ui.shared.styles import load_page_style
 
 
 def show_page() -> None:
@@ -13,6 +14,7 @@ def show_page() -> None:
     workspace = open_workspace_or_say_why()
     if workspace is None:
         return
+    load_page_style("results")
     st.title("Which explanation is better?", anchor=False)
     found = loading.load_results(workspace)
     if found is not None and found.findings:

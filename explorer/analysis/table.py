@@ -5,57 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+
+from explorer.analysis.estimates import Estimate, compute_estimate
 
 Record = Mapping[str, Any]
-_RESAMPLES = 2000
 _ARROWS = {"": "", "low": "↓", "high": "↑"}
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over categories with a 95 % confidence interval.
-
-    Attributes
-    ----------
-    mean, low, high : float
-        The mean, and the 2.5th and 97.5th percentiles of means of resampled categories.
-    count : int
-        Number of categories with a value.
-    """
-
-    mean: float
-    low: float
-    high: float
-    count: int
-
-
-def compute_estimate(values: ArrayLike, seed: int = 0) -> Estimate | None:
-    """Compute a mean and its percentile bootstrap interval.
-
-    Parameters
-    ----------
-    values : array_like, shape (N,), float
-        One value per category; finite.
-    seed : int
-        Seed of the resampling.
-
-    Returns
-    -------
-    Estimate or None
-        None without values.
-
-    Notes
-    -----
-    Efron & Tibshirani, "An Introduction to the Bootstrap" (1993), section 13.3.
-    """
-    sample = np.asarray(values, float)
-    if not sample.size:
-        return None
-    rng = np.random.default_rng(seed)
-    means = rng.choice(sample, size=(_RESAMPLES, sample.size)).mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return Estimate(float(sample.mean()), float(low), float(high), sample.size)
 
 
 @dataclass(frozen=True)
@@ -164,6 +118,42 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Cell:
+    """A formatted mean.
+
+    Attributes
+    ----------
+    text : str
+        The mean; a dash if there is none.
+    interval : str
+        Its confidence interval; empty if it is not shown.
+    value : float or None
+        The mean as a number, to sort by.
+    is_best : bool
+        Whether it is the best of its column, or its confidence interval reaches the best.
+    """
+
+    text: str
+    interval: str = ""
+    value: float | None = None
+    is_best: bool = False
+
+    @property
+    def markdown(self) -> str:
+        """The cell in Markdown; the best are bold."""
+        text = f"**{self.text}**" if self.is_best else self.text
+        return f"{text} ({self.interval})" if self.interval else text
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a table: a method and its means, with the paper's figures among them."""
+
+    title: str
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
 class Table:
     """A formatted table.
 
@@ -171,12 +161,29 @@ class Table:
     ----------
     section : Section
         The section that it shows.
-    text : str
-        Markdown, with one line per method and the paper's figures in brackets.
+    headings : tuple of str
+        Headings of the columns, without that of the methods. The paper's figures stand in a column
+        after the measured ones.
+    lines : tuple of Line
+        One per method.
     """
 
     section: Section
-    text: str
+    headings: tuple[str, ...]
+    lines: tuple[Line, ...]
+
+    @property
+    def text(self) -> str:
+        """The table in Markdown."""
+        lines = [
+            f"| method | {' | '.join(self.headings)} |",
+            "|:--|" + "--:|" * len(self.headings),
+        ]
+        lines += [
+            f"| {line.title} | {' | '.join(cell.markdown for cell in line.cells)} |"
+            for line in self.lines
+        ]
+        return "\n".join(lines)
 
 
 def format_tables(
@@ -199,8 +206,8 @@ def format_tables(
         Sections, in order.
     """
     estimates = summarise(rows)
-    formatted = [(part, _format_section(part, estimates, titles, paper)) for part in sections]
-    return tuple(Table(part, "\n".join(lines)) for part, lines in formatted if lines)
+    tables = (_format_section(section, estimates, titles, paper) for section in sections)
+    return tuple(table for table in tables if table.headings)
 
 
 def format_markdown(tables: Iterable[Table]) -> str:
@@ -216,33 +223,53 @@ def _format_section(
     estimates: Mapping[tuple[str, str], Estimate],
     titles: Mapping[str, str],
     paper: Mapping[tuple[str, str], float],
-) -> list[str]:
-    """Return the lines of a table; empty if it has no values."""
-    columns = [c for c in section.columns if any(measure == c.measure for _, measure in estimates)]
-    if not columns:
-        return []
-    lines = [
-        "| method | " + " | ".join(column.heading for column in columns) + " |",
-        "|:--|" + "--:|" * len(columns),
-    ]
-    for method, title in titles.items():
-        if any((method, column.measure) in estimates for column in columns):
-            cells = [_format_cell(method, column, estimates, paper) for column in columns]
-            lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    return lines
+) -> Table:
+    """Return a table, without columns and lines if it has no values."""
+    found = {
+        column: {
+            m: estimates[m, column.measure] for m in titles if (m, column.measure) in estimates
+        }
+        for column in section.columns
+    }
+    known = [method for method in titles if any(method in own for own in found.values())]
+    columns: dict[str, list[Cell]] = {}
+    for column, own in found.items():
+        if not own:
+            continue
+        best = _find_best(column, own.values())
+        columns[column.heading] = [_format_cell(column, own.get(m), best) for m in known]
+        published = [paper.get((method, column.measure)) for method in known]
+        if any(figure is not None for figure in published):
+            columns[f"{column.title}, paper"] = [*map(_format_published, published)]
+    cells = zip(*columns.values(), strict=True)
+    lines = [Line(titles[m], own) for m, own in zip(known, cells, strict=True)] if columns else []
+    return Table(section, tuple(columns), tuple(lines))
 
 
-def _format_cell(
-    method: str,
-    column: Column,
-    estimates: Mapping[tuple[str, str], Estimate],
-    paper: Mapping[tuple[str, str], float],
-) -> str:
-    estimate = estimates.get((method, column.measure))
+def _find_best(column: Column, estimates: Iterable[Estimate]) -> float | None:
+    """Return the best mean of a column; None if no direction is good or there is one method."""
+    means = [estimate.mean for estimate in estimates]
+    if not column.better or len(means) < 2:
+        return None
+    return min(means) if column.better == "low" else max(means)
+
+
+def _format_cell(column: Column, estimate: Estimate | None, best: float | None) -> Cell:
     if estimate is None:
-        return "–"
-    text = format(estimate.mean, column.form)
+        return Cell("–")
+    interval = ""
     if column.has_interval and estimate.count > 1:
-        text += f" ({estimate.low:{column.form}}–{estimate.high:{column.form}})"
-    published = paper.get((method, column.measure))
-    return text if published is None else f"{text} [{published:.4f}]"
+        interval = f"{estimate.low:{column.form}}–{estimate.high:{column.form}}"
+    return Cell(
+        format(estimate.mean, column.form), interval, estimate.mean, _is_best(estimate, best)
+    )
+
+
+def _is_best(estimate: Estimate, best: float | None) -> bool:
+    if best is None:
+        return False
+    return estimate.mean == best or estimate.low <= best <= estimate.high
+
+
+def _format_published(figure: float | None) -> Cell:
+    return Cell("–") if figure is None else Cell(f"{figure:.4f}", value=figure)

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from explorer.analysis.table import Estimate, Row, summarise
+from explorer.analysis.estimates import Estimate
+from explorer.analysis.table import Row, summarise
 from explorer.methods.registry import METHODS, list_paper_figures
 
 _SRAE = "srae"

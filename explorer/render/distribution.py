@@ -1,4 +1,4 @@
-"""The figure of one measure for all methods, with one point per category."""
+"""The figure of one measure for all methods: a point per category, and means with intervals."""
 
 from collections.abc import Mapping
 
@@ -13,11 +13,12 @@ def render_distribution(
     values: Mapping[str, Mapping[str, float]],
     measure: str,
     *,
+    means: Mapping[str, tuple[float, float, float]],
     colours: Mapping[str, str],
     paper: Mapping[str, float] | None = None,
     text_colour: str = TEXT_COLOUR,
 ) -> go.Figure:
-    """Draw each category's value as a point, in one row per method, with quartiles and mean.
+    """Draw each category's value as a point, in one row per method, with mean and interval.
 
     Parameters
     ----------
@@ -25,6 +26,8 @@ def render_distribution(
         Title of each method, from the top, to category and value.
     measure : str
         Heading, and name of the axis.
+    means : Mapping
+        Title of each method to its mean and the ends of the mean's confidence interval.
     colours : Mapping
         Title of each method to its colour, ``#rrggbb``.
     paper : Mapping, optional
@@ -48,14 +51,14 @@ def render_distribution(
                 boxpoints="all",
                 jitter=0.5,
                 pointpos=0,
-                boxmean=True,
-                marker={"color": colours[title], "size": 5, "opacity": 0.65},
-                line={"color": text_colour, "width": 1},
+                marker={"color": colours[title], "size": 5, "opacity": 0.5},
+                line={"width": 0},
                 fillcolor="rgba(0,0,0,0)",
                 hovertemplate="%{text}: %{x:.3f}<extra></extra>",
                 hoveron="points",
             )
         )
+    figure.add_trace(_draw_means({title: means[title] for title in values}, text_colour))
     published = {title: figure_ for title, figure_ in (paper or {}).items() if title in values}
     if published:
         figure.add_trace(
@@ -71,3 +74,25 @@ def render_distribution(
     figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.update_xaxes(gridcolor="rgba(128,128,128,0.25)", zeroline=False)
     return figure
+
+
+def _draw_means(means: Mapping[str, tuple[float, float, float]], colour: str) -> go.Scatter:
+    above = [high - mean for mean, _, high in means.values()]
+    below = [mean - low for mean, low, _ in means.values()]
+    return go.Scatter(
+        x=[mean for mean, _, _ in means.values()],
+        y=list(means),
+        mode="markers",
+        marker={"symbol": "line-ns", "size": 12, "line": {"color": colour, "width": 2.5}},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": above,
+            "arrayminus": below,
+            "color": colour,
+            "thickness": 1.5,
+            "width": 4,
+        },
+        customdata=[(low, high) for _, low, high in means.values()],
+        hovertemplate="mean: %{x:.3f} (%{customdata[0]:.3f}–%{customdata[1]:.3f})<extra></extra>",
+    )

@@ -29,6 +29,7 @@ from explorer.analysis.concepts import (
 )
 from explorer.analysis.curves import FRACTIONS, compute_curve_areas, scale_curves
 from explorer.analysis.doubt import compute_likeness
+from explorer.analysis.estimates import compute_estimate
 from explorer.analysis.faithfulness import (
     compute_contributions,
     compute_f_reg,
@@ -44,7 +45,6 @@ from explorer.analysis.pairing import pair_x_features
 from explorer.analysis.parts import compute_importance, compute_pointer_share
 from explorer.analysis.pointing import compute_pointing
 from explorer.analysis.rebuilding import compute_rebuilding
-from explorer.analysis.table import compute_estimate
 
 Array = NDArray[Any]
 

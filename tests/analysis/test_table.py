@@ -1,11 +1,14 @@
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
+from explorer.analysis.estimates import compute_estimate
 from explorer.analysis.table import (
+    Column,
     Row,
-    compute_estimate,
+    Section,
     format_markdown,
     format_tables,
     list_rows,
@@ -82,10 +85,11 @@ def test_table_shows_the_papers_figures_next_to_the_measured_ones() -> None:
     assert lines == [
         "**Faithfulness and locality**",
         "",
-        "| method | F_reg train ↓ | F_reg test ↓ | locality ↓ | outside box ↓ | live |",
-        "|:--|--:|--:|--:|--:|--:|",
-        "| SRAE | 0.500 | 1.500 | 1.500 [1.9694] | 20% | 2.0 |",
-        "| Z | – | – | 1.500 | 20% | 2.0 |",
+        "| method | F_reg train ↓ | F_reg test ↓ | locality ↓ | locality, paper "
+        "| outside box ↓ | live |",
+        "|:--|--:|--:|--:|--:|--:|--:|",
+        "| SRAE | 0.500 | 1.500 | **1.500** | 1.9694 | **20%** | 2.0 |",
+        "| Z | – | – | **1.500** | – | **20%** | 2.0 |",
         "",
         "",
         "**Maps against scores, and over seeds**",
@@ -101,4 +105,31 @@ def test_locality_has_an_interval_if_there_are_several_categories() -> None:
     measured = {"a": {"locality": 1.0, "outside": 0.2}, "b": {"locality": 2.0, "outside": 0.4}}
     rows = list_rows([make_record(category=c, measures=m) for c, m in measured.items()])
     (table,) = format_tables(rows, {"srae": "SRAE"}, {("srae", "locality"): 1.9694}, SECTIONS)
-    assert table.text.splitlines()[-1] == "| SRAE | 1.500 (1.000–2.000) [1.9694] | 30% |"
+    assert table.text.splitlines()[-1] == "| SRAE | 1.500 (1.000–2.000) | 1.9694 | 30% |"
+
+
+def make_rows(measure: str, values: dict[str, Sequence[float]]) -> list[Row]:
+    return [
+        Row(method, str(category), 0, measure, value)
+        for method, own in values.items()
+        for category, value in enumerate(own)
+    ]
+
+
+@pytest.mark.parametrize(("better", "best"), [("low", "ab"), ("high", "c"), ("", "")])
+def test_the_best_are_those_whose_interval_reaches_the_best_mean(
+    better: Literal["", "low", "high"], best: str
+) -> None:
+    # b is worse on average, but might be as good; c is surely not.
+    values = {"a": (1.0, 1.2, 1.1), "b": (0.5, 1.5, 2.5), "c": (3.0, 3.1, 2.9), "d": ()}
+    sections = [Section("one", (Column("m", "m", better=better),), "")]
+    titles = {name: name for name in values}
+    (table,) = format_tables(make_rows("m", values), titles, {}, sections)
+    assert "".join(line.title for line in table.lines) == "abc"
+    assert "".join(line.title for line in table.lines if line.cells[0].is_best) == best
+
+
+def test_a_method_alone_is_not_the_best() -> None:
+    sections = [Section("one", (Column("m", "m", better="low"),), "")]
+    (table,) = format_tables(make_rows("m", {"a": (1.0, 2.0)}), {"a": "a"}, {}, sections)
+    assert not table.lines[0].cells[0].is_best

@@ -1,4 +1,7 @@
+import html
 import json
+import re
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,8 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.analysis import trust
 from explorer.analysis.curves import FRACTIONS, WAYS, name_point
+from explorer.analysis.table import Cell
+from explorer.config import ASSETS_DIR, REPOSITORY_ROOT
 from explorer.evaluation.compare import compare_methods
 from explorer.evaluation.results import Results, load_results, write_results
 from explorer.evaluation.settings import EvaluationSettings
@@ -50,20 +55,68 @@ def test_page_and_file_show_the_same_numbers(open_app: OpenApp, compared: Path) 
     app = open_results(open_app, compared)
     assert not app.exception
     assert not app.error
-    lines = (compared / "results" / "results.md").read_text().splitlines()
-    table = [line for line in lines if line.startswith("| ")]
-    assert len(table) > 8
-    texts = ""
-    for title in get_segments(app, "table").options:
-        get_segments(app, "table").set_value(title).run()
+    tables = load_results(compared).tables  # type: ignore[union-attr]
+    assert sum(len(table.lines) for table in tables) > 4
+    for table in tables:
+        get_segments(app, "table").set_value(table.section.title).run()
         assert not app.exception
-        texts += read_texts(app)
-    assert all(line in texts for line in table)
+        assert read_table(app) == [
+            ["method", *table.headings],
+            *([line.title, *map(join_cell, line.cells)] for line in table.lines),
+        ]
     assert [box.value for box in app.selectbox if box.label == "Measure"] == ["locality"]
     category = next(box for box in app.selectbox if box.key == "result_category")
     assert len(category.options) == 3
     category.select(category.options[1]).run()
     assert not app.exception
+
+
+def join_cell(cell: Cell) -> str:
+    return cell.text + cell.interval
+
+
+def read_table(app: AppTest) -> list[list[str]]:
+    """Return the texts of the cells of the comparison, without tags."""
+    (body,) = [block.proto.body for block in app.get("html") if "<table>" in block.proto.body]
+    lines = body.replace("</thead>", "").split("</tr>")[:-1]
+    cells = [re.split("</t[hd]>", line)[:-1] for line in lines]
+    return [[html.unescape(re.sub("<[^>]*>", "", cell)) for cell in line] for line in cells]
+
+
+def test_methods_can_be_ordered_by_a_column(open_app: OpenApp, own_workspace: Path) -> None:
+    category = Workspace(own_workspace).dataset.categories[0]
+    found = {"srae": (2.0, 0.3), "nn": (1.5, 0.1), "pca": (1.75, None)}
+    records = [
+        {
+            "method": name,
+            "category": category,
+            "seed": 0,
+            "measures": {"locality": locality, "r2_test": r2},
+        }
+        for name, (locality, r2) in found.items()
+    ]
+    write_results(own_workspace, records)
+
+    def list_methods(app: AppTest) -> list[str]:
+        return [line[0] for line in read_table(app)[1:]]
+
+    app = open_results(open_app, own_workspace)
+    assert list_methods(app) == ["SRAE", "NN", "PCA probe"]
+    order = next(box for box in app.selectbox if box.key == "order_of_methods")
+    order.select("locality ↓").run()
+    assert list_methods(app) == ["NN", "PCA probe", "SRAE"]
+    # High is good, and a method without a value comes last.
+    app = open_results(open_app, own_workspace, order_of_methods="R² ↑")
+    assert not app.warning
+    assert list_methods(app) == ["SRAE", "NN", "PCA probe"]
+    assert len(open_results(open_app, own_workspace, order_of_methods="beauty").warning) == 1
+
+
+def test_the_methods_of_a_table_stand_on_the_background_of_the_theme() -> None:
+    theme = tomllib.loads((REPOSITORY_ROOT / "streamlit_config.toml").read_text())["theme"]
+    colours = [theme[name]["backgroundColor"] for name in ("light", "dark")]
+    style = (ASSETS_DIR / "pages" / "results.css").read_text()
+    assert f"light-dark({', '.join(colours)})" in style
 
 
 def get_segments(app: AppTest, key: str) -> Any:
@@ -119,9 +172,10 @@ def test_every_method_is_in_tables_and_figures_with_a_colour_of_its_own(
     assert points == drawn
     for table in ("Faithfulness and locality", "Maps against scores, and over seeds"):
         get_segments(app, "table").set_value(table).run()
+        assert [line[0] for line in read_table(app)[1:]] == [*colours, variant]
         lines = read_texts(app).splitlines()
         for title in (*colours, variant):
-            assert sum(line.startswith(f"| {title} |") for line in lines) >= 2, title
+            assert any(line.startswith(f"| {title} |") for line in lines), title
 
 
 def test_damaged_results_are_reported(open_app: OpenApp, compared: Path) -> None:

@@ -39,8 +39,8 @@ MEASURE = Measure(
             "Locality is in nats over the category's own test photos, low is local, with a 95 % "
             "bootstrap interval over categories. *Weighted* locality weights each x-feature by its "
             "mean |vₙEₙ|; in the paper's plain mean, those that hardly contribute count as much as "
-            "the others. In square brackets: the paper's figures, for 30 "
-            "categories of CUB-200-2011 with VGG19.",
+            "the others. Columns with *paper* have its figures, for 30 categories of "
+            "CUB-200-2011 with VGG19.",
         ),
     ),
 )

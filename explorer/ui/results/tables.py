@@ -2,11 +2,12 @@
 
 import html
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import streamlit as st
 
 from explorer.analysis.curves import FRACTIONS, WAYS, name_point
+from explorer.analysis.estimates import compute_estimate
 from explorer.analysis.table import Column, Row, Section, average_seeds
 from explorer.config import PAGES_DIR
 from explorer.data.cub import format_category
@@ -17,6 +18,7 @@ from explorer.methods.registry import find_method
 from explorer.render.curves import render_curves
 from explorer.render.distribution import render_distribution
 from explorer.render.style import compute_extra_colour
+from explorer.ui.results.comparison_table import ORDER, show_table
 from explorer.ui.shared import state
 from explorer.ui.shared.choices import choose_one
 from explorer.ui.shared.figures import show_figure
@@ -58,8 +60,11 @@ def show_tables(results: Results, sanity: Results | None, workspace: Workspace) 
     )
     tables = {t.section.title: t for t in (*results.tables, *(sanity.tables if sanity else ()))}
     table = tables[choose_one(TABLE, tuple(tables), "Table of", "table")]
-    st.markdown(table.text)
-    st.caption(table.section.caption)
+    show_table(table)
+    st.caption(
+        f"Bold: the best of a column, and all whose 95 % interval reaches it. "
+        f"{table.section.caption}"
+    )
     if table.section.title == titles.CURVES:
         _show_curves(results)
     else:
@@ -138,27 +143,37 @@ def show_measure(results: Results) -> None:
         for (method, name), figure in results.paper.items()
         if name == measure and method in results.titles
     }
+    means = {name: _estimate(points.values()) for name, points in values.items()}
     figure = render_distribution(
         values,
         title,
+        means=means,
         colours=find_colours(results),
         paper=paper,
         text_colour=state.get_text_colour(),
     )
-    means = ", ".join(f"{n} {sum(p.values()) / len(p):.3f}" for n, p in values.items())
+    spoken = ", ".join(f"{name} {mean:.3f}" for name, (mean, _, _) in means.items())
     cells = [
         (n, html.unescape(c), value) for n, found in values.items() for c, value in found.items()
     ]
     show_figure(
         figure,
-        f"{title} by method: mean {means}",
+        f"{title} by method: mean {spoken}",
         key="figure-distribution",
         numbers=dict(zip(("method", "category", title), zip(*cells, strict=True), strict=True)),
     )
     st.caption(
-        "A point is a category; the box spans the middle half, its dashed line is the mean."
+        "A point is a category; the upright line is the mean, with its 95 % interval."
         + (" Diamonds are the paper's figures." if paper else "")
     )
+
+
+def _estimate(values: Iterable[float]) -> tuple[float, float, float]:
+    """Return the mean of at least one value, and the ends of its confidence interval."""
+    found = compute_estimate(list(values))
+    if found is None:
+        raise ValueError("There are no values.")
+    return found.mean, found.low, found.high
 
 
 def show_category(results: Results, with_module: Sequence[str]) -> None:
@@ -223,6 +238,6 @@ def show_downloads(results: Results) -> None:
 
 
 def make_params() -> dict[str, str | int]:
-    """Return table, curves, measure and category as parameters of the address."""
-    keys = (TABLE, CURVES, MEASURE, RESULT_CATEGORY)
+    """Return table, order, curves, measure and category as parameters of the address."""
+    keys = (TABLE, ORDER, CURVES, MEASURE, RESULT_CATEGORY)
     return {key: st.session_state[key] for key in keys if st.session_state.get(key)}

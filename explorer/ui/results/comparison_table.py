@@ -1,0 +1,64 @@
+"""A table of the comparison, in any order: first column in place, scrollable by keyboard."""
+
+import html
+from collections.abc import Sequence
+
+import streamlit as st
+
+from explorer.analysis.table import Line, Table
+from explorer.ui.shared import state
+
+ORDER = "order_of_methods"
+_AS_LISTED = "method"
+
+
+def show_table(table: Table) -> None:
+    """Show a table, and the choice of the column that its lines are ordered by."""
+    options = (_AS_LISTED, *table.headings)
+    state.discard_unknown_choice(ORDER, options)
+    state.check_param(ORDER, options, "order of methods")
+    order = st.selectbox(
+        "Order by", options, key=ORDER, bind=state.BIND, width=280, help="The best come first."
+    )
+    st.html(_render(table, sort_lines(table, str(order or _AS_LISTED))))
+
+
+def sort_lines(table: Table, heading: str) -> tuple[Line, ...]:
+    """Return the lines of a table, the best values of a column first, those without last.
+
+    Parameters
+    ----------
+    heading : str
+        A heading of the table; any other word keeps the order. High values come first unless the
+        heading has an arrow down or is the paper's, whose measures are all good if low.
+    """
+    if heading not in table.headings:
+        return table.lines
+    place = table.headings.index(heading)
+    is_low_good = heading.endswith(("↓", ", paper"))
+
+    def rank(line: Line) -> tuple[bool, float]:
+        value = line.cells[place].value
+        return value is None, 0 if value is None else value if is_low_good else -value
+
+    return tuple(sorted(table.lines, key=rank))
+
+
+def _render(table: Table, lines: Sequence[Line]) -> str:
+    title = html.escape(table.section.title)
+    headings = "".join(f"<th scope='col'>{html.escape(text)}</th>" for text in table.headings)
+    body = "".join(f"<tr>{_render_line(line)}</tr>" for line in lines)
+    return (
+        f"<div class='comparison' role='region' tabindex='0' aria-label='{title}'><table>"
+        f"<thead><tr><th scope='col'>method</th>{headings}</tr></thead>"
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _render_line(line: Line) -> str:
+    cells = [f"<th scope='row'>{html.escape(line.title)}</th>"]
+    for cell in line.cells:
+        text = f"<strong>{cell.text}</strong>" if cell.is_best else cell.text
+        interval = f"<small>{cell.interval}</small>" if cell.interval else ""
+        cells.append(f"<td>{text}{interval}</td>")
+    return "".join(cells)
