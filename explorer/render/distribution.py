@@ -51,7 +51,7 @@ def render_distribution(
                 boxpoints="all",
                 jitter=0.5,
                 pointpos=0,
-                marker={"color": colours[title], "size": 5, "opacity": 0.5},
+                marker={"color": colours[title], "size": 5, "opacity": 0.65},
                 line={"width": 0},
                 fillcolor="rgba(0,0,0,0)",
                 hovertemplate="%{text}: %{x:.3f}<extra></extra>",

@@ -20,7 +20,7 @@ from explorer.workspace.workspace import Workspace
 
 BIRDS_FOLDER = "birds"
 """The data set within a shipped workspace."""
-BIRDS_NETWORK = "vgg16_narrow"
+BIRDS_NETWORK = "vgg16_gap"
 
 
 def complete_workspace(

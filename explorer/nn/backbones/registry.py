@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from explorer.config import ExplorerError
-from explorer.nn.backbones import alexnet, resnet, vgg, vgg_narrow, vgg_small
+from explorer.nn.backbones import alexnet, resnet, vgg, vgg_gap, vgg_small
 from explorer.nn.backbones.architecture import Architecture, Family
 
 FAMILIES: tuple[Family, ...] = (
     vgg.FAMILY,
-    vgg_narrow.FAMILY,
+    vgg_gap.FAMILY,
     resnet.FAMILY,
     alexnet.FAMILY,
     vgg_small.FAMILY,

@@ -16,7 +16,8 @@ from explorer.nn.backbones.build import (
     flatten_network,
     name_tensors,
 )
-from explorer.nn.backbones.registry import get_architecture
+from explorer.nn.backbones.layer_names import name_layers
+from explorer.nn.backbones.registry import get_architecture, get_family
 from explorer.nn.torchvision_guard import import_torchvision
 
 SMALL = get_architecture("vgg_small")
@@ -95,6 +96,24 @@ def test_vgg_small_has_the_documented_layers() -> None:
     assert SMALL.std == (0.229, 0.224, 0.225)
     with torch.inference_mode():
         assert layers[:16](draw_images(1)).shape == (1, 256, 8, 8)
+
+
+def test_vgg16_gap_has_no_fully_connected_layers_but_the_head() -> None:
+    with torch.device("meta"):
+        network = build_network("vgg16_gap", 200, batch_norm=False)
+        plain = build_network("vgg16", 200, batch_norm=False)
+    own, others = network.state_dict(), plain.state_dict()
+    convolutions = {name for name in others if name.startswith("features.")}
+    assert own.keys() - convolutions == {
+        *("features.31.weight", "features.31.bias", "classifier.1.weight", "classifier.1.bias")
+    }
+    assert all(own[name].shape == others[name].shape for name in convolutions)
+    assert own["features.31.weight"].shape == (1024, 512, 1, 1)
+    assert own["classifier.1.weight"].shape == (200, 1024)
+    layers = flatten_network(network)
+    names = name_layers(layers)
+    assert [names["pool5"], names["avgpool"], len(layers)] == [31, 35, 37]
+    assert get_family("vgg16_gap").z_layer == "avgpool"
 
 
 def test_a_new_vgg_small_has_small_logits() -> None:
