@@ -20,6 +20,7 @@ from explorer.attribution.layers import make_rules
 from explorer.attribution.rules import Rule
 from explorer.attribution.trace import MAX_TRACE_BYTES, Trace, start_trace
 from explorer.config import ExplorerError
+from explorer.nn.arithmetic import fixed_arithmetic
 from explorer.nn.backbones.backbone import Backbone
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -87,6 +88,7 @@ class Engine:
         return self._run_forward(pixels, stop).z
 
     @torch.no_grad()
+    @fixed_arithmetic()
     def _run_forward(self, pixels: NDArray[np.float32], stop: str) -> _ForwardPass:
         key = (hashlib.sha256(pixels.tobytes()).hexdigest(), stop)
         with self._lock:
@@ -120,7 +122,6 @@ class Engine:
         z = forward.z.output.to(torch.float32)
         return z[0].cpu().numpy(), forward.logits[0].cpu().numpy()
 
-    @torch.no_grad()
     def draw(
         self,
         pixels: NDArray[np.float32],
@@ -159,6 +160,8 @@ class Engine:
         trunk = self._run_forward(pixels, stop).trunk
         return self._draw(trunk, backbone.top, [backbone.categories.index(category)])
 
+    @torch.no_grad()
+    @fixed_arithmetic()
     def _draw(
         self, trace: Trace, top: Iterable[nn.Module], neurons: Sequence[int] | None
     ) -> NDArray[np.float32]:

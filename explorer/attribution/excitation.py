@@ -6,7 +6,7 @@ proportion to its activation a times its positive weight: P_in = a ⊙ W⁺ᵀ(P
 W⁺a = 0 contributes 0. This is linear in P, so any number of neurons share one forward pass, one
 pass with W⁺ for the normalisers and one backward pass, with P of shape (B, K, ...) for K neurons.
 Hooks, gradients and the mode of the layers are not used: dropout is off, and batch norm uses its
-running statistics.
+running statistics. Nor do autocast and PyTorch's other switches change the result.
 
 Two departures from the paper: it assumes non-negative activations, while here a signed one (pixels
 after mean subtraction) counts as max(a, 0), so that no normaliser changes sign; and normalisers too
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from explorer.attribution.layers import ends_in_linear, make_rules
 from explorer.attribution.rules import AttributionError
 from explorer.attribution.trace import MAX_TRACE_BYTES, check_images, is_index, start_trace
+from explorer.nn.arithmetic import fixed_arithmetic
 
 
 def contrastive_mwp(
@@ -31,6 +32,7 @@ def contrastive_mwp(
 
 
 @torch.no_grad()
+@fixed_arithmetic()
 def mwp(
     layers: Iterable[nn.Module],
     x: Tensor,

@@ -5,11 +5,13 @@ import torch
 from numpy.typing import NDArray
 
 from explorer.attribution.engine import Engine
+from explorer.nn.arithmetic import fixed_arithmetic
 from explorer.nn.explanation import DEFAULT_STOP, Explanation
 from explorer.nn.srae import ExplanationModule
 
 
 @torch.inference_mode()
+@fixed_arithmetic()
 def compute_explanation(
     engine: Engine,
     module: ExplanationModule,

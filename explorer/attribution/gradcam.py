@@ -9,9 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from explorer.nn.arithmetic import fixed_arithmetic
 from explorer.nn.backbones.backbone import Backbone
 
 
+@torch.inference_mode(False)
+@fixed_arithmetic()
 def compute_grad_cam(backbone: Backbone, images: Tensor, category: str) -> Tensor:
     """Compute the Grad-CAM map of a category's logit at the last convolution's output.
 

@@ -7,20 +7,22 @@ from collections.abc import Iterator
 import torch
 
 from explorer.config import ExplorerError
+from explorer.nn.arithmetic import disable_tf32_convolutions
 
 
 def choose_device(name: str) -> torch.device:
     """Return the device called `name`; ``auto`` is CUDA, MPS or the CPU, whichever is available.
 
     TF32 convolutions are disabled for the whole process. By default, CUDA devices use TF32, which
-    rounds inputs to ten bits, and c-MWP maps of VGG19 then have errors of 2 to 3 %.
+    rounds inputs to ten bits, and c-MWP maps of VGG19 then have errors of 2 to 3 %. Functions whose
+    results are documented disable it by themselves; see `explorer.nn.arithmetic`.
 
     Raises
     ------
     ExplorerError
         When this machine does not have the device.
     """
-    torch.backends.cudnn.allow_tf32 = False
+    disable_tf32_convolutions()
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")

@@ -52,7 +52,7 @@ class LinearProbe(nn.Module):
 
 
 def _make_linear(weight: NDArray[np.float64], bias: NDArray[np.float64]) -> nn.Linear:
-    layer = nn.Linear(weight.shape[1], weight.shape[0])
+    layer = nn.Linear(weight.shape[1], weight.shape[0], dtype=torch.float32)
     layer.load_state_dict(
         {"weight": torch.from_numpy(weight).float(), "bias": torch.from_numpy(bias).float()}
     )

@@ -4,10 +4,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from explorer.nn.arithmetic import fixed_arithmetic
 from explorer.nn.srae import ExplanationModule
 
 
 @torch.inference_mode()
+@fixed_arithmetic()
 def rebuild_z(
     module: ExplanationModule, z: NDArray[np.float32], held: int | None = None
 ) -> NDArray[np.float32]:

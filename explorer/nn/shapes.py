@@ -11,7 +11,7 @@ def list_output_shapes(
 ) -> list[tuple[int, ...]]:
     """Return the shape of each layer's output for one photo of `shape` (C, H, W)."""
     nn.Sequential(*layers).eval()  # batch norm could not be trained on a single photo
-    x = torch.empty(1, *shape, device="meta")
+    x = torch.empty(1, *shape, dtype=torch.float32, device="meta")
     shapes: list[tuple[int, ...]] = []
     for layer in layers:
         state = {name: tensor.to("meta") for name, tensor in layer.state_dict().items()}

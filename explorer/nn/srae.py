@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from explorer.nn.arithmetic import fixed_arithmetic
 from explorer.nn.settings import ModuleShape, scale_widths
 
 
@@ -58,7 +59,7 @@ class ExplanationModule(nn.Module):
         # Layers draw their initial weights from the global generator, except on the meta device.
         with contextlib.nullcontext() if generator is None else torch.device("meta"):
             self.encoder = _stack_layers(sizes)
-            self.v = nn.Linear(self.settings.x_features, 1, bias=False)
+            self.v = nn.Linear(self.settings.x_features, 1, bias=False, dtype=torch.float32)
             self.decoder = _stack_layers(sizes[::-1])
         if generator is not None:
             _initialise(self.to_empty(device="cpu"), generator)
@@ -81,7 +82,7 @@ class ExplanationModule(nn.Module):
 def _stack_layers(sizes: Sequence[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        layers += [nn.Linear(inputs, outputs, dtype=torch.float32), nn.ReLU()]
     return nn.Sequential(*layers)
 
 
@@ -100,6 +101,7 @@ def _initialise(module: nn.Module, generator: torch.Generator) -> None:
 
 
 @torch.inference_mode()
+@fixed_arithmetic()
 def apply_module(
     module: nn.Module, z: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

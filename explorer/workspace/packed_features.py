@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from explorer.data.photo import Photo
+from explorer.nn.arithmetic import fixed_arithmetic
 from explorer.nn.backbones.backbone import Backbone
 from explorer.storage.reading import read_regular
 from explorer.storage.writing import write_bytes
@@ -87,6 +88,7 @@ def load_packed_features(
 
 
 @torch.inference_mode()
+@fixed_arithmetic()
 def _compute_logits(backbone: Backbone, z: NDArray[np.float32]) -> NDArray[np.float32]:
     """Compute the logits (M, C) of Z (M, S_z), in chunks, which limits the memory."""
     chunks = [z[start : start + _CHUNK_ROWS] for start in range(0, len(z), _CHUNK_ROWS)]

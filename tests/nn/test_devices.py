@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from switches import BACKENDS, use_products
 
 from explorer.config import ExplorerError
 from explorer.nn.devices import (
@@ -40,6 +41,13 @@ def test_tf32_is_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
     choose_device("cpu")
     assert not torch.backends.cudnn.allow_tf32
     assert not torch.backends.cuda.matmul.allow_tf32
+
+
+def test_tf32_is_disabled_after_a_switch_for_everything() -> None:
+    with use_products("tf32"):
+        choose_device("cpu")
+        assert BACKENDS.cudnn.conv.fp32_precision == "ieee"
+        assert not torch.backends.cudnn.allow_tf32
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.config import ExplorerError
+from explorer.nn.arithmetic import fixed_arithmetic
 from explorer.nn.backbones.architecture import Architecture
 from explorer.nn.backbones.build import build_network, flatten_network
 from explorer.nn.backbones.layer_names import (
@@ -179,6 +180,7 @@ class Backbone:
         return self.stops[name]
 
     @torch.inference_mode()
+    @fixed_arithmetic()
     def compute_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Compute Z and the logits of a batch.
 
@@ -199,6 +201,7 @@ class Backbone:
         return self.readout(activations), logits
 
     @torch.inference_mode()
+    @fixed_arithmetic()
     def compute_pooled(self, images: Tensor) -> Tensor:
         """Compute the mean over positions of the last map of a batch (B, 3, H, W): (B, P) float32.
 

@@ -25,7 +25,7 @@ def build_network(architecture: str, category_count: int, *, batch_norm: bool) -
     batch_norm : bool
         Whether it has batch norm. Families without any ignore this.
     """
-    return get_family(architecture).build(architecture, category_count, batch_norm)
+    return get_family(architecture).build(architecture, category_count, batch_norm).float()
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,6 +162,7 @@ def _list_convolutions(weights: Mapping[str, Tensor]) -> set[tuple[str, torch.Si
     return {(name, tensor.shape) for name, tensor in weights.items() if tensor.ndim == 4}
 
 
+@torch.inference_mode(False)  # Grad-CAM of these weights needs gradients
 def flatten_network(network: nn.Module) -> nn.Sequential:
     """List the layers from pixels to logits, with batch norms folded into convolutions.
 

@@ -13,6 +13,7 @@ from itertools import groupby
 import torch
 from torch import Tensor, nn
 
+from explorer.nn.arithmetic import fixed_arithmetic
 from explorer.nn.fast.convolution import FastConvolution
 from explorer.nn.shapes import list_output_shapes
 
@@ -41,6 +42,7 @@ class FastForward:
         )
 
     @torch.inference_mode()
+    @fixed_arithmetic()
     def run(self, x: Tensor, start: int, stop: int) -> Tensor:
         """Apply the layers from index `start` up to, not including, `stop`.
 

@@ -45,7 +45,7 @@ def is_faster(weight: Tensor, maps: Tensor) -> bool:
 
 def transform_weight(weight: Tensor) -> Tensor:
     """Transform `weight`, (O, I, 3, 3), into 36 filters, (36, I, O)."""
-    points = torch.tensor(_FILTER, dtype=torch.float64)
+    points = torch.tensor(_FILTER, dtype=torch.float64, device=weight.device)
     filters = torch.einsum("qx,py,oiyx->qpio", points, points, weight.double())
     return filters.to(weight.dtype).flatten(0, 1).contiguous()
 

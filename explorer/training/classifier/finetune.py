@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from explorer.config import ExplorerError, Progress
 from explorer.data.cub import CubDataset
 from explorer.data.photo import Photo
+from explorer.nn.arithmetic import train_in_fixed_arithmetic
 from explorer.nn.backbones.backbone import Backbone
 from explorer.nn.backbones.build import flatten_network
 from explorer.nn.backbones.imagenet import fetch_imagenet_weights
@@ -37,6 +38,7 @@ _MIN_VALIDATION_PHOTOS = 1
 _PHOTOS_FOR_SCALE = 32
 
 
+@train_in_fixed_arithmetic
 def finetune(
     dataset: CubDataset,
     held_out: Sequence[Photo],

@@ -45,11 +45,9 @@ def initialise_v(v: Tensor, x_features: Tensor, y_hat: Tensor, is_positive: Tens
     x_features, y_hat, is_positive : Tensor
         (M, K), (M,) and (M,) bool: of the training photos, with the pretrained encoder.
     """
-    weights = torch.where(
-        is_positive,
-        0.5 / is_positive.sum().clamp(min=1),
-        0.5 / (~is_positive).sum().clamp(min=1),
-    )
+    masks = (is_positive, ~is_positive)
+    positives, negatives = (mask.sum(dtype=y_hat.dtype).clamp(min=1) for mask in masks)
+    weights = torch.where(is_positive, 0.5 / positives, 0.5 / negatives)
     v.copy_(_INITIAL_V_SCALE * _solve_ridge(x_features, y_hat, weights))
 
 
@@ -111,6 +109,6 @@ def _solve_ridge(inputs: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     """Return w (K,) that fits ``inputs @ w`` (M,) to `target`, with `weights` of the photos."""
     gram = inputs.T @ (weights[:, None] * inputs)
     ridge = 1e-3 * gram.diagonal().mean() + 1e-8
-    gram += ridge * torch.eye(len(gram), device=gram.device)
+    gram += ridge * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
     solution: Tensor = torch.linalg.solve(gram, inputs.T @ (weights * target))
     return solution

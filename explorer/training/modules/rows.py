@@ -126,4 +126,5 @@ def compute_shares(counts: Sequence[int], device: torch.device) -> Tensor | None
     if min(counts) == max(counts):
         return None
     own = torch.tensor(counts, device=device).unsqueeze(1)
-    return (torch.arange(max(counts), device=device) < own) / own
+    is_own = torch.arange(max(counts), device=device) < own
+    return is_own.to(torch.float32) / own

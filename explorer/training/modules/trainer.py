@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.config import ExplorerError, Progress
+from explorer.nn.arithmetic import train_in_fixed_arithmetic
 from explorer.nn.grouped import GroupedLinear, ModuleGroup
 from explorer.nn.losses import ModuleSettings, compute_plain_reconstruction
 from explorer.nn.srae import ExplanationModule
@@ -34,6 +35,7 @@ def count_epochs(module_settings: ModuleSettings, settings: TrainingSettings) ->
     return settings.pretrain_epochs * (hidden + 1) + settings.epochs
 
 
+@train_in_fixed_arithmetic
 def train_group(
     z: Tensor,
     members: Sequence[CategoryPhotos],

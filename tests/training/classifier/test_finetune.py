@@ -129,6 +129,16 @@ def test_test_accuracy_is_reproducible(outcome: Outcome, held_out: tuple[Photo, 
     assert measured.top5 == outcome.report["test_top5"] >= measured.top1
 
 
+@pytest.mark.parametrize("precision", ["full", "bfloat16"])
+def test_the_same_network_however_pytorch_is_set(
+    dataset: CubDataset, held_out: tuple[Photo, ...], precision: str
+) -> None:
+    expected = Outcome(dataset, held_out, precision=precision, batch_size=4)
+    with torch.autocast("cpu", torch.float16), torch.no_grad():
+        found = Outcome(dataset, held_out, precision=precision, batch_size=4)
+    assert found.backbone.sha256 == expected.backbone.sha256
+
+
 def test_half_precision_rounds_the_weights(outcome: Outcome, dataset: CubDataset) -> None:
     for parameter in outcome.backbone.layers.parameters():
         assert torch.equal(parameter, parameter.half().float())

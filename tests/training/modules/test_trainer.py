@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from switches import SWITCHES
 from torch import Tensor
 
 from explorer.config import ExplorerError, Progress
@@ -281,3 +282,14 @@ def test_a_module_that_diverges_in_the_last_step_is_not_returned(
     settings = exceed(TrainingSettings(epochs=1, pretrain_epochs=0, batch_size=100), 1e30)
     with pytest.raises(ExplorerError, match="no longer finite"):
         run(train_module(train, test, MODULE, settings))
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+def test_the_same_weights_however_pytorch_is_set(run: Run, name: str) -> None:
+    train, test = make_data(48, 0), make_data(24, 1)
+    expected = run(train_module(train, test, MODULE, SHORT)).state_dict()
+    with SWITCHES[name]():
+        found = run(train_module(train, test, MODULE, SHORT)).state_dict()
+    for key, weights in expected.items():
+        assert found[key].dtype == torch.float32
+        assert torch.equal(found[key], weights), key
