@@ -70,8 +70,9 @@ def mwp(
     Raises
     ------
     AttributionError
-        For a layer that is not supported (named with its index), layers and images that do not
-        fit together, an invalid `stop` or `neurons`, and values that are not finite.
+        For a layer that is not supported or whose weight a hook makes (named with its index),
+        layers and images that do not fit together, an invalid `stop` or `neurons`, and values that
+        are not finite.
     """
     check_images(x)
     rules = make_rules(layers, x)

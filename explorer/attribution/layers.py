@@ -19,6 +19,7 @@ from explorer.attribution.rules import (
 )
 from explorer.nn.backbones.residual import Residual
 from explorer.nn.fast.convolution import FastConvolution
+from explorer.nn.own_weights import find_made_weight
 
 
 def make_rules(layers: Iterable[nn.Module], x: Tensor) -> list[Rule]:
@@ -34,8 +35,8 @@ def make_rules(layers: Iterable[nn.Module], x: Tensor) -> list[Rule]:
     Raises
     ------
     AttributionError
-        When a layer is not supported, or is not in the dtype or on the device of `x`; the message
-        names it.
+        When a layer is not supported, is not in the dtype or on the device of `x`, or has a weight
+        that a hook makes; the message names it.
     """
     rules: list[Rule] = []
     for i, layer in enumerate(layers):
@@ -76,6 +77,9 @@ def ends_in_linear(rules: Sequence[Rule]) -> bool:
 
 
 def _check_parameters(layer: nn.Module, x: Tensor) -> None:
+    problem = find_made_weight(layer)
+    if problem:
+        raise AttributionError(problem)
     for tensor in (*layer.parameters(), *layer.buffers()):
         if tensor.is_floating_point() and (tensor.dtype, tensor.device) != (x.dtype, x.device):
             raise AttributionError(
@@ -90,6 +94,8 @@ def _fold_batch_norm(conv: Rule | None, norm: nn.BatchNorm2d) -> ConvRule:
         raise AttributionError("there is no Conv2d right before it to fold it into")
     if norm.running_mean is None or norm.running_var is None:
         raise AttributionError("it has no running statistics to fold into its convolution")
+    if (norm.running_var < 0).any():
+        raise AttributionError("its running variance is negative")
     if norm.num_features != len(conv.W.weight):
         raise AttributionError(f"its convolution has {len(conv.W.weight)} channels")
     variance, mean = norm.running_var.double(), norm.running_mean.double()

@@ -2,6 +2,7 @@ import copy
 import itertools
 import json
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations, prune
 
 from explorer.attribution import AttributionError, contrastive_mwp, mwp
 from explorer.attribution.layers import make_rules
@@ -489,6 +491,64 @@ class DoubledConv(nn.Conv2d):
 def test_layers_that_do_not_fit_are_named(layers, message):
     with pytest.raises(AttributionError, match=message):
         mwp([*layers, nn.Flatten(), nn.Linear(360, 2)], torch.rand(1, 3, 12, 10))
+
+
+HOOKS = {
+    "weight norm": torch.nn.utils.weight_norm,
+    "spectral norm": torch.nn.utils.spectral_norm,
+    "pruned weights": partial(prune.random_unstructured, name="weight", amount=0.5),
+    "pruned biases": partial(prune.random_unstructured, name="bias", amount=0.5),
+}
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of the old weight norm
+@pytest.mark.parametrize("hook", HOOKS.values(), ids=HOOKS)
+@pytest.mark.parametrize("index", [0, 2])
+def test_weights_that_a_hook_makes_are_refused(hook, index):
+    layers = [nn.Conv2d(3, 3, 1), nn.Flatten(), nn.Linear(360, 2)]
+    hook(layers[index])
+    with pytest.raises(AttributionError, match=rf"Layer {index}, .*hook.*prune\.remove"):
+        mwp(layers, torch.rand(1, 3, 12, 10))
+
+
+def test_a_pruned_batch_norm_is_refused():
+    norm = prune.l1_unstructured(nn.BatchNorm2d(3), "weight", 1)
+    with pytest.raises(AttributionError, match=r"Layer 1, BatchNorm2d.*made by a hook"):
+        mwp([nn.Conv2d(3, 3, 1), norm, nn.Flatten(), nn.Linear(360, 2)], torch.rand(1, 3, 12, 10))
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize(
+    ("hook", "remove"),
+    [
+        (HOOKS["weight norm"], torch.nn.utils.remove_weight_norm),
+        (HOOKS["spectral norm"], torch.nn.utils.remove_spectral_norm),
+        (HOOKS["pruned weights"], lambda layer: prune.remove(layer, "weight")),
+        (parametrizations.weight_norm, lambda layer: layer),
+        (parametrizations.spectral_norm, lambda layer: layer),
+    ],
+)
+def test_the_cure_for_weights_that_a_hook_makes_works_after_loading(hook, remove):
+    def build():
+        return nn.Sequential(hook(nn.Conv2d(3, 3, 1)), nn.Flatten(), nn.Linear(360, 2)).eval()
+
+    trained, loaded, x = build(), build(), torch.rand(1, 3, 12, 10)
+    with torch.no_grad():
+        trained(x)
+        loaded.load_state_dict(trained.state_dict())
+        plain = [nn.Conv2d(3, 3, 1), *trained[1:]]
+        plain[0].weight.copy_(trained[0].weight)
+        plain[0].bias.copy_(trained[0].bias)
+    remove(loaded[0])
+    torch.testing.assert_close(contrastive_mwp(loaded, x), contrastive_mwp(plain, x))
+
+
+@pytest.mark.parametrize("variance", [-1.0, -1e-6])
+def test_a_negative_variance_is_refused(variance):
+    norm = nn.BatchNorm2d(3)
+    norm.running_var[1] = variance
+    with pytest.raises(AttributionError, match=r"Layer 1, BatchNorm2d.*variance is negative"):
+        mwp([nn.Conv2d(3, 3, 1), norm, nn.Flatten(), nn.Linear(360, 2)], torch.rand(1, 3, 12, 10))
 
 
 @pytest.mark.parametrize("layers", [[], [nn.Linear(3, 2), nn.ReLU()]])

@@ -21,6 +21,7 @@ from explorer.nn.backbones.layer_names import (
 from explorer.nn.backbones.registry import get_architecture
 from explorer.nn.backbones.residual import Residual
 from explorer.nn.fast.forward import FastForward
+from explorer.nn.own_weights import check_own_weights
 from explorer.nn.shapes import list_output_shapes
 
 _MAX_Z_SIZE = 2**17
@@ -71,8 +72,8 @@ class Backbone:
     Raises
     ------
     ExplorerError
-        When there is no such layer, when Z would be too large, or when the numbers of logits and
-        categories differ.
+        When there is no such layer, when Z would be too large, when the numbers of logits and
+        categories differ, or when a hook makes the weight of a layer.
     """
 
     architecture: Architecture
@@ -81,6 +82,7 @@ class Backbone:
     z_layer: str = "fc6"
 
     def __post_init__(self) -> None:
+        check_own_weights(self.layers)
         if self.z_layer not in self.z_layers:
             raise ExplorerError(
                 f"Unknown layer {self.z_layer!r}. Choose one of: {', '.join(self.z_layers)}."

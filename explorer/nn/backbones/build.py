@@ -11,6 +11,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from explorer.config import ExplorerError
 from explorer.nn.backbones.registry import ARCHITECTURES, get_family
 from explorer.nn.backbones.residual import Residual, list_layers
+from explorer.nn.own_weights import check_own_weights
 
 
 def build_network(architecture: str, category_count: int, *, batch_norm: bool) -> nn.Module:
@@ -141,8 +142,12 @@ def _find_problem(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor])
     unknown = sorted(set(weights) - set(expected))
     if unknown:
         return f"The weights contain {unknown[0]!r}, which the network does not have"
-    damaged = next((n for n, tensor in weights.items() if not torch.isfinite(tensor).all()), None)
-    return f"{damaged!r} contains NaN or infinite values: the file is damaged" if damaged else ""
+    for name, tensor in weights.items():
+        if not torch.isfinite(tensor).all():
+            return f"{name!r} contains NaN or infinite values: the file is damaged"
+        if name.endswith("running_var") and (tensor < 0).any():
+            return f"{name!r} contains negative variances: the file is damaged"
+    return ""
 
 
 def _suggest_architectures(weights: Mapping[str, Tensor], *, batch_norm: bool) -> str:
@@ -171,7 +176,14 @@ def flatten_network(network: nn.Module) -> nn.Sequential:
     nn.Sequential
         In evaluation mode, without gradients; see `explorer.nn.backbones.residual.list_layers`.
         `network` itself is not changed.
+
+    Raises
+    ------
+    ExplorerError
+        When a hook makes the weight of a layer (see `check_own_weights`), or folding a batch norm
+        does not give finite weights.
     """
+    check_own_weights(network)
     layers = _simplify(list_layers(copy.deepcopy(network)))
     return layers.eval().requires_grad_(False)
 
@@ -182,7 +194,7 @@ def _simplify(layers: Iterable[nn.Module]) -> nn.Sequential:
     for layer in layers:
         below = simple[-1] if simple else None
         if isinstance(layer, nn.BatchNorm2d) and isinstance(below, nn.Conv2d):
-            simple[-1] = fuse_conv_bn_eval(below, layer)
+            simple[-1] = _fold(below, layer)
         elif isinstance(layer, Residual):
             simple.append(Residual([_simplify(branch) for branch in layer.list_branches()]))
         elif isinstance(layer, nn.ReLU):
@@ -190,6 +202,16 @@ def _simplify(layers: Iterable[nn.Module]) -> nn.Sequential:
         elif not isinstance(layer, nn.Identity):
             simple.append(layer)
     return nn.Sequential(*simple)
+
+
+def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
+    folded = fuse_conv_bn_eval(convolution, norm)
+    if not all(tensor.isfinite().all() for tensor in folded.parameters()):
+        raise ExplorerError(
+            f"Folded into {convolution}, its batch norm gives NaN or infinite weights: the file is "
+            "damaged."
+        )
+    return folded
 
 
 def name_tensors(architecture: str, layers: nn.Sequential) -> dict[str, Tensor]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import prune
 
 from explorer.config import REPOSITORY_ROOT, ExplorerError
 from explorer.data.cub import CubDataset
@@ -191,3 +192,10 @@ def test_the_choice_of_z_can_be_checked_without_weights(architecture: str, z_lay
     check_z_layer(architecture, z_layer)
     with pytest.raises(ExplorerError, match=r"'pool9'.*relu1-mean"):
         check_z_layer(architecture, "pool9")
+
+
+def test_weights_that_a_hook_makes_are_refused(small_backbone: Backbone) -> None:
+    layers = flatten_network(build_network("vgg_small", 12, batch_norm=False))
+    prune.random_unstructured(layers[0], "weight", 0.5)
+    with pytest.raises(ExplorerError, match=r"Layer 0, Conv2d.*made by a hook"):
+        replace(small_backbone, layers=layers)

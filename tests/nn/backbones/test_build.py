@@ -6,6 +6,7 @@ import sys
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import prune
 
 from explorer.config import ExplorerError
 from explorer.nn.backbones.build import (
@@ -206,6 +207,31 @@ def test_wrong_weights_are_refused_by_name(
 ) -> None:
     with pytest.raises(ExplorerError, match=message):
         build_network_from_weights("vgg_small", damage(weights, kind))
+
+
+@pytest.mark.parametrize("variance", [-1.0, -1e-6])
+def test_negative_variances_are_refused(variance: float) -> None:
+    weights = dict(build_small(batch_norm=True).state_dict())
+    weights["features.5.running_var"][5] = variance
+    with pytest.raises(ExplorerError, match=r"'features\.5\.running_var' .*negative.*damaged"):
+        build_network_from_weights("vgg_small", weights)
+
+
+def test_batch_norms_are_checked_once_they_are_folded() -> None:
+    weights = dict(build_small(batch_norm=True).state_dict())
+    weights["features.5.weight"][5] = 3e38
+    weights["features.5.running_var"][5] = 0.0
+    network = build_network_from_weights("vgg_small", weights)
+    with pytest.raises(ExplorerError, match=r"Conv2d.*batch norm.*NaN or infinite"):
+        flatten_network(network)
+
+
+@pytest.mark.parametrize("name", ["features.3", "classifier.3"])
+def test_pruned_networks_are_not_flattened(name: str) -> None:
+    network = build_small(batch_norm=False)
+    prune.random_unstructured(network.get_submodule(name), "weight", 0.5)
+    with pytest.raises(ExplorerError, match=rf"Layer {name}, .*: its weight .*hook"):
+        flatten_network(network)
 
 
 def test_weights_of_another_architecture_are_refused(weights: dict[str, Tensor]) -> None:
