@@ -1,6 +1,8 @@
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -13,6 +15,7 @@ from torch.nn import functional
 from explorer.config import REPOSITORY_ROOT
 from explorer.maps.drawing import draw_maps
 from explorer.measuring.parts import load_parts
+from explorer.nn.explanation import Explanation
 from explorer.ui.shared import caching
 from explorer.ui.shared.downloads import make_arrays
 from explorer.ui.shared.shown_photo import DatasetPhoto
@@ -70,6 +73,49 @@ def test_shows_the_whole_page_without_a_complaint(tiny_workspace: Path, open_app
     assert [metric.label for metric in app.metric][:2] == ["F_reg, test", "F_reg, train"]
     # The bird, five tiles and that of ŷ, one large map, its colour bar where it is not all zero.
     assert len(app.image) in (8, 9)
+
+
+def read_tiles(app: AppTest) -> list[tuple[str, str]]:
+    """List the alternative texts of the maps and the words below them, ExcitationBP's last."""
+    alts = [image.proto.imgs[0].alt for image in app.image]
+    alts = [alt for alt in alts if alt.startswith("Heatmap") and not alt.endswith("large")]
+    words = [text.value for text in app.markdown if "<br>" in text.value]
+    return list(zip(alts, words, strict=True))
+
+
+def test_excitation_bp_without_heat_says_so(
+    tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zeros = np.zeros((128, 128), np.float32)
+    monkeypatch.setattr(Networks, "explain_score", lambda *_: zeros)
+    alt, words = read_tiles(open_app(tiny_workspace))[-1]
+    assert "ExcitationBP" in alt
+    assert alt.endswith("no heat")
+    assert words.endswith("no heat")
+
+
+def test_excitation_bp_with_heat_does_not(tiny_workspace: Path, open_app: OpenApp) -> None:
+    assert not any("no heat" in text for text in read_tiles(open_app(tiny_workspace))[-1])
+
+
+def test_a_map_without_heat_says_so_on_one_scale_for_all(
+    tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute = networks.compute_explanation
+
+    def remove_heat(*args: Any) -> Explanation:
+        found = compute(*args)
+        maps = np.ones_like(found.maps)
+        maps[1] = 0
+        return replace(found, maps=maps)
+
+    monkeypatch.setattr(networks, "compute_explanation", remove_heat)
+    app = open_app(tiny_workspace, feature="x-feature 2")
+    segments(app, "Colour scale").set_value("one for all").run()
+    assert not app.exception
+    without = [words for _, words in read_tiles(app)[:-1] if "no heat" in words]
+    assert [words.partition("<br>")[0] for words in without] == ["x-feature 2"]
+    assert "This map is zero everywhere" in read_texts(app)
 
 
 @pytest.mark.parametrize(("is_painted", "kind"), [(True, "Painted bird"), (False, "Photo")])

@@ -131,8 +131,11 @@ def _show_whole(overlays: Overlays, side: Side, place: str) -> None:
         st.image(
             overlays.images[0],
             width="stretch",
-            alt=f"{side.title} of the score of {side.category_name} over the photo",
+            alt=f"{side.title} of the score of {side.category_name} over the photo"
+            + overlays.describe_heat(0),
         )
+        if not overlays.tops[0]:
+            st.caption("No heat: this map is zero everywhere.")
 
 
 def _show_maps(
@@ -151,10 +154,10 @@ def _show_maps(
                 if index is None:
                     st.caption(f"{name_pair(pairs, slot)}: no partner")
                     continue
-                _show_map(overlays.images[index], outputs, row, index, name_pair(pairs, slot))
+                _show_map(overlays, outputs, row, index, name_pair(pairs, slot))
 
 
-def _show_map(picture: bytes, outputs: Outputs, row: int, index: int, pair_name: str) -> None:
+def _show_map(overlays: Overlays, outputs: Outputs, row: int, index: int, pair_name: str) -> None:
     activation, name = float(outputs.activations[row, index]), outputs.names[index]
     if outputs.contributions is None:
         words, shown = f"activation {activation:.2f}", f":gray[{activation:.2f}]"
@@ -163,10 +166,12 @@ def _show_map(picture: bytes, outputs: Outputs, row: int, index: int, pair_name:
         words = f"contribution {format_signed(contribution)}"
         colour = "blue" if contribution >= 0 else "orange"
         shown = f":{colour}[**{format_signed(contribution)}**]"
-    st.image(picture, width="stretch", alt=f"Heatmap of {name} over the photo, {words}")
+    heat = overlays.describe_heat(index)
+    alt = f"Heatmap of {name} over the photo, {words}{heat}"
+    st.image(overlays.images[index], width="stretch", alt=alt)
     prefix = f"**{pair_name}** " if pair_name else ""
     value = ":gray[inactive]" if activation == 0 else shown
-    st.markdown(f"{prefix}{name}  \n{value}")
+    st.markdown(f"{prefix}{name}  \n{value}{heat}")
 
 
 def _show_scores(numbers: SideNumbers, row: int) -> None:

@@ -69,6 +69,7 @@ def show_example(workspace: Workspace, selection: Selection, photo: Photo) -> No
                     f"{format_signed(contribution)}",
                 )
                 words = format_contribution(contribution, activation)
+                words += overlays.describe_heat(feature)
                 st.markdown(f"{name_feature(feature)}  \n{words}")
     st.markdown(
         f"Why **{name}**? {_write_sum(explanation, order)} and the network says "

@@ -32,6 +32,10 @@ class Overlays:
     images: tuple[bytes, ...]
     tops: tuple[float, ...]
 
+    def describe_heat(self, index: int) -> str:
+        """Return what to say of a map that is zero everywhere, after other words, or nothing."""
+        return "" if self.tops[index] else " · no heat"
+
 
 def draw_tiles(
     workspace: Workspace, entry: ModuleEntry, photo: ShownPhoto, style: MapStyle
@@ -88,12 +92,17 @@ def _draw_feature(
 def find_top(
     workspace: Workspace, entry: ModuleEntry, photo: ShownPhoto, style: MapStyle, feature: int
 ) -> float:
-    """Find the value drawn as the hottest in one map (counted from 0), in the map's unit."""
+    """Find the value drawn as the hottest in one map (counted from 0), in the map's unit.
+
+    It is 0 where the map is zero everywhere.
+    """
+    maps = photo.explain(workspace, entry, style.layer).maps
+    if not maps[feature].any():
+        return 0.0
 
     def find() -> float:
-        maps = photo.explain(workspace, entry, style.layer).maps
         chosen = maps if style.shared_scale else maps[feature : feature + 1]
-        return find_tops(photo.image, chosen, style)[0]
+        return max(find_tops(photo.image, chosen, style))
 
     module = caching.make_module_key(workspace, entry)
     # Independent of colours and opacity.
@@ -155,14 +164,15 @@ def draw_maps(
 def find_tops(
     image: NDArray[np.uint8], maps: NDArray[np.float32], style: MapStyle
 ) -> tuple[float, ...]:
-    """Find the value drawn as the hottest in each of the maps (K, h, w).
+    """Find the value drawn as the hottest in each of the maps (K, h, w), 0 if it is all zero.
 
     Smoothing depends slightly on the size of the picture. The value of the large picture is used
     for all sizes.
     """
     size = pictures.compute_shown_size((image.shape[0], image.shape[1]))
     if style.shared_scale:
-        return (compute_shared_scale(maps, size, smooth=style.smooth),) * len(maps)
+        scale = compute_shared_scale(maps, size, smooth=style.smooth)
+        return tuple(scale if heat.any() else 0.0 for heat in maps)
     return tuple(float(compute_display_map(m, size, smooth=style.smooth).max()) for m in maps)
 
 

@@ -57,12 +57,13 @@ def show_tiles(
             contribution = float(explanation.contributions[feature])
             words = format_contribution(contribution, activation)
             words = ":gray[switched off]" if feature in off else words
-            words += " · no heat" if overlays.tops[feature] == 0 else ""
-            alt = _describe_map(feature, explanation)
+            heat = overlays.describe_heat(feature)
+            words, alt = f"{words}{heat}", f"{_describe_map(feature, explanation)}{heat}"
             _show_tile(f"tile-{looks}-{feature}", picture, alt, name_feature(feature), words)
         if score is not None:
-            words = f"the whole of ŷ = **{explanation.y_hat:.2f}**"
-            alt = "Heatmap of the network's own score over the photo, by ExcitationBP"
+            heat = score.describe_heat(0)
+            words = f"the whole of ŷ = **{explanation.y_hat:.2f}**{heat}"
+            alt = f"Heatmap of the network's own score over the photo, by ExcitationBP{heat}"
             _show_tile("tile-other-score", score.images[0], alt, "ExcitationBP", words)
     if style.shared_scale:
         show_colour_bar(style.colours, f"{max(overlays.tops):.2g}", "colour-bar-tiles")
