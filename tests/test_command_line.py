@@ -99,6 +99,8 @@ def test_new_accepts_weights_layer_and_split(
     result = call("new", tmp_path / "w", "--cub", painted_root, *options, "--held-out", "last:2")
     assert result.status == 0
     assert "24 of them held out" in result.out
+    assert "Note: The network is right on" in result.out, "its weights are random"
+    assert "another order than classes.txt" in result.out
     assert "--category NAME" in result.out
     assert Workspace(tmp_path / "w").networks.backbone.z_layer == "fc7"
 

@@ -9,6 +9,7 @@ import typer
 
 from explorer.cli.options import Device, WorkspacePath, add_settings
 from explorer.cli.reporting import console, follow
+from explorer.measuring.fitness import check_fitness
 from explorer.nn.backbones.registry import ARCHITECTURES, get_family
 from explorer.settings.declaring import list_settings
 from explorer.training.classifier.settings import FinetuneSettings
@@ -40,7 +41,10 @@ def new(
         typer.Option(help="Photos not used to train the network: official, or last:N."),
     ] = "official",
 ) -> None:
-    """Create a workspace for a CUB folder, optionally with your own network."""
+    """Create a workspace for a CUB folder, optionally with your own network.
+
+    Your own network is tried on a few held-out photos, and a note says if it is near chance.
+    """
     settings = WorkspaceSettings(
         dataset=str(cub.resolve()),
         architecture=arch,
@@ -54,8 +58,10 @@ def new(
         f"{len(created.held_out):,} of them held out.",
         markup=False,
     )
-    for warning in dataset.warnings:
-        console.print(f"Note: {warning}", markup=False)
+    fitness = follow(check_fitness(created)) if weights else ""
+    for note in (*dataset.warnings, fitness):
+        if note:
+            console.print(f"Note: {note}", markup=False)
     following = "train WORKSPACE --category NAME" if weights else "finetune WORKSPACE"
     command = following.replace("WORKSPACE", shlex.quote(str(workspace)))
     console.print(f"Next: python -m explorer {command}", markup=False, soft_wrap=True)
