@@ -169,14 +169,14 @@ def load_cub(root: Path) -> CubDataset:
     """
     cub_files.check_layout(root)
     categories = cub_tables.read_categories(root)
-    images = cub_tables.read_names(root / "images.txt")
+    images = cub_tables.read_images(root)
     warnings: list[str] = []
     folder = root / cub_files.IMAGES
     has_photos = os.path.lexists(folder)
     if has_photos:
         paths, missing = cub_tables.find_photos(folder, images, warnings)
     else:
-        paths, missing = cub_tables.name_photos(folder, images), ()
+        paths, missing = [folder / name for name in images.names], ()
     part_names = cub_tables.read_part_names(root, len(images.names))
     category_rows = cub_tables.read_category_rows(root, images, categories, warnings)
     boxes = cub_tables.read_boxes(root, images, warnings)

@@ -139,10 +139,10 @@ def read_names(path: Path) -> Names:
     source, texts = _read_texts(path)
     ids, names = [], []
     for row, text in enumerate(texts):
-        found = re.fullmatch(r"([0-9]{1,15}) \s*(\S.*)", text)
+        found = re.fullmatch(r"([0-9]{1,15})[ \t]\s*(\S.*)", text)
         if not found:
             raise source.make_error(row, f"{text!r} is not an id and a name")
-        if not is_plain_line(text):
+        if not is_plain_line(found[2]):
             raise source.make_error(row, f"{text!r} has control characters")
         ids.append(int(found[1]))
         names.append(found[2])
@@ -151,7 +151,7 @@ def read_names(path: Path) -> Names:
     return table
 
 
-def find_repeats(keys: NDArray[np.int64]) -> NDArray[np.bool_]:
+def find_repeats(keys: NDArray[np.int64] | NDArray[np.str_]) -> NDArray[np.bool_]:
     """Return whether each key has occurred before."""
     is_repeat = np.ones(len(keys), dtype=np.bool_)
     is_repeat[np.unique(keys, return_index=True)[1]] = False

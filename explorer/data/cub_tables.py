@@ -3,6 +3,7 @@
 import os
 import unicodedata
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
@@ -56,8 +57,9 @@ def read_categories(root: Path) -> Names:
 
 
 def read_part_names(root: Path, image_count: int) -> Names:
-    """Read parts.txt; names must be short words, and not too many for memory."""
+    """Read parts.txt; names must be unique, short words, and not too many for memory."""
     parts = read_names(root / "parts/parts.txt")
+    parts.check(~find_repeats(np.array(parts.names)), "the name of the part appears twice")
     for row, name in enumerate(parts.names):
         invalid = "".join(c for c in name if not c.isalnum() and c not in _PART_PUNCTUATION)
         if invalid or len(name) > _MAX_PART_NAME_LENGTH:
@@ -69,20 +71,18 @@ def read_part_names(root: Path, image_count: int) -> Names:
     return parts
 
 
-def name_photos(folder: Path, images: Names) -> list[Path]:
-    """Return the path of each photo, which may not exist.
-
-    Raises
-    ------
-    DatasetError
-        When a name leads out of the folder.
-    """
+def read_images(root: Path) -> Names:
+    """Read images.txt; paths get ``/`` as separator, must be unique and stay in the folder."""
+    images = read_names(root / "images.txt")
+    paths = []
     for row, name in enumerate(images.names):
         # Windows paths cover both kinds of slashes and drive letters.
         pure = PureWindowsPath(name)
         if pure.anchor or ".." in pure.parts:
             raise images.make_error(row, f"{name!r} leads out of the images folder")
-    return [folder / name for name in images.names]
+        paths.append(pure.as_posix())
+    images.check(~find_repeats(np.array(paths)), "the photo appears twice")
+    return replace(images, names=tuple(paths))
 
 
 def find_photos(
@@ -93,10 +93,9 @@ def find_photos(
     Raises
     ------
     DatasetError
-        When a name or a link leads out of the folder, or more than a tenth of the photos are
-        missing.
+        When a link leads out of the folder, or more than a tenth of the photos are missing.
     """
-    paths = name_photos(folder, images)
+    paths = [folder / name for name in images.names]
     # Listing folders is faster than checking each file.
     present: dict[str, set[str]] = defaultdict(set)
     missing = []

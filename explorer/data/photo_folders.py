@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from explorer.config import CUB_ROOT_VARIABLE
-from explorer.data import cub_files
+from explorer.data import cub_files, cub_tables
 from explorer.data.cub import CubDataset, load_cub
 from explorer.data.cub_files import CUB_FOLDER, DatasetError
 from explorer.data.photo import Photo
@@ -89,7 +89,7 @@ def use_photos_of(tables: CubDataset, folder: Path) -> CubDataset:
     """
     cub_files.check_layout(folder)
     # Before all tables are read and checked: another subset is common, and quickly told.
-    names = cub_files.read_names(folder / "images.txt")
+    names = cub_tables.read_images(folder)
     listed = dict(zip(names.ids.tolist(), names.names, strict=True))
     lacking = [p for p in tables.photos if _get_file(listed.get(p.image_id, "")) != p.path.name]
     if lacking:

@@ -22,6 +22,30 @@ def test_windows_text_files_are_read(cub_folder: Path) -> None:
     assert load_cub(cub_folder).categories == ("007.Red_Bird", "016.Blue_Bird")
 
 
+def test_tabs_between_fields_are_read(cub_folder: Path) -> None:
+    before = load_cub(cub_folder)
+    for name in TABLES:
+        rewrite(cub_folder, name, lambda text: text.replace(" ", "\t", 1).replace("\n5 ", "\n5\t"))
+    found = load_cub(cub_folder)
+    assert [photo.path for photo in found.photos] == [photo.path for photo in before.photos]
+    assert found.part_names == before.part_names
+    assert found.categories == before.categories
+
+
+def test_paths_of_windows_are_read(cub_folder: Path) -> None:
+    before = load_cub(cub_folder)
+    rewrite(cub_folder, "images.txt", lambda text: text.replace("/", "\\").replace(" ", " .\\"))
+    found = load_cub(cub_folder)
+    assert [photo.path for photo in found.photos] == [photo.path for photo in before.photos]
+
+
+@pytest.mark.parametrize("second", ["007.Red_Bird/a.jpg", "./007.Red_Bird//a.jpg"])
+def test_a_photo_that_is_listed_twice_is_refused(cub_folder: Path, second: str) -> None:
+    rewrite(cub_folder, "images.txt", lambda text: text.replace("007.Red_Bird/b.jpg", second))
+    with pytest.raises(DatasetError, match=r"images\.txt, line 3: the photo appears twice\."):
+        load_cub(cub_folder)
+
+
 @pytest.mark.parametrize(
     ("name", "change", "line", "problem"),
     [
@@ -50,7 +74,9 @@ def test_windows_text_files_are_read(cub_folder: Path) -> None:
         ("bounding_boxes.txt", ("12 0.0", "12 inf"), 2, "numbers that are not finite"),
         ("train_test_split.txt", ("12 0", "12 2"), 2, "the split must be 0 or 1"),
         ("train_test_split.txt", ("12 0\n", "\n12 2\n"), 3, "the split must be 0 or 1"),
+        ("images.txt", ("Blue_Bird/c.jpg", "Blue_Bird/c\t.jpg"), 1, "has control characters"),
         ("parts/parts.txt", ("9 left eye", "2 left eye"), 2, "id appears twice"),
+        ("parts/parts.txt", ("9 left eye", "9 beak"), 2, "the name of the part appears twice"),
         ("parts/part_locs.txt", ("5 9 0.0", "5 8 0.0"), 2, "the part is not in parts.txt"),
         ("parts/part_locs.txt", ("5 9 0.0", "5 2 0.0"), 2, "the image's part appears twice"),
         ("parts/part_locs.txt", ("0.0 0.0 0", "0.0 0.0 3"), 2, "visible must be 0 or 1"),
