@@ -83,11 +83,17 @@ def check_layout(root: Path) -> None:
         if not (root / name).exists() and not name_packed(root / name).exists()
     ]
     if missing:
-        inner = root / CUB_FOLDER
-        cure = f"Use {inner}." if inner.is_dir() else "Name the folder that holds images.txt."
         raise DatasetError(
-            f"{root} is not a complete CUB folder: {', '.join(missing)} missing. {cure}"
+            f"{root} is not a complete CUB folder: {', '.join(missing)} missing. "
+            f"{_find_cure(root, is_other_folder=TABLES[0] in missing)}"
         )
+
+
+def _find_cure(root: Path, *, is_other_folder: bool) -> str:
+    if not is_other_folder:
+        return "They are in the archive of CUB-200-2011; a data set of your own needs them too."
+    inner = root / CUB_FOLDER
+    return f"Use {inner}." if inner.is_dir() else f"Name the folder that holds {TABLES[0]}."
 
 
 def _read_texts(path: Path) -> tuple[Rows, list[str]]:

@@ -132,6 +132,15 @@ def test_all_missing_files_are_listed(cub_folder: Path) -> None:
         load_cub(cub_folder)
 
 
+def test_a_folder_without_parts_is_not_told_to_name_another_one(cub_folder: Path) -> None:
+    shutil.rmtree(cub_folder / "parts")
+    with pytest.raises(DatasetError) as caught:
+        load_cub(cub_folder)
+    message = str(caught.value)
+    assert "parts/parts.txt, parts/part_locs.txt missing. They are in the archive" in message
+    assert "Name the folder" not in message
+
+
 def test_a_file_that_cannot_be_read_is_named(cub_folder: Path) -> None:
     (cub_folder / "classes.txt").unlink()
     (cub_folder / "classes.txt").mkdir()
