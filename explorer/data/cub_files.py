@@ -201,4 +201,4 @@ def warn_about_unlisted(table: Table, count: int, warnings: list[str]) -> None:
 
 def format_count(count: int, singular: str, plural: str) -> list[str]:
     """Return a list with a sentence that begins with the count; empty for zero."""
-    return [f"{count} {singular if count == 1 else plural}"] if count else []
+    return [f"{count:,} {singular if count == 1 else plural}"] if count else []

@@ -147,7 +147,31 @@ def read_category_rows(
     singular = f"of {total} categories has no photo."
     plural = f"of {total} categories have no photo."
     warnings += format_count(total - len(np.unique(wanted_rows)), singular, plural)
+    warnings += _describe_contradictions(images, categories, wanted_rows)
     return wanted_rows
+
+
+def _describe_contradictions(
+    images: Names, categories: Names, category_rows: NDArray[np.int64]
+) -> list[str]:
+    """Count the photos that are in the folder of another category than that of their label."""
+    row_of = {name: row for row, name in enumerate(categories.names)}
+    labelled = zip(images.names, category_rows.tolist(), strict=True)
+    # Folders that are not named after categories say nothing about labels.
+    wrong = [(name, row) for name, row in labelled if row_of.get(_get_folder(name), row) != row]
+    if not wrong:
+        return []
+    name, row = wrong[0]
+    example = f"such as {name}, which image_class_labels.txt labels {categories.names[row]}."
+    return format_count(
+        len(wrong),
+        f"photo is in the folder of another category than its label, {example}",
+        f"photos are in the folders of other categories than their labels, {example}",
+    )
+
+
+def _get_folder(name: str) -> str:
+    return name.rpartition("/")[0].rpartition("/")[2]
 
 
 def read_boxes(root: Path, images: Names, warnings: list[str]) -> NDArray[np.float64]:

@@ -46,6 +46,23 @@ def test_a_photo_that_is_listed_twice_is_refused(cub_folder: Path, second: str) 
         load_cub(cub_folder)
 
 
+def test_labels_that_contradict_their_folders_are_counted(cub_folder: Path) -> None:
+    rewrite(cub_folder, "image_class_labels.txt", lambda text: text.replace("12 7", "12 16"))
+    assert load_cub(cub_folder).warnings == (
+        "1 photo is in the folder of another category than its label, such as 007.Red_Bird/b.jpg, "
+        "which image_class_labels.txt labels 016.Blue_Bird.",
+    )
+    rewrite(cub_folder, "image_class_labels.txt", lambda text: text.replace("30 16", "30 7"))
+    (warning,) = load_cub(cub_folder).warnings
+    assert warning.startswith("2 photos are in the folders of other categories than their labels")
+
+
+def test_folders_that_are_no_categories_contradict_no_label(cub_folder: Path) -> None:
+    (cub_folder / "images/007.Red_Bird").rename(cub_folder / "images/camera 1")
+    rewrite(cub_folder, "images.txt", lambda text: text.replace("007.Red_Bird", "camera 1"))
+    assert load_cub(cub_folder).warnings == ()
+
+
 @pytest.mark.parametrize(
     ("name", "change", "line", "problem"),
     [
