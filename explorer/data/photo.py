@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from explorer.data.cub_files import CURE, DatasetError
 from explorer.data.cub_tables import TOLERATED_OVERHANG
+from explorer.data.foreign_files import START_BYTES, describe_foreign_file
 from explorer.data.transforms import DECODING_ERRORS, Box, Size, clip_box, convert_to_rgb
-from explorer.storage.reading import explain_os_error, read_regular
+from explorer.storage.reading import explain_os_error, open_regular, read_regular
 
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_PHOTO_BYTES = 256 * 2**20
@@ -137,7 +138,22 @@ def load_photo(photo: Photo) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(data), formats=PHOTO_FORMATS) as image:
             pixels = convert_to_rgb(image)
     except DECODING_ERRORS as error:
-        reason = explain_os_error(error) if isinstance(error, OSError) else error
+        reason = explain_unreadable(photo.path, error)
         raise DatasetError(f"{photo.path}: the photo cannot be read ({reason}). {CURE}") from error
     check_geometry(photo, (pixels.shape[0], pixels.shape[1]))
     return pixels
+
+
+def explain_unreadable(path: Path, error: Exception) -> str:
+    """Say why a photo cannot be read, for one of `DECODING_ERRORS`."""
+    if isinstance(error, UnidentifiedImageError):  # its message names an object in memory
+        kind = describe_foreign_file(_read_start(path))
+        return f"it is {kind}" if kind else "it is not a JPEG, PNG or WebP picture"
+    if isinstance(error, OSError):
+        return explain_os_error(error)
+    return str(error) or "its data are damaged"
+
+
+def _read_start(path: Path) -> bytes:
+    with open_regular(path) as file:
+        return file.read(START_BYTES)

@@ -8,10 +8,16 @@ from PIL import Image
 from explorer.config import ExplorerError, Progress
 from explorer.data.cub_files import CURE, DatasetError
 from explorer.data.painted.truth import load_truth
-from explorer.data.photo import PHOTO_FORMATS, Photo, check_geometry, load_photo
+from explorer.data.photo import (
+    PHOTO_FORMATS,
+    Photo,
+    check_geometry,
+    explain_unreadable,
+    load_photo,
+)
 from explorer.data.transforms import DECODING_ERRORS
 from explorer.doctor.findings import Finding, Severity
-from explorer.storage.reading import explain_os_error, open_regular
+from explorer.storage.reading import open_regular
 from explorer.workspace.layout import SETTINGS_FILE
 from explorer.workspace.workspace import Workspace
 
@@ -71,6 +77,6 @@ def _find_problem(photo: Photo, *, decode: bool) -> str:
     except DatasetError as error:
         return str(error)
     except DECODING_ERRORS as error:
-        reason = explain_os_error(error) if isinstance(error, OSError) else error
+        reason = explain_unreadable(photo.path, error)
         return f"The photo with id {photo.image_id} cannot be read ({reason}). {CURE}"
     return ""

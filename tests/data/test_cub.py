@@ -181,6 +181,36 @@ def test_truncated_missing_and_foreign_photos_are_named(cub_folder: Path) -> Non
         load_photo(photo)
 
 
+APPLE_DOUBLE = b"\0\5\x16\7" + bytes(60)
+GIT_LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 90\n"
+
+
+@pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "AVIF", "ICO"])
+def test_a_picture_in_another_format_is_named(cub_folder: Path, kind: str) -> None:
+    photo = save_photo(cub_folder, Image.new("RGB", (WIDTH, HEIGHT)), format=kind)
+    with pytest.raises(DatasetError, match=rf"a\.jpg: .* \(it is a picture in the format {kind}\)"):
+        load_photo(photo)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (APPLE_DOUBLE, "a file that macOS keeps beside another"),
+        (GIT_LFS, "a pointer of Git LFS to the photo"),
+        (b"\n<!DOCTYPE html><title>404</title>", "a web page"),
+        (b"\0\0\0\x18ftypheic", "a HEIC picture"),
+        (b"", "an empty file"),
+        (b"bird", "not a JPEG, PNG or WebP picture"),
+        (b"\xff\xd8\xff\xe0", "not a JPEG, PNG or WebP picture"),
+    ],
+)
+def test_a_file_that_is_no_picture_is_named(cub_folder: Path, data: bytes, words: str) -> None:
+    photo = load_cub(cub_folder).get_photo(5)
+    photo.path.write_bytes(data)
+    with pytest.raises(DatasetError, match=rf"a\.jpg: the photo cannot be read \(it is {words}"):
+        load_photo(photo)
+
+
 def test_real_subset_has_its_known_counts(real_cub: CubDataset) -> None:
     if len(real_cub.categories) != 40:
         pytest.skip("CUB_ROOT is not the subset of 40 categories")

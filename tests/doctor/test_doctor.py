@@ -395,7 +395,7 @@ ERRORS: list[tuple[Damage, str]] = [
     (put_nan, "NaN or infinite"),
     (remove_photo, "is missing"),
     (empty_photo, "is empty"),
-    (garble_photo, "cannot be read"),
+    (garble_photo, "cannot be read (it is not a JPEG, PNG or WebP picture)"),
     (shrink_photo, "is outside"),
     (damage_traits, "traits.json is damaged"),
     (swap_category_folder, "is in the folder of"),
