@@ -6,6 +6,7 @@ from explorer.config import Steps
 from explorer.data.augment import AugmentSettings
 from explorer.data.painted.dataset import paint_dataset
 from explorer.shipping.building import BIRDS_FOLDER, complete_workspace
+from explorer.storage.listing import list_folder
 from explorer.training.classifier.settings import FinetuneSettings
 from explorer.workspace.create import create_workspace
 from explorer.workspace.layout import (
@@ -47,7 +48,7 @@ def build_demo(folder: Path) -> Steps[Workspace]:
 
 def is_demo(folder: Path) -> bool:
     """Return whether `folder` contains a demo, finished or not, and nothing else."""
-    names = {path.name for path in folder.iterdir()}
+    names = {path.name for path in list_folder(folder)}
     return BIRDS_FOLDER in names and names <= {
         BIRDS_FOLDER,
         SETTINGS_FILE,

@@ -8,6 +8,7 @@ import typer
 from explorer.cli.reporting import console, follow, print_modules
 from explorer.config import DEMO_WORKSPACE, ExplorerError
 from explorer.demo import build_demo, is_demo
+from explorer.storage.listing import list_folder
 from explorer.storage.writing import remove
 from explorer.workspace.workspace import Workspace
 
@@ -19,7 +20,7 @@ def demo(
     """Paint birds, train a network and modules, and measure them. Resumes an interrupted run."""
     if folder.exists() and not folder.is_dir():
         raise ExplorerError(f"{folder} is a file. Name a folder.")
-    if folder.exists() and any(folder.iterdir()):
+    if list_folder(folder):
         if not is_demo(folder):
             raise ExplorerError(f"{folder} is neither empty nor a demo. Name another folder.")
         if force:

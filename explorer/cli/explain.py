@@ -27,6 +27,7 @@ from explorer.explaining.records import (
 from explorer.nn.explanation import DEFAULT_STOP
 from explorer.render.colour_maps import encode_png
 from explorer.render.heatmap import render_overlay
+from explorer.storage.listing import is_system_file
 from explorer.storage.packing import make_npz, make_stem
 from explorer.storage.reading import explain_os_error, read_regular
 from explorer.storage.writing import write_bytes
@@ -109,7 +110,9 @@ def list_files(paths: Iterable[Path]) -> Iterator[Path]:
         found = sorted(
             file
             for file in path.rglob("*")
-            if file.suffix.lower().removeprefix(".") in UPLOAD_ENDINGS and file.is_file()
+            if file.suffix.lower().removeprefix(".") in UPLOAD_ENDINGS
+            and file.is_file()
+            and not is_system_file(file)
         )
         if not found:
             raise ExplorerError(

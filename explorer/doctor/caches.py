@@ -11,6 +11,7 @@ from explorer.attribution.engine import PRECISIONS
 from explorer.config import ExplorerError, Progress
 from explorer.doctor.findings import Finding, Severity
 from explorer.maps.cache import compute_key, count_current
+from explorer.storage.listing import list_folder
 from explorer.storage.locks import is_locked
 from explorer.workspace.features_cache import (
     LOCK_FILE,
@@ -39,7 +40,7 @@ def examine_features(
     is_own = workspace.dataset.has_own_photos
     current = compute_features_key(backbone, photos, with_sizes=is_own)
     is_busy = is_locked(folder / LOCK_FILE)
-    for cache in sorted(folder.iterdir()):
+    for cache in list_folder(folder):
         key = cache.name.removeprefix(".").removesuffix(".tmp")
         if cache.name == LOCK_FILE:
             continue
@@ -104,7 +105,8 @@ def examine_maps(
     if not folder.is_dir() or folder.is_symlink() or not is_usable:
         return
     is_busy = is_locked(folder / LOCK_FILE)
-    for path in sorted(folder.glob("*.npy")):
+    maps = [path for path in list_folder(folder) if path.name.endswith((".npy", ".npy.tmp"))]
+    for path in (path for path in maps if path.suffix == ".npy"):
         total, drawn = _count_maps(workspace, entry, path, path.stem)
         if drawn < total:
             problem = (
@@ -113,7 +115,7 @@ def examine_maps(
             )
             cure = "The app draws maps when it needs them; `maps` draws all of them in advance."
             findings.append(Finding(Severity.WARNING, path, problem, cure, not is_busy))
-    for path in sorted(folder.glob("*.npy.tmp")):
+    for path in (path for path in maps if path.suffix == ".tmp"):
         _, drawn = _count_maps(workspace, entry, path, path.name.partition(".")[0])
         _examine_incomplete(path, findings, is_current=drawn > 0, is_busy=is_busy)
 

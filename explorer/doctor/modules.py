@@ -8,6 +8,7 @@ from explorer.config import ExplorerError
 from explorer.doctor.findings import Finding, Severity
 from explorer.measuring.records import ModuleMeasures, load_module_measures
 from explorer.nn.records import ModuleRecord
+from explorer.storage.listing import list_folder
 from explorer.workspace.layout import METRICS_FILE, MODULE_FILE, MODULES_FOLDER, ModuleEntry
 from explorer.workspace.notes import load_notes
 from explorer.workspace.notes_file import NOTES_FILE, NotesError
@@ -21,8 +22,7 @@ def examine_module_folders(workspace: Workspace, findings: list[Finding]) -> Non
     """Report folders that do not contain a usable module."""
     known = set(workspace.dataset.categories)
     folder = workspace.path / MODULES_FOLDER
-    categories = sorted(folder.iterdir()) if folder.is_dir() else []
-    for category in (path for path in categories if path.is_dir()):
+    for category in (path for path in list_folder(folder) if path.is_dir()):
         if category.name not in known:
             findings.append(
                 Finding(
@@ -32,7 +32,7 @@ def examine_module_folders(workspace: Workspace, findings: list[Finding]) -> Non
                     "Rename the folder to a category in classes.txt, or move it away.",
                 )
             )
-        for run in sorted(category.iterdir()):
+        for run in list_folder(category):
             if run.is_dir() and not os.path.lexists(run / MODULE_FILE):
                 kept = [name for name in (METRICS_FILE, NOTES_FILE) if (run / name).exists()]
                 also = f"; {' and '.join(kept)} belong to it" if kept else ""

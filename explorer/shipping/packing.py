@@ -31,6 +31,7 @@ from explorer.nn.checkpoint import (
 )
 from explorer.nn.records import load_module_record
 from explorer.shipping.building import BIRDS_FOLDER
+from explorer.storage.listing import list_folder
 from explorer.storage.reading import name_packed, read_plain_or_packed, read_regular
 from explorer.storage.space import format_size
 from explorer.storage.writing import refuse_if_public, stage_folder, write_bytes
@@ -91,7 +92,7 @@ def pack_workspace(
         On a public server.
     """
     refuse_if_public()
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+    if target.exists() and not (target.is_dir() and not list_folder(target)):
         raise ExplorerError(f"{target} exists already. Move it away, or name another folder.")
     entries = [entry for entry in workspace.list_modules() if run in ("", entry.run)]
     _check_finished(workspace, entries, run)
@@ -179,7 +180,9 @@ def _pack_module(
 
 
 def _copy_results(source: Path, draft: Path) -> None:
-    for file in sorted((source / RESULTS_FOLDER).glob("*.csv")):
+    for file in list_folder(source / RESULTS_FOLDER):
+        if file.suffix != ".csv":
+            continue
         write_bytes(draft / RESULTS_FOLDER / file.name, read_regular(file, _MAX_RESULT_BYTES))
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from explorer.config import PUBLIC_VARIABLE, PublicError, is_public
+from explorer.storage.listing import is_system_file
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
@@ -127,11 +128,18 @@ def stage_folder(path: Path) -> Iterator[Path]:
         yield draft
         draft.chmod(0o755)
         if path.exists():
-            path.rmdir()
+            _remove_empty(path)
         draft.rename(path)
     except BaseException:
         try_to_remove(draft)
         raise
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove a folder that is empty to its owner, whose file manager hides system files."""
+    for path in filter(is_system_file, folder.iterdir()):
+        remove(path)
+    folder.rmdir()
 
 
 def write_bytes(path: Path, data: bytes) -> None:

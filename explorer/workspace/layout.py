@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from explorer.config import ExplorerError
+from explorer.storage.listing import list_folder
 from explorer.storage.reading import is_inside
 
 SETTINGS_FILE = "workspace.json"
@@ -63,17 +64,9 @@ def get_module_entry(workspace: Path, category: str, run: str) -> ModuleEntry:
 def list_module_entries(workspace: Path) -> tuple[ModuleEntry, ...]:
     """List the modules on disk by category, then run, without opening their files."""
     folder = workspace / MODULES_FOLDER
-    runs = (run for category in _list_folder(folder) for run in _list_folder(category))
+    runs = (run for category in list_folder(folder) for run in list_folder(category))
     paths = [run / MODULE_FILE for run in runs if os.path.lexists(run / MODULE_FILE)]
     return tuple(ModuleEntry(path.parents[1].name, path.parent.name, path) for path in paths)
-
-
-def _list_folder(folder: Path) -> list[Path]:
-    """List the contents of a folder, sorted; empty if it is missing or cannot be read."""
-    try:
-        return sorted(folder.iterdir())
-    except OSError:
-        return []
 
 
 def check_inside(workspace: Path, path: Path) -> None:

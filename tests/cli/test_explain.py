@@ -30,6 +30,12 @@ from explorer.workspace.workspace import Workspace
 Call = Callable[..., tuple[int, str, str]]
 
 
+def test_files_of_macos_are_no_photos(tmp_path: Path) -> None:
+    for name in ("bird.jpg", "._bird.jpg", "__MACOSX.jpg"):
+        (tmp_path / name).touch()
+    assert [file.name for file in list_files([tmp_path])] == ["__MACOSX.jpg", "bird.jpg"]
+
+
 @pytest.fixture(scope="module")
 def workspace(tiny_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = Path(shutil.copytree(tiny_workspace, tmp_path_factory.mktemp("own") / "workspace"))

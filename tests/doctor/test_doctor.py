@@ -504,6 +504,16 @@ def test_repair_removes_only_what_was_found(folder: Path, damage: Damage, words:
     assert hash_tree(folder) == after
 
 
+def test_files_of_macos_are_no_damage(folder: Path) -> None:
+    apple_double = b"\0\5\x16\7" + bytes(92)
+    for path in [*folder.rglob("*")]:
+        write(path.with_name(f"._{path.name}"), apple_double)
+        write(path.with_name(".DS_Store"), b"\0\0\0\1Bud1")
+    (folder / "modules/@eaDir").mkdir()
+    assert examine_all(folder) == ()
+    assert len(Workspace(folder).list_modules()) == 1
+
+
 def test_repair_never_removes_user_data(folder: Path) -> None:
     names = ("workspace.json", "classifier.safetensors", "metrics.json", "results/results.csv")
     names_of_module = ("module.safetensors", "notes.json", "metrics.json")

@@ -172,6 +172,16 @@ def test_too_large_a_result_is_refused_and_removed(finished: Path, tmp_path: Pat
     assert list(tmp_path.glob("*new*")) == []
 
 
+def test_files_of_macos_are_not_packed(finished: Path, tmp_path: Path) -> None:
+    source = Path(shutil.copytree(finished, tmp_path / "source"))
+    (source / "results").mkdir(exist_ok=True)
+    (source / "results/._results.csv").write_bytes(b"\0\5\x16\7")
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new/.DS_Store").touch()
+    run_steps(pack_workspace(Workspace(source), tmp_path / "new"))
+    assert not {"results/._results.csv", ".DS_Store"} & set(list_files(tmp_path / "new"))
+
+
 def test_an_existing_folder_is_left_alone(finished: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(ExplorerError, match="exists already"):

@@ -87,11 +87,12 @@ def test_a_staged_folder_appears_only_when_complete(tmp_path: Path) -> None:
 def test_a_staged_folder_replaces_only_an_empty_one(tmp_path: Path) -> None:
     empty, full = tmp_path / "empty", tmp_path / "full"
     empty.mkdir()
+    (empty / ".DS_Store").touch()  # macOS shows the folder as empty
     full.mkdir()
     (full / "mine.txt").write_text("keep")
     with stage_folder(empty) as draft:
         (draft / "a.txt").write_text("1")
-    assert (empty / "a.txt").exists()
+    assert [file.name for file in empty.iterdir()] == ["a.txt"]
     with pytest.raises(OSError, match="not empty"), stage_folder(full) as draft:
         (draft / "a.txt").write_text("1")
     assert [file.name for file in full.iterdir()] == ["mine.txt"]

@@ -21,6 +21,7 @@ from explorer.data.painted.photo import PaintedPhoto, paint_photo
 from explorer.data.painted.relatives import find_nearest_relatives
 from explorer.data.painted.scene import Scene, draw_scene
 from explorer.data.painted.traits import CATEGORIES, PART_NAMES, TRAIT_PARTS
+from explorer.storage.listing import list_folder
 from explorer.storage.writing import make_folder, stage_folder, write_draft
 
 SCHEMA_VERSION = 1
@@ -123,7 +124,7 @@ def paint_dataset(root: Path, settings: PaintedSettings | None = None) -> Iterat
     """
     settings = settings or PaintedSettings()
     root = Path(root)
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+    if root.exists() and (not root.is_dir() or list_folder(root)):
         raise ExplorerError(
             f"{root} is not an empty folder. Choose another folder for the painted birds, or empty "
             "this one first."
