@@ -20,7 +20,7 @@ import typer
 
 from explorer import __main__ as command_line
 from explorer.config import REPOSITORY_ROOT, ExplorerError, Progress
-from explorer.data.cub import CubDataset
+from explorer.data.cub import CubDataset, load_cub
 from explorer.data.fetching.archive import ArchiveLimits
 from explorer.data.fetching.cub import CubRelease, fetch_cub
 from explorer.data.fetching.download import Fetched
@@ -125,6 +125,24 @@ def test_new_refuses_a_network_with_other_categories(
     result = call("new", tmp_path / "w", *options)
     check_refusal(result, "5 outputs", "12 categories", "finetune --initial")
     assert not (tmp_path / "w").exists()
+
+
+def test_new_reports_copies_and_contradicting_labels(
+    call: Call, tmp_path: Path, painted_root: Path
+) -> None:
+    root = Path(shutil.copytree(painted_root, tmp_path / "birds"))
+    last, first = load_cub(root).photos_of(load_cub(root).categories[0])[::-5]
+    assert (first.is_training, last.is_training) == (True, False)
+    shutil.copyfile(first.path, last.path)
+    labels = root / "image_class_labels.txt"
+    labels.write_text(labels.read_text().replace(f"{last.image_id} 1\n", f"{last.image_id} 2\n", 1))
+    result = call("new", tmp_path / "w", "--cub", root, "--arch", "vgg_small")
+    assert result.status == 0
+    assert "11 of them held out" in result.out
+    assert "Note: 1 photo is in the folder of another category than its label" in result.out
+    assert "Note: 2 photos have the same file as another one" in result.out
+    assert "Note: 1 file is labelled as several categories" in result.out
+    assert "Identical photos are kept on one side of every split." in result.out
 
 
 def test_new_accepts_a_relative_folder(

@@ -9,12 +9,14 @@ import typer
 
 from explorer.cli.options import Device, WorkspacePath, add_settings
 from explorer.cli.reporting import console, follow
+from explorer.data.identical import describe_identical
 from explorer.measuring.fitness import check_fitness
 from explorer.nn.backbones.registry import ARCHITECTURES, get_family
 from explorer.settings.declaring import list_settings
 from explorer.training.classifier.settings import FinetuneSettings
 from explorer.training.classifier.train import train_classifier
 from explorer.workspace.create import create_workspace
+from explorer.workspace.identical import record_identical
 from explorer.workspace.layout import list_unfinished_finetuning
 from explorer.workspace.settings import WorkspaceSettings
 from explorer.workspace.workspace import Workspace
@@ -52,6 +54,7 @@ def new(
         held_out=held_out,
     )
     created = create_workspace(workspace, settings, weights)
+    follow(record_identical(created))
     dataset = created.dataset
     console.print(
         f"{workspace}: {len(dataset.photos):,} photos of {len(dataset.categories)} categories, "
@@ -59,9 +62,12 @@ def new(
         markup=False,
     )
     fitness = follow(check_fitness(created)) if weights else ""
-    for note in (*dataset.warnings, fitness):
+    identical = describe_identical(dataset.photos, dataset.identical)
+    for note in (*dataset.warnings, *identical, fitness):
         if note:
             console.print(f"Note: {note}", markup=False)
+    if dataset.identical:
+        console.print("Identical photos are kept on one side of every split.")
     following = "train WORKSPACE --category NAME" if weights else "finetune WORKSPACE"
     command = following.replace("WORKSPACE", shlex.quote(str(workspace)))
     console.print(f"Next: python -m explorer {command}", markup=False, soft_wrap=True)

@@ -6,14 +6,17 @@ Photos are not opened before `explorer.data.photo.load_photo`.
 import difflib
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from explorer.config import ExplorerError
 from explorer.data import cub_files, cub_tables
+from explorer.data.identical import Groups, label_contents
 from explorer.data.photo import Photo
 
 
@@ -39,6 +42,9 @@ class CubDataset:
     photos_root : Path or None
         The CUB folder that the photos are in: `root`, or another one (see
         `explorer.data.photo_folders`). None if there are tables alone.
+    identical : tuple of tuple of int
+        Ids of photos whose files are identical, as far as they were looked for; see
+        `explorer.data.identical`. Splits keep them on one side.
     """
 
     root: Path
@@ -48,6 +54,7 @@ class CubDataset:
     warnings: tuple[str, ...]
     missing: frozenset[int] = frozenset()
     photos_root: Path | None = None
+    identical: Groups = ()
 
     @property
     def has_photos(self) -> bool:
@@ -92,6 +99,10 @@ class CubDataset:
             raise ExplorerError(
                 f"There is no photo with id {image_id} in {self.root}: choose an id in images.txt."
             ) from None
+
+    def label_contents(self, image_ids: Iterable[int]) -> NDArray[np.int64]:
+        """Return a number for each photo, (M,), that only identical ones share."""
+        return label_contents(image_ids, self.identical)
 
     def photos_of(self, category: str) -> tuple[Photo, ...]:
         """Return the photos of a category in the order of images.txt; see `find_category`.

@@ -26,6 +26,9 @@ IMAGES = "images"
 CUB_FOLDER = "CUB_200_2011"
 """The name of the full data set's folder in its archive."""
 
+MAX_ID_DIGITS = 15
+"""Digits of an id, so that it is exact in every table."""
+
 CURE = "Correct it, or unpack the data set again."
 
 
@@ -145,7 +148,7 @@ def read_names(path: Path) -> Names:
     source, texts = _read_texts(path)
     ids, names = [], []
     for row, text in enumerate(texts):
-        found = re.fullmatch(r"([0-9]{1,15})[ \t]\s*(\S.*)", text)
+        found = re.fullmatch(rf"([0-9]{{1,{MAX_ID_DIGITS}}})[ \t]\s*(\S.*)", text)
         if not found:
             raise source.make_error(row, f"{text!r} is not an id and a name")
         if not is_plain_line(found[2]):

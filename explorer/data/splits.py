@@ -34,15 +34,35 @@ def get_held_out(dataset: CubDataset, rule: str) -> tuple[Photo, ...]:
         The whole data set.
     rule : str
         ``official`` for the test photos in ``train_test_split.txt``, or ``last:N`` for the last N
-        photos of each category in the order of ``images.txt``.
+        photos of each category in the order of ``images.txt``. Photos that are identical to one
+        that is not chosen are left out, since the classifier is trained on the same picture.
 
     Raises
     ------
     ExplorerError
         When the rule is invalid, selects no photo, or leaves a category without training photos.
     """
+    chosen = _apply_rule(dataset, rule)
+    ids = np.array([photo.image_id for photo in dataset.photos])
+    contents = dataset.label_contents(ids.tolist())
+    trained_on = contents[~np.isin(ids, list(chosen))]
+    held_out = tuple(
+        photo
+        for photo, is_known in zip(dataset.photos, np.isin(contents, trained_on), strict=True)
+        if not is_known
+    )
+    if not held_out:
+        raise ExplorerError(
+            f"Each photo that {rule!r} holds out is identical to one to train on. Remove the "
+            "copies, or hold out other photos."
+        )
+    return held_out
+
+
+def _apply_rule(dataset: CubDataset, rule: str) -> set[int]:
+    """Return the ids of the photos that a rule chooses."""
     if rule == "official":
-        chosen = tuple(photo for photo in dataset.photos if not photo.is_training)
+        chosen = {photo.image_id for photo in dataset.photos if not photo.is_training}
         if not chosen:
             raise ExplorerError(
                 "train_test_split.txt has no test photos. Hold out photos with 'last:N'."
@@ -60,7 +80,7 @@ def get_held_out(dataset: CubDataset, rule: str) -> tuple[Photo, ...]:
                 f"'{rule}' leaves no training photo for {category}, which has {len(photos)}."
             )
         held_out |= {photo.image_id for photo in photos[-count:]}
-    return tuple(photo for photo in dataset.photos if photo.image_id in held_out)
+    return held_out
 
 
 def draw_module_split(
@@ -72,7 +92,7 @@ def draw_module_split(
     and 2,000 negatives. Smaller data sets use 10 positives, or a sixth if that is less, and a fifth
     of the negatives for testing. Unlike in the paper, where the classifier was trained on some of
     the test photos, only held-out photos are used for testing. If there are not enough of them, the
-    test set is smaller.
+    test set is smaller. Photos that are identical to a test photo are not used for training.
 
     Parameters
     ----------
@@ -102,8 +122,11 @@ def draw_module_split(
     negative_count = min(_TEST_NEGATIVES, round(len(negatives) * _TEST_NEGATIVE_SHARE))
     test_positives = _draw(rng, ids[is_positive & is_candidate], positive_count)
     test_negatives = _draw(rng, ids[~is_positive & is_candidate], negative_count)
-    train_positives = np.setdiff1d(positives, test_positives)
-    train_negatives = _draw(rng, np.setdiff1d(negatives, test_negatives), _TRAIN_NEGATIVES)
+    contents = dataset.label_contents(ids.tolist())
+    is_tested = np.isin(ids, [*test_positives, *test_negatives])
+    is_free = ~np.isin(contents, contents[is_tested])
+    train_positives = np.sort(ids[is_positive & is_free])
+    train_negatives = _draw(rng, np.sort(ids[~is_positive & is_free]), _TRAIN_NEGATIVES)
     if not len(test_positives) or not len(train_positives):
         raise ExplorerError(
             f"{category} needs at least one held-out photo and one photo to train on. Choose "

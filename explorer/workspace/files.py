@@ -4,6 +4,7 @@ Nothing here imports torch, so that the first page can be shown before torch is 
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 
@@ -57,7 +58,11 @@ class WorkspaceFiles:
     def replace_settings(self, settings: WorkspaceSettings) -> None:
         """Replace the settings, here and in ``workspace.json``."""
         save_settings(self.path, settings)
-        self.settings = settings
+        with self.lock:
+            self.settings = settings
+            if self._dataset is not None:
+                self._dataset = replace(self._dataset, identical=settings.identical or ())
+            self._held_out = None
 
     @property
     def dataset(self) -> CubDataset:
@@ -82,7 +87,7 @@ class WorkspaceFiles:
             check_layout(root)
         except DatasetError as error:
             raise WorkspaceError(f"{error} It is named in {self.path / SETTINGS_FILE}.") from error
-        dataset = load_cub(root)
+        dataset = replace(load_cub(root), identical=self.settings.identical or ())
         return dataset if dataset.has_photos else find_photos_elsewhere(dataset)
 
     def require_photos(self) -> None:

@@ -3,11 +3,18 @@
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
+import msgspec
+
+from explorer.data.cub_files import MAX_ID_DIGITS
 from explorer.storage.json_records import convert_record, read_json, write_json
 from explorer.workspace.layout import SETTINGS_FILE, WorkspaceError, check_inside
 
 SCHEMA_VERSION = 1
+
+_Group = tuple[Annotated[int, msgspec.Meta(ge=0, lt=10**MAX_ID_DIGITS)], ...]
+_Groups = tuple[Annotated[_Group, msgspec.Meta(min_length=2)], ...]  # as in `data.identical`
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,9 @@ class WorkspaceSettings:
         Hash of the classifier's weights; empty before there is one.
     half : bool
         Whether weights are rounded to half precision and stored as such.
+    identical : tuple of tuple of int or None
+        Ids of photos with identical files, which are on the same side of every split; None if they
+        have not been looked for, as in workspaces of earlier versions, whose splits do not change.
     schema_version : int
         Version of this format.
     """
@@ -38,6 +48,7 @@ class WorkspaceSettings:
     held_out: str = "official"
     classifier_sha256: str = ""
     half: bool = False
+    identical: _Groups | None = None
     schema_version: int = SCHEMA_VERSION
 
     def locate_dataset(self, workspace: Path) -> Path:

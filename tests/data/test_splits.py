@@ -1,3 +1,4 @@
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -165,6 +166,44 @@ def test_split_only_depends_on_ids_and_categories() -> None:
     assert draw_module_split(
         dataset, "001.Bird_1", get_held_out(dataset, "last:2"), 5
     ) == draw_module_split(moved, "001.Bird_1", get_held_out(moved, "last:2"), 5)
+
+
+def test_a_copy_of_a_training_photo_is_not_held_out() -> None:
+    dataset = make_dataset([4, 6])
+    ids = [photo.image_id for photo in dataset.photos]
+    copies = ((ids[0], ids[3]), (ids[2], ids[8]), (ids[1], ids[9], ids[4]), (ids[5], ids[6]))
+    held_out = get_held_out(replace(dataset, identical=copies), "last:2")
+    # The last two of both categories are 2, 3, 8 and 9. Only 2 and 8 have no copy beyond these.
+    assert [photo.image_id for photo in held_out] == [ids[2], ids[8]]
+
+
+@pytest.mark.parametrize("rule", ["official", "last:2"])
+def test_held_out_photos_that_are_all_copies_are_refused(rule: str) -> None:
+    dataset = make_dataset([4])
+    copies = (tuple(photo.image_id for photo in dataset.photos),)
+    with pytest.raises(ExplorerError, match=r"holds out is identical to one to train on\. Remove"):
+        get_held_out(replace(dataset, identical=copies), rule)
+
+
+def test_copies_of_test_photos_are_not_trained_on() -> None:
+    dataset = make_dataset([12, 60, 40])
+    category = "001.Bird_1"
+    plain = draw_module_split(dataset, category, dataset.photos, 0)
+    positive, negative = (
+        next(i for i in plain.test if (dataset.get_photo(i).category == category) is is_own)
+        for is_own in (True, False)
+    )
+    copies = (positive, plain.train[0]), (negative, plain.train[-1]), plain.test[:2]
+    split = draw_module_split(replace(dataset, identical=copies), category, dataset.photos, 0)
+    assert split.test == plain.test
+    assert set(plain.train) - set(split.train) == {plain.train[0], plain.train[-1]}
+
+
+def test_photos_without_copies_are_drawn_as_ever(full_size: CubDataset) -> None:
+    """Stored splits are compared with drawn ones, so a draw must never change."""
+    split = draw_module_split(full_size, "001.Bird_1", get_held_out(full_size, "official"), 0)
+    drawn = hashlib.sha256(repr(split).encode()).hexdigest()
+    assert drawn == "ddb2d26966bfce5fc3a437a625553183956611be104df9f24def712dd3d88192"
 
 
 def test_a_category_without_photos_is_tolerated() -> None:

@@ -8,7 +8,9 @@ from explorer.storage.json_records import FileError
 from explorer.workspace.layout import WorkspaceError
 from explorer.workspace.settings import WorkspaceSettings, load_settings, save_settings
 
-SETTINGS = WorkspaceSettings("../birds", z_layer="fc7", held_out="last:3", half=True)
+SETTINGS = WorkspaceSettings(
+    "../birds", z_layer="fc7", held_out="last:3", half=True, identical=((5, 12), (7, 8, 9))
+)
 
 
 def change(folder: Path, **fields: Any) -> None:
@@ -49,6 +51,11 @@ def test_corrupt_settings_are_refused(tmp_path: Path, data: bytes) -> None:
         {"half": "yes"},
         {"half": 1},
         {"colour": "red"},
+        {"identical": [5, 12]},
+        {"identical": [[5]]},
+        {"identical": [[5, -1]]},
+        {"identical": [[5, 10**15]]},
+        {"identical": [[5, 1.5]]},
         {"schema_version": None},
         {"schema_version": "1"},
         {"schema_version": True},

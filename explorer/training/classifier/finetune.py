@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
@@ -193,7 +194,8 @@ def _split_photos(
         raise ExplorerError(f"{untrained[0]} has no photo to train on. Hold out fewer photos.")
     if settings.random_labels:
         known = shuffle_labels(known, settings.seed)
-    return split_validation(known, settings.validation_share, settings.seed)
+    contents = dataset.label_contents(photo.image_id for photo in known)
+    return split_validation(known, contents, settings.validation_share, settings.seed)
 
 
 def shuffle_labels(photos: Sequence[Photo], seed: int) -> list[Photo]:
@@ -210,17 +212,22 @@ def shuffle_labels(photos: Sequence[Photo], seed: int) -> list[Photo]:
 
 
 def split_validation(
-    photos: Sequence[Photo], share: float, seed: int
+    photos: Sequence[Photo], contents: NDArray[np.int64], share: float, seed: int
 ) -> tuple[list[Photo], list[Photo]]:
-    """Split off a share of each category's photos, at least one, for choosing the best epoch."""
+    """Split off a share of each category's photos, at least one, for choosing the best epoch.
+
+    Photos with the same number in `contents`, (M,), are identical and stay together.
+    """
     rng = np.random.default_rng(seed)
+    categories = np.array([photo.category for photo in photos])
     chosen: set[int] = set()
-    categories = sorted({photo.category for photo in photos})
-    for category in categories:
-        ids = [photo.image_id for photo in photos if photo.category == category]
-        if len(ids) < 2:
-            raise ExplorerError(f"{category} has fewer than two photos to train on.")
-        count = max(_MIN_VALIDATION_PHOTOS, round(share * len(ids)))
-        chosen |= set(map(int, rng.choice(ids, size=count, replace=False)))
-    train = [photo for photo in photos if photo.image_id not in chosen]
-    return train, [photo for photo in photos if photo.image_id in chosen]
+    for category in sorted(set(categories.tolist())):
+        different = list(dict.fromkeys(contents[categories == category].tolist()))
+        count = max(_MIN_VALIDATION_PHOTOS, round(share * len(different)))
+        chosen |= set(map(int, rng.choice(different, size=count, replace=False)))
+    is_chosen = np.isin(contents, list(chosen))
+    untrained = sorted(set(categories.tolist()) - set(categories[~is_chosen].tolist()))
+    if untrained:
+        raise ExplorerError(f"{untrained[0]} has fewer than two different photos to train on.")
+    train = [photo for photo, is_held in zip(photos, is_chosen, strict=True) if not is_held]
+    return train, [photo for photo, is_held in zip(photos, is_chosen, strict=True) if is_held]

@@ -8,6 +8,7 @@ from explorer.config import Steps
 from explorer.storage.writing import refuse_if_public, remove
 from explorer.training.classifier.finetune import finetune
 from explorer.training.classifier.settings import FinetuneSettings
+from explorer.workspace.identical import record_identical
 from explorer.workspace.layout import (
     FINETUNING_FILE,
     WorkspaceError,
@@ -46,6 +47,8 @@ def train_classifier(
     settings = replace(settings, architecture=own.architecture, half=own.half)
     if restart:
         _remove_run(workspace)
+    if not list_unfinished_finetuning(workspace.path):
+        yield from record_identical(workspace)
     networks = workspace.networks
     backbone, report = yield from finetune(
         workspace.dataset, workspace.held_out, settings, networks.device, snapshot

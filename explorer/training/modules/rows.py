@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from explorer.config import ExplorerError
+from explorer.data.cub_files import find_repeats
 
 _VALIDATION_SHARE = 0.1
 
@@ -51,10 +52,13 @@ class CategoryPhotos:
         return cls(*(torch.from_numpy(np.array(array)).to(device) for array in arrays))
 
 
-def hold_out_validation(photos: CategoryPhotos, seed: int) -> CategoryPhotos:
+def hold_out_validation(
+    photos: CategoryPhotos, contents: NDArray[np.int64], seed: int
+) -> CategoryPhotos:
     """Split off a tenth of the training photos for validation, of positives and negatives alike.
 
-    Of at least two positives or negatives, at least one is taken. Test photos are never used.
+    Of at least two positives or negatives, at least one is taken. Test photos are never used. Rows
+    of Z with the same number in `contents`, (N,), are of identical photos and stay together.
 
     Raises
     ------
@@ -64,11 +68,13 @@ def hold_out_validation(photos: CategoryPhotos, seed: int) -> CategoryPhotos:
     rng = np.random.default_rng(seed)
     is_positive = photos.is_positive[photos.train].cpu().numpy()
     is_chosen = np.zeros(len(is_positive), dtype=bool)
+    own = contents[photos.train.cpu().numpy()]
     for kind in (is_positive, ~is_positive):
-        candidates = np.flatnonzero(kind)
+        candidates = np.flatnonzero(kind & ~find_repeats(own))
         if len(candidates) > 1:
             count = max(1, round(_VALIDATION_SHARE * len(candidates)))
             is_chosen[rng.choice(candidates, size=count, replace=False)] = True
+    is_chosen = np.isin(own, own[is_chosen])
     if not is_chosen.any():
         raise ExplorerError(
             "There are too few training photos to hold some out. Train without --patience."

@@ -158,12 +158,13 @@ def _prepare_cases(
     """Choose the photos of each category; return the cases, and the reasons for missing ones."""
     cases: list[_Case] = []
     reasons: dict[str, ExplorerError] = {}
+    contents = workspace.dataset.label_contents(features.image_ids.tolist())
     for name in names:
         try:
             split = draw_module_split(workspace.dataset, name, workspace.held_out, training.seed)
             photos = _select_photos(workspace, features, name, split)
             if training.patience:
-                photos = hold_out_validation(photos, training.seed)
+                photos = hold_out_validation(photos, contents, training.seed)
         except ExplorerError as error:
             reasons[name] = error
         else:

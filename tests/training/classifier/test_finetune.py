@@ -1,7 +1,7 @@
 import errno
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -100,6 +100,11 @@ def test_report_says_what_was_done(outcome: Outcome, dataset: CubDataset) -> Non
     assert outcome.backbone.categories == dataset.categories
 
 
+def split_all(photos: Sequence[Photo], share: float, seed: int) -> tuple[list[Photo], list[Photo]]:
+    """Split photos that all differ."""
+    return split_validation(photos, np.array([p.image_id for p in photos]), share, seed)
+
+
 def test_held_out_photos_are_used_once_at_the_end(
     outcome: Outcome, held_out: tuple[Photo, ...]
 ) -> None:
@@ -115,7 +120,7 @@ def test_validation_photos_are_not_trained_on(
     outcome: Outcome, dataset: CubDataset, held_out: tuple[Photo, ...]
 ) -> None:
     known = [photo for photo in dataset.photos if photo not in held_out]
-    _, validation = split_validation(known, SHORT.validation_share, SHORT.seed)
+    _, validation = split_all(known, SHORT.validation_share, SHORT.seed)
     first_epoch = outcome.loaded[: outcome.loaded_by_step[2]]
     assert not {photo.image_id for photo in validation} & set(first_epoch)
     assert len(set(first_epoch)) == 12, "every training photo once"
@@ -359,20 +364,41 @@ def test_a_run_on_other_photos_is_not_resumed(
 
 
 def test_validation_takes_a_share_of_every_category(painted_dataset: CubDataset) -> None:
-    train, validation = split_validation(painted_dataset.photos, 0.34, 0)
+    train, validation = split_all(painted_dataset.photos, 0.34, 0)
     assert not {p.image_id for p in train} & {p.image_id for p in validation}
     assert len(train) + len(validation) == len(painted_dataset.photos)
     counts = [photo.category for photo in validation]
     assert {counts.count(category) for category in painted_dataset.categories} == {2}
-    assert split_validation(painted_dataset.photos, 0.34, 0)[1] == validation
-    assert split_validation(painted_dataset.photos, 0.34, 1)[1] != validation
-    few = split_validation(painted_dataset.photos, 0.01, 0)[1]
+    assert split_all(painted_dataset.photos, 0.34, 0)[1] == validation
+    assert split_all(painted_dataset.photos, 0.34, 1)[1] != validation
+    few = split_all(painted_dataset.photos, 0.01, 0)[1]
     assert len(few) == len(painted_dataset.categories)
 
 
+def test_identical_photos_are_for_training_or_for_validation(painted_dataset: CubDataset) -> None:
+    photos = painted_dataset.photos
+    pairs = [photo.image_id // 2 for photo in photos]
+    train, validation = split_validation(photos, np.array(pairs), 0.34, 0)
+    sides = [{photo.image_id // 2 for photo in side} for side in (train, validation)]
+    assert not sides[0] & sides[1]
+    assert {photo.category for photo in train} == set(painted_dataset.categories)
+    assert {photo.category for photo in validation} == set(painted_dataset.categories)
+
+
 def test_category_with_one_photo_cannot_be_trained(dataset: CubDataset) -> None:
-    with pytest.raises(ExplorerError, match="fewer than two photos"):
-        split_validation([dataset.photos[0], *dataset.photos[6:]], 0.1, 0)
+    with pytest.raises(ExplorerError, match="fewer than two different photos"):
+        split_all([dataset.photos[0], *dataset.photos[6:]], 0.1, 0)
+
+
+def test_category_with_copies_of_one_photo_cannot_be_trained(dataset: CubDataset) -> None:
+    contents = np.array([max(photo.image_id, 6) for photo in dataset.photos])
+    with pytest.raises(ExplorerError, match="fewer than two different photos"):
+        split_validation(dataset.photos, contents, 0.1, 0)
+
+
+def test_a_large_share_leaves_something_to_train_on(dataset: CubDataset) -> None:
+    with pytest.raises(ExplorerError, match="fewer than two different photos"):
+        split_all(dataset.photos, 0.99, 0)
 
 
 def test_category_without_training_photos_is_refused(dataset: CubDataset) -> None:

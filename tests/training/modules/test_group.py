@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -211,7 +212,7 @@ def test_the_order_of_members_does_not_matter(z: Tensor, members: list[CategoryP
 
 def test_the_same_group_gives_the_same_bytes(z: Tensor, members: list[CategoryPhotos]) -> None:
     settings = replace(SHORT, patience=2)
-    held = [hold_out_validation(photos, 0) for photos in members[::2]]
+    held = [hold_out_validation(photos, np.arange(PHOTOS), 0) for photos in members[::2]]
     torch.manual_seed(1)
     one, progress = train(z, held, MODULE, settings)
     torch.manual_seed(2)
@@ -245,7 +246,7 @@ def test_a_diverging_member_does_not_affect_the_others(
 
 @pytest.fixture(scope="module")
 def held(members: list[CategoryPhotos]) -> list[CategoryPhotos]:
-    return [hold_out_validation(photos, 0) for photos in members]
+    return [hold_out_validation(photos, np.arange(PHOTOS), 0) for photos in members]
 
 
 PATIENT = TrainingSettings(

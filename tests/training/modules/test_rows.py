@@ -13,6 +13,7 @@ from explorer.training.modules.rows import (
 )
 
 CPU = torch.device("cpu")
+DIFFERENT = np.arange(200)
 
 
 def make_photos(train: list[int], positives: int = 20) -> CategoryPhotos:
@@ -40,7 +41,7 @@ def test_arrays_are_copied_and_no_photo_is_for_validation() -> None:
 
 def test_validation_photos_are_positive_and_negative_training_photos() -> None:
     photos = make_photos(list(range(0, 180)))
-    found = hold_out_validation(photos, 0)
+    found = hold_out_validation(photos, DIFFERENT, 0)
     both = torch.cat([found.train, found.validation])
     assert sorted(both.tolist()) == photos.train.tolist()
     assert int(photos.is_positive[found.validation].sum()) == 2
@@ -51,20 +52,36 @@ def test_validation_photos_are_positive_and_negative_training_photos() -> None:
 
 def test_validation_photos_depend_on_the_seed() -> None:
     photos = make_photos(list(range(0, 180)))
-    one, same, other = (hold_out_validation(photos, seed).validation for seed in (0, 0, 1))
-    assert torch.equal(one, same)
-    assert not torch.equal(one, other)
+    one, same, other = (hold_out_validation(photos, DIFFERENT, seed) for seed in (0, 0, 1))
+    assert torch.equal(one.validation, same.validation)
+    assert not torch.equal(one.validation, other.validation)
+
+
+def test_identical_photos_are_on_one_side() -> None:
+    photos = make_photos(list(range(0, 180)))
+    copies = DIFFERENT // 3  # three of each, some of them both positive and negative
+    found = hold_out_validation(photos, copies, 0)
+    train, validation = (set(copies[rows.numpy()]) for rows in (found.train, found.validation))
+    assert not train & validation
+    assert len(found.validation) == 3 * len(validation)
+    assert len(train) + len(validation) == 60
+
+
+def test_positives_that_are_all_copies_are_kept_for_training() -> None:
+    copies = np.where(DIFFERENT < 20, 0, DIFFERENT)
+    found = hold_out_validation(make_photos(list(range(0, 180))), copies, 0)
+    assert set(range(20)) <= set(found.train.tolist())
 
 
 def test_a_single_positive_is_kept_for_training() -> None:
-    found = hold_out_validation(make_photos([0, *range(50, 60)]), 0)
+    found = hold_out_validation(make_photos([0, *range(50, 60)]), DIFFERENT, 0)
     assert 0 in found.train.tolist()
     assert len(found.validation) == 1
 
 
 def test_too_few_photos_for_validation_are_reported() -> None:
     with pytest.raises(ExplorerError, match=r"too few training photos.*--patience"):
-        hold_out_validation(make_photos([0, 50]), 0)
+        hold_out_validation(make_photos([0, 50]), DIFFERENT, 0)
 
 
 def test_rows_are_padded_and_split_again() -> None:
