@@ -7,6 +7,7 @@ from pathlib import Path
 from explorer.config import ExplorerError, Progress
 from explorer.doctor.caches import examine_features, examine_maps
 from explorer.doctor.findings import Finding, Severity
+from explorer.doctor.identical import examine_identical
 from explorer.doctor.leftovers import examine_leftovers
 from explorer.doctor.modules import examine_module, examine_module_folders
 from explorer.doctor.photos import examine_data_set, examine_photos
@@ -64,6 +65,7 @@ def examine(
     yield Progress(_CLASSIFIER, 1, 1)
     if has_data_set:
         yield from examine_photos(workspace, findings, decode=decode_photos)
+        yield from examine_identical(workspace, findings)
         examine_module_folders(workspace, findings)
         entries = list_module_entries(workspace.path)
         for done, entry in enumerate(entries, start=1):

@@ -504,6 +504,58 @@ def test_repair_removes_only_what_was_found(folder: Path, damage: Damage, words:
     assert hash_tree(folder) == after
 
 
+def copy_photo(folder: Path, source: int, target: int) -> None:
+    dataset = Workspace(folder).dataset
+    shutil.copyfile(dataset.get_photo(source).path, dataset.get_photo(target).path)
+
+
+def find_copies(folder: Path) -> list[Finding]:
+    words = ("same file as another", "copies of", "several categories")
+    return [f for f in examine_all(folder) if any(word in f.problem for word in words)]
+
+
+def test_a_copy_of_a_training_photo_among_the_test_photos_is_an_error(folder: Path) -> None:
+    workspace = Workspace(folder)
+    (entry,) = workspace.list_modules()
+    split = workspace.load_record(entry).split
+    train, test = split["train"][0], split["test"][0]
+    copy_photo(folder, train, test)
+    same, *labels, network, module = find_copies(folder)
+    pair = f"ids {min(train, test)} and {max(train, test)}."
+    assert same.problem.startswith("2 photos have the same file as another one")
+    assert same.problem.endswith(pair)
+    assert not same.is_problem
+    assert all("several categories" in finding.problem for finding in labels)
+    for finding, learner in ((network, "The network may have been"), (module, "The module was")):
+        assert finding.severity is Severity.ERROR
+        assert finding.problem == (
+            f"{learner} trained on copies of 1 test photo, such as that with id {test}, so its "
+            "test measures are too optimistic."
+        )
+    assert module.path == entry.path
+    assert "Create a new workspace" in network.cure
+
+
+def test_a_module_that_was_trained_before_copies_were_recorded_is_an_error(folder: Path) -> None:
+    workspace = Workspace(folder)
+    (entry,) = workspace.list_modules()
+    split = workspace.load_record(entry).split
+    copy_photo(folder, split["train"][0], split["test"][0])
+    pair = tuple(sorted((split["train"][0], split["test"][0])))
+    save_settings(folder, replace(load_settings(folder), identical=(pair,)))
+    (finding,) = [f for f in find_copies(folder) if f.is_problem]
+    assert (finding.path, finding.cure) == (entry.path, "Train the module again.")
+
+
+def test_copies_on_one_side_are_a_note(folder: Path) -> None:
+    workspace = Workspace(folder)
+    (entry,) = workspace.list_modules()
+    first, second = workspace.load_record(entry).split["train"][:2]
+    copy_photo(folder, first, second)
+    assert not [f for f in find_copies(folder) if f.is_problem]
+    assert len(find_copies(folder)) in (1, 2)  # two if their labels differ
+
+
 def test_files_of_macos_are_no_damage(folder: Path) -> None:
     apple_double = b"\0\5\x16\7" + bytes(92)
     for path in [*folder.rglob("*")]:
