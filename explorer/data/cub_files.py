@@ -29,6 +29,8 @@ CUB_FOLDER = "CUB_200_2011"
 MAX_ID_DIGITS = 15
 """Digits of an id, so that it is exact in every table."""
 
+_MAX_QUOTE = 80
+
 CURE = "Correct it, or unpack the data set again."
 
 
@@ -139,8 +141,13 @@ def _parse_lines(source: Rows, texts: list[str], columns: int) -> NDArray[np.flo
         try:
             rows.append([float(field) for field in fields])
         except ValueError:
-            raise source.make_error(row, f"{text!r} is not a list of numbers") from None
+            raise source.make_error(row, f"{_quote(text)} is not a list of numbers") from None
     return np.array(rows)
+
+
+def _quote(text: str) -> str:
+    """Quote the beginning of a line, which may be a whole file without line breaks."""
+    return repr(text) if len(text) <= _MAX_QUOTE else f"{text[:_MAX_QUOTE]!r}…"
 
 
 def read_names(path: Path) -> Names:
@@ -150,9 +157,9 @@ def read_names(path: Path) -> Names:
     for row, text in enumerate(texts):
         found = re.fullmatch(rf"([0-9]{{1,{MAX_ID_DIGITS}}})[ \t]\s*(\S.*)", text)
         if not found:
-            raise source.make_error(row, f"{text!r} is not an id and a name")
+            raise source.make_error(row, f"{_quote(text)} is not an id and a name")
         if not is_plain_line(found[2]):
-            raise source.make_error(row, f"{text!r} has control characters")
+            raise source.make_error(row, f"{_quote(text)} has control characters")
         ids.append(int(found[1]))
         names.append(found[2])
     table = Names(path, source.lines, np.array(ids, dtype=np.int64), tuple(names))

@@ -155,23 +155,23 @@ def _describe_contradictions(
     images: Names, categories: Names, category_rows: NDArray[np.int64]
 ) -> list[str]:
     """Count the photos that are in the folder of another category than that of their label."""
-    row_of = {name: row for row, name in enumerate(categories.names)}
-    labelled = zip(images.names, category_rows.tolist(), strict=True)
+    known = set(categories.names)
+    labels = [categories.names[row] for row in category_rows.tolist()]
     # Folders that are not named after categories say nothing about labels.
-    wrong = [(name, row) for name, row in labelled if row_of.get(_get_folder(name), row) != row]
+    wrong = [
+        (name, label)
+        for name, label in zip(images.names, labels, strict=True)
+        if (folders := known.intersection(name.split("/")[:-1])) and label not in folders
+    ]
     if not wrong:
         return []
-    name, row = wrong[0]
-    example = f"such as {name}, which image_class_labels.txt labels {categories.names[row]}."
+    name, label = wrong[0]
+    example = f"such as {name}, which image_class_labels.txt labels {label}."
     return format_count(
         len(wrong),
         f"photo is in the folder of another category than its label, {example}",
         f"photos are in the folders of other categories than their labels, {example}",
     )
-
-
-def _get_folder(name: str) -> str:
-    return name.rpartition("/")[0].rpartition("/")[2]
 
 
 def read_boxes(root: Path, images: Names, warnings: list[str]) -> NDArray[np.float64]:

@@ -57,6 +57,17 @@ def test_labels_that_contradict_their_folders_are_counted(cub_folder: Path) -> N
     assert warning.startswith("2 photos are in the folders of other categories than their labels")
 
 
+def test_labels_may_contradict_an_outer_folder(cub_folder: Path) -> None:
+    folder = cub_folder / "images/007.Red_Bird"
+    (folder / "males").mkdir()
+    (folder / "b.jpg").rename(folder / "males/b.jpg")
+    rewrite(cub_folder, "images.txt", lambda text: text.replace("/b.jpg", "/males/b.jpg"))
+    assert load_cub(cub_folder).warnings == ()
+    rewrite(cub_folder, "image_class_labels.txt", lambda text: text.replace("12 7", "12 16"))
+    (warning,) = load_cub(cub_folder).warnings
+    assert "such as 007.Red_Bird/males/b.jpg, which" in warning
+
+
 def test_folders_that_are_no_categories_contradict_no_label(cub_folder: Path) -> None:
     (cub_folder / "images/007.Red_Bird").rename(cub_folder / "images/camera 1")
     rewrite(cub_folder, "images.txt", lambda text: text.replace("007.Red_Bird", "camera 1"))
@@ -113,6 +124,15 @@ def test_a_bad_line_is_named(
     assert message.startswith(f"{cub_folder / name}, line {line}: ")
     assert problem in message
     assert message.endswith("Correct it, or unpack the data set again.")
+
+
+@pytest.mark.parametrize("name", ["images.txt", "classes.txt", "bounding_boxes.txt"])
+def test_a_file_without_line_breaks_is_not_quoted_whole(cub_folder: Path, name: str) -> None:
+    data = (cub_folder / name).read_bytes().replace(b"\n", b"\r")  # as on the first Macs
+    (cub_folder / name).write_bytes(data * 100)
+    with pytest.raises(DatasetError, match=f"{name}, line 1: ") as caught:
+        load_cub(cub_folder)
+    assert len(str(caught.value)) < len(str(cub_folder)) + 220
 
 
 @pytest.mark.parametrize(
