@@ -99,17 +99,21 @@ def choose_first_half(image_ids: ArrayLike, labels: ArrayLike) -> NDArray[np.boo
     Parameters
     ----------
     image_ids, labels : array_like, shape (M,), int
-        Id and index of the category of each held-out photo, in any order.
+        Id and index of the category of each held-out photo, in any order. Photos with the same id
+        are identical.
 
     Returns
     -------
     ndarray, shape (M,), bool
-        True for every other photo in the order of category and id, from the first on.
+        True for every other photo in the order of category and id, from the first on. Identical
+        photos are in the same half.
     """
     order = np.lexsort((np.asarray(image_ids), np.asarray(labels)))
     is_first = np.zeros(len(order), bool)
     is_first[order[::2]] = True
-    return is_first
+    _, rows, same = np.unique(np.asarray(image_ids), return_index=True, return_inverse=True)
+    chosen: NDArray[np.bool_] = is_first[rows][same]
+    return chosen
 
 
 def fit_trust(

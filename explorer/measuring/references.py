@@ -43,7 +43,8 @@ class References:
     Attributes
     ----------
     image_ids, labels : NDArray of int32
-        (M,), id and index of the category of each held-out photo.
+        (M,), id and index of the category of each held-out photo. Identical photos have the id of
+        the first of them.
     logits : NDArray of float16
         (M, C), signed: the classifier's scores of the held-out photos, before softmax.
     sampled : NDArray of int32
@@ -105,7 +106,8 @@ def compute_references(workspace: Workspace, features: Features) -> Steps[Refere
     is_held_out = np.isin(features.image_ids, [photo.image_id for photo in workspace.held_out])
     photos = [dataset.get_photo(image_id) for image_id in features.image_ids.tolist()]
     labels = np.array([photo.category_index for photo in photos], np.int32)
-    sampled = _sample_halves(features.image_ids[is_held_out], labels[is_held_out])
+    contents = dataset.label_contents(features.image_ids.tolist())
+    sampled = _sample_halves(contents[is_held_out], labels[is_held_out])
     known = _sample_categories(labels, np.flatnonzero(~is_held_out))
     tested = np.flatnonzero(is_held_out)[sampled]
     pooled = yield from _pool(workspace, [photos[row] for row in (*known, *tested)])
@@ -115,7 +117,7 @@ def compute_references(workspace: Workspace, features: Features) -> Steps[Refere
     # Scores beyond the range of half precision would be infinite, and their softmax undefined.
     limit = float(np.finfo(np.float16).max)
     return References(
-        image_ids=features.image_ids[is_held_out].astype(np.int32),
+        image_ids=contents[is_held_out].astype(np.int32),
         labels=labels[is_held_out],
         logits=features.logits[is_held_out].clip(-limit, limit).astype(np.float16),
         sampled=sampled.astype(np.int32),

@@ -16,6 +16,14 @@ def test_halves_divide_each_category_evenly_and_know_no_order() -> None:
     assert sorted(ids[order][choose_first_half(ids[order], labels[order])]) == [2, 3, 7, 9]
 
 
+def test_identical_photos_are_in_the_same_half() -> None:
+    ids = np.array([3, 3, 5, 9, 1, 2, 5, 7])
+    labels = np.array([0, 0, 0, 0, 1, 1, 1, 1])
+    # In order of category and id: 3, 3, 5, 9 | 1, 2, 5, 7. The first 3 and the first 5 decide.
+    assert sorted(ids[choose_first_half(ids, labels)]) == [1, 3, 3, 5, 5]
+    assert not choose_first_half([], []).size
+
+
 def make_outputs(photos: int, seed: int = 0) -> tuple[np.ndarray, ...]:
     """Make a classifier of three categories that is right on most photos and far too sure."""
     random = np.random.default_rng(seed)

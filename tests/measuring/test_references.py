@@ -12,6 +12,7 @@ from explorer.config import PUBLIC_VARIABLE
 from explorer.data.photo import load_photo
 from explorer.measuring.references import (
     References,
+    compute_references,
     compute_references_key,
     load_or_compute_references,
     load_references,
@@ -44,6 +45,15 @@ def test_the_record_has_what_the_network_says_of_held_out_photos(computed: Path)
     rows = features.get_rows(found.image_ids.tolist())
     np.testing.assert_allclose(found.logits, features.logits[rows], rtol=1e-3, atol=1e-3)
     assert found.labels.tolist() == [held_out[i].category_index for i in found.image_ids.tolist()]
+
+
+def test_identical_photos_have_one_id(own: Path) -> None:
+    workspace = Workspace(own)
+    first, second = sorted(photo.image_id for photo in workspace.held_out[:2])
+    workspace.replace_settings(replace(workspace.settings, identical=((first, second),)))
+    features = run_steps(workspace.networks.compute_features())
+    found = run_steps(compute_references(workspace, features)).image_ids.tolist()
+    assert (found.count(first), found.count(second)) == (2, 0)
 
 
 def test_resemblance_is_measured_on_the_last_map(computed: Path) -> None:
