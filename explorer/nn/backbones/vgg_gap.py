@@ -19,8 +19,9 @@ def _build(name: str, category_count: int, batch_norm: bool) -> nn.Module:  # no
     network = build_torchvision_network("vgg16", category_count)
     layer = nn.Conv2d(_POOL5_CHANNELS, _WIDTH, 1)
     nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-    nn.init.zeros_(layer.bias)
-    network.features.extend([layer, nn.ReLU()])
+    nn.init.zeros_(layer.get_parameter("bias"))
+    convolutions = network.get_submodule("features").children()
+    network.features = nn.Sequential(*convolutions, layer, nn.ReLU())
     network.avgpool = nn.AdaptiveAvgPool2d(1)
     network.classifier = nn.Sequential(nn.Dropout(_DROPOUT), nn.Linear(_WIDTH, category_count))
     return network
