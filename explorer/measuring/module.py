@@ -1,4 +1,4 @@
-"""Measuring a module: faithfulness, locality, and whether its x-features differ."""
+"""Measuring a module: faithfulness, locality, whether its x-features differ, and their names."""
 
 from dataclasses import dataclass, field
 
@@ -9,6 +9,7 @@ from explorer.analysis.concepts import PairOverlaps, compute_pair_overlaps
 from explorer.analysis.faithfulness import compute_contributions, compute_live_mask
 from explorer.analysis.locality import PartHistogram
 from explorer.config import Progress, Steps
+from explorer.measuring.naming import DrawnPhoto, measure_drawn, name_features
 from explorer.measuring.parts import load_parts
 from explorer.measuring.records import (
     SIDES,
@@ -32,7 +33,7 @@ def measure_module(workspace: Workspace, entry: ModuleEntry) -> Steps[ModuleMeas
 
     Faithfulness is measured on the training and the test photos of the module's split, locality on
     those that belong to its category, and the difference of x-features on those of them for
-    testing.
+    testing. X-features are named by photos for training (see `explorer.measuring.naming`).
 
     Raises
     ------
@@ -59,6 +60,7 @@ def measure_module(workspace: Workspace, entry: ModuleEntry) -> Steps[ModuleMeas
     locality = LocalityBySide(
         **{name: measure_locality(own, live) for name, own in drawn.histograms.items()}
     )
+    names = yield from name_features(workspace, entry, features, live, drawn.training)
     measures = ModuleMeasures(
         classifier_sha256=networks.backbone.sha256,
         weights_sha256=record.weights_sha256,
@@ -70,6 +72,7 @@ def measure_module(workspace: Workspace, entry: ModuleEntry) -> Steps[ModuleMeas
         concepts=measure_concepts(
             np.reshape(drawn.contributions, (-1, len(v))), drawn.overlaps, locality.test
         ),
+        names=names,
     )
     save_module_measures(entry, measures)
     return measures
@@ -77,13 +80,14 @@ def measure_module(workspace: Workspace, entry: ModuleEntry) -> Steps[ModuleMeas
 
 @dataclass(frozen=True, eq=False)
 class _Drawn:
-    """What is measured on the maps: histograms of all photos, the rest of test photos only."""
+    """What is measured on the maps: histograms of all photos, the rest of one side only."""
 
     histograms: dict[str, list[PartHistogram]] = field(
         default_factory=lambda: {"all": [], "train": [], "test": []}
     )
     contributions: list[NDArray[np.float32]] = field(default_factory=list)
     overlaps: list[PairOverlaps] = field(default_factory=list)
+    training: list[DrawnPhoto] = field(default_factory=list)
 
 
 def _draw_own_photos(
@@ -99,6 +103,8 @@ def _draw_own_photos(
         for side in SIDES:
             if photo.image_id in record.split[side]:
                 drawn.histograms[side].append(histogram)
+        if photo.image_id in record.split["train"]:
+            drawn.training.append(measure_drawn(parts, histogram))
         if photo.image_id in record.split["test"]:
             drawn.contributions.append(explained.contributions)
             drawn.overlaps.append(compute_pair_overlaps(explained.maps, explained.contributions))

@@ -48,6 +48,11 @@ class PhotoParts:
         areas: NDArray[np.float64] = cells / max(1, cells.sum())
         return areas
 
+    @property
+    def outside_area(self) -> float:
+        """Share of the photo outside the box."""
+        return float(1 - self.box[2] * self.box[3] / (self.image.shape[0] * self.image.shape[1]))
+
 
 def load_parts(photo: Photo) -> PhotoParts:
     """Load a photo with its box and parts, clipped to the photo."""

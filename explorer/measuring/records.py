@@ -6,6 +6,7 @@ from pathlib import Path
 
 from explorer.analysis.faithfulness import FaithfulnessSummary
 from explorer.config import ExplorerError
+from explorer.measuring.name_records import FeatureName
 from explorer.storage.json_records import T, convert_record, read_json, write_json
 from explorer.workspace.files import WorkspaceFiles
 from explorer.workspace.layout import METRICS_FILE, ModuleEntry, WorkspaceError, check_inside
@@ -132,6 +133,8 @@ class ModuleMeasures:
     concepts : ConceptMeasures or None
         Whether x-features are different concepts, on the category's own test photos; None in older
         files.
+    names : tuple of FeatureName
+        (K,), what each x-feature stands for; empty in older files.
     schema_version : int
         Version of this format.
     """
@@ -144,6 +147,7 @@ class ModuleMeasures:
     locality: LocalityBySide
     weights_sha256: str = ""
     concepts: ConceptMeasures | None = None
+    names: tuple[FeatureName, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -151,6 +155,7 @@ class ModuleMeasures:
         groups = (self.locality.all, self.locality.train, self.locality.test)
         counts = {len(side.mean_contribution) for side in (self.train, self.test)}
         counts |= {len(group.locality) for group in groups}
+        counts |= {len(self.names)} if self.names else set()
         if not count or counts != {count}:
             raise ValueError("its numbers of x-features differ")
 

@@ -75,7 +75,9 @@ def test_metrics_equal_a_second_way_of_computing_them(
             assert concepts.overlap is None or 0 <= concepts.overlap <= 1
     everywhere = metrics.locality.all
     assert everywhere.photo_counts == tuple(6 - left for left in everywhere.left_out)
-    assert len(metrics.live) == 5
+    assert len(metrics.live) == len(metrics.names) == 5
+    v = workspace.networks.read_weights(entry)
+    assert [name.is_against for name in metrics.names] == (v < 0).tolist()
 
 
 def test_measuring_again_gives_the_same_file(own_workspace: Path, run: Run) -> None:
@@ -83,7 +85,9 @@ def test_measuring_again_gives_the_same_file(own_workspace: Path, run: Run) -> N
     (entry,) = opened.list_modules()
     before, data = load_module_measures(opened, entry), entry.metrics_path.read_bytes()
     steps = list(measure_module(opened, entry))
-    assert [(step.done, step.total) for step in steps] == [(n, 6) for n in range(1, 7)]
+    own = [step for step in steps if step.stage == "Drawing heatmaps"]
+    assert [(step.done, step.total) for step in own] == [(n, 6) for n in range(1, 7)]
+    assert {step.stage for step in steps[6:]} <= {"Drawing heatmaps of other birds"}
     after = load_module_measures(opened, entry)
     assert before is not None
     assert after == before
@@ -105,6 +109,7 @@ def test_a_dead_module_is_measured_without_nan(own_workspace: Path, run: Run) ->
         parameter.zero_()  # only in memory
     metrics = run(measure_module(opened, entry))
     assert metrics.live == (False,) * 5
+    assert {name.kind for name in metrics.names} == {"unclear"}
     assert metrics.locality.test.mean_locality is None
     assert metrics.concepts is not None
     assert metrics.concepts.effective_number is None

@@ -52,8 +52,18 @@ def test_metrics_of_earlier_versions_lack_only_the_new_measures(own_workspace: P
     (entry,) = opened.list_modules()
     current = load_module_measures(opened, entry)
     metrics = json.loads(entry.metrics_path.read_text())
-    del metrics["concepts"]
+    del metrics["concepts"], metrics["names"]
     entry.metrics_path.write_text(json.dumps(metrics))
     assert current is not None
     assert current.concepts is not None
-    assert load_module_measures(opened, entry) == replace(current, concepts=None)
+    assert load_module_measures(opened, entry) == replace(current, concepts=None, names=())
+
+
+def test_names_of_another_module_are_refused(own_workspace: Path) -> None:
+    opened = Workspace(own_workspace)
+    (entry,) = opened.list_modules()
+    metrics = json.loads(entry.metrics_path.read_text())
+    metrics["names"].pop()
+    entry.metrics_path.write_text(json.dumps(metrics))
+    with pytest.raises(WorkspaceError, match="numbers of x-features differ"):
+        load_module_measures(opened, entry)
