@@ -14,13 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.data.cub import CubDataset
-from explorer.data.cub_files import DatasetError, read_names, read_table
+from explorer.data.cub_files import (
+    ATTRIBUTE_NAMES,
+    ATTRIBUTES,
+    DatasetError,
+    read_names,
+    read_table,
+)
 from explorer.data.painted.traits import TRAIT_PARTS
 from explorer.data.painted.truth import PaintedTruth, load_truth
 from explorer.data.photo_folders import list_photo_folders
 
-ATTRIBUTES_FOLDER = "attributes"
-NAMES_FILE = "attributes.txt"
 TABLE_FILE = "class_attribute_labels_continuous.txt"
 
 _WINGS = ("left wing", "right wing")
@@ -148,9 +152,8 @@ def name_painted(trait: str, value: str) -> str:
 
 def _read_cub(folder: Path, categories: tuple[str, ...]) -> AttributeTable | None:
     """Read the attributes in a CUB folder; None if it has none, or lacks a category."""
-    file = folder / ATTRIBUTES_FOLDER / TABLE_FILE
-    # In the archive of CUB-200-2011, the names lie beside the folder of the data set.
-    places = (file.with_name(NAMES_FILE), folder.parent / NAMES_FILE)
+    file = folder / ATTRIBUTES / TABLE_FILE
+    places = (file.with_name(ATTRIBUTE_NAMES), folder.parent / ATTRIBUTE_NAMES)
     names_file = next(filter(Path.is_file, places), None)
     if names_file is None or not file.is_file():
         return None

@@ -23,6 +23,10 @@ TABLES = (
 """The text files of a CUB folder that are read; each may be packed as ``NAME.gz``."""
 IMAGES = "images"
 """The folder of photos, which a folder of tables alone does not have."""
+ATTRIBUTES = "attributes"
+"""The folder of attributes, which a CUB folder may lack."""
+ATTRIBUTE_NAMES = "attributes.txt"
+"""The names of attributes, in that folder; in the archive, beside the data set's own."""
 CUB_FOLDER = "CUB_200_2011"
 """The name of the full data set's folder in its archive."""
 

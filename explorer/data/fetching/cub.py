@@ -7,7 +7,7 @@ from pathlib import Path
 
 from explorer.config import Progress
 from explorer.data.cub import load_cub
-from explorer.data.cub_files import CUB_FOLDER, DatasetError
+from explorer.data.cub_files import ATTRIBUTE_NAMES, ATTRIBUTES, CUB_FOLDER, DatasetError
 from explorer.data.fetching.archive import ArchiveLimits, unpack_tar
 from explorer.data.fetching.download import Fetched, count_missing_bytes, download, lock
 from explorer.data.fetching.transfer import (
@@ -127,10 +127,19 @@ def _unpack(archive: Path, target: Path, release: CubRelease) -> Generator[Progr
                 f"{archive} does not hold the complete CUB-200-2011: {problem} Get it from another "
                 "source, or unpack it yourself to inspect it."
             )
+        _keep_attribute_names(temporary)
         _flush_disk()
         move(temporary / CUB_FOLDER, target)
     finally:
         try_to_remove(temporary)
+
+
+def _keep_attribute_names(unpacked: Path) -> None:
+    """Move the names of attributes into the data set, where they are looked for."""
+    names = unpacked / ATTRIBUTE_NAMES
+    if names.is_file():
+        make_folder(unpacked / CUB_FOLDER / ATTRIBUTES)
+        move(names, unpacked / CUB_FOLDER / ATTRIBUTES / ATTRIBUTE_NAMES)
 
 
 def _flush_disk() -> None:

@@ -57,6 +57,8 @@ def test_the_data_set_is_fetched_and_unpacked_without_leftovers(
     assert [p.path.name for p in load_cub(fetched.path).photos] == ["c.jpg", "a.jpg", "b.jpg"]
     photo = "images/007.Red_Bird/a.jpg"
     assert (fetched.path / photo).read_bytes() == (cub_folder / photo).read_bytes()
+    names = fetched.path / "attributes" / "attributes.txt"
+    assert names.read_bytes() == (cub_folder / "classes.txt").read_bytes()
     assert list_names(home) == ["CUB_200_2011"]
     assert list(dict.fromkeys(stages)) == [
         "Downloading CUB_200_2011.tgz, MB",
