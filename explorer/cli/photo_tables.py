@@ -31,7 +31,11 @@ def print_photo(console: Console, photo: PhotoRecord) -> None:
 
 def _print_sum(console: Console, explanation: ExplanationRecord, photo: PhotoRecord) -> None:
     names = {one.category: one.name for one in photo.categories}
-    parts = [f"x-feature {x.x_feature} {x.contribution:+.2f}" for x in explanation.x_features]
+    parts = [
+        f"x-feature {x.x_feature}{f' “{x.name}”' if x.name else ''} {x.contribution:+.2f}"
+        for x in explanation.x_features
+    ]
+    console.print(explanation.sentence, markup=False, highlight=False)
     console.print(
         f"Score of {names[explanation.category]} ({format_run(explanation.run)}): "
         f"{', '.join(parts)}; together ȳ = {explanation.y_bar:.2f}. "
@@ -58,10 +62,15 @@ def make_table(photos: Sequence[PhotoRecord]) -> bytes:
         "y_hat": [one.y_hat if one else "" for one in explained],
         "y_bar": [one.y_bar if one else "" for one in explained],
         "rest": [one.rest if one else "" for one in explained],
+        "sentence": [one.sentence if one else "" for one in explained],
     }
     for index in range(most):
         columns[f"contribution_{index + 1}"] = [
             one.x_features[index].contribution if one and index < len(one.x_features) else ""
+            for one in explained
+        ]
+        columns[f"name_{index + 1}"] = [
+            (one.x_features[index].name or "") if one and index < len(one.x_features) else ""
             for one in explained
         ]
     return make_csv(columns)

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from explorer.analysis.calibration import compute_softmax
+from explorer.explaining.naming import load_names
 from explorer.nn.explanation import Explanation
 from explorer.workspace.files import WorkspaceFiles
 from explorer.workspace.layout import ModuleEntry
@@ -33,14 +34,17 @@ def list_arrays(
     -------
     dict
         ``raw_maps`` (K, h, w) at ``map_layer``, ``score_map`` (h, w), ``x_features`` and
-        ``contributions`` (K,), ``y_bar``, ``y_hat``, ``logits`` and ``softmax`` (C,) of
-        ``categories``, ``category``, ``module_run``, ``classifier_sha256`` and ``photo_size``.
+        ``contributions`` (K,), ``x_feature_names`` (K,), empty where there is none, ``y_bar``,
+        ``y_hat``, ``logits`` and ``softmax`` (C,) of ``categories``, ``category``, ``module_run``,
+        ``classifier_sha256`` and ``photo_size``.
     """
+    names = load_names(workspace, entry)
     return {
         "raw_maps": explanation.maps,
         "map_layer": explanation.stop,
         "x_features": explanation.x_features,
         "contributions": explanation.contributions,
+        "x_feature_names": [names.get(n, "") for n in range(len(explanation.x_features))],
         "y_bar": explanation.y_bar,
         "y_hat": explanation.y_hat,
         "logits": explanation.logits,

@@ -1,6 +1,7 @@
 """The answer for a photo together with what adds up to a score."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from explorer.analysis.faithfulness import compute_contributions
 from explorer.config import Steps
 from explorer.explaining.answer import Answer, Standard, choose_module, make_answer, make_standard
+from explorer.explaining.naming import load_names
 from explorer.measuring.references import load_or_compute_references
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
@@ -27,6 +29,8 @@ class Sum:
         (K,), E(Z), >= 0.
     contributions : NDArray of float64
         (K,), vₙEₙ, signed; they add up to `y_bar`.
+    names : Mapping of int to str
+        Names of x-features, counted from 0, that have one.
     """
 
     entry: ModuleEntry
@@ -34,6 +38,7 @@ class Sum:
     y_bar: float
     x_features: NDArray[np.float32]
     contributions: NDArray[np.float64]
+    names: Mapping[int, str] = field(default_factory=dict)
 
 
 def prepare_standard(workspace: Workspace) -> Steps[Standard]:
@@ -80,4 +85,5 @@ def explain_answer(workspace: Workspace, answer: Answer, category: str | None = 
         y_bar=float(y_bar[0]),
         x_features=x_features[0],
         contributions=contributions[0],
+        names=load_names(workspace, entry),
     )

@@ -9,6 +9,7 @@ from explorer.analysis.trust import Count
 from explorer.data.names import name_categories
 from explorer.explaining.answer import Answer
 from explorer.explaining.photo import Sum
+from explorer.explaining.sentence import describe_contributions
 from explorer.explaining.words import describe_answer
 
 SCHEMA_VERSION = 1
@@ -27,9 +28,10 @@ class CategoryRecord:
 
 @dataclass(frozen=True)
 class XFeatureRecord:
-    """An x-feature, counted from 1: its activation E and its contribution vE."""
+    """An x-feature, counted from 1: its name if it has one, activation E and contribution vE."""
 
     x_feature: int
+    name: str | None
     activation: float
     contribution: float
 
@@ -48,6 +50,8 @@ class ExplanationRecord:
         ``y_hat - y_bar``, what the module does not explain.
     x_features : tuple of XFeatureRecord
         Their contributions add up to `y_bar`.
+    sentence : str
+        What the score is made of, in words.
     """
 
     category: str
@@ -56,6 +60,7 @@ class ExplanationRecord:
     y_bar: float
     rest: float
     x_features: tuple[XFeatureRecord, ...]
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -173,7 +178,10 @@ def _describe_sum(explanation: Sum) -> ExplanationRecord:
         y_bar=explanation.y_bar,
         rest=explanation.y_hat - explanation.y_bar,
         x_features=tuple(
-            XFeatureRecord(number, activation, contribution)
-            for number, (activation, contribution) in enumerate(pairs, start=1)
+            XFeatureRecord(feature + 1, explanation.names.get(feature), activation, contribution)
+            for feature, (activation, contribution) in enumerate(pairs)
+        ),
+        sentence=describe_contributions(
+            explanation.contributions, explanation.y_hat, explanation.names
         ),
     )
