@@ -4,6 +4,7 @@ from functools import partial
 
 import streamlit as st
 
+from explorer.explaining.naming import merge_names
 from explorer.storage import packing
 from explorer.ui.category import photos, summary
 from explorer.ui.shared import cached, empty, exports, links, scores, state
@@ -43,7 +44,7 @@ def show_page() -> None:
         selection.entry,
         module_scores,
         cached.load_split(workspace, selection.entry).name_sides(module_scores.image_ids),
-        {} if notes is None else notes.names,
+        merge_names({} if notes is None else notes.names, metrics),
         feature,
     )
     with introduction:

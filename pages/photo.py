@@ -23,6 +23,7 @@ from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.opening import open_selection_or_say_why
 from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.ui.shared.state import MapStyle
+from explorer.ui.shared.subject import name_in_markdown
 from explorer.ui.shared.words import HELP
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
@@ -56,7 +57,9 @@ def show_page() -> None:
             explanation = shown.explain(workspace, entry, style.layer)
         st.markdown(f"##### What adds up to the score of {category}", help=HELP["contribution"])
         off = x_features.choose_off(explanation)
-        x_features.show_contributions(explanation, off)
+        names = cached.load_names(workspace, entry)
+        x_features.show_sentence(explanation, names)
+        x_features.show_contributions(explanation, names, off)
         verdicts.show_scores(explanation.y_hat, explanation.y_bar)
         verdicts.show_top_scores(explanation.logits, categories, photo.category, entry.category)
         links.show_other_categories(workspace, entry, photo, explanation.logits)
@@ -104,7 +107,8 @@ def show_x_features(
     )
     overlays = drawings.draw_tiles(workspace, entry, photo, style)
     score = drawings.draw_score(workspace, entry.category, photo, style)
-    heatmaps.show_tiles(explanation, overlays, feature, style, score=score, off=off)
+    names = cached.load_names(workspace, entry)
+    heatmaps.show_tiles(explanation, overlays, feature, style, names=names, score=score, off=off)
     heatmaps.show_drawing_note(explanation, style)
     return feature
 
@@ -114,7 +118,8 @@ def show_up_close(
 ) -> str:
     """Show one x-feature closely, in pixels and part by part; return how its map is shown."""
     part_names = workspace.dataset.part_names
-    st.header(f"{name_feature(feature)} up close", anchor=False)
+    title = name_in_markdown(feature, cached.load_names(workspace, entry))
+    st.header(f"{title} up close", anchor=False)
     look = heatmaps.choose_look()
     left, right = st.columns(2, gap="large")
     with left:

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from explorer.config import is_public
+from explorer.explaining.naming import merge_names
 from explorer.ui.shared import cached, empty, links, scores, state
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.map_controls import show_map_controls
@@ -14,7 +15,7 @@ from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.styles import load_page_style
 from explorer.ui.shared.subject import Subject
 from explorer.ui.shared.x_features import choose_feature
-from explorer.ui.x_feature import photos, rebuilding, summary
+from explorer.ui.x_feature import evidence, photos, rebuilding, summary
 from explorer.ui.x_feature.notes import show_note, show_others
 
 _INVITATION = "Look at what it fires on, and find a name for it."
@@ -39,7 +40,7 @@ def show_page() -> None:
     notes_place = st.container()
     with notes_place:
         notes = load_notes(entry)
-    names = {} if notes is None else notes.names
+    names = merge_names({} if notes is None else notes.names, metrics)
     subject = Subject(workspace, entry, module_scores, sides, names, feature)
     with heading:
         st.title(subject.title, anchor=False)
@@ -49,6 +50,7 @@ def show_page() -> None:
             + ("Look at what it fires on." if is_public() else _INVITATION)
         )
     with notes_place:
+        evidence.show_evidence(subject, metrics)
         if notes is not None:
             show_note(entry, notes, feature)
         show_others(names, feature)

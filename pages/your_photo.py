@@ -15,10 +15,10 @@ from explorer.ui.shared import (
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.links import name_workspace
 from explorer.ui.shared.map_controls import show_map_controls
-from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.opening import open_workspace_or_say_why, show_next_step
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.styles import load_page_style
+from explorer.ui.shared.subject import name_in_markdown
 from explorer.ui.your_photo import explaining, intake, parts, verdict
 from explorer.ui.your_photo.links import make_explained_params, show_link
 from explorer.ui.your_photo.own_photo import SAMPLE, OwnPhoto
@@ -92,7 +92,9 @@ def show_explanation(workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto) 
     left, right = st.columns(2, gap="large")
     with left:
         explaining.show_contributions_title(entry)
-        x_features.show_contributions(explanation)
+        names = cached.load_names(workspace, entry)
+        x_features.show_sentence(explanation, names)
+        x_features.show_contributions(explanation, names)
         verdicts.show_scores(explanation.y_hat, explanation.y_bar)
     with right:
         st.markdown("##### Where that score comes from")
@@ -104,7 +106,7 @@ def show_explanation(workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto) 
         cached.load_measures(workspace, entry),
         "x-feature to look at closely",
     )
-    heatmaps.show_tiles(explanation, overlays, feature, style)
+    heatmaps.show_tiles(explanation, overlays, feature, style, names=names)
     heatmaps.show_drawing_note(explanation, style)
     look = show_up_close(workspace, entry, photo, style, feature)
 
@@ -117,7 +119,8 @@ def show_up_close(
     workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto, style: MapStyle, feature: int
 ) -> str:
     """Show one x-feature closely, and part by part if wanted; return how its map is shown."""
-    st.header(f"{name_feature(feature)} up close", anchor=False)
+    title = name_in_markdown(feature, cached.load_names(workspace, entry))
+    st.header(f"{title} up close", anchor=False)
     look = heatmaps.choose_look()
     left, right = st.columns(2, gap="large")
     with left, st.container(key="large-map"):

@@ -405,8 +405,8 @@ def test_names_with_markup_are_shown_as_they_are() -> None:
     assert escape_words("`*a*` [b](c) <i> :red[x] $y$") == (
         r"\`\*a\*\` \[b\](c) \<i\> \:red\[x\] \$y\$"
     )
-    assert name_in_figure(0, {0: "<b>&cap"}) == "&lt;b&gt;&amp;cap"
-    assert name_in_figure(0, {0: "n" * 60}) == "n" * 23 + "…"
+    assert name_in_figure(0, {0: "<b>&cap"}) == "1 · &lt;b&gt;&amp;cap"
+    assert name_in_figure(0, {0: "n" * 60}) == "1 · " + "n" * 19 + "…"
     assert name_in_figure(1, {0: "cap"}) == "x-feature 2"
 
 

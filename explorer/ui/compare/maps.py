@@ -171,7 +171,7 @@ def _show_map(overlays: Overlays, outputs: Outputs, row: int, index: int, pair_n
     st.image(overlays.images[index], width="stretch", alt=alt)
     prefix = f"**{pair_name}** " if pair_name else ""
     value = ":gray[inactive]" if activation == 0 else shown
-    st.markdown(f"{prefix}{name}  \n{value}{heat}")
+    st.markdown(f"{prefix}{outputs.get_title(index)}  \n{value}{heat}")
 
 
 def _show_scores(numbers: SideNumbers, row: int) -> None:

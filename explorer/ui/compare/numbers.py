@@ -1,6 +1,7 @@
 """What each side of the comparison says of all photos, in numbers."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +16,7 @@ from explorer.ui.shared import cached, scores
 from explorer.ui.shared.caching import cache_data
 from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.splits import SplitSides
+from explorer.ui.shared.subject import name_in_markdown
 from explorer.workspace.features import Features
 from explorer.workspace.workspace import Workspace
 
@@ -35,12 +37,20 @@ class Outputs:
         (M,); None if the method has no score of its own.
     names : tuple of str
         K names of what is drawn, such as ``"x-feature 1"``.
+    words : Mapping of int to str
+        What x-features stand for, counted from 0; see `cached.load_names`.
     """
 
     activations: NDArray[np.float32]
     contributions: NDArray[np.float64] | None
     y_bar: NDArray[np.float32] | None
     names: tuple[str, ...]
+    words: Mapping[int, str] = field(default_factory=dict)
+
+    def get_title(self, index: int) -> str:
+        """Return the name of what is drawn, with the words for it, in Markdown."""
+        is_named = index in self.words
+        return name_in_markdown(index, self.words) if is_named else self.names[index]
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +148,8 @@ def _load_outputs(workspace: Workspace, side: Side) -> Outputs | None:
     if side.entry is not None:
         found = scores.score_module(workspace, side.entry)
         names = tuple(map(name_feature, range(found.x_features.shape[1])))
-        return Outputs(found.x_features, found.contributions, found.y_bar, names)
+        words = cached.load_names(workspace, side.entry)
+        return Outputs(found.x_features, found.contributions, found.y_bar, names, words)
     source = sources.prepare(workspace, side)
     outputs: Outputs = _compute_outputs(
         workspace, scores.load_features(workspace), side.category, side.by, _source=source

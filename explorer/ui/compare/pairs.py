@@ -42,7 +42,8 @@ def show_matching(pairs: Sequence[Pair], both: Both) -> None:
     """Show which activations are paired, and how well they match."""
     left, right = both
     lines = [
-        f"| **{name_pair(pairs, slot)}** | {_name(left, pair.left)} | {_name(right, pair.right)} "
+        f"| **{name_pair(pairs, slot)}** | {_get_title(left, pair.left)} "
+        f"| {_get_title(right, pair.right)} "
         f"| {_describe_match(pair.correlation)} |"
         for slot, pair in enumerate(pairs)
     ]
@@ -55,6 +56,12 @@ def show_matching(pairs: Sequence[Pair], both: Both) -> None:
 
 def _name(side: SideNumbers, index: int | None) -> str:
     return "–" if index is None else side.names[index]
+
+
+def _get_title(side: SideNumbers, index: int | None) -> str:
+    if index is None or side.outputs is None:
+        return _name(side, index)
+    return side.outputs.get_title(index)
 
 
 def _describe_match(correlation: float | None) -> str:

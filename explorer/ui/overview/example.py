@@ -11,10 +11,11 @@ from explorer.render.colour_maps import DEFAULT_COLOUR_MAP
 from explorer.render.heatmap import DEFAULT_OPACITY
 from explorer.ui.shared import cached, drawings, links, pictures
 from explorer.ui.shared.markdown import escape_markdown, format_contribution, format_signed
-from explorer.ui.shared.names import name_feature, name_photo
+from explorer.ui.shared.names import name_photo
 from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.ui.shared.splits import sort_photos
 from explorer.ui.shared.state import MapStyle, Selection
+from explorer.ui.shared.subject import name_in_markdown, name_in_text
 from explorer.ui.shared.words import HELP
 from explorer.workspace.workspace import Workspace
 
@@ -45,6 +46,7 @@ def show_example(workspace: Workspace, selection: Selection, photo: Photo) -> No
         style = MapStyle(layer, DEFAULT_COLOUR_MAP, round(100 * DEFAULT_OPACITY), False, True)
         explanation = cached.explain(workspace, entry, photo, layer)
         overlays = drawings.draw_tiles(workspace, entry, DatasetPhoto(photo), style)
+    names = cached.load_names(workspace, entry)
     order = sorted(
         range(len(overlays.images)), key=lambda n: -abs(float(explanation.contributions[n]))
     )
@@ -65,12 +67,12 @@ def show_example(workspace: Workspace, selection: Selection, photo: Photo) -> No
                 st.image(
                     overlays.images[feature],
                     width="stretch",
-                    alt=f"Heatmap of {name_feature(feature)} over {kind.lower()}; contribution "
-                    f"{format_signed(contribution)}",
+                    alt=f"Heatmap of {name_in_text(feature, names)} over {kind.lower()}; "
+                    f"contribution {format_signed(contribution)}",
                 )
                 words = format_contribution(contribution, activation)
                 words += overlays.describe_heat(feature)
-                st.markdown(f"{name_feature(feature)}  \n{words}")
+                st.markdown(f"{name_in_markdown(feature, names)}  \n{words}")
     st.markdown(
         f"Why **{name}**? {_write_sum(explanation, order)} and the network says "
         f"**{explanation.y_hat:.2f}**.",

@@ -15,7 +15,7 @@ from explorer.ui.shared.caching import cache_data
 from explorer.ui.shared.heatmaps import show_colour_bar
 from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.part_figures import list_mean_shares
-from explorer.ui.shared.subject import Subject, name_in_markdown
+from explorer.ui.shared.subject import Subject, name_in_markdown, name_in_text
 
 _PNG_WIDTH, _SMALL_WIDTH = 1200, 320
 _CSS = "svg { display: block; width: 100%; max-width: 480px; margin: 0 auto; }"
@@ -48,7 +48,8 @@ def show_bird(measures: ModuleMeasures, subject: Subject, colours: str) -> None:
     if shares is None or not is_drawn(part_names):
         return
     stem = packing.make_stem(subject.category, subject.entry.run, name_feature(feature), "bird")
-    title = f"Heat of {name_feature(feature)} on {subject.category}, part by part"
+    name = name_in_text(feature, subject.names)
+    title = f"Heat of {name} on {subject.category}, part by part"
     with st.container(key="bird", gap="small"):
         _show_drawing(draw_bird(shares, title, colour_map=colours), "large")
         show_colour_bar(colours, f"{max(shares.values()):.0%}", "colour-bar-bird")
@@ -117,7 +118,7 @@ def show_all_birds(
             shares = list_mean_shares(measures, feature, part_names)
             look = "chosen" if feature == subject.feature else "other"
             with st.container(key=f"bird-{look}-{feature}", gap="xxsmall"):
-                title = f"Heat of {name_feature(feature)}, part by part"
+                title = f"Heat of {name_in_text(feature, subject.names)}, part by part"
                 _show_drawing(draw_bird(shares, title, colour_map=colours), feature)
                 title = name_in_markdown(feature, subject.names)
                 st.markdown(f"{title}  \n:gray[{_name_largest(shares)}]")

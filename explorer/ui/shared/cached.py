@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from explorer.config import ExplorerError
 from explorer.data.photo import Photo
 from explorer.data.photo_folders import stamp_photo_folders
+from explorer.explaining.naming import load_own_names, merge_names
 from explorer.maps.cache import load_maps
 from explorer.measuring.parts import PhotoParts
 from explorer.measuring.parts import load_parts as read_parts
@@ -128,6 +129,11 @@ def _make_measures_key(entry: ModuleEntry) -> object:
 def load_measures(workspace: Workspace, entry: ModuleEntry) -> ModuleMeasures | None:
     """Read a module's measures, or None if it has not been measured."""
     return load_module_measures(workspace, entry)
+
+
+def load_names(workspace: Workspace, entry: ModuleEntry) -> Mapping[int, str]:
+    """Load the names of a module's x-features, counted from 0; other pages report damage."""
+    return merge_names(load_own_names(entry), load_measures_or_none(workspace, entry))
 
 
 def load_measures_or_none(workspace: Workspace, entry: ModuleEntry) -> ModuleMeasures | None:

@@ -1,5 +1,7 @@
 """The maps of a photo on a page: a tile for every x-feature, and one of them up close."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
@@ -7,15 +9,15 @@ from numpy.typing import NDArray
 from explorer.nn.explanation import Explanation
 from explorer.render.colour_maps import render_colour_bar
 from explorer.render.pixels import render_pixels
-from explorer.ui.shared import drawings, state
+from explorer.ui.shared import cached, drawings, state
 from explorer.ui.shared.choices import choose_one
 from explorer.ui.shared.drawings import Overlays
 from explorer.ui.shared.figures import align_with_photo, show_figure
 from explorer.ui.shared.markdown import format_contribution, format_signed
-from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.pictures import compute_column_height
 from explorer.ui.shared.shown_photo import ShownPhoto
 from explorer.ui.shared.state import MapStyle
+from explorer.ui.shared.subject import name_in_markdown, name_in_text
 from explorer.ui.shared.words import HELP
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
@@ -29,6 +31,7 @@ def show_tiles(
     chosen: int,
     style: MapStyle,
     *,
+    names: Mapping[int, str],
     score: Overlays | None = None,
     off: frozenset[int] = frozenset(),
 ) -> None:
@@ -44,6 +47,8 @@ def show_tiles(
         The x-feature shown up close, counted from 0.
     style : MapStyle
         How they were drawn.
+    names : Mapping of int to str
+        Names of x-features; see `cached.load_names`.
     score : Overlays, optional
         One picture of the map of ŷ itself (ExcitationBP), shown next to them.
     off : frozenset of int
@@ -58,8 +63,9 @@ def show_tiles(
             words = format_contribution(contribution, activation)
             words = ":gray[switched off]" if feature in off else words
             heat = overlays.describe_heat(feature)
-            words, alt = f"{words}{heat}", f"{_describe_map(feature, explanation)}{heat}"
-            _show_tile(f"tile-{looks}-{feature}", picture, alt, name_feature(feature), words)
+            words, alt = f"{words}{heat}", f"{_describe_map(feature, explanation, names)}{heat}"
+            title = name_in_markdown(feature, names)
+            _show_tile(f"tile-{looks}-{feature}", picture, alt, title, words)
         if score is not None:
             heat = score.describe_heat(0)
             words = f"the whole of ŷ = **{explanation.y_hat:.2f}**{heat}"
@@ -77,9 +83,9 @@ def _show_tile(key: str, picture: bytes, alt: str, name: str, words: str) -> Non
         st.markdown(f"{name}<br>{words}", unsafe_allow_html=True)
 
 
-def _describe_map(feature: int, explanation: Explanation) -> str:
+def _describe_map(feature: int, explanation: Explanation, names: Mapping[int, str]) -> str:
     contribution = format_signed(float(explanation.contributions[feature]))
-    return f"Heatmap of {name_feature(feature)} over the photo, contribution {contribution}"
+    return f"Heatmap of {name_in_text(feature, names)} over the photo, contribution {contribution}"
 
 
 def show_drawing_note(explanation: Explanation, style: MapStyle) -> None:
@@ -145,7 +151,7 @@ def show_up_close(
     """
     explanation = photo.explain(workspace, entry, style.layer)
     picture = drawings.draw_large(workspace, entry, photo, style, feature)
-    alt = _describe_map(feature, explanation)
+    alt = _describe_map(feature, explanation, cached.load_names(workspace, entry))
     if look == state.PIXELS:
         part_names = workspace.dataset.part_names
         _show_pixels(photo, picture, explanation.maps[feature], part_names, alt)

@@ -14,7 +14,7 @@ from explorer.ui.shared.names import name_feature
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
-_LONGEST_LABEL = 24
+_LONGEST_LABEL = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Subject:
     sides : NDArray of str
         (M,), ``"test"``, ``"train"`` or ``"unused"``.
     names : Mapping of int to str
-        Names that users gave to x-features, as typed.
+        Names of x-features, not escaped: those that users gave, else those that were found.
     feature : int
         The chosen x-feature, counted from 0.
     """
@@ -73,6 +73,12 @@ def name_in_markdown(feature: int, names: Mapping[int, str]) -> str:
     return name_feature(feature) + (f" “{escape_words(name)}”" if name else "")
 
 
+def name_in_text(feature: int, names: Mapping[int, str]) -> str:
+    """Format the number and the name of an x-feature as plain text."""
+    name = names.get(feature)
+    return name_feature(feature) + (f" “{name}”" if name else "")
+
+
 def escape_words(words: str) -> str:
     """Escape one line that a user wrote, including its backticks."""
     return r"\`".join(escape_markdown(piece) for piece in words.split("`"))
@@ -82,4 +88,5 @@ def name_in_figure(feature: int, names: Mapping[int, str]) -> str:
     """Format the name of an x-feature as HTML for a figure, short enough for a phone."""
     name = names.get(feature, "")
     short = name if len(name) <= _LONGEST_LABEL else name[: _LONGEST_LABEL - 1] + "…"
-    return html.escape(short) if short else name_feature(feature)
+    # With the number, since several may have the same name.
+    return f"{feature + 1} · {html.escape(short)}" if short else name_feature(feature)

@@ -1,16 +1,18 @@
 """The x-features of a module: which one is shown, which are switched off, what each adds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import streamlit as st
 
+from explorer.explaining.sentence import describe_contributions
 from explorer.measuring.records import ModuleMeasures
 from explorer.nn.explanation import Explanation
 from explorer.render.figures import render_contributions
 from explorer.ui.shared import state
 from explorer.ui.shared.figures import show_figure
 from explorer.ui.shared.names import name_feature
+from explorer.ui.shared.subject import escape_words, name_in_figure
 from explorer.ui.shared.words import HELP
 
 
@@ -58,11 +60,35 @@ def choose_off(explanation: Explanation) -> frozenset[int]:
     return frozenset(chosen)
 
 
-def show_contributions(explanation: Explanation, off: frozenset[int] = frozenset()) -> None:
-    """Show how the contributions add up to ȳ, next to ŷ, without those switched off."""
+def show_sentence(explanation: Explanation, names: Mapping[int, str]) -> None:
+    """Say in one sentence what the score is made of."""
+    st.markdown(
+        describe_contributions(
+            explanation.contributions,
+            explanation.y_hat,
+            names,
+            lambda words: f"*{escape_words(words)}*",
+        )
+    )
+
+
+def show_contributions(
+    explanation: Explanation, found: Mapping[int, str], off: frozenset[int] = frozenset()
+) -> None:
+    """Show how the contributions add up to ȳ, next to ŷ, without those switched off.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Of the photo.
+    found : Mapping of int to str
+        Names of x-features; see `cached.load_names`.
+    off : frozenset of int
+        X-features that are switched off.
+    """
     contributions = explanation.contributions + 0.0  # turns −0.0 of inactive ones into 0.0
     names = [name_feature(feature) for feature in range(len(contributions))]
-    labels = [f"{name} (off)" if n in off else name for n, name in enumerate(names)]
+    labels = [name_in_figure(n, found) + (" (off)" if n in off else "") for n in range(len(names))]
     if off:
         contributions[sorted(off)] = 0
     y_bar = float(contributions.sum()) if off else explanation.y_bar
@@ -77,6 +103,7 @@ def show_contributions(explanation: Explanation, off: frozenset[int] = frozenset
         key="figure-contributions",
         numbers={
             "x-feature": [*names, "y_bar", "y_hat"],
+            "name": [*(found.get(n, "") for n in range(len(names))), "", ""],
             "activation": [*explanation.x_features.tolist(), "", ""],
             "contribution": [*contributions.tolist(), y_bar, explanation.y_hat],
         },
