@@ -18,6 +18,7 @@ from explorer.cli.evaluate import evaluate, sanity
 from explorer.cli.explain import explain
 from explorer.cli.fetch import fetch
 from explorer.cli.maps import maps
+from explorer.cli.names import names
 from explorer.cli.pack import birds, pack
 from explorer.cli.sweep import sweep
 from explorer.cli.train import train
@@ -25,8 +26,8 @@ from explorer.config import PUBLIC_VARIABLE, ExplorerError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 for command in (
-    *(fetch, new, finetune, train, evaluate, sanity, sweep, maps, explain, doctor, demo),
-    *(birds, pack),
+    *(fetch, new, finetune, train, evaluate, sanity, sweep, maps, names, explain, doctor),
+    *(demo, birds, pack),
 ):
     app.command()(command)
 app.command("app", context_settings={"ignore_unknown_options": True})(open_app)
