@@ -70,7 +70,11 @@ def show_differences() -> None:
         "is inactive on a photo may still have a map. Such maps are shown faded.\n"
         "- Maps that are zero everywhere are left out of the histograms and counted.\n"
         "- Beside F_reg stand the range of ŷ and R², because a small error is no feat where "
-        "scores hardly differ."
+        "scores hardly differ.\n"
+        "- The paper names x-features by hand. Here they are also named by what annotators said of "
+        "each species: an attribute such as *red breast* is taken if it goes with where the "
+        "x-feature fires, on other species too, and if heat lies on the breast. That is a "
+        "correlation, and attributes that go together cannot be told apart by it."
     )
 
 
