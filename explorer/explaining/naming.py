@@ -54,11 +54,10 @@ def describe_reason(name: FeatureName) -> str:
     heat = f"{name.heat:.0%} of the heat on the bird lies on {join_words(name.parts)}"
     if name.correlation is None or name.low is None or name.high is None:
         return f"{heat}, but no attribute predicts where it fires."
+    elsewhere = "" if name.elsewhere is None else f"; {name.elsewhere:.2f} on other species alone"
     return (
-        f"How strongly it fires on a species goes with how many of its birds have this: "
-        f"correlation {name.correlation:.2f}, 95 % interval {name.low:.2f} to {name.high:.2f}"
-        + ("" if name.elsewhere is None else f", on other species alone {name.elsewhere:.2f}")
-        + f". {heat}."
+        f"It fires on species that have this: correlation {name.correlation:.2f} "
+        f"(95 % interval {name.low:.2f} to {name.high:.2f}{elsewhere}). {heat}."
     )
 
 
