@@ -64,7 +64,8 @@ def describe_contributions(
     if y_hat <= 0:
         clauses = "; ".join([*takes, *adds, *remainder])
         return f"The score is {write.number(y_hat)}: {clauses}."
-    first = write.describe_sum(adding, adding_others, y_hat, is_alone=np.count_nonzero(values) == 1)
+    is_alone = len(adding) == 1 and not (adding_others or taking)
+    first = write.describe_sum(adding, adding_others, y_hat, is_alone=is_alone)
     return "; ".join([first, *takes, *remainder]) + "."
 
 

@@ -73,6 +73,7 @@ def test_equal_names_are_added_up_by_sign() -> None:
     names = {0: "crown", 1: "crown", 2: "crown"}
     found = describe_contributions([1.5, 2.0, -0.5], 3.0, names)
     assert found == "Mostly crown (3.5; the score is 3.0); crown takes away 0.5."
+    assert describe_contributions([1.5, 2.0], 3.5, names) == "Only crown (3.5 of 3.5)."
 
 
 def test_names_are_marked() -> None:
