@@ -1,0 +1,51 @@
+import csv
+
+from rich.console import Console
+
+from explorer.cli.photo_tables import make_table, print_photo
+from explorer.explaining.records import (
+    CategoryRecord,
+    ExplanationRecord,
+    PhotoRecord,
+    XFeatureRecord,
+)
+
+SENTENCE = "Mostly red breast (2.0 of 2.5); the rest, 0.5, is not explained."
+
+
+def make_photo(*x_features: XFeatureRecord) -> PhotoRecord:
+    explanation = ExplanationRecord("001.Robin", "srae-k5-s0", 2.5, 2.0, 0.5, x_features, SENTENCE)
+    return PhotoRecord(
+        file="robin.jpg",
+        width=90,
+        height=60,
+        level=None,
+        share_as_strange=None,
+        certainty=0.75,
+        headline="The network says Robin.",
+        text="There are too few test photos to say how far to rely on that.",
+        at_certainty=None,
+        when_named=None,
+        categories=(CategoryRecord("001.Robin", "Robin", 2.5, 0.75, False),),
+        explanation=explanation if x_features else None,
+    )
+
+
+RED, UNNAMED = XFeatureRecord(1, "red breast", 4.0, 2.0), XFeatureRecord(2, None, 0.0, 0.0)
+
+
+def test_the_table_has_names_beside_contributions() -> None:
+    data = make_table([make_photo(RED, UNNAMED), make_photo()])
+    first, second = csv.DictReader(data.decode("utf-8-sig").splitlines())
+    assert first["sentence"] == SENTENCE
+    assert (first["contribution_1"], first["name_1"]) == ("2.0", "red breast")
+    assert (first["contribution_2"], first["name_2"]) == ("0.0", "")
+    assert (second["sentence"], second["contribution_1"], second["name_1"]) == ("", "", "")
+
+
+def test_the_sentence_stands_before_the_numbers() -> None:
+    console = Console(width=400)
+    with console.capture() as captured:
+        print_photo(console, make_photo(RED, UNNAMED))
+    text = captured.get()
+    assert text.index(SENTENCE) < text.index("x-feature 1 “red breast” +2.00, x-feature 2 +0.00")
