@@ -121,7 +121,7 @@ def _check_telling(
     telling = Telling(photos=len(rows))
     for row in rows.tolist():
         name = measures.names[int(np.argmax(scores.contributions[row]))]
-        if name.kind != "attribute" or scores.contributions[row].max() <= 0:
+        if not _is_listed(name, table) or scores.contributions[row].max() <= 0:
             continue
         rival = int(np.argmax(np.delete(scores.logits[row], own)))
         tells = has[own] & ~has[rival + (rival >= own)]
@@ -139,6 +139,11 @@ def _check_telling(
         )
         telling = Telling(*np.add(telling, found).tolist())
     return telling
+
+
+def _is_listed(name: FeatureName, table: AttributeTable) -> bool:
+    """Whether a name is an attribute of this table, and not of one that was there before."""
+    return name.kind == "attribute" and name.words in table.words
 
 
 def _find_hottest(workspace: Workspace, category: str, photo: Photo) -> frozenset[str]:
@@ -173,14 +178,13 @@ def _check_causing(
     traits = list(TRAIT_PARTS)
     causing = Causing()
     for name, fall in zip(names, falls, strict=True):
-        if name.kind != "attribute" or name.is_against or not (fall > 0).any():
+        if not _is_listed(name, table) or name.is_against or not (fall > 0).any():
             continue
-        cause = TRAIT_PARTS[traits[int(np.argmax(fall))]]
-        is_right = table.groups[table.words.index(name.words)] == traits[int(np.argmax(fall))]
-        overlaps = [bool(set(name.parts) & set(parts)) for parts in TRAIT_PARTS.values()]
-        found = Causing(
-            1, is_right, 1 / len(traits), bool(set(name.parts) & set(cause)), np.mean(overlaps)
-        )
+        cause = int(np.argmax(fall))
+        is_right = table.groups[table.words.index(name.words)] == traits[cause]
+        overlaps = [bool(set(name.parts) & set(TRAIT_PARTS[trait])) for trait in traits]
+        part_chance = sum(overlaps) / len(traits)
+        found = Causing(1, is_right, 1 / len(traits), overlaps[cause], part_chance)
         causing = Causing(*np.add(causing, found).tolist())
     return causing
 
@@ -215,5 +219,7 @@ def choose_other_value(truth: PaintedTruth, category: str, trait: str) -> str:
     """Choose the value of a trait in the next category that has another one."""
     names = list(truth.traits)
     start = names.index(category)
-    values = [getattr(truth.traits[name], trait) for name in names[start:] + names[:start]]
+    values: list[str] = [
+        getattr(truth.traits[name], trait) for name in names[start:] + names[:start]
+    ]
     return next((value for value in values if value != values[0]), values[0])
