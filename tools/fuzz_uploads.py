@@ -78,7 +78,7 @@ class Tally:
 def read_case(data: bytes) -> tuple[str, str]:
     """Read a file as the app does; return the outcome, and the problem if there is one."""
     try:
-        pixels = read_upload(data)
+        pixels = read_upload(data).pixels
     except UploadError as error:
         text = str(error)
         is_sentence = text and "\n" not in text and len(text) < 250

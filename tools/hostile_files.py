@@ -153,7 +153,7 @@ def append_archive(data: bytes) -> bytes:
 
 TOO_MANY = "more than the limit of 60 megapixels"
 DAMAGED = "damaged or cut short"
-FOREIGN = "not a complete JPEG, PNG, WebP, TIFF or HEIC picture"
+FOREIGN = "not a complete JPEG, PNG, WebP, TIFF, HEIC or AVIF picture"
 STRIP = "too narrow a strip"
 
 # 7,745 pixels squared are just below 60 megapixels, the largest picture that is decoded.
@@ -169,13 +169,13 @@ MAKERS: Mapping[str, tuple[Callable[[], bytes], str]] = {
         lambda: b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaa">]><svg>&a;</svg>',
         "an SVG drawing",
     ),
-    "page.jpg, an HTML page": (lambda: b"<html><script>alert(1)</script></html>", FOREIGN),
-    "paper.jpg, a PDF": (lambda: encode(make_photo(), "PDF"), FOREIGN),
-    "script.jpg, PostScript": (lambda: encode(make_photo(), "EPS"), FOREIGN),
-    "animation.gif": (lambda: make_animation("GIF", 200, 64), FOREIGN),
-    "photo.avif": (lambda: encode(make_photo(), "AVIF"), "an AVIF picture"),
-    "photo.jp2": (lambda: encode(make_photo(), "JPEG2000"), FOREIGN),
-    "icon.ico": (lambda: encode(make_photo(), "ICO"), FOREIGN),
+    "page.jpg, an HTML page": (lambda: b"<html><script>alert(1)</script></html>", "an HTML page"),
+    "paper.jpg, a PDF": (lambda: encode(make_photo(), "PDF"), "a PDF document"),
+    "script.jpg, PostScript": (lambda: encode(make_photo(), "EPS"), "a PostScript document"),
+    "animation.gif": (lambda: make_animation("GIF", 200, 64), "a GIF picture"),
+    "photo.avif": (lambda: encode(make_photo(), "AVIF"), ""),
+    "photo.jp2": (lambda: encode(make_photo(), "JPEG2000"), "a JPEG 2000 picture"),
+    "icon.ico": (lambda: encode(make_photo(), "ICO"), "an icon"),
     "photo.png, a JPEG": (lambda: encode(make_photo(), "JPEG"), ""),
     "photo.jpg, a TIFF": (lambda: encode(make_photo(), "TIFF"), ""),
     "photo and archive.jpg": (lambda: append_archive(encode(make_photo(), "JPEG")), ""),
@@ -185,6 +185,8 @@ MAKERS: Mapping[str, tuple[Callable[[], bytes], str]] = {
     "cut.tif": (lambda: encode(make_photo(), "TIFF")[:4000], "cut short|not a complete"),
     "cut.webp": (lambda: encode(make_photo(), "WEBP")[:2000], "cut short|not a complete"),
     "cut.heic": (lambda: encode(make_photo(), "HEIF")[:3000], "cut short|damaged HEIC"),
+    "cut.avif": (lambda: encode(make_photo(), "AVIF")[:3000], "cut short|damaged HEIC"),
+    "without its end.jpg": (lambda: encode(make_photo(), "JPEG")[:-2], ""),
     "bomb of 3,600 megapixels.png": (
         lambda: make_png(60_000, 60_000, 8, 2, zlib.compress(bytes(100_000))),
         TOO_MANY,
@@ -231,6 +233,16 @@ MAKERS: Mapping[str, tuple[Callable[[], bytes], str]] = {
         "",
     ),
     "60 megapixels.heic": (lambda: make_large("HEIF", "RGB", _LARGEST), ""),
+    "60 megapixels.avif": (lambda: make_large("AVIF", "RGB", _LARGEST, speed=10), ""),
+    "60 megapixels, transparent.avif": (
+        lambda: make_large("AVIF", "RGBA", _LARGEST, speed=10, subsampling="4:4:4"),
+        "",
+    ),
+    "60 megapixels, without its end.jpg": (
+        lambda: make_large("JPEG", "RGB", _LARGEST, progressive=True, subsampling=0)[:-2],
+        "",
+    ),
+    "300 pictures.avif": (lambda: make_animation("AVIF", 300, 64), ""),
     "many thousand scans.jpg": (lambda: make_short_scans(20_000), "in more than 64 scans"),
     "hundreds of large scans.jpg": (lambda: make_scans(300), "in more than 64 scans"),
     "64 scans of 60 megapixels.jpg": (lambda: make_short_scans(54, _LARGEST), ""),

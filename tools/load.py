@@ -101,7 +101,7 @@ def make_photo(workspace: Workspace, number: int, turn: int) -> OwnPhoto:
         pen.rectangle((left, 30 * row, left + 30, 30 * row + 24), fill=colour)
     file = io.BytesIO()
     image.save(file, "PNG")
-    decoded = read_upload(file.getvalue())
+    decoded = read_upload(file.getvalue()).pixels
     _, logits = workspace.networks.compute_scores(
         workspace.networks.prepare_image(decoded)[np.newaxis]
     )

@@ -93,6 +93,10 @@ def make_files() -> dict[str, bytes]:
         ("HEIC, EXIF and ICC", bird, "HEIF", metadata),
         ("HEIC, transparent", transparent, "HEIF", {}),
         ("HEIC, several", bird, "HEIF", make_pages()),
+        ("AVIF", bird, "AVIF", {}),
+        ("AVIF, EXIF and ICC", bird, "AVIF", metadata),
+        ("AVIF, transparent", transparent, "AVIF", {"subsampling": "4:4:4"}),
+        ("AVIF, moving", bird, "AVIF", frames),
     ]
     return {name: encode(image.copy(), kind, **options) for name, image, kind, options in made}
 

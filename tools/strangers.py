@@ -27,7 +27,8 @@ from explorer.analysis.trust import choose_first_half
 from explorer.config import DEMO_WORKSPACE, run
 from explorer.data.cub import load_cub
 from explorer.data.photo import Photo, load_photo
-from explorer.data.uploads.decoding import UPLOAD_ENDINGS, read_upload
+from explorer.data.uploads.decoding import read_upload
+from explorer.data.uploads.folders import list_photos
 from explorer.demo import BIRDS_FOLDER
 from explorer.explaining.photo import prepare_standard
 from explorer.workspace.workspace import Workspace
@@ -98,9 +99,8 @@ def list_kinds(
         random = np.random.default_rng(0)
         yield name, [lambda draw=draw, random=random: draw(random) for _ in range(DRAWN)]
     for folder in folders:
-        endings = {f".{ending}" for ending in UPLOAD_ENDINGS}
-        files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in endings)
-        yield folder.name, [lambda f=f: read_upload(f.read_bytes()) for f in files]
+        files = list_photos(folder)
+        yield folder.name, [lambda f=f: read_upload(f.read_bytes()).pixels for f in files]
 
 
 def measure(

@@ -14,7 +14,8 @@ from explorer.cli.options import Device
 from explorer.cli.photo_tables import make_table, print_photo
 from explorer.cli.reporting import console, follow
 from explorer.config import ExplorerError, list_workspaces, run
-from explorer.data.uploads.decoding import UPLOAD_ENDINGS, get_limits, read_upload
+from explorer.data.uploads.decoding import FORMAT_NAMES, Upload, get_limits, read_upload
+from explorer.data.uploads.folders import list_photos
 from explorer.explaining.arrays import list_arrays
 from explorer.explaining.photo import Sum, answer_photo, explain_answer, prepare_standard
 from explorer.explaining.records import (
@@ -27,7 +28,6 @@ from explorer.explaining.records import (
 from explorer.nn.explanation import DEFAULT_STOP
 from explorer.render.colour_maps import encode_png
 from explorer.render.heatmap import render_overlay
-from explorer.storage.listing import is_system_file
 from explorer.storage.packing import make_npz, make_stem
 from explorer.storage.reading import explain_os_error, read_regular
 from explorer.storage.writing import write_bytes
@@ -73,14 +73,14 @@ def explain(
     stems: dict[str, int] = {}
     for file in files:
         try:
-            image = read_photo(file)
+            upload = read_photo(file)
         except ExplorerError as error:
             failures.append(FailureRecord(str(file), str(error)))
             continue
+        image = upload.pixels
         answer = answer_photo(opened, standard, image)
         explained = explain_answer(opened, answer, wanted)
-        size = (image.shape[0], image.shape[1])
-        records.append(describe_photo(str(file), size, answer, explained))
+        records.append(describe_photo(str(file), upload, answer, explained))
         if not as_json:
             print_photo(console, records[-1])
         if out is not None and explained is not None:
@@ -107,22 +107,14 @@ def list_files(paths: Iterable[Path]) -> Iterator[Path]:
         if not path.is_dir():
             yield path
             continue
-        found = sorted(
-            file
-            for file in path.rglob("*")
-            if file.suffix.lower().removeprefix(".") in UPLOAD_ENDINGS
-            and file.is_file()
-            and not is_system_file(file)
-        )
+        found = list_photos(path)
         if not found:
-            raise ExplorerError(
-                f"{path} holds no photos. Their names end in: {', '.join(UPLOAD_ENDINGS)}."
-            )
+            raise ExplorerError(f"{path} holds no {FORMAT_NAMES} photos.")
         yield from found
 
 
-def read_photo(file: Path) -> NDArray[uint8]:
-    """Read a photo as an upload is read: (H, W, 3), RGB; `ExplorerError` if it cannot be."""
+def read_photo(file: Path) -> Upload:
+    """Read a photo as an upload is read; `ExplorerError` if it cannot be."""
     limits = get_limits()
     try:
         data = read_regular(file, limits.megabytes * 2**20)

@@ -17,6 +17,8 @@ _MOST_SHOWN = 5
 def print_photo(console: Console, photo: PhotoRecord) -> None:
     """Print the verdict on a photo, the most probable categories, and what adds up to a score."""
     console.print(f"\n[bold]{escape(photo.file)}[/]", highlight=False, soft_wrap=True)
+    for note in photo.notes:
+        console.print(f"Note: {note}", markup=False, highlight=False)
     console.print(f"{photo.headline} {photo.text}", markup=False, highlight=False)
     table = Table(Column("category", overflow="fold"), "probability", "ŷ", "in the set")
     for one in photo.categories[:_MOST_SHOWN]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from explorer.analysis.trust import Count
 from explorer.data.names import name_categories
+from explorer.data.uploads.decoding import Upload
 from explorer.explaining.answer import Answer
 from explorer.explaining.photo import Sum
 from explorer.explaining.sentence import describe_contributions
@@ -73,6 +74,8 @@ class PhotoRecord:
         Path of the file, as given.
     width, height : int
         Size in pixels, as read.
+    notes : tuple of str
+        What the photo may lack because of its file.
     level : str or None
         ``known``, ``borderline`` or ``strange``; None if there are too few test photos to tell.
     share_as_strange : float or None
@@ -92,6 +95,7 @@ class PhotoRecord:
     file: str
     width: int
     height: int
+    notes: tuple[str, ...]
     level: str | None
     share_as_strange: float | None
     certainty: float
@@ -136,18 +140,19 @@ class ReportRecord:
 
 def describe_photo(
     file: str,
-    size: tuple[int, int],
+    upload: Upload,
     answer: Answer,
     explanation: Sum | None,
 ) -> PhotoRecord:
-    """Make the record of a photo of `size` (height, width)."""
+    """Make the record of a photo."""
     names = name_categories(answer.categories)
     words, judgement = describe_answer(answer, names), answer.judgement
     likely = set(answer.likely)
     return PhotoRecord(
         file=file,
-        width=size[1],
-        height=size[0],
+        width=upload.pixels.shape[1],
+        height=upload.pixels.shape[0],
+        notes=upload.notes,
         level=None if judgement is None else judgement.level.value,
         share_as_strange=None if judgement is None else judgement.share,
         certainty=answer.certainty,

@@ -115,7 +115,7 @@ def test_files_that_are_no_photo_are_reported_in_one_sentence(visit: Any, tmp_pa
     file.write_bytes(b"these are only words")
     upload(opened, file)
     alert.get_by_text(
-        "The file is not a complete JPEG, PNG, WebP, TIFF or HEIC picture."
+        "The file is not a complete JPEG, PNG, WebP, TIFF, HEIC or AVIF picture."
     ).wait_for()
     opened.wait_until_idle()
     assert alert.count() == 1

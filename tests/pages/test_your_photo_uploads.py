@@ -38,6 +38,8 @@ def turn(orientation: int) -> bytes:
         ("moving.webp", lambda image: encode(image, "WEBP", save_all=True, append_images=[image])),
         ("scan.tif", lambda image: encode(image, "TIFF")),
         ("phone.heic", lambda image: encode(image, "HEIF")),
+        ("camera.HIF", lambda image: encode(image, "HEIF")),
+        ("web.avif", lambda image: encode(image, "AVIF")),
     ],
 )
 def test_every_format_is_explained(
@@ -76,10 +78,10 @@ def test_a_turned_photo_is_shown_upright_and_gives_the_same_scores(
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"these are only words", "is not a complete JPEG, PNG, WebP, TIFF or HEIC picture"),
+        (b"these are only words", "is not a complete JPEG, PNG, WebP, TIFF, HEIC or AVIF picture"),
         (b"", "The file is empty"),
         (make_jpeg()[:700], "damaged or cut short"),
-        (encode(Image.new("RGB", (40, 40)), "GIF"), "is not a complete JPEG"),
+        (encode(Image.new("RGB", (40, 40)), "GIF"), "is a GIF picture"),
         (encode(Image.new("L", (9000, 9000)), "PNG"), "9000 × 9000 pixels, more than the limit"),
         (encode(Image.new("RGB", (10, 10)), "PNG"), "only 10 × 10 pixels"),
     ],
@@ -101,7 +103,25 @@ def test_bad_files_are_reported_in_one_sentence_without_running_the_network(
     assert "What the network says" in read_texts(app)
 
 
-@pytest.mark.parametrize("name", ["robin.jfif", "robin", "robin.gif"])
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (make_jpeg()[:-2], "lacks its end, but the picture in it is complete"),
+        (encode(Image.new("RGB", (90, 60)), "AVIF"), "is an AVIF picture"),
+    ],
+)
+def test_what_a_file_may_have_cost_the_photo_is_said_below_it(
+    tiny_workspace: Path, open_app: OpenApp, data: bytes, words: str
+) -> None:
+    app = upload(open_app(tiny_workspace, "your_photo"), data)
+    assert not app.exception
+    assert not app.error
+    assert sum(words in text for text in list_captions(app)) == 1
+    whole = upload(open_app(tiny_workspace, "your_photo"), make_jpeg())
+    assert not any(words in text for text in list_captions(whole))
+
+
+@pytest.mark.parametrize("name", ["robin.jfif", "robin", "robin.gif", "robin.jpg_large"])
 def test_it_is_the_content_that_counts_not_the_name(
     tiny_workspace: Path, open_app: OpenApp, name: str
 ) -> None:

@@ -5,31 +5,49 @@ from the header and checked before any pixel is decoded.
 """
 
 import io
-import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, TiffImagePlugin, UnidentifiedImageError
 from pillow_heif import register_heif_opener
 
 from explorer.config import ExplorerError, is_public
 from explorer.data.transforms import DECODING_ERRORS, convert_to_rgb
+from explorer.data.uploads import jpeg
+from explorer.storage.kinds import name_kind
 
-UPLOAD_FORMATS: Final = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF")
-UPLOAD_ENDINGS: Final = ("jpg", "jpeg", "png", "webp", "tif", "tiff", "heic", "heif")
+# AVIF comes before HEIF, whose reader takes some AVIF pictures for its own and cannot read them.
+UPLOAD_FORMATS: Final = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF")
+UPLOAD_ENDINGS: Final = (
+    *("jpg", "jpeg", "png", "webp", "tif", "tiff"),
+    *("heic", "heif", "hif", "avif"),
+)
+FORMAT_NAMES: Final = "JPEG, PNG, WebP, TIFF, HEIC or AVIF"
+START_BYTES: Final = 1024
+"""How many of a file's first bytes tell its kind."""
+
 MIN_SIDE: Final = 32
 MAX_SIDE: Final = 2048
 
-MAX_SCANS: Final = 64
-"""Maximum number of scans of a progressive JPEG. Cameras and programs write at most a dozen."""
+_DAMAGED = "The photo is damaged or cut short and cannot be read. Copy or download it again."
+_WITHOUT_END = (
+    "The file lacks its end, but the picture in it is complete. Other programs may refuse it: copy "
+    "it again if you can."
+)
+_AVIF = (
+    "The file is an AVIF picture. Such pictures are often strongly compressed, at the cost of fine "
+    "detail such as that of feathers."
+)
+_PREVIEW = (
+    "The file is a raw photo, of which only the small preview is read. Export it as JPEG to show "
+    "all of it."
+)
+_SUBFILE_TYPE, _REDUCED = 254, 1  # of a TIFF, as of most raw files
 
-# A JPEG marker, without fill bytes, escaped pixel values and restart markers.
-_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]", re.DOTALL)
-_START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
-
-_NAMES = "JPEG, PNG, WebP, TIFF or HEIC"
 _RESIZABLE = ("L", "LA", "RGB", "RGBA", "CMYK")
 
 # This adds HEIF to the formats that Pillow knows. Every `Image.open` of the explorer names the
@@ -66,12 +84,29 @@ def get_limits() -> UploadLimits:
     return PUBLIC_LIMITS if is_public() else OWN_LIMITS
 
 
-def read_upload(data: bytes, limits: UploadLimits = OWN_LIMITS) -> NDArray[np.uint8]:
-    """Decode a visitor's file: JPEG, PNG, WebP, TIFF or HEIC.
+@dataclass(frozen=True, eq=False)
+class Upload:
+    """A visitor's photo, decoded.
+
+    Attributes
+    ----------
+    pixels : NDArray[np.uint8]
+        Shape (H, W, 3), RGB, 0 to 255. The longer side has at most 2048 pixels.
+    notes : tuple of str
+        Sentences on what the photo may lack because of its file.
+    """
+
+    pixels: NDArray[np.uint8]
+    notes: tuple[str, ...] = ()
+
+
+def read_upload(data: bytes, limits: UploadLimits = OWN_LIMITS) -> Upload:
+    """Decode a visitor's file: JPEG, PNG, WebP, TIFF, HEIC or AVIF, whatever its name.
 
     The EXIF orientation is applied, colours are converted to sRGB if the file has a colour
     profile, and transparent pixels are composited over white. 16-bit channels are scaled to 8 bits.
-    Of an animation or a multi-page file, the first picture is read.
+    Of an animation or a multi-page file, the first picture is read. A JPEG without its end marker
+    is read if all of the picture is there, as browsers do.
 
     Parameters
     ----------
@@ -82,8 +117,8 @@ def read_upload(data: bytes, limits: UploadLimits = OWN_LIMITS) -> NDArray[np.ui
 
     Returns
     -------
-    NDArray[np.uint8]
-        Shape (H, W, 3), RGB, 0 to 255. The longer side has at most 2048 pixels.
+    Upload
+        The pixels, and notes on them.
 
     Raises
     ------
@@ -92,15 +127,15 @@ def read_upload(data: bytes, limits: UploadLimits = OWN_LIMITS) -> NDArray[np.ui
         the picture has a side of less than 32 pixels, before or after it is reduced.
     """
     check_bytes(data, limits)
+    with _explain_errors(data, limits):
+        return _decode_without_end(data, limits) if jpeg.lacks_end(data) else _decode(data, limits)
+
+
+@contextmanager
+def _explain_errors(data: bytes, limits: UploadLimits) -> Iterator[None]:
+    """Turn the errors of decoders, which would mean nothing to the visitor, into `UploadError`."""
     try:
-        with Image.open(io.BytesIO(data), formats=UPLOAD_FORMATS) as image:
-            _check_size(*image.size, limits)
-            if image.format in ("JPEG", "MPO"):
-                _check_scans(data)
-            # Saves memory: JPEG, alone, can be decoded at 1/2, 1/4 or 1/8 of its size.
-            image.draft(None, (MAX_SIDE, MAX_SIDE))
-            image.load()
-            return _convert_or_explain(image)
+        yield
     # Pillow has size limits of its own, which warn or raise depending on the warning filters.
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _make_size_error("far too many pixels", limits) from error
@@ -110,11 +145,39 @@ def read_upload(data: bytes, limits: UploadLimits = OWN_LIMITS) -> NDArray[np.ui
         raise UploadError(
             "Reading the photo takes too much memory for its size. Save it again as JPEG or PNG."
         ) from error
-    # A decoder's own message about damaged data would mean nothing to the visitor.
     except DECODING_ERRORS as error:
-        raise UploadError(
-            "The photo is damaged or cut short and cannot be read. Copy or download it again."
-        ) from error
+        raise UploadError(_DAMAGED) from error
+
+
+def _decode(data: bytes, limits: UploadLimits) -> Upload:
+    with Image.open(io.BytesIO(data), formats=UPLOAD_FORMATS) as image:
+        _check_size(*image.size, limits)
+        if image.format in ("JPEG", "MPO") and jpeg.has_too_many_scans(data):
+            raise UploadError(
+                f"The photo is stored in more than {jpeg.MAX_SCANS} scans, which takes too long to "
+                "read. Save it again as JPEG or PNG."
+            )
+        # Saves memory: JPEG, alone, can be decoded at 1/2, 1/4 or 1/8 of its size.
+        image.draft(None, (MAX_SIDE, MAX_SIDE))
+        image.load()
+        return Upload(_convert_or_explain(image), tuple(_list_notes(image)))
+
+
+def _decode_without_end(data: bytes, limits: UploadLimits) -> Upload:
+    """Decode a JPEG without its end marker, if no more than that is missing."""
+    first, second = (_decode(closed, limits) for closed in jpeg.close_twice(data))
+    if not jpeg.has_every_scan(data) or not np.array_equal(first.pixels, second.pixels):
+        raise UploadError(_DAMAGED)
+    return replace(first, notes=(*first.notes, _WITHOUT_END))
+
+
+def _list_notes(image: Image.Image) -> Iterator[str]:
+    if image.format == "AVIF":
+        yield _AVIF
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        kind = image.tag_v2.get(_SUBFILE_TYPE)
+        if isinstance(kind, int) and kind & _REDUCED:
+            yield _PREVIEW
 
 
 def check_bytes(data: bytes, limits: UploadLimits) -> None:
@@ -141,24 +204,6 @@ def _check_size(width: int, height: int, limits: UploadLimits) -> None:
             f"The photo has {width} × {height} pixels, too narrow a strip to show a bird. Crop it "
             "to the bird first."
         )
-
-
-def _check_scans(data: bytes) -> None:
-    """Raise `UploadError` if a JPEG has too many scans, each of which decodes all pixels again."""
-    offset, scans = 2, 0
-    while found := _MARKER.search(data, offset):
-        kind, offset = found[0][1], found.end()
-        if kind == _END_OF_IMAGE:
-            return
-        scans += kind == _START_OF_SCAN
-        if scans > MAX_SCANS:
-            raise UploadError(
-                f"The photo is stored in more than {MAX_SCANS} scans, which takes too long to "
-                "read. Save it again as JPEG or PNG."
-            )
-        # The length of a segment follows its marker. The pixels after the header of a scan have no
-        # length, but no other marker can occur in them.
-        offset += max(2, int.from_bytes(data[offset : offset + 2], "big"))
 
 
 def _make_size_error(found: str, limits: UploadLimits) -> UploadError:
@@ -244,11 +289,9 @@ def _turn_upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uin
 
 
 def _explain_foreign_file(data: bytes) -> str:
-    start = data[:1024].lower()
-    if b"<svg" in start:
-        return "The file is an SVG drawing, not a photo. Export it as PNG first."
-    if start[4:8] == b"ftyp":
-        return "The file is a video, an AVIF picture or a damaged HEIC photo. Export it as JPEG."
-    if start.startswith(b"pk\3\4"):
-        return "The file is a ZIP archive, whatever its name says. Unpack it and choose a photo."
-    return f"The file is not a complete {_NAMES} picture. Choose another photo."
+    kind = name_kind(data[:START_BYTES])
+    if not kind and data[4:8] == b"ftyp":
+        kind = "a video, or a damaged HEIC or AVIF picture"
+    if not kind:
+        return f"The file is not a complete {FORMAT_NAMES} picture. Choose another photo."
+    return f"The file is {kind}. Choose a {FORMAT_NAMES} picture."

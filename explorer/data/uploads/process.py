@@ -15,12 +15,12 @@ import threading
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from explorer.config import REPOSITORY_ROOT
 from explorer.data.uploads.decoding import (
     MAX_SIDE,
     OWN_LIMITS,
+    Upload,
     UploadError,
     UploadLimits,
     check_bytes,
@@ -42,7 +42,7 @@ _SLOTS = threading.BoundedSemaphore(MAX_CONCURRENT)
 _LOG = logging.getLogger(__name__)
 
 
-def read_upload_in_subprocess(data: bytes, limits: UploadLimits = OWN_LIMITS) -> NDArray[np.uint8]:
+def read_upload_in_subprocess(data: bytes, limits: UploadLimits = OWN_LIMITS) -> Upload:
     """Decode a visitor's file with `read_upload`, in a subprocess.
 
     Parameters
@@ -52,7 +52,7 @@ def read_upload_in_subprocess(data: bytes, limits: UploadLimits = OWN_LIMITS) ->
 
     Returns
     -------
-    NDArray[np.uint8]
+    Upload
         As from `read_upload`.
 
     Raises
@@ -90,7 +90,8 @@ def read_upload_in_subprocess(data: bytes, limits: UploadLimits = OWN_LIMITS) ->
     if "error" in result:
         raise UploadError(str(result["error"]))
     height, width = (min(int(side), MAX_SIDE) for side in result["size"])
-    return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
+    notes = tuple(map(str, result["notes"]))
+    return Upload(np.frombuffer(pixels, np.uint8).reshape(height, width, 3), notes)
 
 
 def limit_process(limits: UploadLimits, *, with_time: bool = True) -> None:
@@ -128,8 +129,9 @@ def main() -> None:
     result: dict[str, object]
     pixels = b""
     try:
-        image = read_upload(sys.stdin.buffer.read(), limits)
-        result, pixels = {"size": image.shape[:2]}, image.tobytes()
+        upload = read_upload(sys.stdin.buffer.read(), limits)
+        result = {"size": upload.pixels.shape[:2], "notes": upload.notes}
+        pixels = upload.pixels.tobytes()
     except UploadError as error:
         result = {"error": str(error)}
     sys.stdout.buffer.write(json.dumps(result).encode() + b"\n" + pixels)

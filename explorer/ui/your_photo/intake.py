@@ -16,7 +16,7 @@ from explorer.config import ExplorerError
 from explorer.data.cub import format_category
 from explorer.data.photo import Photo
 from explorer.data.samples import draw_meadow, draw_noise
-from explorer.data.uploads.decoding import UPLOAD_ENDINGS, get_limits
+from explorer.data.uploads.decoding import FORMAT_NAMES, get_limits
 from explorer.data.uploads.process import read_upload_in_subprocess
 from explorer.ui.shared import cached, pictures, state
 from explorer.ui.shared.markdown import escape_markdown
@@ -133,14 +133,15 @@ def _show_uploader() -> None:
     limit = min(get_limits().megabytes, int(st.get_option("server.maxUploadSize")))
     st.file_uploader(
         "A photo of one bird, as large in the picture as can be",
-        # The endings are for systems without a MIME type for HEIC. With a MIME type in the list,
-        # Streamlit does not refuse files itself; `read_upload` does, and gives the reason.
-        type=["image/*", *UPLOAD_ENDINGS],
+        # With types, the browser refuses photos for their names, and does not say which it takes.
+        # `read_upload` decides by the content, and gives the reason.
+        type=None,
         max_upload_size=limit,
         key=_make_widget_key(FILE),
         on_change=_on_upload,
         args=(FILE,),
     )
+    st.caption(f"{FORMAT_NAMES}.")
 
 
 def _choose_samples() -> None:
@@ -187,7 +188,7 @@ def _on_upload(source: str) -> None:
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
     st.session_state[_CAMERA_IS_OPEN] = False
     try:
-        image = read_upload_in_subprocess(data, get_limits())
+        upload = read_upload_in_subprocess(data, get_limits())
     except ExplorerError as error:
         st.session_state[_REFUSED] = (source, f"{name}: {error}" if source == FILE else str(error))
         return
@@ -197,8 +198,9 @@ def _on_upload(source: str) -> None:
         reason = "The photo cannot be read. Save it again as JPEG or PNG."
         st.session_state[_REFUSED] = (source, reason)
         return
-    marks = Marks(image.shape[1], image.shape[0])
-    keep(OwnPhoto(image, make_digest(data), name, source, marks))
+    height, width = upload.pixels.shape[:2]
+    marks = Marks(width, height)
+    keep(OwnPhoto(upload.pixels, make_digest(data), name, source, marks, notes=upload.notes))
     st.session_state[_HAS_JUST_COME] = True
 
 
@@ -275,3 +277,5 @@ def show_photo(photo: OwnPhoto) -> None:
         st.image(shown, width="stretch", alt=f"The photo: {photo.name}")
     height, width = photo.image.shape[:2]
     st.caption(escape_markdown(f"{photo.name}, {width} × {height} pixels"))
+    for note in photo.notes:
+        st.caption(f":material/info: {note}")

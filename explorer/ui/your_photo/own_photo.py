@@ -60,7 +60,7 @@ class OwnPhoto:
     Attributes
     ----------
     image : NDArray of uint8
-        (H, W, 3), RGB, as `explorer.data.uploads.decoding.read_upload` returns it.
+        (H, W, 3), RGB, as `explorer.data.uploads.decoding.read_upload` decodes it.
     digest : str
         SHA-256 of the file's bytes, or of a sample's pixels; identifies the photo.
     name : str
@@ -71,6 +71,8 @@ class OwnPhoto:
         Box and parts, as placed by the visitor or annotated in a sample.
     truth : str
         Category of a sample, as in ``classes.txt``; empty if unknown.
+    notes : tuple of str
+        What the photo may lack because of its file.
     """
 
     image: NDArray[np.uint8]
@@ -79,6 +81,7 @@ class OwnPhoto:
     source: str
     marks: Marks
     truth: str = ""
+    notes: tuple[str, ...] = ()
     _computed: Memory = field(default_factory=partial(Memory, _MOST_COMPUTED))
     _drawn: Memory = field(default_factory=partial(Memory, _MOST_DRAWN))
 

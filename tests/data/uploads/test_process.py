@@ -11,30 +11,31 @@ from PIL import Image
 
 from explorer.data.uploads import process
 from explorer.data.uploads.decoding import (
-    MAX_SCANS,
     OWN_LIMITS,
     PUBLIC_LIMITS,
+    UPLOAD_FORMATS,
     UploadError,
     UploadLimits,
     read_upload,
 )
+from explorer.data.uploads.jpeg import MAX_SCANS
 from explorer.data.uploads.process import limit_process, read_upload_in_subprocess
 
 SLOW = ("60 mega", "64 scans", "two million", "100,000")
 QUICK = [name for name in MAKERS if not name.startswith(SLOW)]
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "HEIF"])
+@pytest.mark.parametrize("kind", UPLOAD_FORMATS)
 def test_a_subprocess_decodes_to_the_same_pixels(kind: str) -> None:
     data = encode(make_photo(), kind)
-    np.testing.assert_array_equal(read_upload_in_subprocess(data), read_upload(data))
+    np.testing.assert_array_equal(read_upload_in_subprocess(data).pixels, read_upload(data).pixels)
 
 
 @pytest.mark.parametrize("name", QUICK)
 def test_hostile_files_are_read_or_refused_in_one_sentence(name: str) -> None:
     file = make_file(name)
     if not file.wanted:
-        pixels = read_upload_in_subprocess(file.data)
+        pixels = read_upload_in_subprocess(file.data).pixels
         assert pixels.dtype == np.uint8
         assert min(pixels.shape[:2]) >= 32
         return
@@ -55,14 +56,14 @@ def test_only_the_scans_of_a_jpeg_are_counted() -> None:
 
     within = make_short_scans(40, 64)
     assert 40 < count_scans(within) <= MAX_SCANS
-    assert read_upload(within).shape == (64, 64, 3)
+    assert read_upload(within).pixels.shape == (64, 64, 3)
     with pytest.raises(UploadError, match="more than 64 scans"):
         read_upload(make_short_scans(80, 64))
     # A comment, and data appended to the photo, may hold the same bytes many times.
     comment = b"\xff\xda\x00\x08" * 1000
     photo = encode(make_photo(), "JPEG", comment=comment, progressive=True) + comment
     assert count_scans(photo) > 2000
-    assert read_upload(photo).shape == (240, 320, 3)
+    assert read_upload(photo).pixels.shape == (240, 320, 3)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +139,9 @@ def test_too_much_memory_is_an_error_of_the_photo(monkeypatch: pytest.MonkeyPatc
 
 def test_few_files_are_decoded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     lock, now, most = threading.Lock(), 0, 0
-    answer = subprocess.CompletedProcess([], 0, b'{"size": [32, 32]}\n' + bytes(32 * 32 * 3), b"")
+    answer = subprocess.CompletedProcess(
+        [], 0, b'{"size": [32, 32], "notes": []}\n' + bytes(32 * 32 * 3), b""
+    )
 
     def count(*_: object, **__: object) -> object:
         nonlocal now, most
