@@ -214,7 +214,7 @@ def load_weights(folder: Path, file: Path) -> None:
     from explorer.nn.foreign import load_foreign_weights
 
     try:
-        build_network_from_weights("vgg_small", load_foreign_weights(file))
+        build_network_from_weights("vgg_small", load_foreign_weights(file, "vgg_small").tensors)
     except ExplorerError as error:  # the caller adds the name of the file
         raise ExplorerError(f"{file}: {error}") from error
 

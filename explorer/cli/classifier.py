@@ -61,9 +61,10 @@ def new(
         f"{len(created.held_out):,} of them held out.",
         markup=False,
     )
+    imported = created.networks.classifier_report["notes"] if weights else []
     fitness = follow(check_fitness(created)) if weights else ""
     identical = describe_identical(dataset.photos, dataset.identical)
-    for note in (*dataset.warnings, *identical, fitness):
+    for note in (*dataset.warnings, *imported, *identical, fitness):
         if note:
             console.print(f"Note: {note}", markup=False)
     if dataset.identical:
@@ -100,6 +101,8 @@ def finetune(
     if list_unfinished_finetuning(opened.path) and not restart:
         console.print("Resuming an unfinished fine-tuning run.")
     report = follow(train_classifier(opened, settings, force=force, restart=restart))
+    for note in report["initial_notes"]:
+        console.print(f"Note: {note}", markup=False)
     if report["fresh_layers"]:
         console.print(f"New layers: {', '.join(report['fresh_layers'])}.", markup=False)
     console.print(

@@ -44,13 +44,13 @@ def create_workspace(
             "CUB folder."
         )
     get_held_out(dataset, settings.held_out)
-    backbone = None
+    imported = None
     if weights is not None:
-        backbone = load_foreign_backbone(
+        imported = load_foreign_backbone(
             weights, architecture, dataset.categories, settings.z_layer, half=settings.half
         )
     save_settings(path, settings)
     workspace = Workspace(path)
-    if weights is not None and backbone is not None:
-        workspace.networks.install_classifier(backbone, {"imported_from": weights.name})
+    if imported is not None:
+        workspace.networks.install_classifier(*imported)
     return workspace

@@ -36,7 +36,7 @@ def test_new_workspace_imports_the_user_s_own_network(
     create_workspace(tmp_path / "new", settings, tmp_path / "mine.pth")
     opened = Workspace(tmp_path / "new")
     assert opened.networks.backbone.z_layer == "fc7"
-    assert opened.networks.classifier_report == {"imported_from": "mine.pth"}
+    assert opened.networks.classifier_report == {"imported_from": "mine.pth", "notes": []}
     assert len(opened.held_out) == 24
     images = torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():

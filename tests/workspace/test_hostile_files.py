@@ -5,6 +5,7 @@ import os
 import signal
 import struct
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from explorer.workspace.notes_file import NotesError
 from explorer.workspace.workspace import Workspace
 
 KEY = "srae_explorer"
+load_weights = partial(load_foreign_weights, architecture="vgg_small")
 Run = Callable[..., Any]
 
 
@@ -218,7 +220,7 @@ def describe(dtype: object, shape: object, offsets: object) -> dict[str, object]
 )
 def test_tampered_headers_are_refused(tmp_path: Path, header: Any, size: int) -> None:
     path = make_file(tmp_path / "module.safetensors", header, bytes(size))
-    for load in (load_tensors, load_module_record, load_foreign_weights):
+    for load in (load_tensors, load_module_record, load_weights):
         with pytest.raises(CheckpointError, match=r"module\.safetensors is not a readable"):
             load(path)
 
@@ -235,7 +237,7 @@ def test_errors_about_weights_name_the_file(tmp_path: Path, put: Callable[[Path]
     for name in ("a.safetensors", "a.pth"):
         put(tmp_path / name)
         with pytest.raises(CheckpointError, match=r"a\.(safetensors|pth)"):
-            load_foreign_weights(tmp_path / name)
+            load_weights(tmp_path / name)
 
 
 def test_the_explorer_s_own_header_is_read_strictly(tmp_path: Path) -> None:
@@ -324,7 +326,7 @@ def test_a_pth_larger_than_memory_is_refused(tmp_path: Path) -> None:
     torch.save({"a": torch.zeros(1).expand(2**40)}, tmp_path / "a.pth")
     assert (tmp_path / "a.pth").stat().st_size < 10_000
     with pytest.raises(CheckpointError, match=r"a\.pth holds 1,099,511,627,776 numbers"):
-        load_foreign_weights(tmp_path / "a.pth")
+        load_weights(tmp_path / "a.pth")
 
 
 @pytest.mark.parametrize(
@@ -333,7 +335,7 @@ def test_a_pth_larger_than_memory_is_refused(tmp_path: Path) -> None:
 def test_complex_and_sparse_tensors_are_refused(tmp_path: Path, tensor: torch.Tensor) -> None:
     torch.save({"a": tensor}, tmp_path / "a.pth")
     with pytest.raises(CheckpointError, match=r"a\.pth: 'a' is not a dense tensor of real numbers"):
-        load_foreign_weights(tmp_path / "a.pth")
+        load_weights(tmp_path / "a.pth")
 
 
 # Modules

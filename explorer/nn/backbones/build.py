@@ -1,6 +1,7 @@
 """Building networks, loading their weights, and flattening them to a list of layers."""
 
 import copy
+import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -63,7 +64,7 @@ def build_network_from_weights(architecture: str, weights: Mapping[str, Tensor])
         raise ExplorerError(
             f"{problem}. Expected is a {architecture} with {category_count} categories, "
             f"{'with' if batch_norm else 'without'} batch norm. "
-            f"{_suggest_architectures(weights, batch_norm=batch_norm)}"
+            f"{_suggest_architectures(architecture, weights, batch_norm=batch_norm)}"
         )
     network.to_empty(device="cpu").load_state_dict(dict(weights))
     return network
@@ -111,15 +112,15 @@ def _count_categories(architecture: str, weights: Mapping[str, Tensor]) -> int:
     with torch.device("meta"):
         network = build_network(architecture, 1, batch_norm=False)
     name = find_head(network).name
-    bias = weights.get(f"{name}.bias")
-    if bias is None or not bias.numel():
+    weight = weights.get(f"{name}.weight")
+    if weight is None or not weight.numel():
         first = f" The first one here is {next(iter(weights))!r}." if weights else ""
         known = ", ".join(f"{n!r}" for n, _ in network.named_parameters() if n.endswith("weight"))
         raise ExplorerError(
-            f"The weights have no '{name}.bias', so they are not those of a {architecture}, whose "
-            f"tensors are named {_shorten(known)}.{first}"
+            f"The weights have no '{name}.weight', so they are not those of a {architecture}, "
+            f"whose tensors are named {_shorten(known)}.{first}"
         )
-    return bias.numel()
+    return len(weight)
 
 
 def _shorten(names: str) -> str:
@@ -133,7 +134,9 @@ def _find_problem(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor])
         if name.endswith("num_batches_tracked"):
             continue
         if name not in weights:
-            return f"The weights have no {name!r}"
+            unknown = [other for other in weights if other not in expected]
+            near = (*difflib.get_close_matches(name, unknown, 1, 0.0), "")[0]
+            return f"The weights have no {name!r}" + (f", but {near[:80]!r}" if near else "")
         if weights[name].shape != tensor.shape:
             return (
                 f"{name!r} has shape {tuple(weights[name].shape)}, but the network needs "
@@ -150,7 +153,9 @@ def _find_problem(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor])
     return ""
 
 
-def _suggest_architectures(weights: Mapping[str, Tensor], *, batch_norm: bool) -> str:
+def _suggest_architectures(
+    architecture: str, weights: Mapping[str, Tensor], *, batch_norm: bool
+) -> str:
     """Return a sentence that names the architectures with the same convolutions as `weights`."""
     found, fitting = _list_convolutions(weights), []
     for name in ARCHITECTURES:
@@ -158,6 +163,11 @@ def _suggest_architectures(weights: Mapping[str, Tensor], *, batch_norm: bool) -
             network = build_network(name, 2, batch_norm=batch_norm)
         if _list_convolutions(network.state_dict()) == found:
             fitting.append(name)
+    if architecture in fitting:
+        return (
+            f"The convolutions fit, the rest does not: the network must be a {architecture} "
+            "throughout."
+        )
     if fitting:
         return f"Their convolutions are those of {' or '.join(fitting)}: check --arch and the file."
     return "Check that --arch names the network of these weights."

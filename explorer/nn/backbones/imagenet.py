@@ -63,4 +63,4 @@ def load_imagenet_weights(architecture: str) -> dict[str, Tensor]:
             f"The ImageNet weights of {architecture} have not been downloaded. Get them with "
             f"`python -m explorer fetch {architecture}`."
         )
-    return load_foreign_weights(path)
+    return load_foreign_weights(path, architecture).tensors

@@ -126,6 +126,7 @@ def finetune(
         "precision": run.precision.name,
         "stages": [asdict(stage) for stage in stages],
         "fresh_layers": list(run.fresh),
+        "initial_notes": list(run.notes),
         "history": run.history,
         "photos": {"train": len(training), "validation": len(validation), "test": len(held_out)},
         "validation_accuracy": run.best_accuracy,

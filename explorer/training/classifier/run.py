@@ -63,6 +63,7 @@ class FinetuneRun:
         self.steps_per_epoch = 0
         self._settings = settings
         self.fresh = start.fresh
+        self.notes = start.notes
         self._used: nn.Module = self.network
         self._frozen: Sequence[nn.Module] = ()
         self._best: dict[str, Tensor] = {}
@@ -189,6 +190,7 @@ class FinetuneRun:
         return tensors, {
             "stage": self.stage,
             "fresh": self.fresh,
+            "notes": self.notes,
             "history": self.history,
             "best": {"key": self._best_key, "epoch": self._best_epoch},
             "optimiser": optimiser["param_groups"],

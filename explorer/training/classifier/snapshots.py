@@ -61,7 +61,9 @@ class Snapshot:
         weights = select_tensors(self.tensors, "network.")
         try:
             network = build_network_from_weights(architecture, weights)
-            return Start(network, tuple(map(str, self.values["fresh"])))
+            # A snapshot of an earlier version has no notes.
+            fresh, notes = self.values["fresh"], self.values.get("notes", ())
+            return Start(network, tuple(map(str, fresh)), tuple(map(str, notes)))
         except (ExplorerError, *_DAMAGED) as error:
             raise _make_damage_error(self.path, error) from error
 

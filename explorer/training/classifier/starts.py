@@ -1,13 +1,14 @@
 """Initial networks for training: with random weights, ImageNet weights or those of a file."""
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from explorer.config import ExplorerError
 from explorer.nn.backbones.backbone import Backbone
 from explorer.nn.backbones.build import (
     add_fresh_layers,
@@ -18,6 +19,7 @@ from explorer.nn.backbones.build import (
 from explorer.nn.backbones.imagenet import load_imagenet_weights
 from explorer.nn.backbones.registry import get_architecture, get_family
 from explorer.nn.foreign import load_foreign_weights
+from explorer.nn.records import CheckpointError
 from explorer.training.classifier.settings import IMAGENET, SCRATCH, FinetuneSettings
 
 
@@ -31,10 +33,13 @@ class Start:
         On the CPU, with batch norm not folded.
     fresh : tuple of str
         Names of the layers on top of trained ones that are new, with random weights.
+    notes : tuple of str
+        Sentences on how the weights were found in a user's file.
     """
 
     network: nn.Module
     fresh: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def build_start(settings: FinetuneSettings, category_count: int) -> Start:
@@ -50,9 +55,21 @@ def build_start(settings: FinetuneSettings, category_count: int) -> Start:
             network = build_network(settings.architecture, category_count, batch_norm=True)
         return Start(network)
     if settings.start == IMAGENET:
-        weights = load_imagenet_weights(settings.architecture)
-    else:
-        weights = load_foreign_weights(Path(settings.start))
+        return _build_from_weights(
+            load_imagenet_weights(settings.architecture), settings, category_count
+        )
+    path = Path(settings.start)
+    found = load_foreign_weights(path, settings.architecture)
+    try:
+        start = _build_from_weights(found.tensors, settings, category_count)
+    except ExplorerError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    return replace(start, notes=found.notes)
+
+
+def _build_from_weights(
+    weights: Mapping[str, Tensor], settings: FinetuneSettings, category_count: int
+) -> Start:
     with fork_random_state(torch.device("cpu"), settings.seed):
         weights, fresh = add_fresh_layers(settings.architecture, weights, category_count)
     return Start(build_network_from_weights(settings.architecture, weights), fresh)

@@ -117,7 +117,9 @@ def reference_weights() -> Path:
 
 
 def test_reference_weights_load(reference_weights: Path) -> None:
-    network = build_network_from_weights("vgg_small", load_foreign_weights(reference_weights))
+    network = build_network_from_weights(
+        "vgg_small", load_foreign_weights(reference_weights, "vgg_small").tensors
+    )
     assert network.classifier[-1].out_features == 40
 
 
@@ -127,7 +129,9 @@ def test_reference_network_recognises_whole_photos(
 ) -> None:
     if len(real_cub.categories) != 40:
         pytest.skip("the reference network knows the first 40 categories of CUB only")
-    network = build_network_from_weights("vgg_small", load_foreign_weights(reference_weights))
+    network = build_network_from_weights(
+        "vgg_small", load_foreign_weights(reference_weights, "vgg_small").tensors
+    )
     backbone = Backbone(SMALL, flatten_network(network), real_cub.categories)
     held_out = get_held_out(real_cub, "last:10")
     right = []

@@ -197,7 +197,7 @@ def damage(weights: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
         ("inf", r"'features.3.weight' contains NaN or infinite"),
         (
             "headless",
-            r"no 'classifier.6.bias'.*'classifier.6.weight'\. The first one here is 'features.0",
+            r"no 'classifier.6.weight'.*'classifier.6.weight'\. The first one here is 'features.0",
         ),
         ("scalar", r"'classifier.6"),
     ],
@@ -241,7 +241,7 @@ def test_weights_of_another_architecture_are_refused(weights: dict[str, Tensor])
         r"those of vgg_small: check --arch",
     ):
         build_network_from_weights("vgg16", weights)
-    with pytest.raises(ExplorerError, match=r"no 'fc.bias'.*'conv1.weight'"):
+    with pytest.raises(ExplorerError, match=r"no 'fc.weight'.*'conv1.weight'"):
         build_network_from_weights("resnet50", weights)
     with pytest.raises(ExplorerError, match=r"'vit'.*vgg19, vgg16, .*resnet50, .*vgg_small"):
         build_network_from_weights("vit", weights)
