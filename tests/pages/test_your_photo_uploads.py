@@ -128,7 +128,7 @@ def test_it_is_the_content_that_counts_not_the_name(
     app = upload(open_app(tiny_workspace, "your_photo"), make_jpeg(), name)
     assert not app.exception
     assert not app.error
-    assert f"{name}, 90 × 60 pixels" in list_captions(app)
+    assert f"{name}, 90 × 60 pixels" in [text.replace("\\", "") for text in list_captions(app)]
 
 
 def test_an_unexpected_error_of_a_decoder_is_reported_without_its_message(
