@@ -109,7 +109,7 @@ def list_files(paths: Iterable[Path]) -> Iterator[Path]:
             continue
         found = list_photos(path)
         if not found:
-            raise ExplorerError(f"{path} holds no {FORMAT_NAMES} photos.")
+            raise ExplorerError(f"{path} holds no photos: {FORMAT_NAMES}.")
         yield from found
 
 

@@ -33,6 +33,19 @@ def test_initial_network_can_come_from_a_file(tmp_path: Path) -> None:
     assert torch.equal(kept.network.classifier[-1].weight, network.classifier[-1].weight)
 
 
+def test_a_checkpoint_s_network_is_found_and_the_rest_said_to_be_left_out(tmp_path: Path) -> None:
+    state = build_network("vgg_small", 40, batch_norm=True).state_dict()
+    content = {f"model.{name}": tensor for name, tensor in state.items()}
+    path = tmp_path / "start.pth"
+    torch.save({"state_dict": content | {"criterion.weight": torch.ones(40)}}, path)
+    start = build_start(replace(SETTINGS, initial=str(path)), 40)
+    assert start.notes == ("Left out, as no part of the network: 'criterion.weight'.",)
+    assert torch.equal(start.network.features[0].weight, state["features.0.weight"])
+    torch.save(state | {"features.99.weight": torch.ones(1)}, path)
+    with pytest.raises(ExplorerError, match=r"start\.pth: .*'features\.99\.weight'"):
+        build_start(replace(SETTINGS, initial=str(path)), 40)
+
+
 def test_imagenet_weights_get_a_new_head(monkeypatch: pytest.MonkeyPatch) -> None:
     network = build_network("vgg_small", 1000, batch_norm=False)
     monkeypatch.setattr(starts, "load_imagenet_weights", lambda _: network.state_dict())
