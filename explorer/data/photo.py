@@ -109,6 +109,24 @@ def check_geometry(photo: Photo, image_size: Size) -> PhotoGeometry:
     return PhotoGeometry(box, parts)
 
 
+def read_photo_size(photo: Photo) -> Size:
+    """Read the size (height, width) of a photo from the header of its file.
+
+    Raises
+    ------
+    DatasetError
+        When the file is missing or damaged.
+    """
+    try:
+        with (
+            open_regular(photo.path) as file,
+            Image.open(file, formats=PHOTO_FORMATS) as image,
+        ):
+            return image.height, image.width
+    except DECODING_ERRORS as error:
+        raise _make_error(photo, error) from error
+
+
 def load_photo(photo: Photo) -> NDArray[np.uint8]:
     """Decode a photo as RGB and check that its box belongs to it.
 
@@ -138,8 +156,7 @@ def load_photo(photo: Photo) -> NDArray[np.uint8]:
         with Image.open(io.BytesIO(data), formats=PHOTO_FORMATS) as image:
             pixels = convert_to_rgb(image)
     except DECODING_ERRORS as error:
-        reason = explain_unreadable(photo.path, error)
-        raise DatasetError(f"{photo.path}: the photo cannot be read ({reason}). {CURE}") from error
+        raise _make_error(photo, error) from error
     check_geometry(photo, (pixels.shape[0], pixels.shape[1]))
     return pixels
 
@@ -157,3 +174,8 @@ def explain_unreadable(path: Path, error: Exception) -> str:
 def _read_start(path: Path) -> bytes:
     with open_regular(path) as file:
         return file.read(START_BYTES)
+
+
+def _make_error(photo: Photo, error: Exception) -> DatasetError:
+    reason = explain_unreadable(photo.path, error)
+    return DatasetError(f"{photo.path}: the photo cannot be read ({reason}). {CURE}")

@@ -16,6 +16,7 @@ from explorer.data.photo_folders import find_photos_elsewhere
 from explorer.data.splits import get_held_out
 from explorer.nn.records import ModuleRecord, load_module_record
 from explorer.workspace.layout import (
+    PARTS_FILE,
     SETTINGS_FILE,
     ModuleEntry,
     WorkspaceError,
@@ -121,6 +122,11 @@ class WorkspaceFiles:
         except ExplorerError as error:
             file = self.path / SETTINGS_FILE
             raise WorkspaceError(f"{file}, 'held_out': {error}") from error
+
+    @property
+    def has_part_finder(self) -> bool:
+        """Whether there is a file of a part finder, usable or not."""
+        return os.path.lexists(self.path / PARTS_FILE)
 
     def list_modules(self) -> tuple[ModuleEntry, ...]:
         """List the modules on disk by category, then run, without opening their files."""

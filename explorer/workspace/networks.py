@@ -1,5 +1,6 @@
 """The networks of a workspace: its classifier and its modules, loaded on first use."""
 
+import os
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,6 +17,8 @@ from explorer.nn.backbones.backbone import Backbone, check_z_layer
 from explorer.nn.checkpoint import load_backbone, load_module, save_backbone
 from explorer.nn.devices import choose_device, list_devices
 from explorer.nn.explanation import Explanation
+from explorer.nn.part_finder import FoundParts, PartFinder, decode_output, scale_found
+from explorer.nn.part_finder_file import PartRecord, load_part_finder
 from explorer.nn.rebuilding import rebuild_z
 from explorer.nn.records import ModuleRecord
 from explorer.nn.srae import ExplanationModule, apply_module
@@ -26,6 +29,7 @@ from explorer.workspace.files import WorkspaceFiles
 from explorer.workspace.layout import (
     CLASSIFIER_FILE,
     FEATURES_FOLDER,
+    PARTS_FILE,
     SETTINGS_FILE,
     ModuleEntry,
     WorkspaceError,
@@ -61,6 +65,7 @@ class Networks:
         self.device = choose_device(device)
         self.precision = get_precision()
         self._classifier: tuple[Engine, dict[str, Any]] | None = None
+        self._part_finder: tuple[Stamp, PartFinder, PartRecord] | None = None
         self._modules: OrderedDict[tuple[str, Stamp], tuple[ExplanationModule, ModuleRecord]] = (
             OrderedDict()
         )
@@ -145,6 +150,44 @@ class Networks:
                     self._modules.popitem(last=False)
             self._modules.move_to_end(key)
             return self._modules[key]
+
+    def load_part_finder(self) -> tuple[PartFinder, PartRecord] | None:
+        """Load the part finder, or return it if it is loaded and its file has not changed.
+
+        None if the workspace has none.
+
+        Raises
+        ------
+        WorkspaceError, CheckpointError
+            When its file cannot be used.
+        """
+        files = self._files
+        path = files.path / PARTS_FILE
+        check_inside(files.path, path)
+        if not os.path.lexists(path):
+            return None
+        with files.lock:
+            stamp = read_stamp(path)
+            if self._part_finder is None or self._part_finder[0] != stamp:
+                finder, record = load_part_finder(path, self.backbone)
+                if record.part_names != files.dataset.part_names:
+                    raise WorkspaceError(
+                        f"{path} finds other parts than {files.dataset.root} names. Train it again "
+                        "with `parts --force`."
+                    )
+                self._part_finder = stamp, finder.to(self.device), record
+            return self._part_finder[1:]
+
+    @torch.inference_mode()
+    def find_parts(self, image: NDArray[np.uint8]) -> FoundParts | None:
+        """Find the bird's box and parts on an RGB image (H, W, 3); None without a part finder."""
+        loaded = self.load_part_finder()
+        if loaded is None:
+            return None
+        finder, record = loaded
+        pixels = torch.from_numpy(self.prepare_image(image)[np.newaxis]).to(self.device)
+        found = decode_output(finder(self.backbone.compute_map(pixels, record.layer)))
+        return scale_found(found, (image.shape[0], image.shape[1]))
 
     def compute_features(self, *, store: bool = True) -> Steps[Features]:
         """Read Z and the logits of every photo, as packed or from the cache, or compute them.

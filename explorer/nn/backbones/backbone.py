@@ -211,6 +211,11 @@ class Backbone:
         """
         return self._run(images, 0, self._spatial_count).mean(dim=(2, 3))
 
+    @torch.inference_mode()
+    def compute_map(self, images: Tensor, layer: str) -> Tensor:
+        """Compute the output of a layer in `stops` for a batch (B, 3, H, W): (B, C, h, w)."""
+        return self._run(images, 0, self.get_stop(layer))
+
     def _run(self, inputs: Tensor, first: int, last: int) -> Tensor:
         """Apply the layers from `first` up to before `last`."""
         if inputs.device.type != "cpu":

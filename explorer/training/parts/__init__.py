@@ -1,0 +1,1 @@
+"""Training the part finder on a layer of the classifier, which is not changed."""
