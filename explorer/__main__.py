@@ -20,14 +20,15 @@ from explorer.cli.fetch import fetch
 from explorer.cli.maps import maps
 from explorer.cli.names import names
 from explorer.cli.pack import birds, pack
+from explorer.cli.parts import parts
 from explorer.cli.sweep import sweep
 from explorer.cli.train import train
 from explorer.config import PUBLIC_VARIABLE, ExplorerError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 for command in (
-    *(fetch, new, finetune, train, evaluate, sanity, sweep, maps, names, explain, doctor),
-    *(demo, birds, pack),
+    *(fetch, new, finetune, train, parts, evaluate, sanity, sweep, maps, names, explain),
+    *(doctor, demo, birds, pack),
 ):
     app.command()(command)
 app.command("app", context_settings={"ignore_unknown_options": True})(open_app)

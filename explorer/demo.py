@@ -8,6 +8,7 @@ from explorer.data.painted.dataset import paint_dataset
 from explorer.shipping.building import BIRDS_FOLDER, complete_workspace
 from explorer.storage.listing import list_folder
 from explorer.training.classifier.settings import FinetuneSettings
+from explorer.training.parts.settings import PartSettings
 from explorer.workspace.create import create_workspace
 from explorer.workspace.layout import (
     CLASSIFIER_FILE,
@@ -16,6 +17,8 @@ from explorer.workspace.layout import (
     FINETUNING_FOLDER,
     METRICS_FILE,
     MODULES_FOLDER,
+    PARTS_FILE,
+    PARTS_FOLDER,
     REFERENCES_FILE,
     RESULTS_FOLDER,
     SANITY_FOLDER,
@@ -29,6 +32,7 @@ from explorer.workspace.workspace import Workspace
 _FINETUNE = FinetuneSettings(
     epochs=40, augment=AugmentSettings(min_zoom=0.6, min_box_fraction=1.0), precision="full"
 )
+_PARTS = PartSettings(width=64, precision="full")
 
 
 def build_demo(folder: Path) -> Steps[Workspace]:
@@ -42,7 +46,7 @@ def build_demo(folder: Path) -> Steps[Workspace]:
     if not (folder / SETTINGS_FILE).exists():
         create_workspace(folder, WorkspaceSettings(dataset=BIRDS_FOLDER, half=True))
     workspace = Workspace(folder)
-    yield from complete_workspace(workspace, _FINETUNE)
+    yield from complete_workspace(workspace, _FINETUNE, parts=_PARTS)
     return workspace
 
 
@@ -58,6 +62,8 @@ def is_demo(folder: Path) -> bool:
         METRICS_FILE,
         FEATURES_FOLDER,
         MODULES_FOLDER,
+        PARTS_FILE,
+        PARTS_FOLDER,
         REFERENCES_FILE,
         RESULTS_FOLDER,
         SANITY_FOLDER,

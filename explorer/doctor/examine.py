@@ -10,6 +10,7 @@ from explorer.doctor.findings import Finding, Severity
 from explorer.doctor.identical import examine_identical
 from explorer.doctor.leftovers import examine_leftovers
 from explorer.doctor.modules import examine_module, examine_module_folders
+from explorer.doctor.part_finder import examine_part_finder
 from explorer.doctor.photos import examine_data_set, examine_photos
 from explorer.doctor.records import (
     examine_accuracy,
@@ -72,6 +73,7 @@ def examine(
             is_usable = examine_module(workspace, entry, findings, has_network=has_network)
             examine_maps(workspace, entry, findings, is_usable=is_usable)
             yield Progress(_MODULES, done, len(entries))
+        examine_part_finder(workspace, findings, has_network=has_network)
         examine_accuracy(workspace, findings)
         examine_references(workspace, findings)
         examine_results(workspace, findings)

@@ -13,8 +13,10 @@ from explorer.training.classifier.settings import FinetuneSettings
 from explorer.training.classifier.train import train_classifier
 from explorer.training.modules.settings import TrainingSettings
 from explorer.training.modules.train import find_module, train_modules
+from explorer.training.parts.settings import DEFAULT_PARTS, PartSettings
+from explorer.training.parts.train import train_part_finder
 from explorer.workspace.create import create_workspace
-from explorer.workspace.layout import SETTINGS_FILE
+from explorer.workspace.layout import PARTS_FILE, SETTINGS_FILE
 from explorer.workspace.settings import WorkspaceSettings
 from explorer.workspace.workspace import Workspace
 
@@ -28,8 +30,9 @@ def complete_workspace(
     finetune: FinetuneSettings,
     module: ModuleSettings = DEFAULT.settings,
     training: TrainingSettings = DEFAULT.training,
+    parts: PartSettings = DEFAULT_PARTS,
 ) -> Steps[None]:
-    """Train the network and a module per category, and measure all of them.
+    """Train the network, its part finder and a module per category, and measure all of them.
 
     What exists is kept, so an interrupted run continues where it stopped.
     """
@@ -37,6 +40,8 @@ def complete_workspace(
         yield from train_classifier(workspace, finetune)
     if load_classifier_measures(workspace) is None:
         yield from measure_classifier(workspace)
+    if not (workspace.path / PARTS_FILE).exists():
+        yield from train_part_finder(workspace, parts)
     categories = workspace.dataset.categories
     found = [find_module(workspace, category, module, training) for category in categories]
     missing = [name for name, entry in zip(categories, found, strict=True) if entry is None]

@@ -1,7 +1,7 @@
 """Packing a finished workspace for shipping: small, without photos, and independent of its place.
 
-The packed workspace holds the tables of its data set, the network and the modules in half
-precision, their measures, Z of all photos (see `explorer.workspace.packed_features`), what
+The packed workspace holds the tables of its data set, the network, its part finder and the modules
+in half precision, their measures, Z of all photos (see `explorer.workspace.packed_features`), what
 other photos are compared with, and the results of comparisons. Everything that pages show but
 photos is computed from these.
 """
@@ -29,6 +29,7 @@ from explorer.nn.checkpoint import (
     save_backbone,
     save_module,
 )
+from explorer.nn.part_finder_file import load_part_finder, save_part_finder
 from explorer.nn.records import load_module_record
 from explorer.shipping.building import BIRDS_FOLDER
 from explorer.storage.listing import list_folder
@@ -39,6 +40,7 @@ from explorer.workspace.files import PAINTED_MARK
 from explorer.workspace.layout import (
     CLASSIFIER_FILE,
     FEATURES_FOLDER,
+    PARTS_FILE,
     RESULTS_FOLDER,
     ModuleEntry,
     WorkspaceError,
@@ -103,6 +105,7 @@ def pack_workspace(
         packed = Workspace(draft)
         file = draft / FEATURES_FOLDER / PACKED_FILE
         pack_features(file, backbone, workspace.dataset.photos, features)
+        _pack_part_finder(workspace, packed, backbone)
         for done, entry in enumerate(entries, start=1):
             _pack_module(workspace, entry, packed, backbone)
             yield Progress(_STAGE, done, len(entries))
@@ -159,6 +162,16 @@ def _forget_folders(report: Mapping[str, Any]) -> dict[str, Any]:
         return dict(report)
     initial = Path(str(settings["initial"])).name
     return {**report, "settings": {**settings, "initial": initial}}
+
+
+def _pack_part_finder(workspace: Workspace, packed: Workspace, backbone: Backbone) -> None:
+    if not (workspace.path / PARTS_FILE).exists():
+        return
+    # Not the one that `workspace` has loaded, since rounding changes it.
+    finder, record = load_part_finder(workspace.path / PARTS_FILE, workspace.networks.backbone)
+    round_to_half(finder)
+    own = replace(record, backbone_sha256=backbone.sha256)
+    save_part_finder(packed.path / PARTS_FILE, finder, own, half=True)
 
 
 def _pack_module(
