@@ -17,6 +17,7 @@ from explorer.config import ExplorerError, list_workspaces, run
 from explorer.data.uploads.decoding import FORMAT_NAMES, Upload, get_limits, read_upload
 from explorer.data.uploads.folders import list_photos
 from explorer.explaining.arrays import list_arrays
+from explorer.explaining.part_shares import find_part_shares
 from explorer.explaining.photo import Sum, answer_photo, explain_answer, prepare_standard
 from explorer.explaining.records import (
     SCHEMA_VERSION,
@@ -80,7 +81,8 @@ def explain(
         image = upload.pixels
         answer = answer_photo(opened, standard, image)
         explained = explain_answer(opened, answer, wanted)
-        records.append(describe_photo(str(file), upload, answer, explained))
+        parts = find_part_shares(opened, answer, explained.entry, image) if explained else None
+        records.append(describe_photo(str(file), upload, answer, explained, parts))
         if not as_json:
             print_photo(console, records[-1])
         if out is not None and explained is not None:

@@ -12,6 +12,7 @@ from explorer.methods.runs import format_run
 from explorer.storage.packing import make_csv
 
 _MOST_SHOWN = 5
+_MOST_PARTS = 3
 
 
 def print_photo(console: Console, photo: PhotoRecord) -> None:
@@ -29,6 +30,7 @@ def print_photo(console: Console, photo: PhotoRecord) -> None:
         console.print("There is no module yet that explains a score.")
     else:
         _print_sum(console, photo.explanation, photo)
+        _print_part_shares(console, photo.explanation)
 
 
 def _print_sum(console: Console, explanation: ExplanationRecord, photo: PhotoRecord) -> None:
@@ -45,6 +47,18 @@ def _print_sum(console: Console, explanation: ExplanationRecord, photo: PhotoRec
         markup=False,
         highlight=False,
     )
+
+
+def _print_part_shares(console: Console, explanation: ExplanationRecord) -> None:
+    """Print on which found parts most heat of each x-feature lies."""
+    words = []
+    for x in explanation.x_features:
+        shares = sorted((x.part_shares or {}).items(), key=lambda item: -item[1])[:_MOST_PARTS]
+        named = ", ".join(f"{part} {format_percent(share)}" for part, share in shares if share)
+        words += [f"x-feature {x.x_feature} on {named}"] if named else []
+    if words:
+        text = f"By the parts found on the photo: {'; '.join(words)}."
+        console.print(text, markup=False, highlight=False)
 
 
 def make_table(photos: Sequence[PhotoRecord]) -> bytes:

@@ -9,6 +9,7 @@ from explorer.analysis.trust import Count
 from explorer.data.names import name_categories
 from explorer.data.uploads.decoding import Upload
 from explorer.explaining.answer import Answer
+from explorer.explaining.part_shares import PartShares
 from explorer.explaining.photo import Sum
 from explorer.explaining.sentence import describe_contributions
 from explorer.explaining.words import describe_answer
@@ -29,12 +30,34 @@ class CategoryRecord:
 
 @dataclass(frozen=True)
 class XFeatureRecord:
-    """An x-feature, counted from 1: its name if it has one, activation E and contribution vE."""
+    """An x-feature, counted from 1: its name if it has one, activation E and contribution vE.
+
+    ``part_shares`` has the share of its heat on each found part, in [0, 1]; None without them.
+    """
 
     x_feature: int
     name: str | None
     activation: float
     contribution: float
+    part_shares: dict[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class FoundPartRecord:
+    """A part that was found on a photo: where, in pixels, and with what confidence, in [0, 1]."""
+
+    part: str
+    x: float
+    y: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class FoundRecord:
+    """What was found on a photo: the box (x, y, width, height), in pixels, and the parts."""
+
+    box: tuple[float, float, float, float]
+    parts: tuple[FoundPartRecord, ...]
 
 
 @dataclass(frozen=True)
@@ -90,6 +113,9 @@ class PhotoRecord:
         All categories, the most probable first.
     explanation : ExplanationRecord or None
         None if there is no module.
+    found : FoundRecord or None
+        None if parts are not looked for, because there is nothing to find them with, no module, or
+        the photo is strange.
     """
 
     file: str
@@ -105,6 +131,7 @@ class PhotoRecord:
     when_named: Count | None
     categories: tuple[CategoryRecord, ...]
     explanation: ExplanationRecord | None
+    found: FoundRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +170,7 @@ def describe_photo(
     upload: Upload,
     answer: Answer,
     explanation: Sum | None,
+    parts: PartShares | None = None,
 ) -> PhotoRecord:
     """Make the record of a photo."""
     names = name_categories(answer.categories)
@@ -170,12 +198,37 @@ def describe_photo(
             )
             for index in answer.order
         ),
-        explanation=None if explanation is None else _describe_sum(explanation),
+        explanation=None if explanation is None else _describe_sum(explanation, parts),
+        found=None if parts is None else _describe_found(parts),
     )
 
 
-def _describe_sum(explanation: Sum) -> ExplanationRecord:
-    pairs = zip(explanation.x_features.tolist(), explanation.contributions.tolist(), strict=True)
+def _describe_found(parts: PartShares) -> FoundRecord:
+    found = parts.found
+    return FoundRecord(
+        box=found.box,
+        parts=tuple(
+            FoundPartRecord(name, x, y, confidence)
+            for name, (x, y), confidence, is_visible in zip(
+                parts.names,
+                found.points.tolist(),
+                found.confidence.tolist(),
+                found.visible,
+                strict=True,
+            )
+            if is_visible
+        ),
+    )
+
+
+def _describe_sum(explanation: Sum, parts: PartShares | None) -> ExplanationRecord:
+    count = len(explanation.x_features)
+    shares: list[dict[str, float] | None] = [None] * count
+    if parts is not None:
+        shares = [dict(zip(parts.names, row, strict=True)) for row in parts.shares.tolist()]
+    rows = zip(
+        explanation.x_features.tolist(), explanation.contributions.tolist(), shares, strict=True
+    )
     return ExplanationRecord(
         category=explanation.entry.category,
         run=explanation.entry.run,
@@ -183,8 +236,8 @@ def _describe_sum(explanation: Sum) -> ExplanationRecord:
         y_bar=explanation.y_bar,
         rest=explanation.y_hat - explanation.y_bar,
         x_features=tuple(
-            XFeatureRecord(feature + 1, explanation.names.get(feature), activation, contribution)
-            for feature, (activation, contribution) in enumerate(pairs)
+            XFeatureRecord(feature + 1, explanation.names.get(feature), *row)
+            for feature, row in enumerate(rows)
         ),
         sentence=describe_contributions(
             explanation.contributions, explanation.y_hat, explanation.names
