@@ -19,7 +19,7 @@ from explorer.ui.shared.opening import open_workspace_or_say_why, show_next_step
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.styles import load_page_style
 from explorer.ui.shared.subject import name_in_markdown
-from explorer.ui.your_photo import explaining, intake, parts, verdict
+from explorer.ui.your_photo import explaining, finding, intake, parts, verdict
 from explorer.ui.your_photo.links import make_explained_params, show_link
 from explorer.ui.your_photo.own_photo import SAMPLE, OwnPhoto
 from explorer.workspace.layout import ModuleEntry
@@ -126,8 +126,9 @@ def show_up_close(
     with left, st.container(key="large-map"):
         heatmaps.show_up_close(workspace, entry, photo, style, feature, look=look)
     with right:
-        is_measured = parts.choose_parts()
+        is_measured = parts.choose_parts(workspace)
         if is_measured:
+            finding.find_at_first(workspace, photo)
             show_histogram(workspace, entry, photo, style, feature)
     if is_measured:
         show_parts(workspace, entry, photo, feature)
@@ -143,17 +144,19 @@ def show_histogram(
         return
     measure = photo.parts.measure(photo.explain(workspace, entry, style.layer).maps)
     part_figures.show_photo_histogram(measure, feature, workspace.dataset.part_names)
+    finding.show_origin(photo.marks)
 
 
 def show_parts(workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto, feature: int) -> None:
     """Show the parts to be placed, and below them what the measure makes of them."""
     st.header("Where the bird and its parts are", anchor=False)
-    parts.show_marks(photo, workspace.dataset.part_names)
+    parts.show_marks(workspace, photo)
     if photo.parts is None:
         return
     left, right = st.columns(2, gap="large")
     with left:
         part_figures.show_partition(photo.parts, workspace.dataset.part_names)
+        finding.show_origin(photo.marks)
     with right:
         part_figures.show_test_photos_histogram(workspace, entry, feature)
 

@@ -100,13 +100,14 @@ export default function (component) {
     });
 
     for (const part of parts) {
-      const group = draw(svg, "g", { class: "part" });
+      const group = draw(svg, "g", { class: part.found ? "part found" : "part" });
       draw(group, "circle", {
         cx: part.x,
         cy: part.y,
         r: (part.name === data.chosen ? 8 : 6) * scale,
         fill: part.colour,
         "stroke-width": 2 * scale,
+        "stroke-dasharray": part.found ? `${3 * scale} ${2 * scale}` : "none",
       });
       if (part.dx === undefined) continue;
       draw(

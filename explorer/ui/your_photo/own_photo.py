@@ -68,7 +68,7 @@ class OwnPhoto:
     source : str
         One of `SOURCES`.
     marks : Marks
-        Box and parts, as placed by the visitor or annotated in a sample.
+        Box and parts, as found, as placed by the visitor, or as annotated in a sample.
     truth : str
         Category of a sample, as in ``classes.txt``; empty if unknown.
     notes : tuple of str
@@ -122,8 +122,15 @@ class OwnPhoto:
         return packing.make_stem(what, name, format_category(category), explained_by)
 
     def list_facts(self) -> Mapping[str, ArrayLike]:
-        """List ``photo_name`` and ``photo_sha256``."""
-        return {"photo_name": self.name, "photo_sha256": self.digest}
+        """List ``photo_name``, ``photo_sha256`` and, for found parts, ``part_confidence``.
+
+        That is (P,), in [0, 1], and NaN for parts that were placed or annotated.
+        """
+        facts: dict[str, ArrayLike] = {"photo_name": self.name, "photo_sha256": self.digest}
+        if self.marks.found:
+            parts = range(len(self.marks.names))
+            facts["part_confidence"] = [self.marks.found.get(part, np.nan) for part in parts]
+        return facts
 
 
 def make_digest(data: bytes) -> str:

@@ -13,8 +13,10 @@ from explorer.render.figures import get_part_colours
 from explorer.render.labels import place_labels
 from explorer.ui.shared import exports, pictures, state
 from explorer.ui.shared.words import HELP
+from explorer.ui.your_photo import finding
 from explorer.ui.your_photo.marks import Marks, Point
 from explorer.ui.your_photo.own_photo import OwnPhoto
+from explorer.workspace.workspace import Workspace
 
 MEASURE = "parts"
 _PART = "your_photo_part"
@@ -24,22 +26,27 @@ _TABLE_BASE = "your_photo_table"
 _PHONE_WIDTH, _SHORTEST_SHOWN = 358, 560
 
 
-def choose_parts() -> bool:
+def choose_parts(workspace: Workspace) -> bool:
     """Let the user choose whether heat is counted part by part."""
     state.check_param(MEASURE, ("true", "false"), "measuring against parts")
     is_wanted = st.toggle(
         "Measure it against parts", key=MEASURE, bind=state.BIND, help=HELP["partition"]
     )
     if not is_wanted:
+        how = (
+            "The network looks for the bird and its parts, and you can move them"
+            if workspace.has_part_finder
+            else "Say where the bird and its parts are"
+        )
         st.caption(
-            "On which parts of the bird does the heat lie? Say where the bird and its parts are, "
-            "and it is counted part by part."
+            f"On which parts of the bird does the heat lie? {how}; then it is counted part by part."
         )
     return is_wanted
 
 
-def show_marks(photo: OwnPhoto, names: tuple[str, ...]) -> None:
+def show_marks(workspace: Workspace, photo: OwnPhoto) -> None:
     """Show the photo to place box and parts on, next to controls for the keyboard."""
+    names = workspace.dataset.part_names
     left, right = st.columns([6, 5], gap="large")
     with left:
         chosen = int(st.session_state.get(_PART, 0))
@@ -47,7 +54,7 @@ def show_marks(photo: OwnPhoto, names: tuple[str, ...]) -> None:
         st.markdown(f"A click or a tap will {verb}: **{names[chosen]}**")
         _show_placer(photo, names)
     with right:
-        _show_controls(photo, names)
+        _show_controls(workspace, photo)
 
 
 def _show_placer(photo: OwnPhoto, names: tuple[str, ...]) -> None:
@@ -57,13 +64,17 @@ def _show_placer(photo: OwnPhoto, names: tuple[str, ...]) -> None:
     shifts = _compute_label_shifts(marks, names)
     data = {
         "photo": photo.remember(("data-url",), lambda: _make_data_url(photo)),
-        "alt": f"The photo with its box and {len(marks.points)} parts; places can be typed instead",
+        "alt": _describe_marks(marks),
         "width": marks.width,
         "height": marks.height,
         "box": [x, y, x + width, y + height],
         "chosen": names[chosen],
         "parts": [
-            {"x": px, "y": py, "colour": colours[part], "name": names[part]} | shifts.get(part, {})
+            {
+                **{"x": px, "y": py, "colour": colours[part], "name": names[part]},
+                "found": part in marks.found,
+                **shifts.get(part, {}),
+            }
             for part, (px, py) in sorted(marks.points.items())
         ],
     }
@@ -80,6 +91,12 @@ def _show_placer(photo: OwnPhoto, names: tuple[str, ...]) -> None:
         on_click_change=partial(_on_click, marks, len(names)),
         on_box_change=partial(_on_box_change, marks),
     )
+
+
+def _describe_marks(marks: Marks) -> str:
+    found = f", {len(marks.found)} of them found by the network" if marks.found else ""
+    count = len(marks.points)
+    return f"The photo with its box and {count} parts{found}; places can be typed instead"
 
 
 def _compute_label_shifts(marks: Marks, names: tuple[str, ...]) -> dict[int, dict[str, float]]:
@@ -126,8 +143,8 @@ def _read_numbers(value: object, count: int) -> list[float] | None:
     return [float(v) for v in value] if all(isinstance(v, int | float) for v in value) else None
 
 
-def _show_controls(photo: OwnPhoto, names: tuple[str, ...]) -> None:
-    marks = photo.marks
+def _show_controls(workspace: Workspace, photo: OwnPhoto) -> None:
+    marks, names = photo.marks, workspace.dataset.part_names
     st.markdown("**1. Draw the box around the bird**: drag its corners, or move these.")
     _show_box_slider(marks, "Left to right", 0)
     _show_box_slider(marks, "Top to bottom", 1)
@@ -159,7 +176,9 @@ def _show_controls(photo: OwnPhoto, names: tuple[str, ...]) -> None:
             disabled=not marks.points,
             help="Takes all parts off the photo.",
         )
+        finding.show_find_button(workspace, photo)
     st.caption(f"{len(marks.points)} of {len(names)} parts have a place.")
+    finding.show_confidence(marks, names)
     with st.expander("Type the places instead"):
         _show_table(photo, names)
 
@@ -201,6 +220,7 @@ def _show_table(photo: OwnPhoto, names: tuple[str, ...]) -> None:
             "seen": index in base,
             "x": round(base[index][0], 1) if index in base else None,
             "y": round(base[index][1], 1) if index in base else None,
+            "found": 100 * marks.found[index] if index in marks.found else None,
         }
         for index, name in enumerate(names)
     ]
@@ -217,6 +237,7 @@ def _show_table(photo: OwnPhoto, names: tuple[str, ...]) -> None:
             "seen": st.column_config.CheckboxColumn("Visible"),
             "x": st.column_config.NumberColumn("x", min_value=0, max_value=marks.width),
             "y": st.column_config.NumberColumn("y", min_value=0, max_value=marks.height),
+            "found": st.column_config.NumberColumn("Found with", format="%.0f %%", disabled=True),
         },
     )
     st.caption(
@@ -228,11 +249,13 @@ def _show_table(photo: OwnPhoto, names: tuple[str, ...]) -> None:
         "box, right and bottom": (x + width, y + height),
         **{name: marks.points.get(index, ("", "")) for index, name in enumerate(names)},
     }
+    parts = range(len(names))
     exports.show_numbers(
         {
             "what": list(places),
             "x": [place[0] for place in places.values()],
             "y": [place[1] for place in places.values()],
+            "confidence of what was found": ["", "", *(marks.found.get(i, "") for i in parts)],
         },
         "srae-your-photo-places",
     )
