@@ -24,7 +24,9 @@ from explorer.config import (
 from explorer.explaining.photo import answer_photo, prepare_standard
 from explorer.explaining.records import ReportRecord
 from explorer.measuring.parts import load_parts
+from explorer.nn.part_finder import FoundParts
 from explorer.storage.json_records import convert_record, parse_json
+from explorer.workspace.networks import Networks
 from explorer.workspace.workspace import Workspace
 
 Call = Callable[..., tuple[int, str, str]]
@@ -104,6 +106,40 @@ def test_json_is_the_record_of_the_answer(call: Call, workspace: Path) -> None:
     assert why.rest == pytest.approx(why.y_hat - why.y_bar)
     with Image.open(shown.path) as opened_photo:
         assert (said.width, said.height) == opened_photo.size
+
+
+def test_found_parts_say_where_the_heat_lies(
+    call: Call, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Workspace(workspace)
+    shown = opened.held_out[0]
+    true = load_parts(shown)
+
+    def find_parts(_: Networks, image: np.ndarray) -> FoundParts:
+        assert image.shape == true.image.shape
+        return FoundParts(true.box, true.points, true.visible * 0.75)
+
+    monkeypatch.setattr(Networks, "find_parts", find_parts)
+    monkeypatch.setattr(trust, "MIN_PHOTOS", 100)  # none is judged, so none is strange
+    run_json = call(shown.path, "--json")[1]
+    (said,) = convert_record(parse_json(run_json), ReportRecord, allow_unknown=False).photos
+    assert said.found is not None
+    assert said.explanation is not None
+    assert len(said.found.parts) == true.visible.sum()
+    assert {part.confidence for part in said.found.parts} == {0.75}
+    entry = next(e for e in opened.list_modules() if e.category == said.explanation.category)
+    measured = true.measure(opened.networks.explain(entry, true.image).maps)
+    for x, shares in zip(said.explanation.x_features, measured.values, strict=True):
+        assert x.part_shares == pytest.approx(
+            dict(zip(opened.dataset.part_names, shares.tolist(), strict=True))
+        )
+    assert "By the parts found on the photo: x-feature" in " ".join(call(shown.path)[1].split())
+
+
+def test_without_a_part_finder_no_parts_are_named(call: Call, photo: Path) -> None:
+    (said,) = json.loads(call(photo, "--json")[1])["photos"]
+    assert said["found"] is None
+    assert {x["part_shares"] for x in said["explanation"]["x_features"]} == {None}
 
 
 def test_bad_files_among_many_are_named_and_skipped(

@@ -1,15 +1,22 @@
 from pathlib import Path
 
 import pytest
+from steps import run_steps
 from workspaces import make_finished_workspace
 
 from explorer.config import CUB_ROOT_VARIABLE
+from explorer.training.parts.settings import PartSettings
+from explorer.training.parts.train import train_part_finder
+from explorer.workspace.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a small workspace in which everything is measured. Read only."""
-    return make_finished_workspace(tmp_path_factory.mktemp("finished") / "tiny")
+    path = make_finished_workspace(tmp_path_factory.mktemp("finished") / "tiny")
+    settings = PartSettings(width=8, epochs=1, precision="full")
+    run_steps(train_part_finder(Workspace(path), settings))
+    return path
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ from explorer.measuring.records import load_classifier_measures, load_module_mea
 from explorer.measuring.references import load_references
 from explorer.measuring.scores import score_photos
 from explorer.shipping.packing import pack_workspace
-from explorer.workspace.layout import CLASSIFIER_FILE
+from explorer.workspace.layout import CLASSIFIER_FILE, PARTS_FILE
 from explorer.workspace.photos import check_photos, list_refused
 from explorer.workspace.workspace import Workspace
 
@@ -58,16 +58,19 @@ def test_nothing_but_what_pages_need_is_packed(finished: Path, shipped: Path) ->
             *modules,
             *(f"birds/{name}.txt.gz" for name in (*tables, "parts/parts", "parts/part_locs")),
             *("birds/traits.json", "classifier.safetensors", "features/packed.npz"),
-            *("metrics.json", "references.safetensors", "results/results.csv", "workspace.json"),
+            *("metrics.json", "parts.safetensors", "references.safetensors"),
+            *("results/results.csv", "workspace.json"),
         ]
     )
 
 
 def test_weights_are_in_half_precision_and_fit_each_other(shipped: Path) -> None:
-    for file in (shipped / CLASSIFIER_FILE, *shipped.glob("modules/*/*/*.safetensors")):
+    own = (shipped / CLASSIFIER_FILE, shipped / PARTS_FILE)
+    for file in (*own, *shipped.glob("modules/*/*/*.safetensors")):
         assert {str(array.dtype) for array in load_file(file).values()} == {"float16"}
     workspace = Workspace(shipped)
     assert workspace.list_damaged() == ()
+    assert workspace.networks.load_part_finder() is not None
     assert load_references(workspace) is not None
     assert len(workspace.list_modules()) == 2
     assert workspace.settings.half

@@ -140,3 +140,46 @@ def test_parts_of_other_names_are_dropped() -> None:
     assert marks.points == {}
     assert not marks.can_undo
     assert marks.box == make_marks().box
+
+
+def make_found() -> Marks:
+    marks = Marks(200, 100)
+    marks.suggest((20, 10, 500, 60), {0: (50, 40), 2: (250, 30)}, {0: 0.9, 2: 0.6})
+    return marks
+
+
+def test_what_is_found_is_marked_as_found_and_clipped() -> None:
+    marks = make_found()
+    assert marks.box == (20, 10, 180, 60)
+    assert marks.points == {0: (50, 40), 2: (200, 30)}
+    assert marks.found == {0: 0.9, 2: 0.6}
+    assert marks.is_box_found
+    marks.undo()
+    assert (marks.points, marks.found, marks.is_box_found) == ({}, {}, False)
+
+
+def test_what_the_visitor_touches_is_no_longer_found() -> None:
+    marks = make_found()
+    marks.place(0, 60, 40)
+    assert marks.found == {2: 0.6}
+    assert marks.is_box_found
+    marks.set_box(0, 0, 50, 50)
+    assert not marks.is_box_found
+    marks.undo()
+    marks.undo()
+    assert marks.found == {0: 0.9, 2: 0.6}
+    marks.hide(2)
+    assert marks.found == {0: 0.9}
+    marks.undo()
+    marks.apply_table(dict(marks.points), {0: {"x": 55.0}})
+    assert marks.found == {2: 0.6}
+    marks.clear()
+    assert marks.found == {}
+
+
+def test_other_part_names_forget_what_was_found() -> None:
+    marks = make_found()
+    marks.name_parts(NAMES)
+    assert marks.found
+    marks.name_parts(("tail",))
+    assert (marks.points, marks.found) == ({}, {})
