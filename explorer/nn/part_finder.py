@@ -111,8 +111,7 @@ class FoundParts:
     @property
     def visible(self) -> NDArray[np.bool_]:
         """(P,), whether each part was found."""
-        visible: NDArray[np.bool_] = np.isfinite(self.points).all(axis=1)
-        return visible
+        return np.isfinite(self.points[:, 0])
 
 
 def scale_found(found: FoundArrays, size: tuple[int, int]) -> FoundParts:

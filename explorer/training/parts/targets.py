@@ -31,8 +31,7 @@ class PartTargets:
     @property
     def visible(self) -> NDArray[np.bool_]:
         """(N, P), whether each part is visible."""
-        visible: NDArray[np.bool_] = np.isfinite(self.points).all(axis=2)
-        return visible
+        return np.isfinite(self.points[..., 0])
 
     def mirror(self, part_names: Sequence[str]) -> "PartTargets":
         """Return the annotations of the mirrored photos, in which left is right."""

@@ -61,7 +61,7 @@ def train_part_finder(
     layer, precision = choose_layer(backbone, settings.layer), Precision(settings.precision, device)
     count = backbone.get_stop(layer)
     # A copy, for the arrangement in memory may change, and the classifier is in use.
-    layers = [precision.arrange(copy.deepcopy(one)) for one in backbone.trunk[:count]]
+    layers = [precision.arrange(copy.deepcopy(one)) for one in list(backbone.layers)[:count]]
     views = PhotoViews(training, tested, _VIEWS, backbone.architecture, DEFAULT_AUGMENT, 0)
     outputs = yield from compute_frozen_outputs(folder, layers, [count], views, precision)
     maps = outputs[count]
