@@ -15,6 +15,8 @@ from explorer.methods.registry import DEFAULT
 from explorer.shipping import building
 from explorer.shipping.building import build_birds
 from explorer.training.classifier.settings import FinetuneSettings
+from explorer.training.parts.settings import PartSettings
+from explorer.training.parts.train import train_part_finder
 from explorer.workspace.create import create_workspace
 from explorer.workspace.settings import WorkspaceSettings
 from explorer.workspace.workspace import Workspace
@@ -37,6 +39,10 @@ def birds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _small_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(building, "BIRDS_NETWORK", "vgg_small")
     monkeypatch.setattr(commands, "BIRDS_NETWORK", "vgg_small")
+    quick = PartSettings(width=4, epochs=1, precision="full")
+    monkeypatch.setattr(
+        building, "train_part_finder", lambda workspace, _: train_part_finder(workspace, quick)
+    )
 
 
 def count_calls(monkeypatch: pytest.MonkeyPatch, name: str) -> list[object]:
@@ -67,6 +73,7 @@ def test_an_interrupted_build_goes_on(
     assert len(measured) == 12 + 1  # the third, which was not finished, once more
     assert len(built.list_modules()) == 12
     assert built.settings.half
+    assert built.networks.load_part_finder() is not None
     assert {entry.run for entry in built.list_modules()} == {"srae-k5-s0-widths8x6"}
     run_steps(build_birds(folder, birds, FINETUNE, MODULE))
     assert (len(trained), len(measured)) == (1, 13)
