@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
-from explorer.config import Steps
+from explorer.config import ExplorerError, Steps
 from explorer.data.augment import AugmentSettings
-from explorer.data.painted.dataset import paint_dataset
+from explorer.data.painted.dataset import PaintedSettings, paint_dataset
+from explorer.data.painted.plans import DEFAULT_PLAN
+from explorer.data.painted.truth import load_truth
 from explorer.shipping.building import BIRDS_FOLDER, complete_workspace
 from explorer.storage.listing import list_folder
 from explorer.training.classifier.settings import FinetuneSettings
@@ -35,14 +37,33 @@ _FINETUNE = FinetuneSettings(
 _PARTS = PartSettings(width=64, precision="full")
 
 
-def build_demo(folder: Path) -> Steps[Workspace]:
+def build_demo(folder: Path, plan: str = DEFAULT_PLAN) -> Steps[Workspace]:
     """Paint the birds, train the network, and train and measure all modules.
 
     Everything is seeded. Weights are stored in half precision to keep the demo small. An
     interrupted build is resumed.
+
+    Parameters
+    ----------
+    folder : Path
+        The workspace, which is created if it does not exist.
+    plan : str
+        The categories, a key of `explorer.data.painted.plans.PLANS`.
+
+    Raises
+    ------
+    ExplorerError
+        When there is no such plan, or the folder has birds of another one.
     """
+    settings = PaintedSettings(plan=plan)
+    truth = load_truth(folder / BIRDS_FOLDER)
+    if truth is not None and truth.settings.plan != plan:
+        raise ExplorerError(
+            f"{folder} has other birds: {truth.settings.plan}, not {plan}. Start from scratch with "
+            "--force, or name another folder."
+        )
     if not (folder / BIRDS_FOLDER).exists():
-        yield from paint_dataset(folder / BIRDS_FOLDER)
+        yield from paint_dataset(folder / BIRDS_FOLDER, settings)
     if not (folder / SETTINGS_FILE).exists():
         create_workspace(folder, WorkspaceSettings(dataset=BIRDS_FOLDER, half=True))
     workspace = Workspace(folder)

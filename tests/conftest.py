@@ -129,7 +129,9 @@ def real_cub(cub40_root: Path) -> CubDataset:
 def painted_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return painted birds: 12 categories of 6 photos, one of them for testing. Read only."""
     root = tmp_path_factory.mktemp("painted") / "birds"
-    settings = PaintedSettings(photos_per_category=6, test_photos_per_category=1, supersampling=1)
+    settings = PaintedSettings(
+        photos_per_category=6, test_photos_per_category=1, supersampling=1, plan="pairs"
+    )
     for _ in paint_dataset(root, settings):
         pass
     return root

@@ -16,7 +16,9 @@ from explorer.data.painted.dataset import (
     find_scene,
     paint_dataset,
 )
+from explorer.data.painted.pairs import PAIRS
 from explorer.data.painted.photo import PaintedPhoto, paint_photo
+from explorer.data.painted.plans import PLANS
 from explorer.data.painted.relatives import (
     find_differing_traits,
     find_nearest_relatives,
@@ -24,7 +26,6 @@ from explorer.data.painted.relatives import (
 )
 from explorer.data.painted.scene import Occluder, Scene, draw_scene
 from explorer.data.painted.traits import (
-    CATEGORIES,
     PALETTE,
     PART_NAMES,
     TRAIT_PARTS,
@@ -33,9 +34,14 @@ from explorer.data.painted.traits import (
 )
 
 SETTINGS = PaintedSettings(
-    seed=3, photos_per_category=4, test_photos_per_category=1, size=64, supersampling=2
+    seed=3,
+    photos_per_category=4,
+    test_photos_per_category=1,
+    size=64,
+    supersampling=2,
+    plan="pairs",
 )
-FINCH = CATEGORIES["Ember_capped_Finch"]
+FINCH = PAIRS["Ember_capped_Finch"]
 OTHER_VALUES = {
     "crown": "azure",
     "forehead": "poppy",
@@ -88,10 +94,10 @@ def painted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def photos() -> list[tuple[Scene, PaintedPhoto]]:
-    names = list(CATEGORIES)
+    names = list(PAIRS)
     scenes = [draw_scene(seed, occluder_share=0.3) for seed in range(60)]
     return [
-        (scene, paint_photo(CATEGORIES[names[index % len(names)]], scene, 64, 2))
+        (scene, paint_photo(PAIRS[names[index % len(names)]], scene, 64, 2))
         for index, scene in enumerate(scenes)
     ]
 
@@ -230,9 +236,9 @@ def test_the_share_of_occluded_scenes_is_as_set():
     assert draw_scene(5, occluder_share=0.0).occluder is None
 
 
-@pytest.mark.parametrize("trait", list(OTHER_VALUES))
-def test_changing_one_trait_changes_only_its_parts(trait):
-    changed_traits = replace_traits(FINCH, **{trait: OTHER_VALUES[trait]})
+@pytest.mark.parametrize(("trait", "value"), [*OTHER_VALUES.items(), ("wing_bar", "patch")])
+def test_changing_one_trait_changes_only_its_parts(trait, value):
+    changed_traits = replace_traits(FINCH, **{trait: value})
     assert find_differing_traits(FINCH, changed_traits) == (trait,)
     for seed in range(8):
         scene = draw_scene(seed, occluder_share=0.0)
@@ -324,12 +330,12 @@ def test_ground_truth_relatives_follow_from_the_traits(painted):
 
 
 def test_categories_are_distinct_and_several_pairs_differ_in_one_trait():
-    assert len(CATEGORIES) == 12
-    assert len(set(CATEGORIES.values())) == 12
+    assert len(PAIRS) == 12
+    assert len(set(PAIRS.values())) == 12
     single = {
         item.differing_traits[0]
-        for name in CATEGORIES
-        for item in find_nearest_relatives(name)
+        for name in PAIRS
+        for item in find_nearest_relatives(name, PAIRS)
         if len(item.differing_traits) == 1
     }
     assert single == {"crown", "wing_bar", "breast_pattern", "throat", "tail"}
@@ -339,18 +345,18 @@ def test_traits_name_known_colours_and_parts():
     assert set(TRAIT_PARTS) == {field.name for field in dataclasses.fields(BirdTraits)}
     assert {part for parts in TRAIT_PARTS.values() for part in parts} <= set(PART_NAMES)
     shapes = {"breast_pattern", "wing_bar", "tail_shape", "beak_shape"}
-    for traits in CATEGORIES.values():
+    for traits in (traits for categories in PLANS.values() for traits in categories.values()):
         values = dataclasses.asdict(traits)
         assert {value for key, value in values.items() if key not in shapes} <= set(PALETTE)
     assert find_telling_parts(("wing_bar", "back")) == ("back", "left wing", "nape", "right wing")
 
 
-@pytest.mark.parametrize("name", list(CATEGORIES))
+@pytest.mark.parametrize("name", list(PAIRS))
 def test_every_photo_shows_a_difference_from_each_nearest_relative(name):
     for photo in range(3):
         scene, painted = find_scene(name, SETTINGS, photo)
         assert painted.image.shape == (64, 64, 3)
-        for relative in find_nearest_relatives(name):
+        for relative in find_nearest_relatives(name, SETTINGS.categories):
             shown = [painted.visible[index_of(part)] for part in relative.telling_parts]
             assert any(shown), scene
 
@@ -397,6 +403,7 @@ def test_an_unwritable_folder_is_reported(tmp_path):
         {"quality": 100},
         {"seed": -1},
         {"supersampling": 0},
+        {"plan": "striped"},
     ],
 )
 def test_invalid_settings_are_refused(wrong):

@@ -38,7 +38,7 @@ def make_tiny_workspace(
     """Make a workspace with two hardly trained modules, of which the first are measured."""
     torch.manual_seed(0)
     settings = PaintedSettings(
-        photos_per_category=4, test_photos_per_category=1, size=64, supersampling=1
+        photos_per_category=4, test_photos_per_category=1, size=64, supersampling=1, plan="pairs"
     )
     for _ in paint_dataset(path / "birds", settings):
         pass

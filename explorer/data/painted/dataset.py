@@ -1,14 +1,14 @@
 """Painting a data set of birds in the folder layout of CUB-200-2011.
 
-It has twelve invented categories, which differ in their traits. The ground truth of each photo is
-exact: the box, the part points and their visibility, and the parts that distinguish a category from
-its nearest relatives. Each scene can be painted again with a changed trait.
+Its categories are invented, and differ in their traits. The ground truth of each photo is exact:
+the box, the part points and their visibility, and the parts that distinguish a category from its
+nearest relatives. Each scene can be painted again with a changed trait.
 """
 
 import io
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,9 +18,10 @@ from PIL import Image
 
 from explorer.config import ExplorerError, Progress
 from explorer.data.painted.photo import PaintedPhoto, paint_photo
+from explorer.data.painted.plans import DEFAULT_PLAN, PLANS
 from explorer.data.painted.relatives import find_nearest_relatives
 from explorer.data.painted.scene import Scene, draw_scene
-from explorer.data.painted.traits import CATEGORIES, PART_NAMES, TRAIT_PARTS
+from explorer.data.painted.traits import PART_NAMES, TRAIT_PARTS, BirdTraits
 from explorer.storage.listing import list_folder
 from explorer.storage.writing import make_folder, stage_folder, write_draft
 
@@ -46,6 +47,8 @@ class PaintedSettings:
         Factor by which shapes are oversampled for anti-aliasing.
     quality : int
         JPEG quality, 1 to 95.
+    plan : str
+        The categories, a key of `PLANS`.
     """
 
     seed: int = 0
@@ -54,6 +57,7 @@ class PaintedSettings:
     size: int = 128
     supersampling: int = 4
     quality: int = 83
+    plan: str = DEFAULT_PLAN
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -67,6 +71,15 @@ class PaintedSettings:
                 "Painted photos need a size of at least 32, a supersampling of at least 1, "
                 "a quality from 1 to 95 and a seed that is not negative."
             )
+        if self.plan not in PLANS:
+            raise ExplorerError(
+                f"There are no painted birds named {self.plan!r}. Choose among: {', '.join(PLANS)}."
+            )
+
+    @property
+    def categories(self) -> Mapping[str, BirdTraits]:
+        """The traits of each category, in the order of their class numbers."""
+        return PLANS[self.plan]
 
 
 def find_scene(name: str, settings: PaintedSettings, photo: int) -> tuple[Scene, PaintedPhoto]:
@@ -75,12 +88,13 @@ def find_scene(name: str, settings: PaintedSettings, photo: int) -> tuple[Scene,
     Scenes are drawn until a part that distinguishes the category from each of its nearest relatives
     is visible, so that every photo can be recognised.
     """
-    index = list(CATEGORIES).index(name)
-    relatives = find_nearest_relatives(name)
+    index = list(settings.categories).index(name)
+    traits = settings.categories[name]
+    relatives = find_nearest_relatives(name, settings.categories)
     for attempt in range(_MAX_ATTEMPTS):
         sequence = np.random.SeedSequence([settings.seed, index, photo, attempt])
         scene = draw_scene(int(sequence.generate_state(1)[0]))
-        painted = paint_photo(CATEGORIES[name], scene, settings.size, settings.supersampling)
+        painted = paint_photo(traits, scene, settings.size, settings.supersampling)
         shown = {part for part, seen in zip(PART_NAMES, painted.visible, strict=True) if seen}
         if all(shown & set(relative.telling_parts) for relative in relatives):
             return scene, painted
@@ -142,8 +156,8 @@ def paint_dataset(root: Path, settings: PaintedSettings | None = None) -> Iterat
 def _paint_into(root: Path, settings: PaintedSettings) -> Iterator[Progress]:
     tables = _Tables()
     scene_seeds: dict[str, int] = {}
-    total = len(CATEGORIES) * settings.photos_per_category
-    for index, name in enumerate(CATEGORIES):
+    total = len(settings.categories) * settings.photos_per_category
+    for index, name in enumerate(settings.categories):
         folder = f"{index + 1:03d}.{name}"
         make_folder(root / "images" / folder)
         tables.classes.append(f"{index + 1} {folder}")
@@ -210,6 +224,9 @@ class _Tables:
 
 def _describe(settings: PaintedSettings, scene_seeds: dict[str, int]) -> dict[str, object]:
     """Return the contents of ``traits.json``."""
+    names = {
+        name: f"{number:03d}.{name}" for number, name in enumerate(settings.categories, start=1)
+    }
     return {
         "schema_version": SCHEMA_VERSION,
         "note": "All categories are invented; the photos are painted by a program.",
@@ -219,18 +236,18 @@ def _describe(settings: PaintedSettings, scene_seeds: dict[str, int]) -> dict[st
         "categories": [
             {
                 "class_id": index,
-                "name": f"{index:03d}.{name}",
+                "name": names[name],
                 "traits": asdict(traits),
                 "nearest_relatives": [
                     {
-                        "name": f"{list(CATEGORIES).index(item.name) + 1:03d}.{item.name}",
+                        "name": names[item.name],
                         "differing_traits": list(item.differing_traits),
                         "telling_parts": list(item.telling_parts),
                     }
-                    for item in find_nearest_relatives(name)
+                    for item in find_nearest_relatives(name, settings.categories)
                 ],
             }
-            for index, (name, traits) in enumerate(CATEGORIES.items(), 1)
+            for index, (name, traits) in enumerate(settings.categories.items(), start=1)
         ],
         "scene_seeds": scene_seeds,
     }

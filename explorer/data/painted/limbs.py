@@ -16,6 +16,7 @@ from explorer.data.painted.canvas import (
     Points,
     blend,
     shade_round,
+    smooth_closed,
     smooth_open,
     soften,
     to_colour,
@@ -26,6 +27,7 @@ from explorer.data.painted.traits import PALETTE, BirdTraits
 _FEATHER_STREAM = 4
 _BAR_COLOUR = to_colour((250, 246, 232))
 _BAR_WIDTH = 0.078
+_PATCH_COLOUR = to_colour((240, 158, 40))
 _LEG_TONES = np.array([(70, 62, 60), (150, 112, 84), (196, 134, 90)], np.float32) / 255
 
 # In the frame of the wing; see `Skeleton`.
@@ -37,6 +39,8 @@ _RAISED_BARS = (
     [(0.36, 0.3), (0.33, 0.05), (0.25, -0.36)],
     [(0.56, 0.3), (0.54, 0.05), (0.44, -0.36)],
 )
+_FOLDED_PATCH = [(-0.2, 0.06), (-0.42, 0.05), (-0.56, -0.03), (-0.46, -0.12), (-0.22, -0.1)]
+_RAISED_PATCH = [(0.3, 0.1), (0.52, 0.08), (0.62, -0.06), (0.48, -0.18), (0.28, -0.14)]
 _FOLDED_QUILLS = (
     [(-0.4, 0.06), (-0.38, 0.02), (-0.36, -0.02), (-0.33, -0.06), (-0.28, -0.1)],
     [(-0.93, -0.035), (-0.84, -0.07), (-0.72, -0.105), (-0.58, -0.15), (-0.4, -0.185)],
@@ -156,6 +160,10 @@ def _mark_wing(brush: Brush, wing: Frame, base: FloatArray, colour: FloatArray) 
     edge = wing.to_image(smooth_open(_RAISED_COVERTS if raised else _FOLDED_COVERTS))
     soft_edge = soften(brush.stroke([edge], 0.02), 0.012 * brush.unit)
     blend(colour, base * np.float32(0.7), soft_edge)
+    if brush.traits.wing_bar == "patch":
+        patch = smooth_closed(_RAISED_PATCH if raised else _FOLDED_PATCH)
+        blend(colour, _PATCH_COLOUR, brush.fill_soft(wing.to_image(patch), 0.012))
+        return
     count = {"none": 0, "single": 1, "double": 2}[brush.traits.wing_bar]
     bars = [
         wing.to_image(smooth_open(bar))

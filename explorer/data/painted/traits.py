@@ -1,8 +1,4 @@
-"""Traits of the painted birds: the categories and how they differ.
-
-All categories are invented. Their names resemble those of birds, but their plumages do not follow
-any species.
-"""
+"""Traits of the painted birds: what can differ between categories, and where it can be seen."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -34,7 +30,7 @@ Rgb: TypeAlias = tuple[int, int, int]
 BeakShape: TypeAlias = Literal["cone", "thin", "hooked"]
 BreastPattern: TypeAlias = Literal["plain", "streaked", "spotted", "banded"]
 TailShape: TypeAlias = Literal["square", "forked", "rounded"]
-WingBar: TypeAlias = Literal["none", "single", "double"]
+WingBar: TypeAlias = Literal["none", "single", "double", "patch"]
 
 PALETTE: Mapping[str, Rgb] = MappingProxyType(
     {
@@ -74,8 +70,8 @@ class BirdTraits:
         head, around the eye.
     breast_pattern : {"plain", "streaked", "spotted", "banded"}
         Dark markings on the breast.
-    wing_bar : {"none", "single", "double"}
-        Light bars across the wing.
+    wing_bar : {"none", "single", "double", "patch"}
+        Light bars across the wing, or a golden patch on it.
     tail_shape : {"square", "forked", "rounded"}
         Shape of the end of the tail.
     beak_shape : {"cone", "thin", "hooked"}
@@ -119,103 +115,6 @@ TRAIT_PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """The parts on which each trait can be seen."""
 
-_FINCH = BirdTraits(
-    crown="ember",
-    forehead="cream",
-    face="sand",
-    throat="cream",
-    back="umber",
-    breast="sand",
-    breast_pattern="plain",
-    belly="cream",
-    wing="umber",
-    wing_bar="none",
-    tail="umber",
-    tail_shape="square",
-    beak="horn",
-    beak_shape="cone",
-)
-_WARBLER = BirdTraits(
-    crown="moss",
-    forehead="lemon",
-    face="lemon",
-    throat="lemon",
-    back="moss",
-    breast="lemon",
-    breast_pattern="plain",
-    belly="snow",
-    wing="slate",
-    wing_bar="double",
-    tail="slate",
-    tail_shape="square",
-    beak="ink",
-    beak_shape="thin",
-)
-_THRUSH = BirdTraits(
-    crown="chestnut",
-    forehead="chestnut",
-    face="sand",
-    throat="snow",
-    back="chestnut",
-    breast="cream",
-    breast_pattern="spotted",
-    belly="snow",
-    wing="chestnut",
-    wing_bar="none",
-    tail="chestnut",
-    tail_shape="rounded",
-    beak="honey",
-    beak_shape="thin",
-)
-_BUNTING = BirdTraits(
-    crown="cobalt",
-    forehead="ink",
-    face="azure",
-    throat="poppy",
-    back="cobalt",
-    breast="azure",
-    breast_pattern="plain",
-    belly="sand",
-    wing="cobalt",
-    wing_bar="single",
-    tail="cobalt",
-    tail_shape="forked",
-    beak="horn",
-    beak_shape="cone",
-)
-_REDSTART = BirdTraits(
-    crown="snow",
-    forehead="ink",
-    face="ink",
-    throat="ink",
-    back="ash",
-    breast="ash",
-    breast_pattern="plain",
-    belly="sand",
-    wing="slate",
-    wing_bar="none",
-    tail="ember",
-    tail_shape="rounded",
-    beak="ink",
-    beak_shape="thin",
-)
-_SHRIKE = BirdTraits(
-    crown="plum",
-    forehead="snow",
-    face="snow",
-    throat="snow",
-    back="plum",
-    breast="cream",
-    breast_pattern="streaked",
-    belly="rose",
-    wing="ink",
-    wing_bar="single",
-    tail="ink",
-    tail_shape="forked",
-    beak="coral",
-    beak_shape="hooked",
-)
-
 
 def replace_traits(traits: BirdTraits, **changes: str) -> BirdTraits:
     """Return a copy of `traits` with changes.
@@ -232,22 +131,3 @@ def replace_traits(traits: BirdTraits, **changes: str) -> BirdTraits:
             f"No such trait: {', '.join(unknown)}. Choose from {', '.join(values)}."
         )
     return BirdTraits(**(values | changes))
-
-
-CATEGORIES: Mapping[str, BirdTraits] = MappingProxyType(
-    {
-        "Ember_capped_Finch": _FINCH,
-        "Harebell_capped_Finch": replace_traits(_FINCH, crown="azure"),
-        "Moonbar_Warbler": _WARBLER,
-        "Plainsong_Warbler": replace_traits(_WARBLER, wing_bar="none"),
-        "Stipple_breasted_Thrush": _THRUSH,
-        "Sash_breasted_Thrush": replace_traits(_THRUSH, breast_pattern="banded"),
-        "Poppy_bibbed_Bunting": _BUNTING,
-        "Honey_bibbed_Bunting": replace_traits(_BUNTING, throat="lemon"),
-        "Fox_tailed_Redstart": _REDSTART,
-        "Seafoam_tailed_Redstart": replace_traits(_REDSTART, tail="seafoam"),
-        "Coral_billed_Shrike": _SHRIKE,
-        "Lantern_bellied_Shrike": replace_traits(_SHRIKE, belly="lemon", beak="ink"),
-    }
-)
-"""The twelve invented categories, in the order of their class numbers."""

@@ -13,7 +13,8 @@ from PIL import Image
 from explorer.config import ExplorerError
 from explorer.data.painted.dataset import TRAITS_FILE, PaintedSettings, encode_photo
 from explorer.data.painted.photo import PaintedPhoto, paint_photo
-from explorer.data.painted.relatives import Relative
+from explorer.data.painted.plans import FIRST_PLAN
+from explorer.data.painted.relatives import Mark, Relative, find_marks
 from explorer.data.painted.scene import PERCHES, Backdrop, Occluder, Scene, draw_scene
 from explorer.data.painted.traits import TRAIT_PARTS, BirdTraits, replace_traits
 from explorer.data.photo import Photo
@@ -70,6 +71,10 @@ class PaintedTruth:
         """Return the parts that distinguish a category from its nearest relatives."""
         relatives = self.relatives[category]
         return frozenset(part for relative in relatives for part in relative.telling_parts)
+
+    def list_marks(self, category: str) -> tuple[Mark, ...]:
+        """Return the marks that tell a category from its nearest relatives."""
+        return find_marks(self.traits, self.relatives[category])
 
     def repaint(self, photo: Photo, **changes: str) -> Image8:
         """Paint a photo again with changed traits, with the same compression."""
@@ -147,8 +152,8 @@ def load_truth(root: Path) -> PaintedTruth | None:
     try:
         found = parse_json(read_regular(file))
         categories = found["categories"]
-        return PaintedTruth(
-            settings=PaintedSettings(**found["settings"]),
+        truth = PaintedTruth(
+            settings=PaintedSettings(**({"plan": FIRST_PLAN} | found["settings"])),
             scene_seeds={int(key): int(seed) for key, seed in found["scene_seeds"].items()},
             traits={category["name"]: BirdTraits(**category["traits"]) for category in categories},
             relatives={
@@ -163,5 +168,8 @@ def load_truth(root: Path) -> PaintedTruth | None:
                 for category in categories
             },
         )
+        for category in truth.relatives:
+            truth.list_marks(category)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ExplorerError(f"{file} is damaged ({error!r}). Paint the birds again.") from error
+    return truth

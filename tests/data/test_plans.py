@@ -1,0 +1,141 @@
+"""The sets of painted categories, and the marks that tell them apart."""
+
+import itertools
+import json
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from explorer.config import ExplorerError
+from explorer.data.cub import load_cub
+from explorer.data.painted.crossed import CROSSED, MARKS
+from explorer.data.painted.dataset import PaintedSettings, find_scene, paint_dataset
+from explorer.data.painted.pairs import PAIRS
+from explorer.data.painted.plans import DEFAULT_PLAN, PLANS
+from explorer.data.painted.relatives import Mark, find_differing_traits, find_nearest_relatives
+from explorer.data.painted.traits import PART_NAMES, TRAIT_PARTS
+from explorer.data.painted.truth import PaintedTruth, load_truth
+from explorer.data.photo import load_photo
+
+SMALL = PaintedSettings(
+    photos_per_category=2, test_photos_per_category=1, size=64, supersampling=1, plan="crossed"
+)
+FIRST = "001.Stippled_Moonbar_Tanager"
+
+
+@pytest.fixture(scope="module")
+def crossed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("crossed") / "birds"
+    for _ in paint_dataset(root, SMALL):
+        pass
+    return root
+
+
+def load(root: Path) -> PaintedTruth:
+    truth = load_truth(root)
+    assert truth is not None
+    return truth
+
+
+def list_levels() -> np.ndarray:
+    """List the value (0 or 1) of each mark, (categories, marks)."""
+    return np.array(
+        [
+            [values.index(getattr(traits, mark)) for mark, values in MARKS.items()]
+            for traits in CROSSED.values()
+        ]
+    )
+
+
+def test_every_combination_of_four_marks_occurs_once() -> None:
+    levels = list_levels()
+    assert levels.shape == (16, 5)
+    for four in itertools.combinations(range(5), 4):
+        assert len(np.unique(levels[:, four], axis=0)) == 16, four
+    assert Counter(levels.ravel().tolist()) == {0: 40, 1: 40}
+
+
+def test_no_mark_tells_a_category_and_any_two_differ_in_two_or_four() -> None:
+    levels = list_levels()
+    assert (levels.sum(axis=0) == 8).all(), "each value is shared by half of the categories"
+    distances = (levels[:, None] != levels[None]).sum(axis=2)
+    assert Counter(distances.ravel().tolist()) == {0: 16, 2: 160, 4: 80}
+
+
+def test_crossed_categories_differ_in_their_marks_alone() -> None:
+    for one, other in itertools.combinations(CROSSED.values(), 2):
+        assert set(find_differing_traits(one, other)) <= set(MARKS)
+    for name in CROSSED:
+        assert len(find_nearest_relatives(name, CROSSED)) == 10
+
+
+def test_no_two_marks_are_on_the_same_part() -> None:
+    parts = [part for mark in MARKS for part in TRAIT_PARTS[mark]]
+    assert len(parts) == len(set(parts)) == 6, "both wings have the same mark"
+
+
+@pytest.mark.parametrize("name", list(CROSSED)[::5])
+def test_at_most_one_mark_is_hidden_in_a_photo(name: str) -> None:
+    for photo in range(4):
+        _, painted = find_scene(name, SMALL, photo)
+        shown = {part for part, seen in zip(PART_NAMES, painted.visible, strict=True) if seen}
+        assert sum(not shown & set(TRAIT_PARTS[mark]) for mark in MARKS) <= 1
+
+
+def test_each_mark_is_repainted_alone(crossed: Path) -> None:
+    truth, photo = load(crossed), load_cub(crossed).photos_of(FIRST)[0]
+    assert truth.settings == SMALL
+    assert [(mark.trait, *mark.others) for mark in truth.list_marks(FIRST)] == [
+        ("crown", "azure"),
+        ("throat", "ink"),
+        ("breast_pattern", "banded"),
+        ("wing_bar", "patch"),
+        ("tail", "seafoam"),
+    ]
+    before = load_photo(photo)
+    changed = []
+    for mark in truth.list_marks(FIRST):
+        assert mark.parts == TRAIT_PARTS[mark.trait]
+        after = truth.repaint(photo, **{mark.trait: mark.others[0]})
+        changed.append(np.abs(before.astype(int) - after).max(axis=2) > 60)
+        assert 0 < changed[-1].mean() < 0.1, mark
+    assert (np.sum(changed, axis=0) > 1).mean() < 0.005, "marks hardly overlap"
+
+
+def test_marks_of_pairs_are_what_tells_the_two(painted_root: Path) -> None:
+    truth = load(painted_root)
+    assert truth.settings.plan == "pairs"
+    assert truth.list_marks("001.Ember_capped_Finch") == (Mark("crown", ("crown",), ("azure",)),)
+    assert truth.list_marks("011.Coral_billed_Shrike") == (
+        Mark("belly", ("belly",), ("lemon",)),
+        Mark("beak", ("beak",), ("ink",)),
+    )
+
+
+def test_data_sets_that_name_no_plan_are_pairs(painted_root: Path, tmp_path: Path) -> None:
+    stored = json.loads((painted_root / "traits.json").read_text())
+    del stored["settings"]["plan"]
+    (tmp_path / "traits.json").write_text(json.dumps(stored))
+    assert load(tmp_path).settings == load(painted_root).settings
+
+
+@pytest.mark.parametrize("change", [{"name": "099.Nobody"}, {"differing_traits": ["hat"]}])
+def test_relatives_that_cannot_be_are_damage(
+    painted_root: Path, tmp_path: Path, change: dict[str, object]
+) -> None:
+    stored = json.loads((painted_root / "traits.json").read_text())
+    stored["categories"][0]["nearest_relatives"][0] |= change
+    (tmp_path / "traits.json").write_text(json.dumps(stored))
+    with pytest.raises(ExplorerError, match=r"traits\.json is damaged"):
+        load(tmp_path)
+
+
+def test_plans_are_named_and_distinct() -> None:
+    assert DEFAULT_PLAN in PLANS
+    assert PLANS["pairs"] is PAIRS
+    for categories in PLANS.values():
+        described = {tuple(asdict(traits).items()) for traits in categories.values()}
+        assert len(described) == len(categories)
