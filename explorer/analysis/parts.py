@@ -29,28 +29,6 @@ def compute_importance(histogram: ArrayLike, contributions: ArrayLike) -> NDArra
     return importance
 
 
-def compute_pointer_share(on_part: ArrayLike, falls: ArrayLike) -> float | None:
-    """Compute the share of the x-feature with the most heat on a changed part in all changes.
-
-    Parameters
-    ----------
-    on_part : array_like, shape (K,), float
-        Share of each x-feature's map on the changed part.
-    falls : array_like, shape (K,), float
-        Decrease of each contribution; negative for an increase.
-
-    Returns
-    -------
-    float or None
-        The decrease of the x-feature with the largest share on the part, divided by the sum of
-        absolute changes: in [0, 1], 0 for an increase. None if nothing changed.
-    """
-    changes = np.asarray(falls, float)
-    total = np.abs(changes).sum()
-    pointer = int(np.argmax(np.asarray(on_part, float)))
-    return float(max(0.0, changes[pointer]) / total) if total > 0 else None
-
-
 def select_important(importance: Mapping[str, float]) -> tuple[str, ...]:
     """Select the fewest parts that have half of the positive importance, the largest first."""
     positive = sorted(

@@ -29,7 +29,8 @@ from explorer.storage.writing import refuse_if_public
 from explorer.workspace.layout import RESULTS_FOLDER, check_inside
 from explorer.workspace.workspace import Workspace
 
-_RECORD_FORMAT = 4
+_RECORD_FORMAT = 5
+_MOST_RIVALS = 2  # each needs modules and maps of its own, and crossed categories have ten
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,14 @@ class ComparisonTask:
             if missing:
                 yield seed, missing
 
-    def list_modules(self, workspace: Workspace, relatives: Sequence[str]) -> list[TrainingTask]:
-        """List the missing modules of the category and its relatives."""
+    def list_modules(self, workspace: Workspace, rivals: Sequence[str]) -> list[TrainingTask]:
+        """List the missing modules of the category and its rivals."""
         tasks = [
             TrainingTask(category, method.settings, replace(method.training, seed=seed))
             for seed, methods in self.list_pending(workspace)
             for method in methods
             if isinstance(method, TrainedMethod)
-            for category in (self.category, *relatives)
+            for category in (self.category, *rivals)
         ]
         return [task for task in tasks if task.find(workspace) is None]
 
@@ -149,7 +150,7 @@ def _train_missing(
     missing = [
         module
         for task in tasks
-        for module in task.list_modules(workspace, _list_relatives(truth, task.category))
+        for module in task.list_modules(workspace, _list_rivals(truth, task.category))
     ]
     unique = tuple(dict.fromkeys(missing))
     outcomes = yield from run_tasks(workspace, unique, engine, "Training modules")
@@ -157,15 +158,16 @@ def _train_missing(
         raise ExplorerError(f"Not trained:\n{describe_failures(outcomes.failed)}")
 
 
-def _list_relatives(truth: PaintedTruth | None, category: str) -> list[str]:
-    return [relative.name for relative in truth.relatives[category]] if truth else []
+def _list_rivals(truth: PaintedTruth | None, category: str) -> list[str]:
+    relatives = truth.relatives[category] if truth else ()
+    return [relative.name for relative in relatives[:_MOST_RIVALS]]
 
 
 def _prepare_rivals(case: Case, method: Method, truth: PaintedTruth | None) -> dict[str, Source]:
-    """Prepare the method for the nearest relatives of the category, by name."""
+    """Prepare the method for the category's rivals, by name."""
     return {
         name: run(method.prepare(replace(case, category=name)))
-        for name in _list_relatives(truth, case.category)
+        for name in _list_rivals(truth, case.category)
     }
 
 

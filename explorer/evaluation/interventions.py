@@ -1,12 +1,13 @@
 """Interventions on painted birds: the classifier's outputs for photos painted with changes."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.data.painted.relatives import Relative
+from explorer.data.painted.relatives import Mark, Relative
 from explorer.data.painted.truth import NEUTRAL_PARTS, Image8, PaintedTruth
 from explorer.data.photo import Photo
 from explorer.methods.base import Source
@@ -33,8 +34,8 @@ class Repainted:
     ----------
     photo : Scores
         Of the photo itself, M = 1.
-    relatives : Mapping
-        Of the photo with the telling marks of each relative, by its name, M = 1.
+    marks : Mapping
+        Of the photo with one mark alone changed, by its trait; M is the number of other values.
     greyed : Mapping
         Of the photo with each region painted grey, by its name, M = 1; without regions that are
         grey or invisible in the photo.
@@ -49,7 +50,7 @@ class Repainted:
     """
 
     photo: Scores
-    relatives: Mapping[str, Scores]
+    marks: Mapping[str, Scores]
     greyed: Mapping[str, Scores]
     backdrops: Scores
     distracted: Array
@@ -81,6 +82,11 @@ class Interventions:
         """The category's nearest relatives."""
         return self.truth.relatives[self.category]
 
+    @cached_property
+    def marks(self) -> tuple[Mark, ...]:
+        """The marks that tell the category from them."""
+        return self.truth.list_marks(self.category)
+
     def repaint(self, photo: Photo) -> Repainted:
         """Return the outputs for all changed versions of a photo."""
         if photo.image_id not in self._repainted:
@@ -90,37 +96,36 @@ class Interventions:
     def _repaint(self, photo: Photo) -> Repainted:
         truth = self.truth
         original = truth.repaint(photo)
+        changed = {
+            mark.trait: [truth.repaint(photo, **{mark.trait: value}) for value in mark.others]
+            for mark in self.marks
+        }
         greyed = {
-            region: image
+            region: [image]
             for region, changes in NEUTRAL_PARTS.items()
             if not np.array_equal(image := truth.repaint(photo, **changes), original)
         }
+        backdrops = [truth.repaint_backdrop(photo, step) for step in _BACKDROPS]
         distracted, mask = truth.repaint_with_distractor(photo)
-        images = [
-            original,
-            *(truth.repaint_as(photo, relative) for relative in self.relatives),
-            *greyed.values(),
-            *(truth.repaint_backdrop(photo, step) for step in _BACKDROPS),
-            distracted,
-        ]
-        scores = self.score(images)
-        first_grey = 1 + len(self.relatives)
-        first_backdrop = first_grey + len(greyed)
+        scores = self._score_groups(
+            [[original], *changed.values(), *greyed.values(), backdrops, [distracted]]
+        )
         return Repainted(
-            photo=_select(scores, [0]),
-            relatives={
-                relative.name: _select(scores, [row])
-                for row, relative in enumerate(self.relatives, start=1)
-            },
-            greyed={
-                region: _select(scores, [row])
-                for row, region in enumerate(greyed, start=first_grey)
-            },
-            backdrops=_select(scores, range(first_backdrop, first_backdrop + len(_BACKDROPS))),
+            photo=next(scores),
+            marks={trait: next(scores) for trait in changed},
+            greyed={region: next(scores) for region in greyed},
+            backdrops=next(scores),
             distracted=self.workspace.networks.prepare_image(distracted),
             distractor=mask,
-            distracted_scores=_select(scores, [-1]),
+            distracted_scores=next(scores),
         )
+
+    def _score_groups(self, groups: Sequence[Sequence[Image8]]) -> Iterator[Scores]:
+        """Compute the classifier's outputs for all groups of pictures together."""
+        scores = self.score([image for group in groups for image in group])
+        ends = np.cumsum([len(group) for group in groups])[:-1]
+        for z, logits in zip(np.split(scores.z, ends), np.split(scores.logits, ends), strict=True):
+            yield Scores(z, logits)
 
     def score(self, images: Sequence[Image8]) -> Scores:
         """Compute the classifier's outputs for pictures."""
@@ -133,11 +138,6 @@ class Interventions:
             trait: value for region in regions for trait, value in NEUTRAL_PARTS[region].items()
         }
         return self.truth.repaint(photo, **changes)
-
-
-def _select(scores: Scores, rows: Iterable[int]) -> Scores:
-    chosen = list(rows)
-    return Scores(scores.z[chosen], scores.logits[chosen])
 
 
 def compute_contributions(source: Source, scores: Scores) -> NDArray[np.float64]:

@@ -41,8 +41,14 @@ from explorer.analysis.locality import (
     compute_mean_histogram,
     compute_part_histogram,
 )
+from explorer.analysis.marks import (
+    compute_fall_shares,
+    compute_mark_agreement,
+    compute_own_shares,
+    compute_pointer_share,
+)
 from explorer.analysis.pairing import pair_x_features
-from explorer.analysis.parts import compute_importance, compute_pointer_share
+from explorer.analysis.parts import compute_importance
 from explorer.analysis.pointing import compute_pointing
 from explorer.analysis.rebuilding import compute_rebuilding
 
@@ -101,7 +107,10 @@ CASES: dict[str, tuple[Callable[..., Any], list[Array]]] = {
     "softmax": (lambda logits: compute_softmax(np.divide(logits, 512)), draw((4, 6))),
     "estimate": (compute_estimate, draw((12,))),
     "importance": (compute_importance, draw((5, 3), (5,))),
-    "pointer": (compute_pointer_share, draw((5,), (5,))),
+    "fall shares": (compute_fall_shares, draw((5, 3))),
+    "pointer": (compute_pointer_share, draw((5, 3), (5, 3))),
+    "mark agreement": (compute_mark_agreement, draw((5, 3), (5, 3))),
+    "own shares": (compute_own_shares, draw((5, 3))),
     "pointing": (lambda maps: compute_pointing(maps, LABELS), draw((5, 4, 3))),
     "pairs": (pair_x_features, draw((40, 3), (40, 4), (20, 3))),
     "rebuilding": (
@@ -143,7 +152,10 @@ def test_bytes_do_not_overflow(name: str) -> None:
         "cosine",
         "correlations",
         "overlaps",
+        "fall shares",
         "pointer",
+        "mark agreement",
+        "own shares",
         "rank agreement",
         "pointing",
     ],

@@ -1,11 +1,7 @@
 import numpy as np
 import pytest
 
-from explorer.analysis.parts import (
-    compute_importance,
-    compute_pointer_share,
-    select_important,
-)
+from explorer.analysis.parts import compute_importance, select_important
 
 
 def test_contributions_are_distributed_over_parts() -> None:
@@ -20,13 +16,6 @@ def test_importance_inside_and_outside_adds_up_to_the_score() -> None:
     inside, outside = shares[:, :6], shares[:, 6]
     total = compute_importance(inside, contributions).sum() + outside @ contributions
     assert total == pytest.approx(contributions.sum())
-
-
-def test_the_pointer_has_the_most_heat_on_the_part() -> None:
-    assert compute_pointer_share([0.1, 0.6, 0.3], [1.0, 2.0, -1.0]) == pytest.approx(0.5)
-    assert compute_pointer_share([0.1, 0.2, 0.3], [1.0, 2.0, -1.0]) == 0, "it rose"
-    assert compute_pointer_share([0.1, 0.2, 0.3], [0.0, 0.0, 0.0]) is None
-    assert compute_pointer_share([0.0, 1.0], [0.125, 0.25]) == pytest.approx(2 / 3)
 
 
 def test_the_fewest_parts_with_half_of_the_importance_are_important() -> None:

@@ -84,12 +84,6 @@ class PaintedTruth:
         """Return the scene of a photo."""
         return draw_scene(self.scene_seeds[photo.image_id])
 
-    def repaint_as(self, photo: Photo, relative: Relative) -> Image8:
-        """Paint a photo again with the traits in which a relative differs."""
-        other = self.traits[relative.name]
-        changes = {name: getattr(other, name) for name in relative.differing_traits}
-        return self.repaint(photo, **changes)
-
     def repaint_backdrop(self, photo: Photo, step: int) -> Image8:
         """Paint a photo again with another backdrop: `step` (1 to 6) later in the list of seven."""
         scene = self.get_scene(photo)

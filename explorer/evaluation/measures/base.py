@@ -61,7 +61,7 @@ class Subject:
     heats : sequence of PhotoHeat
         Maps on ``case.test_photos``, in this order.
     rivals : Mapping
-        The method's output for the category's nearest relatives, by name; empty if unknown.
+        The method's output for some of the category's nearest relatives, by name; empty if unknown.
     interventions : Interventions or None
         Interventions on the category's test photos; None unless birds are painted.
     stop : str

@@ -167,7 +167,9 @@ def _check_target(
 ) -> float | None:
     case, is_higher = subject.case, []
     for relative in interventions.relatives:
-        rival = subject.rivals[relative.name]
+        rival = subject.rivals.get(relative.name)
+        if rival is None:
+            continue
         telling = [
             region
             for region in NEUTRAL_PARTS

@@ -25,7 +25,7 @@ def make_repainted(painted_case: Case, falls: dict[str, float], **changes: Any) 
     whole = score(10.0)
     made = Repainted(
         photo=whole,
-        relatives={},
+        marks={},
         greyed={region: score(10.0 - fall) for region, fall in falls.items()},
         backdrops=whole,
         distracted=np.zeros((3, 64, 64), np.float32),
