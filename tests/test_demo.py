@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.config import DEMO_WORKSPACE, REPOSITORY_ROOT
+from explorer.config import DEMO_WORKSPACE, REPOSITORY_ROOT, ExplorerError
+from explorer.data.painted.plans import PLANS
+from explorer.data.painted.truth import load_truth
 from explorer.data.transforms import prepare_image
 from explorer.demo import build_demo, is_demo
 from explorer.evaluation.results import load_results
@@ -170,6 +172,21 @@ def test_a_finished_demo_is_not_built_again(demo: Workspace, tmp_path: Path) -> 
     assert list(build_demo(copy)) == []
     (copy / "diary.txt").write_text("mine")
     assert not is_demo(copy)
+
+
+def test_birds_of_another_plan_are_not_taken_for_those_asked_for(
+    demo: Workspace, tmp_path: Path
+) -> None:
+    copy = tmp_path / "demo"
+    shutil.copytree(demo.path, copy, ignore=shutil.ignore_patterns(*NOT_SHIPPED, "images"))
+    painted = load_truth(copy / "birds")
+    assert painted is not None
+    (other,) = set(PLANS) - {painted.settings.plan}
+    with pytest.raises(ExplorerError, match=f"not {other}.*--force"):
+        next(build_demo(copy, other))
+    with pytest.raises(ExplorerError, match=f"Choose among: {', '.join(PLANS)}"):
+        next(build_demo(tmp_path / "new", "striped"))
+    assert not (tmp_path / "new").exists()
 
 
 def test_building_again_builds_only_what_is_missing(
