@@ -31,8 +31,11 @@ def compute_fall_shares(falls: ArrayLike) -> NDArray[np.float64]:
     if changes.ndim != 2:
         raise ValueError(f"falls must have shape (K, M), not {changes.shape}")
     totals = np.broadcast_to(np.abs(changes).sum(axis=0), changes.shape)
-    shares = np.divide(changes, totals, out=np.zeros_like(changes), where=totals > 0)
-    return np.maximum(shares, 0.0)
+    falling = np.maximum(changes, 0.0)
+    shares: NDArray[np.float64] = np.divide(
+        falling, totals, out=np.zeros_like(changes), where=totals > 0
+    )
+    return shares
 
 
 def compute_pointer_share(heat: ArrayLike, falls: ArrayLike) -> float | None:
