@@ -23,7 +23,7 @@ from explorer.data.photo import load_photo
 SMALL = PaintedSettings(
     photos_per_category=2, test_photos_per_category=1, size=64, supersampling=1, plan="crossed"
 )
-FIRST = "001.Stippled_Moonbar_Tanager"
+FIRST = "001.Citrine_Moonbar_Tanager"
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_each_mark_is_repainted_alone(crossed: Path) -> None:
     assert [(mark.trait, *mark.others) for mark in truth.list_marks(FIRST)] == [
         ("crown", "azure"),
         ("throat", "ink"),
-        ("breast_pattern", "banded"),
+        ("breast", "plum"),
         ("wing_bar", "patch"),
         ("tail", "seafoam"),
     ]

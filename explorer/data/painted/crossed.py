@@ -15,8 +15,8 @@ from explorer.data.painted.traits import BirdTraits, replace_traits
 MARKS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "crown": ("poppy", "azure"),
-        "throat": ("lemon", "ink"),
-        "breast_pattern": ("spotted", "banded"),
+        "throat": ("snow", "ink"),
+        "breast": ("lemon", "plum"),
         "wing_bar": ("double", "patch"),
         "tail": ("ember", "seafoam"),
     }
@@ -27,9 +27,9 @@ _PLAIN = BirdTraits(
     crown="poppy",
     forehead="snow",
     face="snow",
-    throat="lemon",
+    throat="snow",
     back="slate",
-    breast="snow",
+    breast="lemon",
     breast_pattern="plain",
     belly="snow",
     wing="slate",
@@ -41,7 +41,7 @@ _PLAIN = BirdTraits(
 )
 # Words of the names, by the values of crown and throat, breast and wing.
 _KINDS = (("Tanager", "Redstart"), ("Warbler", "Bunting"))
-_BREASTS = ("Stippled", "Sashed")
+_BREASTS = ("Citrine", "Damson")
 _WINGS = ("Moonbar", "Goldwing")
 
 
