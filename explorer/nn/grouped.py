@@ -73,6 +73,14 @@ class ModuleGroup(ExplanationModule):
         for name in layers[0]:
             self.set_submodule(name, GroupedLinear([own[name] for own in layers]))
 
+    def compute_contributions(self, x_features: Tensor) -> Tensor:
+        """Compute vₙEₙ, signed, of x-features (G, M, K)."""
+        return x_features * self.v.weight.mT
+
+    def list_encoder_weights(self) -> list[Tensor]:
+        """Return the weights of the encoder's layers from Z up, (G, inputs, outputs) each."""
+        return [layer.weight for layer in self.encoder if isinstance(layer, GroupedLinear)]
+
     def view_member(self, index: int) -> ExplanationModule:
         """Return a member that shares its weights with the group."""
         with torch.device("meta"):

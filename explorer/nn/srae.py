@@ -78,6 +78,14 @@ class ExplanationModule(nn.Module):
         """Return the encoder's layers up to its last Linear, whose outputs are the x-features."""
         return list(self.encoder)[:-1]
 
+    def compute_contributions(self, x_features: Tensor) -> Tensor:
+        """Compute vₙEₙ, signed, of x-features (..., M, K)."""
+        return x_features * self.v.weight
+
+    def list_encoder_weights(self) -> list[Tensor]:
+        """Return the weights of the encoder's layers from Z up, (..., inputs, outputs) each."""
+        return [layer.weight.mT for layer in self.encoder if isinstance(layer, nn.Linear)]
+
 
 def _stack_layers(sizes: Sequence[int]) -> nn.Sequential:
     layers: list[nn.Module] = []

@@ -10,9 +10,13 @@ from torch import nn
 from explorer.attribution import contrastive_mwp, mwp
 from explorer.attribution.engine import Engine
 from explorer.attribution.gradcam import draw_grad_cam
+from explorer.attribution.z_maps import compute_z_maps
+from explorer.methods.srae import SraeSettings
 from explorer.nn.backbones.architecture import Architecture
 from explorer.nn.backbones.backbone import Backbone
 from explorer.nn.backbones.build import build_network, flatten_network
+from explorer.nn.module_maps import compute_cell_maps, compute_heat_at_z
+from explorer.nn.srae import ExplanationModule
 
 SIDE = 64
 CASES = [
@@ -25,6 +29,7 @@ CASES = [
     ("resnet18", "layer3-mean"),
     ("resnet50", "avgpool"),
 ]
+HIGHEST = {"vgg_small": "pool4", "resnet18": "layer4", "resnet50": "layer4"}
 
 
 def build_backbone(name: str, z_layer: str) -> Backbone:
@@ -121,3 +126,36 @@ def test_grad_cam_is_drawn_at_the_last_convolution(name: str, z_layer: str, side
     heat = draw_grad_cam(build_backbone(name, z_layer), draw_pixels(), "b")
     assert heat.shape == (1, side, side)
     assert (heat >= 0).all()
+
+
+@pytest.mark.parametrize(("name", "z_layer"), [*CASES, ("vgg_small", "fc6")])
+def test_maps_of_z_give_the_maps_that_the_engine_draws_of_a_module(name: str, z_layer: str) -> None:
+    backbone = build_backbone(name, z_layer)
+    stop = backbone.highest_stop
+    below = z_layer.removesuffix("-mean")
+    assert stop == (below if below in backbone.stops and below != "avgpool" else HIGHEST[name])
+    module = ExplanationModule(
+        backbone.z_size, SraeSettings(widths=(16,)), torch.Generator().manual_seed(3)
+    )
+    images = torch.from_numpy(np.stack([draw_pixels(0), draw_pixels(1)]))
+    z_maps = compute_z_maps(backbone, images)
+    z = backbone.compute_features(images)[0].clone()
+    found = compute_cell_maps(compute_heat_at_z(module, z), z_maps)
+    engine = Engine(backbone)
+    for own, pixels in zip(found, images.numpy(), strict=True):
+        expected = engine.draw(pixels, module.get_attribution_layers(), stop)
+        expected = torch.from_numpy(expected).flatten(1)
+        assert expected.any()
+        assert (own - expected).norm() <= 1e-3 * expected.norm()
+
+
+def test_maps_of_z_are_shares_of_what_excites_each_dimension() -> None:
+    backbone = build_backbone("vgg_small", "fc6")
+    images = torch.from_numpy(draw_pixels())[None]
+    z_maps = compute_z_maps(backbone, images)
+    is_active = backbone.compute_features(images)[0] > 0
+    sums = z_maps.sum(dim=-1)
+    assert z_maps.shape == (1, 512, 16)
+    assert (z_maps >= 0).all()
+    assert not sums[~is_active].any()
+    torch.testing.assert_close(sums[is_active], torch.ones_like(sums[is_active]))

@@ -1,6 +1,7 @@
 """The classifier that is explained: one interface, from images to Z and to logits."""
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -180,6 +181,18 @@ class Backbone:
                 f"Unknown map layer {name!r}. Choose one of: {', '.join(self.stops)}."
             )
         return self.stops[name]
+
+    @cached_property
+    def highest_stop(self) -> str:
+        """The highest of `stops` with more than one pixel."""
+        shapes = list_output_shapes(list(self.trunk), (3, *self.architecture.input_size))
+        sizes = {name: math.prod(shapes[count - 1][1:]) for name, count in self.stops.items()}
+        return max((name for name in sizes if sizes[name] > 1), key=self.stops.__getitem__)
+
+    @torch.inference_mode()
+    def compute_map(self, images: Tensor, stop: str) -> Tensor:
+        """Compute the layer called `stop` for a batch (B, 3, H, W): (B, C, h, w) float32, >= 0."""
+        return self._run(images, 0, self.get_stop(stop))
 
     @torch.inference_mode()
     @fixed_arithmetic()
