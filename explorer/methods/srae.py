@@ -15,7 +15,7 @@ from explorer.settings.declaring import setting
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from explorer.nn.srae import ExplanationModule
+    from explorer.nn.srae import ExplanationModule, ModuleOutputs
 
 
 def declare_beta() -> float:
@@ -85,7 +85,17 @@ class SraeSettings(ModuleSettings):
         shares: "Tensor | None" = None,
     ) -> "dict[str, Tensor]":
         """Compute (ȳ − ŷ)², β times the log penalty, and the pull-away term; see the base class."""
-        x_features, y_bar, rebuilt = module(z)
+        return self.compute_terms_of(module(z), z, y_hat, shares)
+
+    def compute_terms_of(
+        self,
+        outputs: "ModuleOutputs",
+        z: "Tensor",
+        y_hat: "Tensor",
+        shares: "Tensor | None",
+    ) -> "dict[str, Tensor]":
+        """Compute the terms from a module's outputs."""
+        x_features, y_bar, rebuilt = outputs
         penalty = compute_sparse_reconstruction(rebuilt, z, self.q, shares)
         terms = {
             "faithfulness": compute_misfit(y_bar, y_hat, shares),

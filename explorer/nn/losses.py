@@ -17,9 +17,10 @@ from explorer.nn.settings import ModuleShape
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from explorer.nn.concept_losses import Guide
     from explorer.nn.srae import ExplanationModule
 
-_SMALLEST_NORM = 1e-12
+SMALLEST_NORM = 1e-12
 
 
 class ModuleSettings(ModuleShape, ABC):
@@ -36,6 +37,14 @@ class ModuleSettings(ModuleShape, ABC):
 
     trains_v: ClassVar[bool] = True
     """Whether v is trained with the rest; otherwise it is fitted to the trained encoder."""
+
+    is_guided: ClassVar[bool] = False
+    """Whether `compute_guided_terms` needs a guide, which takes photos of the category."""
+
+    @property
+    def least_positive_share(self) -> float:
+        """The least share of photos of the category in each batch."""
+        return 0.0
 
     @property
     @abstractmethod
@@ -69,6 +78,17 @@ class ModuleSettings(ModuleShape, ABC):
             Terms by name, (...), multiplied by their weights.
         """
 
+    def compute_guided_terms(
+        self,
+        module: "ExplanationModule",
+        z: "Tensor",
+        y_hat: "Tensor",
+        shares: "Tensor | None",
+        guide: "Guide | None",  # noqa: ARG002
+    ) -> "dict[str, Tensor]":
+        """Compute the terms of `compute_terms`, and those that need a guide, if there is one."""
+        return self.compute_terms(module, z, y_hat, shares)
+
     def describe(self) -> dict[str, Any]:
         """List the method and the settings for a file."""
         return {"method": self.method, **asdict(self)}
@@ -84,7 +104,7 @@ def compute_misfit(y_bar: "Tensor", y_hat: "Tensor", shares: "Tensor | None" = N
     shares : Tensor, optional
         (..., M); see above.
     """
-    return _average((y_bar - y_hat).square().unsqueeze(-1), shares).squeeze(-1)
+    return average((y_bar - y_hat).square().unsqueeze(-1), shares).squeeze(-1)
 
 
 def compute_sparse_reconstruction(
@@ -104,14 +124,14 @@ def compute_sparse_reconstruction(
     shares : Tensor, optional
         (..., M); see above.
     """
-    return (q * _average((z_reconstructed - z).square(), shares)).log1p().mean(dim=-1)
+    return (q * average((z_reconstructed - z).square(), shares)).log1p().mean(dim=-1)
 
 
 def compute_plain_reconstruction(
     rebuilt: "Tensor", inputs: "Tensor", shares: "Tensor | None" = None
 ) -> "Tensor":
     """Compute the mean squared error of (..., M, S) over examples and dimensions: (...)."""
-    return _average((rebuilt - inputs).square(), shares).mean(dim=-1)
+    return average((rebuilt - inputs).square(), shares).mean(dim=-1)
 
 
 def compute_pull_away(x_features: "Tensor", shares: "Tensor | None" = None) -> "Tensor":
@@ -139,14 +159,14 @@ def compute_pull_away(x_features: "Tensor", shares: "Tensor | None" = None) -> "
         return x_features.new_zeros(x_features.shape[:-2])
     if shares is not None:
         x_features = x_features * shares.sqrt().unsqueeze(-1)
-    unit = x_features / x_features.norm(dim=-2, keepdim=True).clamp_min(_SMALLEST_NORM)
+    unit = x_features / x_features.norm(dim=-2, keepdim=True).clamp_min(SMALLEST_NORM)
     squares: Tensor = (unit.mT @ unit).square()
     off_diagonal = squares.sum(dim=(-2, -1)) - squares.diagonal(dim1=-2, dim2=-1).sum(dim=-1)
     return off_diagonal / (count * (count - 1))
 
 
-def _average(values: "Tensor", shares: "Tensor | None") -> "Tensor":
-    """Average (..., M, D) over the examples: (..., D)."""
+def average(values: "Tensor", shares: "Tensor | None") -> "Tensor":
+    """Average (..., M, D) over the examples, with the weights `shares`: (..., D)."""
     if shares is None:
         return values.mean(dim=-2)
     return (shares.unsqueeze(-2) @ values).squeeze(-2)
