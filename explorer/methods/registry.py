@@ -17,6 +17,7 @@ from explorer.methods import (
     pca,
     sae,
     srae,
+    srae_concepts,
     srae_pull_away,
     z,
 )
@@ -31,6 +32,7 @@ METHODS: Mapping[str, Method] = {
     for module in (
         srae,
         srae_pull_away,
+        srae_concepts,
         nn,
         sae,
         joint_sae,

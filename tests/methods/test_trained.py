@@ -14,7 +14,15 @@ from explorer.methods.nn import NnSettings
 from explorer.methods.registry import list_trained
 from explorer.methods.sae import SaeSettings
 from explorer.methods.srae import SraeSettings
+from explorer.methods.srae_concepts import SraeConceptsSettings
+from explorer.nn.concept_losses import (
+    Guide,
+    compute_disagreement,
+    compute_evenness,
+    compute_map_disagreement,
+)
 from explorer.nn.losses import ModuleSettings
+from explorer.nn.module_maps import compute_cell_maps, compute_heat_at_z
 from explorer.nn.srae import ExplanationModule, ModuleOutputs
 
 OUTPUTS = ModuleOutputs(
@@ -88,6 +96,38 @@ def test_the_joint_autoencoder_has_a_plain_mean_instead_of_the_log() -> None:
         "faithfulness": pytest.approx(FAITHFULNESS),
         "reconstruction": pytest.approx(3 * (1 + 9) / 4),
     }
+
+
+def test_concepts_add_their_terms_to_those_of_srae_if_there_is_a_guide() -> None:
+    settings = SraeConceptsSettings(
+        x_features=2,
+        widths=(8,),
+        evenness=2.0,
+        agreement=3.0,
+        map_agreement=4.0,
+        map_pull_away=5.0,
+    )
+    module = ExplanationModule(16, settings, seeded())
+    z, y_hat = torch.rand(6, 16, generator=seeded(1)), torch.rand(6, generator=seeded(2))
+    guide = Guide(
+        torch.rand(4, 16, generator=seeded(3)),
+        torch.rand(4, 16, 9, generator=seeded(4)),
+        torch.rand(16, 2, generator=seeded(5)),
+    )
+    plain = SraeSettings(x_features=2, widths=(8,)).compute_terms(module, z, y_hat)
+    unguided = settings.compute_guided_terms(module, z, y_hat, None, None)
+    torch.testing.assert_close(unguided, plain)
+    terms = settings.compute_guided_terms(module, z, y_hat, None, guide)
+    contributions = module.v.weight * module.encoder(guide.z)
+    maps = compute_cell_maps(compute_heat_at_z(module, guide.z), guide.z_maps)
+    cosines = torch.cosine_similarity(maps[:, 0], maps[:, 1], dim=-1)
+    expected = plain | {
+        "evenness": 2 * compute_evenness(contributions),
+        "agreement": 3 * compute_disagreement(module.encoder(z), z @ guide.evidence),
+        "map_agreement": 4 * compute_map_disagreement(maps, guide),
+        "map_pull_away": 5 * cosines.square().mean(),
+    }
+    torch.testing.assert_close(terms, expected)
 
 
 @pytest.mark.parametrize("settings", ALL)

@@ -5,13 +5,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from explorer.nn.concept_losses import Guide
 from explorer.nn.grouped import ModuleGroup
 from explorer.nn.losses import ModuleSettings
 from explorer.nn.srae import ExplanationModule
-from explorer.training.modules.rows import CategoryPhotos, GroupRows, compute_shares
+from explorer.training.modules.rows import (
+    CategoryPhotos,
+    GroupRows,
+    compute_shares,
+    draw_order,
+)
 from explorer.training.modules.settings import TrainingSettings
 
 CHUNK_ROWS = 512
+_GUIDING_PHOTOS = 8  # per step
 
 Terms = dict[str, Tensor]
 """Terms of a loss by name; values of all members, (G,)."""
@@ -54,6 +61,8 @@ class TrainingGroup:
         Photos of the remaining members.
     places : list of int
         Positions of the remaining members among the original `members`.
+    own : list of OwnPhotos
+        Photos that guide the loss of the remaining members; empty if it needs no guide.
 
     Raises
     ------
@@ -79,6 +88,8 @@ class TrainingGroup:
         self.validation = GroupRows.stack([photos.validation for photos in members], scores)
         self._generators = [torch.Generator().manual_seed(settings.seed) for _ in members]
         self.loss = module_settings
+        self.own = [photos.own for photos in members if photos.own is not None]
+        self._positives = [photos.train_positives for photos in members]
         self.module = ModuleGroup(
             [ExplanationModule(z.shape[1], module_settings, each) for each in self._generators]
         ).to(self.device)
@@ -111,11 +122,34 @@ class TrainingGroup:
         """Shuffle each member's photos; yield columns of `train`, (G, B), and their weights."""
         counts, size = self.train.counts, self.settings.batch_size
         order = torch.zeros(len(counts), max(counts), dtype=torch.int64)
-        for row, count, generator in zip(order, counts, self._generators, strict=True):
-            row[:count] = torch.randperm(count, generator=generator)
+        share = self.loss.least_positive_share
+        for row, count, positives, generator in zip(
+            order, counts, self._positives, self._generators, strict=True
+        ):
+            row[:count] = draw_order(count, positives, size, share, generator)
         for batch, columns in enumerate(order.to(self.device).split(size, dim=1)):
             sizes = [min(size, count - batch * size) for count in counts]
             yield columns, compute_shares(sizes, self.device)
+
+    def get_positives(self, member: int) -> Tensor:
+        """Return whether each training photo of a member is of its category, (M,) bool."""
+        is_positive = torch.zeros(self.train.counts[member], dtype=torch.bool, device=self.device)
+        is_positive[self._positives[member]] = True
+        return is_positive
+
+    def draw_guide(self) -> Guide | None:
+        """Draw a few of each member's own photos to guide the loss; None if it needs no guide."""
+        if not self.own:
+            return None
+        chosen = [
+            torch.randint(len(own.rows), (_GUIDING_PHOTOS,), generator=generator)
+            for own, generator in zip(self.own, self._generators, strict=True)
+        ]
+        pairs = [*zip(self.own, chosen, strict=True)]
+        rows = torch.stack([own.rows[places] for own, places in pairs])
+        z_maps = torch.stack([own.z_maps[places] for own, places in pairs])
+        evidence = torch.stack([own.evidence for own in self.own])
+        return Guide(self.take_z(rows), z_maps.to(self.device), evidence.to(self.device))
 
     def take_z(self, rows: Tensor) -> Tensor:
         """Copy rows of Z, (...), to the device of the members: (..., S_z)."""
@@ -157,6 +191,8 @@ class TrainingGroup:
             return
         self.places = [self.places[member] for member in members]
         self._generators = [self._generators[member] for member in members]
+        self._positives = [self._positives[member] for member in members]
+        self.own = [self.own[member] for member in members] if self.own else []
         self.train, self.test, self.validation = (
             photos.keep(members) for photos in (self.train, self.test, self.validation)
         )

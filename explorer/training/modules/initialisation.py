@@ -45,10 +45,43 @@ def initialise_v(v: Tensor, x_features: Tensor, y_hat: Tensor, is_positive: Tens
     x_features, y_hat, is_positive : Tensor
         (M, K), (M,) and (M,) bool: of the training photos, with the pretrained encoder.
     """
-    masks = (is_positive, ~is_positive)
-    positives, negatives = (mask.sum(dtype=y_hat.dtype).clamp(min=1) for mask in masks)
-    weights = torch.where(is_positive, 0.5 / positives, 0.5 / negatives)
+    weights = compute_balanced_weights(is_positive, y_hat.dtype)
     v.copy_(_INITIAL_V_SCALE * _solve_ridge(x_features, y_hat, weights))
+
+
+def compute_balanced_weights(is_positive: Tensor, dtype: torch.dtype) -> Tensor:
+    """Compute weights of photos (M,) with which positives and negatives count alike: (M,)."""
+    masks = (is_positive, ~is_positive)
+    positives, negatives = (mask.sum(dtype=dtype).clamp(min=1) for mask in masks)
+    return torch.where(is_positive, 0.5 / positives, 0.5 / negatives)
+
+
+@torch.no_grad()
+def fit_x_features(hidden: Tensor, targets: Tensor, is_positive: Tensor) -> tuple[Tensor, Tensor]:
+    """Fit a layer whose outputs are proportional to targets, by a ridge regression.
+
+    Parameters
+    ----------
+    hidden : Tensor
+        (M, inputs), of the training photos.
+    targets : Tensor
+        (M, K), >= 0. They are scaled to a mean of 1 on the positives.
+    is_positive : Tensor
+        (M,) bool. Classes count alike.
+
+    Returns
+    -------
+    weight : Tensor
+        (inputs, K).
+    bias : Tensor
+        (K,).
+    """
+    scales = targets[is_positive].mean(dim=0)
+    targets = targets / scales.where(scales > 0, torch.ones_like(scales))
+    design = torch.cat([hidden, torch.ones_like(hidden[:, :1])], dim=1)
+    weights = compute_balanced_weights(is_positive, hidden.dtype)
+    solution = _solve_ridge(design, targets, weights)
+    return solution[:-1], solution[-1]
 
 
 @torch.no_grad()
@@ -106,9 +139,12 @@ def revive_x_features(module: ExplanationModule, z: Tensor, y_hat: Tensor) -> in
 
 
 def _solve_ridge(inputs: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-    """Return w (K,) that fits ``inputs @ w`` (M,) to `target`, with `weights` of the photos."""
+    """Return w that fits ``inputs @ w`` to `target`, with `weights` (M,) of the photos.
+
+    w is (inputs,) for a target (M,), and (inputs, K) for targets (M, K).
+    """
     gram = inputs.T @ (weights[:, None] * inputs)
     ridge = 1e-3 * gram.diagonal().mean() + 1e-8
     gram += ridge * torch.eye(len(gram), dtype=gram.dtype, device=gram.device)
-    solution: Tensor = torch.linalg.solve(gram, inputs.T @ (weights * target))
+    solution: Tensor = torch.linalg.solve(gram, (weights[:, None] * inputs).T @ target)
     return solution

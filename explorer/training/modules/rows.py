@@ -15,6 +15,25 @@ _VALIDATION_SHARE = 0.1
 
 
 @dataclass(frozen=True, eq=False)
+class OwnPhotos:
+    """Some photos of the category, and what guides a loss on them; on any device.
+
+    Attributes
+    ----------
+    rows : Tensor
+        (P,) int64: rows of the shared Z, at least one.
+    z_maps : Tensor
+        (P, S_z, cells) float32, >= 0; see `explorer.attribution.z_maps.compute_z_maps`.
+    evidence : Tensor
+        (S_z, K) float32, >= 0; see `explorer.training.modules.evidence.factorise_evidence`.
+    """
+
+    rows: Tensor
+    z_maps: Tensor
+    evidence: Tensor
+
+
+@dataclass(frozen=True, eq=False)
 class CategoryPhotos:
     """The photos of one category's module, as rows of a shared Z.
 
@@ -30,6 +49,8 @@ class CategoryPhotos:
         (M,) and (T,) int64: rows to train on, and rows that are only measured.
     validation : Tensor
         (V,) int64: rows to choose the best epoch with; empty if the last epoch is kept.
+    own : OwnPhotos or None
+        Photos that guide the loss; None if it needs no guide.
     """
 
     y_hat: Tensor
@@ -37,6 +58,7 @@ class CategoryPhotos:
     train: Tensor
     test: Tensor
     validation: Tensor
+    own: OwnPhotos | None = None
 
     @classmethod
     def from_arrays(
@@ -50,6 +72,11 @@ class CategoryPhotos:
         """Copy arrays, which may be memory-mapped, to `device`; without validation photos."""
         arrays = (y_hat, is_positive, train, test, train[:0])
         return cls(*(torch.from_numpy(np.array(array)).to(device) for array in arrays))
+
+    @property
+    def train_positives(self) -> Tensor:
+        """Positions in `train` of the photos of the category, (P,) int64."""
+        return self.is_positive[self.train].nonzero()[:, 0]
 
 
 def hold_out_validation(
@@ -134,3 +161,48 @@ def compute_shares(counts: Sequence[int], device: torch.device) -> Tensor | None
     own = torch.tensor(counts, device=device).unsqueeze(1)
     is_own = torch.arange(max(counts), device=device) < own
     return is_own.to(torch.float32) / own
+
+
+def draw_order(
+    count: int, positives: Tensor, batch_size: int, share: float, generator: torch.Generator
+) -> Tensor:
+    """Shuffle training photos, with a least share of positives in each batch.
+
+    Parameters
+    ----------
+    count : int
+        Number of training photos.
+    positives : Tensor
+        (P,) int64: those of the category.
+    batch_size : int
+        Photos in each batch but the last.
+    share : float
+        If there are relatively fewer positives, they are drawn several times, in turn, and as many
+        negatives are left out.
+    generator : torch.Generator
+        On the CPU.
+
+    Returns
+    -------
+    Tensor
+        (count,) int64, on the CPU; batches follow each other.
+    """
+    positives = positives.cpu()
+    if not 0 < len(positives) < share * count:
+        return torch.randperm(count, generator=generator)
+    place = torch.arange(count)
+    within = place % batch_size
+    is_own = within < share * (count - place + within).clamp(max=batch_size).double()
+    wanted = int(is_own.sum())
+    turns = [_shuffle(positives, generator) for _ in range(-(-wanted // len(positives)))]
+    is_negative = torch.ones(count, dtype=torch.bool)
+    is_negative[positives] = False
+    negatives = _shuffle(is_negative.nonzero()[:, 0], generator)
+    order = torch.empty_like(place)
+    order[is_own] = torch.cat(turns)[:wanted]
+    order[~is_own] = negatives[: count - wanted]
+    return order
+
+
+def _shuffle(values: Tensor, generator: torch.Generator) -> Tensor:
+    return values[torch.randperm(len(values), generator=generator)]

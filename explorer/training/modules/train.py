@@ -16,6 +16,7 @@ from explorer.nn.records import ModuleRecord, load_module_record
 from explorer.nn.settings import scale_widths
 from explorer.storage.writing import refuse_if_public, remove
 from explorer.training.modules.group_sizes import DEVICE_Z_BUDGET, choose_group_size, make_groups
+from explorer.training.modules.own_photos import load_own_photos
 from explorer.training.modules.rows import CategoryPhotos, hold_out_validation
 from explorer.training.modules.runs import list_run_names, name_run
 from explorer.training.modules.settings import TrainingSettings
@@ -107,7 +108,10 @@ def train_modules(
     for positions in make_groups([case.photos for case in cases], training.batch_size, size):
         group = [cases[position] for position in positions]
         own = group[0].training  # they have the same number of batches
-        steps = train_group(z, [case.photos for case in group], module, own)
+        photos = [case.photos for case in group]
+        if module.is_guided:
+            photos = yield from _add_own_photos(workspace, features, group, module.x_features)
+        steps = train_group(z, photos, module, own)
         outcomes = yield from map_steps(steps, partial(_count_all_epochs, len(group), done, total))
         done += count_epochs(module, own) * len(group)
         for case, outcome in zip(group, outcomes, strict=True):
@@ -183,6 +187,16 @@ def _select_photos(
         features.get_rows(split.test),
         workspace.networks.device,
     )
+
+
+def _add_own_photos(
+    workspace: Workspace, features: Features, cases: Sequence[_Case], x_features: int
+) -> Steps[list[CategoryPhotos]]:
+    found = []
+    for case in cases:
+        load = load_own_photos(workspace, features, case.category, case.photos, x_features)
+        found.append(replace(case.photos, own=(yield from load)))
+    return found
 
 
 def _count_all_epochs(members: int, done: int, total: int, progress: Progress) -> Progress:

@@ -18,6 +18,7 @@ from explorer.training.modules.group import Read, Terms, TrainingGroup, sum_term
 from explorer.training.modules.initialisation import (
     centre_biases,
     fit_v,
+    fit_x_features,
     initialise_v,
     revive_x_features,
 )
@@ -80,7 +81,9 @@ def train_group(
     for error in _pretrain_layers(group):
         done += 1
         yield Progress("Pretraining layer by layer", done, total, {"reconstruction": error})
-    if settings.pretrain_epochs:
+    if group.own:
+        _start_from_evidence(group)
+    if settings.pretrain_epochs or group.own:
         _initialise_v(group, members)
     return (yield from _train_jointly(group, done, total))
 
@@ -135,6 +138,17 @@ def _centre_biases(group: TrainingGroup, layer: GroupedLinear, read: Read) -> No
         centre_biases(layer.bias.detach()[i, 0], outputs[i, :count])
 
 
+@torch.no_grad()
+def _start_from_evidence(group: TrainingGroup) -> None:
+    """Set the last layer of the encoder so that x-features start as the evidence of a concept."""
+    *hidden_layers, top, _ = group.module.encoder
+    hidden = group.compute_on_training(nn.Sequential(*hidden_layers), group.read_z)
+    for i, (own, count) in enumerate(zip(group.own, group.train.counts, strict=True)):
+        evidence = group.take_z(group.train.rows[i, :count]) @ own.evidence.to(group.device)
+        weight, bias = fit_x_features(hidden[i, :count], evidence, group.get_positives(i))
+        top.weight[i], top.bias[i, 0] = weight, bias
+
+
 def _initialise_v(group: TrainingGroup, members: Sequence[CategoryPhotos]) -> None:
     x_features = group.compute_x_features(group.train)
     v = group.module.v.weight.detach()[..., 0]
@@ -157,7 +171,7 @@ def _train_jointly(
 
     def compute_terms(columns: Tensor, shares: Tensor | None) -> Terms:
         z, y_hat = group.read_z(columns), group.read_y_hat(columns)
-        return group.loss.compute_terms(module, z, y_hat, shares)
+        return group.loss.compute_guided_terms(module, z, y_hat, shares, group.draw_guide())
 
     for epoch, terms in enumerate(group.fit(parameters, compute_terms, settings.epochs), start=1):
         x_features = group.compute_x_features(group.train)

@@ -9,27 +9,33 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from explorer.analysis.agreement import compute_correlations, match_x_features
+from explorer.analysis.concepts import compute_effective_number
 from explorer.config import ExplorerError, Progress
 from explorer.methods.registry import list_trained
 from explorer.methods.sae import SaeSettings
 from explorer.methods.srae import SraeSettings
+from explorer.methods.srae_concepts import SraeConceptsSettings
 from explorer.nn.losses import ModuleSettings
 from explorer.nn.srae import ExplanationModule
 from explorer.training.modules import trainer
+from explorer.training.modules.evidence import compute_slopes, factorise_evidence
 from explorer.training.modules.initialisation import (
     centre_biases,
     fit_v,
     initialise_v,
     revive_x_features,
 )
-from explorer.training.modules.rows import CategoryPhotos, hold_out_validation
+from explorer.training.modules.rows import CategoryPhotos, OwnPhotos, hold_out_validation
 from explorer.training.modules.settings import TrainingSettings
 from explorer.training.modules.trainer import Outcome, count_epochs, train_group
 
 Run = Callable[[Any], Any]
 SHAPE: dict[str, Any] = {"widths": (16, 8), "x_features": 3}
 METHODS = [replace(method.settings, **SHAPE) for method in list_trained()]
+PLAIN = [settings for settings in METHODS if not settings.least_positive_share]
 MODULE = SraeSettings(**SHAPE)
+CONCEPTS = SraeConceptsSettings(**SHAPE)
 SHORT = TrainingSettings(epochs=6, pretrain_epochs=2, batch_size=32)
 PHOTOS, Z_SIZE = 240, 24
 
@@ -50,6 +56,20 @@ def members(z: Tensor) -> list[CategoryPhotos]:
         test = order[count : count + 20 + count % 3]
         is_positive = y_hat > y_hat.quantile(0.9)
         found.append(CategoryPhotos(y_hat, is_positive, order[:count], test, order[:0]))
+    return found
+
+
+@pytest.fixture(scope="module")
+def guided(z: Tensor, members: list[CategoryPhotos]) -> list[CategoryPhotos]:
+    """Return the members with photos that guide the loss, of different numbers."""
+    generator = torch.Generator().manual_seed(2)
+    found = []
+    for photos, count in zip(members, (9, 5, 9, 12), strict=True):
+        rows = photos.train[photos.train_positives][:count]
+        z_maps = torch.rand(len(rows), Z_SIZE, 9, generator=generator) ** 4
+        chosen = (each[photos.train] for each in (z, photos.y_hat, photos.is_positive))
+        evidence = factorise_evidence(compute_slopes(*chosen), z[rows], z_maps, 3)
+        found.append(replace(photos, own=OwnPhotos(rows, z_maps, evidence)))
     return found
 
 
@@ -141,7 +161,7 @@ def train_plainly(
     return module
 
 
-@pytest.mark.parametrize("settings", METHODS, ids=name_method)
+@pytest.mark.parametrize("settings", PLAIN, ids=name_method)
 def test_group_training_equals_a_plain_training_loop(
     z: Tensor, members: list[CategoryPhotos], settings: ModuleSettings
 ) -> None:
@@ -169,6 +189,56 @@ def test_group_training_equals_training_alone(
         for name, value in step.values.items():
             mean = sum(own.values[name] for own in theirs) / len(members)
             assert value == pytest.approx(mean, rel=1e-4, abs=1e-6), name
+
+
+def test_guided_training_in_a_group_equals_training_alone(
+    z: Tensor, guided: list[CategoryPhotos]
+) -> None:
+    together, progress = train(z, guided, CONCEPTS, SHORT)
+    for photos, found in zip(guided, together, strict=True):
+        check_equal(found, train(z, [photos], CONCEPTS, SHORT)[0][0], 1e-4)
+    terms = {"evenness", "agreement", "map_agreement", "map_pull_away"}
+    assert terms < progress[-1].values.keys()
+    again, _ = train(z, guided, CONCEPTS, SHORT)
+    for one, other in zip(together, again, strict=True):
+        check_equal(one, other, 0)
+
+
+def test_a_guide_makes_x_features_share_the_score_and_seeds_agree(z: Tensor) -> None:
+    # Three concepts of equal weight, of three dimensions each, which come from places of their own.
+    y_hat = z[:, :9].sum(dim=1)
+    is_positive, rows = y_hat > y_hat.quantile(0.9), torch.arange(PHOTOS)
+    z_maps = torch.zeros(1, Z_SIZE, 4)
+    z_maps[0, range(9), torch.arange(9) // 3] = 1
+    z_maps[0, 9:, 3] = 1
+    own = rows[is_positive][:12]
+    z_maps = z_maps.expand(len(own), -1, -1)
+    evidence = factorise_evidence(compute_slopes(z, y_hat, is_positive), z[own], z_maps, 3)
+    guide = OwnPhotos(own, z_maps, evidence)
+    photos = CategoryPhotos(y_hat, is_positive, rows, rows[:9], rows[:0], guide)
+
+    def learn(seed: int) -> ExplanationModule:
+        module = replace(CONCEPTS, agreement=20.0)
+        (found,), _ = train(z, [photos], module, replace(SHORT, epochs=40, seed=seed))
+        assert isinstance(found, ExplanationModule)
+        return found
+
+    one, other = learn(0), learn(1)
+    contributions = one.compute_contributions(one.encoder(z[own])).numpy()
+    assert (compute_effective_number(contributions) or 0) > 2.7
+    found = compute_correlations(one.encoder(z).numpy(), other.encoder(z).numpy())
+    assert (match_x_features(found).mean or 0) > 0.75
+    sums = torch.stack([z[:, :3].sum(1), z[:, 3:6].sum(1), z[:, 6:9].sum(1)], dim=1)
+    truth = compute_correlations(one.encoder(z).numpy(), sums.numpy())
+    assert (match_x_features(truth).mean or 0) > 0.75
+
+
+def test_guiding_photos_leave_with_their_member(z: Tensor, guided: list[CategoryPhotos]) -> None:
+    spoilt = replace(guided[1], y_hat=torch.full_like(guided[1].y_hat, 1e30))
+    outcomes, _ = train(z, [guided[0], spoilt, guided[2]], CONCEPTS, SHORT)
+    assert isinstance(outcomes[1], ExplorerError)
+    for place in (0, 2):
+        check_equal(outcomes[place], train(z, [guided[place]], CONCEPTS, SHORT)[0][0], 1e-4)
 
 
 def test_x_features_are_revived_in_a_group_as_in_training_alone(

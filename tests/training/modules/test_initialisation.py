@@ -7,6 +7,7 @@ from explorer.training.modules import initialisation
 from explorer.training.modules.initialisation import (
     centre_biases,
     fit_v,
+    fit_x_features,
     initialise_v,
     revive_x_features,
 )
@@ -99,3 +100,13 @@ def test_live_x_features_are_unchanged(module: ExplanationModule, z: torch.Tenso
         assert torch.equal(module.encoder[-2].weight[index], weight[index])
         assert module.v.weight[0, index] == v[0, index]
     assert revive_x_features(module, z, 5 + z[:, 0]) == 0
+
+
+def test_x_features_are_fitted_to_targets_of_any_scale(z: torch.Tensor) -> None:
+    is_positive = torch.arange(200) < 20
+    exact = z @ torch.rand(10, 3, generator=torch.Generator().manual_seed(2)) + 1
+    targets = exact * torch.tensor([1.0, 1000.0, 0.0])
+    weight, bias = fit_x_features(z, targets, is_positive)
+    found = z @ weight + bias
+    expected = exact / exact[is_positive].mean(dim=0) * torch.tensor([1, 1, 0])
+    torch.testing.assert_close(found, expected, rtol=0.05, atol=0.02)

@@ -9,6 +9,7 @@ from explorer.training.modules.rows import (
     CategoryPhotos,
     GroupRows,
     compute_shares,
+    draw_order,
     hold_out_validation,
 )
 
@@ -111,3 +112,36 @@ def test_padding_has_weight_zero() -> None:
     photos = GroupRows.stack([torch.arange(2), torch.arange(4)], [torch.ones(9)] * 2)
     assert torch.equal(photos.compute_shares(), shares)
     assert replace(photos, counts=(4, 4)).compute_shares() is None
+
+
+def test_without_a_least_share_the_order_is_a_plain_shuffle() -> None:
+    for share, positives in (
+        (0.0, torch.arange(3)),
+        (0.3, torch.arange(40)),
+        (0.3, torch.arange(0)),
+    ):
+        expected = torch.randperm(100, generator=torch.Generator().manual_seed(5))
+        found = draw_order(100, positives, 16, share, torch.Generator().manual_seed(5))
+        assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("count", [100, 96, 97, 106])
+def test_each_batch_has_the_least_share_of_positives(count: int) -> None:
+    positives = torch.tensor([3, 50, 7, 90])
+    order = draw_order(count, positives, 16, 0.3, torch.Generator().manual_seed(1))
+    is_own = torch.isin(order, positives)
+    for batch in is_own.split(16):
+        # 0.3 of 16 is 4.8, so 5; of the last batch with 10, 4 photos or 1 photo, 3, 2 or 1.
+        assert int(batch.sum()) == -(-3 * len(batch) // 10)
+    assert order[~is_own].unique().numel() == int((~is_own).sum()), "negatives come once at most"
+    times = torch.bincount(order)[positives]
+    assert int(times.max() - times.min()) <= 1, "positives take turns"
+
+
+def test_the_order_is_seeded() -> None:
+    orders = [
+        draw_order(60, torch.arange(4), 16, 0.5, torch.Generator().manual_seed(seed))
+        for seed in (0, 0, 1)
+    ]
+    assert torch.equal(orders[0], orders[1])
+    assert not torch.equal(orders[0], orders[2])
