@@ -37,8 +37,8 @@ def compute_z_maps(backbone: Backbone, images: Tensor) -> Tensor:
     """
     stop = backbone.highest_stop
     maps = backbone.compute_map(images, stop).clone()
-    layers = [*backbone.trunk[backbone.get_stop(stop) :], *backbone.readout]
-    rules = make_rules(layers, maps)
+    above = list(backbone.trunk)[backbone.get_stop(stop) :]
+    rules = make_rules([*above, *backbone.readout], maps)
     return torch.stack([_draw_outputs(one[None], rules) for one in maps])
 
 

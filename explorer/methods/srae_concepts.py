@@ -109,8 +109,8 @@ class SraeConceptsSettings(SraeSettings):
 
 METHOD = TrainedMethod(
     name="srae-concepts",
-    title="SRAE of concepts",
-    colour="#7a5195",
+    title="SRAE with concepts",
+    colour="#a6611a",
     summary="SRAE whose x-features start as different concepts, and share the score.",
     settings=SraeConceptsSettings(),
 )

@@ -106,5 +106,5 @@ def compute_map_disagreement(maps: "Tensor", guide: Guide) -> "Tensor":
     sources = sources / sources.sum(dim=-1, keepdim=True).clamp(min=SMALLEST_NORM)
     targets = (sources - sources.mean(dim=-2, keepdim=True)).clamp(min=0)
     norms = [one.norm(dim=-1).clamp(min=SMALLEST_NORM) for one in (maps, targets)]
-    cosines = (maps * targets).sum(dim=-1) / norms[0] / norms[1]
+    cosines: Tensor = (maps * targets).sum(dim=-1) / norms[0] / norms[1]
     return 1 - cosines.mean(dim=(-2, -1))

@@ -98,7 +98,7 @@ def test_the_default_settings_are_filled_in(tiny_workspace: Path, open_app: Open
     assert find(sidebar.multiselect, "Categories").value == [THIRD]  # the first without a module
     method = find(sidebar.selectbox, "Method")
     assert method.value == "srae"
-    assert method.options == ["SRAE", "SRAE with pull-away", "NN", "SAE", "SAE, trained jointly"]
+    assert method.options == [one.title for one in list_trained()]
     values = {box.label: box.value for box in sidebar.number_input}
     assert values == {"X-features": 5, "β": 1, "q": 100, "Epochs": 60, "Seed": 0}
     assert find(sidebar.text_input, "Widths").value == ""

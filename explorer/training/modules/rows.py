@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -70,8 +71,11 @@ class CategoryPhotos:
         device: torch.device,
     ) -> "CategoryPhotos":
         """Copy arrays, which may be memory-mapped, to `device`; without validation photos."""
-        arrays = (y_hat, is_positive, train, test, train[:0])
-        return cls(*(torch.from_numpy(np.array(array)).to(device) for array in arrays))
+
+        def copy(array: NDArray[Any]) -> Tensor:
+            return torch.from_numpy(np.array(array)).to(device)
+
+        return cls(copy(y_hat), copy(is_positive), copy(train), copy(test), copy(train[:0]))
 
     @property
     def train_positives(self) -> Tensor:

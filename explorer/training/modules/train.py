@@ -108,10 +108,10 @@ def train_modules(
     for positions in make_groups([case.photos for case in cases], training.batch_size, size):
         group = [cases[position] for position in positions]
         own = group[0].training  # they have the same number of batches
-        photos = [case.photos for case in group]
+        members = [case.photos for case in group]
         if module.is_guided:
-            photos = yield from _add_own_photos(workspace, features, group, module.x_features)
-        steps = train_group(z, photos, module, own)
+            members = yield from _add_own_photos(workspace, features, group, module.x_features)
+        steps = train_group(z, members, module, own)
         outcomes = yield from map_steps(steps, partial(_count_all_epochs, len(group), done, total))
         done += count_epochs(module, own) * len(group)
         for case, outcome in zip(group, outcomes, strict=True):

@@ -141,12 +141,14 @@ def _centre_biases(group: TrainingGroup, layer: GroupedLinear, read: Read) -> No
 @torch.no_grad()
 def _start_from_evidence(group: TrainingGroup) -> None:
     """Set the last layer of the encoder so that x-features start as the evidence of a concept."""
-    *hidden_layers, top, _ = group.module.encoder
-    hidden = group.compute_on_training(nn.Sequential(*hidden_layers), group.read_z)
+    layers, top = list(group.module.encoder), _get_layers(group.module.encoder)[-1]
+    hidden = group.compute_on_training(nn.Sequential(*layers[:-2]), group.read_z)
     for i, (own, count) in enumerate(zip(group.own, group.train.counts, strict=True)):
         evidence = group.take_z(group.train.rows[i, :count]) @ own.evidence.to(group.device)
         weight, bias = fit_x_features(hidden[i, :count], evidence, group.get_positives(i))
-        top.weight[i], top.bias[i, 0] = weight, bias
+        top.weight[i] = weight
+        if top.bias is not None:
+            top.bias[i, 0] = bias
 
 
 def _initialise_v(group: TrainingGroup, members: Sequence[CategoryPhotos]) -> None:

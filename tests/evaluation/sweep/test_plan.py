@@ -100,7 +100,7 @@ def test_the_same_module_is_trained_once(opened: Workspace) -> None:
 
 def test_all_means_the_methods_that_train_a_module() -> None:
     names = [method.name for method in get_trained_methods("all")]
-    assert names == ["srae", "srae-pull-away", "nn", "sae", "joint-sae"]
+    assert names == ["srae", "srae-pull-away", "srae-concepts", "nn", "sae", "joint-sae"]
 
 
 def test_missing_keeps_existing_modules_and_measures_the_rest(opened: Workspace, run: Run) -> None:
