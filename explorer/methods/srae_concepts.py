@@ -17,7 +17,7 @@ from explorer.settings.declaring import setting
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from explorer.nn.concept_losses import Guide
+    from explorer.nn.guide import Guide
     from explorer.nn.srae import ExplanationModule
 
 

@@ -4,7 +4,6 @@ Like those of `explorer.nn.losses`, they use only methods of tensors, and "..." 
 dimension, or for that of a group of modules.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from explorer.nn.losses import SMALLEST_NORM, average
@@ -12,26 +11,7 @@ from explorer.nn.losses import SMALLEST_NORM, average
 if TYPE_CHECKING:
     from torch import Tensor
 
-
-@dataclass(frozen=True, eq=False)
-class Guide:
-    """What a loss knows of a category besides Z and ŷ of a batch.
-
-    Attributes
-    ----------
-    z : Tensor
-        (..., P, S_z), >= 0: Z of some photos of the category.
-    z_maps : Tensor
-        (..., P, S_z, cells), >= 0: where each dimension of Z comes from on these photos; see
-        `explorer.attribution.z_maps.compute_z_maps`.
-    evidence : Tensor
-        (..., S_z, K), >= 0: what each dimension of Z adds to each of K concepts; see
-        `explorer.training.modules.evidence.factorise_evidence`.
-    """
-
-    z: "Tensor"
-    z_maps: "Tensor"
-    evidence: "Tensor"
+    from explorer.nn.guide import Guide
 
 
 def compute_evenness(contributions: "Tensor") -> "Tensor":
@@ -84,7 +64,7 @@ def compute_disagreement(
     return 1 - (product / sizes.clamp(min=SMALLEST_NORM).sqrt()).mean(dim=-1)
 
 
-def compute_map_disagreement(maps: "Tensor", guide: Guide) -> "Tensor":
+def compute_map_disagreement(maps: "Tensor", guide: "Guide") -> "Tensor":
     """Compute how far the maps of x-features are from where the evidence of each comes from.
 
     The evidence of all concepts comes from nearly the same places if Z is a fully-connected layer.

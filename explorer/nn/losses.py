@@ -17,7 +17,7 @@ from explorer.nn.settings import ModuleShape
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from explorer.nn.concept_losses import Guide
+    from explorer.nn.guide import Guide
     from explorer.nn.srae import ExplanationModule
 
 SMALLEST_NORM = 1e-12

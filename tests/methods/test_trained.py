@@ -16,11 +16,11 @@ from explorer.methods.sae import SaeSettings
 from explorer.methods.srae import SraeSettings
 from explorer.methods.srae_concepts import SraeConceptsSettings
 from explorer.nn.concept_losses import (
-    Guide,
     compute_disagreement,
     compute_evenness,
     compute_map_disagreement,
 )
+from explorer.nn.guide import Guide
 from explorer.nn.losses import ModuleSettings
 from explorer.nn.module_maps import compute_cell_maps, compute_heat_at_z
 from explorer.nn.srae import ExplanationModule, ModuleOutputs

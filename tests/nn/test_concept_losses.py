@@ -2,11 +2,11 @@ import pytest
 import torch
 
 from explorer.nn.concept_losses import (
-    Guide,
     compute_disagreement,
     compute_evenness,
     compute_map_disagreement,
 )
+from explorer.nn.guide import Guide
 
 
 def seeded(seed: int = 0) -> torch.Generator:

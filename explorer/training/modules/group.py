@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from explorer.nn.concept_losses import Guide
 from explorer.nn.grouped import ModuleGroup
+from explorer.nn.guide import Guide
 from explorer.nn.losses import ModuleSettings
 from explorer.nn.srae import ExplanationModule
 from explorer.training.modules.rows import (

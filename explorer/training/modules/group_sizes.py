@@ -5,7 +5,8 @@ from itertools import pairwise
 
 import torch
 
-from explorer.nn.settings import ModuleShape, scale_widths
+from explorer.nn.losses import ModuleSettings
+from explorer.nn.settings import scale_widths
 from explorer.training.modules.group import CHUNK_ROWS, count_batches
 from explorer.training.modules.rows import CategoryPhotos
 from explorer.training.modules.settings import TrainingSettings
@@ -21,11 +22,12 @@ DEVICE_Z_BUDGET = 4 * 2**30
 _FLOAT_BYTES = 4
 _COPIES_OF_WEIGHTS = 4  # weights, gradients, and the two moments of Adam
 _COPIES_OF_BATCH = 12  # before and after every ReLU, errors, and gradients
+_VALUES_OF_GUIDE = 2_500  # for each dimension of Z: 32 maps of 49 to 64 cells, and heat on them
 _COPIES_OF_HIDDEN = 4  # of the first hidden layer on all photos, to pretrain further layers
 
 
 def estimate_bytes(
-    z_size: int, module_settings: ModuleShape, settings: TrainingSettings, photos: int
+    z_size: int, module_settings: ModuleSettings, settings: TrainingSettings, photos: int
 ) -> int:
     """Estimate the memory for training one module besides Z, in bytes.
 
@@ -46,12 +48,13 @@ def estimate_bytes(
     survey = CHUNK_ROWS * (z_size + 2 * widths[0])
     pretraining = _COPIES_OF_HIDDEN * photos * widths[0] if settings.pretrain_epochs else 0
     values = max(_COPIES_OF_BATCH * step * sum(sizes), survey) + pretraining
-    return _FLOAT_BYTES * (copies * weights + values)
+    guide = _VALUES_OF_GUIDE * z_size if module_settings.is_guided else 0
+    return _FLOAT_BYTES * (copies * weights + values + guide)
 
 
 def choose_group_size(
     z_size: int,
-    module_settings: ModuleShape,
+    module_settings: ModuleSettings,
     settings: TrainingSettings,
     photos: int,
     device: torch.device,

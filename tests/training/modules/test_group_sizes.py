@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from explorer.methods.srae import SraeSettings
+from explorer.methods.srae_concepts import SraeConceptsSettings
 from explorer.training.modules.group import TrainingGroup
 from explorer.training.modules.group_sizes import (
     CPU_BUDGET,
@@ -74,3 +75,12 @@ def test_the_estimate_covers_weights_gradients_and_adam() -> None:
     assert estimate_bytes(100, module, replace(small, patience=3), 1000) >= found + weights / 4
     assert estimate_bytes(100, module, replace(small, pretrain_epochs=1), 1000) > found
     assert estimate_bytes(100, module, replace(small, batch_size=5000), 1000) > found
+
+
+def test_a_guided_loss_needs_memory_for_maps() -> None:
+    guided, plain = SraeConceptsSettings(), SraeSettings()
+    maps = 32 * 49 * 4096 * 4
+    extra = estimate_bytes(4096, guided, TRAINING, 8050) - estimate_bytes(
+        4096, plain, TRAINING, 8050
+    )
+    assert maps < extra < 2 * maps
