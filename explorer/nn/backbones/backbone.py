@@ -190,6 +190,7 @@ class Backbone:
         return max((name for name in sizes if sizes[name] > 1), key=self.stops.__getitem__)
 
     @torch.inference_mode()
+    @fixed_arithmetic()
     def compute_map(self, images: Tensor, stop: str) -> Tensor:
         """Compute the layer called `stop` for a batch (B, 3, H, W): (B, C, h, w) float32, >= 0."""
         return self._run(images, 0, self.get_stop(stop))
@@ -223,11 +224,6 @@ class Backbone:
         That is the output of the last block of convolutions, whichever layer is Z.
         """
         return self._run(images, 0, self._spatial_count).mean(dim=(2, 3))
-
-    @torch.inference_mode()
-    def compute_map(self, images: Tensor, layer: str) -> Tensor:
-        """Compute the output of a layer in `stops` for a batch (B, 3, H, W): (B, C, h, w)."""
-        return self._run(images, 0, self.get_stop(layer))
 
     def _run(self, inputs: Tensor, first: int, last: int) -> Tensor:
         """Apply the layers from `first` up to before `last`."""

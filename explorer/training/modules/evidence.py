@@ -26,7 +26,7 @@ def compute_slopes(z: Tensor, y_hat: Tensor, is_positive: Tensor) -> Tensor:
     Tensor
         (S_z,), >= 0: the positive slopes of regressions of ŷ on each dimension, per unit of Z.
     """
-    weights = compute_balanced_weights(is_positive)
+    weights = compute_balanced_weights(is_positive, z.dtype)
     covariance = (weights * (y_hat - weights @ y_hat)) @ z
     variance = weights @ z.square() - (weights @ z).square()
     ridge = 1e-3 * variance.mean() + 1e-8  # dimensions that hardly vary say little
