@@ -117,6 +117,21 @@ def test_vgg16_gap_has_no_fully_connected_layers_but_the_head() -> None:
     assert get_family("vgg16_gap").z_layer == "avgpool"
 
 
+def test_vgg_small_gap_is_vgg_small_up_to_the_last_pooling() -> None:
+    network = build_network("vgg_small_gap", 40, batch_norm=True)
+    convolutions = {n for n in build_small(40, batch_norm=True).state_dict() if "features" in n}
+    own = network.state_dict()
+    assert len(own.keys() - convolutions) == 4
+    assert convolutions < own.keys()
+    layers = flatten_network(network)
+    images = draw_images(2)
+    with torch.inference_mode():
+        z = layers[: name_layers(layers)["avgpool"]](images)
+        assert z.shape == (2, 512)
+        assert (z >= 0).all()
+        assert torch.allclose(layers(images), network.eval()(images), atol=1e-5)
+
+
 def test_a_new_vgg_small_has_small_logits() -> None:
     head = build_small(40, batch_norm=True).classifier[-1].requires_grad_(False)
     assert float(head.weight.std()) == pytest.approx(0.01, rel=0.05)
