@@ -103,10 +103,10 @@ def cub_folder(tmp_path: Path) -> Path:
     for name, text in CUB_FILES.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
-    for line in CUB_FILES["images.txt"].splitlines():
+    for number, line in enumerate(CUB_FILES["images.txt"].splitlines()):
         path = root / "images" / line.split()[1]
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (20, 10), (200, 100, 50)).save(path, quality=95)
+        Image.new("RGB", (20, 10), (200, 100, 50 * number)).save(path, quality=95)
     return root
 
 

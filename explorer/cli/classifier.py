@@ -15,8 +15,7 @@ from explorer.nn.backbones.registry import ARCHITECTURES, get_family
 from explorer.settings.declaring import list_settings
 from explorer.training.classifier.settings import FinetuneSettings
 from explorer.training.classifier.train import train_classifier
-from explorer.workspace.create import create_workspace
-from explorer.workspace.identical import record_identical
+from explorer.workspace.create import create_looked_through_workspace
 from explorer.workspace.layout import list_unfinished_finetuning
 from explorer.workspace.settings import WorkspaceSettings
 from explorer.workspace.workspace import Workspace
@@ -53,8 +52,7 @@ def new(
         z_layer=layer or get_family(arch).z_layer,
         held_out=held_out,
     )
-    created = create_workspace(workspace, settings, weights)
-    follow(record_identical(created))
+    created = follow(create_looked_through_workspace(workspace, settings, weights))
     dataset = created.dataset
     console.print(
         f"{workspace}: {len(dataset.photos):,} photos of {len(dataset.categories)} categories, "

@@ -19,6 +19,7 @@ def make_photo(*x_features: XFeatureRecord) -> PhotoRecord:
         file="robin.jpg",
         width=90,
         height=60,
+        notes=(),
         level=None,
         share_as_strange=None,
         certainty=0.75,

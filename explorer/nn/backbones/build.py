@@ -216,7 +216,8 @@ def _simplify(layers: Iterable[nn.Module]) -> nn.Sequential:
 
 def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
     folded = fuse_conv_bn_eval(convolution, norm)
-    if not all(tensor.isfinite().all() for tensor in folded.parameters()):
+    # Layers without values are folded to learn their shapes.
+    if not all(tensor.is_meta or tensor.isfinite().all() for tensor in folded.parameters()):
         raise ExplorerError(
             f"Folded into {convolution}, its batch norm gives NaN or infinite weights: the file is "
             "damaged."

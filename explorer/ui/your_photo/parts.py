@@ -207,6 +207,10 @@ def _on_slider_change(marks: Marks, axis: int, key: str) -> None:
     marks.set_box(*edges)
 
 
+def _get_per_cent(marks: Marks, index: int) -> float | None:
+    return 100 * marks.found[index] if index in marks.found else None
+
+
 def _show_table(photo: OwnPhoto, names: tuple[str, ...]) -> None:
     marks = photo.marks
     # A new key redraws the table and loses its focus: only for changes made elsewhere.
@@ -220,7 +224,7 @@ def _show_table(photo: OwnPhoto, names: tuple[str, ...]) -> None:
             "seen": index in base,
             "x": round(base[index][0], 1) if index in base else None,
             "y": round(base[index][1], 1) if index in base else None,
-            "found": 100 * marks.found[index] if index in marks.found else None,
+            **({"found": _get_per_cent(marks, index)} if marks.found else {}),
         }
         for index, name in enumerate(names)
     ]
@@ -249,13 +253,13 @@ def _show_table(photo: OwnPhoto, names: tuple[str, ...]) -> None:
         "box, right and bottom": (x + width, y + height),
         **{name: marks.points.get(index, ("", "")) for index, name in enumerate(names)},
     }
-    parts = range(len(names))
+    confidence = [marks.found.get(index, "") for index in range(len(names))]
     exports.show_numbers(
         {
             "what": list(places),
             "x": [place[0] for place in places.values()],
             "y": [place[1] for place in places.values()],
-            "confidence of what was found": ["", "", *(marks.found.get(i, "") for i in parts)],
+            **({"confidence of what was found": ["", "", *confidence]} if marks.found else {}),
         },
         "srae-your-photo-places",
     )
