@@ -43,8 +43,8 @@ def test_two_names_of_one_file_are_copies(folder: Path) -> None:
 
 def test_only_files_of_equal_size_are_read(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photos = load_cub(folder).photos
-    with photos[0].path.open("ab") as file:
-        file.write(b"longer")
+    for photo, content in zip(photos, (b"longer", b"same", b"size"), strict=True):
+        photo.path.write_bytes(content)
     read: list[Path] = []
     original = reading.hash_regular
 
