@@ -8,7 +8,15 @@ import streamlit as st
 
 from explorer.analysis.curves import FRACTIONS, WAYS, name_point
 from explorer.analysis.estimates import compute_estimate
-from explorer.analysis.table import Column, Row, Section, average_seeds
+from explorer.analysis.table import (
+    Cell,
+    Column,
+    Line,
+    Row,
+    Section,
+    Table,
+    average_seeds,
+)
 from explorer.config import PAGES_DIR
 from explorer.data.cub import format_category
 from explorer.evaluation.measures import titles
@@ -200,15 +208,12 @@ def _format_category_table(results: Results, category: str, section: Section) ->
     columns = [c for c in section.columns if any(row.measure == c.measure for row in rows)]
     if not columns:
         return ""
-    lines = [
-        "| method | " + " | ".join(column.heading for column in columns) + " |",
-        "|:--|" + "--:|" * len(columns),
-    ]
+    lines = []
     for method, title in results.titles.items():
-        cells = [_format_value(rows, method, column) for column in columns]
-        if any(cell != "–" for cell in cells):
-            lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        cells = tuple(Cell(_format_value(rows, method, column)) for column in columns)
+        if any(cell.text != "–" for cell in cells):
+            lines.append(Line(title, cells))
+    return Table(section, tuple(column.heading for column in columns), tuple(lines)).text
 
 
 def _format_value(rows: Sequence[Row], method: str, column: Column) -> str:
