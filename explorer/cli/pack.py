@@ -12,10 +12,9 @@ from explorer.cli.options import Device, WorkspacePath, add_settings, parse_numb
 from explorer.cli.reporting import console, follow, print_modules
 from explorer.methods.registry import DEFAULT
 from explorer.settings.declaring import list_settings
-from explorer.shipping.building import BIRDS_NETWORK, build_birds
+from explorer.shipping.building import BIRDS_FINETUNE, build_birds
 from explorer.shipping.packing import MOST_MEGABYTES, pack_workspace
 from explorer.storage.space import format_size
-from explorer.training.classifier.settings import FinetuneSettings
 from explorer.training.modules.runs import name_run
 from explorer.workspace.workspace import Workspace
 
@@ -39,7 +38,7 @@ def pack(
     )
 
 
-@add_settings(list_settings(FinetuneSettings))
+@add_settings(list_settings(BIRDS_FINETUNE))
 def birds(
     workspace: WorkspacePath,
     cub: Annotated[Path, typer.Option(help="CUB-200-2011.")],
@@ -54,7 +53,7 @@ def birds(
 
     `--initial` takes the ImageNet weights of VGG16's convolutions; the other layers are new.
     """
-    finetune = FinetuneSettings(architecture=BIRDS_NETWORK, **changes)
+    finetune = replace(BIRDS_FINETUNE, **changes)
     module = replace(
         DEFAULT.settings, widths=parse_numbers(widths.replace("x", ","), "--widths", _WIDTHS)
     )

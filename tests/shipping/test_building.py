@@ -37,8 +37,7 @@ def birds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _small_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(building, "BIRDS_NETWORK", "vgg_small")
-    monkeypatch.setattr(commands, "BIRDS_NETWORK", "vgg_small")
+    monkeypatch.setattr(commands, "BIRDS_FINETUNE", FINETUNE)
     quick = PartSettings(width=4, epochs=1, precision="full")
     monkeypatch.setattr(
         building, "train_part_finder", lambda workspace, _: train_part_finder(workspace, quick)
