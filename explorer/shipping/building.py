@@ -9,6 +9,7 @@ from explorer.measuring.module import measure_module
 from explorer.measuring.records import load_classifier_measures, load_module_measures
 from explorer.measuring.references import load_or_compute_references
 from explorer.methods.registry import DEFAULT
+from explorer.nn.backbones.registry import get_family
 from explorer.nn.losses import ModuleSettings
 from explorer.training.classifier.settings import FinetuneSettings
 from explorer.training.classifier.train import train_classifier
@@ -88,8 +89,10 @@ def build_birds(
         Where networks run.
     """
     if not (folder / SETTINGS_FILE).exists():
-        dataset = str(cub.resolve())
-        create_workspace(folder, WorkspaceSettings(dataset, finetune.architecture, half=True))
+        arch = finetune.architecture
+        z_layer = get_family(arch).z_layer
+        settings = WorkspaceSettings(str(cub.resolve()), arch, z_layer, half=True)
+        create_workspace(folder, settings)
     workspace = Workspace(folder, device)
     yield from complete_workspace(workspace, finetune, module)
     return workspace

@@ -56,6 +56,13 @@ def count_calls(monkeypatch: pytest.MonkeyPatch, name: str) -> list[object]:
     return made
 
 
+def test_each_network_is_built_with_its_own_z(birds: Path, tmp_path: Path) -> None:
+    steps = build_birds(tmp_path, birds, replace(FINETUNE, architecture="vgg_small_gap"), MODULE)
+    next(steps)
+    steps.close()
+    assert Workspace(tmp_path).settings.z_layer == "avgpool"
+
+
 def test_an_interrupted_build_goes_on(
     birds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
