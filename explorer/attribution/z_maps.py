@@ -10,12 +10,12 @@ from explorer.attribution.rules import Rule
 from explorer.attribution.trace import Trace
 from explorer.nn.backbones.backbone import Backbone
 
-_CHUNK_VALUES = 2**23  # of P, for some of the dimensions of one photo
+_CHUNK_VALUES = 2**20  # of P, for some of the dimensions of one photo; more leave the cache
 
 
 @torch.no_grad()
 def compute_z_maps(backbone: Backbone, images: Tensor) -> Tensor:
-    """Compute plain MWP of each dimension of Z at the highest layer with more than one pixel.
+    """Compute plain MWP of each dimension of Z at the highest map with more than one pixel.
 
     Parameters
     ----------
@@ -27,17 +27,17 @@ def compute_z_maps(backbone: Backbone, images: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (B, S_z, cells) float32, >= 0: P at `Backbone.highest_stop`, summed over its channels. The
-        values of a dimension sum to at most 1, and are zero if it is zero on the photo.
+        (B, S_z, cells) float32, >= 0: P at the output of `Backbone.highest_map`, summed over its
+        channels. The values of a dimension sum to at most 1, and are zero if it is zero on the
+        photo.
 
     Notes
     -----
     The rule of excitation backprop is linear in P. What a module passes down to Z, (K, S_z), times
     these maps is therefore the map of each x-feature, without another pass through the network.
     """
-    stop = backbone.highest_stop
-    maps = backbone.compute_map(images, stop).clone()
-    above = list(backbone.trunk)[backbone.get_stop(stop) :]
+    maps = backbone.compute_highest_map(images).clone()
+    above = list(backbone.trunk)[backbone.highest_map :]
     rules = make_rules([*above, *backbone.readout], maps)
     return torch.stack([_draw_outputs(one[None], rules) for one in maps])
 

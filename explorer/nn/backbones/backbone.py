@@ -183,17 +183,22 @@ class Backbone:
         return self.stops[name]
 
     @cached_property
-    def highest_stop(self) -> str:
-        """The highest of `stops` with more than one pixel."""
+    def highest_map(self) -> int:
+        """Number of layers up to the last of the trunk whose output has more than one pixel."""
         shapes = list_output_shapes(list(self.trunk), (3, *self.architecture.input_size))
-        sizes = {name: math.prod(shapes[count - 1][1:]) for name, count in self.stops.items()}
-        return max((name for name in sizes if sizes[name] > 1), key=self.stops.__getitem__)
+        return max(n for n, shape in enumerate(shapes, start=1) if math.prod(shape[1:]) > 1)
 
     @torch.inference_mode()
     @fixed_arithmetic()
     def compute_map(self, images: Tensor, stop: str) -> Tensor:
         """Compute the layer called `stop` for a batch (B, 3, H, W): (B, C, h, w) float32, >= 0."""
         return self._run(images, 0, self.get_stop(stop))
+
+    @torch.inference_mode()
+    @fixed_arithmetic()
+    def compute_highest_map(self, images: Tensor) -> Tensor:
+        """Compute the output of `highest_map` layers for a batch: (B, C, h, w) float32, >= 0."""
+        return self._run(images, 0, self.highest_map)
 
     @torch.inference_mode()
     @fixed_arithmetic()
