@@ -71,7 +71,7 @@ class SraeConceptsSettings(SraeSettings):
         is_advanced=True,
     )
     map_pull_away: float = setting(
-        1.0,
+        3.0,
         "How strongly x-features are pushed to point at different places of a photo.",
         label="Pull-away of maps",
         low=0,
