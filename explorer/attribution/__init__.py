@@ -1,6 +1,6 @@
 """Excitation backprop: where in the photo the evidence for a neuron is."""
 
-from explorer.attribution.excitation import contrastive_mwp, mwp
+from explorer.attribution.excitation import ExcitationBackprop, contrastive_mwp, mwp
 from explorer.attribution.rules import AttributionError
 
-__all__ = ["AttributionError", "contrastive_mwp", "mwp"]
+__all__ = ["AttributionError", "ExcitationBackprop", "contrastive_mwp", "mwp"]

@@ -31,8 +31,6 @@ def contrastive_mwp(
     return mwp(layers, x, stop=stop, contrastive=True, neurons=neurons)
 
 
-@torch.no_grad()
-@fixed_arithmetic()
 def mwp(
     layers: Iterable[nn.Module],
     x: Tensor,
@@ -42,6 +40,8 @@ def mwp(
     neurons: Sequence[int] | None = None,
 ) -> Tensor:
     """Return a map of what excites each output neuron of a network.
+
+    For more than one call, `ExcitationBackprop` prepares the weights once.
 
     Parameters
     ----------
@@ -75,16 +75,64 @@ def mwp(
         are not finite.
     """
     check_images(x)
-    rules = make_rules(layers, x)
-    if not ends_in_linear(rules):
-        raise AttributionError("The last layer must be a Linear: its outputs are the neurons.")
-    if not is_index(stop, len(rules)):
-        raise AttributionError(f"stop must be from 0 to {len(rules) - 1}, not {stop!r}.")
-    maps: list[Tensor] = []
-    first, size = 0, 1  # the first photo shows how much memory one takes
-    while first < len(x) or not maps:
-        trace = start_trace(x[first : first + size]).extend(rules, stop=stop, dtype=x.dtype)
-        maps.append(trace.draw(neurons, contrastive=contrastive))
-        first += size
-        size = max(1, size * MAX_TRACE_BYTES // max(1, trace.nbytes))
-    return torch.cat(maps)
+    return ExcitationBackprop(layers, x).draw(
+        x, stop=stop, contrastive=contrastive, neurons=neurons
+    )
+
+
+class ExcitationBackprop:
+    """MWP and c-MWP of a network, with its weights prepared once. Thread-safe.
+
+    Parameters
+    ----------
+    layers : iterable of nn.Module
+        See `mwp`. Later changes of their weights may or may not count: make a new object then.
+    like : Tensor, optional
+        Any tensor with the dtype and on the device of the images; by default, the first parameter.
+
+    Raises
+    ------
+    AttributionError
+        For a layer that is not supported, whose weight a hook makes, or that does not fit `like`
+        (named with its index), and a network that does not end in a Linear.
+    """
+
+    def __init__(self, layers: Iterable[nn.Module], like: Tensor | None = None) -> None:
+        layers = list(layers)
+        parameters = (parameter for layer in layers for parameter in layer.parameters())
+        self._like = next(parameters, torch.empty(0)) if like is None else like
+        self._rules = make_rules(layers, self._like)
+        if not ends_in_linear(self._rules):
+            raise AttributionError("The last layer must be a Linear: its outputs are the neurons.")
+
+    @torch.no_grad()
+    @fixed_arithmetic()
+    def draw(
+        self,
+        x: Tensor,
+        *,
+        stop: int = 0,
+        contrastive: bool = True,
+        neurons: Sequence[int] | None = None,
+    ) -> Tensor:
+        """Return a map of what excites each output neuron, (B, K, h, w), >= 0.
+
+        The parameters, the result and the errors are those of `mwp`.
+        """
+        check_images(x)
+        if (x.dtype, x.device) != (self._like.dtype, self._like.device):
+            raise AttributionError(
+                f"Images in {x.dtype} on {x.device} do not fit layers in {self._like.dtype} on "
+                f"{self._like.device}; move one of them with .to()."
+            )
+        rules = self._rules
+        if not is_index(stop, len(rules)):
+            raise AttributionError(f"stop must be from 0 to {len(rules) - 1}, not {stop!r}.")
+        maps: list[Tensor] = []
+        first, size = 0, 1  # the first photo shows how much memory one takes
+        while first < len(x) or not maps:
+            trace = start_trace(x[first : first + size]).extend(rules, stop=stop, dtype=x.dtype)
+            maps.append(trace.draw(neurons, contrastive=contrastive))
+            first += size
+            size = max(1, size * MAX_TRACE_BYTES // max(1, trace.nbytes))
+        return torch.cat(maps)

@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, prune
 
-from explorer.attribution import AttributionError, contrastive_mwp, mwp
+from explorer.attribution import AttributionError, ExcitationBackprop, contrastive_mwp, mwp
+from explorer.attribution import layers as attribution_layers
 from explorer.attribution.layers import make_rules
 from explorer.attribution.trace import start_trace
 from explorer.config import ExplorerError
@@ -603,3 +604,34 @@ def test_invalid_neurons_are_refused(neurons):
 def test_errors_are_explorer_errors_and_value_errors():
     assert issubclass(AttributionError, ExplorerError)
     assert issubclass(AttributionError, ValueError)
+
+
+def test_prepared_weights_give_the_same_maps_again_and_again() -> None:
+    model, images = build_network(), build_images()
+    prepared = ExcitationBackprop(model)
+    for x in (images, images[:1] * 0.5):
+        assert torch.equal(prepared.draw(x, stop=3), contrastive_mwp(model, x, stop=3))
+        assert torch.equal(prepared.draw(x, contrastive=False), mwp(model, x))
+
+
+def test_weights_are_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    make = attribution_layers.make_rule
+    monkeypatch.setattr(
+        attribution_layers, "make_rule", lambda layer: made.append(layer) or make(layer)
+    )
+    prepared = ExcitationBackprop(build_network())
+    at_first = len(made)
+    prepared.draw(build_images())
+    prepared.draw(build_images())
+    assert at_first == len(made) > 0
+
+
+def test_images_that_do_not_fit_prepared_weights_are_refused() -> None:
+    prepared = ExcitationBackprop(build_network())
+    with pytest.raises(
+        AttributionError, match=r"float32 on cpu do not fit layers in torch\.float64"
+    ):
+        prepared.draw(build_images().float())
+    with pytest.raises(AttributionError, match=r"must be a Linear"):
+        ExcitationBackprop([nn.ReLU()])
