@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 from explorer.methods.base import TrainedMethod
 from explorer.methods.srae import SraeSettings
 from explorer.nn.concept_losses import (
+    compute_cancellation,
     compute_disagreement,
     compute_evenness,
     compute_map_disagreement,
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 class SraeConceptsSettings(SraeSettings):
     """Eq. (1) of Qi & Li (2017), with terms that make x-features different concepts.
 
-    The evidence for the category in Z is divided among concepts (see
-    `explorer.training.modules.evidence`). Each x-feature starts as one of them.
+    The evidence in Z is divided among x-features (see `explorer.training.modules.evidence`): all
+    but the last start as concepts that speak for the category, the last as what speaks against it.
 
     Attributes
     ----------
@@ -34,6 +35,9 @@ class SraeConceptsSettings(SraeSettings):
         Least share of photos of the category in each batch.
     evenness : float
         Weight of the sum of squared shares in the score.
+    cancellation : float
+        Weight of the share of negative contributions on the category's own photos. Without it, two
+        x-features can add and take away far more than the score.
     agreement : float
         Weight of one minus the correlation of each x-feature with the evidence for its concept.
     map_agreement : float
@@ -54,7 +58,15 @@ class SraeConceptsSettings(SraeSettings):
         is_advanced=True,
     )
     evenness: float = setting(
-        1.0, "How strongly x-features are pushed to share the score evenly.", low=0, high=1e6
+        2.0, "How strongly x-features are pushed to share the score evenly.", low=0, high=1e6
+    )
+    cancellation: float = setting(
+        1.0,
+        "How strongly x-features are kept from taking away what others add to the score of the "
+        "category's own photos.",
+        low=0,
+        high=1e6,
+        is_advanced=True,
     )
     agreement: float = setting(
         1.0,
@@ -98,6 +110,7 @@ class SraeConceptsSettings(SraeSettings):
             return terms
         contributions = module.compute_contributions(module.encoder(guide.z))
         terms["evenness"] = self.evenness * compute_evenness(contributions)
+        terms["cancellation"] = self.cancellation * compute_cancellation(contributions)
         disagreement = compute_disagreement(outputs.x_features, z @ guide.evidence, shares)
         terms["agreement"] = self.agreement * disagreement
         if self.map_agreement or self.map_pull_away:

@@ -38,6 +38,24 @@ def compute_evenness(contributions: "Tensor") -> "Tensor":
     return shares.square().sum(dim=-1).mean(dim=-1)
 
 
+def compute_cancellation(contributions: "Tensor") -> "Tensor":
+    """Compute how much of the score x-features take from each other.
+
+    Parameters
+    ----------
+    contributions : Tensor
+        (..., M, K): vₙEₙ, signed.
+
+    Returns
+    -------
+    Tensor
+        (...), the share of negative contributions in Σ |vₙEₙ|, averaged over the examples: in
+        [0, 1]. An example without contributions counts as 0.
+    """
+    total = contributions.abs().sum(dim=-1).clamp(min=SMALLEST_NORM)
+    return ((-contributions).clamp(min=0).sum(dim=-1) / total).mean(dim=-1)
+
+
 def compute_disagreement(
     x_features: "Tensor", targets: "Tensor", shares: "Tensor | None" = None
 ) -> "Tensor":

@@ -16,6 +16,7 @@ from explorer.methods.sae import SaeSettings
 from explorer.methods.srae import SraeSettings
 from explorer.methods.srae_concepts import SraeConceptsSettings
 from explorer.nn.concept_losses import (
+    compute_cancellation,
     compute_disagreement,
     compute_evenness,
     compute_map_disagreement,
@@ -103,6 +104,7 @@ def test_concepts_add_their_terms_to_those_of_srae_if_there_is_a_guide() -> None
         x_features=2,
         widths=(8,),
         evenness=2.0,
+        cancellation=6.0,
         agreement=3.0,
         map_agreement=4.0,
         map_pull_away=5.0,
@@ -123,6 +125,7 @@ def test_concepts_add_their_terms_to_those_of_srae_if_there_is_a_guide() -> None
     cosines = torch.cosine_similarity(maps[:, 0], maps[:, 1], dim=-1)
     expected = plain | {
         "evenness": 2 * compute_evenness(contributions),
+        "cancellation": 6 * compute_cancellation(contributions),
         "agreement": 3 * compute_disagreement(module.encoder(z), z @ guide.evidence),
         "map_agreement": 4 * compute_map_disagreement(maps, guide),
         "map_pull_away": 5 * cosines.square().mean(),

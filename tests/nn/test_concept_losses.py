@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from explorer.nn.concept_losses import (
+    compute_cancellation,
     compute_disagreement,
     compute_evenness,
     compute_map_disagreement,
@@ -30,6 +31,14 @@ def test_evenness_has_a_gradient_where_nothing_is_positive() -> None:
     compute_evenness(contributions).backward()
     assert contributions.grad is not None
     assert contributions.grad.isfinite().all()
+
+
+def test_cancellation_by_hand() -> None:
+    contributions = torch.tensor([[3.0, -1.0, 0.0], [2.0, 2.0, 0.0], [-4.0, 0.0, 0.0], [0, 0, 0]])
+    expected = (1 / 4 + 0 + 1 + 0) / 4
+    assert compute_cancellation(contributions).item() == pytest.approx(expected)
+    together = compute_cancellation(contributions.expand(2, -1, -1))
+    torch.testing.assert_close(together, torch.full((2,), expected))
 
 
 def test_disagreement_by_hand() -> None:

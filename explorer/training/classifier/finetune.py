@@ -21,6 +21,7 @@ from explorer.nn.backbones.build import flatten_network
 from explorer.nn.backbones.imagenet import fetch_imagenet_weights
 from explorer.nn.backbones.registry import get_architecture, get_family
 from explorer.nn.checkpoint import round_to_half
+from explorer.training.classifier.centring import centre_scores
 from explorer.training.classifier.photos import Accuracy, WholePhotos, measure_accuracy
 from explorer.training.classifier.precision import Precision
 from explorer.training.classifier.run import FinetuneRun
@@ -76,7 +77,7 @@ def finetune(
     Returns
     -------
     backbone : Backbone
-        On the CPU, with batch norm folded.
+        On the CPU, with batch norm folded and centred scores.
     report : dict
         Settings, history per epoch, and accuracy on validation photos and on `held_out`.
 
@@ -118,6 +119,7 @@ def finetune(
         yield from _train_stage(run, stages, whole, save)
     run.restore_best()
     layers = flatten_network(run.network)
+    centre_scores(layers)
     if settings.half:
         round_to_half(layers)
     test = _test(layers, held_out, settings, device)

@@ -67,6 +67,33 @@ def factorise_evidence(slopes: Tensor, z: Tensor, z_maps: Tensor, count: int) ->
     return torch.from_numpy(memberships.T).to(slopes) * slopes.unsqueeze(-1)
 
 
+@torch.no_grad()
+def divide_evidence(
+    slopes: Tensor, against: Tensor, z: Tensor, z_maps: Tensor, count: int
+) -> Tensor:
+    """Divide the evidence in Z among x-features: all but the last for the category, one against it.
+
+    The scores of other categories' photos are often negative, and x-features are not. Without one
+    that speaks against the category, those that speak for it could not rebuild such scores.
+
+    Parameters
+    ----------
+    slopes, against : Tensor
+        (S_z,), >= 0: see `compute_slopes`, of ŷ and of −ŷ.
+    z, z_maps : Tensor
+        (P, S_z) and (P, S_z, cells), >= 0: Z of photos of the category, and its maps on them.
+    count : int
+        Number of x-features, K. A single one speaks for the category.
+
+    Returns
+    -------
+    Tensor
+        (S_z, K), >= 0: the columns of `factorise_evidence`, then `against`.
+    """
+    evidence = factorise_evidence(slopes, z, z_maps, max(1, count - 1))
+    return torch.cat([evidence, against.unsqueeze(-1)], dim=-1)[:, :count]
+
+
 def _factorise(values: np.ndarray, count: int) -> np.ndarray:
     """Factorise (N, S) >= 0; return how much each factor adds to each column, (K, S)."""
     # scikit-learn takes 1 to 3 s to import, and nothing else needs it.

@@ -6,6 +6,7 @@ single dead unit can leave the module in a poor local minimum.
 """
 
 import torch
+from scipy.optimize import nnls
 from torch import Tensor, nn
 
 from explorer.nn.srae import ExplanationModule
@@ -47,6 +48,21 @@ def initialise_v(v: Tensor, x_features: Tensor, y_hat: Tensor, is_positive: Tens
     """
     weights = compute_balanced_weights(is_positive, y_hat.dtype)
     v.copy_(_INITIAL_V_SCALE * _solve_ridge(x_features, y_hat, weights))
+
+
+@torch.no_grad()
+def initialise_signed_v(v: Tensor, x_features: Tensor, y_hat: Tensor, is_positive: Tensor) -> None:
+    """Initialise v as `initialise_v` does, but with the sign that each x-feature has by itself.
+
+    X-features that start as evidence for the category rise and fall together. A plain regression
+    would give some of them a negative weight.
+    """
+    weights = compute_balanced_weights(is_positive, y_hat.dtype)
+    signs = ((weights * (y_hat - weights @ y_hat)) @ x_features).sign()
+    roots = weights.sqrt().unsqueeze(-1)
+    design, target = roots * signs * x_features, roots.squeeze(-1) * y_hat
+    solution, _ = nnls(design.cpu().double().numpy(), target.cpu().double().numpy())
+    v.copy_(_INITIAL_V_SCALE * signs.cpu() * torch.from_numpy(solution))
 
 
 def compute_balanced_weights(is_positive: Tensor, dtype: torch.dtype) -> Tensor:

@@ -19,6 +19,7 @@ from explorer.training.modules.initialisation import (
     centre_biases,
     fit_v,
     fit_x_features,
+    initialise_signed_v,
     initialise_v,
     revive_x_features,
 )
@@ -154,10 +155,11 @@ def _start_from_evidence(group: TrainingGroup) -> None:
 def _initialise_v(group: TrainingGroup, members: Sequence[CategoryPhotos]) -> None:
     x_features = group.compute_x_features(group.train)
     v = group.module.v.weight.detach()[..., 0]
+    initialise = initialise_signed_v if group.own else initialise_v
     for place, photos in enumerate(members):
         own = x_features[place, : len(photos.train)]
         is_positive = photos.is_positive[photos.train]
-        initialise_v(v[place], own, photos.y_hat[photos.train], is_positive)
+        initialise(v[place], own, photos.y_hat[photos.train], is_positive)
 
 
 def _train_jointly(

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from explorer.training.modules.evidence import compute_slopes, factorise_evidence
+from explorer.training.modules.evidence import compute_slopes, divide_evidence, factorise_evidence
 
 Z_SIZE = 6
 
@@ -53,3 +53,14 @@ def test_without_evidence_or_with_few_pixels_there_are_still_concepts() -> None:
     assert not factorise_evidence(torch.zeros(Z_SIZE), z, z_maps, 5).any()
     evidence = factorise_evidence(torch.ones(Z_SIZE), z, z_maps, 5)
     torch.testing.assert_close(evidence.sum(dim=1), torch.ones(Z_SIZE))
+
+
+def test_all_but_one_x_feature_speak_for_the_category() -> None:
+    z, z_maps = torch.rand(8, Z_SIZE, generator=seeded()) + 0.5, torch.zeros(8, Z_SIZE, 2)
+    z_maps[:, :3, 0] = z_maps[:, 3:, 1] = 1
+    slopes, against = torch.rand(Z_SIZE, generator=seeded(1)), torch.full((Z_SIZE,), 0.3)
+    evidence = divide_evidence(slopes, against, z, z_maps, 3)
+    assert evidence.shape == (Z_SIZE, 3)
+    torch.testing.assert_close(evidence[:, :2].sum(dim=1), slopes)
+    assert torch.equal(evidence[:, 2], against)
+    torch.testing.assert_close(divide_evidence(slopes, against, z, z_maps, 1)[:, 0], slopes)

@@ -197,7 +197,7 @@ def test_guided_training_in_a_group_equals_training_alone(
     together, progress = train(z, guided, CONCEPTS, SHORT)
     for photos, found in zip(guided, together, strict=True):
         check_equal(found, train(z, [photos], CONCEPTS, SHORT)[0][0], 1e-4)
-    terms = {"evenness", "agreement", "map_agreement", "map_pull_away"}
+    terms = {"evenness", "cancellation", "agreement", "map_agreement", "map_pull_away"}
     assert terms < progress[-1].values.keys()
     again, _ = train(z, guided, CONCEPTS, SHORT)
     for one, other in zip(together, again, strict=True):

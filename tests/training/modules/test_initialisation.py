@@ -8,6 +8,7 @@ from explorer.training.modules.initialisation import (
     centre_biases,
     fit_v,
     fit_x_features,
+    initialise_signed_v,
     initialise_v,
     revive_x_features,
 )
@@ -59,6 +60,21 @@ def test_initial_v_is_higher_for_the_category_and_small(
     assert v.max() > 0 > v.min()
     assert y_bar[is_positive].mean() > y_bar[~is_positive].mean()
     assert y_bar.abs().max() < y_hat.abs().max() / 2, "small at first"
+
+
+def test_each_x_feature_gets_the_sign_that_it_has_alone() -> None:
+    # Both of the first rise with y_hat, the second a little more steeply than what is left for it.
+    score = torch.linspace(0, 1, 40)
+    x_features = torch.stack([score, score.square(), 1 - score], dim=1)
+    is_positive, y_hat = score > 0.9, 4 * score - 2 * score.square()
+    plain, signed = torch.zeros(3), torch.zeros(3)
+    initialise_v(plain, x_features, y_hat, is_positive)
+    initialise_signed_v(signed, x_features, y_hat, is_positive)
+    assert plain[1] < 0
+    assert signed[0] > 0
+    assert signed[1] >= 0
+    assert signed[2] <= 0
+    assert (x_features @ signed).abs().max() < y_hat.max() / 2
 
 
 def test_v_can_be_fitted_with_dead_or_equal_x_features() -> None:
