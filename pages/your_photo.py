@@ -19,6 +19,7 @@ from explorer.ui.shared.opening import open_workspace_or_say_why, show_next_step
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.styles import load_page_style
 from explorer.ui.shared.subject import name_in_markdown
+from explorer.ui.what_if import change
 from explorer.ui.your_photo import explaining, finding, intake, parts, verdict
 from explorer.ui.your_photo.links import make_explained_params, show_link
 from explorer.ui.your_photo.own_photo import SAMPLE, OwnPhoto
@@ -109,6 +110,9 @@ def show_explanation(workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto) 
     heatmaps.show_tiles(explanation, overlays, feature, style, names=names)
     heatmaps.show_drawing_note(explanation, style)
     look = show_up_close(workspace, entry, photo, style, feature)
+
+    st.header("What if it were not there?", anchor=False)
+    change.show_what_if(workspace, entry, photo, style, feature)
 
     st.header("Take it along", anchor=False)
     downloads.show_downloads(workspace, entry, photo, style, feature)
