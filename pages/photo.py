@@ -26,6 +26,7 @@ from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.subject import name_in_markdown
 from explorer.ui.shared.words import HELP
 from explorer.ui.what_if import change
+from explorer.ui.why_not import side_by_side
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
@@ -69,6 +70,8 @@ def show_page() -> None:
         verdicts.show_verdict(explanation.logits, categories, photo.category)
     feature = show_x_features(workspace, entry, shown, style, off)
     look = show_up_close(workspace, entry, shown, style, feature)
+    st.header("Why not another bird?", anchor=False)
+    side_by_side.show_why_not(workspace, entry, shown, style, photo.category)
     st.header("What if it were not there?", anchor=False)
     change.show_what_if(workspace, entry, shown, style, feature)
     show_trust(workspace, entry)

@@ -20,6 +20,7 @@ from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.styles import load_page_style
 from explorer.ui.shared.subject import name_in_markdown
 from explorer.ui.what_if import change
+from explorer.ui.why_not import side_by_side
 from explorer.ui.your_photo import explaining, finding, intake, parts, verdict
 from explorer.ui.your_photo.links import make_explained_params, show_link
 from explorer.ui.your_photo.own_photo import SAMPLE, OwnPhoto
@@ -111,6 +112,8 @@ def show_explanation(workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto) 
     heatmaps.show_drawing_note(explanation, style)
     look = show_up_close(workspace, entry, photo, style, feature)
 
+    st.header("Why not another bird?", anchor=False)
+    side_by_side.show_why_not(workspace, entry, photo, style)
     st.header("What if it were not there?", anchor=False)
     change.show_what_if(workspace, entry, photo, style, feature)
 

@@ -1,0 +1,97 @@
+"""Why not another category: what its x-features find on a photo, and what they miss."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linear_sum_assignment
+
+from explorer.explaining.naming import join_words
+
+_MOST_MISSED = 3
+_MISSED = 0.5  # of what an x-feature usually adds
+_WORTH = 0.1  # of what all of them usually add
+
+
+@dataclass(frozen=True)
+class Row:
+    """Two x-features that stand side by side, one of each category; None without a partner."""
+
+    own: int | None
+    other: int | None
+
+
+def match_by_part(own: ArrayLike, other: ArrayLike, sizes: ArrayLike) -> tuple[Row, ...]:
+    """Match the x-features of two modules by the parts of the bird that they look at.
+
+    Parameters
+    ----------
+    own, other : array_like, shapes (K, P) and (L, P), float
+        Part histograms S̄ of both modules; rows sum to at most 1.
+    sizes : array_like, shape (K,), float
+        Contributions of the first module on the photo; the largest come first.
+
+    Returns
+    -------
+    tuple of Row
+        max(K, L) rows. The matching has the largest total overlap Σₚ min(S̄ₚ, S̄'ₚ) of pairs.
+    """
+    first, second = np.asarray(own, np.float64), np.asarray(other, np.float64)
+    overlaps = np.minimum(first[:, np.newaxis], second[np.newaxis]).sum(axis=2)
+    partners = dict(zip(*map(np.ndarray.tolist, linear_sum_assignment(-overlaps)), strict=True))
+    order = np.argsort(-np.asarray(sizes, np.float64), kind="stable").tolist()
+    taken = set(partners.values())
+    alone = [Row(None, n) for n in range(len(second)) if n not in taken]
+    return (*(Row(n, partners.get(n)) for n in order), *alone)
+
+
+def find_missed(here: ArrayLike, usual: ArrayLike) -> NDArray[np.intp]:
+    """Find the x-features that add less than half of what they usually add, the largest gap first.
+
+    Parameters
+    ----------
+    here, usual : array_like, shape (L,), float
+        Contributions on the photo, and their means on the category's own test photos.
+    """
+    now, before = np.asarray(here, np.float64), np.asarray(usual, np.float64)
+    least = _WORTH * float(before.clip(min=0).sum())
+    is_missed = (before > least) & (now < _MISSED * before)
+    order = np.argsort(now - before, kind="stable")
+    return order[is_missed[order]][:_MOST_MISSED]
+
+
+def describe_missed(
+    rival: str, here: Sequence[float], usual: Sequence[float], names: Mapping[int, str]
+) -> str:
+    """Say what a rival category misses on a photo.
+
+    Parameters
+    ----------
+    rival : str
+        The category in plain words.
+    here, usual : sequence of float
+        (L,), contributions of its x-features on the photo, and their means on its own test photos.
+    names : Mapping of int to str
+        Names of its x-features, counted from 0; the others are called by their number.
+
+    Returns
+    -------
+    str
+        Such as "What is missing for a Blue Jay: blue crest (adds 0.1 here, usually 3.1)."
+    """
+    if max(here, default=0.0) <= 0:
+        return f"No x-feature of {rival} fires here."
+    missed = find_missed(here, usual).tolist()
+    if not missed:
+        return f"Nothing is missing: all x-features of {rival} find what they look for."
+    parts = [
+        f"{names.get(n) or f'x-feature {n + 1}'} (adds {_write(here[n])} here, usually "
+        f"{_write(usual[n])})"
+        for n in missed
+    ]
+    return f"What is missing for {rival}: {join_words(parts)}."
+
+
+def _write(value: float) -> str:
+    return f"{round(value, 1) + 0.0:.1f}".replace("-", "−")

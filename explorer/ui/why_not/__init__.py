@@ -1,0 +1,1 @@
+"""The section of the photo pages that answers "why not another bird?"."""

@@ -1,0 +1,166 @@
+"""A photo under two categories side by side: why the one, and why not the other."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from explorer.data.cub import format_category
+from explorer.explaining.why_not import describe_missed, match_by_part
+from explorer.methods.runs import get_default_module
+from explorer.nn.explanation import Explanation
+from explorer.ui.shared import cached, drawings
+from explorer.ui.shared.markdown import escape_markdown, format_contribution, format_signed
+from explorer.ui.shared.shown_photo import ShownPhoto
+from explorer.ui.shared.state import MapStyle
+from explorer.ui.shared.styles import load_page_style
+from explorer.ui.shared.subject import escape_words, name_in_markdown, name_in_text
+from explorer.ui.shared.training_status import PAGE as TRAINING_PAGE
+from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.workspace import Workspace
+
+RIVAL = "rival"
+
+_MOST_RIVALS = 5
+
+
+def show_why_not(
+    workspace: Workspace,
+    entry: ModuleEntry,
+    photo: ShownPhoto,
+    style: MapStyle,
+    truth: str | None = None,
+) -> None:
+    """Let the user choose another category, and show its x-features beside those of this one.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        The workspace of the module.
+    entry : ModuleEntry
+        The module that explains the photo on this page.
+    photo : ShownPhoto
+        The photo.
+    style : MapStyle
+        How maps are drawn.
+    truth : str, optional
+        The photo's own category, as in ``classes.txt``, which is always offered.
+    """
+    load_page_style("why_not")
+    own = photo.explain(workspace, entry, style.layer)
+    rivals = list_rivals(workspace.dataset.categories, own.logits, entry.category, truth)
+    if not rivals:
+        return
+    rival = st.selectbox("Why not …?", rivals, format_func=format_category, key=RIVAL)
+    if rival not in rivals:
+        rival = rivals[0]
+    name = escape_markdown(format_category(rival))
+    other_entry = get_default_module(workspace.list_modules(), rival)
+    score = float(own.logits[workspace.dataset.categories.index(rival)])
+    st.markdown(
+        f"The network's score is **{_write(score)}** for {name} and **{_write(own.y_hat)}** for "
+        f"{escape_markdown(format_category(entry.category))}."
+    )
+    if other_entry is None:
+        st.info(f"No module explains {name} yet. Train one to see what is missing for it.")
+        st.page_link(TRAINING_PAGE, label=f"Train a module for {name}")
+        return
+    with st.spinner("Tracing the other category's x-features …"):
+        sides = [_load_side(workspace, one, photo, style) for one in (entry, other_entry)]
+    other = sides[1]
+    if other.usual:
+        here = other.explanation.contributions.tolist()
+        names = {n: f"*{escape_words(words)}*" for n, words in other.names.items()}
+        st.markdown(describe_missed(name, here, other.usual, names))
+    _show_tiles(workspace, sides, photo, style)
+
+
+def list_rivals(
+    categories: tuple[str, ...], logits: NDArray[np.float32], explained: str, truth: str | None
+) -> list[str]:
+    """List the other categories with the highest scores, the photo's own among them."""
+    ranked = [categories[index] for index in np.argsort(-logits, kind="stable").tolist()]
+    others = [name for name in ranked if name != explained]
+    shown = others[:_MOST_RIVALS]
+    if truth in others[_MOST_RIVALS:]:
+        shown[-1] = str(truth)
+    return shown
+
+
+@dataclass(frozen=True, eq=False)
+class _Side:
+    """One category's explanation of the photo, with what is known of its module.
+
+    Attributes
+    ----------
+    entry : ModuleEntry
+        The module.
+    explanation : Explanation
+        Of the photo, by K x-features.
+    names : Mapping of int to str
+        Names of x-features, counted from 0.
+    usual : sequence of float
+        (K,), mean contributions on the category's own test photos; empty if not measured.
+    histogram : sequence
+        (K, P), mean share of the maps on each part; (K, 1) and zero if not measured.
+    """
+
+    entry: ModuleEntry
+    explanation: Explanation
+    names: Mapping[int, str]
+    usual: Sequence[float]
+    histogram: Sequence[Sequence[float]]
+
+
+def _load_side(
+    workspace: Workspace, entry: ModuleEntry, photo: ShownPhoto, style: MapStyle
+) -> _Side:
+    explanation = photo.explain(workspace, entry, style.layer)
+    names = cached.load_names(workspace, entry)
+    measures = cached.load_measures_or_none(workspace, entry)
+    count = len(explanation.x_features)
+    if measures is None or len(measures.test.mean_contribution) != count:
+        return _Side(entry, explanation, names, (), [[0.0]] * count)
+    usual, histogram = measures.test.mean_contribution, measures.locality.test.histogram
+    return _Side(entry, explanation, names, usual, histogram)
+
+
+def _show_tiles(
+    workspace: Workspace, sides: Sequence[_Side], photo: ShownPhoto, style: MapStyle
+) -> None:
+    own, other = sides
+    rows = match_by_part(own.histogram, other.histogram, own.explanation.contributions)
+    with st.container(key="why-not-tiles"):
+        for side in sides:
+            st.markdown(f"**{escape_markdown(format_category(side.entry.category))}**")
+        for number, row in enumerate(rows):
+            for side, feature in ((own, row.own), (other, row.other)):
+                place = f"{number}-{'own' if side is own else 'other'}"
+                if feature is None:
+                    st.container(key=f"why-not-tile-none-{place}").caption("No counterpart.")
+                    continue
+                picture = drawings.draw_tile(workspace, side.entry, photo, style, feature)
+                _show_tile(side, feature, picture, place)
+    st.caption("X-features that usually look at the same part of the bird stand side by side.")
+
+
+def _show_tile(side: _Side, feature: int, picture: bytes, place: str) -> None:
+    activation = float(side.explanation.x_features[feature])
+    contribution = float(side.explanation.contributions[feature])
+    category = format_category(side.entry.category)
+    with st.container(key=f"why-not-tile-{'active' if activation else 'inactive'}-{place}"):
+        st.image(
+            picture,
+            width="stretch",
+            alt=f"Heatmap of {name_in_text(feature, side.names)} of {category}, contribution "
+            f"{format_signed(contribution)}",
+        )
+        words = format_contribution(contribution, activation)
+        title = name_in_markdown(feature, side.names)
+        st.markdown(f"{title}<br>{words}", unsafe_allow_html=True)
+
+
+def _write(value: float) -> str:
+    return f"{round(value, 1) + 0.0:.1f}".replace("-", "−")

@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from explorer.explaining.why_not import Row, describe_missed, find_missed, match_by_part
+
+CROWN, WING, TAIL = np.eye(3)
+
+
+def test_x_features_that_look_at_the_same_part_stand_side_by_side() -> None:
+    own, other = [WING, CROWN, TAIL], [0.6 * TAIL + 0.4 * CROWN, WING, 0.9 * CROWN]
+    assert match_by_part(own, other, [0.5, 3.0, 1.0]) == (Row(1, 2), Row(2, 0), Row(0, 1))
+
+
+def test_x_features_without_a_partner_stand_alone() -> None:
+    assert match_by_part([CROWN], [WING, CROWN], [1.0]) == (Row(0, 1), Row(None, 0))
+    assert match_by_part([CROWN, WING], [WING], [1.0, 2.0]) == (Row(1, 0), Row(0, None))
+
+
+def test_only_what_usually_counts_is_missed() -> None:
+    usual = [4.0, 3.0, 0.2, -1.0, 2.0]
+    assert find_missed([0.0, 2.9, 0.0, 0.0, 0.9], usual).tolist() == [0, 4]
+
+
+@pytest.mark.parametrize(
+    ("here", "expected"),
+    [
+        ([0.0, 0.0], "No x-feature of Blue Jay fires here."),
+        ([3.0, 1.0], "Nothing is missing: all x-features of Blue Jay find what they look for."),
+        (
+            [0.12, 1.0],
+            "What is missing for Blue Jay: blue crest (adds 0.1 here, usually 3.1).",
+        ),
+        (
+            [-0.01, 0.2],
+            "What is missing for Blue Jay: blue crest (adds 0.0 here, usually 3.1) and x-feature 2 "
+            "(adds 0.2 here, usually 1.2).",
+        ),
+    ],
+)
+def test_what_a_rival_misses_is_told(here: list[float], expected: str) -> None:
+    assert describe_missed("Blue Jay", here, [3.1, 1.2], {0: "blue crest"}) == expected
