@@ -143,7 +143,7 @@ def _show_tiles(
                     continue
                 picture = drawings.draw_tile(workspace, side.entry, photo, style, feature)
                 _show_tile(side, feature, picture, place)
-    st.caption("X-features that usually look at the same part of the bird stand side by side.")
+    st.caption("X-features that usually look at the same part of the bird stand together.")
 
 
 def _show_tile(side: _Side, feature: int, picture: bytes, place: str) -> None:
