@@ -18,7 +18,12 @@ from explorer.measuring.records import (
     SideMeasures,
     save_module_measures,
 )
-from explorer.measuring.summaries import measure_concepts, measure_locality, measure_side
+from explorer.measuring.summaries import (
+    measure_concepts,
+    measure_firing,
+    measure_locality,
+    measure_side,
+)
 from explorer.nn.explanation import DEFAULT_STOP
 from explorer.nn.records import ModuleRecord
 from explorer.nn.srae import apply_module
@@ -48,6 +53,7 @@ def measure_module(workspace: Workspace, entry: ModuleEntry) -> Steps[ModuleMeas
     v = module.v.weight[0].cpu().numpy()
     sides: dict[str, SideMeasures] = {}
     contributions = []
+    firing = {}
     for side in SIDES:
         z, y_hat, is_positive = select_scores(
             workspace, features, record.category, record.split[side]
@@ -55,6 +61,7 @@ def measure_module(workspace: Workspace, entry: ModuleEntry) -> Steps[ModuleMeas
         x_features, y_bar = apply_module(module, z)
         contributions.append(compute_contributions(x_features, v))
         sides[side] = measure_side(y_bar, y_hat, contributions[-1], is_positive)
+        firing[side] = measure_firing(x_features, is_positive, record.split[side])
     live = compute_live_mask(np.concatenate(contributions))
     drawn = yield from _draw_own_photos(workspace, entry, record)
     locality = LocalityBySide(
@@ -73,6 +80,7 @@ def measure_module(workspace: Workspace, entry: ModuleEntry) -> Steps[ModuleMeas
             np.reshape(drawn.contributions, (-1, len(v))), drawn.overlaps, locality.test
         ),
         names=names,
+        firing=firing["test"],
     )
     save_module_measures(entry, measures)
     return measures

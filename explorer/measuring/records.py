@@ -115,6 +115,24 @@ class ConceptMeasures:
 
 
 @dataclass(frozen=True)
+class FiringMeasures:
+    """On which photos an x-feature fires, of those on the test side of the split.
+
+    Attributes
+    ----------
+    auc : float or None
+        How well its activation tells the category, in [0, 1]; see
+        `explorer.analysis.activation.compute_auc`.
+    strongest : tuple of int
+        Ids of the photos of any category with the highest activation, the highest first; fewer if
+        it fires on fewer.
+    """
+
+    auc: float | None
+    strongest: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class ModuleMeasures:
     """Contents of a module's ``metrics.json``.
 
@@ -135,6 +153,8 @@ class ModuleMeasures:
         files.
     names : tuple of FeatureName
         (K,), what each x-feature stands for; empty in older files.
+    firing : tuple of FiringMeasures
+        (K,), where each x-feature fires; empty in older files.
     schema_version : int
         Version of this format.
     """
@@ -148,6 +168,7 @@ class ModuleMeasures:
     weights_sha256: str = ""
     concepts: ConceptMeasures | None = None
     names: tuple[FeatureName, ...] = ()
+    firing: tuple[FiringMeasures, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
@@ -155,7 +176,7 @@ class ModuleMeasures:
         groups = (self.locality.all, self.locality.train, self.locality.test)
         counts = {len(side.mean_contribution) for side in (self.train, self.test)}
         counts |= {len(group.locality) for group in groups}
-        counts |= {len(self.names)} if self.names else set()
+        counts |= {len(values) for values in (self.names, self.firing) if values}
         if not count or counts != {count}:
             raise ValueError("its numbers of x-features differ")
 

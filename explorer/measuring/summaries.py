@@ -6,6 +6,7 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
+from explorer.analysis.activation import compute_auc
 from explorer.analysis.concepts import (
     PairOverlaps,
     compute_effective_number,
@@ -14,7 +15,14 @@ from explorer.analysis.concepts import (
 )
 from explorer.analysis.faithfulness import compute_faithfulness
 from explorer.analysis.locality import PartHistogram, compute_locality_summary
-from explorer.measuring.records import ConceptMeasures, LocalityMeasures, SideMeasures
+from explorer.measuring.records import (
+    ConceptMeasures,
+    FiringMeasures,
+    LocalityMeasures,
+    SideMeasures,
+)
+
+_STRONGEST = 4
 
 
 def measure_side(
@@ -96,3 +104,26 @@ def measure_concepts(
         pairs=pairs.size,
         zero_maps=sum(one.zero_maps for one in overlaps),
     )
+
+
+def measure_firing(
+    x_features: NDArray[np.floating], is_positive: NDArray[np.bool_], image_ids: Sequence[int]
+) -> tuple[FiringMeasures, ...]:
+    """Measure on which photos each x-feature fires.
+
+    Parameters
+    ----------
+    x_features : ndarray, shape (M, K), float
+        E(Z), >= 0.
+    is_positive : ndarray, shape (M,), bool
+        Whether each photo belongs to the module's category.
+    image_ids : sequence of int
+        M ids.
+    """
+    ids, measured = np.asarray(image_ids), []
+    for activations in x_features.T:
+        order = np.argsort(-activations, kind="stable")[:_STRONGEST]
+        strongest = ids[order[activations[order] > 0]]
+        auc = compute_auc(activations, is_positive)
+        measured.append(FiringMeasures(auc, tuple(strongest.tolist())))
+    return tuple(measured)

@@ -41,7 +41,7 @@ def test_metrics_equal_a_second_way_of_computing_them(
     index = workspace.dataset.categories.index(entry.category)
     architecture = workspace.networks.backbone.architecture
     for part in ("train", "test"):
-        y_bar, y_hat, positives, contributions = [], [], [], []
+        y_bar, y_hat, positives, contributions, activations = [], [], [], [], []
         for image_id in record.split[part]:
             photo = workspace.dataset.get_photo(image_id)
             pixels = torch.from_numpy(load_input(photo, architecture))[None]
@@ -50,6 +50,7 @@ def test_metrics_equal_a_second_way_of_computing_them(
             y_hat.append(float(logits[0, index]))
             y_bar.append(float(outputs.y_bar[0]))
             contributions.append((outputs.x_features[0] * module.v.weight[0]).tolist())
+            activations.append(outputs.x_features[0].tolist())
             positives.append(photo.category == entry.category)
         gap = np.abs(np.array(y_bar) - np.array(y_hat))
         found = {"train": metrics.train, "test": metrics.test}[part]
@@ -74,6 +75,12 @@ def test_metrics_equal_a_second_way_of_computing_them(
             expected = float(sizes @ heights / sizes.sum())
             assert concepts.weighted_locality == pytest.approx(expected, rel=1e-3)
             assert concepts.overlap is None or 0 <= concepts.overlap <= 1
+            of_features = np.array(activations)
+            for measured, values in zip(metrics.firing, of_features.T, strict=True):
+                pairs = values[positives][:, None] - values[np.invert(positives)]
+                assert measured.auc == pytest.approx((np.sign(pairs) + 1).mean() / 2)
+                at = [record.split["test"].index(image_id) for image_id in measured.strongest]
+                assert values[at].tolist() == sorted(values[values > 0].tolist())[::-1][:4]
     everywhere = metrics.locality.all
     assert everywhere.photo_counts == tuple(6 - left for left in everywhere.left_out)
     assert len(metrics.live) == len(metrics.names) == 5

@@ -7,8 +7,13 @@ import pytest
 
 from explorer.analysis.concepts import compute_pair_overlaps
 from explorer.analysis.locality import PartHistogram
-from explorer.measuring.records import LocalityMeasures, SideMeasures
-from explorer.measuring.summaries import measure_concepts, measure_locality, measure_side
+from explorer.measuring.records import FiringMeasures, LocalityMeasures, SideMeasures
+from explorer.measuring.summaries import (
+    measure_concepts,
+    measure_firing,
+    measure_locality,
+    measure_side,
+)
 from explorer.storage.json_records import convert_record, parse_json
 
 
@@ -41,6 +46,23 @@ def test_one_positive_has_no_range_and_no_nan() -> None:
 def test_no_positive_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one photo"):
         measure_side(np.ones(2), np.ones(2), np.ones((2, 3)), np.zeros(2, bool))
+
+
+def test_firing_by_hand() -> None:
+    activations = np.array([[0.0, 3.0], [0.0, 1.0], [2.0, 3.0], [5.0, 0.5], [0.0, 4.0], [1.0, 9.0]])
+    is_positive = np.array([True, False, True, True, False, False])
+    found = measure_firing(activations, is_positive, [70, 30, 50, 20, 60, 10])
+    # Of nine pairs, (0, 0) twice counts half, (0, 1) is lost, and both 2 and 5 win all three.
+    assert found[0] == FiringMeasures(pytest.approx(7 / 9), (20, 50, 10))
+    # 3 beats 1 alone, twice, and 0.5 nothing; of equal ones, the first comes first.
+    assert found[1] == FiringMeasures(pytest.approx(2 / 9), (10, 60, 70, 50))
+
+
+def test_an_x_feature_that_never_fires_has_no_strongest_photo() -> None:
+    (found,) = measure_firing(np.zeros((3, 1)), np.array([True, False, False]), [1, 2, 3])
+    assert found == FiringMeasures(0.5, ())
+    (alone,) = measure_firing(np.ones((1, 1)), np.array([True]), [8])
+    assert alone == FiringMeasures(None, (8,))
 
 
 def make_photos() -> list[PartHistogram]:
