@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from explorer.cli.app import app as open_app
+from explorer.cli.atlas import atlas
 from explorer.cli.classifier import finetune, new
 from explorer.cli.demo import demo
 from explorer.cli.doctor import doctor
@@ -27,7 +28,7 @@ from explorer.config import PUBLIC_VARIABLE, ExplorerError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 for command in (
-    *(fetch, new, finetune, train, parts, evaluate, sanity, sweep, maps, names, explain),
+    *(fetch, new, finetune, train, parts, evaluate, sanity, sweep, maps, names, atlas, explain),
     *(doctor, demo, birds, pack),
 ):
     app.command()(command)

@@ -21,11 +21,20 @@ from explorer.data.cub_files import (
     read_names,
     read_table,
 )
-from explorer.data.painted.traits import TRAIT_PARTS
+from explorer.data.painted.traits import PALETTE, TRAIT_PARTS
 from explorer.data.painted.truth import PaintedTruth, load_truth
 from explorer.data.photo_folders import list_photo_folders
 
 TABLE_FILE = "class_attribute_labels_continuous.txt"
+
+COLOURS = frozenset(
+    (
+        *("black", "blue", "brown", "buff", "green", "grey", "iridescent", "olive", "orange"),
+        *("pink", "purple", "red", "rufous", "white", "yellow"),
+        *PALETTE,
+    )
+)
+"""The words for colours in the names of attributes: CUB's, and those of painted birds."""
 
 _WINGS = ("left wing", "right wing")
 _EYES = ("left eye", "right eye")
