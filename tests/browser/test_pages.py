@@ -23,7 +23,9 @@ def wait_for_page(opened: Any, name: str) -> None:
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("name", ["", "category", "x_feature", "compare", "results", "quiz"])
+@pytest.mark.parametrize(
+    "name", ["", "category", "x_feature", "atlas", "compare", "results", "quiz"]
+)
 def test_page_in_light_and_dark(visit: Any, artefacts: Path, name: str, width: int) -> None:
     opened = visit(f"/{name}", width=width, scheme="light")
     for scheme in ("light", "dark"):

@@ -27,7 +27,17 @@ TELLTALES = (
     r"(?<!\\)\$x",
 )
 SHOWS_NO_NAME = ("results", "quiz", "your_photo")  # before anything is chosen there
-PAGES = ("overview", "category", "x_feature", "photo", "your_photo", "compare", "results", "quiz")
+PAGES = (
+    "overview",
+    "category",
+    "x_feature",
+    "atlas",
+    "photo",
+    "your_photo",
+    "compare",
+    "results",
+    "quiz",
+)
 # The fields of Streamlit's messages that its browser's side takes for Markdown.
 MARKDOWN_FIELDS = {"body", "label", "help", "text"}
 PLAIN_ELEMENTS = {"code", "json"}

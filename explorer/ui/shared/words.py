@@ -44,6 +44,12 @@ HELP = MappingProxyType(
             "How much of the heat two x-features share: 0 % if they look at different places, "
             "100 % if their maps are the same. The mean over pairs and photos."
         ),
+        "auc": (
+            "The area under the ROC curve: how often a photo of the category, drawn by chance, has "
+            "a higher activation than a photo of another bird, equal ones counting half. 100 % "
+            "tells the category without fail, 50 % is a coin, and below that other birds activate "
+            "it more. It is of this x-feature alone; the module adds up all of them."
+        ),
         "live": "An x-feature that never adds anything to the score is dead; the others live.",
         "c-MWP": (
             "Contrastive excitation backprop: it walks from an x-feature back to the pixels and "

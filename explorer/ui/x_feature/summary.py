@@ -29,12 +29,6 @@ _WEIGHT_HELP = (
 _MEAN_HELP = (
     "The mean of vₙEₙ over the category's own test photos, from which the module has not learnt."
 )
-_AUC_HELP = (
-    "The area under the ROC curve: how often a photo of the category, drawn by chance, has a "
-    "higher activation than a photo of another bird, equal ones counting half. 100 % tells the "
-    "category without fail, 50 % is a coin, and below that other birds activate it more. It is of "
-    "this x-feature alone; the module adds up all of them."
-)
 _INACTIVE_HELP = "Photos on which the activation is exactly 0, so that it adds nothing there."
 
 
@@ -85,8 +79,8 @@ def show_activations(subject: Subject) -> None:
     with st.container(horizontal=True, key="x-feature-activation", gap="small"):
         _show_tile("Inactive, own", format_share(inactive[0]), _INACTIVE_HELP)
         _show_tile("Inactive, others", format_share(inactive[1]), _INACTIVE_HELP)
-        _show_tile("AUC, test", format_share(aucs["test"]), _AUC_HELP)
-        _show_tile("AUC, train", format_share(aucs["train"]), _AUC_HELP)
+        _show_tile("AUC, test", format_share(aucs["test"]), HELP["auc"])
+        _show_tile("AUC, train", format_share(aucs["train"]), HELP["auc"])
     if aucs["test"] is not None:
         st.markdown(_describe_auc(aucs["test"], escape_markdown(subject.category)))
     figure = render_density(
