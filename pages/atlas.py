@@ -6,7 +6,7 @@ import streamlit as st
 
 from explorer.explaining.atlas import Atlas
 from explorer.explaining.atlas_search import find_features
-from explorer.ui.atlas import cards, choosing, listing
+from explorer.ui.atlas import cards, choosing, exchange, listing
 from explorer.ui.shared import choices, links
 from explorer.ui.shared.empty import show_command
 from explorer.ui.shared.errors import error_boundary
@@ -45,6 +45,8 @@ def show_page() -> None:
     cards.show_cards(workspace, found[shown.start : shown.stop])
     show_unmeasured(workspace, atlas)
     st.header("Download and share", anchor=False)
+    exchange.show_downloads(whole)
+    exchange.show_import(workspace)
     links.show_link({**links.name_workspace(), **choosing.make_params()})
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from app_pages import read_texts, select
+from app_pages import find, read_texts, select, upload
 from atlases import make_feature
 from streamlit.testing.v1 import AppTest
 
+from explorer.config import PUBLIC_VARIABLE
 from explorer.explaining.atlas import describe_atlas
 from explorer.explaining.atlas_search import Query, find_features
 from explorer.ui.atlas import cards as atlas_cards
@@ -180,3 +181,58 @@ def test_missing_measures_are_said_with_the_command(
     assert not app.error
     assert "10 of 10 x-features" in read_texts(app)
     assert any("explorer evaluate" in code.value for code in app.code)
+
+
+def make_theirs(workspace: Path, *notes: Note) -> bytes:
+    """Write an atlas with notes for the first x-features of the first module."""
+    entry = Workspace(workspace).list_modules()[0]
+    features = [
+        {"x_feature": n, "own_name": note.name, "note": note.text}
+        for n, note in enumerate(notes, start=1)
+    ]
+    module = {"module_sha256": load_notes(entry).module_sha256, "x_features": features}
+    return json.dumps({"schema_version": 1, "modules": [module]}).encode()
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    return find(app.button, label).click().run()
+
+
+def test_names_of_somebody_else_are_stored(own_workspace: Path, open_page: OpenApp) -> None:
+    entry = Workspace(own_workspace).list_modules()[0]
+    sha256 = load_notes(entry).module_sha256
+    save_note(entry, 0, Note("my cap"), base=Note(), module_sha256=sha256)
+    theirs = make_theirs(own_workspace, Note("[their](cap)"), Note("their tail", "long"))
+    app = upload(open_page(own_workspace), theirs, "theirs.json")
+    assert not app.exception
+    assert "**1** new, **0** that you have too, **1** that differ" in read_texts(app)
+    assert app.table[0].value.to_numpy().tolist() == [
+        [f"{MEASURED}, x-feature 1", "my cap", r"\[their\](cap)"]
+    ]
+    press(app, "Store 1 note")
+    assert "1 note stored." in read_texts(app)
+    assert load_notes(entry).current == {0: Note("my cap"), 1: Note("their tail", "long")}
+    assert f"their tail, {MEASURED}" in list_cards(app)
+
+    app = upload(open_page(own_workspace), theirs, "theirs.json")
+    find(app.radio, "Where they differ").set_value("take theirs").run()
+    press(app, "Store 1 note")
+    assert load_notes(entry).names == {0: "[their](cap)", 1: "their tail"}
+
+
+def test_a_file_that_is_no_atlas_is_refused(own_workspace: Path, open_page: OpenApp) -> None:
+    app = upload(open_page(own_workspace), b'{"schema_version": 1}', "theirs.json")
+    assert not app.exception
+    assert "it lacks 'modules'" in read_texts(app)
+    assert "Store" not in " ".join(button.label for button in app.button)
+
+
+def test_visitors_of_a_public_server_import_nothing(
+    own_workspace: Path, open_page: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PUBLIC_VARIABLE, "1")
+    app = open_page(own_workspace)
+    assert not app.exception
+    assert not app.file_uploader
+    labels = [button.proto.label for button in app.get("download_button")]
+    assert "All names, notes and numbers (JSON)" in labels
