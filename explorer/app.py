@@ -27,6 +27,9 @@ page = st.navigation(
             st.Page(PAGES_DIR / "category.py", title="Category", icon=":material/category:"),
             st.Page(PAGES_DIR / "x_feature.py", title="X-feature", icon=":material/search:"),
             st.Page(PAGES_DIR / "atlas.py", title="Atlas", icon=":material/menu_book:"),
+            st.Page(
+                PAGES_DIR / "photo_map.py", title="Map of photos", icon=":material/scatter_plot:"
+            ),
             st.Page(PAGES_DIR / "photo.py", title="Photo", icon=":material/photo:"),
             st.Page(PAGES_DIR / "your_photo.py", title="Your photo", icon=":material/upload:"),
         ],

@@ -4,6 +4,7 @@ from functools import partial
 
 import streamlit as st
 
+from explorer.config import PAGES_DIR
 from explorer.explaining.naming import merge_names
 from explorer.storage import packing
 from explorer.ui.category import photos, summary
@@ -74,6 +75,12 @@ def show_sections(
             show_module_measures(metrics, len(workspace.dataset.part_names))
     st.header("All photos", anchor=False)
     empty.show_no_photos(workspace)
+    st.page_link(
+        PAGES_DIR / "photo_map.py",
+        label="See them on a map",
+        icon=":material/scatter_plot:",
+        query_params=links.make_module_params(workspace, subject.entry),
+    )
     choice = photos.choose_photos(has_photos=workspace.dataset.has_photos)
     photos.show_photos(subject, choice, style)
     st.header("Take it along", anchor=False)

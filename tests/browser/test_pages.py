@@ -24,7 +24,7 @@ def wait_for_page(opened: Any, name: str) -> None:
 
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize(
-    "name", ["", "category", "x_feature", "atlas", "compare", "results", "quiz"]
+    "name", ["", "category", "x_feature", "atlas", "photo_map", "compare", "results", "quiz"]
 )
 def test_page_in_light_and_dark(visit: Any, artefacts: Path, name: str, width: int) -> None:
     opened = visit(f"/{name}", width=width, scheme="light")

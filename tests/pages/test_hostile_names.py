@@ -32,6 +32,7 @@ PAGES = (
     "category",
     "x_feature",
     "atlas",
+    "photo_map",
     "photo",
     "your_photo",
     "compare",
@@ -89,7 +90,9 @@ def test_names_stay_plain_text(hostile_workspace: Path, open_app: OpenApp, page:
     assert any("strong" in text or "Bold" in text for _, text in texts) or page in SHOWS_NO_NAME
 
 
-@pytest.mark.parametrize("page", ["category", "x_feature", "photo", "compare", "results"])
+@pytest.mark.parametrize(
+    "page", ["category", "x_feature", "photo_map", "photo", "compare", "results"]
+)
 def test_names_in_figures_are_escaped(
     hostile_workspace: Path, open_app: OpenApp, page: str
 ) -> None:
