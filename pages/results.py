@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer.ui.results import loading, reliability, tables
+from explorer.ui.results import confusion, loading, reliability, tables
 from explorer.ui.shared import links
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.opening import open_workspace_or_say_why
@@ -27,15 +27,20 @@ def show_page() -> None:
     if found is None:
         tables.show_no_results(workspace)
         reliability.show_reliability(workspace)
+        with error_boundary():
+            confusion.show_confusions(workspace)
         return
     tables.show_tables(found, loading.load_sanity(workspace), workspace)
     st.header("Category by category", anchor=False)
     tables.show_measure(found)
     tables.show_category(found, [entry.category for entry in workspace.list_modules()])
     reliability.show_reliability(workspace)
+    cell: dict[str, str | int] = {}
+    with error_boundary():
+        cell = confusion.show_confusions(workspace)
     st.header("Take it along", anchor=False)
     tables.show_downloads(found)
-    links.show_link({**links.name_workspace(), **tables.make_params()})
+    links.show_link({**links.name_workspace(), **tables.make_params(), **cell})
 
 
 with error_boundary("Run the comparison again, or mend its files and reload."):

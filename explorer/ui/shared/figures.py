@@ -1,6 +1,7 @@
 """Interactive figures on a page, with their numbers as CSV."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import plotly.graph_objects as go
@@ -25,6 +26,7 @@ def show_figure(
     numbers: Columns | Callable[[], Columns] | None = None,
     *,
     is_clickable: bool = False,
+    on_click: Callable[[Any], None] | None = None,
 ) -> Any | None:
     """Show a figure that fits its column and does not capture scrolling on touch screens.
 
@@ -40,6 +42,8 @@ def show_figure(
         Column name to values: the data of the figure, offered as CSV below it.
     is_clickable : bool
         Whether a click on a point reruns the page.
+    on_click : callable, optional
+        Called once for each click, before the page reruns, with ``customdata`` of the point.
 
     Returns
     -------
@@ -51,6 +55,9 @@ def show_figure(
     figure.update_yaxes(tickfont={"color": get_text_colour()})
     stem = f"srae-{key.removeprefix('figure-')}"
     config = {**PLOTLY_CONFIG, "toImageButtonOptions": {"format": "svg", "filename": stem}}
+    select: Any = "rerun" if is_clickable else "ignore"
+    if on_click is not None:
+        select = partial(_tell_clicked, key, on_click)
     shown = st.plotly_chart(
         figure,
         width="stretch",
@@ -58,12 +65,18 @@ def show_figure(
         config=config,
         alt=alt,
         key=key,
-        on_select="rerun" if is_clickable else "ignore",
+        on_select=select,
         selection_mode="points",
     )
     if numbers is not None:
         exports.show_numbers(numbers, stem)
     return _read_clicked(shown) if is_clickable else None
+
+
+def _tell_clicked(key: str, on_click: Callable[[Any], None]) -> None:
+    clicked = _read_clicked(st.session_state[key])
+    if clicked is not None:
+        on_click(clicked)
 
 
 def _read_clicked(shown: Any) -> Any | None:
