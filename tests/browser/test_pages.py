@@ -186,3 +186,49 @@ def test_a_category_can_be_reached_by_keyboard(visit: Any) -> None:
     address = parse_qs(urlsplit(opened.page.url).query)
     assert address["category"] == ["Moonbar Warbler"]
     opened.check()
+
+
+def test_a_card_is_a_link_as_a_whole_by_pointer_and_keyboard(visit: Any) -> None:
+    opened = visit("/atlas?find_feature=shrike")
+    opened.wait_for_link()
+    page = opened.page
+    card = page.locator("[class*=st-key-gallery-tile-atlas-]").nth(1)
+    link = card.get_by_role("link")
+    number = parse_qs(urlsplit(link.get_attribute("href")).query)["feature"][0]
+    card.click(position={"x": 30, "y": 30})  # on its picture
+    page.get_by_role("heading", name=number, level=1).wait_for()
+    opened.wait_for_link()
+    page.go_back()
+    page.get_by_role("heading", name="Atlas of x-features").wait_for()
+    opened.wait_for_link()
+    link.focus()
+    outline = "getComputedStyle(document.activeElement, '::after').outlineStyle"
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")  # so that the focus is one of the keyboard
+    assert page.evaluate(outline) == "solid"
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name=number, level=1).wait_for()
+    opened.wait_for_link()
+    opened.check()
+
+
+def test_a_cell_of_the_confusion_matrix_shows_its_photos(visit: Any) -> None:
+    opened = visit("/results")
+    opened.wait_for_link()
+    page = opened.page
+    figure = page.locator(".st-key-figure-confusion")
+    figure.scroll_into_view_if_needed()
+    cell = figure.locator(".scatterlayer path.point").first.bounding_box()
+    page.mouse.move(cell["x"] + cell["width"] / 2, cell["y"] + cell["height"] / 2)
+    told = figure.locator(".hovertext")
+    told.wait_for()
+    assert "Ember capped Finch, named rightly: " in told.text_content()
+    page.mouse.click(cell["x"] + cell["width"] / 2, cell["y"] + cell["height"] / 2)
+    page.get_by_test_id("stCode").filter(has_text="Ember+capped+Finch%2C+named+rightly").wait_for()
+    opened.wait_for_link()
+    photo = page.locator("[class*=st-key-gallery-tile-confusion-]").first
+    name = photo.inner_text()
+    photo.click(position={"x": 30, "y": 30})
+    page.get_by_text(f"{name}: Ember capped Finch").wait_for()
+    opened.wait_until_done()
+    opened.check()

@@ -6,6 +6,7 @@ import json
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 import streamlit as st
@@ -112,5 +113,11 @@ def test_a_category_has_a_bird_for_each_x_feature(tiny_workspace: Path, open_app
     ]
     shares = read_shares(tiny_workspace, 0)
     top = max(shares, key=lambda part: shares[part])
-    assert f"x-feature 1  \n:gray[{top} {shares[top]:.0%}]" in read_texts(app)
-    assert f"{WITHOUT_HEAT}  \n:gray[no heat]" in read_texts(app)
+    assert f":gray[{top} {shares[top]:.0%}]" in read_texts(app)
+    assert ":gray[no heat]" in read_texts(app)
+    opened = [
+        parse_qs(link.proto.query_string)["feature"]
+        for link in app.get("page_link")
+        if link.proto.page == "x_feature" and link.proto.label.startswith("x-feature ")
+    ]
+    assert sorted(opened) == [[f"x-feature {n}"] for n in range(1, 6)]

@@ -23,6 +23,7 @@ from explorer.methods.base import TrainedMethod
 from explorer.methods.joint_sae import JointSaeSettings
 from explorer.methods.nn import NnSettings
 from explorer.methods.registry import METHODS
+from explorer.methods.runs import format_run
 from explorer.nn.srae import apply_module
 from explorer.storage.packing import make_csv
 from explorer.training.modules.settings import TrainingSettings
@@ -138,11 +139,36 @@ def test_paired_maps_are_at_the_same_place(two_modules: Path, open_app: OpenApp)
     app = open_app(two_modules, "compare")
     texts = read_texts(app)
     table = re.findall(r"\| \*\*([A-Z])\*\* \| (\S+(?: \d)?) \| (\S+(?: \d)?) \|", texts)
-    labels = [m.value.split("  \n")[0] for m in app.markdown if m.value.startswith("**A** x-f")]
+    labels = [link.proto.label for link in app.get("page_link")]
     (one,) = [row for row in table if row[0] == "A"]
-    assert set(labels) <= {f"**A** {one[1]}", f"**A** {one[2]}"}
+    assert {label for label in labels if label.startswith("**A**")} == {
+        f"**A** {title}" for title in one[1:] if title != "–"
+    }
     missing = [row[0] for row in table if row[2] == "–"]
     assert sum(c.value.endswith("no partner") for c in app.caption) == 4 * len(missing)
+
+
+def test_a_map_of_a_module_opens_the_photo_with_its_x_feature(
+    two_modules: Path, open_app: OpenApp
+) -> None:
+    app = open_app(two_modules, "compare")
+    runs = {
+        format_run(e.run) for e in Workspace(two_modules).list_modules() if e.category == CATEGORY
+    }
+    opened = set()
+    for link in app.get("page_link"):
+        label, asked = link.proto.label, parse_qs(link.proto.query_string)
+        if " x-feature " in label:
+            assert link.proto.page == "photo"
+            assert label.endswith(asked["feature"][0])
+            assert asked["photos_of"] == [BIRD]
+            opened.add((asked["run"][0], asked["photo"][0]))
+    assert {run for run, _ in opened} == runs
+    assert len(opened) == 2 * 4, "four photos under both modules"
+    app = open_app(two_modules, "compare", right_by="PCA probe")
+    assert not app.error
+    runs = {parse_qs(link.proto.query_string)["run"][0] for link in app.get("page_link")}
+    assert len(runs) == 1, "a probe has no page of its own"
 
 
 def test_contributions_and_scores_are_below_the_maps(two_modules: Path, open_app: OpenApp) -> None:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from explorer.config import PAGES_DIR
 from explorer.explaining.atlas import AtlasFeature
 from explorer.explaining.atlas_search import Found
 from explorer.ui.atlas.pictures import draw_strongest
@@ -41,13 +40,11 @@ def _show_card(workspace: Workspace, found: Found, number: int) -> "DeltaGenerat
         kind = "photos" if workspace.dataset.has_photos else "bird"
         with st.container(key=f"atlas-{kind}-{number}"):
             place = st.empty()
-        st.page_link(
-            PAGES_DIR / "x_feature.py",
-            label=f"{_name(feature)}, {escape_markdown(module.category_name)}",
-            query_params={
-                **links.make_module_params(workspace, entry),
-                state.FEATURE: name_feature(feature.x_feature - 1),
-            },
+        links.show_feature_link(
+            workspace,
+            entry,
+            feature.x_feature - 1,
+            f"{_name(feature)}, {escape_markdown(module.category_name)}",
         )
         st.markdown(describe_feature(feature))
     return place

@@ -8,7 +8,6 @@ import streamlit as st
 from numpy.typing import NDArray
 from plotly.io import from_json
 
-from explorer.config import PAGES_DIR
 from explorer.data.cub import format_category
 from explorer.data.photo import Photo
 from explorer.render.scatter import render_scatter
@@ -105,14 +104,12 @@ def show_examples(subject: Subject, style: MapStyle) -> None:
         with error_boundary():
             tiles.append(_make_example(subject, row, style))
     gallery.show_gallery(subject.workspace, subject.entry, tiles, "examples")
-    st.page_link(
-        PAGES_DIR / "x_feature.py",
-        label=f"All about {name_feature(subject.feature)}",
+    links.show_feature_link(
+        subject.workspace,
+        subject.entry,
+        subject.feature,
+        f"All about {name_feature(subject.feature)}",
         icon=":material/search:",
-        query_params={
-            **links.make_module_params(subject.workspace, subject.entry),
-            state.FEATURE: name_feature(subject.feature),
-        },
     )
 
 

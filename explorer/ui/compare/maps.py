@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import streamlit as st
 
 from explorer.analysis.pairing import Pair
-from explorer.config import PAGES_DIR
 from explorer.data.names import name_categories
 from explorer.data.photo import Photo
 from explorer.ui.compare import sources
@@ -73,34 +72,35 @@ def show_row(
         with columns[0]:
             facts = st.container(gap="xsmall")
         with facts:
-            st.image(
-                cached.load_boxed_photo(photo, pictures.MIDDLE_SIDE),
-                width="stretch",
-                alt=f"{name_photo(workspace, photo)} with a box around the bird",
-            )
+            _show_photo(workspace, photo, both)
         for column, numbers in zip(columns[1:], both, strict=True):
             with column:
                 _show_side(workspace, photo, numbers, pairs, style)
         with facts:
-            _show_facts(workspace, photo, both)
+            _describe_split(photo, both)
             logits = left.logits[left.get_row(photo.image_id)]
             verdicts.show_verdict(logits, workspace.dataset.categories, photo.category)
 
 
-def _show_facts(workspace: Workspace, photo: Photo, both: Both) -> None:
-    """Link to the photo's own page, and say which sides were fitted to it."""
+def _show_photo(workspace: Workspace, photo: Photo, both: Both) -> None:
+    """Show the photo, which is a link to its own page where a side has a module."""
     left, right = both
     name = name_photo(workspace, photo)
     entry = left.side.entry or right.side.entry
-    if entry is None:
-        st.caption(name)
-    else:
-        st.page_link(
-            PAGES_DIR / "photo.py",
-            label=escape_markdown(name),
-            icon=":material/photo:",
-            query_params=links.make_photo_params(workspace, entry, photo),
+    with st.container(key=f"compare-photo-{photo.image_id}", gap="xsmall"):
+        st.image(
+            cached.load_boxed_photo(photo, pictures.MIDDLE_SIDE),
+            width="stretch",
+            alt=f"{name} with a box around the bird",
         )
+        if entry is None:
+            st.caption(name)
+            return
+        links.show_photo_link(workspace, entry, photo, escape_markdown(name))
+
+
+def _describe_split(photo: Photo, both: Both) -> None:
+    """Say which sides were fitted to a photo."""
     one, other = (_SIDES[numbers.split.name_side(photo.image_id)] for numbers in both)
     st.caption(one.capitalize() if one == other else f"Left: {one}. Right: {other}.")
 
@@ -118,11 +118,10 @@ def _show_side(
         f"{escape_markdown(side.title)}"
     )
     overlays = sources.draw_tiles(workspace, side, photo, style)
-    place = f"{side.place}-{photo.image_id}"
     if numbers.outputs is None:
-        _show_whole(overlays, side, place)
+        _show_whole(overlays, side, f"{side.place}-{photo.image_id}")
     else:
-        _show_maps(overlays, numbers, row, pairs, place)
+        _show_maps(workspace, photo, overlays, numbers, pairs)
     _show_scores(numbers, row)
 
 
@@ -139,26 +138,44 @@ def _show_whole(overlays: Overlays, side: Side, place: str) -> None:
 
 
 def _show_maps(
-    overlays: Overlays, numbers: SideNumbers, row: int, pairs: Sequence[Pair], place: str
+    workspace: Workspace,
+    photo: Photo,
+    overlays: Overlays,
+    numbers: SideNumbers,
+    pairs: Sequence[Pair],
 ) -> None:
-    """Show the maps of a side in the order of the pairs."""
-    outputs = numbers.outputs
+    """Show the maps of a side in the order of the pairs; those of a module open its photo."""
+    outputs, side, row = numbers.outputs, numbers.side, numbers.get_row(photo.image_id)
     if outputs is None:
         return
+    place = f"{side.place}-{photo.image_id}"
     with st.container(key=f"compare-maps-{place}"):
         for slot, pair in enumerate(pairs):
-            index = get_index(pair, numbers.side.place)
+            index = get_index(pair, side.place)
             is_inactive = index is not None and outputs.activations[row, index] == 0
             looks = "inactive" if is_inactive else "active"
             with st.container(key=f"compare-map-{looks}-{place}-{slot}", gap=None):
+                pair_name = name_pair(pairs, slot)
                 if index is None:
-                    st.caption(f"{name_pair(pairs, slot)}: no partner")
+                    st.caption(f"{pair_name}: no partner")
                     continue
-                _show_map(overlays, outputs, row, index, name_pair(pairs, slot))
+                title = (f"**{pair_name}** " if pair_name else "") + outputs.get_title(index)
+                words, shown = _describe_map(outputs, row, index)
+                heat = overlays.describe_heat(index)
+                alt = f"Heatmap of {outputs.names[index]} over the photo, {words}{heat}"
+                st.image(overlays.images[index], width="stretch", alt=alt)
+                if side.entry is None:
+                    st.markdown(f"{title}  \n{shown}{heat}")
+                else:
+                    links.show_photo_link(
+                        workspace, side.entry, photo, title, feature=index, icon=None
+                    )
+                    st.markdown(f"{shown}{heat}")
 
 
-def _show_map(overlays: Overlays, outputs: Outputs, row: int, index: int, pair_name: str) -> None:
-    activation, name = float(outputs.activations[row, index]), outputs.names[index]
+def _describe_map(outputs: Outputs, row: int, index: int) -> tuple[str, str]:
+    """Return a map's number for screen readers, and in Markdown."""
+    activation = float(outputs.activations[row, index])
     if outputs.contributions is None:
         words, shown = f"activation {activation:.2f}", f":gray[{activation:.2f}]"
     else:
@@ -166,12 +183,7 @@ def _show_map(overlays: Overlays, outputs: Outputs, row: int, index: int, pair_n
         words = f"contribution {format_signed(contribution)}"
         colour = "blue" if contribution >= 0 else "orange"
         shown = f":{colour}[**{format_signed(contribution)}**]"
-    heat = overlays.describe_heat(index)
-    alt = f"Heatmap of {name} over the photo, {words}{heat}"
-    st.image(overlays.images[index], width="stretch", alt=alt)
-    prefix = f"**{pair_name}** " if pair_name else ""
-    value = ":gray[inactive]" if activation == 0 else shown
-    st.markdown(f"{prefix}{outputs.get_title(index)}  \n{value}{heat}")
+    return words, ":gray[inactive]" if activation == 0 else shown
 
 
 def _show_scores(numbers: SideNumbers, row: int) -> None:

@@ -10,7 +10,7 @@ from explorer.render.drawn_bird import describe_shares, draw_bird
 from explorer.render.rasterising import render_png
 from explorer.render.style import PART_COLOURS
 from explorer.storage import packing
-from explorer.ui.shared import exports, state
+from explorer.ui.shared import exports, links, state
 from explorer.ui.shared.caching import cache_data
 from explorer.ui.shared.heatmaps import show_colour_bar
 from explorer.ui.shared.names import name_feature
@@ -99,7 +99,7 @@ def render_small_bird(shares: Mapping[str, float] | None, ink: str) -> bytes:
 def show_all_birds(
     measures: ModuleMeasures, subject: Subject, order: Sequence[int], colours: str
 ) -> None:
-    """Show a small bird for every x-feature of a module, and the part with the largest share.
+    """Show a small bird for every x-feature of a module, each a link to the page of its own.
 
     Parameters
     ----------
@@ -120,8 +120,13 @@ def show_all_birds(
             with st.container(key=f"bird-{look}-{feature}", gap="xxsmall"):
                 title = f"Heat of {name_in_text(feature, subject.names)}, part by part"
                 _show_drawing(draw_bird(shares, title, colour_map=colours), feature)
-                title = name_in_markdown(feature, subject.names)
-                st.markdown(f"{title}  \n:gray[{_name_largest(shares)}]")
+                links.show_feature_link(
+                    subject.workspace,
+                    subject.entry,
+                    feature,
+                    name_in_markdown(feature, subject.names),
+                )
+                st.markdown(f":gray[{_name_largest(shares)}]")
     st.caption(
         "Mean shares of the heat on test photos of the category; each bird has its own scale, from "
         "nothing to its largest share, whose part is named."

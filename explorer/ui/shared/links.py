@@ -16,7 +16,7 @@ from explorer.data.photo import Photo
 from explorer.methods.runs import format_run, get_default_module
 from explorer.ui.shared import cached, state
 from explorer.ui.shared.markdown import escape_markdown
-from explorer.ui.shared.names import name_photos
+from explorer.ui.shared.names import name_feature, name_photos
 from explorer.ui.shared.splits import sort_photos
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.words import HELP
@@ -52,6 +52,23 @@ def make_photo_params(workspace: Workspace, entry: ModuleEntry, photo: Photo) ->
     }
 
 
+def make_feature_params(workspace: Workspace, entry: ModuleEntry, feature: int) -> dict[str, str]:
+    """Return the parameters of any page's address that choose an x-feature, counted from 0."""
+    return make_module_params(workspace, entry) | {state.FEATURE: name_feature(feature)}
+
+
+def show_feature_link(
+    workspace: Workspace, entry: ModuleEntry, feature: int, label: str, *, icon: str | None = None
+) -> None:
+    """Show a link to the page of an x-feature, counted from 0; the label is Markdown."""
+    st.page_link(
+        PAGES_DIR / "x_feature.py",
+        label=label,
+        icon=icon,
+        query_params=make_feature_params(workspace, entry, feature),
+    )
+
+
 def switch_to_photo(workspace: Workspace, entry: ModuleEntry, photo: Photo) -> NoReturn:
     """Open a photo on the Photo page, under the module chosen in the sidebar."""
     params = make_photo_params(workspace, entry, photo)
@@ -68,15 +85,26 @@ def switch_to_photo(workspace: Workspace, entry: ModuleEntry, photo: Photo) -> N
 
 
 def show_photo_link(
-    workspace: Workspace, entry: ModuleEntry, photo: Photo, label: str, *, help_text: str = ""
+    workspace: Workspace,
+    entry: ModuleEntry,
+    photo: Photo,
+    label: str,
+    *,
+    help_text: str = "",
+    feature: int | None = None,
+    icon: str | None = ":material/photo:",
 ) -> None:
-    """Show a link that opens a photo under a module on the Photo page."""
+    """Show a link that opens a photo under a module on the Photo page, and an x-feature there.
+
+    The label is Markdown; x-features are counted from 0.
+    """
+    chosen = {} if feature is None else {state.FEATURE: name_feature(feature)}
     st.page_link(
         PAGES_DIR / "photo.py",
         label=label,
-        icon=":material/photo:",
+        icon=icon,
         help=help_text or None,
-        query_params=make_photo_params(workspace, entry, photo),
+        query_params=make_photo_params(workspace, entry, photo) | chosen,
     )
 
 
