@@ -12,7 +12,7 @@ from explorer.render.style import TEXT_COLOUR, style_figure
 # From this number of points on, WebGL is faster than SVG.
 _MOST_SHAPES = 3000
 _GRID_COLOUR = "rgba(128,128,128,0.25)"
-_HEIGHT = 560
+_HEIGHT = 600
 _ARROW = 0.42  # of the spread of the points
 _SHORTEST = 0.2  # of the longest arrow; shorter ones cannot be told apart
 

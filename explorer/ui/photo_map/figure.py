@@ -21,7 +21,7 @@ from explorer.ui.shared.caching import Key, cache_data, make_module_key
 from explorer.ui.shared.names import name_feature, name_photo
 from explorer.ui.shared.subject import Subject, name_in_figure
 
-_MOST_SPECIES = 12  # whose colours can be told apart
+_MOST_SPECIES = 8  # whose colours can be told apart
 
 
 def find_rows(subject: Subject, choice: Choice) -> NDArray[np.int64]:
