@@ -42,12 +42,16 @@ def show_page() -> None:
     else:
         st.info("No x-feature fits. Shorten the search, or choose fewer filters.")
     shown = choices.choose_page(choosing.PAGE, len(found), CARDS_A_PAGE, "page of x-features")
-    cards.show_cards(workspace, found[shown.start : shown.stop])
+    progress = st.container()
+    on_view = found[shown.start : shown.stop]
+    places = cards.show_cards(workspace, on_view)
     show_unmeasured(workspace, atlas)
     st.header("Download and share", anchor=False)
     exchange.show_downloads(whole)
     exchange.show_import(workspace)
     links.show_link({**links.name_workspace(), **choosing.make_params()})
+    with progress:  # last, as the network may have to run for each photo
+        cards.draw_pictures(workspace, on_view, places)
 
 
 def describe_listing(workspace: Workspace, atlas: Atlas, count: int) -> None:

@@ -13,7 +13,7 @@ from explorer.ui.compare.measures import SideMeasures
 from explorer.ui.compare.numbers import load_numbers
 from explorer.ui.compare.pairs import Both
 from explorer.ui.compare.sides import Side
-from explorer.ui.shared import links, state
+from explorer.ui.shared import links
 from explorer.ui.shared.empty import show_no_photos
 from explorer.ui.shared.errors import error_boundary, explain_error
 from explorer.ui.shared.map_controls import show_map_controls
@@ -95,7 +95,7 @@ def show_comparison(workspace: Workspace, selection: Selection, sides: tuple[Sid
         {
             **links.make_module_params(workspace, selection.entry),
             **choosing.make_params(left, right),
-            state.PHOTOS_OF: category_name,
+            choosing.PHOTOS_OF: category_name,
             choosing.PAGE: maps.get_page(),
             **pairs.make_params(paired, pair, both),
             **links.make_style_params(style),

@@ -188,26 +188,36 @@ def test_a_category_can_be_reached_by_keyboard(visit: Any) -> None:
     opened.check()
 
 
-def test_a_card_is_a_link_as_a_whole_by_pointer_and_keyboard(visit: Any) -> None:
+@pytest.mark.parametrize("way", ["pointer", "keyboard"])
+def test_a_card_is_a_link_as_a_whole(visit: Any, way: str) -> None:
     opened = visit("/atlas?find_feature=shrike")
     opened.wait_for_link()
     page = opened.page
     card = page.locator("[class*=st-key-gallery-tile-atlas-]").nth(1)
     link = card.get_by_role("link")
     number = parse_qs(urlsplit(link.get_attribute("href")).query)["feature"][0]
-    card.click(position={"x": 30, "y": 30})  # on its picture
+    if way == "pointer":
+        card.click(position={"x": 30, "y": 30})  # on its picture
+    else:
+        page.locator("[class*=st-key-gallery-tile-atlas-] a").first.focus()
+        page.keyboard.press("Tab")
+        shown = "getComputedStyle(document.activeElement, '::after').outlineStyle"
+        assert page.evaluate(shown) == "solid"
+        page.keyboard.press("Enter")
     page.get_by_role("heading", name=number, level=1).wait_for()
     opened.wait_for_link()
-    page.go_back()
-    page.get_by_role("heading", name="Atlas of x-features").wait_for()
+    opened.check()
+
+
+def test_a_small_bird_opens_its_x_feature_and_not_the_chosen_one(visit: Any) -> None:
+    opened = visit("/category")
     opened.wait_for_link()
-    link.focus()
-    outline = "getComputedStyle(document.activeElement, '::after').outlineStyle"
-    page.keyboard.press("Shift+Tab")
-    page.keyboard.press("Tab")  # so that the focus is one of the keyboard
-    assert page.evaluate(outline) == "solid"
-    page.keyboard.press("Enter")
-    page.get_by_role("heading", name=number, level=1).wait_for()
+    page = opened.page
+    bird = page.locator("[class*=st-key-bird-other-]").first
+    bird.scroll_into_view_if_needed()
+    name = bird.get_by_role("link").inner_text()
+    bird.click(position={"x": 30, "y": 30})
+    page.get_by_role("heading", name=name, exact=True, level=1).wait_for()
     opened.wait_for_link()
     opened.check()
 

@@ -332,7 +332,7 @@ def test_link_opens_the_same_view(two_modules: Path, open_app: OpenApp) -> None:
         ("right_category", "<script>"),
         ("left_by", "Grad-DOG"),
         ("right_by", "NN, 9 x-features, seed 3"),
-        ("photos_of", "Dodo"),
+        ("compare_photos_of", "Dodo"),
         ("compare_page", "99"),
         ("pair", "Z"),
     ],

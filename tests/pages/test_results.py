@@ -157,7 +157,7 @@ def test_every_method_is_in_tables_and_figures_with_a_colour_of_its_own(
     )
     colours = {method.title: method.colour for method in METHODS.values()}
     app = open_results(open_app, own_workspace, table="Maps against scores, and over seeds")
-    curves, distribution = read_figures(app)
+    curves, distribution, _ = read_figures(app)  # and the confusion matrix
     drawn = {trace["name"]: trace["line"]["color"] for trace in curves["data"]}
     assert {title: drawn[title] for title in colours} == colours
     assert drawn.keys() - colours.keys() == {variant}

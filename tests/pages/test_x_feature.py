@@ -552,3 +552,15 @@ def test_unknown_numbers_are_not_shown(tiny_workspace: Path) -> None:
     assert summary.make_stem(subject) == (
         "ember-capped-finch_srae-k5-s0-widths16x8-epochs2-pretrain-epochs0_x-feature-1"
     )
+
+
+def test_the_link_of_another_page_chooses_the_x_feature(
+    tiny_workspace: Path, open_page: OpenApp
+) -> None:
+    app = open_page(tiny_workspace, linked_feature="x-feature 4")
+    assert segments(app, "feature").value == 3
+    assert "linked_feature" not in app.query_params
+    for unknown in ("x-feature 99", "the best"):
+        app = open_page(tiny_workspace, linked_feature=unknown)
+        assert not app.exception
+        assert segments(app, "feature").value in range(5)

@@ -22,10 +22,16 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
 
-def show_cards(workspace: Workspace, found: Sequence[Found]) -> None:
-    """Show x-features as cards, each a link to its page."""
+def show_cards(workspace: Workspace, found: Sequence[Found]) -> "list[DeltaGenerator]":
+    """Show x-features as cards, each a link to its page; return the places for their pictures."""
     with st.container(key="gallery-atlas"):
-        places = [_show_card(workspace, one, number) for number, one in enumerate(found)]
+        return [_show_card(workspace, one, number) for number, one in enumerate(found)]
+
+
+def draw_pictures(
+    workspace: Workspace, found: Sequence[Found], places: "Sequence[DeltaGenerator]"
+) -> None:
+    """Draw the pictures of cards, one after the other."""
     for number in track(range(len(found)), "Drawing x-feature"):
         # If a photo cannot be read, the other cards are still drawn.
         with places[number], error_boundary():

@@ -110,6 +110,7 @@ def show_examples(subject: Subject, style: MapStyle) -> None:
         subject.feature,
         f"All about {name_feature(subject.feature)}",
         icon=":material/search:",
+        beside_choice=True,
     )
 
 

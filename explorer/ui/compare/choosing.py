@@ -15,6 +15,8 @@ from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
 PAGE = "compare_page"
+# Not that of the Photo page: Streamlit takes what a page's own widgets hold out of its links.
+PHOTOS_OF = "compare_photos_of"
 _SEEN = "compare_sidebar"
 _BY_HELP = "A module splits the score into x-features. Without a module:\n" + "".join(
     f"\n- {method.title}: {method.summary}" for method in UNTRAINED.values()
@@ -66,7 +68,7 @@ def _follow_sidebar(workspace: Workspace, own: ModuleEntry, other: str) -> None:
     for place, by in ((LEFT, own.run), (RIGHT, other)):
         st.session_state[_key(place, "category")] = own.category
         st.session_state[_key(place, "by")] = by
-    st.session_state[state.PHOTOS_OF] = own.category
+    st.session_state[PHOTOS_OF] = own.category
     st.session_state[PAGE] = 1
 
 
@@ -115,7 +117,7 @@ def _keep_among(key: str, options: Sequence[str]) -> None:
 
 def _follow_left() -> None:
     """Show photos of the category that was chosen on the left."""
-    st.session_state[state.PHOTOS_OF] = st.session_state[_key(LEFT, "category")]
+    st.session_state[PHOTOS_OF] = st.session_state[_key(LEFT, "category")]
     st.session_state[PAGE] = 1
 
 

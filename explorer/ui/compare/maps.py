@@ -8,7 +8,7 @@ from explorer.analysis.pairing import Pair
 from explorer.data.names import name_categories
 from explorer.data.photo import Photo
 from explorer.ui.compare import sources
-from explorer.ui.compare.choosing import PAGE
+from explorer.ui.compare.choosing import PAGE, PHOTOS_OF
 from explorer.ui.compare.numbers import Outputs, SideNumbers
 from explorer.ui.compare.pairs import Both, get_index, name_pair
 from explorer.ui.compare.sides import Side
@@ -33,13 +33,14 @@ def choose_photos(workspace: Workspace, both: Both) -> tuple[str, list[Photo], l
     left, right = both
     names = name_categories(workspace.dataset.categories)
     others = [name for name in names if name != left.side.category]
-    state.check_param(state.PHOTOS_OF, names.values(), "category of photos")
+    state.check_param(PHOTOS_OF, names.values(), "category of photos")
+    state.discard_unknown_choice(PHOTOS_OF, names)
     with st.container(horizontal=True, key="compare-photos", vertical_alignment="bottom"):
         category = st.selectbox(
             "Photos of",
             [left.side.category, *others],
             format_func=lambda name: names.get(name, name),
-            key=state.PHOTOS_OF,
+            key=PHOTOS_OF,
             bind=state.BIND,
             help=HELP["photos_of"],
             width=280,

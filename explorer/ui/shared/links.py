@@ -52,20 +52,36 @@ def make_photo_params(workspace: Workspace, entry: ModuleEntry, photo: Photo) ->
     }
 
 
-def make_feature_params(workspace: Workspace, entry: ModuleEntry, feature: int) -> dict[str, str]:
-    """Return the parameters of any page's address that choose an x-feature, counted from 0."""
-    return make_module_params(workspace, entry) | {state.FEATURE: name_feature(feature)}
-
-
 def show_feature_link(
-    workspace: Workspace, entry: ModuleEntry, feature: int, label: str, *, icon: str | None = None
+    workspace: Workspace,
+    entry: ModuleEntry,
+    feature: int,
+    label: str,
+    *,
+    icon: str | None = None,
+    beside_choice: bool = False,
 ) -> None:
-    """Show a link to the page of an x-feature, counted from 0; the label is Markdown."""
+    """Show a link to the page of an x-feature.
+
+    Parameters
+    ----------
+    workspace, entry
+        Its module.
+    feature : int
+        The x-feature, counted from 0.
+    label : str
+        In Markdown.
+    icon : str, optional
+        Shown before the label.
+    beside_choice : bool
+        Whether another x-feature may be chosen on this page.
+    """
+    key = state.LINKED_FEATURE if beside_choice else state.FEATURE
     st.page_link(
         PAGES_DIR / "x_feature.py",
         label=label,
         icon=icon,
-        query_params=make_feature_params(workspace, entry, feature),
+        query_params=make_module_params(workspace, entry) | {key: name_feature(feature)},
     )
 
 
