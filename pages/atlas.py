@@ -15,7 +15,7 @@ from explorer.ui.shared.styles import load_page_style
 from explorer.ui.shared.words import HELP
 from explorer.workspace.workspace import Workspace
 
-CARDS_A_PAGE = 24
+CARDS_A_PAGE = 20  # full rows of five, four and two
 
 
 def show_page() -> None:
