@@ -118,18 +118,6 @@ def apply_address() -> None:
             if path == path_before:
                 kept.pop(key, None)
     _restore(asked, is_new_page=path != path_before)
-    _follow_linked_feature()
-
-
-def _follow_linked_feature() -> None:
-    """Apply the x-feature of a link from a page with a choice of x-features.
-
-    Streamlit takes what a page's own widgets hold out of its links to other pages.
-    """
-    number = st.query_params.get(LINKED_FEATURE, "").removeprefix("x-feature ")
-    if number.isascii() and number.isdigit():
-        st.session_state[FEATURE] = int(number) - 1
-    drop_param(LINKED_FEATURE)
 
 
 def _has_chosen(before: Mapping[str, object]) -> bool:

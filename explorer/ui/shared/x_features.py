@@ -22,6 +22,7 @@ def choose_feature(count: int, measures: ModuleMeasures | None, label: str = "x-
     The default is the one that adds most to the category's test photos, or the first one where
     that is unknown.
     """
+    _follow_link()
     features = list(range(count))
     usual = 0
     if measures is not None and len(measures.test.mean_contribution) == count:
@@ -41,6 +42,17 @@ def choose_feature(count: int, measures: ModuleMeasures | None, label: str = "x-
         wrap=True,
     )
     return usual if chosen is None else chosen
+
+
+def _follow_link() -> None:
+    """Apply the x-feature of a link from a page with such a choice of its own.
+
+    Streamlit takes what a page's own widgets hold out of its links to other pages.
+    """
+    number = st.query_params.get(state.LINKED_FEATURE, "").removeprefix("x-feature ")
+    if number.isascii() and number.isdigit():
+        st.session_state[state.FEATURE] = int(number) - 1
+    state.drop_param(state.LINKED_FEATURE)
 
 
 def choose_off(explanation: Explanation) -> frozenset[int]:
