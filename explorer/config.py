@@ -49,12 +49,15 @@ class Progress:
         Finished steps and all steps; ``0 <= done <= total``.
     values : Mapping[str, float]
         Current measurements by name, such as ``{"loss": 0.12}``.
+    detail : str
+        Where in the stage this is, if `done` does not say it: ``"epoch 12 of 60"``.
     """
 
     stage: str
     done: int
     total: int
     values: Mapping[str, float] = field(default_factory=dict)
+    detail: str = ""
 
 
 Steps = Generator[Progress, None, T]

@@ -22,6 +22,7 @@ def format_record(category: str, progress: Progress) -> str:
         "done": progress.done,
         "total": progress.total,
         "values": dict(progress.values),
+        "detail": progress.detail,
     }
     return _format_start(category) + json.dumps(record, ensure_ascii=False)[1:] + "\n"
 

@@ -54,6 +54,7 @@ class Reporter:
             stage=progress.stage,
             done=progress.done,
             total=progress.total,
+            detail=progress.detail,
             measured=tuple(measured),
             seconds_left=self._pace.estimate(category, progress),
         )

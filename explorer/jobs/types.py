@@ -94,6 +94,8 @@ class JobStatus:
         Process id of the worker.
     started, updated : float
         When the device became free, and when the status was written, in seconds since 1970.
+    detail : str
+        Where in the stage the training is, such as ``"epoch 12 of 60"``; may be empty.
     """
 
     state: JobState = JobState.WAITING
@@ -107,6 +109,7 @@ class JobStatus:
     pid: int = 0
     started: float = 0.0
     updated: float = 0.0
+    detail: str = ""
 
     def __post_init__(self) -> None:
         if self.state in (JobState.CANCELLING, JobState.DIED):

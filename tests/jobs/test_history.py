@@ -7,7 +7,7 @@ from explorer.jobs.history import Pace, format_record, is_recorded, list_columns
 from explorer.jobs.store import HISTORY_FILE
 
 FIRST = Progress("Pretraining", 1, 3, {"reconstruction": 0.5})
-SECOND = Progress("Training", 2, 3, {"total": 2.0, "reconstruction": 0.25})
+SECOND = Progress("Training", 2, 3, {"total": 2.0, "reconstruction": 0.25}, "epoch 1 of 2")
 
 
 def test_records_are_read_by_category(tmp_path: Path) -> None:

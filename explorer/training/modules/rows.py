@@ -11,8 +11,7 @@ from torch import Tensor
 
 from explorer.config import ExplorerError
 from explorer.data.cub_files import find_repeats
-
-_VALIDATION_SHARE = 0.1
+from explorer.training.modules.settings import VALIDATION_SHARE
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +102,7 @@ def hold_out_validation(
     for kind in (is_positive, ~is_positive):
         candidates = np.flatnonzero(kind & ~find_repeats(own))
         if len(candidates) > 1:
-            count = max(1, round(_VALIDATION_SHARE * len(candidates)))
+            count = max(1, round(VALIDATION_SHARE * len(candidates)))
             is_chosen[rng.choice(candidates, size=count, replace=False)] = True
     is_chosen = np.isin(own, own[is_chosen])
     if not is_chosen.any():

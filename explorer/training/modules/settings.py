@@ -7,7 +7,12 @@ from typing import Any
 from explorer.config import MAX_SEED
 from explorer.settings.declaring import check_settings, setting
 
-_PASS_PHOTOS = 2_688  # 21 batches of 128
+VALIDATION_SHARE = 0.1
+"""Share of the training photos that are held out where a training may stop early."""
+
+PASS_PHOTOS = 2_688
+"""The most photos over which all epochs are run, 21 batches of 128."""
+
 _MAX_RATE = 1
 
 
@@ -37,7 +42,7 @@ class TrainingSettings:
 
     epochs: int = setting(
         60,
-        f"Number of passes over the training photos; fewer over more than {_PASS_PHOTOS:,} photos, "
+        f"Number of passes over the training photos; fewer over more than {PASS_PHOTOS:,} photos, "
         "so that the number of steps is the same.",
         low=1,
         high=1_000_000,
@@ -95,7 +100,7 @@ class TrainingSettings:
         the same number of batches give the same settings.
         """
         full_batches = (photos - 1) // self.batch_size
-        share = min(1.0, _PASS_PHOTOS / (full_batches * self.batch_size + 1))
+        share = min(1.0, PASS_PHOTOS / (full_batches * self.batch_size + 1))
         epochs, pretrain = (math.ceil(share * n) for n in (self.epochs, self.pretrain_epochs))
         rate = min(self.learning_rate / max(share, 0.5), _MAX_RATE)
         return replace(self, epochs=epochs, pretrain_epochs=pretrain, learning_rate=rate)

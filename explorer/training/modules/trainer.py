@@ -79,9 +79,9 @@ def train_group(
     group = TrainingGroup(z, members, module_settings, settings)
     total = count_epochs(module_settings, settings)
     done = 0
-    for error in _pretrain_layers(group):
+    for where, error in _pretrain_layers(group):
         done += 1
-        yield Progress("Pretraining layer by layer", done, total, {"reconstruction": error})
+        yield Progress("Pretraining layer by layer", done, total, {"reconstruction": error}, where)
     if group.own:
         _start_from_evidence(group)
     if settings.pretrain_epochs or group.own:
@@ -89,8 +89,10 @@ def train_group(
     return (yield from _train_jointly(group, done, total))
 
 
-def _pretrain_layers(group: TrainingGroup) -> Iterator[float]:
+def _pretrain_layers(group: TrainingGroup) -> Iterator[tuple[str, float]]:
     """Train each encoder layer with its mirror in the decoder to rebuild its own input.
+
+    Yields where it is, in words, and the error there.
 
     Greedy layer-wise pretraining (Bengio et al., 2007), with the mean squared error, so that no
     dimension of Z is given up at this stage.
@@ -99,10 +101,9 @@ def _pretrain_layers(group: TrainingGroup) -> Iterator[float]:
     if not epochs:
         return
     read: Read = group.read_z
-    pairs = zip(
-        _get_layers(group.module.encoder), _get_layers(group.module.decoder)[::-1], strict=True
-    )
-    for encode, decode in pairs:
+    encoder, decoder = _get_layers(group.module.encoder), _get_layers(group.module.decoder)
+    pairs = zip(encoder, reversed(decoder), strict=True)
+    for layer, (encode, decode) in enumerate(pairs, start=1):
         _centre_biases(group, encode, read)
 
         def compute_terms(
@@ -117,8 +118,10 @@ def _pretrain_layers(group: TrainingGroup) -> Iterator[float]:
             return {"reconstruction": compute_plain_reconstruction(rebuilt, inputs, shares)}
 
         parameters = [*encode.parameters(), *decode.parameters()]
-        for terms in group.fit(parameters, compute_terms, epochs):
-            yield float(terms["reconstruction"].mean())
+        fit = group.fit(parameters, compute_terms, epochs)
+        for epoch, terms in enumerate(fit, start=1):
+            where = f"layer {layer} of {len(encoder)}, epoch {epoch} of {epochs}"
+            yield where, float(terms["reconstruction"].mean())
         hidden = group.compute_on_training(encode, read).relu_()
         read = partial(_read_columns, hidden)
 
@@ -195,7 +198,8 @@ def _train_jointly(
         if is_joint and epoch < settings.epochs // 2:
             _revive(group, x_features)
         staying = roster.drop({i: roster.finish(i) for i in finished})
-        yield Progress(stage, done + epoch if staying else total, total, values)
+        steps = done + epoch if staying else total
+        yield Progress(stage, steps, total, values, f"epoch {epoch} of {settings.epochs}")
         if not staying:
             break
     roster.drop({i: roster.finish(i) for i in range(len(group.places))})
