@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 from datetime import timedelta
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -17,6 +18,7 @@ from rich.progress import Progress as ProgressBar
 from rich.table import Column, Table
 
 from explorer.config import ExplorerError, Progress, Steps, T, run
+from explorer.data.cub import format_category
 from explorer.measuring.module import measure_module
 from explorer.measuring.records import load_module_measures
 from explorer.workspace.layout import ModuleEntry
@@ -85,7 +87,8 @@ def _report_as_lines(steps: Steps[T]) -> T:
 
 
 def _format_values(progress: Progress) -> str:
-    return "  ".join(f"{name} {value:.4g}" for name, value in progress.values.items())
+    values = [f"{name} {value:.4g}" for name, value in progress.values.items()]
+    return "  ".join([progress.detail, *values] if progress.detail else values)
 
 
 def print_modules(workspace: Workspace) -> None:
@@ -96,10 +99,10 @@ def print_modules(workspace: Workspace) -> None:
         measures = load_module_measures(workspace, entry)
         if measures is None:
             continue
-        names = escape(entry.category), escape(entry.run)
+        name = f"{escape(format_category(entry.category))}\n[dim]{escape(entry.run)}[/dim]"
         train, test = measures.train.faithfulness, measures.test.faithfulness
         scores.add_row(
-            *names,
+            name,
             f"{train.f_reg:.4f}",
             f"{test.f_reg:.4f}",
             _format_or_dash(test.relative_f_reg, ".2%"),
@@ -108,7 +111,7 @@ def print_modules(workspace: Workspace) -> None:
         )
         if found := measures.concepts:
             concepts.add_row(
-                *names,
+                name,
                 _format_or_dash(found.weighted_locality, ".3f"),
                 _format_or_dash(found.effective_number, ".1f"),
                 _format_or_dash(found.top_share, ".0%"),
@@ -120,7 +123,10 @@ def print_modules(workspace: Workspace) -> None:
 
 
 def _make_table(*figures: str) -> Table:
-    return Table(*(Column(name, overflow="fold") for name in ("category", "run")), *figures)
+    """Make a table that breaks headings rather than names where the terminal is narrow."""
+    module = Column("module", no_wrap=True, overflow="fold")
+    numbers = (Column(figure, justify="right") for figure in figures)
+    return Table(module, *numbers, box=SIMPLE)
 
 
 def _format_or_dash(value: float | None, form: str) -> str:

@@ -1,8 +1,16 @@
 import pytest
+from rich.console import Console
 
 from explorer.cli import reporting
 from explorer.cli.reporting import follow
-from explorer.config import Progress, Steps
+from explorer.config import DEMO_WORKSPACE, Progress, Steps
+from explorer.data.cub import format_category
+from explorer.measuring.records import load_module_measures
+from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.workspace import Workspace
+
+# The longest name in CUB-200-2011, and a run whose settings differ in three ways.
+LONGEST, RUN = "189.American_Three_toed_Woodpecker", "srae-k5-s0-pull_away1.0-epochs4"
 
 
 class Clock:
@@ -53,3 +61,30 @@ def test_each_stage_has_its_own_pace(clock: Clock, capsys: pytest.CaptureFixture
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].endswith("0:01:40 left")
     assert lines[4].endswith("0:00:20 left")
+
+
+def test_lines_say_where_in_a_stage_the_work_is(capsys: pytest.CaptureFixture[str]) -> None:
+    def train() -> Steps[None]:
+        yield Progress("Training", 41, 90, {"loss": 0.5}, "epoch 11 of 60")
+
+    follow(train())
+    assert capsys.readouterr().out == "Training: 41/90  epoch 11 of 60  loss 0.5\n"
+
+
+def test_the_table_of_modules_breaks_no_name_on_a_terminal_of_80_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace = Workspace(DEMO_WORKSPACE)
+    entry = workspace.list_modules()[0]
+    measures = load_module_measures(workspace, entry)
+    named = ModuleEntry(LONGEST, RUN, entry.path)
+    monkeypatch.setattr(workspace, "list_modules", lambda: [named])
+    monkeypatch.setattr(reporting, "load_module_measures", lambda *_: measures)
+    monkeypatch.setattr(reporting, "console", Console(width=80))
+    reporting.print_modules(workspace)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    named_in = [line for line in lines if format_category(LONGEST) in line]
+    assert f"{measures.test.faithfulness.f_reg:.4f}" in named_in[0]
+    assert f"{sum(measures.live)} of 5" in named_in[0]
+    assert [RUN in line for line in lines].count(True) == len(named_in)
