@@ -38,8 +38,6 @@ class Page:
         All texts, in the order received.
     widgets : dict of str to Message
         Messages that define the widgets, by id.
-    blocks : dict of str to str
-        Ids of expanders that report when they are opened, by label.
     figures : list of dict
         Plotly figures.
     pictures : set of str
@@ -50,7 +48,6 @@ class Page:
 
     texts: list[str] = field(default_factory=list)
     widgets: dict[str, Any] = field(default_factory=dict)
-    blocks: dict[str, str] = field(default_factory=dict)
     figures: list[dict[str, Any]] = field(default_factory=list)
     pictures: set[str] = field(default_factory=set)
     errors: list[str] = field(default_factory=list)
@@ -205,10 +202,6 @@ class Session:
             self.page.errors.append(f"no page {message.page_not_found.page_name}")
         elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
             self._add(message.delta.new_element)
-        elif kind == "delta" and message.delta.WhichOneof("type") == "add_block":
-            block = message.delta.add_block
-            if block.WhichOneof("type") == "expandable" and block.id:
-                self.page.blocks[block.expandable.label] = block.id
         elif kind == "page_info_changed":
             self._query = message.page_info_changed.query_string
         elif kind == "script_finished" and message.script_finished != _RESTARTED:

@@ -38,10 +38,8 @@ page = st.navigation(
             st.Page(PAGES_DIR / "results.py", title="Results", icon=":material/leaderboard:"),
             st.Page(PAGES_DIR / "quiz.py", title="Quiz", icon=":material/quiz:"),
         ],
-        "Make": [
+        "More": [
             st.Page(PAGES_DIR / "training.py", title="Training", icon=":material/model_training:"),
-        ],
-        "Help": [
             st.Page(PAGES_DIR / "about.py", title="About", icon=":material/info:"),
         ],
     }

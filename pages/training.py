@@ -6,7 +6,7 @@ from explorer.config import PUBLIC_VARIABLE, is_public
 from explorer.ui.shared import training_status
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.opening import open_workspace_or_say_why, show_next_step
-from explorer.ui.training import details
+from explorer.ui.training import details, form
 
 
 def show_public_notice() -> None:
@@ -38,10 +38,15 @@ def show_page() -> None:
         return
     st.title("Training", anchor=False)
     st.markdown(
-        "Modules are trained in a process of their own: you may browse on, close this page or stop "
-        "the app, and come back. Trainings on the same device take turns, the oldest first."
+        "Modules are trained in the background: you can visit other pages, close this one or stop "
+        "the app. Trainings on the same device run one after the other."
     )
+    st.header("New training", anchor=False)
+    place = st.container()
+    st.header("Trainings", anchor=False)
     training_status.show_polled(details.show_trainings, workspace, "page")
+    with place:
+        form.show_form(workspace)
 
 
 with error_boundary("Reload the page; a training that runs is not touched by this."):

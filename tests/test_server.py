@@ -17,7 +17,6 @@ from common import copy_demo
 from hostile_files import make_file
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
@@ -182,11 +181,7 @@ def test_a_forged_click_starts_nothing_on_a_public_server(
         serve(log, **workspace, **{STATE_VARIABLE: str(own)}) as address,
         Session(f"http://{address}") as session,
     ):
-        form = WidgetState(id=session.visit("about").blocks["Train a module"], bool_value=True)
-        agreed = session.set_state(form).find_widget("Checkbox", "Replace").id
-        button = session.set_state(WidgetState(id=agreed, bool_value=True)).find_widget(
-            "Button", "Train"
-        )
+        button = session.visit("about").find_widget("Button", "Train")
         session.press(button)
         monkeypatch.setenv(STATE_VARIABLE, str(own))
         (job,) = list_jobs()
@@ -196,8 +191,6 @@ def test_a_forged_click_starts_nothing_on_a_public_server(
         Session(f"http://{address}") as session,
     ):
         session.visit("about")
-        session.set_state(form)
-        session.set_state(WidgetState(id=agreed, bool_value=True))
         page = session.press(button)
         assert page.errors == []
         assert not [w for w in page.widgets.values() if "train" in w.label.lower()]

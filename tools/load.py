@@ -270,19 +270,14 @@ class Visitor:
         self._check(page, is_own=True)
 
     def _train(self) -> None:
-        """Start a short training from the sidebar, with a unique seed."""
+        """Start a short training from the form, with a unique seed."""
         session = self.session
-        session.visit("about")
-        page = session.set_state(
-            WidgetState(id=session.page.blocks["Train a module"], bool_value=True)
-        )
+        page = session.visit("training")
         for label, value in (("Seed", 1000 * self.number + self.activity.trainings), ("Epochs", 3)):
             field_id = page.find_widget("NumberInput", label).id
             page = session.set_state(WidgetState(id=field_id, double_value=float(value)))
         button = next(
-            widget
-            for widget in page.widgets.values()
-            if getattr(widget, "label", "") in ("Train", "Add to the queue")
+            widget for widget in page.widgets.values() if widget.id.endswith("training-train")
         )
         self._check(session.press(button))
         self.activity.trainings += 1

@@ -21,12 +21,12 @@ def workshop(
         yield url
 
 
-def open_form(visit: Any) -> Any:
-    """Open the form in the sidebar, and return it."""
-    sidebar = visit.page.get_by_test_id("stSidebar")
-    sidebar.get_by_text("Train a module", exact=True).click()
-    sidebar.get_by_role("spinbutton", name="Epochs").wait_for()
-    return sidebar
+def choose_at_once(visit: Any, form: Any, list_name: str, option: str, button: str) -> None:
+    """Choose from a list, and click on a button where it was before, without waiting."""
+    box = form.locator(button).bounding_box()
+    form.get_by_role("combobox", name=list_name).click()
+    visit.page.get_by_role("option", name=option).click()
+    visit.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
 
 
 def choose(form: Any, epochs: int, seed: int = 0) -> None:
@@ -49,13 +49,16 @@ def test_from_the_first_click_to_the_new_module(
     opened = visit_address(f"{workshop}/photo")
     opened.wait_until_done()
     page = opened.page
-    form = open_form(opened)
+    sidebar = page.get_by_test_id("stSidebar")
+    sidebar.get_by_role("link", name="All settings and trainings").click()
+    form = page.get_by_test_id("stMain")
+    form.get_by_text("Runs 60 epochs over").wait_for()
     choose(form, 200_000)
     opened.save_screenshot(artefacts / "training-form-1440.png")
-    form.get_by_role("button", name="Train", exact=True).click()
-    form.get_by_text(" left").wait_for()
+    choose_at_once(opened, form, "Categories", BIRD, ".st-key-training-train")
+    sidebar.get_by_text(" left").wait_for()
+    assert "of 200000" in sidebar.locator(".st-key-polled-sidebar").inner_text()
     opened.save_screenshot(artefacts / "training-sidebar-1440.png")
-    form.get_by_role("link", name="Curves and logs of trainings").click()
     watch(opened)
 
     # Reloading, or closing the tab and coming back, loses nothing.
@@ -76,11 +79,10 @@ def test_from_the_first_click_to_the_new_module(
         guest.context.close()
     second = visit_address(f"{workshop}/training")
     watch(second)
-    second_form = open_form(second)
-    second_form.get_by_text("1 training is ahead on this device").wait_for()
-    choose(second_form, 30, seed=1)
-    second_form.get_by_role("button", name="Add to the queue").click()
     main = second.page.get_by_test_id("stMain")
+    main.get_by_text("1 training is ahead on this device").wait_for()
+    choose(main, 30, seed=1)
+    choose_at_once(second, main, "Categories", BIRD, ".st-key-training-train")
     main.get_by_text(f"Waits for the CPU, behind {BIRD}").wait_for()
     page.get_by_test_id("stMain").get_by_role("cell", name="waiting").wait_for()
     second.save_screenshot(artefacts / "training-queue-1440.png")
@@ -95,9 +97,27 @@ def test_from_the_first_click_to_the_new_module(
     main.get_by_role("link", name=f"See {BIRD} explained").click()
     second.page.get_by_role("heading", name=f"Why “{BIRD}”?").wait_for()
     second.wait_until_done()
-    page.get_by_text("2 of 12 categories have a module.").wait_for()
+    page.get_by_text("2 of 12 categories have a module.").first.wait_for()
     for each in (opened, second):
         each.check()
+
+
+def test_a_click_right_after_choosing_counts(
+    visit_address: Callable[..., Any], workshop: str, artefacts: Path
+) -> None:
+    opened = visit_address(f"{workshop}/about")
+    opened.page.get_by_role("heading", name="Versions").wait_for()
+    opened.wait_until_idle()
+    sidebar = opened.page.get_by_test_id("stSidebar")
+    button = ".st-key-training-start-sidebar"
+    assert sidebar.locator(button).bounding_box()["y"] < 860  # above the fold
+    choose_at_once(opened, sidebar, "Train a module for", BIRD, button)
+    running = sidebar.locator(".st-key-polled-sidebar")
+    running.get_by_text(BIRD).wait_for()
+    opened.save_screenshot(artefacts / "training-one-click-1440.png")
+    running.get_by_role("button", name="Cancel").click()
+    running.get_by_text("Cancelled.").wait_for()
+    opened.check()
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -113,10 +133,10 @@ def test_the_first_module_of_a_workspace(
     opened = visit_address(f"{workshop}/photo", width=width)
     page = opened.page
     main = page.get_by_test_id("stMain")
-    main.get_by_role("button", name="Train a module").wait_for()
+    main.get_by_role("button", name="Train", exact=True).wait_for()
     opened.wait_until_idle()
     opened.save_screenshot(artefacts / f"training-first-{width}.png")
-    main.get_by_role("button", name="Train a module").click()
+    main.get_by_role("button", name="Train", exact=True).click()
     page.get_by_role("heading", name="Why “Ember capped Finch”?").wait_for(timeout=120_000)
     opened.wait_until_done()
     opened.check()

@@ -12,7 +12,6 @@ from streamlit.testing.v1 import AppTest
 from explorer.config import PAGES_DIR, PUBLIC_VARIABLE, WORKSPACE_VARIABLE
 from explorer.jobs.store import get_jobs_folder
 from explorer.ui.shared import cached
-from explorer.ui.shared import training_form as form
 from explorer.workspace import features_cache
 from explorer.workspace.layout import FEATURES_FOLDER, list_module_entries
 from explorer.workspace.notes import get_notes_path
@@ -46,15 +45,12 @@ def test_a_visitor_writes_nothing_on_any_page(
 ) -> None:
     before = list_files(bare_workspace)
     app = open_app(bare_workspace, page)
-    # Not even for a session that claims to have opened the form before.
-    app.session_state[form.OPENED] = True
-    app.run()
     assert not app.exception
     assert not app.error
     assert list_files(bare_workspace) == before
     assert [name for name in written if "__pycache__" not in name] == []
     assert not get_jobs_folder().exists()
-    assert "Train a module" not in [expander.label for expander in app.expander]
+    assert "Train a module for" not in [box.label for box in app.selectbox]
     assert not [button for button in app.button if "train" in button.label.lower()]
     assert str(bare_workspace) not in read_texts(app)
 
@@ -63,7 +59,7 @@ def test_the_same_pages_offer_it_on_a_private_server(
     bare_workspace: Path, open_app: OpenApp
 ) -> None:
     app = open_app(bare_workspace, "category")
-    assert "Train a module" in [expander.label for expander in app.expander]
+    assert "Train a module for" in [box.label for box in app.sidebar.selectbox]
     assert (bare_workspace / FEATURES_FOLDER).is_dir()
 
 

@@ -12,6 +12,7 @@ from filelock import FileLock
 from streamlit.testing.v1 import AppTest
 
 from explorer.config import Progress
+from explorer.data.splits import draw_module_split
 from explorer.jobs import control
 from explorer.jobs.history import format_record
 from explorer.jobs.store import (
@@ -30,13 +31,16 @@ from explorer.methods.registry import list_trained
 from explorer.methods.srae import SraeSettings
 from explorer.nn import devices
 from explorer.settings.declaring import list_settings
+from explorer.training.modules.plan import TrainingPlan
 from explorer.training.modules.settings import TrainingSettings
-from explorer.ui.shared import training_fields as fields
-from explorer.ui.shared import training_form as form
+from explorer.ui.training import fields, form
+from explorer.workspace import networks
 from explorer.workspace.settings import WorkspaceSettings, save_settings
+from explorer.workspace.workspace import Workspace
 
 pytestmark = pytest.mark.usefixtures("state_folder")
 OpenApp = Callable[..., AppTest]
+OpenForm = Callable[[Path], AppTest]
 FIRST, SECOND, THIRD = (
     "001.Ember_capped_Finch",
     "002.Harebell_capped_Finch",
@@ -45,13 +49,14 @@ FIRST, SECOND, THIRD = (
 
 
 @pytest.fixture
-def open_app(open_app: OpenApp) -> OpenApp:
-    """Return a function that runs a page for a visitor who has opened the training form."""
+def open_form(open_app: OpenApp) -> OpenForm:
+    """Return a function that opens the Training page."""
 
-    def run(workspace: Path, page: str = "photo", /, **params: str) -> AppTest:
-        app = open_app(workspace, page, **params)
-        app.session_state[form.OPENED] = True
-        return app.run()
+    def run(workspace: Path) -> AppTest:
+        app = open_app(workspace, "training")
+        assert not app.exception
+        assert not app.error
+        return app
 
     return run
 
@@ -79,7 +84,14 @@ def put_job(workspace: Path | str, status: JobStatus | None = None, **fields: An
 
 
 RUNNING = JobStatus(
-    JobState.RUNNING, category=THIRD, stage="Training", done=3, total=4, seconds_left=70.0, pid=1
+    JobState.RUNNING,
+    category=THIRD,
+    stage="Training",
+    done=13,
+    total=14,
+    seconds_left=70.0,
+    pid=1,
+    detail="epoch 3 of 4",
 )
 
 
@@ -91,20 +103,17 @@ def get_captions(app: AppTest) -> str:
 # The form
 
 
-def test_the_default_settings_are_filled_in(tiny_workspace: Path, open_app: OpenApp) -> None:
-    app = open_app(tiny_workspace)
-    assert not app.exception
-    sidebar = app.sidebar
-    assert find(sidebar.multiselect, "Categories").value == [THIRD]  # the first without a module
-    method = find(sidebar.selectbox, "Method")
+def test_the_default_settings_are_filled_in(tiny_workspace: Path, open_form: OpenForm) -> None:
+    app = open_form(tiny_workspace)
+    assert find(app.main.multiselect, "Categories").value == [FIRST]  # the one that is explained
+    method = find(app.main.selectbox, "Method")
     assert method.value == "srae"
     assert method.options == [one.title for one in list_trained()]
-    values = {box.label: box.value for box in sidebar.number_input}
+    values = {box.label: box.value for box in app.main.number_input if not box.disabled}
     assert values == {"X-features": 5, "β": 1, "q": 100, "Epochs": 60, "Seed": 0}
-    assert find(sidebar.text_input, "Widths").value == ""
-    assert find(sidebar.selectbox, "Compute on").options == ["Automatic", "CPU"]
+    assert find(app.main.text_input, "Widths").value == ""
+    assert find(app.main.selectbox, "Train on").options == ["the fastest", "CPU"]
     assert f"CPU, {os.cpu_count()} cores" in get_captions(app)
-    assert not find(sidebar.button, "Train").disabled
 
 
 USUAL_FIELDS, RARE_FIELDS = (
@@ -124,22 +133,42 @@ USUAL_FIELDS, RARE_FIELDS = (
     ],
 )
 def test_a_method_has_the_fields_of_its_own_settings(
-    tiny_workspace: Path, open_app: OpenApp, method: str, usual: set[str], rare: set[str]
+    tiny_workspace: Path, open_form: OpenForm, method: str, usual: set[str], rare: set[str]
 ) -> None:
-    app = open_app(tiny_workspace)
-    find(app.selectbox, "Method").set_value(method).run()
-    assert {box.label for box in app.sidebar.number_input} == USUAL_FIELDS | usual
-    find(app.toggle, "More settings").set_value(True).run()
-    labels = {box.label for box in app.sidebar.number_input}
-    assert labels == USUAL_FIELDS | usual | RARE_FIELDS | rare
-    assert [box.label for box in app.sidebar.text_input] == ["Widths"]
-    assert not find(app.button, "Train").disabled
+    app = open_form(tiny_workspace)
+    find(app.main.selectbox, "Method").set_value(method).run()
+    assert list_labels(app) == USUAL_FIELDS | usual
+    find(app.main.toggle, "More settings").set_value(True).run()
+    assert list_labels(app) == USUAL_FIELDS | usual | RARE_FIELDS | rare
+    assert [box.label for box in app.main.text_input] == ["Widths"]
 
 
-def test_fields_match_the_declared_settings(tiny_workspace: Path, open_app: OpenApp) -> None:
-    app = open_app(tiny_workspace)
-    find(app.toggle, "More settings").set_value(True).run()
-    boxes = {box.label: box for box in app.sidebar.number_input}
+def list_labels(app: AppTest) -> set[str]:
+    """Return the labels of the numbers that can be filled in."""
+    return {box.label for box in app.main.number_input if not box.disabled}
+
+
+def test_settings_that_a_method_ignores_are_disabled_and_say_why(
+    tiny_workspace: Path, open_form: OpenForm
+) -> None:
+    app = open_form(tiny_workspace)
+    assert not find(app.main.number_input, "q").disabled
+    find(app.main.selectbox, "Method").set_value("nn").run()
+    unused = {box.label: box for box in app.main.number_input if box.disabled}
+    assert unused.keys() == {"β", "q", "Evenness", "Pull-away of maps"}
+    assert unused["q"].value is None
+    assert unused["q"].help.startswith(
+        "NN has no such setting. It belongs to SRAE, SRAE with pull-away, SRAE with concepts."
+    )
+    assert unused["β"].placeholder == "not used"
+    find(app.main.selectbox, "Method").set_value("srae").run()
+    assert find(app.main.number_input, "q").value == 100
+
+
+def test_fields_match_the_declared_settings(tiny_workspace: Path, open_form: OpenForm) -> None:
+    app = open_form(tiny_workspace)
+    find(app.main.toggle, "More settings").set_value(True).run()
+    boxes = {box.label: box for box in app.main.number_input if not box.disabled}
     declared = [*list_settings(SraeSettings), *list_settings(TrainingSettings)]
     numbers = {one.label: one for one in declared if one.name != "widths"}
     assert boxes.keys() == numbers.keys()
@@ -152,25 +181,25 @@ def test_fields_match_the_declared_settings(tiny_workspace: Path, open_app: Open
     assert boxes["q"].min == boxes["Learning rate"].min == 1e-9  # 0 itself is out of range
     assert boxes["Seed"].max == 2**53 - 1  # the largest exact integer in a browser
     widths = next(one for one in declared if one.name == "widths")
-    box = find(app.sidebar.text_input, "Widths")
+    box = find(app.main.text_input, "Widths")
     assert (box.help, box.placeholder) == (widths.info.help, "in proportion to Z")
-    summaries = find(app.selectbox, "Method").help
+    summaries = find(app.main.selectbox, "Method").help
     for method in list_trained():
         assert f"**{method.title}**: {method.summary}" in summaries
 
 
 @pytest.mark.usefixtures("no_worker")
 def test_a_methods_own_default_is_not_overruled_by_what_was_filled_in_for_another(
-    tiny_workspace: Path, open_app: OpenApp
+    tiny_workspace: Path, open_form: OpenForm
 ) -> None:
-    app = open_app(tiny_workspace)
-    find(app.toggle, "More settings").set_value(True).run()
-    find(app.number_input, "Pull-away").set_value(0.25)
-    find(app.number_input, "Epochs").set_value(4).run()
-    find(app.selectbox, "Method").set_value("srae-pull-away").run()
-    assert find(app.number_input, "Pull-away").value == 1
-    assert find(app.number_input, "Epochs").value == 4
-    find(app.button, "Train").click().run()
+    app = open_form(tiny_workspace)
+    find(app.main.toggle, "More settings").set_value(True).run()
+    find(app.main.number_input, "Pull-away").set_value(0.25)
+    find(app.main.number_input, "Epochs").set_value(4).run()
+    find(app.main.selectbox, "Method").set_value("srae-pull-away").run()
+    assert find(app.main.number_input, "Pull-away").value == 1
+    assert find(app.main.number_input, "Epochs").value == 4
+    find(app.main.button, "Train").click().run()
     (job,) = list_jobs(tiny_workspace)
     assert job.request.run == "srae-k5-s0-pull_away1.0-epochs4"
     assert (job.request.module["method"], job.request.module["pull_away"]) == ("srae", 1.0)
@@ -181,20 +210,20 @@ def test_a_methods_own_default_is_not_overruled_by_what_was_filled_in_for_anothe
 )
 @pytest.mark.usefixtures("no_worker")
 def test_the_request_contains_what_is_filled_in(
-    tiny_workspace: Path, open_app: OpenApp, method: str, own: dict[str, float]
+    tiny_workspace: Path, open_form: OpenForm, method: str, own: dict[str, float]
 ) -> None:
-    app = open_app(tiny_workspace)
-    find(app.multiselect, "Categories").set_value([SECOND, THIRD])
-    find(app.selectbox, "Method").set_value(method)
-    find(app.toggle, "More settings").set_value(True).run()
+    app = open_form(tiny_workspace)
+    find(app.main.multiselect, "Categories").set_value([SECOND, THIRD])
+    find(app.main.selectbox, "Method").set_value(method)
+    find(app.main.toggle, "More settings").set_value(True).run()
     numbers = {"X-features": 3, "Seed": 7, "Epochs": 4, "Batch size": 32, "Patience": 2}
     numbers |= {"Pretraining": 1, "Learning rate": 0.01, "Weight decay": 0.0, "Pull-away": 0.5}
     numbers |= {{"beta": "β", "q": "q"}[name]: value for name, value in own.items()}
     for label, value in numbers.items():
-        find(app.number_input, label).set_value(value)
-    find(app.text_input, "Widths").set_value("32x 16")
-    find(app.selectbox, "Compute on").set_value("cpu").run()
-    find(app.button, "Train").click().run()
+        find(app.main.number_input, label).set_value(value)
+    find(app.main.text_input, "Widths").set_value("32x 16")
+    find(app.main.selectbox, "Train on").set_value("cpu").run()
+    find(app.main.button, "Train").click().run()
     assert not app.exception
     (job,) = list_jobs(tiny_workspace)
     assert job.request.categories == (SECOND, THIRD)
@@ -231,64 +260,99 @@ def test_the_request_contains_what_is_filled_in(
     ],
 )
 def test_invalid_widths_are_refused(
-    tiny_workspace: Path, open_app: OpenApp, widths: str, words: str
+    tiny_workspace: Path, open_form: OpenForm, widths: str, words: str
 ) -> None:
-    app = open_app(tiny_workspace)
-    find(app.text_input, "Widths").set_value(widths).run()
+    app = open_form(tiny_workspace)
+    find(app.main.text_input, "Widths").set_value(widths).run()
     assert words in get_captions(app)
-    assert find(app.button, "Train").disabled
+    find(app.main.button, "Train").click().run()
+    assert words in app.error[0].value.replace("\\", "")
+    assert not list_jobs()
 
 
-def test_a_category_must_be_chosen(tiny_workspace: Path, open_app: OpenApp) -> None:
-    app = open_app(tiny_workspace)
-    find(app.multiselect, "Categories").set_value([]).run()
+def test_a_category_must_be_chosen(tiny_workspace: Path, open_form: OpenForm) -> None:
+    app = open_form(tiny_workspace)
+    find(app.main.multiselect, "Categories").set_value([]).run()
     assert "Choose at least one category" in get_captions(app)
-    assert find(app.button, "Train").disabled
+    find(app.main.button, "Train").click().run()
+    assert "Choose at least one category" in app.error[0].value
+    assert not list_jobs()
 
 
-def test_a_module_is_replaced_only_after_confirmation(
-    tiny_workspace: Path, open_app: OpenApp
+def fill_in_what_is_there(app: AppTest) -> AppTest:
+    """Fill in the settings of the modules that the workspace has, and click on Train."""
+    find(app.main.multiselect, "Categories").set_value([FIRST, THIRD])
+    find(app.main.toggle, "More settings").set_value(True).run()
+    find(app.main.text_input, "Widths").set_value("16, 8")
+    find(app.main.number_input, "Pretraining").set_value(0)
+    find(app.main.number_input, "Epochs").set_value(2).run()
+    return find(app.main.button, "Train").click().run()
+
+
+@pytest.mark.parametrize(("answer", "seed"), [("Replace it", 0), ("Train another with seed 1", 1)])
+@pytest.mark.usefixtures("no_worker")
+def test_a_module_is_replaced_only_after_a_question(
+    tiny_workspace: Path, open_form: OpenForm, answer: str, seed: int
 ) -> None:
-    app = open_app(tiny_workspace)
-    find(app.multiselect, "Categories").set_value([FIRST, THIRD])
-    find(app.toggle, "More settings").set_value(True).run()
-    assert not app.checkbox
-    find(app.text_input, "Widths").set_value("16, 8")
-    find(app.number_input, "Pretraining").set_value(0)
-    find(app.number_input, "Epochs").set_value(2).run()
-    assert find(app.button, "Train").disabled
-    (agree,) = app.checkbox
-    assert agree.label == "Replace the module of these settings"
-    agree.set_value(True).run()
-    assert not find(app.button, "Train").disabled
-    find(app.number_input, "Seed").set_value(1).run()
-    assert not app.checkbox
+    app = fill_in_what_is_there(open_form(tiny_workspace))
+    assert not list_jobs()
+    (asked,) = [m.value for m in app.markdown if "exists for" in m.value]
+    assert "exists for Ember capped Finch" in asked
+    find(app.button, answer).click().run()
+    assert not app.exception
+    (job,) = list_jobs(tiny_workspace)
+    assert job.request.categories == (FIRST, THIRD)
+    assert job.request.training["seed"] == seed
 
 
+@pytest.mark.usefixtures("no_worker")
 def test_a_second_training_is_queued_and_a_duplicate_refused(
-    tiny_workspace: Path, open_app: OpenApp
+    tiny_workspace: Path, open_form: OpenForm
 ) -> None:
     with put_job(tiny_workspace, RUNNING):
-        app = open_app(tiny_workspace)
-        assert find(app.button, "Add to the queue").disabled
+        app = open_form(tiny_workspace)
+        find(app.main.multiselect, "Categories").set_value([THIRD]).run()
         assert "This very module of Moonbar Warbler is being trained" in get_captions(app)
-        find(app.multiselect, "Categories").set_value([SECOND]).run()
-        assert not find(app.button, "Add to the queue").disabled
+        find(app.main.button, "Train").click().run()
+        assert "is being trained already" in app.warning[0].value
+        assert len(list_jobs()) == 1
+        find(app.main.multiselect, "Categories").set_value([SECOND]).run()
         assert "1 training is ahead on this device" in get_captions(app)
+        find(app.main.number_input, "Epochs").set_value(3).run()
+        find(app.main.button, "Train").click().run()
+        assert [job.request.categories for job in list_jobs()] == [(THIRD,), (SECOND,)]
+
+
+def test_the_epochs_that_will_be_run_are_said_before(
+    tiny_workspace: Path, open_form: OpenForm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = open_form(tiny_workspace)
+    opened = Workspace(tiny_workspace)
+    photos = len(draw_module_split(opened.dataset, FIRST, opened.held_out, 0).train)
+    told = f"Runs 60 epochs over {photos} photos, after 10 epochs of pretraining for each layer."
+    assert told in [m.value for m in app.main.markdown]
+    many = TrainingPlan(8_050, TrainingSettings().shorten(8_050))
+    monkeypatch.setattr(form, "plan_training", lambda *_: many)
+    app = open_form(tiny_workspace)
+    assert (
+        "Runs **21 of the 60 epochs**: over 8,050 photos, they take as many steps as 60 epochs "
+        "over 2,688, after 4 epochs of pretraining for each layer."
+    ) in [m.value for m in app.main.markdown]
 
 
 @pytest.mark.usefixtures("no_worker")
 def test_a_job_that_cannot_be_stored_is_reported(
-    tiny_workspace: Path, open_app: OpenApp, state_folder: Path
+    tiny_workspace: Path, open_form: OpenForm, state_folder: Path
 ) -> None:
-    app = open_app(tiny_workspace)
+    app = open_form(tiny_workspace)
+    find(app.main.number_input, "Seed").set_value(5).run()
     state_folder.write_text("in the way")
-    find(app.button, "Train").click().run()
+    find(app.main.button, "Train").click().run()
     assert "cannot be stored" in app.error[0].value
 
 
 def test_automatic_names_the_card_and_its_free_memory(
-    tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+    tiny_workspace: Path, open_form: OpenForm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def get_free(name: str) -> tuple[int, int] | None:
         return (71_300_000_000, 79_600_000_000) if name == "cuda:1" else None
@@ -297,11 +361,11 @@ def test_automatic_names_the_card_and_its_free_memory(
     for owner in (devices, fields):
         monkeypatch.setattr(owner, "list_devices", lambda: cards)
     monkeypatch.setattr(devices, "get_free_memory", get_free)
-    monkeypatch.setattr(fields, "get_device_key", lambda name: name)
-    app = open_app(tiny_workspace)
+    monkeypatch.setattr(devices, "get_device_key", lambda name: name)
+    app = open_form(tiny_workspace)
     assert "Card of cards, 71.3 of 79.6 GB free" in get_captions(app)
-    box = find(app.selectbox, "Compute on")
-    assert box.options == ["Automatic", "Card of cards", "CPU"]
+    box = find(app.main.selectbox, "Train on")
+    assert box.options == ["the fastest", "Card of cards", "CPU"]
     box.set_value("cpu").run()
     assert "71.3" not in get_captions(app)
 
@@ -315,11 +379,11 @@ def test_a_running_training_is_shown_on_every_page(tiny_workspace: Path, open_ap
             app = open_app(tiny_workspace, page)
             assert not app.exception
             assert "**Moonbar Warbler**" in [element.value for element in app.sidebar.markdown]
-            assert "Training: 3 of 4 · about 70 s left" in get_captions(app)
+            assert "Training: epoch 3 of 4 · about 70 s left" in get_captions(app)
     with put_job("/elsewhere", RUNNING):
         app = open_app(tiny_workspace, "results")
     assert "about 70 s" not in get_captions(app)  # the first died, the second is not of here
-    assert "Moonbar Warbler: died." in get_captions(app)
+    assert "Moonbar Warbler: The process ended unexpectedly" in get_captions(app)
 
 
 def test_the_queue_is_shown(tiny_workspace: Path, open_app: OpenApp) -> None:
@@ -338,14 +402,50 @@ def test_the_queue_is_shown(tiny_workspace: Path, open_app: OpenApp) -> None:
         assert "running" in rows[0]
         assert "Ember capped Finch, Harebell capped Finch and 1 more" in rows[1]
         assert "waiting" in rows[1]
-        find(app.number_input, "Seed").set_value(1).run()
+        find(app.main.number_input, "Seed").set_value(1).run()
         assert "2 trainings are ahead on this device" in get_captions(app)
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_one_click_trains_the_current_category(tiny_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(tiny_workspace, "about", category="Harebell capped Finch")
+    assert not app.sidebar.number_input  # settings stand on the Training page
+    assert find(app.sidebar.selectbox, "Train a module for").value == SECOND
+    assert "Trains SRAE, 5 x-features, seed 0." in get_captions(app)
+    find(app.sidebar.button, "Train").click().run()
+    assert not app.exception
+    (job,) = list_jobs(tiny_workspace)
+    assert job.request.categories == (SECOND,)
+    assert job.request.run == "srae-k5-s0"
+    assert job.request.training["epochs"] == 60
+    # The same click again trains another module, and never the same one twice.
+    assert "Trains SRAE, 5 x-features, seed 1." in get_captions(app)
+    find(app.sidebar.button, "Train").click().run()
+    assert [job.request.run for job in list_jobs()] == ["srae-k5-s0", "srae-k5-s1"]
+    find(app.sidebar.selectbox, "Train a module for").set_value(THIRD).run()
+    find(app.sidebar.button, "Train").click().run()
+    assert list_jobs()[2].request.categories == (THIRD,)
+
+
+@pytest.mark.usefixtures("no_worker")
+def test_a_device_can_be_chosen_once_the_devices_are_known(
+    tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for owner in (devices, networks):
+        monkeypatch.setattr(owner, "list_devices", lambda: {"meta": "Toy", "cpu": "CPU"})
+    app = open_app(tiny_workspace)
+    app.run()
+    box = find(app.sidebar.selectbox, "Train on")
+    assert box.options == ["the fastest", "Toy", "CPU"]
+    box.set_value("cpu").run()
+    find(app.sidebar.button, "Train").click().run()
+    assert list_jobs()[0].request.device == "cpu"
 
 
 @pytest.mark.usefixtures("no_worker")
 def test_cancel_in_the_sidebar(tiny_workspace: Path, open_app: OpenApp) -> None:
     app = open_app(tiny_workspace)
-    find(app.button, "Train").click().run()
+    find(app.sidebar.button, "Train").click().run()
     find(app.sidebar.button, "Cancel").click().run()
     assert not app.exception
     assert list_jobs()[0].state is JobState.CANCELLING  # there is no worker to heed it
@@ -353,13 +453,14 @@ def test_cancel_in_the_sidebar(tiny_workspace: Path, open_app: OpenApp) -> None:
 
 
 def test_the_module_of_a_finished_training_appears(own_workspace: Path, open_app: OpenApp) -> None:
-    app = open_app(own_workspace)
+    app = open_app(own_workspace, "training")
     category = next(box for box in app.selectbox if box.label == "Category")
-    assert THIRD not in category.options
+    assert "Moonbar Warbler" not in category.options
+    find(app.main.multiselect, "Categories").set_value([THIRD])
     find(app.toggle, "More settings").set_value(True).run()
     find(app.number_input, "Pretraining").set_value(0)
     find(app.number_input, "Epochs").set_value(2).run()
-    find(app.button, "Train").click().run()
+    find(app.main.button, "Train").click().run()
     deadline = time.monotonic() + 90
     while list_jobs()[0].state.is_live:
         assert time.monotonic() < deadline
@@ -369,12 +470,12 @@ def test_the_module_of_a_finished_training_appears(own_workspace: Path, open_app
     assert not app.exception
     category = next(box for box in app.selectbox if box.label == "Category")
     assert "Moonbar Warbler" in category.options
+    assert app.success[0].value == "1 module trained and measured."
     category.set_value(THIRD).run()
+    app.switch_page("../pages/photo.py").run()
+    assert not app.exception
     assert app.title[0].value == "Why “Moonbar Warbler”?"
     assert app.metric
-    app.switch_page("../pages/training.py").run()
-    assert not app.exception
-    assert app.success[0].value == "1 module trained and measured."
 
 
 # The page
@@ -485,19 +586,19 @@ def test_a_workspace_without_modules_offers_to_train_one(
         path.unlink()
     app = open_app(own_workspace)
     assert app.title[0].value == "No module yet"
-    find(app.main.selectbox, "Category").set_value(SECOND).run()
-    find(app.main.button, "Train a module").click().run()
+    find(app.main.selectbox, "Train a module for").set_value(SECOND).run()
+    find(app.main.button, "Train").click().run()
     assert not app.exception
     (job,) = list_jobs(own_workspace)
     assert job.request.categories == (SECOND,)
     assert job.request.run == "srae-k5-s0"
-    assert not [button for button in app.main.button if button.label == "Train a module"]
+    assert not app.main.button
 
 
-def test_a_setting_of_the_form_does_not_overrule_a_link(
+def test_a_choice_for_a_training_does_not_overrule_a_link(
     tiny_workspace: Path, open_app: OpenApp
 ) -> None:
     app = open_app(tiny_workspace)
     app.query_params["category"] = "Harebell capped Finch"  # as a link does
-    find(app.number_input, "Epochs").set_value(3).run()
+    find(app.sidebar.selectbox, "Train a module for").set_value(THIRD).run()
     assert app.title[0].value == "Why “Harebell capped Finch”?"

@@ -71,7 +71,7 @@ def test_first_page_shows_the_birds_before_slow_libraries_are_imported(
     ]
 
 
-@pytest.mark.parametrize("page", ["about", "results", "training"])
+@pytest.mark.parametrize("page", ["about", "results"])
 def test_pages_without_numbers_need_no_torch(
     own_workspace: Path, monkeypatch: pytest.MonkeyPatch, page: str
 ) -> None:

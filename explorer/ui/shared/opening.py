@@ -6,7 +6,7 @@ import streamlit as st
 
 from explorer.config import WORKSPACE_VARIABLE, ExplorerError, is_public
 from explorer.data.cub import format_category
-from explorer.ui.shared import cached, state, training_form, training_status
+from explorer.ui.shared import cached, state, training_starter, training_status
 from explorer.ui.shared.empty import show_command
 from explorer.ui.shared.errors import explain_error
 from explorer.ui.shared.state import Selection
@@ -65,7 +65,7 @@ def show_next_step(workspace: Workspace, *, below_title: bool = False) -> None:
     _show_heading("No module yet", below_title=below_title)
     st.info("The network is ready. An explanation needs a module for a category; train one:")
     if not is_public():
-        training_form.show_quick_start(workspace)
+        training_starter.show_in_page(workspace)
         st.markdown("Or on the command line:")
     example = shlex.quote(format_category(workspace.dataset.categories[0]))
     show_command(f"python -m explorer train {path} --category {example}")

@@ -1,24 +1,22 @@
 """The state of trainings: in the sidebar, and as progress in words and bars."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 
-from explorer.config import PAGES_DIR, ExplorerError
+from explorer.config import ExplorerError
 from explorer.data.cub import format_category
 from explorer.jobs.control import cancel
 from explorer.jobs.store import list_jobs, list_jobs_ahead
 from explorer.jobs.types import Job, JobState
-from explorer.ui.shared import state, training_form
+from explorer.ui.shared import state
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.names import name_training
-from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
-PAGE = PAGES_DIR / "training.py"
 LOOKS = {
     JobState.WAITING: ("gray", ":material/schedule:"),
     JobState.RUNNING: ("blue", ":material/model_training:"),
@@ -35,21 +33,14 @@ _SEEN = f"{state.TRAINING_KEYS}seen"
 Show = Callable[[Workspace], None]
 
 
-def show_training(workspace: Workspace, entries: Sequence[ModuleEntry]) -> None:
-    """Show progress and form of trainings in the sidebar.
-
-    Parameters
-    ----------
-    workspace : Workspace
-        Where to train; nothing is shown if it has no classifier.
-    entries : sequence of ModuleEntry
-        Its modules.
-    """
-    if not workspace.settings.classifier_sha256:
-        return
+def watch(workspace: Workspace) -> None:
+    """Note which trainings are live; call it before `show_polled` on every page."""
     st.session_state[_SEEN] = _list_live(workspace)
+
+
+def show_summary(workspace: Workspace) -> None:
+    """Show the progress of trainings in the sidebar, and how the last one ended."""
     show_polled(_show_summary, workspace, "sidebar")
-    training_form.show_form(workspace, entries)
 
 
 def show_polled(show: Show, workspace: Workspace, place: str) -> None:
@@ -94,8 +85,6 @@ def _show_summary(workspace: Workspace) -> None:
     ended = [job for job in jobs if not job.state.is_live]
     if ended and not living and _has_ended_recently(ended[-1]):
         _show_ended(ended[-1])
-    if jobs:
-        st.page_link(PAGE, label="Curves and logs of trainings", icon=":material/show_chart:")
 
 
 def _show_live(job: Job) -> None:
@@ -112,7 +101,7 @@ def _has_ended_recently(job: Job) -> bool:
 def _show_ended(job: Job) -> None:
     colour, icon = LOOKS[job.state]
     name = escape_markdown(name_training(job.request))
-    st.caption(f":{colour}[{icon}] {name}: {job.state}. {escape_markdown(job.message)}")
+    st.caption(f":{colour}[{icon}] {name}: {escape_markdown(job.message)}")
 
 
 def show_last_failure(workspace: Path) -> None:
@@ -138,7 +127,7 @@ def describe_progress(job: Job) -> str:
         return _describe_wait(job)
     if not status.stage:
         return "Connecting …" if job.request.fetches_to else "Opening the workspace …"
-    pieces = [f"{status.stage}: {status.done} of {status.total}"]
+    pieces = [f"{status.stage}: {status.detail or f'{status.done} of {status.total}'}"]
     if count > 1:
         number = min(len(status.measured) + 1, count)
         pieces.insert(0, f"{format_category(status.category)}, {number} of {count}")

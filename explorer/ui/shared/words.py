@@ -98,10 +98,15 @@ HELP = MappingProxyType(
             "How near the Z of two photos are, as a cosine: 1 where the network takes one for the "
             "other. These are the nearest of all photos that the network was trained on."
         ),
+        "train_category": "The bird whose score the new module will explain.",
+        "train_usual": (
+            "With the usual settings. If there is such a module, or one is being trained, the new "
+            "one gets the next seed and stands beside it: nothing is replaced."
+        ),
         "train_categories": "Each of them gets a module of its own, one after the other.",
         "train_device": (
-            "Automatic takes an Nvidia card where there is one, then an Apple GPU, then the CPU. "
-            "Trainings on the same device take turns."
+            "The fastest is an Nvidia card, then an Apple GPU, then the CPU. Trainings on the same "
+            "device run one after the other."
         ),
         "accuracy": "Share of held-out photos for which the network's highest score is right.",
     }

@@ -8,7 +8,7 @@ import streamlit as st
 from explorer.config import ExplorerError, is_public
 from explorer.data.names import name_categories
 from explorer.methods.runs import format_run, sort_modules
-from explorer.ui.shared import cached, state, training_status
+from explorer.ui.shared import cached, state, training_starter, training_status
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.state import Selection
@@ -27,7 +27,7 @@ def show_sidebar() -> "DeltaGenerator":
     The network is shown last, because it may be loaded by the page.
     """
     state.keep_selection(None)
-    top = st.sidebar.container()
+    top = st.sidebar.container(gap="xsmall")
     place = st.sidebar.empty()
     # The page says what is wrong with the workspace, and has room for the remedy.
     with top, error_boundary():
@@ -42,9 +42,21 @@ def show_sidebar() -> "DeltaGenerator":
         _show_workspace(workspace)
         if entries:
             state.keep_selection(_choose_module(workspace, entries))
-        if not is_public():
-            training_status.show_training(workspace, entries)
+        if workspace.settings.classifier_sha256 and not is_public():
+            _show_training(workspace, entries)
     return place
+
+
+def _show_training(workspace: Workspace, entries: Sequence[ModuleEntry]) -> None:
+    selection = state.get_selection()
+    current = "" if selection is None else selection.entry.category
+    training_status.watch(workspace)
+    with st.container(key="starter", gap="xsmall"):
+        training_starter.show_in_sidebar(workspace, entries, current)
+        training_status.show_summary(workspace)
+        st.page_link(
+            training_starter.PAGE, label="All settings and trainings", icon=":material/tune:"
+        )
 
 
 def _choose_workspace() -> None:
@@ -100,7 +112,7 @@ def _choose_module(workspace: Workspace, entries: Sequence[ModuleEntry]) -> Sele
         on_change=_follow_category,
     )
     missing = len(workspace.dataset.categories) - len(with_module)
-    st.caption(
+    having = (
         f"{len(with_module)} of {len(workspace.dataset.categories)} categories have a module."
         if missing
         else "Every category has a module."
@@ -109,6 +121,7 @@ def _choose_module(workspace: Workspace, entries: Sequence[ModuleEntry]) -> Sele
     run = next(iter(runs))
     if len(runs) > 1:
         state.check_param(state.RUN, map(format_run, runs), "module")
+        st.caption(having)
         run = st.selectbox(
             "Module",
             list(runs),
@@ -120,7 +133,7 @@ def _choose_module(workspace: Workspace, entries: Sequence[ModuleEntry]) -> Sele
     else:
         state.check_param(state.RUN, [format_run(run)], "module")
         state.drop_param(state.RUN)
-        st.caption(escape_markdown(f"Module: {format_run(run)}"))
+        st.caption(escape_markdown(f"{format_run(run)}. {having}"))
     return Selection(workspace.path, runs[run], names[category])
 
 

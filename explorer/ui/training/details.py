@@ -16,11 +16,12 @@ from explorer.jobs.types import Job, JobState
 from explorer.methods.runs import format_run
 from explorer.render.training import render_training
 from explorer.storage.packing import make_stem
-from explorer.ui.shared import exports, links, state, training_form, training_status
+from explorer.ui.shared import exports, links, state, training_status
 from explorer.ui.shared.errors import explain_error
 from explorer.ui.shared.figures import show_figure
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.names import name_training
+from explorer.ui.shared.training_request import LAST_STARTED, make_key, start
 from explorer.workspace.layout import get_module_entry
 from explorer.workspace.workspace import Workspace
 
@@ -40,9 +41,7 @@ def show_trainings(workspace: Workspace) -> None:
         )
     jobs = {job.id: job for job in reversed(list_jobs(workspace.path))}
     if not jobs:
-        st.info(
-            "Nothing has been trained from here yet. Start with *Train a module* in the sidebar."
-        )
+        st.info("Nothing has been trained from here yet. Curves and logs will appear here.")
         return
     show_job(workspace, jobs[_choose_job(jobs)])
 
@@ -53,8 +52,8 @@ def _choose_job(jobs: Mapping[str, Job]) -> str:
     Each start gets a new widget, because a pending poll could overwrite the value of an existing
     widget with the old one.
     """
-    started = st.session_state.get(training_form.LAST_STARTED)
-    key = f"{state.TRAINING_KEYS}job-after-{started}"
+    started = st.session_state.get(LAST_STARTED)
+    key = make_key(f"job-after-{started}")
     if st.session_state.get(key) not in jobs:
         st.session_state[key] = started if started in jobs else next(iter(jobs))
     return st.selectbox(
@@ -145,7 +144,7 @@ def _show_actions(job: Job) -> None:
             help="Its curves and its log are removed; its modules stay.",
         )
     if is_again:
-        training_form.start(job.request)
+        start(job.request)
     if is_removed:
         try:
             remove(job)
@@ -174,7 +173,7 @@ def _show_curves(job: Job) -> None:
     records = load_history(job.folder, category)
     if not records:
         return
-    epochs = [record.done for record in records]
+    epochs = _count_epochs(records)
     left, right = st.columns(2)
     with left:
         _show_figure("loss", _list_losses(records), epochs, "Loss", names[category])
@@ -203,6 +202,18 @@ def _show_figure(
     show_figure(figure, alt, key=f"figure-training-{key}")
 
 
+def _count_epochs(records: Sequence[Progress]) -> list[int]:
+    """Count the epochs of the joint training from 1, and those of pretraining up to 0."""
+    is_joint = ["total" in record.values for record in records]
+    if not any(is_joint):
+        return [record.done for record in records]
+    pretraining = max(
+        (record.done for record, is_it in zip(records, is_joint, strict=True) if not is_it),
+        default=0,
+    )
+    return [record.done - pretraining for record in records]
+
+
 def _list_losses(records: Sequence[Progress]) -> dict[str, list[float | None]]:
     """Return the loss and its terms by name, and the error of pretraining separately.
 
@@ -227,12 +238,13 @@ def _list_values(records: Sequence[Progress], name: str) -> list[float | None]:
 
 def _describe_now(records: Sequence[Progress]) -> str:
     last = records[-1].values
+    where = (records[-1].detail or f"epoch {_count_epochs(records)[-1]}").capitalize()
     if "f_reg_test" not in last:
-        return "Layers are pretrained one by one: only their error of rebuilding is known yet."
+        return f"{where}. Layers are pretrained one by one: so far only their error is known."
     return (
-        f"Epoch {records[-1].done}: loss {last['total']:.4g}, F_reg {last['f_reg_test']:.3f} on "
-        f"test photos and {last['f_reg_train']:.3f} on training photos. Test photos are only "
-        "measured, never learnt from."
+        f"{where}: loss {last['total']:.4g}, mean error (F_reg) {last['f_reg_test']:.3f} on test "
+        f"photos and {last['f_reg_train']:.3f} on training photos. The module does not learn from "
+        "test photos. Epochs up to 0 are pretraining."
     )
 
 
@@ -251,4 +263,4 @@ def _format_value(value: object) -> str:
 
 
 def _key(name: str, job: Job) -> str:
-    return f"{state.TRAINING_KEYS}{name}-{job.id}"
+    return make_key(f"{name}-{job.id}")

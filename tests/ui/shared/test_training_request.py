@@ -7,7 +7,7 @@ from explorer.methods.registry import DEFAULT, list_trained
 from explorer.methods.sae import SaeSettings
 from explorer.methods.srae import SraeSettings
 from explorer.training.modules.settings import TrainingSettings
-from explorer.ui.shared.training_fields import USUAL, make_method
+from explorer.ui.shared.training_request import USUAL, make_method
 
 
 @pytest.mark.parametrize("text", ["800,100", "800, 100", "800x100", " 800  100 "])
