@@ -51,7 +51,7 @@ def show_door(workspace: Workspace) -> None:
     if not workspace.settings.classifier_sha256:
         return
     with st.container(key="door"):
-        st.markdown("##### Why *your* bird?")
+        st.markdown("**Why your bird?**")
         has_come = intake.show_door()
     if has_come:
         st.switch_page(PAGES_DIR / "your_photo.py")

@@ -57,7 +57,7 @@ def show_page() -> None:
         style = show_map_controls(layers)
         with st.spinner("Tracing the x-features back to the photo's pixels …"):
             explanation = shown.explain(workspace, entry, style.layer)
-        st.markdown(f"##### What adds up to the score of {category}", help=HELP["contribution"])
+        st.markdown(f"**What adds up to the score of {category}**", help=HELP["contribution"])
         off = x_features.choose_off(explanation)
         names = cached.load_names(workspace, entry)
         x_features.show_sentence(explanation, names)

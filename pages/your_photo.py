@@ -99,7 +99,7 @@ def show_explanation(workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto) 
         x_features.show_contributions(explanation, names)
         verdicts.show_scores(explanation.y_hat, explanation.y_bar)
     with right:
-        st.markdown("##### Where that score comes from")
+        st.markdown("**Where that score comes from**")
         explaining.show_score_map(workspace, entry.category, photo, style)
 
     st.header("What each x-feature looks at", anchor=False)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from requirements import skip_or_fail
 
 from explorer.config import DEMO_WORKSPACE, REPOSITORY_ROOT, WORKSPACE_VARIABLE
 
@@ -27,13 +28,6 @@ CHROMIUM_OPTIONS = [
 ARTEFACTS = REPOSITORY_ROOT / "test-artefacts"
 MOST_PIXELS = 2.05  # two for high-density screens, and rounding
 TIMEOUT = 90_000  # generous, for busy machines
-
-
-def skip_or_fail(reason: str) -> None:
-    """Skip a test on a developer's machine, but fail in continuous integration."""
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

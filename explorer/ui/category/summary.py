@@ -121,7 +121,7 @@ def show_birds(subject: Subject, colours: str) -> None:
     """
     measures = cached.load_measures_or_none(subject.workspace, subject.entry)
     if measures is not None and birds.is_drawn(subject.workspace.dataset.part_names):
-        st.markdown("##### Where on the bird each of them looks")
+        st.markdown("### Where on the bird each of them looks")
         birds.show_all_birds(measures, subject, rank_features(subject).tolist(), colours)
 
 

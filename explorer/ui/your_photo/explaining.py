@@ -111,7 +111,7 @@ def _make_train_command(workspace: Workspace, category: str) -> str:
 def show_contributions_title(entry: ModuleEntry) -> None:
     """Show the heading of the figure of contributions."""
     name = escape_markdown(format_category(entry.category))
-    st.markdown(f"##### What adds up to the score of {name}", help=HELP["contribution"])
+    st.markdown(f"**What adds up to the score of {name}**", help=HELP["contribution"])
 
 
 def show_score_map(workspace: Workspace, category: str, photo: ShownPhoto, style: MapStyle) -> None:
