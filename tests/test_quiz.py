@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from explorer.quiz.answers import Answer, QuizRun, Share, make_records, summarise
 from explorer.quiz.questions import (
+    ANSWERED,
     CONDITIONS,
     EXPLAINED,
-    HALF,
     PHOTO_ONLY,
     Question,
     QuizSettings,
@@ -69,7 +69,7 @@ SETTINGS = st.builds(
     seed=st.integers(0, 999),
     wrong_share=st.integers(0, 100),
     options=st.integers(2, 6),
-    condition=st.sampled_from(CONDITIONS),
+    conditions=st.lists(st.sampled_from(CONDITIONS), min_size=1, unique=True).map(tuple),
 )
 
 
@@ -77,7 +77,7 @@ SETTINGS = st.builds(
 def test_every_quiz_follows_its_settings_as_closely_as_possible(
     settings: QuizSettings, wrong: int
 ) -> None:
-    questions, options, condition = settings.questions, settings.options, settings.condition
+    questions, options, conditions = settings.questions, settings.options, settings.conditions
     logits, labels, ids = make_data(wrong)
     candidates = np.arange(PHOTOS) % 2 == 1
     drawn = draw_questions(logits, labels, ids, candidates, settings)
@@ -102,17 +102,28 @@ def test_every_quiz_follows_its_settings_as_closely_as_possible(
         others = [k for k in np.argsort(-logits[row]) if k != question.truth]
         assert set(question.options) == {question.truth, *others[: options - 1]}
 
-    explained = [question for question in drawn if question.is_explained]
-    if condition != HALF:
-        assert len(explained) == (len(drawn) if condition == EXPLAINED else 0)
-    else:
-        assert abs(2 * len(explained) - len(drawn)) <= 1
-        explained_wrong = sum(not question.network_is_right for question in explained)
-        assert abs(2 * explained_wrong - wrong_asked) <= 1
+    counts = Counter(question.condition for question in drawn)
+    wrongs = Counter(question.condition for question in drawn if not question.network_is_right)
+    assert counts.keys() <= set(conditions)
+    for found in (counts, wrongs):
+        shares = [found[condition] for condition in conditions]
+        assert max(shares) - min(shares) <= 1
+    for question in drawn:
+        assert question.shows_answer == (question.condition in (ANSWERED, EXPLAINED))
+        assert question.is_explained == (question.condition == EXPLAINED)
+
+
+def test_links_made_before_the_third_condition_give_the_same_conditions() -> None:
+    drawn = draw(QuizSettings(questions=6, conditions=(PHOTO_ONLY, EXPLAINED)))
+    turns = [question.is_explained for question in drawn]
+    assert turns == [False, True, False, False, True, True]
 
 
 def test_conditions_wrong_answers_and_options_are_shuffled() -> None:
-    many = [question for seed in range(40) for question in draw(QuizSettings(12, seed))]
+    half = (PHOTO_ONLY, EXPLAINED)
+    many = [
+        question for seed in range(40) for question in draw(QuizSettings(12, seed, conditions=half))
+    ]
     turns = [one.is_explained != other.is_explained for one, other in pairwise(many)]
     assert 0.4 < np.mean(turns) < 0.65
     firsts = [question.is_explained for question in many[::12]]
@@ -134,11 +145,13 @@ def test_explained_quizzes_use_only_answers_with_a_module() -> None:
     logits, _, _ = make_data()
     held_out = np.arange(PHOTOS) % 4 == 0
     has_module = np.arange(CATEGORIES) < 3
-    found = select_candidates(logits, held_out, has_module, HALF)
+    found = select_candidates(logits, held_out, has_module, are_any_explained=True)
     assert (found == (held_out & (logits.argmax(axis=1) < 3))).all()
     assert found.any()
-    assert (select_candidates(logits, held_out, has_module, PHOTO_ONLY) == held_out).all()
-    assert not select_candidates(logits, held_out, np.zeros(CATEGORIES, bool), EXPLAINED).any()
+    plain = select_candidates(logits, held_out, has_module, are_any_explained=False)
+    assert (plain == held_out).all()
+    none = np.zeros(CATEGORIES, bool)
+    assert not select_candidates(logits, held_out, none, are_any_explained=True).any()
 
 
 def test_without_photos_there_are_no_questions() -> None:
@@ -165,15 +178,23 @@ def test_references_are_the_same_for_the_same_seed() -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"questions": 0}, {"questions": 61}, {"wrong_share": 101}, {"options": 1}, {"condition": "x"}],
+    [
+        {"questions": 0},
+        {"questions": 61},
+        {"wrong_share": 101},
+        {"options": 1},
+        {"conditions": ("x",)},
+        {"conditions": ()},
+        {"conditions": (EXPLAINED, EXPLAINED)},
+    ],
 )
 def test_settings_out_of_range_are_refused(fields: dict) -> None:
-    with pytest.raises(ValueError, match=r"not|unknown"):
+    with pytest.raises(ValueError, match=r"not|unknown|each once"):
         QuizSettings(**fields)
 
 
-def ask(truth: int = 0, network: int = 0, *, explained: bool = False) -> Question:
-    return Question(5, truth, network, (0, 1, 2), explained)
+def ask(truth: int = 0, network: int = 0) -> Question:
+    return Question(5, truth, network, (0, 1, 2), PHOTO_ONLY)
 
 
 def test_a_run_only_moves_forward_and_times_each_question() -> None:
@@ -229,8 +250,8 @@ def test_wilson_interval_without_answers_is_the_whole_range() -> None:
 
 def test_records_contain_the_question_and_the_answer() -> None:
     answers = [
-        Answer(Question(41, 0, 1, (1, 0), True), 1, 2.34567),
-        Answer(Question(42, 0, 0, (0, 1), False), None, 1.0),
+        Answer(Question(41, 0, 1, (1, 0), EXPLAINED), 1, 2.34567),
+        Answer(Question(42, 0, 0, (0, 1), PHOTO_ONLY), None, 1.0),
     ]
     first, second = make_records(answers, ["Finch", "Wren"])
     assert first == {

@@ -89,6 +89,11 @@ class Share:
     total: int
 
     @property
+    def fraction(self) -> float | None:
+        """The proportion, in [0, 1]; None if the total is 0."""
+        return self.count / self.total if self.total else None
+
+    @property
     def interval(self) -> tuple[float, float]:
         """The 95 % Wilson interval, in [0, 1]; the whole range if the total is 0."""
         if self.total == 0:

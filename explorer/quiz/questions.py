@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 T = TypeVar("T", bound=Hashable)
 
-HALF, PHOTO_ONLY, EXPLAINED = "half and half", "photo only", "photo + explanation"
-CONDITIONS = (HALF, PHOTO_ONLY, EXPLAINED)
+PHOTO_ONLY, ANSWERED, EXPLAINED = "photo only", "photo + answer", "photo + explanation"
+CONDITIONS = (PHOTO_ONLY, ANSWERED, EXPLAINED)
 MAX_QUESTIONS, MAX_OPTIONS = 60, 6
 
 
@@ -34,8 +34,8 @@ class QuizSettings:
         Percentage of photos that the network misclassifies.
     options : int
         Categories to choose from in each question, 2 to `MAX_OPTIONS`.
-    condition : str
-        One of `CONDITIONS`.
+    conditions : tuple of str
+        Some of `CONDITIONS`, each once, in any order; questions are divided evenly among them.
 
     Raises
     ------
@@ -47,7 +47,7 @@ class QuizSettings:
     seed: int = 1
     wrong_share: int = 30
     options: int = 4
-    condition: str = HALF
+    conditions: tuple[str, ...] = CONDITIONS
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -57,8 +57,16 @@ class QuizSettings:
             raise ValueError(f"a share is 0 to 100 per cent, not {self.wrong_share}")
         if not 2 <= self.options <= MAX_OPTIONS:
             raise ValueError(f"a question has 2 to {MAX_OPTIONS} options, not {self.options}")
-        if self.condition not in CONDITIONS:
-            raise ValueError(f"unknown condition {self.condition!r}")
+        if not self.conditions or len(set(self.conditions)) < len(self.conditions):
+            raise ValueError("a quiz has one condition or more, each once")
+        unknown = set(self.conditions) - set(CONDITIONS)
+        if unknown:
+            raise ValueError(f"unknown condition {min(unknown)!r}")
+
+    @property
+    def are_any_explained(self) -> bool:
+        """Whether some questions come with an explanation, which needs modules."""
+        return EXPLAINED in self.conditions
 
 
 @dataclass(frozen=True)
@@ -73,15 +81,16 @@ class Question:
         The true category, and the one that the network predicts.
     options : tuple of int
         In the order shown; always includes `truth` and `network`.
-    is_explained : bool
-        Whether the network's answer and its explanation are shown.
+    condition : str
+        One of `CONDITIONS`: the photo alone, with the network's answer, or with what that answer
+        rests on as well.
     """
 
     image_id: int
     truth: int
     network: int
     options: tuple[int, ...]
-    is_explained: bool
+    condition: str
 
     @property
     def network_is_right(self) -> bool:
@@ -89,16 +98,22 @@ class Question:
         return self.network == self.truth
 
     @property
-    def condition(self) -> str:
-        """`EXPLAINED` or `PHOTO_ONLY`."""
-        return EXPLAINED if self.is_explained else PHOTO_ONLY
+    def shows_answer(self) -> bool:
+        """Whether the network's answer is shown."""
+        return self.condition != PHOTO_ONLY
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether the explanation of the network's answer is shown."""
+        return self.condition == EXPLAINED
 
 
 def select_candidates(
     logits: NDArray[np.floating],
     is_held_out: NDArray[np.bool_],
     has_module: NDArray[np.bool_],
-    condition: str,
+    *,
+    are_any_explained: bool,
 ) -> NDArray[np.bool_]:
     """Select the photos that may be used in a quiz.
 
@@ -110,16 +125,16 @@ def select_candidates(
         (M,), photos that the network was not trained on.
     has_module : NDArray of bool
         (C,), categories whose score can be explained.
-    condition : str
-        One of `CONDITIONS`. If any photo is explained, only photos whose predicted category has a
-        module are selected, so that photos with and without explanations are comparable.
+    are_any_explained : bool
+        Whether only photos whose predicted category has a module are selected; also for those
+        without an explanation, so that all are comparable.
 
     Returns
     -------
     NDArray of bool
         (M,).
     """
-    if condition == PHOTO_ONLY:
+    if not are_any_explained:
         return is_held_out.copy()
     answers = np.argmax(logits, axis=1)
     candidates: NDArray[np.bool_] = is_held_out & has_module[answers]
@@ -136,8 +151,8 @@ def draw_questions(
     """Draw the questions of a quiz.
 
     Photos are distributed evenly over their true categories. The number of photos that the network
-    misclassifies is the wanted one, or as close to it as possible. If half of the questions are
-    explained, then also half of the misclassified photos are, both to within one.
+    misclassifies is the wanted one, or as close to it as possible. Questions are divided evenly
+    among the conditions, and so are the misclassified photos, both to within one.
 
     Parameters
     ----------
@@ -170,21 +185,18 @@ def draw_questions(
     wrong_count = min(max(wanted, count - len(right_photos)), len(wrong_photos))
     chosen = [*wrong_photos[:wrong_count], *right_photos[: count - wrong_count]]
 
-    # Alternating over the wrong photos, then the right ones, explains half of each.
-    first = int(_shuffle((0, 1), f"{settings.seed}/turn")[0])
-    is_explained = {
-        photo: (index + first) % 2 == 0 if settings.condition == HALF else True
-        for index, photo in enumerate(chosen)
-    }
-    if settings.condition == PHOTO_ONLY:
-        is_explained = dict.fromkeys(chosen, False)
+    # Taking turns over the wrong photos, then the right ones, divides both evenly. The turns of two
+    # conditions are those of links made before there was a third.
+    turns = [one for one in reversed(CONDITIONS) if one in settings.conditions]
+    first = int(_shuffle(range(len(turns)), f"{settings.seed}/turn")[0])
+    conditions = {photo: turns[(index + first) % len(turns)] for index, photo in enumerate(chosen)}
     return tuple(
         Question(
             image_id=photo,
             truth=categories[photo],
             network=int(answers[rows[photo]]),
             options=_draw_options(logits[rows[photo]], categories[photo], photo, settings),
-            is_explained=is_explained[photo],
+            condition=conditions[photo],
         )
         for photo in _shuffle(chosen, f"{settings.seed}/order")
     )

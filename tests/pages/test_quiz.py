@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from steps import run_steps
 from streamlit.testing.v1 import AppTest
 
 from explorer.methods.srae import SraeSettings
+from explorer.quiz.answers import summarise
+from explorer.quiz.pooling import read_sheet
+from explorer.quiz.questions import CONDITIONS
 from explorer.training.modules.settings import TrainingSettings
 from explorer.training.modules.train import train_module
 from explorer.ui.quiz import attempt
@@ -87,71 +91,71 @@ def test_the_start_describes_the_quiz(quiz_workspace: Path, open_app: OpenApp) -
     assert not app.warning
     assert app.title[0].value == "What bird is it?"
     texts = read_texts(app)
-    assert "These birds are invented" in texts
-    assert "reloading the page in the browser ends the quiz" in texts
+    assert "The birds are invented" in texts
+    assert "Reloading the page ends the quiz" in texts
     labels, network = read_truth(quiz_workspace)
     held_out = [photo.image_id for photo in Workspace(quiz_workspace).held_out]
     right = sum(labels[photo] == network[photo] for photo in held_out)
     wrong = max(3, 10 - right)
-    assert f"**10** questions, **5** with an explanation. The network is wrong on **{wrong}**" in (
-        texts
-    )
-    assert f"no more than {10 - wrong} photos that the network gets right" in texts
+    counts = [int(count) for count in re.findall(r"\*\*(\d+)\*\* photo", texts)]
+    assert sorted(counts) == [3, 3, 4]
+    assert f"The network is wrong on **{wrong}**" in texts
+    assert f"The network gets only {10 - wrong} photos right" in texts
     assert not app.image
 
 
 def test_a_whole_quiz_with_known_answers(
     quiz_workspace: Path, open_app: OpenApp, clock: Clock
 ) -> None:
-    app = begin(open_app(quiz_workspace, "quiz", quiz_questions="10", quiz_seed="3"))
+    app = begin(open_app(quiz_workspace, "quiz", quiz_questions="12", quiz_seed="3"))
     labels, network = read_truth(quiz_workspace)
     asked = []
-    for position in range(10):
+    for position in range(12):
         assert not app.error
         assert not app.exception
         question = get_session(app).run.questions[position]
         truth, said = labels[question.image_id], network[question.image_id]
         texts = read_texts(app)
-        assert ("It may be wrong" in texts) == question.is_explained
-        assert not app.title
+        assert ("It may be wrong" in texts) == (question.condition != "photo only")
+        assert app.title[0].value == "What bird is it?"
         # One photo, three examples of each of four birds (they have three training photos), maps.
         maps = len(app.image) - 1 - 4 * 3
         assert maps > 0 if question.is_explained else maps == 0
-        assert app.get("progress")[0].text == f"Question {position + 1} of 10"
+        assert app.get("progress")[0].text == f"Question {position + 1} of 12"
         # Truth, network and truth again, turn by turn; a third bird every third time.
         third = next(k for k in question.options if k not in (truth, said))
         chosen = (truth, said, third)[position % 3]
         clock.now += 1 + position * position
         app = answer(app, chosen)
-        asked.append((question.is_explained, truth, said, chosen, 1 + position * position))
+        asked.append((question.condition, truth, said, chosen, 1 + position * position))
 
     assert not app.error
     right = sum(chosen == truth for _, truth, _, chosen, _ in asked)
-    assert app.title[0].value == f"You named {right} of 10 birds"
+    assert app.title[0].value == f"You named {right} of 12 birds"
     network_right = sum(truth == said for _, truth, said, _, _ in asked)
-    assert f"The network names {network_right} of these 10." in read_texts(app)
+    assert f"The network named {network_right} of these 12." in read_texts(app)
     metrics = [(metric.label, metric.value) for metric in app.metric]
-    for place, is_explained in enumerate((False, True)):
-        group = [row[1:] for row in asked if row[0] == is_explained]
-        assert len(group) == 5
+    for place, condition in enumerate(CONDITIONS):
+        group = [row[1:] for row in asked if row[0] == condition]
+        assert len(group) == 4
         wrong = [row for row in group if row[0] != row[1]]
         agreeing = [row for row in group if row[0] == row[1]]
         named = sum(truth == chosen for truth, _, chosen, _ in group)
         followed = sum(said == chosen for _, said, chosen, _ in wrong)
         agreed = sum(said == chosen for _, said, chosen, _ in agreeing)
         assert metrics[4 * place : 4 * place + 4] == [
-            ("Birds named", f"{named} of 5"),
+            ("Birds named", f"{named} of 4"),
             ("Median time", f"{median(row[3] for row in group):.1f} s"),
-            ("Wrong network followed", f"{followed} of {len(wrong)}"),
+            ("Followed the network when wrong", f"{followed} of {len(wrong)}"),
             (
-                "Right network agreed with",
+                "Followed the network when right",
                 f"{agreed} of {len(agreeing)}" if agreeing else "–",
             ),
         ]
-    assert len(app.image) == 10
+    assert len(app.image) == 12
     assert "1.0 s" in read_texts(app)
     assert "82.0 s" in read_texts(app)
-    assert sum("photo" in link.proto.page for link in app.get("page_link")) >= 10
+    assert sum("photo" in link.proto.page for link in app.get("page_link")) >= 12
 
 
 def play(app: AppTest, choose: Callable[[QuizSession], int]) -> AppTest:
@@ -175,7 +179,10 @@ def test_files_contain_everything(quiz_workspace: Path, open_app: OpenApp, clock
     assert about["participant"] == "P 07ä"
     assert about["classifier_sha256"] == workspace.settings.classifier_sha256
     assert (about["seed"], about["questions_wanted"], about["wrong_share_wanted"]) == (5, 4, 1.0)
-    assert (about["quiz_condition"], about["map_layer"]) == ("half and half", "relu1")
+    assert about["quiz_condition"] == "photo only, photo + answer, photo + explanation"
+    assert about["map_layer"] == "relu1"
+    sheet = read_sheet(make_results_json(workspace, session))
+    assert summarise(sheet.answers) == summarise(session.run.answers)
     assert [question["position"] for question in questions] == [1, 2, 3, 4]
     labels, network = read_truth(quiz_workspace)
     names = workspace.dataset.categories
@@ -251,12 +258,14 @@ def test_feedback_judges_each_answer(quiz_workspace: Path, open_app: OpenApp, cl
     question = get_session(app).run.questions[0]
     wrong = next(option for option in question.options if option != question.truth)
     app = answer(app, wrong)
-    assert ":red[No:] it is a " in read_texts(app)
+    assert app.title[0].value.startswith("It was: ")
+    assert len(app.image) > 1  # the photo, and maps of the network's answer
+    assert "The photo with the heat of x-feature" in app.image[1].proto.imgs[0].alt
     clock.now += 50  # reading the feedback does not count as time of the next question
     app = app.button(key="quiz-next-0").click().run()
     clock.now += 2
     app = answer(app, get_session(app).run.questions[1].truth)
-    assert ":green[Right:] it is a " in read_texts(app)
+    assert app.title[0].value.startswith(":green[Right:] ")
     assert not app.metric
     app = app.button(key="quiz-next-1").click().run()
     assert app.title[0].value == "You named 1 of 2 birds"
@@ -303,14 +312,14 @@ def test_without_modules_only_photos_are_offered(own_workspace: Path, open_app: 
     shutil.rmtree(own_workspace / "modules")
     app = open_app(own_workspace, "quiz", quiz_questions="2")
     assert not app.error
-    assert "**2** questions, **0** with an explanation" in read_texts(app)
+    assert "**2** questions: **1** photo only, **1** photo + answer." in read_texts(app)
     app = play(app, follow)
     assert app.title[0].value.startswith("You named")
-    assert len(app.metric) == 4
+    assert len(app.metric) == 8
 
     app = open_app(own_workspace, "quiz", quiz_condition="half and half")
     assert not app.error
-    assert "No photo can be asked with an explanation" in read_texts(app)
+    assert "There is nothing to explain" in read_texts(app)
     assert f"python -m explorer train {own_workspace} --all" in app.code[0].value
     assert not [button for button in app.button if button.key == "quiz-start"]
 
@@ -320,8 +329,9 @@ def test_a_damaged_module_affects_only_its_questions(
 ) -> None:
     for entry in Workspace(own_quiz_workspace).list_modules():
         entry.path.write_bytes(b"garbage")
-    app = open_app(own_quiz_workspace, "quiz", quiz_questions="4")
+    app = open_app(own_quiz_workspace, "quiz", quiz_questions="4", quiz_condition="half and half")
     assert not app.error
+    assert not app.warning
     app = begin(app)
     for position, question in enumerate(get_session(app).run.questions):
         assert bool(app.error) == question.is_explained
@@ -331,7 +341,7 @@ def test_a_damaged_module_affects_only_its_questions(
         else:
             app = answer(app, question.truth)
     assert app.title[0].value == "You named 2 of 2 birds"
-    assert "2 left out: they could not be shown" in read_texts(app)
+    assert "2 skipped: they could not be shown" in read_texts(app)
     text = make_results_csv(Workspace(own_quiz_workspace), get_session(app)).decode()
     assert [row["answer"] == "" for row in csv.DictReader(io.StringIO(text))] == [
         question.is_explained for question in get_session(app).run.questions
@@ -378,3 +388,35 @@ def test_another_network_ends_the_quiz(own_workspace: Path, open_app: OpenApp) -
     app.session_state["quiz_session"] = session
     app.run()
     assert app.title[0].value == "What bird is it?"
+
+
+def test_the_files_of_a_class_are_pooled(
+    quiz_workspace: Path, open_app: OpenApp, clock: Clock
+) -> None:
+    app = open_app(quiz_workspace, "quiz", quiz_questions="6", quiz_wrong="100", quiz_seed="5")
+    app = play(app, follow)
+    content = make_results_json(Workspace(quiz_workspace), get_session(app))
+    app = app.button(key="quiz-again").click().run()
+    files = [
+        (f"{name}.json", content.replace(b'"participant": ""', f'"participant": "{name}"'.encode()))
+        for name in ("Ann", "Ben")
+    ]
+    damaged = ("notes.json", b"{}")
+    uploaded = [(name, data, "application/json") for name, data in [*files, files[0], damaged]]
+    app.file_uploader[0].set_value(uploaded).run()
+    assert not app.exception
+    assert not app.error
+    (warning,) = app.warning
+    assert warning.value.startswith("notes.json is left out. It is not a file of quiz results.")
+    texts = read_texts(app)
+    assert "**2** people, **12** answers. 1 of the files are copies" in texts
+    wrong = "**photo + explanation** against photo + answer: **0** (0 to 0; 2 people)"
+    assert f"{wrong} wrong answers followed" in texts
+    assert "With fewer than 10 people" in texts
+    (figure,) = app.get("plotly_chart")
+    assert "Photo + answer" in figure.proto.spec
+    assert "photo + answer 0% (0% to 0%, 2 people)" in texts
+    next(b for b in app.segmented_control if b.label == "Measure").set_value(
+        "Followed the network when wrong"
+    ).run()
+    assert "photo + answer 100% (100% to 100%, 2 people)" in read_texts(app)

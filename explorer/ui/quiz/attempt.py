@@ -11,8 +11,9 @@ import streamlit as st
 from explorer.methods.runs import sort_modules
 from explorer.quiz.answers import QuizRun
 from explorer.quiz.questions import (
+    ANSWERED,
     CONDITIONS,
-    HALF,
+    EXPLAINED,
     MAX_OPTIONS,
     MAX_QUESTIONS,
     PHOTO_ONLY,
@@ -34,23 +35,26 @@ _SESSION = "quiz_session"
 _OPTION_COUNTS = tuple(str(count) for count in range(2, MAX_OPTIONS + 1))
 _DEFAULTS = QuizSettings()
 
+_LINK_OF_HALVES = "half and half"  # in links made before answers came without an explanation
+
 QUIZ_HELP: Mapping[str, str] = {
-    "condition": (
-        "With an explanation you are told the network's answer, which may be wrong, and see the "
-        "x-features that it rests on. Half and half compares the two: photos with and without an "
-        "explanation come mixed."
+    "conditions": (
+        "Choose one or more; questions are divided evenly among them, in mixed order. The photo "
+        "only, the photo with the network's answer, which may be wrong, or also with heatmaps of "
+        "what that answer rests on. An explanation gives the answer away, so only the comparison "
+        "with the answer alone tells what the explanation adds."
     ),
-    "seed": "The same number gives the same photos in the same order to everybody.",
+    "seed": "The same number gives everybody the same photos in the same order.",
     "wrong": (
-        "How many of the photos the network itself gets wrong, or as near to it as there are such "
-        "photos. They show whether an explanation makes people trust a wrong answer."
+        "How many photos the network itself gets wrong. They show whether people trust it too "
+        "much. If there are too few such photos, the quiz has fewer."
     ),
-    "options": "How many birds there are to choose from at each question.",
+    "options": "How many birds there are to choose from.",
     "feedback": (
-        "Telling the answer at once is more fun, but people learn from it, so that later "
-        "questions get easier. For a study leave it off."
+        "Tells the right answer after each question, with heatmaps. People learn from it, so "
+        "leave it off for a study."
     ),
-    "participant": "Written into the file of results, and nowhere else. No real name, please.",
+    "participant": "Stored only in the file of results. Please do not use a real name.",
 }
 
 
@@ -67,7 +71,7 @@ class QuizSession:
     modules : Mapping
         Module that explains each category, by the category's index in ``classes.txt``.
     style : MapStyle or None
-        How explanations are drawn during the whole quiz; None if there are none.
+        How maps are drawn during the whole quiz; None if there are none.
     has_feedback : bool
         Whether each answer is judged immediately.
     participant : str
@@ -144,7 +148,7 @@ def write_address(settings: QuizSettings, *, has_feedback: bool) -> None:
 def make_params(settings: QuizSettings, *, has_feedback: bool) -> dict[str, str | int]:
     """Return the settings of a quiz as parameters of the address."""
     return {
-        CONDITION: settings.condition,
+        CONDITION: _join(settings.conditions),
         QUESTIONS: settings.questions,
         SEED: settings.seed,
         WRONG: settings.wrong_share,
@@ -156,15 +160,13 @@ def make_params(settings: QuizSettings, *, has_feedback: bool) -> dict[str, str 
 def choose_settings(*, has_modules: bool) -> tuple[QuizSettings, bool, str]:
     """Show the settings of a quiz; return them, whether there is feedback, and the code."""
     with st.container(horizontal=True, key="quiz-settings", vertical_alignment="bottom"):
-        condition = st.segmented_control(
-            "What is shown",
+        conditions = st.pills(
+            "What you see",
             CONDITIONS,
-            default=_read_choice(
-                CONDITION, CONDITIONS, HALF if has_modules else PHOTO_ONLY, "kind of quiz"
-            ),
-            required=True,
+            selection_mode="multi",
+            default=_read_conditions(CONDITIONS if has_modules else (PHOTO_ONLY, ANSWERED)),
             key=CONDITION,
-            help=QUIZ_HELP["condition"],
+            help=QUIZ_HELP["conditions"],
         )
         questions = st.number_input(
             "Questions",
@@ -175,12 +177,14 @@ def choose_settings(*, has_modules: bool) -> tuple[QuizSettings, bool, str]:
             width=160,
         )
     with st.expander("For a class or a study", icon=":material/groups:", key="quiz-study"):
-        settings, has_feedback, participant = _choose_details(int(questions), str(condition))
+        settings, has_feedback, participant = _choose_details(
+            int(questions), tuple(conditions) or (PHOTO_ONLY,)
+        )
     write_address(settings, has_feedback=has_feedback)
     return settings, has_feedback, participant
 
 
-def _choose_details(questions: int, condition: str) -> tuple[QuizSettings, bool, str]:
+def _choose_details(questions: int, conditions: tuple[str, ...]) -> tuple[QuizSettings, bool, str]:
     with st.container(horizontal=True, key="quiz-details", vertical_alignment="bottom"):
         seed = st.number_input(
             "Seed",
@@ -219,13 +223,27 @@ def _choose_details(questions: int, condition: str) -> tuple[QuizSettings, bool,
         help=QUIZ_HELP["wrong"],
     )
     has_feedback = st.toggle(
-        "Tell after each question whether it was right",
+        "Tell the right answer after each question",
         _read_choice(FEEDBACK, ("true", "false"), "false", "way of judging answers") == "true",
         key=FEEDBACK,
         help=QUIZ_HELP["feedback"],
     )
-    settings = QuizSettings(questions, int(seed), wrong_share, int(str(options)), condition)
+    settings = QuizSettings(questions, int(seed), wrong_share, int(str(options)), conditions)
     return settings, has_feedback, _clean_code(participant)
+
+
+def _join(conditions: Sequence[str]) -> str:
+    return ", ".join(conditions)
+
+
+def _read_conditions(usual: Sequence[str]) -> list[str]:
+    """Read the conditions from the address, with a warning if any is unknown."""
+    asked = st.query_params.get(CONDITION, "")
+    if asked == _LINK_OF_HALVES:
+        return [PHOTO_ONLY, EXPLAINED]
+    found = [one for one in CONDITIONS if one in asked.split(", ")]
+    state.check_param(CONDITION, [_join(found)], "kind of quiz")
+    return found or list(usual)
 
 
 def _read_choice(key: str, labels: Sequence[str], default: str, what: str) -> str:
@@ -268,7 +286,10 @@ def draw_quiz(
     has_module = np.isin(np.arange(len(workspace.dataset.categories)), list(modules))
     logits = np.asarray(features.logits)
     is_candidate = select_candidates(
-        logits, np.isin(features.image_ids, held_out), has_module, settings.condition
+        logits,
+        np.isin(features.image_ids, held_out),
+        has_module,
+        are_any_explained=settings.are_any_explained,
     )
     label_rows = np.array([labels[int(image_id)] for image_id in features.image_ids])
     return draw_questions(logits, label_rows, features.image_ids, is_candidate, settings)

@@ -2,25 +2,22 @@
 
 import contextlib
 
-import numpy as np
 import streamlit as st
 
 from explorer.config import ExplorerError
-from explorer.data.names import name_categories
 from explorer.data.photo import Photo
-from explorer.nn.explanation import Explanation
 from explorer.quiz.questions import Question, draw_references
 from explorer.ui.quiz import attempt
 from explorer.ui.quiz.attempt import QuizSession
+from explorer.ui.quiz.maps import name_category, show_maps
 from explorer.ui.shared import cached, drawings, pictures
 from explorer.ui.shared.caching import cache_data
-from explorer.ui.shared.errors import explain_error
-from explorer.ui.shared.markdown import escape_markdown, format_contribution, format_signed
+from explorer.ui.shared.errors import error_boundary, explain_error
+from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.workspace.workspace import Workspace
 
 REFERENCE_COUNT = 3
-MOST_MAPS = 6
 
 
 def show_question(workspace: Workspace, session: QuizSession) -> None:
@@ -37,10 +34,10 @@ def show_question(workspace: Workspace, session: QuizSession) -> None:
     with left:
         photo = workspace.dataset.get_photo(question.image_id)
         _show_photo(photo, "The photo of the bird to name")
-        if question.is_explained:
-            _show_explanation(workspace, session, question)
+        if question.shows_answer:
+            _show_answer(workspace, session, question)
     with right:
-        st.subheader("What bird is it?", anchor=False)
+        st.title("What bird is it?", anchor=False)
         _show_options(workspace, session, question)
     _show_exit(session)
     run.mark_shown(attempt.read_clock())
@@ -84,42 +81,13 @@ def _show_progress(session: QuizSession) -> None:
     st.progress(run.position / count, f"Question {run.position + 1} of {count}")
 
 
-def _show_explanation(workspace: Workspace, session: QuizSession, question: Question) -> None:
-    if session.style is None:
-        return
-    name = escape_markdown(_name(workspace, question.network))
-    photo = workspace.dataset.get_photo(question.image_id)
-    entry = session.modules[question.network]
-    st.markdown(
-        f"The network says **{name}**. It may be wrong. Bright places are what its score for "
-        f"{name} rests on:"
-    )
-    explanation = cached.explain(workspace, entry, photo, session.style.layer)
-    overlays = drawings.draw_tiles(workspace, entry, DatasetPhoto(photo), session.style)
-    strongest = _list_strongest(explanation)
-    with st.container(key="quiz-maps"):
-        for feature in strongest:
-            with st.container(key=f"quiz-map-{feature}", gap="xxsmall"):
-                contribution = float(explanation.contributions[feature])
-                st.image(
-                    overlays.images[feature],
-                    width="stretch",
-                    alt=f"Heatmap of x-feature {feature + 1} over the photo, contribution "
-                    f"{format_signed(contribution)}",
-                )
-                st.markdown(format_contribution(contribution, 1.0))
-    st.caption(
-        "Each picture is one x-feature. A blue number raises the score, an orange one lowers it."
-        if strongest
-        else "No x-feature is active on this photo, so there is no map to show."
-    )
-
-
-def _list_strongest(explanation: Explanation) -> list[int]:
-    """List the x-features that are active on a photo, by decreasing contribution."""
-    order = np.argsort(-np.abs(explanation.contributions), kind="stable")
-    active = [int(feature) for feature in order if explanation.x_features[feature] > 0]
-    return active[:MOST_MAPS]
+def _show_answer(workspace: Workspace, session: QuizSession, question: Question) -> None:
+    """Show the network's answer, and what it rests on if the question comes with it."""
+    name = escape_markdown(name_category(workspace, question.network))
+    st.markdown(f"The network says **{name}**. It may be wrong.")
+    if question.is_explained:
+        st.markdown(f"Its score for {name} rests on the bright places:")
+        show_maps(workspace, session, question.image_id, question.network)
 
 
 def _show_options(workspace: Workspace, session: QuizSession, question: Question) -> None:
@@ -129,7 +97,7 @@ def _show_options(workspace: Workspace, session: QuizSession, question: Question
             with st.container(key=f"quiz-option-{position}-{number}", gap="xsmall"):
                 _show_references(workspace, category, session.settings.seed)
                 st.button(
-                    escape_markdown(_name(workspace, category)),
+                    escape_markdown(name_category(workspace, category)),
                     key=f"quiz-answer-{position}-{number}",
                     shortcut=str(number),
                     width="stretch",
@@ -138,8 +106,8 @@ def _show_options(workspace: Workspace, session: QuizSession, question: Question
                 )
     kind = "paintings" if workspace.is_painted else "photos"
     st.caption(
-        f"The small pictures show other {kind} of each bird, the same each time. Touch an answer "
-        f"or press its number, 1 to {len(question.options)}. There is no way back."
+        f"The small pictures are other {kind} of each bird. Choose an answer, or press its number, "
+        f"1 to {len(question.options)}. You cannot go back."
     )
 
 
@@ -148,7 +116,7 @@ def _show_references(workspace: Workspace, category: int, seed: int) -> None:
     held_out = {photo.image_id for photo in workspace.held_out}
     photos = workspace.dataset.photos_of(workspace.dataset.categories[category])
     known = [photo.image_id for photo in photos if photo.image_id not in held_out]
-    name = _name(workspace, category)
+    name = name_category(workspace, category)
     with st.container(key=f"quiz-references-{category}"):
         for number, image_id in enumerate(draw_references(known, seed, REFERENCE_COUNT), start=1):
             try:
@@ -166,13 +134,13 @@ def _show_unanswerable(session: QuizSession, error: ExplorerError) -> None:
     )
     session.run.mark_shown(attempt.read_clock())
     st.button(
-        "Go on without this question",
+        "Skip this question",
         key=f"quiz-skip-{session.run.position}",
         type="primary",
         on_click=attempt.record_answer,
         args=(session, session.run.position, None),
     )
-    st.caption("It is left out of the score, and marked as left out in the file of results.")
+    st.caption("It does not count, and the file of results says that it was skipped.")
     _show_exit(session)
 
 
@@ -180,7 +148,7 @@ def _show_exit(session: QuizSession) -> None:
     with st.popover("Stop this quiz", icon=":material/close:", key="quiz-stop", type="tertiary"):
         st.markdown("Your answers so far will be lost.")
         st.button(
-            "Stop and go back to the start",
+            "Stop",
             key="quiz-stop-now",
             on_click=attempt.end_session,
             args=(session,),
@@ -194,21 +162,20 @@ def show_feedback(workspace: Workspace, session: QuizSession, position: int) -> 
     count = len(session.run.questions)
     st.progress((position + 1) / count, f"Question {position + 1} of {count}")
     truth, said, network = (
-        escape_markdown(_name(workspace, category))
+        escape_markdown(name_category(workspace, category))
         for category in (question.truth, answer.chosen or 0, question.network)
     )
     left, right = st.columns([5, 6], gap="large")
     with left:
         photo = workspace.dataset.get_photo(question.image_id)
-        _show_photo(photo, f"The photo of a {truth}")
+        _show_photo(photo, f"The photo: {name_category(workspace, question.truth)}")
     with right:
-        if answer.is_right:
-            st.subheader(f":green[Right:] it is a {truth}.", anchor=False)
-        else:
-            st.subheader(f":red[No:] it is a {truth}.", anchor=False)
+        st.title(f":green[Right:] {truth}" if answer.is_right else f"It was: {truth}", anchor=False)
+        if not answer.is_right:
             st.markdown(f"You said {said}.")
-        verdict = "is right" if question.network_is_right else "is wrong"
-        st.markdown(f"The network says {network}, and {verdict}.")
+        verdict = "right, too" if answer.is_right else "right"
+        verdict = verdict if question.network_is_right else "wrong"
+        st.markdown(f"The network said {network}: {verdict}.")
         st.button(
             "See how it went" if session.run.is_over else "Next question",
             key=f"quiz-next-{position}",
@@ -217,7 +184,14 @@ def show_feedback(workspace: Workspace, session: QuizSession, position: int) -> 
             on_click=attempt.close_feedback,
             args=(session,),
         )
+    with error_boundary("The quiz goes on all the same."):
+        _show_reasons(workspace, session, question)
 
 
-def _name(workspace: Workspace, category: int) -> str:
-    return name_categories(workspace.dataset.categories)[workspace.dataset.categories[category]]
+def _show_reasons(workspace: Workspace, session: QuizSession, question: Question) -> None:
+    """Show what spoke for the network's answer, and for the right one if that is another."""
+    for category in dict.fromkeys((question.network, question.truth)):
+        if session.style is not None and category in session.modules:
+            name = escape_markdown(name_category(workspace, category))
+            st.header(f"What speaks for {name}", anchor=False)
+            show_maps(workspace, session, question.image_id, category)

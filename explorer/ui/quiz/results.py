@@ -7,7 +7,8 @@ import streamlit as st
 
 from explorer.data.names import name_categories
 from explorer.quiz.answers import Answer, Share, make_records, summarise
-from explorer.quiz.questions import EXPLAINED, PHOTO_ONLY
+from explorer.quiz.pooling import FORMAT
+from explorer.quiz.questions import CONDITIONS
 from explorer.storage import packing
 from explorer.ui.quiz import attempt
 from explorer.ui.quiz.attempt import QuizSession
@@ -17,21 +18,17 @@ from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.names import name_photo
 from explorer.workspace.workspace import Workspace
 
-FORMAT = 1
 _HELP = {
-    "right": "How many birds you named rightly, of the questions asked in this way.",
-    "time": (
-        "Half of your answers took less time than this. The program's clock runs from when a "
-        "question is shown to your answer."
-    ),
+    "right": "Birds that you named correctly, of the questions of this kind.",
+    "time": "Half of your answers took less time than this, from when the question was shown.",
     "wrong": (
-        "Photos that the network gets wrong, and how often you gave the very same wrong answer. "
-        "If that is more often with an explanation than without, the explanation made you trust "
-        "the network too much."
+        "Photos that the network gets wrong, and how often you gave the same wrong answer. If that "
+        "is more often with an explanation than with the answer alone, the explanation made you "
+        "trust the network too much."
     ),
     "right_network": (
-        "Photos that the network gets right, and how often you agreed. More with an explanation "
-        "than without is trust well placed."
+        "Photos that the network gets right, and how often you agreed. Higher with an explanation "
+        "than with the answer alone means that it earned your trust."
     ),
 }
 
@@ -45,13 +42,14 @@ def show_results(workspace: Workspace, session: QuizSession) -> None:
     network = sum(answer.question.network_is_right for answer in given)
     left_out = len(answers) - len(given)
     st.markdown(
-        f"The network names {network} of these {len(given)}."
-        + (f" {left_out} left out: they could not be shown." if left_out else "")
+        f"The network named {network} of these {len(given)}."
+        + (f" {left_out} skipped: they could not be shown." if left_out else "")
     )
     _show_conditions(answers)
     st.caption(
-        "Ranges are 95 % Wilson intervals: where the true share may lie. They are wide after one "
-        "short quiz. Put the files of a whole class together to learn whether explanations help."
+        "95 % CI: the Wilson interval, in which the true share probably lies. It is wide after one "
+        "short quiz. To learn whether explanations help, pool the JSON files of a class on the "
+        "first page of the quiz."
     )
     _show_files(workspace, session)
     st.header("Each question again", anchor=False)
@@ -62,13 +60,13 @@ def _show_conditions(answers: list[Answer]) -> None:
     """Show the measures of each condition that occurred, side by side."""
     by_condition = {
         name: [answer for answer in answers if answer.question.condition == name]
-        for name in (PHOTO_ONLY, EXPLAINED)
+        for name in CONDITIONS
     }
     shown = {name: group for name, group in by_condition.items() if group}
     for column, (name, group) in zip(st.columns(len(shown)), shown.items(), strict=True):
         summary = summarise(group)
         with column.container(border=True, key=f"quiz-condition-{name.split()[-1]}"):
-            st.subheader(name.capitalize(), anchor=False)
+            st.header(name.capitalize(), anchor=False)
             _show_share("Birds named", summary.right, "right")
             seconds = summary.median_seconds
             st.metric(
@@ -76,19 +74,19 @@ def _show_conditions(answers: list[Answer]) -> None:
                 "–" if seconds is None else f"{seconds:.1f} s",
                 help=_HELP["time"],
             )
-            _show_share("Wrong network followed", summary.followed_wrong, "wrong")
-            _show_share("Right network agreed with", summary.followed_right, "right_network")
+            _show_share("Followed the network when wrong", summary.followed_wrong, "wrong")
+            _show_share("Followed the network when right", summary.followed_right, "right_network")
 
 
 def _show_share(label: str, share: Share, help_name: str) -> None:
     with st.container(gap=None):
         if share.total == 0:
             st.metric(label, "–", help=_HELP[help_name])
-            st.caption("No such photo was asked.")
+            st.caption("No such question.")
             return
         low, high = share.interval
         st.metric(label, f"{share.count} of {share.total}", help=_HELP[help_name])
-        st.caption(f"{share.count / share.total:.0%}, may be {low:.0%} to {high:.0%}")
+        st.caption(f"{share.count / share.total:.0%} (95 % CI {low:.0%} to {high:.0%})")
 
 
 def _show_files(workspace: Workspace, session: QuizSession) -> None:
@@ -121,7 +119,7 @@ def _show_files(workspace: Workspace, session: QuizSession) -> None:
             key="quiz-again",
             on_click=attempt.end_session,
             args=(session,),
-            help="With the next seed, so that other photos come.",
+            help="With other photos: the seed goes up by one.",
         )
 
 
@@ -138,7 +136,7 @@ def _show_answer(workspace: Workspace, session: QuizSession, number: int, answer
     truth, network = (escape_markdown(names[i]) for i in (question.truth, question.network))
     verdict = f":green[right], {network}" if question.network_is_right else f":red[{network}]"
     if answer.chosen is None:
-        said = ":gray[left out]"
+        said = ":gray[skipped]"
     elif answer.is_right:
         said = f":green[right] in {answer.seconds:.1f} s"
     else:
@@ -187,7 +185,7 @@ def _describe_quiz(workspace: Workspace, session: QuizSession) -> dict[str, obje
         "questions_wanted": settings.questions,
         "wrong_share_wanted": settings.wrong_share / 100,
         "options_wanted": settings.options,
-        "quiz_condition": settings.condition,
+        "quiz_condition": ", ".join(settings.conditions),
         "feedback_after_each": session.has_feedback,
         "map_layer": None if style is None else style.layer,
         "map_colours": None if style is None else style.colours,

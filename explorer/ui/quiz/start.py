@@ -1,14 +1,23 @@
 """The start of the quiz: introduction, settings, and the start button."""
 
 import shlex
+from collections import Counter
+from collections.abc import Mapping
 
 import streamlit as st
 
-from explorer.quiz.questions import PHOTO_ONLY, Question, QuizSettings, compute_wrong_count
-from explorer.ui.quiz import attempt
+from explorer.quiz.questions import (
+    CONDITIONS,
+    EXPLAINED,
+    Question,
+    QuizSettings,
+    compute_wrong_count,
+)
+from explorer.ui.quiz import attempt, pool
 from explorer.ui.shared import links
 from explorer.ui.shared.map_controls import show_map_controls
 from explorer.ui.shared.state import MapStyle
+from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
 
@@ -16,19 +25,19 @@ def show_start(workspace: Workspace) -> None:
     """Show what the quiz is, its settings, and the button that starts it."""
     st.title("What bird is it?", anchor=False)
     birds = (
-        "These birds are invented, so nobody knows them: small pictures show what each looks like."
+        "The birds are invented, so small pictures show what each looks like."
         if workspace.is_painted
         else "Small pictures show what each bird looks like."
     )
     st.markdown(
-        "Name the bird on photos that the network has never seen. On some you are also told the "
-        "network's answer and shown what it rests on. **The network is sometimes wrong.** In the "
-        f"end you see whether the explanations helped you or led you astray. {birds}"
+        "Name the bird in photos that are new to the network. With some you also see the "
+        "network's answer, or its answer and an explanation. **The network is sometimes wrong.** "
+        f"At the end you see whether the explanations helped you or misled you. {birds}"
     )
     if len(workspace.dataset.categories) < 2:
         st.info(
-            "A quiz needs two categories or more, and this workspace has one. Make a workspace "
-            "of a data set with more birds."
+            "A quiz needs at least two categories, and this workspace has one. Make a workspace "
+            "from a data set with more."
         )
         return
     modules = attempt.list_explainers(workspace)
@@ -38,7 +47,7 @@ def show_start(workspace: Workspace) -> None:
         _show_no_questions(workspace)
         return
     _describe_questions(questions, settings)
-    style = _choose_style(workspace, questions)
+    style = _choose_style(workspace, modules, settings, has_feedback=has_feedback)
     session = attempt.make_session(
         workspace,
         questions,
@@ -57,11 +66,12 @@ def show_start(workspace: Workspace) -> None:
         args=(session,),
     )
     st.caption(
-        "Your answers are timed by the program, without a rush. You may look at other pages and "
-        "come back, but the clock goes on, and reloading the page in the browser ends the quiz."
+        "Answers are timed, but there is no time limit. You can visit other pages and come back; "
+        "the clock keeps running. Reloading the page ends the quiz."
     )
-    st.header("Take it along", anchor=False)
-    st.markdown("Whoever opens this link gets the same questions in the same order.")
+    pool.show_pool()
+    st.header("Share", anchor=False)
+    st.markdown("Everybody who opens this link gets the same questions in the same order.")
     params = attempt.make_params(settings, has_feedback=has_feedback)
     style_params = links.make_style_params(style) if style else {}
     links.show_link(links.name_workspace() | params | style_params)
@@ -70,24 +80,31 @@ def show_start(workspace: Workspace) -> None:
 def _describe_questions(questions: tuple[Question, ...], settings: QuizSettings) -> None:
     """Describe the questions that were drawn, and any shortage."""
     count = len(questions)
-    explained = sum(question.is_explained for question in questions)
+    counts = Counter(question.condition for question in questions)
+    each = ", ".join(f"**{counts[name]}** {name}" for name in CONDITIONS if counts[name])
     wrong = sum(not question.network_is_right for question in questions)
     wanted = compute_wrong_count(count, settings.wrong_share)
     st.markdown(
-        f"**{count}** question{'' if count == 1 else 's'}, **{explained}** with an explanation. "
+        f"**{count}** question{'' if count == 1 else 's'}: {each}. "
         f"The network is wrong on **{wrong}**."
     )
     if count < settings.questions:
-        st.caption(f"There are no more than {count} photos to ask about.")
+        st.caption(f"Only {count} photos can be asked about.")
     elif wrong < wanted:
-        st.caption(f"There are no more than {wrong} photos that the network gets wrong.")
+        st.caption(f"The network gets only {wrong} photos wrong.")
     elif wrong > wanted:
-        st.caption(f"There are no more than {count - wrong} photos that the network gets right.")
+        st.caption(f"The network gets only {count - wrong} photos right.")
 
 
-def _choose_style(workspace: Workspace, questions: tuple[Question, ...]) -> MapStyle | None:
+def _choose_style(
+    workspace: Workspace,
+    modules: Mapping[int, ModuleEntry],
+    settings: QuizSettings,
+    *,
+    has_feedback: bool,
+) -> MapStyle | None:
     """Show the map controls if there will be maps; the style is fixed for the whole quiz."""
-    if not any(question.is_explained for question in questions):
+    if not modules or not (settings.are_any_explained or has_feedback):
         return None
     with st.spinner("Loading the network …"):
         layers = list(workspace.networks.backbone.stops)
@@ -96,9 +113,9 @@ def _choose_style(workspace: Workspace, questions: tuple[Question, ...]) -> MapS
 
 def _show_no_questions(workspace: Workspace) -> None:
     st.info(
-        "No photo can be asked with an explanation: that needs a held-out photo, one that the "
-        f"network has not learnt from, whose answer by the network has a module. Choose "
-        f"“{PHOTO_ONLY}” above, or train a module for each category and reload this page:"
+        "There is nothing to explain: no held-out photo gets an answer from the network that has "
+        f"a module. Deselect “{EXPLAINED}” above, or train a module for each category and reload "
+        "this page:"
     )
     path = shlex.quote(str(workspace.path))
     st.code(f"python -m explorer train {path} --all", language="bash", wrap_lines=True)

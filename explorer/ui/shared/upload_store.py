@@ -4,6 +4,8 @@ A page takes a file as soon as it runs. A client that is not a browser can preve
 could otherwise fill the memory by sending file after file.
 """
 
+from collections.abc import Sequence
+from itertools import accumulate
 from threading import Lock
 
 from starlette.formparsers import MultiPartParser
@@ -14,6 +16,8 @@ from explorer.data.uploads.decoding import OWN_LIMITS
 
 MOST_WAITING_BYTES = 400 * 2**20
 """Of all sessions together; many times what browsers upload at the same time."""
+MOST_WAITING_FILES = 100
+"""Of one session: the result files of a large class."""
 
 _LOCK = Lock()
 _add_file = MemoryUploadedFileManager.add_file
@@ -22,8 +26,9 @@ _add_file = MemoryUploadedFileManager.add_file
 def limit_upload_memory() -> None:
     """Keep uploads in memory and within bounds, from now on, for all sessions.
 
-    A session has at most one waiting file, the last one. When the files of all sessions become too
-    large, those that have waited longest are dropped.
+    The waiting files of a session are at most as large as one upload may be, together, and no more
+    than `MOST_WAITING_FILES`; older ones make room for new ones. When the files of all sessions
+    become too large, those that have waited longest are dropped.
     """
     # Otherwise the server writes larger uploads to a temporary file while they arrive. The largest
     # upload that it accepts is set by `server.maxUploadSize`.
@@ -36,7 +41,11 @@ def _add_within_bounds(
     self: MemoryUploadedFileManager, session_id: str, file: UploadedFileRec
 ) -> None:
     with _LOCK:
+        before = self.file_storage.get(session_id, {})
+        waiting = [kept for name, kept in before.items() if name != file.file_id]
         self.remove_session_files(session_id)
+        for kept in _choose_recent(waiting, OWN_LIMITS.megabytes * 2**20 - len(file.data)):
+            _add_file(self, session_id, kept)
         sizes = {
             session: sum(len(waiting.data) for waiting in list(files.values()))
             for session, files in list(self.file_storage.items())
@@ -49,3 +58,10 @@ def _add_within_bounds(
             self.remove_session_files(session)
             too_much -= size
         _add_file(self, session_id, file)
+
+
+def _choose_recent(waiting: Sequence[UploadedFileRec], room: int) -> list[UploadedFileRec]:
+    """Return the last files that fit into `room` bytes, with one place left for another."""
+    sizes = accumulate(len(file.data) for file in reversed(waiting))
+    count = sum(size <= room for size in sizes)
+    return list(waiting[max(len(waiting) - count, len(waiting) - MOST_WAITING_FILES + 1) :])

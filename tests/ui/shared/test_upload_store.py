@@ -65,14 +65,26 @@ def make_file(size: int, name: str = "a") -> UploadedFileRec:
     return UploadedFileRec(name, f"{name}.jpg", "image/jpeg", bytes(size))
 
 
-def test_a_session_has_one_file_waiting() -> None:
+def test_small_files_of_a_session_wait_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upload_store, "MOST_WAITING_FILES", 30)
     limit_upload_memory()
     store = MemoryUploadedFileManager("/upload")
     for number in range(40):
         store.add_file("visitor", make_file(1000, f"{number}"))
     store.add_file("other", make_file(5))
-    assert list(store.file_storage["visitor"]) == ["39"]
+    assert list(store.file_storage["visitor"]) == [str(number) for number in range(10, 40)]
     assert list(store.file_storage["other"]) == ["a"]
+
+
+def test_files_of_a_session_are_no_larger_together_than_one_may_be() -> None:
+    limit_upload_memory()
+    store = MemoryUploadedFileManager("/upload")
+    largest = OWN_LIMITS.megabytes * 2**20
+    for number, size in enumerate((largest - 10, 4, 6, 3, largest - 8)):
+        store.add_file("visitor", make_file(size, f"{number}"))
+    assert list(store.file_storage["visitor"]) == ["3", "4"]
+    store.add_file("visitor", make_file(largest, "5"))
+    assert list(store.file_storage["visitor"]) == ["5"]
 
 
 def test_all_files_that_wait_are_bounded_and_the_oldest_go_first(

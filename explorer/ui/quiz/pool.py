@@ -1,0 +1,145 @@
+"""The results of a class: files of several people, pooled."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import streamlit as st
+
+from explorer.analysis.estimates import Estimate, compute_estimate
+from explorer.config import ExplorerError
+from explorer.quiz.pooling import (
+    FOLLOWED_WRONG,
+    MEASURES,
+    RIGHT,
+    SECONDS,
+    Sheet,
+    list_differences,
+    make_columns,
+    measure_people,
+    name_sheets,
+    read_sheet,
+)
+from explorer.quiz.questions import CONDITIONS
+from explorer.render.distribution import render_distribution
+from explorer.render.style import LINE_COLOURS
+from explorer.ui.shared import exports, state
+from explorer.ui.shared.errors import explain_error
+from explorer.ui.shared.figures import show_figure
+from explorer.ui.shared.markdown import escape_markdown
+
+_KEY = "quiz_pool"
+_MEASURE = f"{_KEY}_measure"
+_FEW_PEOPLE = 10
+
+
+def show_pool() -> None:
+    """Take the files of a class, and show what they say together."""
+    st.header("Results of a class", anchor=False)
+    st.markdown(
+        "Everybody takes the quiz and saves “Results (JSON)”. Put the files here to pool them. "
+        "They are read and forgotten: nothing is stored."
+    )
+    files = st.file_uploader(
+        "Result files", type="json", accept_multiple_files=True, key=_KEY, max_upload_size=1
+    )
+    sheets = []
+    for file in files:
+        try:
+            sheets.append(read_sheet(file.getvalue()))
+        except ExplorerError as error:
+            st.warning(
+                f"{escape_markdown(file.name)} is left out. {explain_error(error)}",
+                icon=":material/warning:",
+            )
+    if sheets:
+        _show_sheets(sheets)
+
+
+def _show_sheets(sheets: Sequence[Sheet]) -> None:
+    named = name_sheets(sheets)
+    copies = len(sheets) - len(named)
+    networks = len({sheet.network for sheet in sheets})
+    answers = sum(answer.chosen is not None for sheet in named.values() for answer in sheet.answers)
+    st.markdown(
+        f"**{len(named)}** {'person' if len(named) == 1 else 'people'}, **{answers}** answers."
+        + (f" {copies} of the files are copies of others and left out." if copies else "")
+    )
+    if networks > 1:
+        st.warning(
+            f"The quizzes are about {networks} different networks. Pool them separately.",
+            icon=":material/warning:",
+        )
+    for sentence in _write_findings(named):
+        st.markdown(sentence)
+    measure = st.segmented_control(
+        "Measure", list(MEASURES), default=RIGHT, required=True, key=_MEASURE, wrap=True
+    )
+    _show_measure(named, str(measure))
+    exports.show_numbers(partial(make_columns, named), "srae-quiz-pooled", "All answers (CSV)")
+
+
+def _write_findings(named: Mapping[str, Sheet]) -> list[str]:
+    """Say what the explanation, and the answer alone, changed within people."""
+    sentences = []
+    for measure, words in ((RIGHT, "birds named"), (FOLLOWED_WRONG, "wrong answers followed")):
+        differences = list_differences(measure_people(named, measure))
+        for (later, earlier), values in differences.items():
+            found = compute_estimate(values)
+            if found is not None and found.count > 1:
+                sentences.append(
+                    f"- **{later}** against {earlier}: {_format_change(found)} {words}"
+                )
+    if not sentences:
+        return ["Differences between conditions need two people or more who saw both."]
+    return [
+        "Within the same people, in percentage points with 95 % confidence intervals:",
+        "\n".join(sentences),
+        *(
+            [f"With fewer than {_FEW_PEOPLE} people, intervals are too narrow: take more."]
+            if len(named) < _FEW_PEOPLE
+            else []
+        ),
+    ]
+
+
+def _format_change(found: Estimate) -> str:
+    low, high = (_format_points(value) for value in (found.low, found.high))
+    return f"**{_format_points(found.mean)}** ({low} to {high}; {found.count} people)"
+
+
+def _format_points(share: float) -> str:
+    return f"{round(100 * share):+d}".replace("-", "−").replace("+0", "0")
+
+
+def _show_measure(named: Mapping[str, Sheet], measure: str) -> None:
+    values = measure_people(named, measure)
+    if not values:
+        st.caption("No such question was asked.")
+        return
+    estimates = {name: compute_estimate(list(people.values())) for name, people in values.items()}
+    means = {name: (e.mean, e.low, e.high) for name, e in estimates.items() if e is not None}
+    form = ".1f" if measure == SECONDS else ".0%"
+    figure = render_distribution(
+        {name.capitalize(): people for name, people in values.items()},
+        measure,
+        means={name.capitalize(): mean for name, mean in means.items()},
+        colours={
+            name.capitalize(): colour
+            for name, colour in zip(CONDITIONS, LINE_COLOURS, strict=False)
+        },
+        text_colour=state.get_text_colour(),
+    )
+    figure.update_xaxes(tickformat=form)
+    spoken = [
+        f"{name} {mean:{form}} ({low:{form}} to {high:{form}}, {len(values[name])} people)"
+        for name, (mean, low, high) in means.items()
+    ]
+    show_figure(
+        figure,
+        f"{measure} by what was shown. Mean: {', '.join(spoken)}",
+        key="figure-quiz-pool",
+    )
+    st.caption(
+        f"Means with 95 % confidence intervals: {'; '.join(spoken)}. A point is a person. The "
+        "intervals are bootstrapped over people, each of whom counts once."
+    )
