@@ -78,7 +78,7 @@ def show_scores(answer: Answer) -> None:
     names, order = name_categories(answer.categories), list(answer.order)
     top = order[:_MOST_SHOWN]
     is_strange = answer.judgement is not None and answer.judgement.level is Level.STRANGE
-    st.markdown("**What the network says**", help=HELP["y_hat"])
+    st.markdown("## What the network says", help=HELP["y_hat"])
     figure = render_ranking(
         answer.logits[top],
         None if is_strange else answer.probabilities[top],
@@ -180,7 +180,7 @@ def show_neighbours(workspace: Workspace, entry: ModuleEntry | None, photo: OwnP
         return
     photos = [workspace.dataset.get_photo(neighbour.image_id) for neighbour in neighbours]
     names = [format_category(photo.category) for photo in photos]
-    st.markdown("**Most like it, to the network**", help=HELP["likeness"])
+    st.markdown("### Most like it, to the network", help=HELP["likeness"])
     with error_boundary():
         tiles = [
             Tile(
