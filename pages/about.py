@@ -1,4 +1,4 @@
-"""The method in short, where it differs from the paper, the data, and the versions."""
+"""A glossary, the method, where it differs from the paper, the data, and the versions."""
 
 from importlib.metadata import PackageNotFoundError, version
 
@@ -6,24 +6,25 @@ import streamlit as st
 
 from explorer.config import PRECISION_VARIABLE, PUBLIC_VARIABLE, get_precision, is_public
 from explorer.ui.shared.errors import error_boundary
+from explorer.ui.shared.words import GLOSSARY
 
 LIBRARIES = ("srae-explorer", "torch", "streamlit", "numpy", "plotly")
 
 
 def show_method() -> None:
     """Explain the method with its formulas."""
-    st.header("The method in short", anchor=False)
+    st.header("How it works", anchor=False)
     st.markdown(
-        "A convolutional network gives a photo a score ŷ for every category of birds. At its "
-        "first fully-connected layer it describes the photo by a long vector **Z**. For one "
-        "category, a small **module** squeezes Z into a few **x-features** E(Z), and one row of "
-        "weights v rebuilds the score from them:"
+        "A convolutional network gives a photo a score for every category of birds. At its first "
+        "fully-connected layer, it describes the photo by a long vector **Z**. For one category, a "
+        "small **module** turns Z into a few **x-features** E(Z) and rebuilds the network's score "
+        "ŷ as their weighted sum, the module's score ȳ:"
     )
     st.latex(r"\bar y = v^\top E(Z) = \sum_n v_n E_n(Z)")
     st.markdown(
-        "Each term $v_n E_n$ is a **contribution**; they add up to ȳ without a rest. The module "
-        "is a *Sparse Reconstruction Autoencoder* (SRAE). It is trained to copy the score and to "
-        "rebuild those dimensions of Z that are worth rebuilding:"
+        "Each term $v_n E_n$ is the **contribution** of an x-feature. The module is a *Sparse "
+        "Reconstruction Autoencoder* (SRAE). It is trained to match the score, and to rebuild "
+        "those dimensions of Z that can be rebuilt well:"
     )
     st.latex(
         r"""\begin{aligned}
@@ -34,47 +35,57 @@ def show_method() -> None:
         \end{aligned}"""
     )
     st.markdown(
-        "The logarithm forgives large errors, so that a dimension is either rebuilt well or given "
-        "up. **Where does an x-feature look?** *Excitation backprop* walks from it down to the "
-        "photo, and at each layer hands its probability P to the inputs that excited it:"
+        "Because of the logarithm, large errors cost little more than medium ones, so a dimension "
+        "is either rebuilt well or given up.\n\n"
+        "**Where does an x-feature look?** *Excitation backprop* follows the network from the "
+        "x-feature back to the photo. At each layer, it passes the probability P on to the inputs "
+        "that caused it:"
     )
     st.latex(r"P_\text{in} = a \odot {W^+}^\top \bigl(P_\text{out} \oslash (W^+ a)\bigr)")
     st.markdown(
-        "with the layer's input a and its positive weights W⁺. The contrastive form, **c-MWP**, "
-        "does the same for the negated weights of the top layer and subtracts, which leaves what "
-        "speaks for this x-feature alone. **Is it local?** Every pixel in the bird's box belongs "
-        "to the nearest visible part; the share $S_p$ of a map's heat on part p, averaged over "
-        "photos, gives the **locality**, low for an x-feature that looks at few parts:"
+        "Here a is the layer's input and W⁺ its positive weights. The contrastive form, **c-MWP**, "
+        "also does this for the negated weights of the top layer, and subtracts the result. What "
+        "remains speaks for this x-feature in particular.\n\n"
+        "**Is it local?** Each pixel in the bird's box belongs to the nearest visible part. "
+        "$S_p$ is the share of the heat on part p, averaged over photos. The **locality** is the "
+        "entropy of these shares, which is low if an x-feature looks at few parts:"
     )
     st.latex(r"H = -\sum_p \bar S_p \log \bar S_p")
-    st.markdown("**Is it faithful?** The mean error over photos tells:")
+    st.markdown("**Is it faithful?** The mean error over photos, F_reg, measures it:")
     st.latex(r"F_\text{reg} = \frac1M \sum_{i=1}^{M} \bigl|\bar y^{(i)} - \hat y^{(i)}\bigr|")
+
+
+def show_glossary() -> None:
+    """Explain each term of the pages in a sentence or two."""
+    st.header("Glossary", anchor=False)
+    st.markdown("\n".join(f"- **{term}**: {words}" for term, words in GLOSSARY.items()))
 
 
 def show_differences() -> None:
     """List where the explorer differs from the paper, and why."""
     st.header("Where this differs from the paper", anchor=False)
     st.markdown(
-        "- The paper prints neither the widths of the module nor β and q. Widths are scaled from "
-        "4096–800–100–5 with the size of Z, q is 100 and β is 1; all are settings.\n"
-        "- The paper says nothing of how training starts. Here biases are centred, layers are "
-        "pretrained one by one, v starts from a faint ridge fit in which the few photos of the "
-        "category weigh as much as all others, and x-features that fall silent in the first half "
-        "of training are revived.\n"
-        "- NN starts from the same pretrained layers as SRAE; its loss has no reconstruction. "
-        "SAE learns to rebuild all of Z, and v is then the least-squares fit on its x-features.\n"
-        "- Every test photo is one that the network was not trained on either.\n"
-        "- Maps are taken at the output of the first ReLU, not at the pixels: excitation backprop "
-        "needs inputs that are not negative.\n"
-        "- The walk back starts at the x-feature before its own ReLU, so that an x-feature which "
-        "is inactive on a photo may still have a map. Such maps are shown faded.\n"
-        "- Maps that are zero everywhere are left out of the histograms and counted.\n"
-        "- Beside F_reg stand the range of ŷ and R², because a small error is no feat where "
-        "scores hardly differ.\n"
-        "- The paper names x-features by hand. Here they are also named by what annotators said of "
-        "each species: an attribute such as *red breast* is taken if it goes with where the "
-        "x-feature fires, on other species too, and if heat lies on the breast. That is a "
-        "correlation, and attributes that go together cannot be told apart by it."
+        "- **Settings.** The paper states neither the widths of the module nor β and q. Here the "
+        "widths are 4096–800–100–5 in proportion to Z, q is 100 and β is 1. All can be changed.\n"
+        "- **Start of training.** The paper does not describe it. Here biases are centred, layers "
+        "are pretrained one by one, and v starts from a ridge regression in which the few photos "
+        "of the category count as much as all others. X-features that die in the first half of "
+        "the training are restarted.\n"
+        "- **Baselines.** NN starts from the same pretrained layers as SRAE, but has no "
+        "reconstruction term. SAE rebuilds all of Z, and v is then fitted to its x-features by "
+        "least squares.\n"
+        "- **Test photos** are photos on which neither the network nor the module was trained.\n"
+        "- **Maps** are taken at the output of the first ReLU and not at the pixels, because "
+        "excitation backprop needs inputs that are not negative.\n"
+        "- **Inactive x-features.** Maps start before the x-feature's own ReLU, so an inactive "
+        "x-feature may have a map. It is shown faded.\n"
+        "- **Empty maps** are left out of the histograms, and counted.\n"
+        "- **More than F_reg.** The range of the scores and R² are given as well, because a small "
+        "error means little where all scores are alike.\n"
+        "- **Names.** The paper names x-features by hand. Here they are also named by attributes "
+        "that annotators gave to species. *Red breast* is chosen if it predicts on which species "
+        "the x-feature fires and if heat lies on the breast. This is a correlation: it cannot "
+        "separate attributes that always occur together."
     )
 
 
@@ -90,17 +101,17 @@ def show_sources() -> None:
     )
     st.header("Data and rights", anchor=False)
     st.markdown(
-        "- **Painted birds** are invented: their categories exist nowhere, and a program painted "
-        "every photo. They come with the explorer and are free of other people's rights.\n"
-        "- **CUB-200-2011** holds photos of real birds by many photographers. It is for research "
-        "and teaching without profit, is not part of the explorer, and must be fetched from its "
-        "makers.\n"
-        "- **The network for real birds** that comes with the explorer was trained on them. The "
-        "explorer has the tables of CUB-200-2011 with it (names, boxes, parts) and what was "
-        "computed of its photos, but no photo.\n"
-        "- **ImageNet weights** of VGG networks are those that torchvision offers, under its "
-        "terms. VGG16's are by the Visual Geometry Group, Oxford, under "
-        "[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/); the network for real birds "
+        "- **Painted birds** are invented: their categories do not exist, and a program painted "
+        "every photo. They come with the explorer, and nobody else has rights to them.\n"
+        "- **CUB-200-2011** has photos of real birds by many photographers, for non-commercial "
+        "research and teaching. It is not part of the explorer and must be downloaded from its "
+        "authors.\n"
+        "- **The network for real birds** was trained on CUB-200-2011. The explorer comes with the "
+        "tables of the data set (names, boxes, parts) and what was computed from its photos, but "
+        "without the photos.\n"
+        "- **ImageNet weights** of VGG networks are those of torchvision, under its terms. Those "
+        "of VGG16 are by the Visual Geometry Group, Oxford, under "
+        "[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/). The network for real birds "
         "started from its convolutions."
     )
 
@@ -110,11 +121,11 @@ def show_versions() -> None:
     st.header("Versions", anchor=False)
     rows = [f"| {name} | {find_version(name)} |" for name in LIBRARIES]
     st.markdown("\n".join(["| package | version |", "|:--|:--|", *rows]))
-    st.caption(f"Heatmaps are computed in {get_precision()}; `{PRECISION_VARIABLE}` chooses.")
+    st.caption(f"Heatmaps are computed in {get_precision()}, set by `{PRECISION_VARIABLE}`.")
     st.caption(
-        f"This server is public (`{PUBLIC_VARIABLE}`): visitors change nothing on it."
+        f"This server is public (`{PUBLIC_VARIABLE}`): visitors cannot change anything."
         if is_public()
-        else f"Whoever opens this app may train and write notes; `{PUBLIC_VARIABLE}=1` forbids it."
+        else f"All visitors can train modules and write notes. `{PUBLIC_VARIABLE}=1` prevents this."
     )
 
 
@@ -129,10 +140,11 @@ def find_version(name: str) -> str:
 with error_boundary(), st.container(width=760):
     st.title("About the SRAE explorer", anchor=False)
     st.markdown(
-        "It shows **why** a network takes a bird for what it does: the network's score, taken "
-        "apart into a few x-features, each drawn on the photo, measured against the parts of "
-        "the bird, and checked against the network."
+        "The explorer shows **why** a network recognises a bird. It splits the network's score "
+        "into a few x-features, draws each on the photo, measures on which parts of the bird it "
+        "looks, and checks how faithful all this is to the network."
     )
+    show_glossary()
     show_method()
     show_differences()
     show_sources()

@@ -33,8 +33,8 @@ def show_page() -> None:
     load_page_style("compare")
     st.title("Two explanations, side by side", anchor=False)
     st.markdown(
-        "See where two methods, two seeds or two categories agree on the same photos: why a "
-        "Finch, and why not a Warbler."
+        "Do two methods, or two seeds, look at the same places? And what speaks for one category "
+        "and against another? Compare two explanations on the same photos."
     )
     sides = choosing.choose_sides(workspace, selection)
     are_ready = [prepare_side(workspace, side) for side in sides]
@@ -89,7 +89,7 @@ def show_comparison(workspace: Workspace, selection: Selection, sides: tuple[Sid
         show_no_photos(workspace)
     pair = None if measured is None else show_parts(workspace, both, paired, measured)
 
-    st.header("Take it along", anchor=False)
+    st.header("Download and share", anchor=False)
     files.show_files(workspace, both, paired, photos=photos, shown=shown, style=style)
     links.show_link(
         {
@@ -127,7 +127,7 @@ def show_parts(
     """Show where one map of each side is on the bird; return the chosen pair."""
     if all(one.locality is None for one in measured):
         return None
-    st.header("Where they look, part by part", anchor=False)
+    st.header("On which parts they look", anchor=False)
     pair = pairs.choose_pair(paired, both)
     for column, numbers, one in zip(st.columns(2, gap="large"), both, measured, strict=True):
         with column:

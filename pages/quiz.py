@@ -3,7 +3,8 @@
 import streamlit as st
 
 from explorer.ui.quiz import questions, results, start
-from explorer.ui.quiz.attempt import QuizSession, get_session, write_address
+from explorer.ui.quiz.attempt import QuizSession, get_session
+from explorer.ui.quiz.choosing import write_address
 from explorer.ui.shared.empty import show_no_photos, show_own_photo_link
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.opening import open_workspace_or_say_why, show_next_step

@@ -20,9 +20,9 @@ def show_page() -> None:
     if found is not None and found.findings:
         st.markdown(" ".join(found.findings))
     st.markdown(
-        "Every method explains the same scores of the same network on the same photos. A good "
-        "explanation is **faithful** (small F_reg), **local** (small locality) and looks at the "
-        "bird, on painted birds even at the very parts that tell a category from its relatives."
+        "All methods explain the same scores of the same network on the same photos. A good "
+        "explanation is **faithful** (low mean error, F_reg), **local** (low locality) and looks "
+        "at the bird. On painted birds, it looks at the parts that set a category apart."
     )
     if found is None:
         tables.show_no_results(workspace)
@@ -38,7 +38,7 @@ def show_page() -> None:
     cell: dict[str, str | int] = {}
     with error_boundary():
         cell = confusion.show_confusions(workspace)
-    st.header("Take it along", anchor=False)
+    st.header("Download and share", anchor=False)
     tables.show_downloads(found)
     links.show_link({**links.name_workspace(), **tables.make_params(), **cell})
 

@@ -13,15 +13,14 @@ def show_public_notice() -> None:
     """Say why visitors cannot train here, and how to train elsewhere."""
     st.title("Training", anchor=False)
     st.info(
-        "This is a public server: its visitors look at modules, compare them and bring photos of "
-        "their own, but train nothing and change nothing.",
+        "This is a public server. Its visitors can look at modules, compare them and upload "
+        "photos, but cannot train modules.",
         icon=":material/lock:",
     )
     st.markdown(
-        "To train modules, run the explorer on your own machine, where it is as it comes. Whoever "
-        "runs this server trains on the command line, `python -m explorer train`, or in another "
-        f"app that is started without `{PUBLIC_VARIABLE}`; new modules then appear here by "
-        "themselves."
+        "To train modules, run the explorer on your own computer. Whoever runs this server can "
+        "train on the command line, with `python -m explorer train`, or in another app that is "
+        f"started without `{PUBLIC_VARIABLE}`. New modules then appear here."
     )
 
 
@@ -49,5 +48,5 @@ def show_page() -> None:
         form.show_form(workspace)
 
 
-with error_boundary("Reload the page; a training that runs is not touched by this."):
+with error_boundary("Reload the page. This does not affect running trainings."):
     show_page()

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from explorer.config import Steps
 from explorer.measuring.records import ClassifierMeasures, save_classifier_measures
 from explorer.storage.writing import refuse_if_public
+from explorer.workspace.features import Features
 from explorer.workspace.workspace import Workspace
 
 
@@ -19,22 +20,37 @@ def measure_classifier(workspace: Workspace) -> Steps[ClassifierMeasures]:
     """
     refuse_if_public()
     features = yield from workspace.networks.compute_features()
-    photos = map(workspace.dataset.get_photo, features.image_ids.tolist())
-    labels = np.array([photo.category_index for photo in photos])
-    is_right = features.logits.argmax(axis=1) == labels
-    is_test = np.isin(features.image_ids, [photo.image_id for photo in workspace.held_out])
+    is_right, is_test, _ = _judge(workspace, features)
     measures = ClassifierMeasures(
         classifier_sha256=workspace.networks.backbone.sha256,
         train_accuracy=_compute_mean(is_right[~is_test]),
         test_accuracy=_compute_mean(is_right[is_test]),
         test_photos=int(is_test.sum()),
-        category_accuracies=tuple(
-            _compute_mean(is_right[is_test & (labels == index)])
-            for index in range(len(workspace.dataset.categories))
-        ),
+        category_accuracies=compute_category_accuracies(workspace, features),
     )
     save_classifier_measures(workspace, measures)
     return measures
+
+
+def compute_category_accuracies(
+    workspace: Workspace, features: Features
+) -> tuple[float | None, ...]:
+    """Compute the accuracy on the held-out photos of each category; None where there are none."""
+    is_right, is_test, labels = _judge(workspace, features)
+    return tuple(
+        _compute_mean(is_right[is_test & (labels == index)])
+        for index in range(len(workspace.dataset.categories))
+    )
+
+
+def _judge(
+    workspace: Workspace, features: Features
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.int64]]:
+    """Return for each photo whether it is classified correctly and held out, and its category."""
+    photos = map(workspace.dataset.get_photo, features.image_ids.tolist())
+    labels = np.array([photo.category_index for photo in photos])
+    is_test = np.isin(features.image_ids, [photo.image_id for photo in workspace.held_out])
+    return features.logits.argmax(axis=1) == labels, is_test, labels
 
 
 def _compute_mean(values: NDArray[np.bool_]) -> float | None:

@@ -84,6 +84,8 @@ def check(page: Any, axe: str, what: str) -> None:
             if impact in SEVERE or rule in PROMISED
         ]
         assert severe == [], f"{what}, {width} pixels, {scheme}"
+        # The tools of figures would cover numbers there.
+        assert width > 640 or page.locator(".modebar-container:visible").count() == 0
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -107,6 +109,19 @@ def test_axe_finds_what_is_wrong(page: Any, axe: str) -> None:
     page.evaluate(axe)
     found = {rule for rule, _, _ in page.evaluate(FIND)}
     assert {"heading-order", "color-contrast", "image-alt", "document-title"} <= found
+
+
+def test_every_choice_is_framed(page: Any, app_url: str) -> None:
+    open_page(page, app_url, "results")
+    widths = page.locator("[data-variant=segmented_control]").evaluate_all(
+        """choices => choices.map(choice => {
+          const style = getComputedStyle(choice);
+          return ["Top", "Right", "Bottom", "Left"].map(side =>
+            parseFloat(style[`border${side}Width`]) * (style[`border${side}Style`] === "solid"));
+        })"""
+    )
+    assert len(widths) >= 5  # in two lines
+    assert all(min(sides) > 0 for sides in widths)
 
 
 @pytest.mark.parametrize("name", ["training", "results"])

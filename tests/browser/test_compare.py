@@ -17,7 +17,7 @@ def test_a_probe_is_compared_with_a_module(visit: Any, artefacts: Path) -> None:
     page.get_by_text("Right: Ember capped Finch, PCA probe").first.wait_for()
     page.get_by_test_id("stCode").filter(has_text="right_by=PCA+probe").wait_for()
     opened.wait_for_link()
-    assert page.get_by_text("probe ȳ = ").count() == 4
+    assert page.get_by_text("· probe's ").count() == 4
     assert page.get_by_role("img", name="Heatmap of component 5 over the photo").count() == 4
     page.get_by_role("button", name="Swap").click()
     page.get_by_test_id("stCode").filter(has_text="left_by=PCA+probe").wait_for()

@@ -94,7 +94,7 @@ def test_from_the_first_click_to_the_new_module(
     told.wait_for()
     second.wait_until_idle()
     second.save_screenshot(artefacts / "training-finished-1440.png")
-    main.get_by_role("link", name=f"See {BIRD} explained").click()
+    main.get_by_role("link", name=f"{BIRD}, explained").click()
     second.page.get_by_role("heading", name=f"Why “{BIRD}”?").wait_for()
     second.wait_until_done()
     page.get_by_text("2 of 12 categories have a module.").first.wait_for()

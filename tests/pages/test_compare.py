@@ -72,9 +72,9 @@ def test_a_single_module_is_compared_with_excitation_bp(
     run = Workspace(tiny_workspace).list_modules()[0].run
     assert read_choices(app) == [CATEGORY, run, CATEGORY, "excitation-bp"]
     texts = read_texts(app)
-    assert "ExcitationBP on the right draws it as a whole, in one map" in texts
-    assert "Left: |ȳ − ŷ| is **" in texts
-    assert "Right: |ȳ − ŷ|" not in texts
+    assert "ExcitationBP on the right shows it in one map" in texts
+    assert "Left, the error is **" in texts
+    assert "Right, the error" not in texts
     # Four photos, each with a box, five maps left and one right.
     assert len(app.image) == 4 * (1 + 5 + 1)
     assert len(app.get("plotly_chart")) == 2
@@ -100,14 +100,14 @@ def test_numbers_are_those_of_the_modules(two_modules: Path, open_app: OpenApp) 
     )
     for place, y_bar in zip(("Left", "Right"), y_bars, strict=True):
         error = np.abs(y_bar - y_hat)[rows].mean()
-        assert f"{place}: |ȳ − ŷ| is **{error:.3f}** on average" in texts
+        assert f"{place}, the error is **{error:.3f}** on average" in texts
     distance = np.abs(y_bars[0] - y_bars[1])[rows].mean()
-    assert f"The two ȳ are **{distance:.3f}** apart" in texts
+    assert f"The two rebuilt scores differ by **{distance:.3f}**" in texts
     for entry, column in ((left, 0), (right, 1)):
         metrics = load_module_measures(workspace, entry)
         assert metrics is not None
         f_reg = metrics.test.faithfulness.f_reg
-        line = next(line for line in texts.splitlines() if line.startswith("| F_reg, test"))
+        line = next(line for line in texts.splitlines() if line.startswith("| Mean error, test"))
         assert line.split("|")[2 + column].strip() == f"{f_reg:.3f}"
 
     found = re.findall(r"\| \*\*([A-Z])\*\* \| (\S+(?: \d)?) \| (\S+(?: \d)?) \| (.+) \|", texts)
@@ -206,8 +206,8 @@ def test_swap_exchanges_left_and_right(two_modules: Path, open_app: OpenApp) -> 
     app.button(key="compare-swap").click().run()
     assert read_choices(app) == [*before[2:], *before[:2]]
     assert not app.error
-    assert "Grad-CAM on the left draws it as a whole" in read_texts(app)
-    assert "They explain two scores of the same network" in read_texts(app)
+    assert "Grad-CAM on the left shows it in one map" in read_texts(app)
+    assert "They explain two scores of one network" in read_texts(app)
 
 
 def test_two_categories_on_the_same_photos(tiny_workspace: Path, open_app: OpenApp) -> None:
@@ -218,12 +218,12 @@ def test_two_categories_on_the_same_photos(tiny_workspace: Path, open_app: OpenA
     select(app, "Right: explained by").set_value(run).run()
     assert not app.error
     texts = read_texts(app)
-    assert "**Ember capped Finch** left, **Harebell capped Finch** right" in texts
+    assert "**Ember capped Finch** (left) and **Harebell capped Finch** (right)" in texts
     assert "Method, settings and seed are the same." in texts
     assert select(app, "Photos of").value == CATEGORY
     # The right module has not been measured, which is reported in its place.
     assert "has not been measured yet" in texts
-    assert "The two ȳ" not in texts
+    assert "The two rebuilt scores" not in texts
 
 
 def test_scores_as_a_whole_on_both_sides(tiny_workspace: Path, open_app: OpenApp) -> None:
@@ -244,7 +244,7 @@ def test_scores_as_a_whole_on_both_sides(tiny_workspace: Path, open_app: OpenApp
     assert photo.category == "011.Coral_billed_Shrike"
     pixels = workspace.networks.prepare_image(load_parts(photo).image)
     _, logits = workspace.networks.compute_scores(pixels[np.newaxis])
-    assert f"Network ŷ = {logits[0, 10]:.2f}" in read_texts(app)
+    assert f"Network's score {logits[0, 10]:.2f}" in read_texts(app)
 
 
 def test_locality_of_a_whole_score_is_measured_on_the_module_s_test_photos(
@@ -307,7 +307,7 @@ def test_another_module_in_the_sidebar_restores_the_defaults(
 
 def test_identical_sides_are_reported(tiny_workspace: Path, open_app: OpenApp) -> None:
     app = open_app(tiny_workspace, "compare", left_by="ExcitationBP", right_by="ExcitationBP")
-    assert "Left and right are the same" in read_texts(app)
+    assert "Both sides are the same" in read_texts(app)
     assert not app.error
 
 
@@ -477,7 +477,7 @@ def test_every_method_without_a_module_can_be_drawn(
     if source.explain is not None and source.v is not None:
         y_bar = float(source.explain(z)[1][0])
         error = abs(y_bar - logits[0, 0])
-        assert f"probe ȳ = {y_bar:.2f} · |ȳ − ŷ| = {error:.2f}" in texts
+        assert f"probe's {y_bar:.2f} · error {error:.2f}" in texts
         for contribution in activations * source.v:
             assert f"{contribution:+.2f}".replace("-", "−") in texts
         assert f"{len(activations)} of {len(activations)}" in texts

@@ -149,7 +149,7 @@ def test_damaged_modules_are_listed_and_do_not_affect_the_others(
     app = open_app(own_workspace, "overview")
     assert not app.error
     expander = find_damage(app)
-    assert expander.label == "1 file is damaged; all others can be used."
+    assert expander.label == ":material/warning: 1 file is damaged; all others can be used."
     assert "not a readable safetensors file" in expander.markdown[0].value
     assert "python -m explorer doctor" in expander.code[0].value
     assert any("module cannot be read" in text.value for text in (*app.caption, *app.markdown))

@@ -83,7 +83,9 @@ def test_figures_are_those_of_the_files(tiny_workspace: Path, open_page: OpenApp
     assert "no module yet" in list_tiles(app)[2]
 
 
-def test_accuracy_of_every_category_is_shown(own_workspace: Path, open_page: OpenApp) -> None:
+def test_accuracy_of_every_category_is_shown(
+    own_workspace: Path, open_page: OpenApp, open_app: OpenApp
+) -> None:
     steps = measure_classifier(Workspace(own_workspace))
     for _ in steps:
         pass
@@ -98,6 +100,9 @@ def test_accuracy_of_every_category_is_shown(own_workspace: Path, open_page: Ope
     app = open_page(own_workspace)
     assert not app.error
     assert list_tiles(app)[0].startswith("accuracy –")
+    # Another page has loaded what the network says of all photos.
+    assert not open_app(own_workspace, "category").error
+    assert list_tiles(open_page(own_workspace))[0].startswith(f"accuracy {measured[first]:.0%}")
 
 
 def test_search_and_order_are_in_the_address(tiny_workspace: Path, open_page: OpenApp) -> None:

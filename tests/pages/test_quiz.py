@@ -410,8 +410,8 @@ def test_the_files_of_a_class_are_pooled(
     assert warning.value.startswith("notes.json is left out. It is not a file of quiz results.")
     texts = read_texts(app)
     assert "**2** people, **12** answers. 1 of the files are copies" in texts
-    wrong = "**photo + explanation** against photo + answer: **0** (0 to 0; 2 people)"
-    assert f"{wrong} wrong answers followed" in texts
+    same = "**0** (0 to 0; 2)"
+    assert f"| **photo + explanation** against photo + answer | {same} | {same} |" in texts
     assert "With fewer than 10 people" in texts
     (figure,) = app.get("plotly_chart")
     assert "Photo + answer" in figure.proto.spec

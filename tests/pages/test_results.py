@@ -126,7 +126,7 @@ def get_segments(app: AppTest, key: str) -> Any:
 def test_curves_and_their_link(open_app: OpenApp, compared: Path) -> None:
     title, own = "Maps against scores, and over seeds", "the activation that a map explains"
     app = open_results(open_app, compared, table=title)
-    assert get_segments(app, "curves").value == "the network's score ŷ"
+    assert get_segments(app, "curves").value == "the network's score"
     get_segments(app, "curves").set_value(own).run()
     assert not app.exception
     asked = parse_qs(urlsplit(app.code[-1].value).query)
@@ -199,18 +199,18 @@ def test_how_far_to_rely_on_the_network(
     # Other tests may have stored it in the workspace that this one is a copy of.
     (own_workspace / REFERENCES_FILE).unlink(missing_ok=True)
     app = open_results(open_app, own_workspace)
-    assert "Not measured yet: how often the network is right" in read_texts(app)
+    assert "How often the network is right at each certainty has not been" in read_texts(app)
     assert any(block.value.startswith("python -m explorer evaluate") for block in app.code)
     run_steps(load_or_compute_references(Workspace(own_workspace)))
     app = open_results(open_app, own_workspace)
-    assert "This takes 40 test photos" in read_texts(app)
+    assert "This needs 40 test photos" in read_texts(app)
     monkeypatch.setattr(trust, "MIN_PHOTOS", 6)
     st.cache_resource.clear()
     app = open_results(open_app, own_workspace)
     assert not app.exception
     texts = read_texts(app)
     assert "measured on the other 6" in texts
-    assert "**calibration error**" in texts
+    assert "**Calibration error**" in texts
     assert [chart.proto.spec for chart in app.get("plotly_chart")]
     assert "Numbers (CSV)" in [button.label for button in app.get("download_button")]
 

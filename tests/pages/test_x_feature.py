@@ -366,7 +366,7 @@ def test_notes_of_an_earlier_module_are_not_used_as_names(
     app = open_page(own_workspace, feature="x-feature 2")
     assert not app.error
     assert app.title[0].value == "x-feature 2"
-    assert app.expander[0].label == "1 note written for an earlier module"
+    assert app.expander[0].label == ":material/history: 1 note written for an earlier module"
     assert "x-feature 2 “red cap”" in read_texts(app)
     assert "old words" in read_texts(app)
 

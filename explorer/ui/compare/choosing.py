@@ -18,7 +18,7 @@ PAGE = "compare_page"
 # Not that of the Photo page: Streamlit takes what a page's own widgets hold out of its links.
 PHOTOS_OF = "compare_photos_of"
 _SEEN = "compare_sidebar"
-_BY_HELP = "A module splits the score into x-features. Without a module:\n" + "".join(
+_BY_HELP = "A module splits the score into x-features. These need no module:\n" + "".join(
     f"\n- {method.title}: {method.summary}" for method in UNTRAINED.values()
 )
 
@@ -46,7 +46,7 @@ def choose_sides(workspace: Workspace, selection: Selection) -> tuple[Side, Side
         icon=":material/swap_horiz:",
         key="compare-swap",
         width="stretch",
-        help="Put the left one to the right, and the right one to the left.",
+        help="Swap left and right.",
         on_click=_swap,
     )
     return left, right

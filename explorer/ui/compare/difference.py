@@ -15,12 +15,12 @@ _NAMES = {"x_features": "x-features", "pull_away": "pull-away"}
 def describe_difference(workspace: Workspace, left: Side, right: Side) -> str:
     """Describe the difference between two explanations in a few sentences of Markdown."""
     if (left.category, left.by) == (right.category, right.by):
-        return "Left and right are the same. Choose another explanation on one side."
+        return "Both sides are the same. Choose another explanation on one of them."
     names = [f"**{escape_markdown(side.category_name)}**" for side in (left, right)]
     scores = (
         f"Both explain the score of {names[0]}."
         if left.category == right.category
-        else f"They explain two scores of the same network: {names[0]} left, {names[1]} right."
+        else f"They explain two scores of one network: {names[0]} (left) and {names[1]} (right)."
     )
     return f"{scores} {_compare(workspace, left, right)}"
 
@@ -30,8 +30,8 @@ def _compare(workspace: Workspace, left: Side, right: Side) -> str:
         return _compare_settings(workspace, left.entry, right.entry)
     if left.is_whole and right.is_whole:
         if left.by == right.by:
-            return f"{left.title} draws both as a whole."
-        return f"{left.title} and {right.title} each draw it as a whole, in one map."
+            return f"{left.title} shows each in one map."
+        return f"{left.title} and {right.title} each show it in one map."
     if left.is_whole and right.entry is not None:
         return _compare_with_whole(left, RIGHT)
     if right.is_whole and left.entry is not None:
@@ -41,8 +41,8 @@ def _compare(workspace: Workspace, left: Side, right: Side) -> str:
 
 def _compare_with_whole(whole: Side, place: str) -> str:
     return (
-        f"The {place} one splits it into x-features by a module; {whole.title} on the "
-        f"{whole.place} draws it as a whole, in one map."
+        f"The module on the {place} splits it into x-features; {whole.title} on the "
+        f"{whole.place} shows it in one map."
     )
 
 

@@ -190,15 +190,15 @@ def _describe_map(outputs: Outputs, row: int, index: int) -> tuple[str, str]:
 def _show_scores(numbers: SideNumbers, row: int) -> None:
     y_hat, y_bar = float(numbers.y_hat[row]), numbers.y_bar
     if y_bar is None:
-        st.caption(f"Network ŷ = {y_hat:.2f}", help=HELP["y_hat"])
+        st.caption(f"Network's score {y_hat:.2f}", help=HELP["y_hat"])
     elif numbers.side.entry is not None:
         verdicts.show_scores(y_hat, float(y_bar[row]))
     else:
         error = abs(float(y_bar[row]) - y_hat)
         st.caption(
-            f"Network ŷ = {y_hat:.2f} · probe ȳ = {y_bar[row]:.2f} · |ȳ − ŷ| = {error:.2f}",
-            help=f"{HELP['y_hat']}\n\nThe ȳ of a probe is a constant and its contributions. A "
-            "contribution is a component times its weight, and either may be negative.",
+            f"Network's score {y_hat:.2f} · probe's {y_bar[row]:.2f} · error {error:.2f}",
+            help=f"{HELP['y_hat']}\n\nThe score of a probe is a constant plus its "
+            "contributions. A contribution is a component times its weight; both can be negative.",
         )
 
 

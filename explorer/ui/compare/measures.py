@@ -127,8 +127,8 @@ def show_measures(workspace: Workspace, left: SideMeasures, right: SideMeasures)
     else:
         on = f"each category's own test photos ({left.photo_count} left, {right.photo_count} right)"
     st.caption(
-        f"Smaller is better, but for R² and live x-features. Locality is measured on {on}. What "
-        "has no ȳ, such as a score drawn as a whole, has no F_reg."
+        f"Lower is better, except for R² and live x-features. Locality is measured on {on}. An "
+        "explanation that does not rebuild the score has no error."
     )
 
 
@@ -136,12 +136,14 @@ def _list_cells(measures: SideMeasures) -> dict[str, str]:
     train, test, live = measures.train, measures.test, measures.live
     locality = None if measures.locality is None else measures.locality.mean_locality
     return {
-        "F_reg, test": "–" if test is None else f"{test.f_reg:.3f}",
-        "F_reg, train": "–" if train is None else f"{train.f_reg:.3f}",
-        "of range, test": format_share(None if test is None else test.relative_f_reg),
+        "Mean error, test": "–" if test is None else f"{test.f_reg:.3f}",
+        "Mean error, training": "–" if train is None else f"{train.f_reg:.3f}",
+        "Mean error in % of score range, test": format_share(
+            None if test is None else test.relative_f_reg
+        ),
         "R², test": format_share(None if test is None else test.r2),
         "Locality, test": "–" if locality is None else f"{locality:.2f}",
-        "x-features live": "–" if live is None else f"{sum(live)} of {len(live)}",
+        "Live x-features": "–" if live is None else f"{sum(live)} of {len(live)}",
     }
 
 
@@ -153,13 +155,13 @@ def show_score_distance(both: Both, image_ids: Sequence[int], name: str) -> None
     for place, numbers in (("Left", left), ("Right", right)):
         if numbers.y_bar is not None:
             error = compute_f_reg(numbers.y_bar[mine], numbers.y_hat[mine])
-            sentences.append(f"{place}: |ȳ − ŷ| is **{error:.3f}** on average.")
+            sentences.append(f"{place}, the error is **{error:.3f}** on average.")
     is_same_score = left.side.category == right.side.category
     if left.y_bar is not None and right.y_bar is not None and is_same_score:
         distance = compute_f_reg(left.y_bar[mine], right.y_bar[mine])
         agreement = compute_rank_agreement(left.y_bar[mine], right.y_bar[mine])
-        ranks = "" if agreement is None else f"; their ranks agree by {agreement:.2f}"
-        sentences.append(f"The two ȳ are **{distance:.3f}** apart{ranks}.")
+        ranks = "" if agreement is None else f" (rank correlation {agreement:.2f})"
+        sentences.append(f"The two rebuilt scores differ by **{distance:.3f}**{ranks}.")
     if sentences:
         count = int(mine.sum())
         st.markdown(f"On all {count} photos of {escape_markdown(name)}: " + " ".join(sentences))
@@ -173,8 +175,8 @@ def show_histogram(
     index = 0 if numbers.outputs is None else None if pair is None else get_index(pair, side.place)
     if measured is None and side.entry is None:
         st.info(
-            f"{side.place.capitalize()}: where {side.title} looks is measured on photos, which "
-            "are not on this computer."
+            f"{side.place.capitalize()}: measuring where {side.title} looks needs the photos, "
+            "which are not on this computer."
         )
         return
     if measured is None:
@@ -182,8 +184,8 @@ def show_histogram(
         return
     if index is None or not measured.is_defined[index]:
         st.info(
-            f"{side.place.capitalize()}: {side.title} has nothing to show here: no x-feature, or "
-            "no heat on any test photo."
+            f"{side.place.capitalize()}: {side.title} has no x-feature here, or no heat on any "
+            "test photo."
         )
         return
     name = numbers.names[index]

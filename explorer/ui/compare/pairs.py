@@ -49,8 +49,8 @@ def show_matching(pairs: Sequence[Pair], both: Both) -> None:
     ]
     st.markdown(
         "\n".join(["| | Left | Right | Match |", "|:--|:--|:--|:--|", *lines]),
-        help="Correlation of the two activations over all photos of the data set: 1 where they "
-        "rise and fall together, 0 where they have nothing in common.",
+        help="Correlation of the two activations over all photos: 1 if they rise and fall "
+        "together, 0 if they have nothing in common.",
     )
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 from explorer.config import ExplorerError, is_public
 from explorer.data.names import name_categories
 from explorer.methods.runs import format_run, get_default_module
-from explorer.ui.shared import cached, choices, exports, gallery, links, state
+from explorer.ui.shared import cached, choices, exports, gallery, links, scores, state
 from explorer.ui.shared.birds import render_small_bird
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.markdown import escape_markdown, format_share
@@ -79,9 +79,7 @@ def summarise(workspace: Workspace) -> list[CategorySummary]:
     """Collect the key figures of all categories, in the order of the data set."""
     categories = workspace.dataset.categories
     entries = workspace.list_modules()
-    measured = cached.load_accuracy_or_none(workspace)
-    unknown = (None,) * len(categories)
-    accuracies = unknown if measured is None else measured.category_accuracies
+    accuracies = scores.list_accuracies(workspace)
     names = name_categories(categories)
     return [
         _summarise(
@@ -158,7 +156,7 @@ def show_damaged(workspace: Workspace, summaries: Sequence[CategorySummary]) -> 
     if is_public():
         st.warning(f"{count}; all others can be used.", icon=":material/warning:")
         return
-    with st.expander(f"{count}; all others can be used.", icon=":material/warning:"):
+    with st.expander(f":material/warning: {count}; all others can be used."):
         st.markdown("\n".join(f"- {escape_markdown(problem)}" for problem in problems))
         path = shlex.quote(str(workspace.path))
         st.code(f"python -m explorer doctor {path}", language="bash", wrap_lines=True)

@@ -5,7 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from explorer.analysis.estimates import Estimate, compute_estimate
+from explorer.analysis.estimates import compute_estimate
 from explorer.config import ExplorerError
 from explorer.quiz.pooling import (
     FOLLOWED_WRONG,
@@ -69,8 +69,7 @@ def _show_sheets(sheets: Sequence[Sheet]) -> None:
             f"The quizzes are about {networks} different networks. Pool them separately.",
             icon=":material/warning:",
         )
-    for sentence in _write_findings(named):
-        st.markdown(sentence)
+    _show_findings(named)
     measure = st.segmented_control(
         "Measure", list(MEASURES), default=RIGHT, required=True, key=_MEASURE, wrap=True
     )
@@ -78,33 +77,40 @@ def _show_sheets(sheets: Sequence[Sheet]) -> None:
     exports.show_numbers(partial(make_columns, named), "srae-quiz-pooled", "All answers (CSV)")
 
 
-def _write_findings(named: Mapping[str, Sheet]) -> list[str]:
-    """Say what the explanation, and the answer alone, changed within people."""
-    sentences = []
-    for measure, words in ((RIGHT, "birds named"), (FOLLOWED_WRONG, "wrong answers followed")):
-        differences = list_differences(measure_people(named, measure))
-        for (later, earlier), values in differences.items():
-            found = compute_estimate(values)
-            if found is not None and found.count > 1:
-                sentences.append(
-                    f"- **{later}** against {earlier}: {_format_change(found)} {words}"
-                )
-    if not sentences:
-        return ["Differences between conditions need two people or more who saw both."]
-    return [
-        "Within the same people, in percentage points with 95 % confidence intervals:",
-        "\n".join(sentences),
-        *(
-            [f"With fewer than {_FEW_PEOPLE} people, intervals are too narrow: take more."]
-            if len(named) < _FEW_PEOPLE
-            else []
-        ),
+def _show_findings(named: Mapping[str, Sheet]) -> None:
+    """Show what the explanation, and the answer alone, changed within people."""
+    columns = {title: _estimate_differences(named, title) for title in (RIGHT, FOLLOWED_WRONG)}
+    pairs = dict.fromkeys(pair for found in columns.values() for pair in found)
+    if not pairs:
+        st.caption("Differences between conditions need two people or more who saw both.")
+        return
+    rows = [
+        f"| **{later}** against {earlier} "
+        f"| {' | '.join(found.get((later, earlier), '–') for found in columns.values())} |"
+        for later, earlier in pairs
     ]
+    st.markdown("\n".join([f"| Difference | {' | '.join(columns)} |", "|:--|--:|--:|", *rows]))
+    st.caption(
+        "Mean differences within the same people, in percentage points, with 95 % CI and number of "
+        "people."
+        + (
+            f" With fewer than {_FEW_PEOPLE} people, these intervals are too narrow."
+            if len(named) < _FEW_PEOPLE
+            else ""
+        )
+    )
 
 
-def _format_change(found: Estimate) -> str:
-    low, high = (_format_points(value) for value in (found.low, found.high))
-    return f"**{_format_points(found.mean)}** ({low} to {high}; {found.count} people)"
+def _estimate_differences(named: Mapping[str, Sheet], measure: str) -> dict[tuple[str, str], str]:
+    """Return the mean difference of each pair of conditions that two people or more saw."""
+    found = {}
+    for pair, values in list_differences(measure_people(named, measure)).items():
+        estimate = compute_estimate(values)
+        if estimate is not None and estimate.count > 1:
+            low, high = map(_format_points, (estimate.low, estimate.high))
+            mean = _format_points(estimate.mean)
+            found[pair] = f"**{mean}** ({low} to {high}; {estimate.count})"
+    return found
 
 
 def _format_points(share: float) -> str:

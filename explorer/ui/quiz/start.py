@@ -13,7 +13,7 @@ from explorer.quiz.questions import (
     QuizSettings,
     compute_wrong_count,
 )
-from explorer.ui.quiz import attempt, pool
+from explorer.ui.quiz import attempt, choosing, pool
 from explorer.ui.shared import links
 from explorer.ui.shared.map_controls import show_map_controls
 from explorer.ui.shared.state import MapStyle
@@ -41,7 +41,7 @@ def show_start(workspace: Workspace) -> None:
         )
         return
     modules = attempt.list_explainers(workspace)
-    settings, has_feedback, participant = attempt.choose_settings(has_modules=bool(modules))
+    settings, has_feedback, participant = choosing.choose_settings(has_modules=bool(modules))
     questions = attempt.draw_quiz(workspace, modules, settings)
     if not questions:
         _show_no_questions(workspace)
@@ -72,7 +72,7 @@ def show_start(workspace: Workspace) -> None:
     pool.show_pool()
     st.header("Share", anchor=False)
     st.markdown("Everybody who opens this link gets the same questions in the same order.")
-    params = attempt.make_params(settings, has_feedback=has_feedback)
+    params = choosing.make_params(settings, has_feedback=has_feedback)
     style_params = links.make_style_params(style) if style else {}
     links.show_link(links.name_workspace() | params | style_params)
 

@@ -19,15 +19,15 @@ _PLAIN, _CALIBRATED = "plain softmax", "calibrated"
 
 def show_reliability(workspace: Workspace) -> None:
     """Show accuracy against certainty, the sets, and how many birds are doubted."""
-    st.header("How far to rely on the network", anchor=False)
+    st.header("How reliable the network is", anchor=False)
     standard = find_standard(workspace)
     if standard is None:
-        st.caption("Not measured yet: how often the network is right at each certainty.")
+        st.caption("How often the network is right at each certainty has not been measured yet.")
         path = shlex.quote(str(workspace.path))
         st.code(f"python -m explorer evaluate {path}", language="bash", wrap_lines=True)
         return
     if standard.trust is None:
-        st.caption(f"This takes {2 * MIN_PHOTOS} test photos, and this workspace has fewer.")
+        st.caption(f"This needs {2 * MIN_PHOTOS} test photos, and this workspace has fewer.")
         return
     _show_trust(standard.trust)
 
@@ -55,18 +55,20 @@ def _show_trust(trust: Trust) -> None:
 def _describe(trust: Trust) -> str:
     tested, levels = trust.tested, trust.tested.levels
     return f"""
-Fitted on one half of the held-out photos, measured on the other {tested.photos:,}:
+Fitted to one half of the held-out photos and measured on the other {tested.photos:,}:
 
-- the first guess is right on {tested.top_1:.1%}, one of the first five on {tested.top_5:.1%};
-- **calibration error** {tested.before.error:.3f} with plain softmax, {tested.after.error:.3f} with
-  temperature {trust.temperature:.2f} ({len(tested.after.counts)} bins; perfect certainties would
-  show {tested.after.chance:.3f} with so few photos);
-- **sets** for {COVERAGE:.0%} of photos hold {tested.set_sizes.mean():.1f} species on average, and
-  the right one on {tested.coverage:.1%};
-- of these birds {levels[Level.STRANGE]:.1%} are found strange and {levels[Level.BORDERLINE]:.1%}
-  borderline.
+- **Accuracy**: the first answer is right for {tested.top_1:.1%}, one of the first five for
+  {tested.top_5:.1%}.
+- **Calibration error**: {tested.before.error:.3f} with plain softmax, {tested.after.error:.3f} with
+  temperature {trust.temperature:.2f}, in {len(tested.after.counts)} bins. With so few photos, even
+  a perfectly calibrated network would have {tested.after.chance:.3f}.
+- **Sets** meant to contain the right species for {COVERAGE:.0%} of photos: they have
+  {tested.set_sizes.mean():.1f} species on average and contain it for {tested.coverage:.1%}.
+- **Doubt**: {levels[Level.STRANGE]:.1%} of these photos are judged strange, and
+  {levels[Level.BORDERLINE]:.1%} borderline.
 
-On the dotted line, the network is right as often as it is certain. Larger points have more photos.
+On the dotted line, the network is right as often as its certainty says. Larger points stand for
+more photos.
 """
 
 

@@ -39,14 +39,15 @@ RESULT_CATEGORY = "result_category"
 TABLE = "table"
 CURVES = "curves"
 # Names of the curves' points in the results, by what can be chosen.
-_CURVES = {"the network's score ŷ": "score", "the activation that a map explains": "own"}
+_CURVES = {"the network's score": "score", "the activation that a map explains": "own"}
 
 
 def show_no_results(workspace: Workspace) -> None:
     """Say that methods have not been compared, and show the command that compares them."""
     st.info(
-        "Methods have not been compared in this workspace yet. This trains what is missing and "
-        "measures all methods; it can be stopped and goes on where it was. Then reload this page."
+        "The methods have not been compared in this workspace yet. This command trains missing "
+        "modules and measures all methods; if it is stopped, it continues where it was. Then "
+        "reload this page."
     )
     _show_command("evaluate", workspace, " --methods all")
 
@@ -62,23 +63,22 @@ def show_tables(results: Results, sanity: Results | None, workspace: Workspace) 
     seeds = {row.seed for row in results.rows}
     st.caption(
         f"Means over {len(categories)} categories and {len(seeds)} "
-        f"seed{'' if len(seeds) == 1 else 's'}. Scores are compared on test photos unless said "
-        "otherwise; maps are drawn on the category's own test photos.",
+        f"seed{'' if len(seeds) == 1 else 's'}. Scores are compared on test photos unless stated "
+        "otherwise, and maps on test photos of the category.",
         help=HELP["locality"],
     )
     tables = {t.section.title: t for t in (*results.tables, *(sanity.tables if sanity else ()))}
     table = tables[choose_one(TABLE, tuple(tables), "Table of", "table")]
     show_table(table)
     st.caption(
-        f"Bold: the best of a column, and all whose 95 % interval reaches it. "
-        f"{table.section.caption}"
+        f"Bold: the best in a column, and all whose 95 % CI includes it. {table.section.caption}"
     )
     if table.section.title == titles.CURVES:
         _show_curves(results)
     else:
         state.drop_param(CURVES)
     if sanity is None:
-        st.caption("Not run yet: the sanity checks on randomised networks.")
+        st.caption("The sanity checks on randomised networks have not been run yet.")
         _show_command("sanity", workspace)
 
 
@@ -171,8 +171,8 @@ def show_measure(results: Results) -> None:
         numbers=dict(zip(("method", "category", title), zip(*cells, strict=True), strict=True)),
     )
     st.caption(
-        "A point is a category; the upright line is the mean, with its 95 % interval."
-        + (" Diamonds are the paper's figures." if paper else "")
+        "Each point is a category. Vertical lines are means with their 95 % CI."
+        + (" Diamonds are the figures of the paper." if paper else "")
     )
 
 
@@ -197,7 +197,7 @@ def show_category(results: Results, with_module: Sequence[str]) -> None:
     if category in with_module:
         st.page_link(
             PAGES_DIR / "photo.py",
-            label=f"See photos of {escape_markdown(name)} explained",
+            label=f"Photos of {escape_markdown(name)}, explained",
             icon=":material/photo:",
             query_params={state.CATEGORY: name},
         )
@@ -225,7 +225,7 @@ def show_downloads(results: Results) -> None:
     """Offer the tables and the file that they were made from."""
     with st.container(horizontal=True):
         st.download_button(
-            "Every number (CSV)",
+            "All numbers (CSV)",
             results.tidy,
             "srae-comparison.csv",
             "text/csv",
@@ -233,7 +233,7 @@ def show_downloads(results: Results) -> None:
             on_click="ignore",
         )
         st.download_button(
-            "The tables (Markdown)",
+            "Tables (Markdown)",
             results.markdown,
             "srae-comparison.md",
             "text/markdown",

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from explorer.config import Progress, run
+from explorer.measuring.classifier import compute_category_accuracies
 from explorer.measuring.scores import ModuleScores, score_photos
+from explorer.ui.shared import cached
 from explorer.ui.shared.caching import cache_resource
 from explorer.workspace.features import Features
 from explorer.workspace.layout import ModuleEntry
@@ -54,6 +56,20 @@ def load_features(workspace: Workspace) -> Features:
                 holder.features = run(steps, show)
         place.empty()
         return holder.features
+
+
+def list_accuracies(workspace: Workspace) -> tuple[float | None, ...]:
+    """List the accuracy for each category, as measured or from what another page has loaded.
+
+    Nothing is computed by the network for it; None where nothing is known.
+    """
+    measured = cached.load_accuracy_or_none(workspace)
+    if measured is not None and any(one is not None for one in measured.category_accuracies):
+        return measured.category_accuracies
+    features = _get_feature_holder(workspace).features
+    if features is None:
+        return (None,) * len(workspace.dataset.categories)
+    return compute_category_accuracies(workspace, features)
 
 
 def _show_progress(place: "DeltaGenerator", step: Progress) -> None:

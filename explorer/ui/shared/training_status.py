@@ -163,7 +163,7 @@ def show_cancel_button(job: Job, place: str) -> None:
     kept = (
         "What has been downloaded is kept."
         if job.request.fetches_to
-        else "Modules that are finished stay, and so does what was there before."
+        else "Finished modules are kept, and so are earlier ones."
     )
     is_asked = st.button(
         "Cancel",

@@ -5,44 +5,44 @@ from types import MappingProxyType
 HELP = MappingProxyType(
     {
         "x-feature": (
-            "One of the few concepts into which the module squeezes what the network saw; "
-            "together they rebuild the network's score."
+            "One of the few concepts that the module finds in what the network saw. Together they "
+            "rebuild the network's score."
         ),
         "contribution": (
-            "vₙEₙ: how strongly the x-feature fired on this photo times its weight. A plus raises "
-            "the score, a minus lowers it, and all of them add up to ȳ."
+            "How much an x-feature adds to the score of a photo: its activation times its weight, "
+            "vₙEₙ. Contributions add up to the module's score; negative ones lower it."
         ),
         "y_hat": (
-            "ŷ, say y-hat: the network's own score for this category, before softmax. The higher, "
-            "the more the network sees of it; it decides for the category with the highest score."
+            "The network's own score for a category, before softmax, ŷ (y-hat). The network "
+            "chooses the category with the highest score."
         ),
-        "y_bar": "ȳ, say y-bar: the same score rebuilt by the module from its x-features alone.",
-        "error": "|ȳ − ŷ|: how far the module is off on this photo. 0 is a perfect copy.",
+        "y_bar": "The same score, rebuilt by the module from its x-features alone, ȳ (y-bar).",
+        "error": "How far the module's score is from the network's on a photo, |ȳ − ŷ|.",
         "f_reg": (
-            "F_reg: the mean of |ȳ − ŷ| over many photos. Low means that the module says what the "
-            "network says, so that its explanation is one of the network."
+            "The mean error over photos, F_reg: how far the module's score is from the network's. "
+            "The lower it is, the more faithful is the explanation to the network."
         ),
-        "relative": "F_reg as a share of the distance between the lowest and the highest ŷ.",
-        "r2": "How much of the ups and downs of ŷ the module follows; 100 % is all of them.",
+        "relative": "The mean error in per cent of the range of the network's scores.",
+        "r2": "How much of the variation of the network's score the module follows; 100 % is all.",
         "locality": (
-            "The entropy of a part histogram: 0 where all heat lies on one part of the bird, "
-            "highest where it is spread evenly. Low is local."
+            "The entropy of the heat over the parts of the bird: 0 if all of it lies on one part, "
+            "highest if it is spread evenly. Low is local."
         ),
         "weighted_locality": (
-            "Locality where each x-feature counts as much as it contributes to the score. In the "
-            "plain mean, those that hardly contribute count as much as the others."
+            "Locality in which each x-feature counts as much as it contributes to the score; in "
+            "the plain mean, all count the same."
         ),
         "effective_number": (
-            "How many x-features carry the score: 1 if a single one does, and the number of all of "
-            "them if they contribute equally."
+            "How many x-features carry the score: 1 if one does all the work, and their number if "
+            "all contribute equally."
         ),
         "top_share": (
-            "The share of the x-feature that contributes most to a photo, in the sum of all "
-            "contributions without their signs; the mean over photos."
+            "The largest contribution to a photo as a share of all, disregarding signs; the mean "
+            "over photos."
         ),
         "overlap": (
-            "How much of the heat two x-features share: 0 % if they look at different places, "
-            "100 % if their maps are the same. The mean over pairs and photos."
+            "How much of their heat two x-features share: 0 % if they look at different places, "
+            "100 % if their maps are equal. The mean over pairs and photos."
         ),
         "auc": (
             "The area under the ROC curve: how often a photo of the category, drawn by chance, has "
@@ -50,14 +50,15 @@ HELP = MappingProxyType(
             "tells the category without fail, 50 % is a coin, and below that other birds activate "
             "it more. It is of this x-feature alone; the module adds up all of them."
         ),
-        "live": "An x-feature that never adds anything to the score is dead; the others live.",
+        "live": "An x-feature is dead if it is inactive on all photos, and live otherwise.",
         "c-MWP": (
-            "Contrastive excitation backprop: it walks from an x-feature back to the pixels and "
-            "keeps what speaks more for it than against it."
+            "Contrastive excitation backprop: a map of where in the photo an x-feature, or a "
+            "score, comes from. It follows the network backwards and keeps what speaks more for "
+            "it than against it."
         ),
         "layer": (
-            "Where the walk back from the x-feature stops. relu1 has the finest grid; from "
-            "pool to pool it gets coarser and shows larger shapes."
+            "The layer of the network at which a map is taken. The grid of relu1 is the finest; "
+            "deeper layers are coarser and show larger shapes."
         ),
         "scale": (
             "Each map on its own scale shows where each x-feature looks; one scale for all also "
@@ -111,3 +112,45 @@ HELP = MappingProxyType(
         "accuracy": "Share of held-out photos for which the network's highest score is right.",
     }
 )
+
+GLOSSARY = MappingProxyType(
+    {
+        "Network": (
+            "The classifier to explain: a convolutional network that gives each photo a score for "
+            "each category."
+        ),
+        "Category": "A kind of bird: a species, or an invented one of the painted birds.",
+        "Z": (
+            "The network's description of a photo: the outputs of its first fully-connected "
+            "layer, thousands of numbers."
+        ),
+        "Module": (
+            "A small network for one category that explains its score. It turns Z into a few "
+            "x-features, and these into the score."
+        ),
+        "X-feature": HELP["x-feature"],
+        "Activation": "How strongly an x-feature responds to a photo, Eₙ; 0 or more.",
+        "Contribution": HELP["contribution"],
+        "Network's score": HELP["y_hat"],
+        "Module's score": HELP["y_bar"],
+        "Error": HELP["error"],
+        "Mean error": HELP["f_reg"],
+        "Heatmap": HELP["c-MWP"],
+        "Part": "A place on the bird that annotators marked, such as the beak; at most 15 of them.",
+        "Locality": HELP["locality"],
+        "Live and dead": HELP["live"],
+        "Effective number": HELP["effective_number"],
+        "Top share": HELP["top_share"],
+        "Overlap": HELP["overlap"],
+        "Held-out photo": "A photo that the network was not trained on.",
+        "Test photo": "A held-out photo that the module was not trained on, either.",
+        "Seed": (
+            "The number that random choices start from. The same settings and seed give the same "
+            "module."
+        ),
+        "95 % CI": (
+            "Confidence interval: a range that contains the true value in 95 of 100 such studies."
+        ),
+    }
+)
+"""The terms of the pages for readers who meet them for the first time, in order of reading."""

@@ -35,8 +35,8 @@ def show_trainings(workspace: Workspace) -> None:
     _show_queue()
     for folder in list_damaged():
         st.warning(
-            f"The training in {escape_markdown(str(folder))} cannot be read: its job.json is "
-            "damaged. Remove this folder; modules are not touched by that.",
+            f"The training in {escape_markdown(str(folder))} cannot be read, because its job.json "
+            "is damaged. Remove this folder; modules are kept.",
             icon=":material/error:",
         )
     jobs = {job.id: job for job in reversed(list_jobs(workspace.path))}
@@ -105,10 +105,10 @@ def show_job(workspace: Workspace, job: Job) -> None:
     else:
         _show_ending(workspace, job)
     _show_curves(job)
-    with st.expander("Settings", icon=":material/tune:"):
+    with st.expander(":material/tune: Settings"):
         st.markdown(_format_settings(job))
-    with st.expander("Log", icon=":material/terminal:"):
-        st.code(read_log(job) or "Nothing yet.", language=None, wrap_lines=True)
+    with st.expander(":material/terminal: Log"):
+        st.code(read_log(job) or "The log is empty.", language=None, wrap_lines=True)
 
 
 def _show_ending(workspace: Workspace, job: Job) -> None:
@@ -125,7 +125,7 @@ def _show_ending(workspace: Workspace, job: Job) -> None:
             if entry.path.is_file():
                 st.page_link(
                     PAGES_DIR / "photo.py",
-                    label=escape_markdown(f"See {format_category(category)} explained"),
+                    label=escape_markdown(f"{format_category(category)}, explained"),
                     icon=":material/photo:",
                     query_params=links.make_module_params(workspace, entry),
                 )
@@ -141,7 +141,7 @@ def _show_actions(job: Job) -> None:
             "Remove from this list",
             icon=":material/delete:",
             key=_key("remove", job),
-            help="Its curves and its log are removed; its modules stay.",
+            help="Its curves and its log are removed; its modules are kept.",
         )
     if is_again:
         start(job.request)
@@ -179,7 +179,7 @@ def _show_curves(job: Job) -> None:
         _show_figure("loss", _list_losses(records), epochs, "Loss", names[category])
     with right:
         curves = {words: _list_values(records, name) for name, words in _F_REG.items()}
-        _show_figure("f-reg", curves, epochs, "F_reg, the mean of |ȳ − ŷ|", names[category])
+        _show_figure("f-reg", curves, epochs, "Mean error (F_reg)", names[category])
     st.caption(_describe_now(records))
     exports.show_numbers(list_columns(records), make_stem("training", names[category], job.id))
 
@@ -193,7 +193,7 @@ def _show_figure(
 ) -> None:
     measured = {words: values for words, values in curves.items() if any(values)}
     if not measured:
-        st.caption(f"{title}: not measured before the joint training begins.")
+        st.caption(f"{title}: measured once pretraining is over.")
         return
     figure = render_training(
         measured, epochs, title, log_scale=key == "loss", text_colour=state.get_text_colour()

@@ -113,7 +113,7 @@ def _show_earlier(found: ModuleNotes) -> None:
         return
     count = sum(map(len, found.earlier))
     what = "note" if count == 1 else "notes"
-    with st.expander(f"{count} {what} written for an earlier module", icon=":material/history:"):
+    with st.expander(f":material/history: {count} {what} written for an earlier module"):
         st.caption(
             "This module has been trained again since. Its x-features are others, so these words "
             "name nothing any more; they are kept for you to read."
