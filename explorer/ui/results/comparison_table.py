@@ -1,7 +1,7 @@
 """A table of the comparison, in any order: first column in place, scrollable by keyboard."""
 
 import html
-from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -20,7 +20,13 @@ def show_table(table: Table) -> None:
     order = st.selectbox(
         "Order by", options, key=ORDER, bind=state.BIND, width=280, help="The best come first."
     )
-    st.html(_render(table, sort_lines(table, str(order or _AS_LISTED))))
+    lines = sort_lines(table, str(order or _AS_LISTED))
+    show_lines(replace(table, lines=lines), table.section.title)
+
+
+def show_lines(table: Table, label: str) -> None:
+    """Show a table as it is; `label` names it for screen readers."""
+    st.html(_render(table, label))
 
 
 def sort_lines(table: Table, heading: str) -> tuple[Line, ...]:
@@ -44,10 +50,10 @@ def sort_lines(table: Table, heading: str) -> tuple[Line, ...]:
     return tuple(sorted(table.lines, key=rank))
 
 
-def _render(table: Table, lines: Sequence[Line]) -> str:
-    title = html.escape(table.section.title)
+def _render(table: Table, label: str) -> str:
+    title = html.escape(label)
     headings = "".join(f"<th scope='col'>{html.escape(text)}</th>" for text in table.headings)
-    body = "".join(f"<tr>{_render_line(line)}</tr>" for line in lines)
+    body = "".join(f"<tr>{_render_line(line)}</tr>" for line in table.lines)
     return (
         f"<div class='comparison' role='region' tabindex='0' aria-label='{title}'><table>"
         f"<thead><tr><th scope='col'>method</th>{headings}</tr></thead>"

@@ -26,7 +26,7 @@ from explorer.methods.registry import find_method
 from explorer.render.curves import render_curves
 from explorer.render.distribution import render_distribution
 from explorer.render.style import compute_extra_colour
-from explorer.ui.results.comparison_table import ORDER, show_table
+from explorer.ui.results.comparison_table import ORDER, show_lines, show_table
 from explorer.ui.shared import state
 from explorer.ui.shared.choices import choose_one
 from explorer.ui.shared.figures import show_figure
@@ -191,9 +191,10 @@ def show_category(results: Results, with_module: Sequence[str]) -> None:
     name = st.selectbox("Category", sorted(names), key=RESULT_CATEGORY, bind=state.BIND, width=280)
     category = names[name]
     for section in SECTIONS:
-        table = _format_category_table(results, category, section)
-        if table:
-            st.markdown(f"**{section.title}**\n\n{table}")
+        table = _make_category_table(results, category, section)
+        if table is not None:
+            st.markdown(f"**{section.title}**")
+            show_lines(table, f"{section.title}, {name}")
     if category in with_module:
         st.page_link(
             PAGES_DIR / "photo.py",
@@ -203,17 +204,17 @@ def show_category(results: Results, with_module: Sequence[str]) -> None:
         )
 
 
-def _format_category_table(results: Results, category: str, section: Section) -> str:
+def _make_category_table(results: Results, category: str, section: Section) -> Table | None:
     rows = [row for row in results.rows if row.category == category]
     columns = [c for c in section.columns if any(row.measure == c.measure for row in rows)]
     if not columns:
-        return ""
+        return None
     lines = []
     for method, title in results.titles.items():
         cells = tuple(Cell(_format_value(rows, method, column)) for column in columns)
         if any(cell.text != "–" for cell in cells):
             lines.append(Line(title, cells))
-    return Table(section, tuple(column.heading for column in columns), tuple(lines)).text
+    return Table(section, tuple(column.heading for column in columns), tuple(lines))
 
 
 def _format_value(rows: Sequence[Row], method: str, column: Column) -> str:
