@@ -83,7 +83,7 @@ def show_sections(
     )
     choice = photos.choose_photos(has_photos=workspace.dataset.has_photos)
     photos.show_photos(subject, choice, style)
-    st.header("Take it along", anchor=False)
+    st.header("Download and share", anchor=False)
     stem = packing.make_stem(selection.category_name, subject.entry.run, "photos")
     exports.show_numbers(
         partial(summary.make_columns, subject), stem, "Every photo's numbers (CSV)"

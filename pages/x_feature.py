@@ -77,7 +77,7 @@ def show_sections(subject: Subject, style: MapStyle) -> None:
     )
     with error_boundary():
         rebuilding.show_rebuilding(subject)
-    st.header("Take it along", anchor=False)
+    st.header("Download and share", anchor=False)
     with st.container(horizontal=True):
         summary.show_numbers(subject)
         photos.show_pack(subject, choice, style)

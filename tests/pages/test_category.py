@@ -56,7 +56,7 @@ def test_the_whole_page_is_shown_without_errors(tiny_workspace: Path, open_page:
         "What matters most",
         "How well the module copies the score",
         "All photos",
-        "Take it along",
+        "Download and share",
     ]
     assert len(app.get("plotly_chart")) == 2
     assert all(image.proto.imgs[0].alt for image in app.image)

@@ -73,8 +73,8 @@ def test_a_single_module_is_compared_with_excitation_bp(
     assert read_choices(app) == [CATEGORY, run, CATEGORY, "excitation-bp"]
     texts = read_texts(app)
     assert "ExcitationBP on the right shows it in one map" in texts
-    assert "Left, the error is **" in texts
-    assert "Right, the error" not in texts
+    assert "** on the left." in texts
+    assert "** on the right" not in texts
     # Four photos, each with a box, five maps left and one right.
     assert len(app.image) == 4 * (1 + 5 + 1)
     assert len(app.get("plotly_chart")) == 2
@@ -98,11 +98,11 @@ def test_numbers_are_those_of_the_modules(two_modules: Path, open_app: OpenApp) 
         *(apply_module(workspace.networks.load_module(e)[0], features.z) for e in (left, right)),
         strict=True,
     )
-    for place, y_bar in zip(("Left", "Right"), y_bars, strict=True):
+    for place, y_bar in zip(("left", "right"), y_bars, strict=True):
         error = np.abs(y_bar - y_hat)[rows].mean()
-        assert f"{place}, the error is **{error:.3f}** on average" in texts
+        assert f"**{error:.3f}** on the {place}" in texts
     distance = np.abs(y_bars[0] - y_bars[1])[rows].mean()
-    assert f"The two rebuilt scores differ by **{distance:.3f}**" in texts
+    assert f"and the two rebuilt scores differ by **{distance:.3f}**" in texts
     for entry, column in ((left, 0), (right, 1)):
         metrics = load_module_measures(workspace, entry)
         assert metrics is not None
@@ -223,7 +223,7 @@ def test_two_categories_on_the_same_photos(tiny_workspace: Path, open_app: OpenA
     assert select(app, "Photos of").value == CATEGORY
     # The right module has not been measured, which is reported in its place.
     assert "has not been measured yet" in texts
-    assert "The two rebuilt scores" not in texts
+    assert "the two rebuilt scores" not in texts
 
 
 def test_scores_as_a_whole_on_both_sides(tiny_workspace: Path, open_app: OpenApp) -> None:

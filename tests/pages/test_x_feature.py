@@ -94,7 +94,7 @@ def test_the_whole_page_is_shown_without_errors(tiny_workspace: Path, open_page:
         "How well it tells the category",
         "Where on the bird it looks",
         "What it rebuilds of Z",
-        "Take it along",
+        "Download and share",
     ]
     assert len(list_shown(app)) == TEST_PHOTOS
     assert len(app.image) == TEST_PHOTOS
@@ -530,7 +530,7 @@ def test_damaged_measures_do_not_affect_the_rest(own_workspace: Path, open_page:
     assert len(app.error) == 1
     assert "metrics.json" in app.error[0].value
     assert len(list_shown(app)) == TEST_PHOTOS
-    assert app.header[-1].value == "Take it along"
+    assert app.header[-1].value == "Download and share"
 
 
 def test_a_missing_photo_does_not_affect_the_others(

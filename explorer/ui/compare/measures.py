@@ -148,23 +148,26 @@ def _list_cells(measures: SideMeasures) -> dict[str, str]:
 
 
 def show_score_distance(both: Both, image_ids: Sequence[int], name: str) -> None:
-    """Show how far ȳ is from ŷ on both sides, and ȳ from ȳ, on photos of one category."""
+    """Show the mean error of both sides on photos of one category, and how far they are apart."""
     left, right = both
     mine = np.isin(left.image_ids, image_ids)
-    sentences = []
-    for place, numbers in (("Left", left), ("Right", right)):
-        if numbers.y_bar is not None:
-            error = compute_f_reg(numbers.y_bar[mine], numbers.y_hat[mine])
-            sentences.append(f"{place}, the error is **{error:.3f}** on average.")
+    errors = [
+        f"**{compute_f_reg(numbers.y_bar[mine], numbers.y_hat[mine]):.3f}** "
+        f"on the {numbers.side.place}"
+        for numbers in both
+        if numbers.y_bar is not None
+    ]
     is_same_score = left.side.category == right.side.category
     if left.y_bar is not None and right.y_bar is not None and is_same_score:
         distance = compute_f_reg(left.y_bar[mine], right.y_bar[mine])
         agreement = compute_rank_agreement(left.y_bar[mine], right.y_bar[mine])
         ranks = "" if agreement is None else f" (rank correlation {agreement:.2f})"
-        sentences.append(f"The two rebuilt scores differ by **{distance:.3f}**{ranks}.")
-    if sentences:
-        count = int(mine.sum())
-        st.markdown(f"On all {count} photos of {escape_markdown(name)}: " + " ".join(sentences))
+        errors.append(f"and the two rebuilt scores differ by **{distance:.3f}**{ranks}")
+    if errors:
+        st.markdown(
+            f"On all {int(mine.sum())} photos of {escape_markdown(name)}, the mean error is "
+            f"{', '.join(errors)}."
+        )
 
 
 def show_histogram(
