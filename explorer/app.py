@@ -12,6 +12,10 @@ from explorer.ui.shared.upload_store import limit_upload_memory
 from explorer.ui.sidebar.network import show_network
 from explorer.ui.sidebar.selection import show_sidebar
 
+# Before the pages are named: otherwise the browser asks a server elsewhere for their icons.
+st.set_page_config(
+    page_title="SRAE explorer", page_icon=str(ASSETS_DIR / "icon.svg"), layout="wide"
+)
 st.logo(str(ASSETS_DIR / "logo.svg"), size="large", icon_image=str(ASSETS_DIR / "icon.svg"))
 # Without sections, whose headings break the list for screen readers; the style sheet sets gaps.
 page = st.navigation(
@@ -31,11 +35,7 @@ page = st.navigation(
     ],
     expanded=True,
 )
-st.set_page_config(
-    page_title=f"{page.title} – SRAE explorer",
-    page_icon=str(ASSETS_DIR / "icon.svg"),
-    layout="wide",
-)
+st.set_page_config(page_title=f"{page.title} – SRAE explorer")
 load_style()
 limit_upload_memory()
 disable_external_ip_lookup()
