@@ -70,9 +70,7 @@ def show_page() -> None:
         verdicts.show_verdict(explanation.logits, categories, photo.category)
     feature = show_x_features(workspace, entry, shown, style, off)
     look = show_up_close(workspace, entry, shown, style, feature)
-    st.header("Why not another bird?", anchor=False)
     side_by_side.show_why_not(workspace, entry, shown, style, photo.category)
-    st.header("What if it were not there?", anchor=False)
     change.show_what_if(workspace, entry, shown, style, feature)
     show_trust(workspace, entry)
 

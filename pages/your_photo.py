@@ -112,9 +112,7 @@ def show_explanation(workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto) 
     heatmaps.show_drawing_note(explanation, style)
     look = show_up_close(workspace, entry, photo, style, feature)
 
-    st.header("Why not another bird?", anchor=False)
     side_by_side.show_why_not(workspace, entry, photo, style)
-    st.header("What if it were not there?", anchor=False)
     change.show_what_if(workspace, entry, photo, style, feature)
 
     st.header("Take it along", anchor=False)

@@ -31,3 +31,9 @@ def select(app: AppTest, label: str) -> Any:
 
 def upload(app: AppTest, data: bytes, name: str = "robin.jpg") -> AppTest:
     return app.file_uploader[0].set_value((name, data, "application/octet-stream")).run()
+
+
+def unfold(app: AppTest, section: str) -> AppTest:
+    """Open a section that is computed once it is open."""
+    app.session_state[section] = True
+    return app.run()

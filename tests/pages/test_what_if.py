@@ -1,12 +1,13 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from app_pages import select
+from app_pages import select, unfold
 from streamlit.testing.v1 import AppTest
 
 from explorer.data.paint_out import GREY, paint_out
 from explorer.explaining.what_if import compute_outcome
 from explorer.measuring.parts import load_parts
+from explorer.ui.what_if.change import SECTION
 from explorer.ui.what_if.region import FREE, PART, PREFIX
 from explorer.workspace.workspace import Workspace
 
@@ -25,7 +26,7 @@ def find_sentence(app: AppTest) -> str:
 def test_scores_without_a_part_are_those_of_the_photo_without_it(
     tiny_workspace: Path, open_app: OpenApp
 ) -> None:
-    app = open_app(tiny_workspace)
+    app = unfold(open_app(tiny_workspace), SECTION)
     choose(app, "region", PART)
     choose(app, "way", GREY)
     part = next(box for box in app.selectbox if box.key == f"{PREFIX}part")
@@ -40,7 +41,7 @@ def test_scores_without_a_part_are_those_of_the_photo_without_it(
 
 
 def test_nothing_drawn_is_said(tiny_workspace: Path, open_app: OpenApp) -> None:
-    app = open_app(tiny_workspace)
+    app = unfold(open_app(tiny_workspace), SECTION)
     choose(app, "region", FREE)
     assert any("Nothing is painted out yet" in info.value for info in app.info)
     assert not find_sentence(app)

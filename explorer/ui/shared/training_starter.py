@@ -5,7 +5,7 @@ from typing import Literal
 
 import streamlit as st
 
-from explorer.config import PAGES_DIR
+from explorer.config import PAGES_DIR, is_public
 from explorer.data.names import name_categories
 from explorer.jobs.store import list_jobs
 from explorer.methods.registry import DEFAULT
@@ -52,12 +52,26 @@ def show_in_sidebar(workspace: Workspace, entries: Sequence[ModuleEntry], curren
 
 def show_in_page(workspace: Workspace) -> None:
     """Show the controls on a page of a workspace without modules, or a link to what is trained."""
-    if any(job.state.is_live for job in list_jobs(workspace.path)):
-        st.page_link(PAGE, label="A training is running: watch it", icon=":material/show_chart:")
+    if _is_link_shown(workspace):
         return
     with st.container(horizontal=True, vertical_alignment="bottom", key="starter-in-page"):
         category = _choose_category(workspace, "", "starter-in-page", 280)
         _show_button(workspace, (), category, AUTO, _MAIN)
+
+
+def show_for(workspace: Workspace, category: str) -> None:
+    """Show a button that trains a module for one category, where that is possible."""
+    if is_public() or category not in list_trainable(workspace) or _is_link_shown(workspace):
+        return
+    _show_button(workspace, workspace.list_modules(), category, AUTO, _MAIN)
+
+
+def _is_link_shown(workspace: Workspace) -> bool:
+    """Show a link to the trainings if one is live, and tell if so."""
+    is_live = any(job.state.is_live for job in list_jobs(workspace.path))
+    if is_live:
+        st.page_link(PAGE, label="A training is running: watch it", icon=":material/show_chart:")
+    return is_live
 
 
 def _choose_category(

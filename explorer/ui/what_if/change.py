@@ -18,16 +18,18 @@ from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.shown_photo import ShownPhoto
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.subject import escape_words, name_in_figure
+from explorer.ui.shared.unfolding import show_when_open
 from explorer.ui.what_if.region import PREFIX, choose_region
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
+SECTION = f"{PREFIX}section"
 
-@st.fragment
+
 def show_what_if(
     workspace: Workspace, entry: ModuleEntry, photo: ShownPhoto, style: MapStyle, feature: int
 ) -> None:
-    """Let the user paint out a region of a photo, and show what changes.
+    """Show a section where the user paints out a region of a photo, and sees what changes.
 
     Parameters
     ----------
@@ -42,6 +44,16 @@ def show_what_if(
     feature : int
         The x-feature of the page, counted from 0, whose heat is offered first.
     """
+    show_when_open(
+        "What if it were not there?",
+        SECTION,
+        lambda: _show_choice_and_change(workspace, entry, photo, style, feature),
+    )
+
+
+def _show_choice_and_change(
+    workspace: Workspace, entry: ModuleEntry, photo: ShownPhoto, style: MapStyle, feature: int
+) -> None:
     st.markdown(
         "Paint out a region of the photo. The network looks at what is left, so that its scores "
         "and all x-features change."

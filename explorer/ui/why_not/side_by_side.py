@@ -11,16 +11,17 @@ from explorer.data.cub import format_category
 from explorer.explaining.why_not import describe_missed, match_by_part
 from explorer.methods.runs import get_default_module
 from explorer.nn.explanation import Explanation
-from explorer.ui.shared import cached, drawings
+from explorer.ui.shared import cached, drawings, training_starter
 from explorer.ui.shared.markdown import escape_markdown, format_contribution, format_signed
 from explorer.ui.shared.shown_photo import ShownPhoto
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.styles import load_page_style
 from explorer.ui.shared.subject import escape_words, name_in_markdown, name_in_text
-from explorer.ui.shared.training_status import PAGE as TRAINING_PAGE
+from explorer.ui.shared.unfolding import show_when_open
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
+SECTION = "why-not-section"
 RIVAL = "rival"
 
 _MOST_RIVALS = 5
@@ -33,7 +34,7 @@ def show_why_not(
     style: MapStyle,
     truth: str | None = None,
 ) -> None:
-    """Let the user choose another category, and show its x-features beside those of this one.
+    """Show a section with another category's x-features beside those of this one.
 
     Parameters
     ----------
@@ -49,6 +50,20 @@ def show_why_not(
         The photo's own category, as in ``classes.txt``, which is always offered.
     """
     load_page_style("why_not")
+    show_when_open(
+        "Why not another bird?",
+        SECTION,
+        lambda: _show_choice_and_sides(workspace, entry, photo, style, truth),
+    )
+
+
+def _show_choice_and_sides(
+    workspace: Workspace,
+    entry: ModuleEntry,
+    photo: ShownPhoto,
+    style: MapStyle,
+    truth: str | None,
+) -> None:
     own = photo.explain(workspace, entry, style.layer)
     rivals = list_rivals(workspace.dataset.categories, own.logits, entry.category, truth)
     if not rivals:
@@ -64,8 +79,8 @@ def show_why_not(
         f"{escape_markdown(format_category(entry.category))}."
     )
     if other_entry is None:
-        st.info(f"No module explains {name} yet. Train one to see what is missing for it.")
-        st.page_link(TRAINING_PAGE, label=f"Train a module for {name}")
+        st.info(f"No module explains {name} yet, so that nothing tells what it misses here.")
+        training_starter.show_for(workspace, rival)
         return
     with st.spinner("Tracing the other category's x-features …"):
         sides = [_load_side(workspace, one, photo, style) for one in (entry, other_entry)]
