@@ -32,7 +32,7 @@ def open_page(open_app: OpenApp) -> OpenApp:
 
 def list_cards(app: AppTest) -> list[str]:
     """Return the labels of the cards, in their order on the page."""
-    return [link.proto.label for link in app.get("page_link")]
+    return [link.proto.label for link in app.main.get("page_link")]
 
 
 def test_every_x_feature_has_a_card_that_opens_its_page(
@@ -56,7 +56,7 @@ def test_every_x_feature_has_a_card_that_opens_its_page(
         for one in found
     ]
     opened = []
-    for link in app.get("page_link"):
+    for link in app.main.get("page_link"):
         asked = parse_qs(link.proto.query_string)
         opened.append((link.proto.label, asked["category"][0], asked["feature"][0]))
         assert link.proto.page == "x_feature"

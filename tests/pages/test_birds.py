@@ -117,7 +117,7 @@ def test_a_category_has_a_bird_for_each_x_feature(tiny_workspace: Path, open_app
     assert ":gray[no heat]" in read_texts(app)
     opened = [
         parse_qs(link.proto.query_string)["linked_feature"]
-        for link in app.get("page_link")
+        for link in app.main.get("page_link")
         if link.proto.page == "x_feature" and link.proto.label.startswith("x-feature ")
     ]
     assert sorted(opened) == [[f"x-feature {n}"] for n in range(1, 6)]

@@ -33,7 +33,7 @@ def open_page(open_app: OpenApp) -> OpenApp:
 
 def list_photos(app: AppTest) -> list[int]:
     """Return the image ids of the gallery, in their order on the page."""
-    labels = [link.proto.label for link in app.get("page_link")]
+    labels = [link.proto.label for link in app.main.get("page_link")]
     after = labels[next(n for n, label in enumerate(labels) if label.startswith("All about")) :]
     return [int(label.removeprefix(PREFIX)) for label in after if label.startswith(PREFIX)]
 

@@ -139,7 +139,7 @@ def test_paired_maps_are_at_the_same_place(two_modules: Path, open_app: OpenApp)
     app = open_app(two_modules, "compare")
     texts = read_texts(app)
     table = re.findall(r"\| \*\*([A-Z])\*\* \| (\S+(?: \d)?) \| (\S+(?: \d)?) \|", texts)
-    labels = [link.proto.label for link in app.get("page_link")]
+    labels = [link.proto.label for link in app.main.get("page_link")]
     (one,) = [row for row in table if row[0] == "A"]
     assert {label for label in labels if label.startswith("**A**")} == {
         f"**A** {title}" for title in one[1:] if title != "–"
@@ -156,7 +156,7 @@ def test_a_map_of_a_module_opens_the_photo_with_its_x_feature(
         format_run(e.run) for e in Workspace(two_modules).list_modules() if e.category == CATEGORY
     }
     opened = set()
-    for link in app.get("page_link"):
+    for link in app.main.get("page_link"):
         label, asked = link.proto.label, parse_qs(link.proto.query_string)
         if " x-feature " in label:
             assert link.proto.page == "photo"
@@ -167,7 +167,7 @@ def test_a_map_of_a_module_opens_the_photo_with_its_x_feature(
     assert len(opened) == 2 * 4, "four photos under both modules"
     app = open_app(two_modules, "compare", right_by="PCA probe")
     assert not app.error
-    runs = {parse_qs(link.proto.query_string)["run"][0] for link in app.get("page_link")}
+    runs = {parse_qs(link.proto.query_string)["run"][0] for link in app.main.get("page_link")}
     assert len(runs) == 1, "a probe has no page of its own"
 
 
@@ -274,7 +274,7 @@ def test_missing_measures_are_reported_once(own_workspace: Path, open_app: OpenA
     assert read_texts(app).count("has not been measured yet") == 1
     assert "F_reg" not in read_texts(app)
     assert not app.get("plotly_chart")
-    assert "on average" in read_texts(app)
+    assert "the mean error is" in read_texts(app)
 
 
 def test_pages_of_photos(

@@ -30,7 +30,7 @@ def collect(path: Path) -> tuple[Workspace, Answers]:
 
 def list_photos(app: AppTest) -> list[int]:
     """Return the ids of the photos of the chosen cell, with a link or without."""
-    labels = [link.proto.label for link in app.get("page_link")]
+    labels = [link.proto.label for link in app.main.get("page_link")]
     labels += [text.value for text in app.markdown]
     return sorted(
         int(label.removeprefix(PREFIX)) for label in labels if re.fullmatch(rf"{PREFIX}\d+", label)
@@ -114,7 +114,9 @@ def test_photos_open_under_the_module_that_tells_most(
     for truth, said in cells:
         what = "named rightly" if truth == said else f"taken for {names[said]}"
         app = open_app(tiny_workspace, "results", confusion=f"{names[truth]}, {what}")
-        opened = {parse_qs(link.proto.query_string)["category"][0] for link in app.get("page_link")}
+        opened = {
+            parse_qs(link.proto.query_string)["category"][0] for link in app.main.get("page_link")
+        }
         assert opened == {names[said if said < 2 else truth if truth < 2 else 0]}
 
 

@@ -37,7 +37,7 @@ def list_tiles(app: AppTest) -> list[str]:
 
 
 def list_links(app: AppTest) -> list[str]:
-    return [link.proto.label for link in app.get("page_link")]
+    return [link.proto.label for link in app.main.get("page_link")]
 
 
 def make_summary(name: str, **figures: object) -> CategorySummary:

@@ -219,7 +219,7 @@ def test_leads_to_the_same_photo_under_another_category(
     tiny_workspace: Path, open_app: OpenApp
 ) -> None:
     app = open_app(tiny_workspace, photos_of="Lantern bellied Shrike")
-    (link,) = (item for item in app.get("page_link") if "Why not" in item.proto.label)
+    (link,) = (item for item in app.main.get("page_link") if "Why not" in item.proto.label)
     assert link.proto.label == "Why not a Harebell capped Finch?"
     params = {k: v[0] for k, v in parse_qs(link.proto.query_string).items()}
     other = open_app(tiny_workspace, **params)

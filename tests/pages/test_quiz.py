@@ -155,7 +155,7 @@ def test_a_whole_quiz_with_known_answers(
     assert len(app.image) == 12
     assert "1.0 s" in read_texts(app)
     assert "82.0 s" in read_texts(app)
-    assert sum("photo" in link.proto.page for link in app.get("page_link")) >= 12
+    assert sum("photo" in link.proto.page for link in app.main.get("page_link")) >= 12
 
 
 def play(app: AppTest, choose: Callable[[QuizSession], int]) -> AppTest:

@@ -59,7 +59,7 @@ def with_photos(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def list_links(app: AppTest) -> list[str]:
-    return [link.proto.label for link in app.get("page_link")]
+    return [link.proto.label for link in app.main.get("page_link")]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -56,7 +56,7 @@ def read_metric(app: AppTest, label: str) -> str:
 
 def list_shown(app: AppTest) -> list[int]:
     """Return the image ids of the gallery, in their order on the page."""
-    labels = [link.proto.label for link in app.get("page_link")]
+    labels = [link.proto.label for link in app.main.get("page_link")]
     prefix = "Painted bird "
     return [int(label.removeprefix(prefix)) for label in labels if label.startswith(prefix)]
 

@@ -101,7 +101,7 @@ def test_without_modules_the_score_is_still_drawn(
     # Photo, neighbours and the map; the neighbours are named, but lead nowhere.
     assert len(app.image) >= 2 + 6
     assert "Painted bird" in read_texts(app)
-    assert not [link for link in app.get("page_link") if "Painted bird" in link.proto.label]
+    assert not [link for link in app.main.get("page_link") if "Painted bird" in link.proto.label]
 
 
 def test_link_to_a_sample_without_modules(own_workspace: Path, open_app: OpenApp) -> None:
@@ -343,7 +343,7 @@ def test_neighbours_are_photos_that_the_network_has_learnt_from(
 ) -> None:
     app = open_app(tiny_workspace, "your_photo", source=SAMPLE)
     held_out = {photo.image_id for photo in Workspace(tiny_workspace).held_out}
-    links = [link.proto.label for link in app.get("page_link")]
+    links = [link.proto.label for link in app.main.get("page_link")]
     shown = {int(label.split()[-1]) for label in links if label.startswith("Painted bird")}
     assert len(shown) == 6
     assert not shown & held_out
