@@ -30,7 +30,7 @@ from explorer.workspace.layout import RESULTS_FOLDER, check_inside
 from explorer.workspace.workspace import Workspace
 
 _RECORD_FORMAT = 5
-_MOST_RIVALS = 2  # each needs modules and maps of its own, and crossed categories have ten
+_MOST_RIVALS = 2  # each needs modules and maps of its own, and crossed categories have four
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,8 @@
-"""Sixteen categories that cross five marks, each with two values.
+"""Sixteen categories that cross four marks, each with two values.
 
-A half fraction of the factorial design 2⁵: the first four marks are free, and the fifth follows
-from them. So each combination of values of any four marks occurs exactly once, each value is shared
-by half of the categories, and any two categories differ in two or four marks. No mark tells a
-category, and three marks leave two categories to choose from.
+The full factorial design 2⁴: each combination of values occurs exactly once, each value is shared
+by half of the categories, and each category has four others that differ from it in a single mark.
+No mark tells a category, and none can be left out.
 """
 
 import itertools
@@ -15,7 +14,6 @@ from explorer.data.painted.traits import BirdTraits, replace_traits
 MARKS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "crown": ("poppy", "azure"),
-        "throat": ("snow", "ink"),
         "breast": ("lemon", "plum"),
         "wing_bar": ("double", "patch"),
         "tail": ("ember", "seafoam"),
@@ -39,18 +37,17 @@ _PLAIN = BirdTraits(
     beak="horn",
     beak_shape="cone",
 )
-# Words of the names, by the values of crown and throat, breast and wing.
+# Words of the names, by the values of crown and tail, breast and wing.
 _KINDS = (("Tanager", "Redstart"), ("Warbler", "Bunting"))
 _BREASTS = ("Citrine", "Damson")
 _WINGS = ("Moonbar", "Goldwing")
 
 
 def _combine_marks() -> Iterator[tuple[str, BirdTraits]]:
-    for free in itertools.product((0, 1), repeat=len(MARKS) - 1):
-        levels = (*free, sum(free) % 2)
-        crown, throat, breast, wing, _ = levels
+    for levels in itertools.product((0, 1), repeat=len(MARKS)):
+        crown, breast, wing, tail = levels
         values = {mark: MARKS[mark][level] for mark, level in zip(MARKS, levels, strict=True)}
-        name = f"{_BREASTS[breast]}_{_WINGS[wing]}_{_KINDS[crown][throat]}"
+        name = f"{_BREASTS[breast]}_{_WINGS[wing]}_{_KINDS[crown][tail]}"
         yield name, replace_traits(_PLAIN, **values)
 
 
