@@ -43,8 +43,8 @@ METHODS: Mapping[str, Method] = {
         grad_cam,
     )
 }
-DEFAULT: TrainedMethod = srae.METHOD
-"""The paper's method."""
+DEFAULT: TrainedMethod = srae_concepts.METHOD
+"""The method of every command and page that is told no other."""
 
 _ALL = "all"
 

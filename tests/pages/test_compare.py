@@ -272,7 +272,7 @@ def test_missing_measures_are_reported_once(own_workspace: Path, open_app: OpenA
     select(app, "Right: explained by").set_value(by).run()
     assert not app.error
     assert read_texts(app).count("has not been measured yet") == 1
-    assert "F_reg" not in read_texts(app)
+    assert "Mean error, test" not in read_texts(app)
     assert not app.get("plotly_chart")
     assert "the mean error is" in read_texts(app)
 

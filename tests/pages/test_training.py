@@ -107,10 +107,13 @@ def test_the_default_settings_are_filled_in(tiny_workspace: Path, open_form: Ope
     app = open_form(tiny_workspace)
     assert find(app.main.multiselect, "Categories").value == [FIRST]  # the one that is explained
     method = find(app.main.selectbox, "Method")
-    assert method.value == "srae"
+    assert method.value == "srae-concepts"
     assert method.options == [one.title for one in list_trained()]
     values = {box.label: box.value for box in app.main.number_input if not box.disabled}
-    assert values == {"X-features": 5, "β": 1, "q": 100, "Epochs": 60, "Seed": 0}
+    assert values == {
+        **{"X-features": 5, "β": 1, "q": 100, "Evenness": 2, "Pull-away of maps": 3},
+        **{"Epochs": 60, "Seed": 0},
+    }
     assert find(app.main.text_input, "Widths").value == ""
     assert find(app.main.selectbox, "Train on").options == ["the fastest", "CPU"]
     assert f"CPU, {os.cpu_count()} cores" in get_captions(app)
@@ -411,17 +414,20 @@ def test_one_click_trains_the_current_category(tiny_workspace: Path, open_app: O
     app = open_app(tiny_workspace, "about", category="Harebell capped Finch")
     assert not app.sidebar.number_input  # settings stand on the Training page
     assert find(app.sidebar.selectbox, "Train a module for").value == SECOND
-    assert "Trains SRAE, 5 x-features, seed 0." in get_captions(app)
+    assert "Trains SRAE with concepts, 5 x-features, seed 0." in get_captions(app)
     find(app.sidebar.button, "Train").click().run()
     assert not app.exception
     (job,) = list_jobs(tiny_workspace)
     assert job.request.categories == (SECOND,)
-    assert job.request.run == "srae-k5-s0"
+    assert job.request.run == "srae-concepts-k5-s0"
     assert job.request.training["epochs"] == 60
     # The same click again trains another module, and never the same one twice.
-    assert "Trains SRAE, 5 x-features, seed 1." in get_captions(app)
+    assert "Trains SRAE with concepts, 5 x-features, seed 1." in get_captions(app)
     find(app.sidebar.button, "Train").click().run()
-    assert [job.request.run for job in list_jobs()] == ["srae-k5-s0", "srae-k5-s1"]
+    assert [job.request.run for job in list_jobs()] == [
+        "srae-concepts-k5-s0",
+        "srae-concepts-k5-s1",
+    ]
     find(app.sidebar.selectbox, "Train a module for").set_value(THIRD).run()
     find(app.sidebar.button, "Train").click().run()
     assert list_jobs()[2].request.categories == (THIRD,)
@@ -591,7 +597,7 @@ def test_a_workspace_without_modules_offers_to_train_one(
     assert not app.exception
     (job,) = list_jobs(own_workspace)
     assert job.request.categories == (SECOND,)
-    assert job.request.run == "srae-k5-s0"
+    assert job.request.run == "srae-concepts-k5-s0"
     assert not app.main.button
 
 

@@ -111,8 +111,8 @@ def test_an_x_feature_shows_activations_and_parts(shipped: Path, open_app: OpenA
 
 def test_compare_shows_numbers_and_histograms(shipped: Path, open_app: OpenApp) -> None:
     app = open_app(shipped, "compare")
-    assert "F_reg, test" in read_texts(app)
-    assert any("is measured on photos" in info.value for info in app.info)
+    assert "Mean error, test" in read_texts(app)
+    assert any("needs the photos" in info.value for info in app.info)
     labels = [button.proto.label for button in app.get("download_button")]
     assert any("Numbers of all" in label for label in labels)
     assert not any("Maps of the" in label for label in labels)

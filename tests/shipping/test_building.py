@@ -80,7 +80,7 @@ def test_an_interrupted_build_goes_on(
     assert len(built.list_modules()) == 12
     assert built.settings.half
     assert built.networks.load_part_finder() is not None
-    assert {entry.run for entry in built.list_modules()} == {"srae-k5-s0-widths8x6"}
+    assert {entry.run for entry in built.list_modules()} == {"srae-concepts-k5-s0-widths8x6"}
     run_steps(build_birds(folder, birds, FINETUNE, MODULE))
     assert (len(trained), len(measured)) == (1, 13)
 
@@ -101,7 +101,9 @@ def test_one_command_builds_and_packs(
     assert called.exit_code == 0, called.output
     assert "classifier.safetensors" in called.output
     packed = Workspace(tmp_path / "packed")
-    assert [entry.run for entry in packed.list_modules()] == ["srae-k5-s0-widths16x10"] * 12
+    assert [entry.run for entry in packed.list_modules()] == [
+        "srae-concepts-k5-s0-widths16x10"
+    ] * 12
 
 
 def _build_quickly(

@@ -1,5 +1,7 @@
 """The evidence for a category in Z, divided among concepts."""
 
+import warnings
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -98,6 +100,7 @@ def _factorise(values: np.ndarray, count: int) -> np.ndarray:
     """Factorise (N, S) >= 0; return how much each factor adds to each column, (K, S)."""
     # scikit-learn takes 1 to 3 s to import, and nothing else needs it.
     from sklearn.decomposition import NMF  # noqa: PLC0415
+    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415
 
     if not values.any():
         return np.zeros((count, values.shape[1]))
@@ -109,6 +112,9 @@ def _factorise(values: np.ndarray, count: int) -> np.ndarray:
         tol=1e-3,
         random_state=0,
     )
-    amounts = model.fit_transform(values / values.max())
+    with warnings.catch_warnings():
+        # A start need not be the best factorisation there is.
+        warnings.simplefilter("ignore", category=ConvergenceWarning)
+        amounts = model.fit_transform(values / values.max())
     shares: np.ndarray = amounts.sum(axis=0)[:, np.newaxis] * model.components_
     return shares

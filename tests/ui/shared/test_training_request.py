@@ -6,6 +6,7 @@ from explorer.methods.nn import NnSettings
 from explorer.methods.registry import DEFAULT, list_trained
 from explorer.methods.sae import SaeSettings
 from explorer.methods.srae import SraeSettings
+from explorer.methods.srae_concepts import SraeConceptsSettings
 from explorer.training.modules.settings import TrainingSettings
 from explorer.ui.shared.training_request import USUAL, make_method
 
@@ -17,7 +18,7 @@ def test_widths_are_read_in_common_notations(text: str) -> None:
 
 def test_empty_fields_mean_default_settings() -> None:
     assert make_method(USUAL) == DEFAULT
-    assert (DEFAULT.settings, DEFAULT.training) == (SraeSettings(), TrainingSettings())
+    assert (DEFAULT.settings, DEFAULT.training) == (SraeConceptsSettings(), TrainingSettings())
     assert make_method({**USUAL, "widths": ""}) == DEFAULT
     for method in list_trained():
         assert make_method({"method": method.name}) == method
