@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from explorer.render.colour_maps import DEFAULT_COLOUR_MAP, apply_colours, check_picture
+from explorer.render.colour_maps import DEFAULT_COLOUR_MAP, check_picture
+from explorer.render.views import COLOURS, VIEWS
+from explorer.render.window import WHOLE, Window
 
 DEFAULT_OPACITY = 0.85
 DEFAULT_BLUR = 0.02
-# How much a photo is greyed under an overlay, so that only heat is in colour.
-GREYING = 0.6
 # Longer side at which maps are smoothed. A wide Gaussian takes seconds on a full camera photo.
 _BLUR_SIDE = 512
 
@@ -101,6 +101,7 @@ def compute_display_map(
     *,
     smooth: bool = True,
     blur_sigma: float = DEFAULT_BLUR,
+    window: Window = WHOLE,
 ) -> NDArray[np.float64]:
     """Resize a map to a picture and smooth it for display, keeping its unit.
 
@@ -109,9 +110,11 @@ def compute_display_map(
     heat, size, smooth
         As in `upsample_map`.
     blur_sigma : float
-        Standard deviation of a Gaussian, as a fraction of the picture's longer side, in [0, 0.5];
-        0 for none. At full resolution, unsmoothed maps look like scattered dots. Ignored if
-        `smooth` is False, which shows the map's own grid.
+        Standard deviation of a Gaussian, as a fraction of the whole photo's longer side, in
+        [0, 0.5]; 0 for none. At full resolution, unsmoothed maps look like scattered dots. Ignored
+        if `smooth` is False, which shows the map's own grid.
+    window : Window
+        The part of the photo that the picture shows. Heat in it is smoothed as in the whole photo.
 
     Returns
     -------
@@ -126,17 +129,46 @@ def compute_display_map(
     if not 0 <= blur_sigma <= 0.5:
         raise ValueError(f"blur_sigma must lie in [0, 0.5], not {blur_sigma}")
     if not smooth or blur_sigma == 0:
-        return upsample_map(heat, size, smooth)
+        return _cut(_check_map(heat), size, window, smooth=smooth)
+    whole = (size[0] / window.height, size[1] / window.width)
     # A blurred map has no detail that would need every pixel of a large picture.
-    shrink = min(1.0, _BLUR_SIDE / max(size))
-    small = (max(1, round(size[0] * shrink)), max(1, round(size[1] * shrink)))
+    shrink = min(1.0, _BLUR_SIDE / max(whole))
+    small = (max(1, round(whole[0] * shrink)), max(1, round(whole[1] * shrink)))
     blurred = cv2.GaussianBlur(
         upsample_map(heat, small),
         (0, 0),
         blur_sigma * max(small),
         borderType=cv2.BORDER_REFLECT,
     )
-    return upsample_map(blurred, size)
+    return _cut(np.asarray(blurred, np.float64), size, window, smooth=True)
+
+
+def _cut(
+    values: NDArray[np.float64], size: tuple[int, int], window: Window, *, smooth: bool
+) -> NDArray[np.float64]:
+    """Resize what lies in a window of a map to a picture."""
+    if window == WHOLE:
+        return upsample_map(values, size, smooth)
+    rows, columns = values.shape
+    down, right = rows * window.height / size[0], columns * window.width / size[1]
+    # From the middle of each pixel of the picture to a place between the middles of cells.
+    places = np.array(
+        [
+            [right, 0, columns * window.left + (right - 1) / 2],
+            [0, down, rows * window.top + (down - 1) / 2],
+        ]
+    )
+    method = cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST
+    return np.asarray(
+        cv2.warpAffine(
+            values,
+            places,
+            (size[1], size[0]),
+            flags=method | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        ),
+        dtype=np.float64,
+    )
 
 
 def compute_shared_scale(
@@ -187,13 +219,16 @@ def render_overlay(
     smooth: bool = True,
     blur_sigma: float = DEFAULT_BLUR,
     percentile: float = 100.0,
+    view: str = COLOURS,
+    strength: float = 1.0,
+    window: Window = WHOLE,
 ) -> NDArray[np.uint8]:
     """Draw a heatmap over its photo.
 
     Parameters
     ----------
     photo : ndarray, shape (H, W, 3), uint8
-        RGB in 0 … 255.
+        RGB in 0 … 255; what lies in the `window`.
     heat : array_like, shape (h, w), float
         Non-negative, any unit, covering the whole photo at any grid.
     colour_map : str
@@ -208,6 +243,12 @@ def render_overlay(
         As in `compute_display_map`. Smoothing is for display only; say so beside the picture.
     percentile : float
         As in `normalise_map`.
+    view : str
+        One of `explorer.render.views.VIEWS`.
+    strength : float
+        How much of the heat is shown, in [0, 1]; see `explorer.render.views.compute_strengths`.
+    window : Window
+        The part of the photo that is drawn.
 
     Returns
     -------
@@ -221,18 +262,16 @@ def render_overlay(
         unknown or out of range.
     """
     check_picture(photo)
-    if not 0 <= opacity <= 1:
-        raise ValueError(f"opacity must lie in [0, 1], not {opacity}")
-    shown = compute_display_map(heat, photo.shape[:2], smooth=smooth, blur_sigma=blur_sigma)
+    for name, value in (("opacity", opacity), ("strength", strength)):
+        if not 0 <= value <= 1:
+            raise ValueError(f"{name} must lie in [0, 1], not {value}")
+    if view not in VIEWS:
+        raise ValueError(f"unknown view {view!r}; choose from {', '.join(VIEWS)}")
+    size = (photo.shape[0], photo.shape[1])
+    shown = compute_display_map(heat, size, smooth=smooth, blur_sigma=blur_sigma, window=window)
     level = normalise_map(shown, scale_max, percentile=percentile)
-    colours = apply_colours(level, colour_map).astype(np.float32)
-
-    # Rises steeply from zero, so that medium heat shows its colour rather than a brown shadow.
-    alpha = (opacity * np.sqrt(level))[..., np.newaxis]
-    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)[..., np.newaxis].astype(np.float32)
-    backdrop = photo + (grey - photo) * np.float32(GREYING * opacity)
-    blended = backdrop + (colours - backdrop) * alpha
-    return np.clip(np.rint(blended), 0, 255).astype(np.uint8)
+    drawn = VIEWS[view](photo, level, colour_map, opacity, strength)
+    return np.clip(np.rint(drawn), 0, 255).astype(np.uint8)
 
 
 def _compute_top(values: NDArray[np.float64], percentile: float) -> float:

@@ -12,6 +12,7 @@ _PADDING = 7.0
 _LABEL_HEIGHT = 18.0
 _MARKER_RADIUS = 6.0
 _DISTANCES = (14.0, 22.0, 32.0, 44.0, 58.0)
+_MORE_DISTANCES = (76.0, 96.0, 118.0, 142.0, 168.0)  # out of a place that is kept clear
 _ANGLES = np.linspace(0, 2 * np.pi, 16, endpoint=False)
 
 
@@ -31,7 +32,12 @@ class Label:
     shift: tuple[float, float]
 
 
-def place_labels(points: ArrayLike, texts: Sequence[str], size: tuple[float, float]) -> list[Label]:
+def place_labels(
+    points: ArrayLike,
+    texts: Sequence[str],
+    size: tuple[float, float],
+    clear: tuple[float, float, float, float] | None = None,
+) -> list[Label]:
     """Find a free place near each point for its name.
 
     Parameters
@@ -42,6 +48,8 @@ def place_labels(points: ArrayLike, texts: Sequence[str], size: tuple[float, flo
         N names.
     size : tuple of float
         ``(height, width)`` of the picture in screen pixels; names stay within it.
+    clear : tuple of float, optional
+        ``(left, top, right, bottom)`` of a place that names keep clear of, in screen pixels.
 
     Returns
     -------
@@ -63,10 +71,13 @@ def place_labels(points: ArrayLike, texts: Sequence[str], size: tuple[float, flo
     bounds = np.array([0.0, 0.0, size[1], size[0]])
     outward = positions - positions.mean(axis=0)
     taken = markers
+    distances: Sequence[float] = _DISTANCES
+    if clear is not None:
+        taken, distances = np.vstack([markers, clear]), (*_DISTANCES, *_MORE_DISTANCES)
     labels = []
     for index in np.argsort(positions[:, 1], kind="stable"):
         width = _CHARACTER_WIDTH * len(texts[index]) + _PADDING
-        for shift in _list_shifts(width, outward[index]):
+        for shift in _list_shifts(width, outward[index], distances):
             centre = positions[index] + shift
             half = np.array([width, _LABEL_HEIGHT]) / 2
             place = np.concatenate([centre - half, centre + half])
@@ -77,13 +88,15 @@ def place_labels(points: ArrayLike, texts: Sequence[str], size: tuple[float, flo
     return labels
 
 
-def _list_shifts(width: float, outward: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+def _list_shifts(
+    width: float, outward: NDArray[np.float64], distances: Sequence[float]
+) -> list[NDArray[np.float64]]:
     """List shifts by distance; at equal distance, those away from the crowd come first."""
     directions = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
     directions = directions[np.argsort(-directions @ outward, kind="stable")]
     # Names are wider than high, so they need more distance to the sides than above and below.
     reach = np.array([width / 2, 0.0])
-    return [direction * (distance + reach) for distance in _DISTANCES for direction in directions]
+    return [direction * (distance + reach) for distance in distances for direction in directions]
 
 
 def _is_within(place: NDArray[np.float64], bounds: NDArray[np.float64]) -> bool:

@@ -13,6 +13,8 @@ from explorer.render.style import TEXT_COLOUR, get_part_colours, style_figure
 
 _LONGEST_SIDE_SENT = 1024
 _PHONE_WIDTH = 358
+# Share of the picture. Names inside of a smaller box would cover the bird.
+_SMALL_BOX = 0.3
 
 
 def render_partition(
@@ -22,6 +24,7 @@ def render_partition(
     names: Sequence[str],
     box: tuple[float, float, float, float],
     *,
+    extent: tuple[float, float, float, float] | None = None,
     height: int = 420,
     show_labels: bool = True,
     text_colour: str = TEXT_COLOUR,
@@ -31,7 +34,7 @@ def render_partition(
     Parameters
     ----------
     photo : ndarray, shape (H, W, 3), uint8
-        RGB in 0 … 255.
+        RGB in 0 … 255; what lies in the `extent`.
     polygons : sequence of ndarray, each of shape (V, 2), float
         One per part, corners ``(x, y)`` in pixels of the photo, from
         `explorer.analysis.voronoi.compute_cell_polygons`; empty ones are not drawn.
@@ -42,11 +45,14 @@ def render_partition(
         P names.
     box : tuple of float
         ``(x, y, width, height)`` in pixels of the photo.
+    extent : tuple of float, optional
+        The part that is shown, ``(left, top, right, bottom)`` in the same pixels; by default,
+        `photo` is all of it.
     height : int
         Height of the figure in screen pixels.
     show_labels : bool
-        Whether to write names beside the points. Names that would overlap on a phone are left
-        out; all are shown on hover.
+        Whether to write names beside the points, and around the box where it is small. Names that
+        would overlap on a phone are left out; all are shown on hover.
     text_colour : str
         CSS colour of words outside the photo.
 
@@ -65,7 +71,7 @@ def render_partition(
         raise ValueError(f"{len(polygons)} cells, {len(positions)} points, {len(names)} names")
     if photo.ndim != 3 or photo.shape[2] != 3 or photo.dtype != np.uint8:
         raise ValueError(f"a photo must be (H, W, 3) uint8, not {photo.shape} {photo.dtype}")
-    rows, columns = photo.shape[:2]
+    shown = extent or (0, 0, photo.shape[1], photo.shape[0])
     colours = get_part_colours(names)
     figure = go.Figure()
     for polygon, name, colour in zip(polygons, names, colours, strict=True):
@@ -98,26 +104,49 @@ def render_partition(
     )
     if show_labels:
         _add_names(
-            figure, positions[seen], [names[index] for index in seen], (rows, columns), height
+            figure,
+            positions[seen],
+            [names[index] for index in seen],
+            box,
+            extent=shown,
+            height=height,
         )
     style_figure(figure, "", height, text_colour)
+    show_photo_below(figure, _encode_photo(photo), shown)
+    return figure
+
+
+def show_photo_below(
+    figure: go.Figure, source: str, extent: tuple[float, float, float, float]
+) -> None:
+    """Put a picture below a figure, with equal scales on both axes and y downwards.
+
+    Parameters
+    ----------
+    figure : Figure
+        Changed in place.
+    source : str
+        The picture, as a data URI.
+    extent : tuple of float
+        ``(left, top, right, bottom)`` of the picture in the figure's coordinates.
+    """
+    left, top, right, bottom = extent
     figure.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
     figure.add_layout_image(
-        source=_encode_photo(photo),
+        source=source,
         xref="x",
         yref="y",
-        x=0,
-        y=0,
-        sizex=columns,
-        sizey=rows,
+        x=left,
+        y=top,
+        sizex=right - left,
+        sizey=bottom - top,
         sizing="stretch",
         layer="below",
     )
-    figure.update_xaxes(range=[0, columns], visible=False, constrain="domain")
+    figure.update_xaxes(range=[left, right], visible=False, constrain="domain")
     figure.update_yaxes(
-        range=[rows, 0], visible=False, scaleanchor="x", scaleratio=1, constrain="domain"
+        range=[bottom, top], visible=False, scaleanchor="x", scaleratio=1, constrain="domain"
     )
-    return figure
 
 
 def _make_cell(polygon: NDArray[np.floating], name: str, colour: str) -> go.Scatter:
@@ -141,13 +170,21 @@ def _add_names(
     figure: go.Figure,
     positions: NDArray[np.float64],
     names: Sequence[str],
-    image_size: tuple[int, int],
+    box: tuple[float, float, float, float],
+    *,
+    extent: tuple[float, float, float, float],
     height: int,
 ) -> None:
+    left, top, right, bottom = extent
     # Placed for a phone. On wider screens, points move apart and names keep their distance.
-    scale = min(_PHONE_WIDTH / image_size[1], height / image_size[0])
-    size = (image_size[0] * scale, image_size[1] * scale)
-    for label in place_labels(positions * scale, names, size):
+    scale = min(_PHONE_WIDTH / (right - left), height / (bottom - top))
+    size = ((bottom - top) * scale, (right - left) * scale)
+    x, y, width, depth = box
+    clear = None
+    if width * depth < _SMALL_BOX * (right - left) * (bottom - top):
+        edges = (x - left, y - top, x - left + width, y - top + depth)
+        clear = (edges[0] * scale, edges[1] * scale, edges[2] * scale, edges[3] * scale)
+    for label in place_labels((positions - (left, top)) * scale, names, size, clear):
         figure.add_annotation(
             x=positions[label.index, 0],
             y=positions[label.index, 1],

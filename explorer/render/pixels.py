@@ -7,6 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from explorer.render.partition import show_photo_below
 from explorer.render.style import TEXT_COLOUR, style_figure
 
 OUTSIDE = "outside the box"
@@ -19,6 +20,7 @@ def render_pixels(
     part_names: Sequence[str],
     size: tuple[int, int],
     *,
+    extent: tuple[float, float, float, float] | None = None,
     height: int = 420,
     text_colour: str = TEXT_COLOUR,
 ) -> go.Figure:
@@ -27,7 +29,7 @@ def render_pixels(
     Parameters
     ----------
     overlay : bytes
-        The map drawn over the photo, JPEG or PNG.
+        The map drawn over what lies in the `extent` of the photo, JPEG or PNG.
     heat : NDArray of float
         (h, w), >= 0: the map as computed.
     labels : NDArray of int
@@ -36,6 +38,9 @@ def render_pixels(
         Names of the parts.
     size : tuple of int
         ``(height, width)`` of the photo in pixels; places are given in these pixels.
+    extent : tuple of float, optional
+        The part that is shown, ``(left, top, right, bottom)`` in pixels of the photo; all of it by
+        default.
     height : int
         Of the figure, in screen pixels.
     text_colour : str
@@ -75,21 +80,7 @@ def render_pixels(
         )
     )
     kind = "png" if overlay.startswith(b"\x89PNG") else "jpeg"
-    figure.add_layout_image(
-        source=f"data:image/{kind};base64,{base64.b64encode(overlay).decode()}",
-        xref="x",
-        yref="y",
-        x=0,
-        y=0,
-        sizex=size[1],
-        sizey=size[0],
-        sizing="stretch",
-        layer="below",
-    )
+    source = f"data:image/{kind};base64,{base64.b64encode(overlay).decode()}"
     style_figure(figure, "", height, text_colour)
-    figure.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
-    figure.update_xaxes(range=[0, size[1]], visible=False, constrain="domain")
-    figure.update_yaxes(
-        range=[size[0], 0], visible=False, scaleanchor="x", scaleratio=1, constrain="domain"
-    )
+    show_photo_below(figure, source, extent or (0, 0, size[1], size[0]))
     return figure

@@ -52,3 +52,13 @@ def test_a_map_without_heat_has_no_probabilities():
 def test_refuses_labels_of_another_grid():
     with pytest.raises(ValueError, match="does not fit"):
         render_pixels(PICTURE, HEAT, LABELS.T, NAMES, (20, 60))
+
+
+def test_a_crop_keeps_the_places_of_the_photo():
+    figure = render_pixels(PICTURE, HEAT, LABELS, NAMES, (20, 60), extent=(20, 5, 50, 20))
+    (cells,) = figure.data
+    assert (cells.x0, cells.dx, cells.y0, cells.dy) == (10, 20, 5, 10)
+    (picture,) = figure.layout.images
+    assert (picture.x, picture.y, picture.sizex, picture.sizey) == (20, 5, 30, 15)
+    assert tuple(figure.layout.xaxis.range) == (20, 50)
+    assert tuple(figure.layout.yaxis.range) == (20, 5)
