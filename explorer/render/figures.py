@@ -10,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
+from explorer.render.numbers import format_number, format_signed
 from explorer.render.partition import render_partition
 from explorer.render.style import (
     LOWERING_COLOUR,
@@ -104,9 +105,12 @@ def render_part_histogram(
         )
     highest = np.log(len(shares))
     note = (
-        "locality not defined" if locality is None else f"locality {locality:.3f} of {highest:.3f}"
+        "locality not defined"
+        if locality is None
+        else f"locality {format_number(locality, 3)} of at most {format_number(highest, 3)}"
     )
-    style_figure(figure, f"{title} · {note}" if title else note, 90 + 24 * len(shares), text_colour)
+    heading = f"{title}<br><sup>{note}</sup>" if title else note
+    style_figure(figure, heading, 90 + 24 * len(shares), text_colour)
     # Room on the right for the numbers, even on a phone.
     figure.update_xaxes(range=[0, 1.3 * max(shares.max(), even)], visible=False)
     figure.update_yaxes(autorange="reversed", ticksuffix=" ", showgrid=False)
@@ -153,7 +157,7 @@ def render_contributions(
     if abs(steps.sum() - y_bar) > 1e-3 * (1 + np.abs(steps).sum()):
         raise ValueError(f"contributions sum to {steps.sum():.4g}, not to y_bar = {y_bar:.4g}")
     ends = np.cumsum(steps)
-    labels = [*names, "module ȳ", "DNN ŷ"]
+    labels = [*names, "Module's sum", "Network"]
     lengths = np.array([*steps, y_bar, y_hat])
     starts = np.array([*(ends - steps), 0.0, 0.0])
     colours = [RAISING_COLOUR if step >= 0 else LOWERING_COLOUR for step in steps]
@@ -179,8 +183,8 @@ def render_contributions(
         )
     right = np.maximum(starts, starts + lengths)
     for row, length in enumerate(lengths):
-        is_step = row < len(steps) and length != 0
-        number = f"{length:+.2f}" if is_step else f"{length:.2f}"
+        is_step = row < len(steps)
+        number = format_signed(length) if is_step else format_number(length)
         figure.add_annotation(
             x=right[row], y=row, text=number, showarrow=False, xanchor="left", xshift=4
         )

@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
+from explorer.render.numbers import format_number
 from explorer.render.style import NETWORK_COLOUR, TEXT_COLOUR, style_figure
 
 _ROW_HEIGHT = 46
@@ -73,7 +74,7 @@ def render_ranking(
         place = {"xref": "paper", "y": row - 0.42, "showarrow": False, "yanchor": "middle"}
         name = f"<b>{names[row]}</b>" if row == 0 else names[row]
         figure.add_annotation(x=0, xanchor="left", text=name, **place)
-        number = f"{lengths[row]:.2f}".replace("-", "−")
+        number = format_number(lengths[row])
         if shares is not None:
             number += f" · {_format_share(parts[row])}"
         figure.add_annotation(x=1, xanchor="right", text=number, **place)

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
 from explorer.render.density import CHOSEN_COLOUR
+from explorer.render.numbers import format_number, format_signed
 from explorer.render.style import (
     LOWERING_COLOUR,
     MODULE_COLOUR,
@@ -75,7 +76,7 @@ def render_mean_contributions(
             ),
         ]
     )
-    _write_numbers(figure, [f"{mean:+.2f}".replace("-", "−") for mean in means + 0.0])
+    _write_numbers(figure, [format_signed(mean) for mean in means])
     style_figure(figure, "", 56 + 40 * len(names), text_colour)
     low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
     span = (high - low) or 1.0
@@ -211,7 +212,9 @@ def render_rebuilding(
     figure = go.Figure(bars)
     figure.update_layout(barmode="overlay")
     pairs = zip(whole, held, strict=True)
-    _write_numbers(figure, [f"{one:.2f} → {other:.2f}".replace("-", "−") for one, other in pairs])
+    _write_numbers(
+        figure, [f"{format_number(one)} → {format_number(other)}" for one, other in pairs]
+    )
     style_figure(
         figure, "R² with all x-features → without this one", 80 + 30 * len(names), text_colour
     )

@@ -55,7 +55,7 @@ def test_histogram_holds_values_with_the_largest_first():
     assert_allclose(bars.x, [0.6, 0.2, 0.1, 0.1])
     assert bars.orientation == "h"
     assert list(bars.marker.color) == [get_part_colours(NAMES)[index] for index in (1, 3, 0, 2)]
-    assert figure.layout.title.text == "x-feature 3 · locality 1.089 of 1.386"
+    assert figure.layout.title.text == "x-feature 3<br><sup>locality 1.089 of at most 1.386</sup>"
     assert list_texts(figure)[1:] == ["60.0%", "20.0%", "10.0%", "10.0%"]
     assert figure.layout.yaxis.autorange == "reversed"
 
@@ -96,13 +96,13 @@ def test_contributions_stack_up_to_the_module_score():
     figure = render_contributions([4.0, -1.5, 0.0], ["A", "B", "C"], 2.5, 3.0)
     bars = figure.data[0]
 
-    assert list(bars.y) == ["A", "B", "C", "module ȳ", "DNN ŷ"]
+    assert list(bars.y) == ["A", "B", "C", "Module's sum", "Network"]
     assert_allclose(bars.x, [4, -1.5, 0, 2.5, 3])
     assert_allclose(bars.base, [0, 4, 2.5, 0, 0])
     # The last x-feature ends where ȳ ends.
     assert bars.base[2] + bars.x[2] == bars.x[3]
     assert bars.marker.color[0] == bars.marker.color[2] != bars.marker.color[1]
-    assert list_texts(figure) == ["+4.00", "-1.50", "0.00", "2.50", "3.00"]
+    assert list_texts(figure) == ["+4.00", "−1.50", "0.00", "2.50", "3.00"]
     assert figure.layout.title.text == "|ȳ − ŷ| = 0.50"
 
 
@@ -216,6 +216,52 @@ def test_names_do_not_overlap_on_a_phone():
     for index, (centre, half) in enumerate(places):
         for other, other_half in places[:index]:
             assert (np.abs(centre - other) >= half + other_half).any()
+
+
+def find_names(figure, scale):
+    """Return the middle and half the size of every name, in pixels of a phone."""
+    return [
+        (
+            np.array([one.x, one.y]) * scale + (one.ax, one.ay),
+            np.array([6.3 * len(one.text) + 7, 18]) / 2,
+        )
+        for one in figure.layout.annotations
+    ]
+
+
+def test_names_stay_out_of_a_small_box_and_may_lie_in_a_large_one():
+    photo = np.zeros((300, 300, 3), np.uint8)
+    points = np.array([(120.0, 120.0), (150.0, 140.0), (170.0, 170.0), (140.0, 165.0)])
+    empty = [np.empty((0, 2))] * 4
+    scale = 358 / 300
+
+    def count_inside(box):
+        figure = render_partition(photo, empty, points, NAMES, box, height=358)
+        names = find_names(figure, scale)
+        assert len(names) == 4
+        left, top, width, height = np.array(box) * scale
+        edges = np.array([left, top]), np.array([left + width, top + height])
+        return sum(
+            bool((middle + half > edges[0]).all() and (middle - half < edges[1]).all())
+            for middle, half in names
+        )
+
+    assert count_inside((100, 100, 90, 90)) == 0
+    assert count_inside((20, 20, 260, 260)) == 4
+
+
+def test_partition_shows_the_extent_alone():
+    polygons = compute_cell_polygons(POINTS, np.isfinite(POINTS[:, 0]), BOX, PHOTO.shape[:2])
+    crop = PHOTO[5:45, 10:50]
+    figure = render_partition(crop, polygons, POINTS, NAMES, BOX, extent=(10, 5, 50, 45))
+    (image,) = figure.layout.images
+
+    assert (image.x, image.y, image.sizex, image.sizey) == (10, 5, 40, 40)
+    assert tuple(figure.layout.xaxis.range) == (10, 50)
+    assert tuple(figure.layout.yaxis.range) == (45, 5)
+    # Cells and box keep the photo's coordinates.
+    assert figure.layout.shapes[0].x1 == 80
+    assert_allclose(np.c_[figure.data[-1].x, figure.data[-1].y], POINTS[[0, 1, 3]])
 
 
 def test_partition_refuses_mismatched_arguments():

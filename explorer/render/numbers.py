@@ -1,0 +1,12 @@
+"""Numbers as words: a true minus sign, and no zero with a sign."""
+
+
+def format_number(value: float, digits: int = 2) -> str:
+    """Write a number with a number of decimals."""
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")
+
+
+def format_signed(value: float, digits: int = 2) -> str:
+    """Write a number with its sign and a number of decimals; a zero has none."""
+    number = format_number(value, digits)
+    return number if number[0] == "−" or not float(number) else f"+{number}"
