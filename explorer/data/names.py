@@ -1,8 +1,12 @@
 """Names under which categories are shown."""
 
+import re
 from collections.abc import Sequence
 
 from explorer.data.cub import format_category
+
+# Spelt with a vowel, but not spoken with one: a European Starling, a Eurasian, a Unicorn.
+_NO_VOWEL = re.compile(r"(?i)eu|uni|one\b")
 
 
 def name_categories(categories: Sequence[str]) -> dict[str, str]:
@@ -12,3 +16,9 @@ def name_categories(categories: Sequence[str]) -> dict[str, str]:
         category: name if plain.count(name) == 1 else category
         for category, name in zip(categories, plain, strict=True)
     }
+
+
+def add_article(name: str) -> str:
+    """Put the article before a name: ``a Cardinal``, ``an Indigo Bunting``."""
+    is_vowel = name[:1] in tuple("AEIOUaeiou") and not _NO_VOWEL.match(name)
+    return f"{'an' if is_vowel else 'a'} {name}"
