@@ -109,25 +109,6 @@ def compute_auc(values: ArrayLike, is_positive: ArrayLike) -> float | None:
     return float((ranks[positive].sum() - own * (own + 1) / 2) / (own * others))
 
 
-def compute_contribution_shares(contributions: ArrayLike) -> NDArray[np.float64]:
-    """Compute the share of each x-feature in the sum of absolute contributions.
-
-    Parameters
-    ----------
-    contributions : array_like, shape (M, K), float
-        vₙEₙ, signed.
-
-    Returns
-    -------
-    ndarray, shape (M, K), float64
-        |vₙEₙ| / Σₘ |vₘEₘ|, in [0, 1]; 0 if no x-feature contributes.
-    """
-    sizes = np.abs(np.asarray(contributions, dtype=np.float64))
-    total = sizes.sum(axis=1, keepdims=True)
-    shares: NDArray[np.float64] = sizes / np.where(total > 0, total, 1.0)
-    return shares
-
-
 def draw_order(values: ArrayLike, seed: int, *, descending: bool) -> NDArray[np.int64]:
     """Sort photos by a number, with ties in random order.
 

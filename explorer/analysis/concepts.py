@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr
 
-from explorer.analysis.activation import compute_contribution_shares
 from explorer.analysis.agreement import compute_overlaps
+from explorer.analysis.faithfulness import compute_contribution_shares
 
 
 @dataclass(frozen=True, eq=False)

@@ -124,6 +124,25 @@ def compute_contributions(E: ArrayLike, v: ArrayLike) -> NDArray[np.float64]:
     return activations * weights
 
 
+def compute_contribution_shares(contributions: ArrayLike) -> NDArray[np.float64]:
+    """Compute the share of each x-feature in the sum of absolute contributions.
+
+    Parameters
+    ----------
+    contributions : array_like, shape (M, K), float
+        vₙEₙ, signed.
+
+    Returns
+    -------
+    ndarray, shape (M, K), float64
+        |vₙEₙ| / Σₘ |vₘEₘ|, in [0, 1]; 0 if no x-feature contributes.
+    """
+    sizes = np.abs(np.asarray(contributions, dtype=np.float64))
+    total = sizes.sum(axis=1, keepdims=True)
+    shares: NDArray[np.float64] = sizes / np.where(total > 0, total, 1.0)
+    return shares
+
+
 def compute_live_mask(contributions: ArrayLike) -> NDArray[np.bool_]:
     """Determine which x-features are live, that is, contribute to any score.
 

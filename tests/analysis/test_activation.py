@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from explorer.analysis.activation import (
     compute_activation_spread,
     compute_auc,
-    compute_contribution_shares,
     draw_order,
 )
 
@@ -82,11 +81,6 @@ def test_auc_counts_pairs(photos: list[tuple[int, bool]]) -> None:
     values, positive = [value for value, _ in photos], [is_own for _, is_own in photos]
     found = compute_auc(values, positive)
     assert found == (expected if expected is None else pytest.approx(expected))
-
-
-def test_shares_of_contributions() -> None:
-    shares = compute_contribution_shares([[3, -1, 0], [0, 0, 0], [-2, 0, 0]])
-    assert shares.tolist() == [[0.75, 0.25, 0], [0, 0, 0], [1, 0, 0]]
 
 
 def test_ties_are_ordered_at_random() -> None:

@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 
 from explorer.analysis.faithfulness import (
+    compute_contribution_shares,
     compute_contributions,
     compute_f_reg,
     compute_faithfulness,
@@ -118,3 +119,8 @@ def test_an_x_feature_is_dead_only_if_it_never_contributes():
 def test_live_mask_refuses_invalid_contributions(contributions, message):
     with pytest.raises(ValueError, match=message):
         compute_live_mask(contributions)
+
+
+def test_shares_of_contributions() -> None:
+    shares = compute_contribution_shares([[3, -1, 0], [0, 0, 0], [-2, 0, 0]])
+    assert shares.tolist() == [[0.75, 0.25, 0], [0, 0, 0], [1, 0, 0]]

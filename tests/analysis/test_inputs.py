@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from explorer.analysis.activation import (
     compute_activation_spread,
-    compute_contribution_shares,
     draw_order,
 )
 from explorer.analysis.agreement import (
@@ -31,6 +30,7 @@ from explorer.analysis.curves import FRACTIONS, compute_curve_areas, scale_curve
 from explorer.analysis.doubt import compute_likeness
 from explorer.analysis.estimates import compute_estimate
 from explorer.analysis.faithfulness import (
+    compute_contribution_shares,
     compute_contributions,
     compute_f_reg,
     compute_faithfulness,

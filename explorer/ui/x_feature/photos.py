@@ -8,16 +8,19 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from explorer.analysis.activation import compute_contribution_shares, draw_order
+from explorer.analysis.activation import draw_order
+from explorer.analysis.faithfulness import compute_contribution_shares
 from explorer.config import ExplorerError
 from explorer.data.cub import format_category
+from explorer.data.names import add_article
 from explorer.data.photo import Photo
+from explorer.render.numbers import format_signed
 from explorer.storage import packing
 from explorer.ui.shared import drawings, state
 from explorer.ui.shared.choices import choose_one
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.gallery import Tile, show_gallery
-from explorer.ui.shared.markdown import escape_markdown, format_contribution, format_signed
+from explorer.ui.shared.markdown import escape_markdown, format_contribution
 from explorer.ui.shared.names import name_feature, name_photo
 from explorer.ui.shared.progress import track
 from explorer.ui.shared.shown_photo import DatasetPhoto
@@ -220,8 +223,9 @@ def _make_tile(subject: Subject, row: int, style: MapStyle, share: float) -> Til
         photo,
         drawings.draw_photo_tile(workspace, entry, photo, style, subject.feature),
         alt=(
-            f"Heatmap of {name} over {name_photo(workspace, photo).lower()}, a {category}; "
-            f"activation {activation:.2f}, contribution {format_signed(contribution)}"
+            f"Heatmap of {name} over {name_photo(workspace, photo).lower()}, "
+            f"{add_article(category)}; activation {activation:.2f}, "
+            f"contribution {format_signed(contribution)}"
         ),
         text="  \n".join(lines),
         params={state.FEATURE: name},
