@@ -109,8 +109,16 @@ def render_part_histogram(
         if locality is None
         else f"locality {format_number(locality, 3)} of at most {format_number(highest, 3)}"
     )
-    heading = f"{title}<br><sup>{note}</sup>" if title else note
-    style_figure(figure, heading, 90 + 24 * len(shares), text_colour)
+    style_figure(figure, title or note, (110 if title else 90) + 24 * len(shares), text_colour)
+    if title:
+        figure.update_layout(
+            title_subtitle={"text": note, "font": {"size": 13, "weight": "normal"}},
+            title_y=1,
+            title_yref="container",
+            title_yanchor="top",
+            title_pad_t=10,
+            margin_t=84,
+        )
     # Room on the right for the numbers, even on a phone.
     figure.update_xaxes(range=[0, 1.3 * max(shares.max(), even)], visible=False)
     figure.update_yaxes(autorange="reversed", ticksuffix=" ", showgrid=False)

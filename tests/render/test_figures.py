@@ -55,7 +55,8 @@ def test_histogram_holds_values_with_the_largest_first():
     assert_allclose(bars.x, [0.6, 0.2, 0.1, 0.1])
     assert bars.orientation == "h"
     assert list(bars.marker.color) == [get_part_colours(NAMES)[index] for index in (1, 3, 0, 2)]
-    assert figure.layout.title.text == "x-feature 3<br><sup>locality 1.089 of at most 1.386</sup>"
+    assert figure.layout.title.text == "x-feature 3"
+    assert figure.layout.title.subtitle.text == "locality 1.089 of at most 1.386"
     assert list_texts(figure)[1:] == ["60.0%", "20.0%", "10.0%", "10.0%"]
     assert figure.layout.yaxis.autorange == "reversed"
 
