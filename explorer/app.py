@@ -3,6 +3,7 @@
 import streamlit as st
 
 from explorer.config import ASSETS_DIR, PAGES_DIR
+from explorer.ui.shared import mirrored
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.garbage import freeze_imported_modules
 from explorer.ui.shared.origins import disable_external_ip_lookup
@@ -39,7 +40,7 @@ st.set_page_config(page_title=f"{page.title} – SRAE explorer")
 load_style()
 limit_upload_memory()
 disable_external_ip_lookup()
-apply_address()
+mirrored.follow_address(apply_address())
 open_notes()
 try:
     network_slot = show_sidebar()

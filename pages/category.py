@@ -37,7 +37,7 @@ def show_page() -> None:
     metrics = cached.load_measures_or_none(workspace, selection.entry)
     st.header("What matters most", anchor=False)
     notes_place = st.container()
-    feature = choose_feature(module_scores.x_features.shape[1], metrics)
+    feature = choose_feature(selection.entry, module_scores.x_features.shape[1], metrics)
     with notes_place:
         notes = load_notes(selection.entry)
     subject = Subject(

@@ -4,7 +4,7 @@ import streamlit as st
 
 from explorer.config import PAGES_DIR
 from explorer.ui.overview import categories, doors, example
-from explorer.ui.shared import links, state
+from explorer.ui.shared import links, mirrored, state
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.opening import open_workspace_or_say_why, show_next_step
 from explorer.ui.shared.styles import load_page_style
@@ -15,12 +15,16 @@ from explorer.workspace.workspace import Workspace
 def show_page() -> None:
     """Show what is quick first; the worked example is added when it is ready."""
     load_page_style("overview")
-    example.show_introduction()
+    left, right = st.columns([7, 6], gap="large")
+    with left:
+        example.show_introduction()
     workspace = open_workspace_or_say_why(below_title=True)
     if workspace is None:
         return
-    show_door(workspace)
-    doors.show_workspaces()
+    with right:
+        show_door(workspace)
+    with left:
+        doors.show_workspaces()
     selection = state.get_selection()
     place_of_example = st.container()
     if selection is None:
@@ -30,7 +34,7 @@ def show_page() -> None:
     categories.show_damaged(workspace, summaries)
     found = categories.choose_categories(summaries)
     categories.show_categories(workspace, found, is_all=len(found) == len(summaries))
-    st.header("Take it along", anchor=False)
+    st.header("Download and share", anchor=False)
     categories.show_numbers(summaries)
     chosen = links.name_workspace()
     if selection is not None:
@@ -54,7 +58,8 @@ def show_door(workspace: Workspace) -> None:
         st.markdown("**Why your bird?**")
         has_come = intake.show_door()
     if has_come:
-        st.switch_page(PAGES_DIR / "your_photo.py")
+        # Without parameters, Streamlit refuses to drop those that are bound to widgets.
+        st.switch_page(PAGES_DIR / "your_photo.py", query_params=mirrored.list_drawing_params())
 
 
 with error_boundary():

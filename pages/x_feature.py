@@ -36,7 +36,7 @@ def show_page() -> None:
     style = show_map_controls(layers)
     metrics = cached.load_measures_or_none(workspace, entry)
     sides = cached.load_split(workspace, entry).name_sides(module_scores.image_ids)
-    feature = choose_feature(module_scores.x_features.shape[1], metrics)
+    feature = choose_feature(entry, module_scores.x_features.shape[1], metrics)
     notes_place = st.container()
     with notes_place:
         notes = load_notes(entry)

@@ -2,23 +2,23 @@
 
 import streamlit as st
 
+from explorer.explaining.answer import Answer as NetworkAnswer
 from explorer.ui.shared import (
-    cached,
     downloads,
-    drawings,
     heatmaps,
     part_figures,
     state,
-    verdicts,
     x_features,
 )
+from explorer.ui.shared.answer import Answer, show_answer
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.links import name_workspace
 from explorer.ui.shared.map_controls import show_map_controls
 from explorer.ui.shared.opening import open_workspace_or_say_why, show_next_step
-from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.styles import load_page_style
 from explorer.ui.shared.subject import name_in_markdown
+from explorer.ui.shared.windows import find_known_window, find_window
+from explorer.ui.shared.words import HELP
 from explorer.ui.what_if import change
 from explorer.ui.why_not import side_by_side
 from explorer.ui.your_photo import explaining, finding, intake, parts, verdict
@@ -29,7 +29,7 @@ from explorer.workspace.workspace import Workspace
 
 
 def show_page() -> None:
-    """Take a photo, show it at once, then what a network has to compute."""
+    """Take a photo, and show the answer first."""
     workspace = open_workspace_or_say_why()
     if workspace is None:
         return
@@ -38,132 +38,130 @@ def show_page() -> None:
         return
     load_page_style("your_photo")
     st.title("Your photo", anchor=False)
-    st.markdown("Show the network a bird of your own: what does it take it for, and why?")
-    photo = intake.show_intake(workspace)
-    if photo is None or photo.source != SAMPLE:
-        verdict.show_painted_note(workspace)
+    introduction = st.container()
+    choices = st.container(horizontal=True, vertical_alignment="bottom", key="picker")
+    with choices:
+        source = intake.choose_source()
+        photo = intake.find_photo(workspace, source)
     if photo is None:
+        introduction.markdown("Show the network a bird of your own. What does it see, and why?")
+        intake.show_intake(source)
+        verdict.show_painted_note(workspace)
+        verdict.show_way_to_real_birds(workspace)
         return
     photo.marks.name_parts(workspace.dataset.part_names)
-    show_answer(workspace, photo)
-    st.header("Why?", anchor=False)
+    if photo.source != SAMPLE:
+        verdict.show_painted_note(workspace)
+    said = show_verdict(workspace, photo)
     entries = workspace.list_modules()
     if not entries:
-        show_score_alone(workspace, photo)
+        show_score_alone(workspace, photo, said)
         return
-    entry = explaining.choose_module(workspace, photo, entries)
+    with choices:
+        entry = explaining.choose_module(workspace, photo, entries)
+    explaining.show_missing(workspace, photo, entries)
+    finding.find_box(workspace, photo, said)
+    answer = None
     with error_boundary("Choose another category or module above, or mend it."):
-        show_explanation(workspace, entry, photo)
-
-
-def show_answer(workspace: Workspace, photo: OwnPhoto) -> None:
-    """Show the photo next to what the network says of it, and how far to believe that."""
-    left, right = st.columns([5, 6], gap="large")
-    with left:
-        intake.show_photo(photo)
-        if photo.source != SAMPLE:
+        answer = show_explanation(workspace, entry, photo)
+        with answer.below_picture:
+            verdict.show_truth(workspace, photo, said)
             intake.show_own_buttons(photo)
-    answer = verdict.ask_plainly(workspace, photo)
-    with right, error_boundary("The network's scores are shown all the same."):
+    show_scores(workspace, photo, said)
+    if answer is not None:
+        st.header("Download and share", anchor=False)
+        downloads.show_downloads(workspace, entry, photo, answer.style, answer.choice.shown)
+        show_link(photo, answer.style, make_explained_params(workspace, entry, answer.params))
+
+
+def show_verdict(workspace: Workspace, photo: OwnPhoto) -> NetworkAnswer:
+    """Say what the network says of the photo, which is shown alone as long as that takes."""
+    words, place = st.container(key="verdict"), st.empty()
+    if photo.is_new:
+        with place.container(key="own-photo"):
+            intake.show_photo(photo)
+    said = verdict.ask_plainly(workspace, photo)
+    with words, error_boundary("The network's scores are shown all the same."):
         with st.spinner("Asking the network …"):
-            answer = verdict.ask(workspace, photo)
-        verdict.show_verdict(workspace, photo, answer)
-    with right:
-        verdict.show_scores(answer)
-    selection = state.get_selection()
-    with error_boundary():
-        verdict.show_neighbours(workspace, None if selection is None else selection.entry, photo)
+            said = verdict.ask(workspace, photo)
+        verdict.show_verdict(said)
+    place.empty()
+    return said
 
 
-def show_score_alone(workspace: Workspace, photo: OwnPhoto) -> None:
+def show_score_alone(workspace: Workspace, photo: OwnPhoto, said: NetworkAnswer) -> None:
     """Show the map of the network's highest score, which needs no module."""
     style = show_map_controls(list(workspace.networks.backbone.stops))
-    category = verdict.ask_plainly(workspace, photo).first
-    explaining.show_score_only(workspace, category, photo, style)
-    st.header("Take it along", anchor=False)
-    downloads.show_score_download(workspace, category, photo, style)
+    left, right = st.columns(2, gap="large")
+    with left:
+        intake.show_photo(photo)
+        verdict.show_truth(workspace, photo, said)
+        intake.show_own_buttons(photo)
+    with right:
+        explaining.show_score_only(workspace, said.first, photo, style)
+    show_scores(workspace, photo, said)
+    st.header("Download and share", anchor=False)
+    downloads.show_score_download(workspace, said.first, photo, style)
     show_link(photo, style, name_workspace())
 
 
-def show_explanation(workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto) -> None:
-    """Show one category's x-features on the photo, and the map of the network's own score."""
-    style = show_map_controls(list(workspace.networks.backbone.stops))
-    with st.spinner("Tracing the x-features back to the photo's pixels …"):
-        explanation = photo.explain(workspace, entry, style.layer)
-        overlays = drawings.draw_tiles(workspace, entry, photo, style)
+def show_explanation(workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto) -> Answer:
+    """Show why one category has its score, and part by part if wanted."""
+    question = explaining.ask_why(entry)
+    answer = show_answer(workspace, entry, photo, intake.describe_photo(photo), question)
+    with answer.below_picture:
+        intake.show_facts(photo)
+    st.header(f"{name_in_markdown(answer.choice.shown, answer.names)}, part by part", anchor=False)
+    if parts.choose_parts(workspace):
+        finding.find_at_first(workspace, photo)
+        show_parts(workspace, entry, photo, answer)
+    explaining.show_contributions_title(entry)
     left, right = st.columns(2, gap="large")
     with left:
-        explaining.show_contributions_title(entry)
-        names = cached.load_names(workspace, entry)
-        x_features.show_sentence(explanation, names)
-        x_features.show_contributions(explanation, names)
-        verdicts.show_scores(explanation.y_hat, explanation.y_bar)
+        x_features.show_contributions(answer.explanation, answer.choice, answer.names)
+        x_features.show_scores(answer.explanation, answer.choice.off)
     with right:
-        st.markdown("**Where that score comes from**")
-        explaining.show_score_map(workspace, entry.category, photo, style)
-
-    st.header("What each x-feature looks at", anchor=False)
-    feature = x_features.choose_feature(
-        len(explanation.x_features),
-        cached.load_measures(workspace, entry),
-        "x-feature to look at closely",
-    )
-    heatmaps.show_tiles(explanation, overlays, feature, style, names=names)
-    heatmaps.show_drawing_note(explanation, style)
-    look = show_up_close(workspace, entry, photo, style, feature)
-
-    side_by_side.show_why_not(workspace, entry, photo, style)
-    change.show_what_if(workspace, entry, photo, style, feature)
-
-    st.header("Take it along", anchor=False)
-    downloads.show_downloads(workspace, entry, photo, style, feature)
-    show_link(photo, style, make_explained_params(workspace, entry, feature, look))
+        window = find_window(workspace, entry, photo, answer.style)
+        heatmaps.show_score_map(workspace, entry.category, photo, answer.style, window)
+    side_by_side.show_why_not(workspace, entry, photo, answer.style)
+    change.show_what_if(workspace, entry, photo, answer.style, answer.choice.shown)
+    return answer
 
 
-def show_up_close(
-    workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto, style: MapStyle, feature: int
-) -> str:
-    """Show one x-feature closely, and part by part if wanted; return how its map is shown."""
-    title = name_in_markdown(feature, cached.load_names(workspace, entry))
-    st.header(f"{title} up close", anchor=False)
-    look = heatmaps.choose_look()
-    left, right = st.columns(2, gap="large")
-    with left, st.container(key="large-map"):
-        heatmaps.show_up_close(workspace, entry, photo, style, feature, look=look)
-    with right:
-        is_measured = parts.choose_parts(workspace)
-        if is_measured:
-            finding.find_at_first(workspace, photo)
-            show_histogram(workspace, entry, photo, style, feature)
-    if is_measured:
-        show_parts(workspace, entry, photo, feature)
-    return look
-
-
-def show_histogram(
-    workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto, style: MapStyle, feature: int
-) -> None:
-    """Show the x-feature's heat part by part, or ask for parts where none has a place."""
+def show_parts(workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto, answer: Answer) -> None:
+    """Show the x-feature's heat part by part, and the parts to be placed."""
+    part_names, feature = workspace.dataset.part_names, answer.choice.shown
     if photo.parts is None:
         st.info("Place the bird's parts on the photo below; then the heat on each stands here.")
+        parts.show_marks(workspace, photo)
         return
-    measure = photo.parts.measure(photo.explain(workspace, entry, style.layer).maps)
-    part_figures.show_photo_histogram(measure, feature, workspace.dataset.part_names)
-    finding.show_origin(photo.marks)
-
-
-def show_parts(workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto, feature: int) -> None:
-    """Show the parts to be placed, and below them what the measure makes of them."""
-    st.header("Where the bird and its parts are", anchor=False)
-    parts.show_marks(workspace, photo)
-    if photo.parts is None:
-        return
-    left, right = st.columns(2, gap="large")
+    left, middle, right = st.columns(3, gap="medium")
     with left:
-        part_figures.show_partition(photo.parts, workspace.dataset.part_names)
+        window = find_known_window(photo, is_cropped=answer.style.is_cropped)
+        part_figures.show_partition(photo.parts, part_names, window)
+        finding.show_origin(photo.marks)
+    with middle:
+        measure = photo.parts.measure(answer.explanation.maps)
+        part_figures.show_photo_histogram(measure, feature, photo.parts, part_names)
         finding.show_origin(photo.marks)
     with right:
         part_figures.show_test_photos_histogram(workspace, entry, feature)
+    st.markdown("##### Where the bird and its parts are")
+    parts.show_marks(workspace, photo)
+
+
+def show_scores(workspace: Workspace, photo: OwnPhoto, said: NetworkAnswer) -> None:
+    """Show the network's scores, how they are judged, and the photos most like this one."""
+    st.header("What the network says", anchor=False, help=HELP["y_hat"])
+    left, right = st.columns(2, gap="large")
+    with left:
+        verdict.show_scores(said)
+        verdict.show_rule(said)
+        if photo.source != SAMPLE:
+            verdict.show_way_to_real_birds(workspace)
+    selection = state.get_selection()
+    with right, error_boundary():
+        verdict.show_neighbours(workspace, None if selection is None else selection.entry, photo)
 
 
 with error_boundary("Choose another photo, or mend the workspace and reload."):

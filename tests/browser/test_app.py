@@ -84,14 +84,16 @@ def test_link_opens_the_same_view_elsewhere(visit: Any, artefacts: Path) -> None
     page = first.page
     page.get_by_role("button", name="Next").click()
     page.wait_for_url("**photo=**")
-    page.get_by_role("radio", name="x-feature 4").click()
-    page.get_by_role("heading", name="x-feature 4 up close").wait_for()
-    page.get_by_text("one for all", exact=True).click()
+    page.locator(".st-key-show-x-feature-4 button").click()
+    page.get_by_role("heading", name="x-feature 4, part by part").wait_for()
+    page.get_by_role("button", name="Display").click()
+    page.get_by_role("radio", name="one for all").click()
     page.get_by_text("one scale for all maps").wait_for()
     page.get_by_role("slider").press("Home")
     page.wait_for_url("**opacity=0**")
-    page.get_by_role("button", name="x-feature 2", exact=True).click()
-    page.get_by_text("Without x-feature 2, ȳ is").wait_for()
+    page.keyboard.press("Escape")
+    page.locator(".st-key-count-x-feature-2 label").click()
+    page.get_by_text("Without x-feature 2, the module's sum").wait_for()
     page.get_by_role("radio", name="pixel by pixel").click()
     page.wait_for_url("**look=pixel**")
     first.wait_until_done()
@@ -101,10 +103,11 @@ def test_link_opens_the_same_view_elsewhere(visit: Any, artefacts: Path) -> None
     for address in (link, page.evaluate("location.href")):
         second = visit(address)
         second.wait_until_done()
-        assert second.page.get_by_role("heading", name="x-feature 4 up close").is_visible()
+        assert second.page.get_by_role("heading", name="x-feature 4, part by part").is_visible()
         assert second.page.get_by_text("one scale for all maps").is_visible()
+        assert second.page.get_by_text("Without x-feature 2, the module's sum").is_visible()
+        second.page.get_by_role("button", name="Display").click()
         assert second.page.get_by_role("slider").input_value() == "0"
-        assert second.page.get_by_text("Without x-feature 2, ȳ is").is_visible()
         assert second.get_link() == link
         second.check()
     first.check()
@@ -172,4 +175,53 @@ def test_why_not_another_bird(visit: Any) -> None:
     opened.page.get_by_role("heading", name=f"Why “{other}”?").wait_for()
     opened.wait_until_done()
     assert opened.page.get_by_text("Painted bird", exact=False).first.inner_text() == picture
+    opened.check()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_tile_is_chosen_and_switched_off_by_the_keyboard_and_as_a_whole(
+    visit: Any, width: int
+) -> None:
+    opened = visit("/photo", width=width)
+    opened.wait_until_done()
+    page = opened.page
+    page.locator(".st-key-show-x-feature-1 button").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="x-feature 1, part by part").wait_for()
+    opened.wait_until_done()
+    # The focus stays where it was, so that the next key reaches the switch of the same tile.
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.get_by_text("Without x-feature 1, the module's sum").wait_for()
+    opened.wait_until_done()
+    switch = page.get_by_role("switch", name="Count x-feature 1 in the sum")
+    assert not switch.is_checked()
+    assert switch.evaluate("e => e === document.activeElement")
+    # A click on the picture is a click on the tile.
+    page.locator(".st-key-tile-2 img").click(position={"x": 20, "y": 60}, force=True)
+    page.get_by_role("heading", name="x-feature 3, part by part").wait_for()
+    opened.wait_until_done()
+    opened.check()
+
+
+def test_the_answer_is_above_the_fold(visit: Any) -> None:
+    opened = visit("/photo")
+    opened.wait_until_done()
+    for tile in (
+        ".st-key-answer",
+        ".st-key-large-map img",
+        *(f".st-key-tile-{n}" for n in range(5)),
+    ):
+        box = opened.page.locator(tile).first.bounding_box()
+        assert box["y"] + box["height"] <= 900, tile
+    opened.check()
+
+
+def test_tool_bars_of_figures_stay_away_on_a_phone(visit: Any) -> None:
+    opened = visit("/photo", width=390)
+    opened.wait_until_done()
+    figure = opened.page.locator(".st-key-figure-contributions .js-plotly-plot")
+    figure.scroll_into_view_if_needed()
+    figure.hover()
+    assert not opened.page.locator(".modebar-container").first.is_visible()
     opened.check()

@@ -56,8 +56,8 @@ def test_from_the_overview_to_an_x_feature_and_to_a_friend(visit: Any, artefacts
     page.get_by_role("heading", name="Why “Coral billed Shrike”?").wait_for()
     page.get_by_text(f"{name}: Coral billed Shrike").wait_for()
     first.wait_until_done()
-    page.get_by_role("radio", name="x-feature 4").click()
-    page.get_by_role("heading", name="x-feature 4 up close").wait_for()
+    page.locator(".st-key-show-x-feature-4 button").click()
+    page.get_by_role("heading", name="x-feature 4, part by part").wait_for()
     first.wait_until_idle()
     # The x-feature stays chosen on its own page.
     page.get_by_role("link", name="X-feature", exact=True).click()
@@ -111,15 +111,24 @@ def test_choices_are_kept_on_other_pages(visit: Any) -> None:
     page = opened.page
     page.get_by_role("radio", name="x-feature 4").click()
     page.get_by_text("All about x-feature 4").wait_for()
+    page.get_by_role("button", name="Display").click()
     page.get_by_role("slider").press("Home")
     # The link is the last element of the page, so the run with the new choice has finished.
     page.get_by_test_id("stCode").filter(has_text="opacity=0").wait_for()
     opened.wait_for_link()
-    for name, heading in (("X-feature", "x-feature 4"), ("Photo", "x-feature 4 up close")):
+    page.keyboard.press("Escape")
+    for name, heading in (("X-feature", "x-feature 4"), ("Photo", "x-feature 4, part by part")):
         page.get_by_role("link", name=name, exact=True).click()
         page.get_by_role("heading", name=heading, exact=True).wait_for()
         opened.wait_for_link()
+        page.get_by_role("button", name="Display").click()
         assert page.get_by_role("slider").input_value() == "0"
+        page.keyboard.press("Escape")
+    # The address of every page holds the choice, for whoever reloads it.
+    page.get_by_role("link", name="About", exact=True).click()
+    page.get_by_role("heading", name="Versions").wait_for()
+    opened.wait_until_idle()
+    assert parse_qs(urlsplit(page.url).query)["opacity"] == ["0"]
     opened.check()
 
 

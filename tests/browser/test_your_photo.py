@@ -75,7 +75,7 @@ def wait_for_parts(opened: Any, count: int) -> None:
 def test_own_photo_is_explained(
     visit: Any, artefacts: Path, tmp_path: Path, width: int, scheme: str
 ) -> None:
-    opened = visit("/your_photo", width=width, scheme=scheme)
+    opened = visit("/your_photo?crop=whole+photo", width=width, scheme=scheme)
     page = opened.page
     page.get_by_text("This network knows painted birds only").wait_for()
     opened.wait_until_idle()
@@ -96,7 +96,7 @@ def test_own_photo_is_explained(
         "return [...d.getImageData(150, 160, 1, 1).data] }"
     )
     assert np.abs(np.array(colours[:3]) - (210, 60, 30)).max() < 25
-    for heading in ("What the network says", "Why?", "What each x-feature looks at"):
+    for heading in ("What the network says", "What adds up to the score of"):
         assert page.get_by_role("heading", name=heading).is_visible()
     page.get_by_text("How this is judged").click()
     page.get_by_text("The Results page shows how these rules do").wait_for()
@@ -138,7 +138,8 @@ def test_what_is_not_a_bird_looks_like_no_category(visit: Any, artefacts: Path) 
     opened = visit("/your_photo", width=390, scheme="dark")
     opened.page.get_by_role("button", name="Try a sample").click()
     opened.wait_until_done()
-    opened.page.get_by_role("radio", name="No bird, only noise").click()
+    opened.page.locator(".st-key-sample input").click()
+    opened.page.get_by_role("option", name="No bird, only noise").click()
     opened.page.get_by_text(
         "does not look like any of the 12 species that the network knows"
     ).wait_for()
@@ -255,7 +256,7 @@ def test_places_can_be_typed(visit: Any, tmp_path: Path) -> None:
 
 
 def test_pictures_can_be_downloaded(visit: Any, tmp_path: Path) -> None:
-    opened = visit("/your_photo")
+    opened = visit("/your_photo?crop=whole+photo")
     upload(opened, save_turned(tmp_path / "robin.jpg"))
     opened.wait_until_done()
     name, content = download(opened, "(PNG)")

@@ -116,7 +116,7 @@ def test_a_category_has_a_bird_for_each_x_feature(tiny_workspace: Path, open_app
     assert f":gray[{top} {shares[top]:.0%}]" in read_texts(app)
     assert ":gray[no heat]" in read_texts(app)
     opened = [
-        parse_qs(link.proto.query_string)["linked_feature"]
+        parse_qs(link.proto.query_string)["feature"]
         for link in app.main.get("page_link")
         if link.proto.page == "x_feature" and link.proto.label.startswith("x-feature ")
     ]

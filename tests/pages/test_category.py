@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.config import run
 from explorer.measuring.records import load_module_measures
 from explorer.measuring.scores import score_photos
+from explorer.render.numbers import format_signed
 from explorer.storage.packing import make_csv
 from explorer.ui.category import photos as category_photos
 from explorer.ui.category import summary
@@ -112,7 +113,7 @@ def test_contributions_are_shown_above_the_examples(
     for row in summary.find_own_test_rows(subject)[:6]:
         value = float(subject.contributions[row])
         if subject.activations[row]:
-            assert f"{value:+.2f}".replace("-", "−") in read_texts(app)
+            assert format_signed(value) in read_texts(app)
         else:
             assert "inactive on this photo" in read_texts(app)
 

@@ -25,6 +25,7 @@ from explorer.methods.nn import NnSettings
 from explorer.methods.registry import METHODS
 from explorer.methods.runs import format_run
 from explorer.nn.srae import apply_module
+from explorer.render.numbers import format_number, format_signed
 from explorer.storage.packing import make_csv
 from explorer.training.modules.settings import TrainingSettings
 from explorer.training.modules.train import train_module
@@ -39,7 +40,7 @@ from explorer.workspace.workspace import Workspace
 OpenApp = Callable[..., AppTest]
 CATEGORY, OTHER = "001.Ember_capped_Finch", "002.Harebell_capped_Finch"
 BIRD = "Ember capped Finch"
-STYLE = MapStyle("pool3", "viridis", 80, False, True)
+STYLE = MapStyle("pool3", colours="viridis", opacity=80)
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +176,7 @@ def test_contributions_and_scores_are_below_the_maps(two_modules: Path, open_app
     app = open_app(two_modules, "compare")
     workspace = Workspace(two_modules)
     texts = read_texts(app)
-    ids = {int(word) for word in re.findall(r"Painted bird (\d+) with", _read_alts(app))}
+    ids = {int(word) for word in re.findall(r"Painted bird (\d+), an? ", _read_alts(app))}
     assert ids == {1, 2, 3, 4}
     for image_id in ids:
         image = load_parts(workspace.dataset.get_photo(image_id)).image
@@ -183,13 +184,14 @@ def test_contributions_and_scores_are_below_the_maps(two_modules: Path, open_app
             explanation = workspace.networks.explain(entry, image)
             error = abs(explanation.y_bar - explanation.y_hat)
             assert (
-                f"ŷ = {explanation.y_hat:.2f} · module ȳ = {explanation.y_bar:.2f} · "
+                f"ŷ = {format_number(explanation.y_hat)} · "
+                f"module ȳ = {format_number(explanation.y_bar)} · "
                 f"|ȳ − ŷ| = {error:.2f}" in texts
             )
             for value, active in zip(
                 explanation.contributions, explanation.x_features, strict=True
             ):
-                shown = f"{value:+.2f}".replace("-", "−") if active else "inactive"
+                shown = format_signed(value) if active else "inactive"
                 assert shown in texts
 
 
@@ -290,7 +292,7 @@ def test_pages_of_photos(
     select(app, "Photos of").set_value("012.Lantern_bellied_Shrike").run()
     assert not app.error
     assert app.get("pagination")[0].value == 1
-    assert "Painted bird 45 with" in _read_alts(app)
+    assert "Painted bird 45, a Lantern bellied Shrike" in _read_alts(app)
 
 
 def test_another_module_in_the_sidebar_restores_the_defaults(
@@ -477,9 +479,9 @@ def test_every_method_without_a_module_can_be_drawn(
     if source.explain is not None and source.v is not None:
         y_bar = float(source.explain(z)[1][0])
         error = abs(y_bar - logits[0, 0])
-        assert f"probe's {y_bar:.2f} · error {error:.2f}" in texts
+        assert f"probe's {format_number(y_bar)} · error {format_number(error)}" in texts
         for contribution in activations * source.v:
-            assert f"{contribution:+.2f}".replace("-", "−") in texts
+            assert format_signed(contribution) in texts
         assert f"{len(activations)} of {len(activations)}" in texts
     for label in source.names:
         assert label in texts

@@ -98,14 +98,18 @@ def test_only_shipped_workspaces_are_introduced(shipped: Path, tmp_path: Path) -
     assert introduce(tmp_path / "elsewhere" / "birds") is None
 
 
+@pytest.mark.parametrize(
+    "params", [{}, {"category": "Harebell capped Finch", "heat": "spotlight", "find": "finch"}]
+)
 def test_a_photo_on_the_first_page_opens_its_explanation(
-    tiny_workspace: Path, open_app: OpenApp
+    tiny_workspace: Path, open_app: OpenApp, params: dict[str, str]
 ) -> None:
-    app = upload(open_app(tiny_workspace, "overview"), make_photo())
+    app = upload(open_app(tiny_workspace, "overview", **params), make_photo())
     assert not app.exception
     assert not app.error
     assert app.title[0].value == "Your photo"
     assert "robin.jpg, 80 × 60 pixels" in read_texts(app)
+    assert app.query_params.get("heat") == params.get("heat")
 
 
 def test_the_first_page_can_be_opened_again_after_that(

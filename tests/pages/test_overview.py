@@ -4,20 +4,25 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
 import pytest
 from app_pages import read_texts, show_commands
 from streamlit.testing.v1 import AppTest
 
+from explorer.explaining.sentence import describe_contributions
 from explorer.measuring.classifier import measure_classifier
+from explorer.measuring.parts import load_parts
 from explorer.measuring.records import load_module_measures
 from explorer.storage.packing import make_csv
 from explorer.ui.overview import categories as overview_categories
+from explorer.ui.overview import example
 from explorer.ui.overview.categories import (
     CategorySummary,
     describe_category,
     find_categories,
     make_columns,
 )
+from explorer.ui.shared.state import Selection
 from explorer.workspace.layout import CLASSIFIER_FILE
 from explorer.workspace.settings import WorkspaceSettings, save_settings
 from explorer.workspace.workspace import Workspace
@@ -62,12 +67,33 @@ def test_example_categories_and_links_are_shown(tiny_workspace: Path, open_page:
 
 def test_the_example_adds_up(tiny_workspace: Path, open_page: OpenApp) -> None:
     app = open_page(tiny_workspace)
-    text = next(e.value for e in app.markdown if e.value.startswith("Why **"))
-    terms, total = text.split("? ")[1].split(" = **")
+    text = next(e.value for e in app.caption if "the module's sum ȳ" in e.value)
+    terms, total = text.split(" = ")
     values = [
         float(term) for term in terms.replace("− ", "-").replace("−", "-").replace("+ ", "").split()
     ]
-    assert sum(values) == pytest.approx(float(total.split("**")[0].replace("−", "-")), abs=0.03)
+    assert sum(values) == pytest.approx(float(total.split(",")[0].replace("−", "-")), abs=0.03)
+
+
+def test_the_example_answers_first_and_its_tiles_lead_to_the_photo(
+    tiny_workspace: Path, open_page: OpenApp
+) -> None:
+    app = open_page(tiny_workspace)
+    workspace = Workspace(tiny_workspace)
+    entry = workspace.list_modules()[0]
+    photo = example.choose_example(workspace, Selection(workspace.path, entry, MEASURED))
+    explanation = workspace.networks.explain(entry, load_parts(photo).image)
+    main = [element.value for element in app.main.markdown]
+    sentence = describe_contributions(
+        explanation.contributions, explanation.y_hat, {}, lambda words: f"*{words}*"
+    )
+    assert sentence in main[:3]
+    tiles = [link for link in app.get("page_link") if link.proto.label.startswith("x-feature")]
+    order = np.argsort(-np.abs(explanation.contributions), kind="stable")
+    assert [link.proto.label for link in tiles] == [f"x-feature {n + 1}" for n in order]
+    asked = [parse_qs(link.proto.query_string) for link in tiles]
+    assert [one["feature"] for one in asked] == [[f"x-feature {n + 1}"] for n in order]
+    assert all(one["photo"] == [photo.name.replace("_", " ")] for one in asked)
 
 
 def test_figures_are_those_of_the_files(tiny_workspace: Path, open_page: OpenApp) -> None:

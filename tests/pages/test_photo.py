@@ -1,3 +1,4 @@
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,12 +14,16 @@ from streamlit.testing.v1 import AppTest
 from torch.nn import functional
 
 from explorer.config import REPOSITORY_ROOT
+from explorer.explaining.naming import load_names
+from explorer.explaining.sentence import describe_contributions
 from explorer.maps.drawing import draw_maps
 from explorer.measuring.parts import load_parts
 from explorer.nn.explanation import Explanation
-from explorer.ui.shared import caching
+from explorer.render.numbers import format_number, format_signed
+from explorer.ui.shared import cached, caching
 from explorer.ui.shared.downloads import make_arrays
 from explorer.ui.shared.shown_photo import DatasetPhoto
+from explorer.ui.shared.splits import SplitSides
 from explorer.workspace import networks
 from explorer.workspace.networks import Networks
 from explorer.workspace.workspace import Workspace
@@ -71,16 +76,141 @@ def test_shows_the_whole_page_without_a_complaint(tiny_workspace: Path, open_app
     assert "test accuracy not measured yet" in texts
     assert "smoothed for the eye alone" in texts
     assert [metric.label for metric in app.metric][:2] == ["F_reg, test", "F_reg, train"]
-    # The bird, five tiles and that of ŷ, one large map, its colour bar where it is not all zero.
-    assert len(app.image) in (8, 9)
+    # The bird, five tiles, one large map and that of ŷ, with colour bars where they are not zero.
+    assert 8 <= len(app.image) <= 10
 
 
-def read_tiles(app: AppTest) -> list[tuple[str, str]]:
-    """List the alternative texts of the maps and the words below them, ExcitationBP's last."""
-    alts = [image.proto.imgs[0].alt for image in app.image]
-    alts = [alt for alt in alts if alt.startswith("Heatmap") and not alt.endswith("large")]
-    words = [text.value for text in app.markdown if "<br>" in text.value]
-    return list(zip(alts, words, strict=True))
+def list_alts(app: AppTest) -> list[str]:
+    return [image.proto.imgs[0].alt for image in app.image]
+
+
+def list_tiles(app: AppTest) -> list[str]:
+    """List the alternative texts of the tiles, in their order."""
+    return [
+        alt
+        for alt in list_alts(app)
+        if alt.startswith("Heatmap of x-feature") and not alt.endswith("large")
+    ]
+
+
+def explain(path: Path, app: AppTest) -> Explanation:
+    """Explain the photo that a page shows, by the first module."""
+    workspace = Workspace(path)
+    photo = workspace.dataset.get_photo(select(app, "Photo").value)
+    return workspace.networks.explain(workspace.list_modules()[0], load_parts(photo).image)
+
+
+def rank(explanation: Explanation) -> list[int]:
+    order: list[int] = np.argsort(-np.abs(explanation.contributions), kind="stable").tolist()
+    return order
+
+
+def show(app: AppTest, feature: int) -> AppTest:
+    """Click on the tile of an x-feature, counted from 0."""
+    return app.button(key=f"show-x-feature-{feature + 1}").click().run()
+
+
+def switch(app: AppTest, feature: int, is_on: bool) -> AppTest:
+    return app.toggle(key=f"count-x-feature-{feature + 1}").set_value(is_on).run()
+
+
+def find_shown(app: AppTest) -> int:
+    """Return the x-feature that is shown large, which one tile and the headings agree on."""
+    marked = [
+        int(button.key.removeprefix("show-x-feature-")) - 1
+        for button in app.button
+        if button.key and button.key.startswith("show-x-feature-") and button.proto.icon
+    ]
+    (shown,) = marked
+    assert any(text.value.startswith(f"**x-feature {shown + 1}**") for text in app.markdown)
+    assert f"x-feature {shown + 1}, part by part" in [header.value for header in app.header]
+    assert f"feature=x-feature+{shown + 1}&" in app.code[-1].value
+    return shown
+
+
+def find_off(app: AppTest) -> list[int]:
+    """Return the x-features that are switched off."""
+    switches = [one for one in app.toggle if one.key.startswith("count-x-feature-")]
+    return sorted(
+        int(one.key.removeprefix("count-x-feature-")) - 1 for one in switches if not one.value
+    )
+
+
+def test_the_answer_comes_before_everything_else(tiny_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(tiny_workspace)
+    explanation = explain(tiny_workspace, app)
+    names = load_names(Workspace(tiny_workspace), Workspace(tiny_workspace).list_modules()[0])
+    sentence = describe_contributions(
+        explanation.contributions, explanation.y_hat, names, lambda words: f"*{words}*"
+    )
+    main = [element.value for element in app.main.markdown]
+    assert main[0] == sentence
+    # Then what the network says; the photo, the tiles and one map large come before any figure.
+    assert "The network says" in main[1]
+    kinds = [element.type for element in app.main]
+    assert kinds[: kinds.index("plotly_chart")].count("image") >= 7
+
+
+def test_tiles_are_sorted_by_contribution_and_carry_their_share(
+    tiny_workspace: Path, open_app: OpenApp
+) -> None:
+    app = open_app(tiny_workspace)
+    explanation = explain(tiny_workspace, app)
+    tiles = list_tiles(app)
+    assert [int(alt.split()[3].strip("“,")) - 1 for alt in tiles] == rank(explanation)
+    sizes = np.abs(explanation.contributions)
+    bars = [text.value for text in app.markdown if "share-bar" in text.value]
+    widths = [float(re.findall(r"width: ([\d.]+)%", bar)[0]) for bar in bars]
+    assert widths == pytest.approx(
+        [100 * sizes[n] / sizes.sum() for n in rank(explanation)], abs=0.051
+    )
+
+
+def test_the_largest_contribution_on_this_photo_is_shown_unless_a_link_says_otherwise(
+    tiny_workspace: Path, open_app: OpenApp
+) -> None:
+    app = open_app(tiny_workspace)
+    assert find_shown(app) == rank(explain(tiny_workspace, app))[0]
+    for number in range(1, 6):
+        assert find_shown(open_app(tiny_workspace, feature=f"x-feature {number}")) == number - 1
+
+
+def test_a_click_on_a_tile_shows_its_x_feature(tiny_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(tiny_workspace)
+    other = rank(explain(tiny_workspace, app))[-1]
+    show(app, other)
+    assert find_shown(app) == other
+    assert app.query_params["feature"] == f"x-feature {other + 1}"
+    # It stays chosen on the next photo, but not for another category.
+    next(button for button in app.button if button.label == "Next").click().run()
+    assert find_shown(app) == other
+    select(app, "Category").set_value(OTHER).run()
+    assert "feature" not in app.query_params
+
+
+def test_a_switch_takes_its_x_feature_out_and_back_in(
+    tiny_workspace: Path, open_app: OpenApp
+) -> None:
+    app = open_app(tiny_workspace)
+    assert find_off(app) == []
+    switch(app, 1, is_on=False)
+    switch(app, 3, is_on=False)
+    assert find_off(app) == [1, 3]
+    assert app.query_params["off"] == ["x-feature 2", "x-feature 4"]
+    assert "Without x-feature 2 and x-feature 4, the module's sum" in read_texts(app)
+    switch(app, 1, is_on=True)
+    assert find_off(app) == [3]
+    switch(app, 3, is_on=True)
+    assert find_off(app) == []
+    assert "off" not in app.query_params
+    assert "Without" not in read_texts(app)
+
+
+def test_two_switches_at_once_are_both_obeyed(tiny_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(tiny_workspace)
+    app.toggle(key="count-x-feature-1").set_value(False)
+    app.toggle(key="count-x-feature-2").set_value(False).run()
+    assert find_off(app) == [0, 1]
 
 
 def test_excitation_bp_without_heat_says_so(
@@ -88,14 +218,16 @@ def test_excitation_bp_without_heat_says_so(
 ) -> None:
     zeros = np.zeros((128, 128), np.float32)
     monkeypatch.setattr(Networks, "explain_score", lambda *_: zeros)
-    alt, words = read_tiles(open_app(tiny_workspace))[-1]
-    assert "ExcitationBP" in alt
+    app = open_app(tiny_workspace)
+    (alt,) = (alt for alt in list_alts(app) if "ExcitationBP" in alt)
     assert alt.endswith("no heat")
-    assert words.endswith("no heat")
+    assert "c-MWP of ŷ itself · no heat." in read_texts(app)
 
 
 def test_excitation_bp_with_heat_does_not(tiny_workspace: Path, open_app: OpenApp) -> None:
-    assert not any("no heat" in text for text in read_tiles(open_app(tiny_workspace))[-1])
+    app = open_app(tiny_workspace)
+    (alt,) = (alt for alt in list_alts(app) if "ExcitationBP" in alt)
+    assert "no heat" not in alt
 
 
 def test_a_map_without_heat_says_so_on_one_scale_for_all(
@@ -113,8 +245,8 @@ def test_a_map_without_heat_says_so_on_one_scale_for_all(
     app = open_app(tiny_workspace, feature="x-feature 2")
     segments(app, "Colour scale").set_value("one for all").run()
     assert not app.exception
-    without = [words for _, words in read_tiles(app)[:-1] if "no heat" in words]
-    assert [words.partition("<br>")[0] for words in without] == ["x-feature 2"]
+    without = [alt for alt in list_tiles(app) if alt.endswith("no heat")]
+    assert [alt.partition(" over")[0] for alt in without] == ["Heatmap of x-feature 2"]
     assert "This map is zero everywhere" in read_texts(app)
 
 
@@ -124,19 +256,16 @@ def test_the_picture_is_described(
 ) -> None:
     if not is_painted:
         (own_workspace / "birds" / "traits.json").unlink()
-    alts = [image.proto.imgs[0].alt for image in open_app(own_workspace).image]
-    assert re.fullmatch(rf"{kind} [1-4], a Ember capped Finch, with a box around the bird", alts[0])
+    alts = list_alts(open_app(own_workspace))
+    assert any(re.fullmatch(rf"{kind} [1-4], an Ember capped Finch", alt) for alt in alts)
 
 
 def test_contributions_are_those_of_the_facade(tiny_workspace: Path, open_app: OpenApp) -> None:
     app = open_app(tiny_workspace)
-    workspace = Workspace(tiny_workspace)
-    photo = workspace.dataset.get_photo(select(app, "Photo").value)
-    explanation = workspace.networks.explain(workspace.list_modules()[0], load_parts(photo).image)
+    explanation = explain(tiny_workspace, app)
     texts = read_texts(app)
     for value, activation in zip(explanation.contributions, explanation.x_features, strict=True):
-        shown = f"{value:+.2f}".replace("-", "−") if activation else "inactive on this photo"
-        assert shown in texts
+        assert (format_signed(value) if activation else "inactive on this photo") in texts
     difference = abs(explanation.y_bar - explanation.y_hat)
     assert f"|ȳ − ŷ| = {difference:.2f}" in texts
 
@@ -146,14 +275,15 @@ def test_nothing_but_photo_module_and_layer_runs_the_network_again(
 ) -> None:
     app = open_app(tiny_workspace)
     assert explanations == ["relu1"]
-    feature = segments(app, "x-feature to look at closely")
-    feature.set_value(3 if feature.value != 3 else 4).run()
+    show(app, 3 if find_shown(app) != 3 else 4)
     select(app, "Colour map").set_value("viridis").run()
     app.slider[0].set_value(40).run()
     segments(app, "Colour scale").set_value("one for all").run()
     segments(app, "Drawing").set_value("raw grid").run()
-    segments(app, "Look at it as").set_value("pixel by pixel").run()
-    next(box for box in app.pills if box.label == "Switch off").set_value([0, 2]).run()
+    segments(app, "Show heat as").set_value("contours").run()
+    segments(app, "Show").set_value("whole photo").run()
+    segments(app, "Look at").set_value("pixel by pixel").run()
+    switch(app, 2, is_on=False)
     assert explanations == ["relu1"]
     assert scores == ["relu1"]
     assert not app.error
@@ -193,26 +323,126 @@ def test_a_photo_whose_maps_are_cached_needs_no_pass_through_the_network(
     assert not app.error
 
 
-def test_switching_off_takes_the_contribution_out_of_the_sum(
+def test_switching_off_changes_the_sum_everywhere_and_the_network_nowhere(
     tiny_workspace: Path, open_app: OpenApp
 ) -> None:
     app = open_app(tiny_workspace, off="x-feature 2")
-    workspace = Workspace(tiny_workspace)
-    photo = workspace.dataset.get_photo(select(app, "Photo").value)
-    explanation = workspace.networks.explain(workspace.list_modules()[0], load_parts(photo).image)
+    explanation = explain(tiny_workspace, app)
     rest = explanation.y_bar - explanation.contributions[1]
+    error = format_number(abs(rest - explanation.y_hat))
     texts = read_texts(app)
     assert "switched off" in texts
-    assert f"Without x-feature 2, ȳ is **{rest:.2f}**" in texts
-    assert f"in the place of {explanation.y_bar:.2f}" in texts
+    assert f"the module's sum ȳ is **{format_number(rest)}**" in texts
+    assert f"instead of {format_number(explanation.y_bar)}. This changes the sum alone" in texts
+    assert f"its score ŷ stays {format_number(explanation.y_hat)}." in texts
     assert "off=x-feature+2" in app.code[-1].value
+    # The title of the figure and the words below it speak of the same sum.
+    titles = [json.loads(chart.proto.spec)["layout"]["title"] for chart in app.get("plotly_chart")]
+    assert f"|ȳ − ŷ| = {error}" in [title.get("text") for title in titles]
+    assert f"ȳ = {format_number(rest)} without x-feature 2 · |ȳ − ŷ| = {error}" in texts
 
-    off = next(box for box in app.pills if box.label == "Switch off")
-    off.set_value(list(range(5))).run()
+    for feature in range(5):
+        switch(app, feature, is_on=False)
     assert "ȳ is **0.00**" in read_texts(app)
     assert not app.error
     select(app, "Category").set_value(OTHER).run()
     assert "Without x-feature" not in read_texts(app)
+
+
+def list_looks(app: AppTest) -> dict[str, object]:
+    """Return how maps are drawn, as the controls of a page say."""
+    widgets = (*app.segmented_control, *app.selectbox, *app.slider)
+    keys = ("heat", "scale", "crop", "opacity", "colours", "drawing", "layer")
+    return {widget.key: widget.value for widget in widgets if widget.key in keys}
+
+
+LOOKS = {
+    "heat": "spotlight",
+    "scale": "own scale",
+    "crop": "whole photo",
+    "opacity": 35,
+    "colours": "viridis",
+    "drawing": "raw grid",
+    "layer": "pool2",
+}
+
+
+def test_choices_of_drawing_survive_links_other_pages_and_a_reload(
+    tiny_workspace: Path, open_app: OpenApp
+) -> None:
+    usual = list_looks(open_app(tiny_workspace))
+    assert usual.keys() == LOOKS.keys()
+    assert not {name for name in LOOKS if usual[name] == LOOKS[name]}
+    app = open_app(tiny_workspace)
+    for key, value in LOOKS.items():
+        widgets = (*app.segmented_control, *app.selectbox, *app.slider)
+        next(widget for widget in widgets if widget.key == key).set_value(value).run()
+    assert list_looks(app) == LOOKS
+    assert app.query_params == {key: str(value) for key, value in LOOKS.items()}
+    # A link within the app.
+    link = next(item for item in app.get("page_link") if "Why not" in item.proto.label)
+    params = {k: v[0] for k, v in parse_qs(link.proto.query_string).items()}
+    assert list_looks(open_app(tiny_workspace, **params)) == LOOKS
+    # One that does not mention them, opened in the same session, and pages with and without maps.
+    app.query_params = {"category": "Harebell capped Finch"}
+    app.run()
+    assert app.title[0].value == "Why “Harebell capped Finch”?"
+    assert list_looks(app) == LOOKS
+    for page in ("about", "category", "x_feature", "compare", "your_photo", "photo"):
+        app.switch_page(f"../pages/{page}.py").run()
+        assert not app.exception
+        if page not in ("about", "your_photo"):
+            assert list_looks(app) == LOOKS
+        # Whoever reloads the page has a new session, and this address.
+        assert {key: app.query_params[key] for key in LOOKS} == {
+            key: str(value) for key, value in LOOKS.items()
+        }
+    app.button(key="draw-as-usual").click().run()
+    assert list_looks(app) == usual
+    assert not set(LOOKS) & set(app.query_params)
+    assert app.button(key="draw-as-usual").disabled
+
+
+def test_a_link_decides_what_it_mentions(tiny_workspace: Path, open_app: OpenApp) -> None:
+    app = open_app(tiny_workspace, colours="viridis", feature="x-feature 4", off="x-feature 1")
+    app.query_params = {"colours": "magma", "feature": "x-feature 2"}
+    app.run()
+    assert select(app, "Colour map").value == "magma"
+    assert find_shown(app) == 1
+    assert find_off(app) == []
+
+
+def test_the_menu_keeps_the_chosen_x_feature(tiny_workspace: Path, open_app: OpenApp) -> None:
+    app = show(open_app(tiny_workspace, category="Harebell capped Finch"), 4)
+    # The links of the menu leave what the sidebar shows.
+    app.query_params = {"category": "Harebell capped Finch"}
+    app.switch_page("../pages/category.py").run()
+    assert next(box for box in app.segmented_control if box.key == "feature").value == 4
+    assert app.query_params["feature"] == "x-feature 5"
+    next(box for box in app.segmented_control if box.key == "feature").set_value(2).run()
+    app.switch_page("../pages/photo.py").run()
+    assert find_shown(app) == 2
+
+
+def test_a_photo_that_changes_sides_with_the_category_says_so(
+    tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, foreign = (
+        SplitSides(frozenset(), frozenset(range(99))),
+        SplitSides(frozenset(range(99)), frozenset()),
+    )
+    monkeypatch.setattr(
+        cached, "load_split", lambda _, entry: own if entry.category == CATEGORY else foreign
+    )
+    said = (
+        "For the module of Harebell capped Finch this is a training photo; for that of Ember "
+        "capped Finch, a test photo."
+    )
+    assert said not in read_texts(open_app(tiny_workspace))
+    params = {"category": "Harebell capped Finch", "photos_of": "Ember capped Finch"}
+    assert said in read_texts(open_app(tiny_workspace, **params))
+    monkeypatch.setattr(cached, "load_split", lambda *_: own)
+    assert "For the module of" not in read_texts(open_app(tiny_workspace, **params))
 
 
 def test_leads_to_the_same_photo_under_another_category(
@@ -274,7 +504,7 @@ def test_link_opens_the_same_view(tiny_workspace: Path, open_app: OpenApp) -> No
     next(button for button in app.button if button.label == "Next").click().run()
     select(app, "Category").set_value(OTHER).run()
     next(button for button in app.button if button.label == "Next").click().run()
-    segments(app, "x-feature to look at closely").set_value(4).run()
+    show(app, 4)
     select(app, "Map layer").set_value("pool2").run()
     app.slider[0].set_value(35).run()
     segments(app, "Drawing").set_value("raw grid").run()
@@ -286,7 +516,7 @@ def test_link_opens_the_same_view(tiny_workspace: Path, open_app: OpenApp) -> No
     assert other.code[-1].value == link
     for label in ("Category", "Photos of", "Photo", "Map layer", "Colour map"):
         assert select(other, label).value == select(app, label).value
-    assert segments(other, "x-feature to look at closely").value == 4
+    assert find_shown(other) == 4
     assert segments(other, "Drawing").value == "raw grid"
     assert other.slider[0].value == 35
 
@@ -307,6 +537,8 @@ def test_link_opens_the_same_view(tiny_workspace: Path, open_app: OpenApp) -> No
         ("drawing", "crayon"),
         ("off", "x-feature 0"),
         ("look", "squint"),
+        ("heat", "smoke"),
+        ("crop", "tail"),
     ],
 )
 def test_unknown_options_in_a_link_are_reported(

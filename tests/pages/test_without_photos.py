@@ -132,7 +132,7 @@ def test_ones_own_photo_is_explained_in_full(shipped: Path, open_app: OpenApp) -
 def test_samples_without_a_bird_remain(shipped: Path, open_app: OpenApp) -> None:
     app = open_app(shipped, "your_photo", source="a sample")
     assert not app.error
-    (samples,) = [group for group in app.button_group if group.label == "Sample"]
+    (samples,) = [box for box in app.selectbox if box.label == "Sample"]
     assert len(samples.options) == 2
 
 

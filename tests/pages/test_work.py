@@ -121,9 +121,16 @@ def test_photo_page_draws_tiles_small_and_one_map_large(
     tiny_workspace: Path, open_app: OpenApp, drawn: list[tuple[int, int]]
 ) -> None:
     app = open_app(tiny_workspace)
-    assert Counter(drawn) == {(pictures.TILE_SIDE, pictures.TILE_SIDE): 6, (512, 512): 1}
-    next(box for box in app.segmented_control if box.key == "feature").set_value(4).run()
-    assert Counter(drawn) == {(pictures.TILE_SIDE, pictures.TILE_SIDE): 6, (512, 512): 2}
+    # Five tiles; the map of one x-feature and that of the score.
+    assert Counter(drawn) == {(pictures.TILE_SIDE, pictures.TILE_SIDE): 5, (512, 512): 2}
+    shown = next(
+        button
+        for button in app.button
+        if button.key and button.proto.icon and button.key.startswith("show-x-feature-")
+    )
+    other = next(n for n in range(1, 6) if shown.key != f"show-x-feature-{n}")
+    app.button(key=f"show-x-feature-{other}").click().run()
+    assert Counter(drawn) == {(pictures.TILE_SIDE, pictures.TILE_SIDE): 5, (512, 512): 3}
 
 
 def test_a_photo_is_read_once_for_all_that_is_shown_of_it(

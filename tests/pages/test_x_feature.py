@@ -17,6 +17,7 @@ from explorer.measuring.parts import load_parts
 from explorer.measuring.records import load_module_measures
 from explorer.measuring.scores import ModuleScores, score_photos
 from explorer.nn.checkpoint import save_module
+from explorer.render.numbers import format_signed
 from explorer.ui.shared import cached, drawings
 from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.ui.shared.state import MapStyle
@@ -103,15 +104,14 @@ def test_the_whole_page_is_shown_without_errors(tiny_workspace: Path, open_page:
     assert "painted test birds of all categories, highest activation first" in read_texts(app)
 
 
-def test_starts_with_the_x_feature_of_the_photo_page(
-    tiny_workspace: Path, open_page: OpenApp, open_app: OpenApp
+def test_starts_with_the_x_feature_chosen_on_the_photo_page(
+    tiny_workspace: Path, open_app: OpenApp
 ) -> None:
-    on_photo = open_app(tiny_workspace, "photo")
-    app = open_page(tiny_workspace)
-    chosen = segments(app, "feature")
-    assert chosen.value == segments(on_photo, "feature").value
-    assert chosen.options == segments(on_photo, "feature").options
-    assert app.title[0].value == f"x-feature {chosen.value + 1}"
+    app = open_app(tiny_workspace, "photo")
+    app.button(key="show-x-feature-4").click().run()
+    app.switch_page("../pages/x_feature.py").run()
+    assert segments(app, "feature").value == 3
+    assert app.title[0].value.startswith("x-feature 4")
 
 
 @pytest.mark.parametrize("feature", range(5))
@@ -125,7 +125,7 @@ def test_key_figures_are_those_of_the_module(
     measures = load_module_measures(workspace, entry)
     assert measures is not None
     mean = measures.test.mean_contribution[feature]
-    assert read_metric(app, "Mean contribution, test") == f"{mean:+.2f}".replace("-", "−")
+    assert read_metric(app, "Mean contribution, test") == format_signed(mean)
     assert read_metric(app, "State") == ("live" if measures.live[feature] else "dead")
     own, others = (scores.x_features[scores.is_positive == kind, feature] for kind in (True, False))
     assert read_metric(app, "Inactive, own") == f"{np.mean(own == 0):.1%}"
@@ -429,7 +429,7 @@ def test_numbers_of_every_photo(tiny_workspace: Path) -> None:
 
 def test_pack_holds_pictures_and_their_numbers(own_workspace: Path) -> None:
     subject = make_subject(own_workspace, 1)
-    style = MapStyle("pool3", "viridis", 60, shared_scale=False, smooth=True)
+    style = MapStyle("pool3", colours="viridis", opacity=60)
     choice = Choice("random", "all birds", "both", 1, (5, 0, 30), True, 48)
     gone = int(subject.scores.image_ids[0])
     subject.workspace.dataset.get_photo(gone).path.unlink()
@@ -552,15 +552,3 @@ def test_unknown_numbers_are_not_shown(tiny_workspace: Path) -> None:
     assert summary.make_stem(subject) == (
         "ember-capped-finch_srae-k5-s0-widths16x8-epochs2-pretrain-epochs0_x-feature-1"
     )
-
-
-def test_the_link_of_another_page_chooses_the_x_feature(
-    tiny_workspace: Path, open_page: OpenApp
-) -> None:
-    app = open_page(tiny_workspace, linked_feature="x-feature 4")
-    assert segments(app, "feature").value == 3
-    assert "linked_feature" not in app.query_params
-    for unknown in ("x-feature 99", "the best"):
-        app = open_page(tiny_workspace, linked_feature=unknown)
-        assert not app.exception
-        assert segments(app, "feature").value in range(5)

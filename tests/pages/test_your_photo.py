@@ -22,9 +22,11 @@ from explorer.data.samples import draw_meadow
 from explorer.data.uploads.decoding import FORMAT_NAMES
 from explorer.explaining import answer as answers
 from explorer.explaining.photo import answer_photo
+from explorer.explaining.sentence import describe_contributions
 from explorer.explaining.words import describe_answer
 from explorer.measuring.parts import load_parts
 from explorer.measuring.references import load_or_compute_references
+from explorer.render.numbers import format_number, format_signed
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.your_photo import verdict
 from explorer.ui.your_photo.own_photo import SAMPLE
@@ -131,7 +133,7 @@ def test_damaged_module_leaves_scores_and_the_other_categories(
     assert "What the network says" in read_texts(app)
     find(app.selectbox, "Explain the score of").set_value(OTHER).run()
     assert not app.error
-    assert "What each x-feature looks at" in read_texts(app)
+    assert "X-features, the largest contribution first" in read_texts(app)
 
 
 def test_damaged_classifier_leaves_the_photo(own_workspace: Path, open_app: OpenApp) -> None:
@@ -170,7 +172,7 @@ def test_a_sample_is_shown_in_full_without_errors(
     assert not app.exception
     assert not app.error
     assert not app.warning
-    samples = find(app.pills, "Sample")
+    samples = find(app.selectbox, "Sample")
     assert len(samples.options) == 6
     assert samples.value == samples.options[0]
     assert "Ember capped Finch" in samples.value
@@ -190,11 +192,15 @@ def test_numbers_are_those_of_the_facade(tiny_workspace: Path, open_app: OpenApp
     image = load_parts(photo).image
     entry = next(entry for entry in workspace.list_modules() if entry.category == OTHER)
     explanation = workspace.networks.explain(entry, image)
+    sentence = describe_contributions(
+        explanation.contributions, explanation.y_hat, {}, lambda words: f"*{words}*"
+    )
+    assert f"**Why “Harebell capped Finch”?** {sentence}" in [text.value for text in app.markdown]
     texts = read_texts(app)
     for value, activation in zip(explanation.contributions, explanation.x_features, strict=True):
-        shown = f"{value:+.2f}".replace("-", "−") if activation else "inactive on this photo"
-        assert shown in texts
-    assert f"Network ŷ = {explanation.y_hat:.2f} · module ȳ = {explanation.y_bar:.2f}" in texts
+        assert (format_signed(value) if activation else "inactive on this photo") in texts
+    y_hat, y_bar = format_number(explanation.y_hat), format_number(explanation.y_bar)
+    assert f"Network ŷ = {y_hat} · module ȳ = {y_bar}" in texts
     _, logits = workspace.networks.compute_scores(
         workspace.networks.prepare_image(image)[np.newaxis]
     )
@@ -205,8 +211,8 @@ def test_numbers_are_those_of_the_facade(tiny_workspace: Path, open_app: OpenApp
 
 def test_every_sample_can_be_shown(tiny_workspace: Path, open_app: OpenApp) -> None:
     app = open_app(tiny_workspace, "your_photo", source=SAMPLE)
-    for name in find(app.pills, "Sample").options[1:]:
-        find(app.pills, "Sample").set_value(name).run()
+    for name in find(app.selectbox, "Sample").options[1:]:
+        find(app.selectbox, "Sample").set_value(name).run()
         assert not app.exception
         assert not app.error
         assert any(text.startswith(name.split(",")[0]) for text in list_captions(app))
@@ -217,10 +223,10 @@ def test_a_damaged_sample_leaves_the_others(own_workspace: Path, open_app: OpenA
     app = open_app(own_workspace, "your_photo", source=SAMPLE, sample=MEADOW)
     (photo,) = (p for p in Workspace(own_workspace).held_out if p.category == CATEGORY)
     photo.path.write_bytes(b"no photo")
-    find(app.pills, "Sample").set_value(find(app.pills, "Sample").options[0]).run()
+    find(app.selectbox, "Sample").set_value(find(app.selectbox, "Sample").options[0]).run()
     assert not app.exception
     assert "cannot be read" in app.error[0].value
-    find(app.pills, "Sample").set_value(MEADOW).run()
+    find(app.selectbox, "Sample").set_value(MEADOW).run()
     assert "What the network says" in read_texts(app)
 
 

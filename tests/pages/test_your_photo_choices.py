@@ -26,13 +26,16 @@ def test_nothing_but_photo_module_and_layer_runs_the_network_again(
     app = upload(open_app(tiny_workspace, "your_photo"), make_jpeg())
     first = ["scores", "x-features, relu1", "score, relu1"]
     assert calls == first
-    feature = find(app.segmented_control, "x-feature to look at closely")
-    feature.set_value(3 if feature.value != 3 else 4).run()
+    app.button(key="show-x-feature-3").click().run()
+    app.button(key="show-x-feature-4").click().run()
+    app.toggle(key="count-x-feature-1").set_value(False).run()
+    find(app.segmented_control, "Show heat as").set_value("spotlight").run()
+    find(app.segmented_control, "Show").set_value("whole photo").run()
     find(app.selectbox, "Colour map").set_value("viridis").run()
     find(app.slider, "Opacity").set_value(40).run()
     find(app.segmented_control, "Colour scale").set_value("one for all").run()
     find(app.segmented_control, "Drawing").set_value("raw grid").run()
-    find(app.segmented_control, "Look at it as").set_value("pixel by pixel").run()
+    find(app.segmented_control, "Look at").set_value("pixel by pixel").run()
     find(app.toggle, "Measure it against parts").set_value(True).run()
     app.slider(key="your_photo_box_1").set_value((20, 70)).run()
     assert calls == first
@@ -105,11 +108,11 @@ def test_a_new_photo_is_explained_for_its_own_highest_category(
 
 def test_link_to_a_sample_opens_the_same_view(tiny_workspace: Path, open_app: OpenApp) -> None:
     app = open_app(tiny_workspace, "your_photo", source=SAMPLE)
-    find(app.pills, "Sample").set_value(find(app.pills, "Sample").options[2]).run()
+    find(app.selectbox, "Sample").set_value(find(app.selectbox, "Sample").options[2]).run()
     usual = find(app.selectbox, "Explain the score of").value
     other = OTHER if usual == CATEGORY else CATEGORY
     find(app.selectbox, "Explain the score of").set_value(other).run()
-    find(app.segmented_control, "x-feature to look at closely").set_value(4).run()
+    app.button(key="show-x-feature-5").click().run()
     find(app.toggle, "Measure it against parts").set_value(True).run()
     find(app.selectbox, "Map layer").set_value("pool2").run()
     find(app.slider, "Opacity").set_value(35).run()
@@ -119,7 +122,7 @@ def test_link_to_a_sample_opens_the_same_view(tiny_workspace: Path, open_app: Op
     assert not again.warning
     assert not again.error
     assert again.code[-1].value == link
-    assert find(again.pills, "Sample").value == find(app.pills, "Sample").value
+    assert find(again.selectbox, "Sample").value == find(app.selectbox, "Sample").value
     assert find(again.selectbox, "Explain the score of").value == other
     assert find(again.toggle, "Measure it against parts").value is True
     assert read_texts(again) == read_texts(app)
@@ -132,7 +135,7 @@ def test_link_of_an_own_photo_keeps_the_choices_for_the_next_photo(
     usual = find(app.selectbox, "Explain the score of").value
     other = OTHER if usual == CATEGORY else CATEGORY
     find(app.selectbox, "Explain the score of").set_value(other).run()
-    find(app.segmented_control, "x-feature to look at closely").set_value(4).run()
+    app.button(key="show-x-feature-5").click().run()
     find(app.slider, "Opacity").set_value(35).run()
     assert "A link cannot hold your photo" in read_texts(app)
     link = app.code[-1].value
@@ -205,7 +208,7 @@ def test_another_workspace_judges_the_same_photo_again(
     assert len(calls) == 6
     # A sample of the same name is the other workspace's own.
     find(app.segmented_control, "Take the photo from").set_value(SAMPLE).run()
-    name = find(app.pills, "Sample").value
+    name = find(app.selectbox, "Sample").value
     assert f"{name}, 64 × 70 pixels" in list_captions(app)
     assert len(calls) == 9
     find(app.selectbox, "Workspace").set_value(names[0]).run()
@@ -230,7 +233,8 @@ def test_parts_of_a_sample_are_measured_as_on_its_own_page(
     measured = parts.measure(
         workspace.networks.explain(workspace.list_modules()[0], parts.image).maps
     )
-    feature = find(app.segmented_control, "x-feature to look at closely").value
+    shown = parse_qs(urlsplit(app.code[-1].value).query)["feature"][0]
+    feature = int(shown.removeprefix("x-feature ")) - 1
     texts = read_texts(app)
     if measured.is_live[feature]:
         assert f"{measured.outside[feature]:.0%} of the heat lies outside the bird's box." in texts

@@ -10,12 +10,13 @@ from explorer.data.painted.traits import PART_NAMES
 from explorer.ui.shared import drawings
 from explorer.ui.shared.downloads import make_arrays, make_pictures
 from explorer.ui.shared.state import MapStyle
+from explorer.ui.shared.windows import find_window
 from explorer.ui.your_photo.marks import Marks
 from explorer.ui.your_photo.own_photo import CAMERA, FILE, SAMPLE, OwnPhoto, make_digest
 from explorer.workspace.workspace import Workspace
 
 CATEGORY, OTHER = "001.Ember_capped_Finch", "002.Harebell_capped_Finch"
-STYLE = MapStyle("pool3", "viridis", 80, False, True)
+STYLE = MapStyle("pool3", colours="viridis", opacity=80)
 
 
 def make_own_photo(name: str = "My robin (1).JPG", source: str = FILE) -> OwnPhoto:
@@ -105,9 +106,11 @@ def test_pictures_for_download(tiny_workspace: Path) -> None:
             *(f"x-feature-{feature}.png" for feature in range(1, 6)),
         ]
         pictures = [Image.open(io.BytesIO(archive.read(name))) for name in archive.namelist()]
-        assert {(picture.format, picture.size) for picture in pictures} == {("PNG", (341, 512))}
+        # All show the same part of the photo.
+        assert len({(picture.format, picture.size) for picture in pictures}) == 1
         first = archive.read("x-feature-1.png")
         score = archive.read("excitation-bp-of-the-score.png")
     assert first == drawings.draw_overlay_png(workspace, entry, photo, STYLE, 0)
-    assert score == drawings.draw_score_png(workspace, CATEGORY, photo, STYLE)
+    window = find_window(workspace, entry, photo, STYLE)
+    assert score == drawings.draw_score_png(workspace, CATEGORY, photo, STYLE, window)
     assert score != first

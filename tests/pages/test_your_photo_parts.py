@@ -6,17 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from app_pages import find, read_texts, upload
-from photos import make_jpeg
+from photos import make_jpeg, make_pixels
 from steps import run_steps
 from streamlit.testing.v1 import AppTest
 
 from explorer.analysis.doubt import Judgement, Level
 from explorer.explaining import answer as answers
+from explorer.explaining.photo import answer_photo
 from explorer.nn.part_finder import FoundParts
 from explorer.training.parts.settings import PartSettings
 from explorer.training.parts.train import train_part_finder
-from explorer.ui.your_photo import verdict
-from explorer.ui.your_photo.own_photo import SAMPLE
+from explorer.ui.your_photo import finding, verdict
+from explorer.ui.your_photo.marks import Marks
+from explorer.ui.your_photo.own_photo import FILE, SAMPLE, OwnPhoto
 from explorer.workspace.layout import PARTS_FILE
 from explorer.workspace.networks import Networks
 from explorer.workspace.workspace import Workspace
@@ -100,7 +102,7 @@ def test_a_found_part_that_is_moved_belongs_to_the_visitor(
     assert "By a box and 2 parts found by the network" in read_texts(app)
     find(app.button, "Undo").click().run()
     assert "0 of 15 parts have a place." in read_texts(app)
-    assert len(finds) == 2
+    assert len(finds) == 1  # what was found is remembered
 
 
 def test_nothing_is_looked_for_on_a_strange_photo_unless_it_is_asked_for(
@@ -152,3 +154,21 @@ def test_without_a_part_finder_nothing_is_offered(tiny_workspace: Path, open_app
     assert "Say where the bird and its parts are" in read_texts(app)
     find(app.toggle, "Measure it against parts").set_value(True).run()
     assert "Find them" not in [button.label for button in app.button]
+
+
+def test_pictures_are_cropped_to_the_box_that_is_found_or_placed(
+    finding_workspace: Path, finds: list[object]
+) -> None:
+    workspace, pixels = Workspace(finding_workspace), make_pixels()
+    photo = OwnPhoto(pixels, "0" * 64, "robin.jpg", FILE, Marks(90, 60))
+    said = answer_photo(workspace, None, pixels)
+    assert photo.box is None
+    finding.find_box(workspace, photo, said)
+    finding.find_box(workspace, photo, said)
+    assert photo.box == BOX
+    assert len(finds) == 1
+    assert photo.parts is None  # nothing is measured that nobody has asked for
+    finding.find_box(workspace, photo, replace(said, judgement=Judgement(Level.STRANGE, 0.01)))
+    assert photo.box is None
+    photo.marks.place(BEAK, 30, 30)
+    assert photo.box == photo.marks.box

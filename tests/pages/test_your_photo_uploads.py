@@ -56,7 +56,7 @@ def test_every_format_is_explained(
     assert not app.warning
     assert f"{name}, 90 × 60 pixels" in [text.replace("\\", "") for text in list_captions(app)]
     assert calls == ["scores", "x-features, relu1", "score, relu1"]
-    assert "What each x-feature looks at" in read_texts(app)
+    assert "X-features, the largest contribution first" in read_texts(app)
     assert not app.file_uploader
 
 
@@ -240,5 +240,5 @@ def test_nothing_is_written_to_disk(
     app.button(key="forget").click().run()
     app = upload(app, b"no photo")
     app = upload(app, encode(Image.fromarray(make_pixels()), "TIFF", compression="tiff_lzw"))
-    assert "What each x-feature looks at" in read_texts(app)
+    assert "X-features, the largest contribution first" in read_texts(app)
     assert [name for name in written if "__pycache__" not in name] == []

@@ -8,11 +8,13 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from explorer.data.cub import format_category
+from explorer.data.names import add_article
+from explorer.render.numbers import format_number, format_signed
 from explorer.ui.category.summary import get_photo
 from explorer.ui.shared import cached, choices, drawings, gallery, state
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.gallery import Tile
-from explorer.ui.shared.markdown import escape_markdown, format_signed
+from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.names import name_feature, name_photo
 from explorer.ui.shared.progress import track
 from explorer.ui.shared.state import MapStyle
@@ -155,14 +157,15 @@ def _make_tile(subject: Subject, row: int, choice: Choice, style: MapStyle, valu
     workspace, scores = subject.workspace, subject.scores
     photo = get_photo(subject, row)
     name, what = name_photo(workspace, photo), format_category(photo.category)
+    kind = add_article(what)
     if choice.pictures == HEATMAP:
         picture = drawings.draw_photo_tile(workspace, subject.entry, photo, style, subject.feature)
-        alt = f"Heatmap of {name_feature(subject.feature)} over {name.lower()}, a {what}"
+        alt = f"Heatmap of {name_feature(subject.feature)} over {name.lower()}, {kind}"
     else:
-        picture, alt = cached.load_thumbnail_or_none(workspace, photo), f"{name}, a {what}"
+        picture, alt = cached.load_thumbnail_or_none(workspace, photo), f"{name}, {kind}"
     y_hat, y_bar = float(scores.y_hat[row]), float(scores.y_bar[row])
     lines = [
-        f"ŷ {y_hat:.2f} · ȳ {y_bar:.2f}",
+        f"ŷ {format_number(y_hat)} · ȳ {format_number(y_bar)}",
         f":gray[{_describe_order(subject, row, choice, value)}]",
     ]
     said = workspace.dataset.categories[int(scores.logits[row].argmax())]

@@ -10,6 +10,7 @@ from plotly.io import from_json
 
 from explorer.data.cub import format_category
 from explorer.data.photo import Photo
+from explorer.render.numbers import format_number, format_signed
 from explorer.render.scatter import render_scatter
 from explorer.render.x_feature_bars import render_mean_contributions
 from explorer.ui.shared import birds, cached, caching, drawings, gallery, links, state
@@ -17,7 +18,7 @@ from explorer.ui.shared.caching import cache_data
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.figures import show_figure
 from explorer.ui.shared.gallery import Tile
-from explorer.ui.shared.markdown import escape_markdown, format_contribution, format_signed
+from explorer.ui.shared.markdown import escape_markdown, format_contribution
 from explorer.ui.shared.names import name_feature, name_photo
 from explorer.ui.shared.progress import track
 from explorer.ui.shared.state import MapStyle
@@ -82,7 +83,7 @@ def show_ranking(subject: Subject) -> None:
     )
     st.caption(
         f"Bars are means over the category's {len(rows)} own test photos, each of them a thin "
-        f"line. Together they add up to {float(means.sum()):.2f}, the mean ȳ.",
+        f"line. Together they add up to {format_number(float(means.sum()))}, the mean ȳ.",
         help=HELP["contribution"],
     )
 
@@ -110,7 +111,6 @@ def show_examples(subject: Subject, style: MapStyle) -> None:
         subject.feature,
         f"All about {name_feature(subject.feature)}",
         icon=":material/search:",
-        beside_choice=True,
     )
 
 

@@ -14,8 +14,10 @@ from explorer.ui.compare import sources
 from explorer.ui.compare.numbers import SideNumbers
 from explorer.ui.compare.pairs import Both, get_index, name_pair
 from explorer.ui.compare.sides import RIGHT
-from explorer.ui.shared import cached, drawings
+from explorer.ui.shared import drawings
+from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.ui.shared.state import MapStyle
+from explorer.ui.shared.windows import find_known_window
 from explorer.workspace.workspace import Workspace
 
 _NOTHING: Mapping[str, object] = {
@@ -129,7 +131,9 @@ def make_pictures(
     """Pack the maps of both sides over the photos as lossless PNGs."""
     files = {}
     for photo in photos:
-        image = cached.load_parts(photo).image
+        shown = DatasetPhoto(photo)
+        window = find_known_window(shown, is_cropped=style.is_cropped)
+        frame = drawings.Frame(shown.image, window)
         for numbers in both:
             side = numbers.side
             maps = sources.load_maps(workspace, side, photo, style.layer)
@@ -138,5 +142,5 @@ def make_pictures(
             number = 2 if side.place == RIGHT else 1
             for name, heat, top in zip(names, maps, tops, strict=True):
                 stem = f"id{photo.image_id}_{number}-{side.place}_{name.replace(' ', '-')}"
-                files[f"{stem}.png"] = drawings.draw_map_png(image, np.asarray(heat), style, top)
+                files[f"{stem}.png"] = drawings.draw_map_png(frame, np.asarray(heat), style, top)
     return packing.make_zip(files)

@@ -5,23 +5,32 @@ from collections.abc import Sequence
 import streamlit as st
 
 from explorer.analysis.pairing import Pair
-from explorer.data.names import name_categories
+from explorer.data.cub import format_category
+from explorer.data.names import add_article, name_categories
 from explorer.data.photo import Photo
+from explorer.render.numbers import format_number, format_signed
 from explorer.ui.compare import sources
 from explorer.ui.compare.choosing import PAGE, PHOTOS_OF
 from explorer.ui.compare.numbers import Outputs, SideNumbers
 from explorer.ui.compare.pairs import Both, get_index, name_pair
 from explorer.ui.compare.sides import Side
-from explorer.ui.shared import cached, choices, links, pictures, state, verdicts
+from explorer.ui.shared import choices, drawings, links, pictures, state, verdicts
 from explorer.ui.shared.drawings import Overlays
-from explorer.ui.shared.markdown import escape_markdown, format_signed
+from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.names import name_photo
+from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.ui.shared.splits import sort_photos
 from explorer.ui.shared.state import MapStyle
+from explorer.ui.shared.windows import find_known_window
 from explorer.ui.shared.words import HELP
 from explorer.workspace.workspace import Workspace
 
 PHOTOS_A_PAGE = 4
+_SCALES = {
+    state.FADED: "each fades with its share of the score",
+    state.OWN_SCALE: "own scale for each map",
+    state.SHARED_SCALE: "one scale for all maps of a side",
+}
 _SIDES = {"test": "test photo", "train": "training photo", "unused": "unused photo"}
 
 
@@ -73,7 +82,7 @@ def show_row(
         with columns[0]:
             facts = st.container(gap="xsmall")
         with facts:
-            _show_photo(workspace, photo, both)
+            _show_photo(workspace, photo, both, style)
         for column, numbers in zip(columns[1:], both, strict=True):
             with column:
                 _show_side(workspace, photo, numbers, pairs, style)
@@ -83,16 +92,18 @@ def show_row(
             verdicts.show_verdict(logits, workspace.dataset.categories, photo.category)
 
 
-def _show_photo(workspace: Workspace, photo: Photo, both: Both) -> None:
+def _show_photo(workspace: Workspace, photo: Photo, both: Both, style: MapStyle) -> None:
     """Show the photo, which is a link to its own page where a side has a module."""
     left, right = both
-    name = name_photo(workspace, photo)
+    name, what = name_photo(workspace, photo), add_article(format_category(photo.category))
     entry = left.side.entry or right.side.entry
+    shown = DatasetPhoto(photo)
+    window = find_known_window(shown, is_cropped=style.is_cropped)
     with st.container(key=f"compare-photo-{photo.image_id}", gap="xsmall"):
         st.image(
-            cached.load_boxed_photo(photo, pictures.MIDDLE_SIDE),
+            drawings.draw_photo(shown, window, pictures.MIDDLE_SIDE, has_box=True),
             width="stretch",
-            alt=f"{name} with a box around the bird",
+            alt=f"{name}, {what}",
         )
         if entry is None:
             st.caption(name)
@@ -118,7 +129,11 @@ def _show_side(
         f"**{side.place.capitalize()}:** {escape_markdown(side.category_name)}, "
         f"{escape_markdown(side.title)}"
     )
-    overlays = sources.draw_tiles(workspace, side, photo, style)
+    outputs = numbers.outputs
+    contributions = None if outputs is None else outputs.contributions
+    overlays = sources.draw_tiles(
+        workspace, side, photo, style, None if contributions is None else contributions[row]
+    )
     if numbers.outputs is None:
         _show_whole(overlays, side, f"{side.place}-{photo.image_id}")
     else:
@@ -136,6 +151,8 @@ def _show_whole(overlays: Overlays, side: Side, place: str) -> None:
         )
         if not overlays.tops[0]:
             st.caption("No heat: this map is zero everywhere.")
+        elif rest := overlays.describe_rest(0):
+            st.caption(f"{rest}.")
 
 
 def _show_maps(
@@ -172,13 +189,16 @@ def _show_maps(
                         workspace, side.entry, photo, title, feature=index, icon=None
                     )
                     st.markdown(f"{shown}{heat}")
+                if rest := overlays.describe_rest(index):
+                    st.caption(f"{rest}.")
 
 
 def _describe_map(outputs: Outputs, row: int, index: int) -> tuple[str, str]:
     """Return a map's number for screen readers, and in Markdown."""
     activation = float(outputs.activations[row, index])
     if outputs.contributions is None:
-        words, shown = f"activation {activation:.2f}", f":gray[{activation:.2f}]"
+        number = format_number(activation)
+        words, shown = f"activation {number}", f":gray[{number}]"
     else:
         contribution = float(outputs.contributions[row, index])
         words = f"contribution {format_signed(contribution)}"
@@ -190,13 +210,14 @@ def _describe_map(outputs: Outputs, row: int, index: int) -> tuple[str, str]:
 def _show_scores(numbers: SideNumbers, row: int) -> None:
     y_hat, y_bar = float(numbers.y_hat[row]), numbers.y_bar
     if y_bar is None:
-        st.caption(f"Network's score {y_hat:.2f}", help=HELP["y_hat"])
+        st.caption(f"Network's score {format_number(y_hat)}", help=HELP["y_hat"])
     elif numbers.side.entry is not None:
         verdicts.show_scores(y_hat, float(y_bar[row]))
     else:
         error = abs(float(y_bar[row]) - y_hat)
         st.caption(
-            f"Network's score {y_hat:.2f} · probe's {y_bar[row]:.2f} · error {error:.2f}",
+            f"Network's score {format_number(y_hat)} · probe's {format_number(float(y_bar[row]))} "
+            f"· error {format_number(error)}",
             help=f"{HELP['y_hat']}\n\nThe score of a probe is a constant plus its "
             "contributions. A contribution is a component times its weight; both can be negative.",
         )
@@ -204,7 +225,7 @@ def _show_scores(numbers: SideNumbers, row: int) -> None:
 
 def show_drawing_note(left: Side, right: Side, style: MapStyle) -> None:
     """Say what the maps are and how they are drawn."""
-    scale = "one scale for all maps of a side" if style.shared_scale else "own scale for each map"
+    scale = _SCALES[style.scale]
     drawing = "smoothed for the eye alone" if style.smooth else "drawn as the raw grid"
     one, other = (side.describe_maps(style.layer) for side in (left, right))
     kinds = one if one == other else f"{one} on the left and {other} on the right"

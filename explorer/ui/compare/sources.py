@@ -16,6 +16,7 @@ from explorer.ui.shared.caching import Key, cache_data, cache_resource, make_wor
 from explorer.ui.shared.drawings import Overlays
 from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.ui.shared.state import MapStyle
+from explorer.ui.shared.windows import find_known_window
 from explorer.workspace.features import Features
 from explorer.workspace.workspace import Workspace
 
@@ -88,17 +89,36 @@ def _draw(
     return source.draw(workspace.networks.prepare_image(cached.load_parts(photo).image), layer)
 
 
-def draw_tiles(workspace: Workspace, side: Side, photo: Photo, style: MapStyle) -> Overlays:
-    """Draw all maps of a side over a photo, each as a tile."""
+def draw_tiles(
+    workspace: Workspace,
+    side: Side,
+    photo: Photo,
+    style: MapStyle,
+    contributions: NDArray[np.floating] | None = None,
+) -> Overlays:
+    """Draw all maps of a side over a photo, each as a tile.
+
+    The maps of a side without a module may fade with their contributions, (K,), signed.
+    """
     shown = DatasetPhoto(photo)
     if side.entry is not None:
         return drawings.draw_tiles(workspace, side.entry, shown, style)
 
+    strengths = [] if contributions is None else drawings.list_strengths(contributions, style)
+
     def draw() -> Overlays:
         maps = load_maps(workspace, side, photo, style.layer)
-        return drawings.draw_maps(shown.image, maps, style, pictures.TILE_SIDE)
+        frame = drawings.Frame(shown.image, find_known_window(shown, is_cropped=style.is_cropped))
+        return drawings.draw_maps(frame, maps, style, pictures.TILE_SIDE, strengths)
 
     # A probe is fitted to the photos that are present.
     photos = scores.load_features(workspace).image_ids.tobytes()
-    key = (*make_workspace_key(workspace), photos, side.category, side.by, *astuple(style))
+    key = (
+        *make_workspace_key(workspace),
+        photos,
+        side.category,
+        side.by,
+        *astuple(style),
+        *strengths,
+    )
     return shown.remember_drawing(("side", *key), draw)

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from explorer.config import ExplorerError, is_public
-from explorer.data.names import name_categories
+from explorer.data.names import add_article, name_categories
 from explorer.methods.runs import format_run, get_default_module
 from explorer.ui.shared import cached, choices, exports, gallery, links, scores, state
 from explorer.ui.shared.birds import render_small_bird
@@ -220,7 +220,7 @@ def _show_category(workspace: Workspace, one: CategorySummary) -> None:
         st.caption(f"{escape_markdown(one.name)} has no photos.")
         return
     picture = cached.load_thumbnail_or_none(workspace, photos[0])
-    alt = f"{name_photo(workspace, photos[0])}, a {one.name}"
+    alt = f"{name_photo(workspace, photos[0])}, {add_article(one.name)}"
     if picture is None and one.shares is not None:
         picture = render_small_bird(one.shares, state.get_text_colour())
         alt = f"A drawn bird, coloured by the heat of the x-features of {one.name}"

@@ -1,21 +1,24 @@
 """Introduction, one worked example, and links to other pages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import streamlit as st
 
 from explorer.config import PAGES_DIR
+from explorer.data.names import add_article
 from explorer.data.photo import Photo
 from explorer.nn.explanation import Explanation
-from explorer.render.colour_maps import DEFAULT_COLOUR_MAP
-from explorer.render.heatmap import DEFAULT_OPACITY
-from explorer.ui.shared import cached, drawings, links, pictures
-from explorer.ui.shared.markdown import escape_markdown, format_contribution, format_signed
-from explorer.ui.shared.names import name_photo
+from explorer.render.numbers import format_number
+from explorer.ui.shared import cached, drawings, links, state, tiles, x_features
+from explorer.ui.shared.map_controls import read_style
+from explorer.ui.shared.markdown import escape_markdown
+from explorer.ui.shared.names import name_feature, name_photo
 from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.ui.shared.splits import sort_photos
-from explorer.ui.shared.state import MapStyle, Selection
-from explorer.ui.shared.subject import name_in_markdown, name_in_text
+from explorer.ui.shared.state import Selection
+from explorer.ui.shared.tiles import Tile
+from explorer.ui.shared.windows import find_known_window
 from explorer.ui.shared.words import HELP
 from explorer.workspace.workspace import Workspace
 
@@ -24,10 +27,10 @@ def show_introduction() -> None:
     """Introduce the explorer in three sentences."""
     st.title("Why this bird?", anchor=False)
     st.markdown(
-        "A network gives every photo a score for each kind of bird, but no reason. Here a small "
-        "module rebuilds that score from five **x-features**, each of which a heatmap draws on the "
-        "bird. And everything is measured: how **faithful** the module is to the network, and how "
-        "**local** each heatmap is on the bird's parts."
+        "A network gives every photo a score for each kind of bird, but no reason. Here, a small "
+        "module rebuilds that score from five **x-features**, and heatmaps show where on the bird "
+        "they look. How **faithful** the module is to the network, and how **local** its heatmaps "
+        "are, is measured."
     )
 
 
@@ -39,62 +42,64 @@ def choose_example(workspace: Workspace, selection: Selection) -> Photo:
 
 
 def show_example(workspace: Workspace, selection: Selection, photo: Photo) -> None:
-    """Show how one photo's score is composed: the photo, its maps by size, and their sum."""
+    """Say what one photo's score is made of, and show the photo and its maps, the largest first."""
     entry, name = selection.entry, escape_markdown(selection.category_name)
+    shown = DatasetPhoto(photo)
     with st.spinner("Loading the network and explaining one photo …"):
-        layer = next(iter(workspace.networks.backbone.stops))
-        style = MapStyle(layer, DEFAULT_COLOUR_MAP, round(100 * DEFAULT_OPACITY), False, True)
-        explanation = cached.explain(workspace, entry, photo, layer)
-        overlays = drawings.draw_tiles(workspace, entry, DatasetPhoto(photo), style)
+        style = read_style(list(workspace.networks.backbone.stops))
+        explanation = cached.explain(workspace, entry, photo, style.layer)
+        overlays = drawings.draw_tiles(workspace, entry, shown, style)
     names = cached.load_names(workspace, entry)
     order = sorted(
         range(len(overlays.images)), key=lambda n: -abs(float(explanation.contributions[n]))
     )
-    kind = name_photo(workspace, photo)
+    st.header(f"Why “{name}”?", anchor=False)
+    with st.container(key="answer"):
+        x_features.show_sentence(explanation, names)
+    params = links.make_photo_params(workspace, entry, photo)
+    window = find_known_window(shown, is_cropped=style.is_cropped)
     with st.container(key="worked-example"):
-        with st.container(key="worked-photo", gap="xxsmall"):
-            st.image(
-                cached.load_boxed_photo(photo, pictures.TILE_SIDE),
-                width="stretch",
-                alt=f"{kind}, a {selection.category_name}, with a box around the bird",
-            )
-            st.markdown(f"The network's score  \n**ŷ = {explanation.y_hat:.2f}**")
+        kind = f"{name_photo(workspace, photo)}, {add_article(selection.category_name)}"
+        tiles.show_photo_tile(drawings.draw_photo(shown, window, has_box=True), kind)
+        found = tiles.make_tiles(explanation, overlays, names)
         for feature in order:
-            activation = float(explanation.x_features[feature])
-            contribution = float(explanation.contributions[feature])
-            looks = "inactive" if activation == 0 else "active"
-            with st.container(key=f"worked-{looks}-{feature}", gap="xxsmall"):
-                st.image(
-                    overlays.images[feature],
-                    width="stretch",
-                    alt=f"Heatmap of {name_in_text(feature, names)} over {kind.lower()}; "
-                    f"contribution {format_signed(contribution)}",
-                )
-                words = format_contribution(contribution, activation)
-                words += overlays.describe_heat(feature)
-                st.markdown(f"{name_in_markdown(feature, names)}  \n{words}")
-    st.markdown(
-        f"Why **{name}**? {_write_sum(explanation, order)} and the network says "
-        f"**{explanation.y_hat:.2f}**.",
+            tiles.show_tile(found[feature], partial(_show_link, found[feature], params))
+    st.caption(
+        f"{_write_sum(explanation, order)}; the network's own score is "
+        f"{format_number(explanation.y_hat)}.",
         help=f"{HELP['contribution']}\n\n{HELP['y_bar']}",
+    )
+
+
+def _show_link(tile: Tile, params: Mapping[str, str]) -> None:
+    """Link a tile to the photo's page, where its x-feature is shown large."""
+    st.page_link(
+        PAGES_DIR / "photo.py",
+        label=tile.title,
+        query_params={**params, state.FEATURE: name_feature(tile.feature)},
     )
 
 
 def _write_sum(explanation: Explanation, order: Sequence[int]) -> str:
     active = [n for n in order if explanation.x_features[n] > 0] or order[:1]
-    terms = [format_signed(float(explanation.contributions[n]) + 0.0) for n in active]
-    spaced = [f"{term[0]} {term[1:]}" for term in terms]
-    first = terms[0].removeprefix("+")
-    return f"{' '.join([first, *spaced[1:]])} = **{explanation.y_bar:.2f}**, the module's ȳ,"
+    first, *more = (float(explanation.contributions[n]) for n in active)
+    terms = [f"{'−' if value < 0 else '+'} {format_number(abs(value))}" for value in more]
+    total = format_number(explanation.y_bar)
+    return f"{' '.join([format_number(first), *terms])} = {total}, the module's sum ȳ"
 
 
 def show_next_pages(workspace: Workspace, selection: Selection, photo: Photo) -> None:
     """Show links to four other pages."""
     chosen = links.make_module_params(workspace, selection.entry)
     ways = (
-        ("photo", "photo", "This photo, in full", "Its parts and pixels, x-features on and off."),
-        ("category", "category", "All photos of it", "What matters most, and how true it is."),
-        ("your_photo", "upload", "A photo of your own", "What is it taken for, and why?"),
+        ("photo", "photo", "This photo, in full", "Part by part, with x-features on and off."),
+        (
+            "category",
+            "category",
+            "All its photos",
+            "Which x-features matter most.",
+        ),
+        ("your_photo", "upload", "A photo of your own", "What does the network see in it?"),
         ("quiz", "quiz", "The quiz", "Do explanations help you name a bird?"),
     )
     params = {

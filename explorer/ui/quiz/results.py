@@ -190,7 +190,9 @@ def _describe_quiz(workspace: Workspace, session: QuizSession) -> dict[str, obje
         "map_layer": None if style is None else style.layer,
         "map_colours": None if style is None else style.colours,
         "map_opacity": None if style is None else style.opacity / 100,
-        "map_shared_scale": None if style is None else style.shared_scale,
+        "map_scale": None if style is None else style.scale,
+        "map_view": None if style is None else style.view,
+        "map_cropped": None if style is None else style.is_cropped,
         "map_smoothed": None if style is None else style.smooth,
     }
 

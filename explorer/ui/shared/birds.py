@@ -125,7 +125,6 @@ def show_all_birds(
                     subject.entry,
                     feature,
                     name_in_markdown(feature, subject.names),
-                    beside_choice=True,
                 )
                 st.markdown(f":gray[{_name_largest(shares)}]")
     st.caption(

@@ -88,14 +88,6 @@ def load_thumbnail_or_none(workspace: Workspace, photo: Photo) -> bytes | None:
 
 
 @cache_data(256)
-def load_boxed_photo(photo: Photo, side: int = pictures.LARGE_SIDE) -> bytes:
-    """Load a photo with its box as a JPEG, its longer side about `side` pixels."""
-    parts = load_parts(photo)
-    shown = pictures.fit_for_display(parts.image, side)
-    return pictures.encode_jpeg(pictures.draw_box(shown, parts.box, parts.image.shape[1]))
-
-
-@cache_data(256)
 def explain(workspace: Workspace, entry: ModuleEntry, photo: Photo, layer: str) -> Explanation:
     """Explain a photo; the network runs only if the maps are neither on disk nor in memory.
 

@@ -11,6 +11,7 @@ from explorer.storage import packing
 from explorer.ui.shared import drawings
 from explorer.ui.shared.shown_photo import ShownPhoto
 from explorer.ui.shared.state import MapStyle
+from explorer.ui.shared.windows import find_score_window, find_window
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
@@ -60,13 +61,18 @@ def show_score_download(
     stem = photo.make_stem(category, "excitation-bp")
     st.download_button(
         "Picture of the score (PNG)",
-        data=partial(drawings.draw_score_png, workspace, category, photo, style),
+        data=partial(_draw_score, workspace, category, photo, style),
         file_name=f"{stem}_{style.layer}_{style.colours}.png",
         mime="image/png",
         icon=":material/image:",
         on_click="ignore",
         key="download-score",
     )
+
+
+def _draw_score(workspace: Workspace, category: str, photo: ShownPhoto, style: MapStyle) -> bytes:
+    window = find_score_window(workspace, category, photo, style)
+    return drawings.draw_score_png(workspace, category, photo, style, window)
 
 
 def make_pictures(
@@ -78,7 +84,8 @@ def make_pictures(
         f"x-feature-{n + 1}.png": drawings.draw_overlay_png(workspace, entry, photo, style, n)
         for n in range(count)
     }
-    score = drawings.draw_score_png(workspace, entry.category, photo, style)
+    window = find_window(workspace, entry, photo, style)
+    score = drawings.draw_score_png(workspace, entry.category, photo, style, window)
     return packing.make_zip(files | {"excitation-bp-of-the-score.png": score})
 
 

@@ -1,23 +1,28 @@
-"""The maps of a photo on a page: a tile for every x-feature, and one of them up close."""
+"""One map of a photo up close, with its colour bar, and what is said of maps."""
 
-from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from explorer.data.cub import format_category
+from explorer.explaining.naming import join_words
 from explorer.nn.explanation import Explanation
 from explorer.render.colour_maps import render_colour_bar
+from explorer.render.numbers import format_number, format_short, format_signed
 from explorer.render.pixels import render_pixels
+from explorer.render.views import CONTOUR_LEVELS, CONTOURS, SPOTLIGHT
+from explorer.render.window import Window
 from explorer.ui.shared import cached, drawings, state
 from explorer.ui.shared.choices import choose_one
-from explorer.ui.shared.drawings import Overlays
 from explorer.ui.shared.figures import align_with_photo, show_figure
-from explorer.ui.shared.markdown import format_contribution, format_signed
-from explorer.ui.shared.pictures import compute_column_height
+from explorer.ui.shared.markdown import escape_markdown
+from explorer.ui.shared.pictures import LARGE_COLUMN, LARGE_SIDE, compute_column_height
 from explorer.ui.shared.shown_photo import ShownPhoto
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.subject import name_in_markdown, name_in_text
+from explorer.ui.shared.windows import find_window
 from explorer.ui.shared.words import HELP
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
@@ -25,90 +30,41 @@ from explorer.workspace.workspace import Workspace
 _NO_PARTS = ("no parts placed yet",)
 
 
-def show_tiles(
-    explanation: Explanation,
-    overlays: Overlays,
-    chosen: int,
-    style: MapStyle,
-    *,
-    names: Mapping[int, str],
-    score: Overlays | None = None,
-    off: frozenset[int] = frozenset(),
-) -> None:
-    """Show the maps of all x-features side by side, each with its contribution.
-
-    Parameters
-    ----------
-    explanation : Explanation
-        The module's explanation of the photo.
-    overlays : Overlays
-        Pictures of its maps.
-    chosen : int
-        The x-feature shown up close, counted from 0.
-    style : MapStyle
-        How they were drawn.
-    names : Mapping of int to str
-        Names of x-features; see `cached.load_names`.
-    score : Overlays, optional
-        One picture of the map of ŷ itself (ExcitationBP), shown next to them.
-    off : frozenset of int
-        X-features that are switched off.
-    """
-    with st.container(horizontal=True, key="tiles"):
-        for feature, picture in enumerate(overlays.images):
-            activation = float(explanation.x_features[feature])
-            looks = "selected" if feature == chosen else "other"
-            looks += "-inactive" if activation == 0 or feature in off else ""
-            contribution = float(explanation.contributions[feature])
-            words = format_contribution(contribution, activation)
-            words = ":gray[switched off]" if feature in off else words
-            heat = overlays.describe_heat(feature)
-            words, alt = f"{words}{heat}", f"{_describe_map(feature, explanation, names)}{heat}"
-            title = name_in_markdown(feature, names)
-            _show_tile(f"tile-{looks}-{feature}", picture, alt, title, words)
-        if score is not None:
-            heat = score.describe_heat(0)
-            words = f"the whole of ŷ = **{explanation.y_hat:.2f}**{heat}"
-            alt = f"Heatmap of the network's own score over the photo, by ExcitationBP{heat}"
-            _show_tile("tile-other-score", score.images[0], alt, "ExcitationBP", words)
-    if style.shared_scale:
-        show_colour_bar(style.colours, f"{max(overlays.tops):.2g}", "colour-bar-tiles")
-        if score is not None:
-            st.caption("ExcitationBP is drawn on a scale of its own.")
-
-
-def _show_tile(key: str, picture: bytes, alt: str, name: str, words: str) -> None:
-    with st.container(key=key):
-        st.image(picture, width="stretch", alt=alt)
-        st.markdown(f"{name}<br>{words}", unsafe_allow_html=True)
-
-
-def _describe_map(feature: int, explanation: Explanation, names: Mapping[int, str]) -> str:
-    contribution = format_signed(float(explanation.contributions[feature]))
-    return f"Heatmap of {name_in_text(feature, names)} over the photo, contribution {contribution}"
+_SCALES = MappingProxyType(
+    {
+        state.FADED: "each map fades with its share of the score",
+        state.OWN_SCALE: "each map on its own scale, whatever it adds to the score",
+        state.SHARED_SCALE: "one scale for all maps",
+    }
+)
 
 
 def show_drawing_note(explanation: Explanation, style: MapStyle) -> None:
     """Say what the maps are and how they are drawn."""
     rows, columns = explanation.maps.shape[1:]
     layer = f"{explanation.stop}, a grid of {columns} × {rows}"
-    scale = "one scale for all maps" if style.shared_scale else "each map on its own scale"
     drawing = (
         "smoothed for the eye alone" if style.smooth else "drawn as the raw grid, not smoothed"
     )
-    st.caption(f"c-MWP at {layer}; {scale}; {drawing}.", help=HELP["c-MWP"])
+    st.caption(f"c-MWP at {layer}; {_SCALES[style.scale]}; {drawing}.", help=HELP["c-MWP"])
 
 
 def show_scale(top: float, style: MapStyle, key: str = "colour-bar") -> None:
-    """Show the colour bar of a map whose hottest value is `top`, or that the map is all zero."""
+    """Show the scale of a map whose hottest value is `top`, or that the map is all zero."""
+    most = format_short(top)
     if top == 0:
         st.caption("This map is zero everywhere: there is nothing to draw.")
+    elif style.view == SPOTLIGHT:
+        st.caption(f"Full light: {most}. Dark: 0, no heat.")
+    elif style.view == CONTOURS:
+        levels = join_words([f"{level:.0%}" for level in CONTOUR_LEVELS])
+        st.caption(f"Lines at {levels} of {most}.")
     else:
-        show_colour_bar(style.colours, f"{top:.2g}", key)
+        show_colour_bar(style.colours, most, key)
 
 
 def show_colour_bar(colours: str, top: str, key: str) -> None:
-    """Show the colours from cold to hot with the values at both ends; `top` is the hottest."""
+    """Show the colours from none to most heat, with the values at both ends; `top` is the most."""
     with st.container(key=key, gap="xxsmall"):
         st.image(
             render_colour_bar(colours, (12, 512)),
@@ -116,17 +72,17 @@ def show_colour_bar(colours: str, top: str, key: str) -> None:
             alt=f"Colour bar of {colours}, from 0 at the left to {top} at the right",
         )
         with st.container(horizontal=True, horizontal_alignment="distribute"):
-            st.caption("0, cold", width="content")
-            st.caption(f"{top}, hottest", width="content")
+            st.caption("0, none", width="content")
+            st.caption(f"{top}, most", width="content")
 
 
 def choose_look() -> str:
-    """Let the user look at a map as a picture or pixel by pixel, and return the choice."""
-    looks = (state.PICTURE, state.PIXELS)
-    return choose_one(state.LOOK, looks, "Look at it as", "look", HELP["pixels"])
+    """Let the user look at a map, at its pixels or at the plain photo, and return the choice."""
+    looks = (state.HEATMAP, state.PIXELS, state.PLAIN)
+    return choose_one(state.LOOK, looks, "Look at", "look", HELP["pixels"])
 
 
-def show_up_close(
+def show_large(
     workspace: Workspace,
     entry: ModuleEntry,
     photo: ShownPhoto,
@@ -134,8 +90,9 @@ def show_up_close(
     feature: int,
     *,
     look: str,
+    alt: str,
 ) -> None:
-    """Show one map large with its colour bar.
+    """Show one map large with its colour bar, or the photo alone.
 
     Parameters
     ----------
@@ -148,22 +105,59 @@ def show_up_close(
     look : str
         From `choose_look`. Pixel by pixel, the pointer shows the part, P(pixel | n) and the value
         of every cell.
+    alt : str
+        What the photo shows, for screen readers.
     """
-    explanation = photo.explain(workspace, entry, style.layer)
-    picture = drawings.draw_large(workspace, entry, photo, style, feature)
-    alt = _describe_map(feature, explanation, cached.load_names(workspace, entry))
-    if look == state.PIXELS:
-        part_names = workspace.dataset.part_names
-        _show_pixels(photo, picture, explanation.maps[feature], part_names, alt)
-    else:
-        st.image(picture, width="stretch", alt=f"{alt}, large")
-    show_scale(drawings.find_top(workspace, entry, photo, style, feature), style)
+    window = find_window(workspace, entry, photo, style)
+    with st.container(key="large-map"):
+        if look == state.PLAIN:
+            picture = drawings.draw_photo(photo, window, LARGE_SIDE, has_box=True)
+            st.image(picture, width="stretch", alt=alt)
+            return
+        explanation = photo.explain(workspace, entry, style.layer)
+        names = cached.load_names(workspace, entry)
+        contribution = format_signed(float(explanation.contributions[feature]))
+        title = name_in_text(feature, names)
+        words = f"Heatmap of {title} over the photo, contribution {contribution}"
+        picture = drawings.draw_large(workspace, entry, photo, style, feature)
+        if look == state.PIXELS:
+            heat, part_names = explanation.maps[feature], workspace.dataset.part_names
+            _show_pixels(photo, window, picture, heat, part_names=part_names, alt=words)
+        else:
+            st.image(picture, width="stretch", alt=f"{words}, large")
+        show_scale(drawings.find_top(workspace, entry, photo, style, feature), style)
+    score = format_number(explanation.y_hat)
+    st.markdown(f"**{name_in_markdown(feature, names)}**: {contribution} of {score}")
+
+
+def show_score_map(
+    workspace: Workspace, category: str, photo: ShownPhoto, style: MapStyle, window: Window
+) -> None:
+    """Show ExcitationBP of the network's score of a category in a window of a photo."""
+    overlays = drawings.draw_score(workspace, category, photo, style, window, side=LARGE_SIDE)
+    heat, rest = overlays.describe_heat(0), overlays.describe_rest(0)
+    plain = format_category(category)
+    with st.container(key="score-map"):
+        st.image(
+            overlays.images[0],
+            width="stretch",
+            alt=f"Heatmap of the network's own score of {plain} over the photo, by "
+            f"ExcitationBP{heat}",
+        )
+    show_scale(overlays.tops[0], style, "colour-bar-score")
+    st.caption(
+        f"Where the whole score of {escape_markdown(plain)} comes from: ExcitationBP, c-MWP of "
+        f"ŷ itself{heat}. {rest and f'{rest}.'}",
+        help=HELP["c-MWP"],
+    )
 
 
 def _show_pixels(
     photo: ShownPhoto,
+    window: Window,
     picture: bytes,
     heat: NDArray[np.float32],
+    *,
     part_names: tuple[str, ...],
     alt: str,
 ) -> None:
@@ -173,13 +167,15 @@ def _show_pixels(
     else:
         labels = parts.label(grid)
     size = (photo.image.shape[0], photo.image.shape[1])
+    extent = left, top, right, bottom = window.find_edges(size)
     figure = render_pixels(
         picture,
         heat,
         labels,
         part_names,
         size,
-        height=compute_column_height(size),
+        extent=extent,
+        height=compute_column_height((bottom - top, right - left), LARGE_COLUMN),
         text_colour=state.get_text_colour(),
     )
     align_with_photo(figure)

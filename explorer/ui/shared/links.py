@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from explorer.config import PAGES_DIR
 from explorer.data.cub import format_category
-from explorer.data.names import name_categories
+from explorer.data.names import add_article, name_categories
 from explorer.data.photo import Photo
 from explorer.methods.runs import format_run, get_default_module
-from explorer.ui.shared import cached, state
+from explorer.ui.shared import cached, mirrored, state
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.names import name_feature, name_photos
 from explorer.ui.shared.splits import sort_photos
@@ -31,6 +31,7 @@ def make_module_params(workspace: Workspace, entry: ModuleEntry) -> dict[str, st
     names = name_categories(workspace.dataset.categories)
     return {
         **name_workspace(),
+        **mirrored.list_drawing_params(),
         state.CATEGORY: names[entry.category],
         state.RUN: format_run(entry.run),
     }
@@ -59,7 +60,6 @@ def show_feature_link(
     label: str,
     *,
     icon: str | None = None,
-    beside_choice: bool = False,
 ) -> None:
     """Show a link to the page of an x-feature.
 
@@ -73,15 +73,12 @@ def show_feature_link(
         In Markdown.
     icon : str, optional
         Shown before the label.
-    beside_choice : bool
-        Whether another x-feature may be chosen on this page.
     """
-    key = state.LINKED_FEATURE if beside_choice else state.FEATURE
     st.page_link(
         PAGES_DIR / "x_feature.py",
         label=label,
         icon=icon,
-        query_params=make_module_params(workspace, entry) | {key: name_feature(feature)},
+        query_params=make_module_params(workspace, entry) | {state.FEATURE: name_feature(feature)},
     )
 
 
@@ -153,7 +150,7 @@ def show_other_categories(
         for other in others[:_OTHERS_SHOWN]:
             name = escape_markdown(format_category(other.category))
             params = make_photo_params(workspace, other, photo)
-            label = f"Why not {'an' if name[0] in 'AEIOU' else 'a'} {name}?"
+            label = f"Why not {add_article(name)}?"
             st.page_link(PAGES_DIR / "photo.py", label=label, query_params=params)
 
 
@@ -163,7 +160,9 @@ def make_style_params(style: MapStyle) -> dict[str, str | int]:
         state.LAYER: style.layer,
         state.COLOURS: style.colours,
         state.OPACITY: style.opacity,
-        state.SCALE: state.SHARED_SCALE if style.shared_scale else state.OWN_SCALE,
+        state.SCALE: style.scale,
+        state.VIEW: style.view,
+        state.CROP: state.BIRD if style.is_cropped else state.WHOLE_PHOTO,
         state.DRAWING: state.SMOOTH if style.smooth else state.RAW_GRID,
     }
 

@@ -2,6 +2,8 @@
 
 import re
 
+from explorer.render.numbers import format_signed
+
 _MARKDOWN_SIGNS = r"\*_[]$~#<>:|@&`"
 # Browsers turn addresses into links even where their signs are escaped. Only a zero-width character
 # prevents that.
@@ -24,11 +26,6 @@ def _escape_plain(text: str) -> str:
     escaped = "".join(f"\\{c}" if c in _MARKDOWN_SIGNS else c for c in text)
     # A line that starts like a list item would become one.
     return re.sub(r"(?m)^(\s*\d*)([-+=.)])(?=\s|$|[-=])", r"\1\\\2", escaped)
-
-
-def format_signed(value: float) -> str:
-    """Write a number with its sign and two decimals."""
-    return f"{value:+.2f}".replace("-", "−")
 
 
 def format_contribution(contribution: float, x_feature: float) -> str:

@@ -11,30 +11,28 @@ from explorer.analysis.voronoi import compute_cell_polygons
 from explorer.measuring.parts import PhotoParts
 from explorer.measuring.records import ModuleMeasures
 from explorer.render.figures import render_part_histogram, render_partition
+from explorer.render.window import Window, crop_photo
 from explorer.ui.shared import cached, empty, state
 from explorer.ui.shared.figures import align_with_photo, show_figure
 from explorer.ui.shared.names import name_feature
-from explorer.ui.shared.pictures import compute_column_height, fit_for_display
+from explorer.ui.shared.pictures import THIRD_COLUMN, compute_column_height, fit_for_display
 from explorer.ui.shared.words import HELP
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
 
-def show_partition(parts: PhotoParts, part_names: tuple[str, ...]) -> None:
-    """Show the bird's box divided among its visible parts."""
+def show_partition(parts: PhotoParts, part_names: tuple[str, ...], window: Window) -> None:
+    """Show the bird's box divided among its visible parts, in a window of the photo."""
     size = (parts.image.shape[0], parts.image.shape[1])
-    polygons = compute_cell_polygons(parts.points, parts.visible, parts.box, size)
-    shown = fit_for_display(parts.image)
-    factor = shown.shape[1] / size[1]
-    x, y, width, height = (value * factor for value in parts.box)
-    points = np.where(parts.visible[:, np.newaxis], parts.points * factor, np.nan)
+    extent = left, top, right, bottom = window.find_edges(size)
     figure = render_partition(
-        shown,
-        [polygon * factor for polygon in polygons],
-        points,
+        fit_for_display(crop_photo(parts.image, window)),
+        compute_cell_polygons(parts.points, parts.visible, parts.box, size),
+        np.where(parts.visible[:, np.newaxis], parts.points, np.nan),
         part_names,
-        (x, y, width, height),
-        height=compute_column_height(size),  # as high as the map next to it
+        parts.box,
+        extent=extent,
+        height=compute_column_height((bottom - top, right - left), THIRD_COLUMN),
         text_colour=state.get_text_colour(),
     )
     align_with_photo(figure)
@@ -50,15 +48,19 @@ def show_partition(parts: PhotoParts, part_names: tuple[str, ...]) -> None:
     )
 
 
-def show_photo_histogram(measure: PartHistogram, feature: int, part_names: tuple[str, ...]) -> None:
-    """Show how the heat of one map of this photo is shared among the parts."""
+def show_photo_histogram(
+    measure: PartHistogram, feature: int, parts: PhotoParts, part_names: tuple[str, ...]
+) -> None:
+    """Show how the heat of one map of this photo is shared among the parts that can be seen."""
     if not measure.is_live[feature]:
         st.info("The map is zero everywhere on this photo, so no part has a share of it.")
         return
     (locality,), (is_defined,) = compute_locality(measure.values[feature : feature + 1])
+    # Only parts that can be seen may have heat, so the most that locality can be counts only them.
+    seen = np.flatnonzero(parts.visible)
     figure = render_part_histogram(
-        measure.values[feature],
-        part_names,
+        measure.values[feature, seen],
+        [part_names[part] for part in seen],
         locality=float(locality) if is_defined else None,
         title="This photo",
         text_colour=state.get_text_colour(),

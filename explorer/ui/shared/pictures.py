@@ -16,7 +16,8 @@ KEPT_SIDE = 1024  # for download
 THUMBNAIL_SIDE = 96
 _SHORTEST_LARGE = 512
 _JPEG_QUALITY = 90
-_COLUMN_WIDTH = 430  # pixels of a common screen
+# Widths of columns on a common screen, in pixels.
+LARGE_COLUMN, THIRD_COLUMN = 360, 310
 
 
 def compute_shown_size(size: tuple[int, int], side: int = LARGE_SIDE) -> tuple[int, int]:
@@ -34,9 +35,9 @@ def compute_shown_size(size: tuple[int, int], side: int = LARGE_SIDE) -> tuple[i
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
-def compute_column_height(size: tuple[int, int]) -> int:
-    """Compute the height of a figure that shows a photo (height, width) in half of the page."""
-    return round(float(np.clip(_COLUMN_WIDTH * size[0] / size[1], 240, 560)))
+def compute_column_height(size: tuple[int, int], width: int) -> int:
+    """Compute the height of a figure that shows a photo (height, width) in a column of `width`."""
+    return round(float(np.clip(width * size[0] / size[1], 240, 560)))
 
 
 def fit_for_display(image: NDArray[np.uint8], side: int = LARGE_SIDE) -> NDArray[np.uint8]:

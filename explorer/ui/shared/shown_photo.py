@@ -37,6 +37,10 @@ class ShownPhoto(Protocol):
     def parts(self) -> PhotoParts | None:
         """The photo with its box and parts, or None where no part has a place yet."""
 
+    @property
+    def box(self) -> tuple[float, float, float, float] | None:
+        """Box of the bird, (x, y, width, height) in pixels, or None where it is not known."""
+
     def explain(self, workspace: Workspace, entry: ModuleEntry, layer: str) -> Explanation:
         """Explain the photo by a module, with maps taken at a layer; computed once."""
 
@@ -68,6 +72,11 @@ class DatasetPhoto:
     def image(self) -> NDArray[np.uint8]:
         """(H, W, 3), RGB."""
         return self.parts.image
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """The annotated box of the bird."""
+        return self.parts.box
 
     def explain(self, workspace: Workspace, entry: ModuleEntry, layer: str) -> Explanation:
         """Explain the photo by a module; see `cached.explain`."""

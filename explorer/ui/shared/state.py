@@ -6,13 +6,15 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from explorer.config import ExplorerError, is_public, list_workspaces
+from explorer.render.colour_maps import DEFAULT_COLOUR_MAP
+from explorer.render.heatmap import DEFAULT_OPACITY
 from explorer.render.style import TEXT_COLOUR
+from explorer.render.views import COLOURS as COLOURS_OVER_PHOTO
 from explorer.ui.shared.workspaces import introduce
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.settings import load_settings
@@ -24,30 +26,29 @@ RUN = "run"
 PHOTOS_OF = "photos_of"
 PHOTO = "photo"
 FEATURE = "feature"
-LINKED_FEATURE = "linked_feature"
 LAYER = "layer"
 COLOURS = "colours"
 OPACITY = "opacity"
 SCALE = "scale"
 DRAWING = "drawing"
+VIEW = "heat"
+CROP = "crop"
 OFF = "off"
 LOOK = "look"
 
 ANY_DEVICE = "auto"
 
 BIND: Final = "query-params"
-OWN_SCALE, SHARED_SCALE = "own scale", "one for all"
-SMOOTH, RAW_GRID = "smoothed", "raw grid"
-PICTURE, PIXELS = "picture", "pixel by pixel"
+SCALES = FADED, OWN_SCALE, SHARED_SCALE = "faded by share", "own scale", "one for all"
+BIRD, WHOLE_PHOTO = "the bird", "whole photo"
+DRAWINGS = SMOOTH, RAW_GRID = "smoothed", "raw grid"
+HEATMAP, PIXELS, PLAIN = "heatmap", "pixel by pixel", "photo"
 
 # Prefix of the keys of widgets in fragments, which do not rerun the rest of the page.
 TRAINING_KEYS = "training-"
 
 _SELECTION = "chosen_module"
-_OF_WORKSPACE = (CATEGORY, RUN, PHOTOS_OF, PHOTO, FEATURE, OFF, LAYER)
-# Kept from page to page; Streamlit forgets the value of a widget that is not on the page.
-_KEPT_KEYS = (FEATURE, LAYER, COLOURS, OPACITY, SCALE, DRAWING)
-_KEPT = "kept_choices"
+_OF_WORKSPACE = (CATEGORY, RUN, PHOTOS_OF, PHOTO)
 _ADDRESS = "address_of_last_run"
 _NOTES = "notes_on_link"
 _NO_NOTES = "no_notes_on_link"
@@ -81,56 +82,58 @@ class MapStyle:
     ----------
     layer : str
         Stop of the backbone at which maps are taken.
+    view : str
+        How heat is shown on the photo, a name in `explorer.render.views.VIEWS`.
     colours : str
         A name in `explorer.render.colour_maps.COLOUR_MAPS`.
     opacity : int
         In per cent.
-    shared_scale : bool
-        Whether all maps of a photo share one scale, or each has its own.
+    scale : str
+        One of `SCALES`: whether the maps of a photo fade by their share of the score, or are drawn
+        with the same strength, each on its own scale or all on one.
+    is_cropped : bool
+        Whether the bird is shown, or the whole photo.
     smooth : bool
         Whether maps are smoothed, or drawn as the raw grid.
     """
 
     layer: str
-    colours: str
-    opacity: int
-    shared_scale: bool
-    smooth: bool
+    view: str = COLOURS_OVER_PHOTO
+    colours: str = DEFAULT_COLOUR_MAP
+    opacity: int = round(100 * DEFAULT_OPACITY)
+    scale: str = FADED
+    is_cropped: bool = True
+    smooth: bool = True
 
 
-def apply_address() -> None:
+def apply_address() -> set[str]:
     """Apply a changed address to the widgets that are bound to it.
 
     A widget bound to the address reads it only once in a session. Where the address was changed by
     a link within the app or by the browser's Back or Forward, and not by a widget, the widgets have
-    to read it again. Choices that the address of another page does not contain are kept.
+    to read it again.
     Call this before the first widget, and `remember_address` at the end.
+
+    Returns
+    -------
+    set of str
+        The parameters that have to be read again.
     """
-    path, asked = _read_address()
-    path_before, before, chosen = st.session_state.get(_ADDRESS, (path, asked, {}))
-    if asked != before and not _has_chosen(chosen):
-        stale = {key for key in {*asked, *before} if asked.get(key) != before.get(key)}
-        if CATEGORY in stale:
-            stale |= {RUN, PHOTOS_OF, PHOTO, OFF}
-        kept = st.session_state.get(_KEPT, {})
-        for key in stale:
-            st.session_state.pop(key, None)
-            if path == path_before:
-                kept.pop(key, None)
-    _restore(asked, is_new_page=path != path_before)
+    asked = _read_address()
+    before, chosen = st.session_state.get(_ADDRESS, (asked, {}))
+    if asked == before or _has_chosen(chosen):
+        return set()
+    stale = {key for key in {*asked, *before} if asked.get(key) != before.get(key)}
+    if CATEGORY in stale:
+        stale |= {RUN, PHOTOS_OF, PHOTO}
+    for key in stale:
+        st.session_state.pop(key, None)
+    return stale
 
 
 def _has_chosen(before: Mapping[str, object]) -> bool:
     # Missing keys belong to widgets of the previous page; they are no choice of the user.
     return any(st.session_state.get(key, was) != was for key, was in before.items())
-
-
-def _restore(asked: Collection[str], *, is_new_page: bool) -> None:
-    for key, value in st.session_state.get(_KEPT, {}).items():
-        # On a new page, a key still present belongs to a widget of the old page, and is removed
-        # with it.
-        if key not in asked and (is_new_page or key not in st.session_state):
-            st.session_state[key] = value
 
 
 def remember_address() -> None:
@@ -141,15 +144,11 @@ def remember_address() -> None:
         if isinstance(value, str | int | float | list | None)
         and not str(key).startswith(TRAINING_KEYS)
     }
-    st.session_state[_ADDRESS] = (*_read_address(), chosen)
-    kept = st.session_state.get(_KEPT, {})
-    st.session_state[_KEPT] = kept | {key: chosen[key] for key in _KEPT_KEYS if key in chosen}
+    st.session_state[_ADDRESS] = (_read_address(), chosen)
 
 
-def _read_address() -> tuple[str, dict[str, list[str]]]:
-    """Return the path and the parameters of the address."""
-    asked = {key: st.query_params.get_all(key) for key in st.query_params}
-    return urlsplit(st.context.url or "").path, asked
+def _read_address() -> dict[str, list[str]]:
+    return {key: st.query_params.get_all(key) for key in st.query_params}
 
 
 def discard_unknown_choice(key: str, options: Collection[object]) -> None:
@@ -160,10 +159,8 @@ def discard_unknown_choice(key: str, options: Collection[object]) -> None:
 
 def forget_choices() -> None:
     """Forget the choices of a workspace: another one has other categories and photos."""
-    kept = st.session_state.get(_KEPT, {})
     for key in _OF_WORKSPACE:
         st.session_state.pop(key, None)
-        kept.pop(key, None)
     # Parameters still in the address are those of the old workspace, not errors of a link.
     st.session_state[_NO_NOTES] = True
 
@@ -267,16 +264,6 @@ def drop_param(key: str) -> None:
     """Remove a parameter from the address while no widget is bound to it."""
     with contextlib.suppress(KeyError, StreamlitAPIException):
         del st.query_params[key]
-
-
-def check_number_param(key: str, low: int, high: int, what: str) -> None:
-    """Show a message if the address has a number out of range, or no number."""
-    asked = st.query_params.get(key, "")
-    try:
-        is_known = low <= float(asked) <= high
-    except ValueError:
-        is_known = False
-    check_param(key, [asked] if is_known else [], what)
 
 
 def _shorten(text: str) -> str:

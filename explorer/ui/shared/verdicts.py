@@ -7,14 +7,25 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from explorer.data.cub import format_category
+from explorer.data.names import add_article
+from explorer.render.numbers import format_number
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.words import HELP
 
 
-def show_scores(y_hat: float, y_bar: float) -> None:
-    """Show the network's score, the module's, and their difference."""
+def show_scores(y_hat: float, y_bar: float, without: str = "") -> None:
+    """Show the network's score, the module's, and their difference.
+
+    Parameters
+    ----------
+    y_hat, y_bar : float
+        Scores of the network and the module, signed.
+    without : str
+        What is left out of the module's; empty for nothing.
+    """
     st.caption(
-        f"Network ŷ = {y_hat:.2f} · module ȳ = {y_bar:.2f} · |ȳ − ŷ| = {abs(y_bar - y_hat):.2f}",
+        f"Network ŷ = {format_number(y_hat)} · module ȳ = {format_number(y_bar)}"
+        f"{without and f' without {without}'} · |ȳ − ŷ| = {format_number(abs(y_bar - y_hat))}",
         help=f"{HELP['y_hat']}\n\n{HELP['y_bar']}\n\n{HELP['error']}",
     )
 
@@ -39,8 +50,8 @@ def show_verdict(
         st.markdown(f":green[:material/check_circle:] The network says **{said}**, and is right.")
     else:
         st.markdown(
-            f":red[:material/cancel:] The network says **{said}**, and is **wrong**: the photo "
-            f"shows a **{truth}**."
+            f":red[:material/cancel:] The network says **{said}**, and is **wrong**: this is "
+            f"**{add_article(truth)}**."
         )
 
 
@@ -59,7 +70,7 @@ def show_top_scores(
     top = np.argsort(-logits, kind="stable")[:3]
     rows = [
         f"| {rank} | {_name_row(categories[int(index)], true_category, explained)} "
-        f"| {logits[index]:.2f} |"
+        f"| {format_number(float(logits[index]))} |"
         for rank, index in enumerate(top, start=1)
     ]
     st.markdown("\n".join(["| | The network's highest scores | ŷ |", "|--:|:--|--:|", *rows]))

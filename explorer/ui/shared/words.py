@@ -60,9 +60,19 @@ HELP = MappingProxyType(
             "The layer of the network at which a map is taken. The grid of relu1 is the finest; "
             "deeper layers are coarser and show larger shapes."
         ),
+        "heat": (
+            "Colours over the photo, a photo that is dark where there is no heat, or lines of "
+            "equal heat that leave the photo visible. The numbers are the same."
+        ),
         "scale": (
-            "Each map on its own scale shows where each x-feature looks; one scale for all also "
-            "shows which of them lights up more."
+            "Heat shows where an x-feature looks, not how much it adds. So by default, the maps of "
+            "a photo fade with their share of the score. On its own scale, each is drawn at full "
+            "strength, even one that adds next to nothing; on one scale for all, narrow spots "
+            "outshine wide ones."
+        ),
+        "crop": (
+            "The bird fills the picture where its box is known, and otherwise the place of the "
+            "heat. Measures always use the whole photo."
         ),
         "drawing": (
             "Smoothing is for the eye alone: no number on this page is computed from it. The raw "

@@ -1,132 +1,175 @@
 """The x-features of a module: which one is shown, which are switched off, what each adds."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
 
+from explorer.explaining.naming import join_words
 from explorer.explaining.sentence import describe_contributions
 from explorer.measuring.records import ModuleMeasures
 from explorer.nn.explanation import Explanation
 from explorer.render.figures import render_contributions
-from explorer.ui.shared import state
+from explorer.render.numbers import format_number
+from explorer.ui.shared import mirrored, state, verdicts
 from explorer.ui.shared.figures import show_figure
 from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.subject import escape_words, name_in_figure
 from explorer.ui.shared.words import HELP
+from explorer.workspace.layout import ModuleEntry
+
+_WHAT = "x-feature"
 
 
-def choose_feature(count: int, measures: ModuleMeasures | None, label: str = "x-feature") -> int:
+@dataclass(frozen=True)
+class Choice:
+    """What is chosen among the x-features of a module on a photo, counted from 0.
+
+    Attributes
+    ----------
+    order : tuple of int
+        All x-features, the largest absolute contribution first.
+    shown : int
+        The one that is shown large.
+    off : frozenset of int
+        Those that are switched off.
+    """
+
+    order: tuple[int, ...]
+    shown: int
+    off: frozenset[int]
+
+
+def choose_feature(entry: ModuleEntry, count: int, measures: ModuleMeasures | None) -> int:
     """Let the user choose one of `count` x-features, and return it, counted from 0.
 
     The default is the one that adds most to the category's test photos, or the first one where
     that is unknown.
     """
-    _follow_link()
-    features = list(range(count))
     usual = 0
     if measures is not None and len(measures.test.mean_contribution) == count:
         usual = int(np.argmax(measures.test.mean_contribution))
-    state.check_param(state.FEATURE, map(name_feature, features), "x-feature")
-    state.discard_unknown_choice(state.FEATURE, features)
-    # The address uses this label rather than the names that users give, which may change.
+    asked = _read(entry, state.FEATURE, count)
+    st.session_state[state.FEATURE] = asked[-1] if asked else usual
     chosen = st.segmented_control(
-        label,
-        features,
-        default=usual,
+        "x-feature",
+        range(count),
         required=True,
         format_func=name_feature,
         key=state.FEATURE,
-        bind=state.BIND,
+        on_change=_follow_control,
         help=HELP["x-feature"],
         wrap=True,
     )
     return usual if chosen is None else chosen
 
 
-def _follow_link() -> None:
-    """Apply the x-feature of a link from a page with such a choice of its own.
+def _follow_control() -> None:
+    show(st.session_state[state.FEATURE])
 
-    Streamlit takes what a page's own widgets hold out of its links to other pages.
+
+def read_choice(entry: ModuleEntry, explanation: Explanation) -> Choice:
+    """Return what is chosen among the x-features of a photo.
+
+    By default, the one with the largest absolute contribution on this photo is shown.
     """
-    number = st.query_params.get(state.LINKED_FEATURE, "").removeprefix("x-feature ")
-    if number.isascii() and number.isdigit():
-        st.session_state[state.FEATURE] = int(number) - 1
-    state.drop_param(state.LINKED_FEATURE)
+    count = len(explanation.x_features)
+    order = np.argsort(-np.abs(explanation.contributions), kind="stable").tolist()
+    asked = _read(entry, state.FEATURE, count)
+    off = _read(entry, state.OFF, count)
+    return Choice(tuple(order), asked[-1] if asked else order[0], frozenset(off))
 
 
-def choose_off(explanation: Explanation) -> frozenset[int]:
-    """Let the user switch x-features off, and return those that are off, counted from 0."""
-    features = list(range(len(explanation.x_features)))
-    state.check_param(state.OFF, map(name_feature, features), "x-feature")
-    chosen = st.pills(
-        "Switch off",
-        features,
-        selection_mode="multi",
-        format_func=name_feature,
-        key=state.OFF,
-        bind=state.BIND,
-        help=HELP["off"],
-        wrap=True,
+def _read(entry: ModuleEntry, key: str, count: int) -> list[int]:
+    # The address uses numbers rather than the names that users give, which may change.
+    names = [name_feature(feature) for feature in range(count)]
+    mirrored.claim_x_features(str(entry.path))
+    return [names.index(name) for name in mirrored.read(key, names, _WHAT)]
+
+
+def show(feature: int) -> None:
+    """Choose the x-feature that is shown."""
+    mirrored.choose(state.FEATURE, [name_feature(feature)])
+
+
+def switch(feature: int, *, is_on: bool) -> None:
+    """Switch one x-feature on or off."""
+    name = name_feature(feature)
+    off = [other for other in mirrored.recall(state.OFF) if other != name]
+    mirrored.choose(state.OFF, sorted(off if is_on else [*off, name]))
+
+
+def show_sentence(explanation: Explanation, names: Mapping[int, str], question: str = "") -> None:
+    """Say in one sentence what the score is made of, after a question in Markdown, if any."""
+    sentence = describe_contributions(
+        explanation.contributions,
+        explanation.y_hat,
+        names,
+        lambda words: f"*{escape_words(words)}*",
     )
-    return frozenset(chosen)
+    st.markdown(f"{question and f'**{question}** '}{sentence}")
 
 
-def show_sentence(explanation: Explanation, names: Mapping[int, str]) -> None:
-    """Say in one sentence what the score is made of."""
-    st.markdown(
-        describe_contributions(
-            explanation.contributions,
-            explanation.y_hat,
-            names,
-            lambda words: f"*{escape_words(words)}*",
-        )
-    )
+def compute_y_bar(explanation: Explanation, off: frozenset[int]) -> float:
+    """Compute ȳ without the x-features that are switched off."""
+    if not off:
+        return explanation.y_bar
+    return float(np.delete(explanation.contributions, sorted(off)).sum())
 
 
-def show_contributions(
-    explanation: Explanation, found: Mapping[int, str], off: frozenset[int] = frozenset()
-) -> None:
+def show_contributions(explanation: Explanation, choice: Choice, found: Mapping[int, str]) -> None:
     """Show how the contributions add up to ȳ, next to ŷ, without those switched off.
 
     Parameters
     ----------
     explanation : Explanation
         Of the photo.
+    choice : Choice
+        Which x-features are switched off, and the order of the bars.
     found : Mapping of int to str
         Names of x-features; see `cached.load_names`.
-    off : frozenset of int
-        X-features that are switched off.
     """
     contributions = explanation.contributions + 0.0  # turns −0.0 of inactive ones into 0.0
-    names = [name_feature(feature) for feature in range(len(contributions))]
-    labels = [name_in_figure(n, found) + (" (off)" if n in off else "") for n in range(len(names))]
-    if off:
-        contributions[sorted(off)] = 0
-    y_bar = float(contributions.sum()) if off else explanation.y_bar
-    difference = abs(y_bar - explanation.y_hat)
+    contributions[sorted(choice.off)] = 0
+    y_bar, order = compute_y_bar(explanation, choice.off), list(choice.order)
+    labels = [name_in_figure(n, found) + (" (off)" if n in choice.off else "") for n in order]
     figure = render_contributions(
-        contributions, labels, y_bar, explanation.y_hat, text_colour=state.get_text_colour()
+        contributions[order], labels, y_bar, explanation.y_hat, text_colour=state.get_text_colour()
     )
     show_figure(
         figure,
-        f"Contributions of {len(names)} x-features adding up to {y_bar:.2f}, beside "
-        f"the network's score {explanation.y_hat:.2f}; they differ by {difference:.2f}",
+        f"Contributions of {len(order)} x-features adding up to {format_number(y_bar)}, beside "
+        f"the network's score {format_number(explanation.y_hat)}; they differ by "
+        f"{format_number(abs(y_bar - explanation.y_hat))}",
         key="figure-contributions",
         numbers={
-            "x-feature": [*names, "y_bar", "y_hat"],
-            "name": [*(found.get(n, "") for n in range(len(names))), "", ""],
-            "activation": [*explanation.x_features.tolist(), "", ""],
-            "contribution": [*contributions.tolist(), y_bar, explanation.y_hat],
+            "x-feature": [*map(name_feature, order), "y_bar", "y_hat"],
+            "name": [*(found.get(n, "") for n in order), "", ""],
+            "activation": [*explanation.x_features[order].tolist(), "", ""],
+            "contribution": [*contributions[order].tolist(), y_bar, explanation.y_hat],
         },
     )
+
+
+def show_switched_off(explanation: Explanation, off: frozenset[int]) -> None:
+    """Say what the module's sum is without what is switched off, and that nothing else changes."""
     if off:
+        y_bar, y_hat = compute_y_bar(explanation, off), explanation.y_hat
         st.markdown(
-            f"Without {_join(names[n] for n in sorted(off))}, ȳ is **{y_bar:.2f}** in the place "
-            f"of {explanation.y_bar:.2f}. The network's own score ŷ stays as it is."
+            f"Without {name_features(off)}, the module's sum ȳ is **{format_number(y_bar)}** "
+            f"instead of {format_number(explanation.y_bar)}. This changes the sum alone: the "
+            f"network was not asked again, and its score ŷ stays {format_number(y_hat)}."
         )
 
 
-def _join(names: Iterable[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
+def name_features(features: Iterable[int]) -> str:
+    """Name x-features, as in "x-feature 1, x-feature 2 and x-feature 4"; empty for none."""
+    names = [name_feature(feature) for feature in sorted(features)]
+    return join_words(names) if names else ""
+
+
+def show_scores(explanation: Explanation, off: frozenset[int]) -> None:
+    """Show the scores of network and module, without what is switched off."""
+    y_bar = compute_y_bar(explanation, off)
+    verdicts.show_scores(explanation.y_hat, y_bar, without=name_features(off))

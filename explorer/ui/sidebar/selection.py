@@ -138,6 +138,5 @@ def _choose_module(workspace: Workspace, entries: Sequence[ModuleEntry]) -> Sele
 
 
 def _follow_category() -> None:
-    """Show photos of the newly chosen category, with all x-features on."""
+    """Show photos of the newly chosen category."""
     st.session_state[state.PHOTOS_OF] = st.session_state[state.CATEGORY]
-    st.session_state[state.OFF] = []

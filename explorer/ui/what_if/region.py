@@ -79,7 +79,9 @@ def _draw_freely(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
     size = (image.shape[0], image.shape[1])
     shown = pictures.fit_for_display(image, pictures.MIDDLE_SIDE)
     figure = render_selectable_photo(
-        pictures.encode_jpeg(shown), size, height=pictures.compute_column_height(size)
+        pictures.encode_jpeg(shown),
+        size,
+        height=pictures.compute_column_height(size, pictures.LARGE_COLUMN),
     )
     drawn = st.plotly_chart(
         figure,

@@ -5,6 +5,7 @@ import streamlit as st
 
 from explorer.analysis.rebuilding import Rebuilding, compute_rebuilding
 from explorer.methods.registry import DEFAULT, read_module_settings
+from explorer.render.numbers import format_number
 from explorer.render.x_feature_bars import render_rebuilding
 from explorer.ui.shared import scores, state
 from explorer.ui.shared.caching import cache_data
@@ -52,7 +53,7 @@ def show_rebuilding(subject: Subject) -> None:
     show_figure(
         figure,
         f"{len(ranked)} dimensions of Z that lose most R² without it; the first is Z {first}, "
-        f"from {found.r2[first]:.2f} to {found.r2_held[first]:.2f}",
+        f"from {format_number(found.r2[first])} to {format_number(found.r2_held[first])}",
         key="figure-rebuilding",
         numbers={
             "dimension": order.tolist(),

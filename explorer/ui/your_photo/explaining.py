@@ -7,11 +7,11 @@ import streamlit as st
 from explorer.data.cub import format_category
 from explorer.data.names import name_categories
 from explorer.methods.runs import format_run, sort_modules
-from explorer.ui.shared import drawings, heatmaps, state
+from explorer.ui.shared import heatmaps, state
 from explorer.ui.shared.markdown import escape_markdown
-from explorer.ui.shared.pictures import LARGE_SIDE
 from explorer.ui.shared.shown_photo import ShownPhoto
 from explorer.ui.shared.state import MapStyle
+from explorer.ui.shared.windows import find_score_window
 from explorer.ui.shared.words import HELP
 from explorer.ui.your_photo.own_photo import OwnPhoto
 from explorer.ui.your_photo.verdict import ask_plainly
@@ -29,19 +29,23 @@ def choose_module(
 ) -> ModuleEntry:
     """Let the user choose a category that has a module, the highest score first, and a module."""
     with_module = {entry.category for entry in entries}
-    order = ask_plainly(workspace, photo).ranked
-    options = [category for category in order if category in with_module]
+    ranked = ask_plainly(workspace, photo).ranked
+    options = [category for category in ranked if category in with_module]
     _reset_for_new_photo(workspace, photo, options[0])
-    with st.container(horizontal=True, vertical_alignment="bottom", key="picker"):
-        category = _choose_category(options)
-        entry = _choose_run(entries, category)
-        _show_sidebar_button(category, options[0])
-    if order[0] not in with_module:
-        st.caption(
-            f"The highest score is that of {escape_markdown(format_category(order[0]))}, which has "
-            f"no module yet. Train one: `{_make_train_command(workspace, order[0])}`"
-        )
+    category = _choose_category(options)
+    entry = _choose_run(entries, category)
+    _show_sidebar_button(category, options[0])
     return entry
+
+
+def show_missing(workspace: Workspace, photo: OwnPhoto, entries: tuple[ModuleEntry, ...]) -> None:
+    """Say how to train a module for the category with the highest score, where it has none."""
+    first = ask_plainly(workspace, photo).first
+    if all(entry.category != first for entry in entries):
+        st.caption(
+            f"The highest score is that of {escape_markdown(format_category(first))}, which has "
+            f"no module yet. Train one: `{_make_train_command(workspace, first)}`"
+        )
 
 
 def _reset_for_new_photo(workspace: Workspace, photo: OwnPhoto, usual: str) -> None:
@@ -108,36 +112,26 @@ def _make_train_command(workspace: Workspace, category: str) -> str:
     return f"python -m explorer train {path} --category {name}"
 
 
+def ask_why(entry: ModuleEntry) -> str:
+    """Ask what the explanation answers, in Markdown."""
+    return f"Why “{escape_markdown(format_category(entry.category))}”?"
+
+
 def show_contributions_title(entry: ModuleEntry) -> None:
-    """Show the heading of the figure of contributions."""
+    """Show the heading above the figure of contributions."""
     name = escape_markdown(format_category(entry.category))
-    st.markdown(f"**What adds up to the score of {name}**", help=HELP["contribution"])
-
-
-def show_score_map(workspace: Workspace, category: str, photo: ShownPhoto, style: MapStyle) -> None:
-    """Show ExcitationBP of the network's score of a category."""
-    overlays = drawings.draw_score(workspace, category, photo, style, LARGE_SIDE)
-    with st.container(key="score-map"):
-        st.image(
-            overlays.images[0],
-            width="stretch",
-            alt=f"Heatmap of the network's own score of {format_category(category)} over the photo",
-        )
-    heatmaps.show_scale(overlays.tops[0], style, "colour-bar-score")
-    name = escape_markdown(format_category(category))
-    st.caption(f"ExcitationBP: c-MWP of ŷ of {name} itself.", help=HELP["c-MWP"])
+    st.header(f"What adds up to the score of {name}", anchor=False, help=HELP["contribution"])
 
 
 def show_score_only(
     workspace: Workspace, category: str, photo: ShownPhoto, style: MapStyle
 ) -> None:
     """Show the map of a category's score, and the command that trains a module for it."""
-    left, right = st.columns([5, 6], gap="large")
-    with left, st.spinner("Tracing the score back to the photo's pixels …"):
-        show_score_map(workspace, category, photo, style)
-    with right:
-        st.info(
-            "This is where the network's highest score comes from. What speaks for and against it "
-            "takes a module, and this workspace has none yet. Train one, then reload this page:"
-        )
-        st.code(_make_train_command(workspace, category), language="bash", wrap_lines=True)
+    with st.spinner("Tracing the score back to the photo's pixels …"):
+        window = find_score_window(workspace, category, photo, style)
+        heatmaps.show_score_map(workspace, category, photo, style, window)
+    st.info(
+        "This is where the network's highest score comes from. What speaks for and against it "
+        "takes a module, and this workspace has none yet. Train one, then reload this page:"
+    )
+    st.code(_make_train_command(workspace, category), language="bash", wrap_lines=True)

@@ -1,16 +1,43 @@
 """The box and the parts that the network finds on a visitor's photo, and how sure it is of them."""
 
+import contextlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from explorer.analysis.doubt import Level
+from explorer.config import ExplorerError
+from explorer.explaining.answer import Answer
 from explorer.explaining.words import format_percent
+from explorer.ui.shared import caching
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.your_photo import verdict
 from explorer.ui.your_photo.marks import Marks
 from explorer.ui.your_photo.own_photo import OwnPhoto
 from explorer.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from explorer.nn.part_finder import FoundParts
+
+
+def find_box(workspace: Workspace, photo: OwnPhoto, said: Answer) -> None:
+    """Find the bird's box for the pictures of a photo, where the network can be trusted with it."""
+    photo.found_box = None
+    if workspace.has_part_finder and not photo.marks.points and not _is_strange(said):
+        # Who asks for parts is told what is wrong; pictures do without a box.
+        with contextlib.suppress(ExplorerError):
+            found = _find(workspace, photo)
+            photo.found_box = None if found is None else found.box
+
+
+def _is_strange(said: Answer) -> bool:
+    return said.judgement is not None and said.judgement.level is Level.STRANGE
+
+
+def _find(workspace: Workspace, photo: OwnPhoto) -> "FoundParts | None":
+    key = ("found parts", *caching.make_workspace_key(workspace))
+    return photo.remember(key, lambda: workspace.networks.find_parts(photo.image))
 
 
 def find_at_first(workspace: Workspace, photo: OwnPhoto) -> None:
@@ -22,8 +49,7 @@ def find_at_first(workspace: Workspace, photo: OwnPhoto) -> None:
     if not workspace.has_part_finder or marks.version or marks.points:
         return
     with error_boundary("The parts can be placed by hand all the same."):
-        judgement = verdict.ask(workspace, photo).judgement
-        if judgement is not None and judgement.level is Level.STRANGE:
+        if _is_strange(verdict.ask(workspace, photo)):
             st.info(
                 "The photo looks like none of the species that the network knows, so no parts were "
                 "looked for: a network finds some on anything. Place them by hand, or let it look "
@@ -36,7 +62,7 @@ def find_at_first(workspace: Workspace, photo: OwnPhoto) -> None:
 
 def place_found(workspace: Workspace, photo: OwnPhoto) -> None:
     """Replace box and parts by those that the network finds; this can be undone."""
-    found = workspace.networks.find_parts(photo.image)
+    found = _find(workspace, photo)
     if found is None:
         return
     parts = [index for index, is_seen in enumerate(found.visible) if is_seen]

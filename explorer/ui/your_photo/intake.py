@@ -18,7 +18,7 @@ from explorer.data.photo import Photo
 from explorer.data.samples import draw_meadow, draw_noise
 from explorer.data.uploads.decoding import FORMAT_NAMES, get_limits
 from explorer.data.uploads.process import read_upload_in_subprocess
-from explorer.ui.shared import cached, pictures, state
+from explorer.ui.shared import cached, drawings, pictures, state
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.names import name_photo
 from explorer.ui.your_photo.explaining import EXPLAINED
@@ -65,9 +65,8 @@ def show_door() -> bool:
     return bool(st.session_state.pop(_HAS_JUST_COME, False))
 
 
-def show_intake(workspace: Workspace) -> OwnPhoto | None:
-    """Let the user choose a source and take a photo from it; return the photo, if there is one."""
-    st.session_state.pop(_HAS_JUST_COME, None)
+def choose_source() -> str:
+    """Let the user choose where the photo comes from, and return one of `SOURCES`."""
     state.check_param(SOURCE, SOURCES, "source of a photo")
     source = st.segmented_control(
         "Take the photo from",
@@ -77,17 +76,25 @@ def show_intake(workspace: Workspace) -> OwnPhoto | None:
         key=SOURCE,
         bind=state.BIND,
     )
+    return str(source)
+
+
+def find_photo(workspace: Workspace, source: str) -> OwnPhoto | None:
+    """Return the photo of a source, if there is one; the user may choose among samples."""
+    st.session_state.pop(_HAS_JUST_COME, None)
     if source == SAMPLE:
         return _show_samples(workspace)
     state.drop_param(SAMPLE_KEY)
-    kept = find(str(source))
-    if kept is not None:
-        return kept
+    return find(source)
+
+
+def show_intake(source: str) -> None:
+    """Let the user take a photo from a source that has none yet."""
     if source == CAMERA:
         _show_camera()
     else:
         _show_uploader()
-    _show_note(str(source))
+    _show_note(source)
     st.caption(_PRIVACY)
     if source == FILE:
         st.button(
@@ -97,7 +104,6 @@ def show_intake(workspace: Workspace) -> OwnPhoto | None:
             on_click=_choose_samples,
             key="try-sample",
         )
-    return None
 
 
 def _show_note(source: str) -> None:
@@ -111,22 +117,6 @@ def _show_note(source: str) -> None:
             "itself. Bring one, and it is shown that way.",
             icon=":material/link:",
         )
-
-
-def show_own_buttons(photo: OwnPhoto) -> None:
-    """Show a button that drops the visitor's photo, and say where it is kept."""
-    st.button(
-        "Forget this photo, take another",
-        icon=":material/delete:",
-        on_click=forget,
-        args=(photo.source,),
-        key="forget",
-        help="Drops the photo and all that was computed of it, and asks for the next one.",
-    )
-    st.caption(
-        "Only this session holds your photo, in memory. It is never written to disk, and gone "
-        "when you forget it or soon after you close the page."
-    )
 
 
 def _show_uploader() -> None:
@@ -234,16 +224,14 @@ def list_samples(workspace: Workspace) -> dict[str, Photo | None]:
 def _show_samples(workspace: Workspace) -> OwnPhoto:
     samples = list_samples(workspace)
     state.check_param(SAMPLE_KEY, samples, "sample")
-    chosen = st.pills(
+    name = st.selectbox(
         "Sample",
         list(samples),
-        default=next(iter(samples)),
-        required=True,
         key=SAMPLE_KEY,
         bind=state.BIND,
+        width=300,
         help="Test photos of this workspace, and pictures without any bird drawn by a program.",
     )
-    name = str(chosen)
     sample, kept = _load_sample(name, samples[name]), find(SAMPLE)
     # Another workspace may have a different sample of the same name.
     if kept is not None and (kept.name, kept.digest) == (sample.name, sample.digest):
@@ -269,13 +257,38 @@ def _load_sample(name: str, photo: Photo | None) -> OwnPhoto:
 
 
 def show_photo(photo: OwnPhoto) -> None:
-    """Show the photo with its name and size."""
-    shown = photo.remember(
-        ("shown",), lambda: pictures.encode_jpeg(pictures.fit_for_display(photo.image))
-    )
-    with st.container(key="own-photo"):
-        st.image(shown, width="stretch", alt=f"The photo: {photo.name}")
+    """Show the whole photo with its name and size."""
+    picture = drawings.draw_photo(photo, side=pictures.LARGE_SIDE)
+    st.image(picture, width="stretch", alt=describe_photo(photo))
+    show_facts(photo)
+
+
+def describe_photo(photo: OwnPhoto) -> str:
+    """Say what the photo is, for screen readers."""
+    return f"The photo: {photo.name}"
+
+
+def show_facts(photo: OwnPhoto) -> None:
+    """Show the photo's name and size, and what it may lack because of its file."""
     height, width = photo.image.shape[:2]
     st.caption(escape_markdown(f"{photo.name}, {width} × {height} pixels"))
     for note in photo.notes:
         st.caption(f":material/info: {note}")
+
+
+def show_own_buttons(photo: OwnPhoto) -> None:
+    """Show a button that drops the visitor's own photo, and say where it is kept."""
+    if photo.source == SAMPLE:
+        return
+    st.button(
+        "Forget this photo, take another",
+        icon=":material/delete:",
+        on_click=forget,
+        args=(photo.source,),
+        key="forget",
+        help="Drops the photo and all that was computed of it, and asks for the next one.",
+    )
+    st.caption(
+        "Only this session holds your photo, in memory. It is never written to disk, and gone "
+        "when you forget it or soon after you close the page."
+    )

@@ -1,13 +1,12 @@
 """A link to what is chosen on the page, without the visitor's photo."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
 from explorer.data.names import name_categories
 from explorer.methods.runs import format_run
 from explorer.ui.shared import links, state
-from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.your_photo.explaining import EXPLAINED, EXPLAINED_RUN
 from explorer.ui.your_photo.intake import SAMPLE_KEY, SOURCE
@@ -18,22 +17,24 @@ from explorer.workspace.workspace import Workspace
 
 
 def make_explained_params(
-    workspace: Workspace, entry: ModuleEntry, feature: int, look: str
-) -> dict[str, str]:
-    """Return the address parameters for the explained category and the close look."""
+    workspace: Workspace, entry: ModuleEntry, chosen: Mapping[str, str | Sequence[str]]
+) -> dict[str, str | Sequence[str]]:
+    """Return the address parameters for the explained category and what is chosen of it."""
     names = name_categories(workspace.dataset.categories)
     selection = state.get_selection()
-    params = {EXPLAINED: names[entry.category], EXPLAINED_RUN: format_run(entry.run)}
+    params: dict[str, str | Sequence[str]] = {
+        EXPLAINED: names[entry.category],
+        EXPLAINED_RUN: format_run(entry.run),
+    }
     if selection is not None:
         params |= links.make_module_params(workspace, selection.entry)
-    return params | {
-        state.FEATURE: name_feature(feature),
-        state.LOOK: look,
-        MEASURE: str(bool(st.session_state.get(MEASURE))).lower(),
-    }
+    measure = {MEASURE: str(bool(st.session_state.get(MEASURE))).lower()}
+    return params | dict(chosen) | measure
 
 
-def show_link(photo: OwnPhoto, style: MapStyle, explained: Mapping[str, str]) -> None:
+def show_link(
+    photo: OwnPhoto, style: MapStyle, explained: Mapping[str, str | Sequence[str]]
+) -> None:
     """Show a link to everything chosen on the page; a sample is included, an own photo is not.
 
     Parameters
@@ -45,10 +46,10 @@ def show_link(photo: OwnPhoto, style: MapStyle, explained: Mapping[str, str]) ->
     explained : Mapping
         From `make_explained_params`, or the workspace alone where it has no module.
     """
-    params: dict[str, str | int] = {SOURCE: photo.source}
+    params: dict[str, str | int | Sequence[str]] = {SOURCE: photo.source}
     if photo.source == SAMPLE:
         params[SAMPLE_KEY] = photo.name
-    params |= dict(explained) | links.make_style_params(style)
+    params |= {**explained, **links.make_style_params(style)}
     if photo.source == SAMPLE:
         links.show_link(params)
         return

@@ -43,6 +43,11 @@ class Memory:
         self._most = most
         self._results: OrderedDict[Key, object] = OrderedDict()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there are no results."""
+        return not self._results
+
     def get(self, key: Key, compute: Callable[[], T]) -> T:
         """Return the result under `key`, computing it if it is not there."""
         if key not in self._results:
@@ -73,6 +78,8 @@ class OwnPhoto:
         Category of a sample, as in ``classes.txt``; empty if unknown.
     notes : tuple of str
         What the photo may lack because of its file.
+    found_box : tuple of float or None
+        Box that the network finds, (x, y, width, height), as long as none is placed.
     """
 
     image: NDArray[np.uint8]
@@ -82,8 +89,14 @@ class OwnPhoto:
     marks: Marks
     truth: str = ""
     notes: tuple[str, ...] = ()
+    found_box: tuple[float, float, float, float] | None = None
     _computed: Memory = field(default_factory=partial(Memory, _MOST_COMPUTED))
     _drawn: Memory = field(default_factory=partial(Memory, _MOST_DRAWN))
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing has been computed of the photo yet."""
+        return self._computed.is_empty
 
     @property
     def parts(self) -> PhotoParts | None:
@@ -94,6 +107,11 @@ class OwnPhoto:
         for part, place in self.marks.points.items():
             points[part] = place
         return PhotoParts(self.image, self.marks.box, points, np.isfinite(points).all(axis=1))
+
+    @property
+    def box(self) -> tuple[float, float, float, float] | None:
+        """Box of the bird as it is placed now, or else as it was found; None if it is unknown."""
+        return self.marks.box if self.marks.points else self.found_box
 
     def explain(self, workspace: Workspace, entry: ModuleEntry, layer: str) -> Explanation:
         """Explain the photo by a module; the network runs once for a module and a layer."""

@@ -9,11 +9,12 @@ from explorer.analysis.doubt import RARE, UNCOMMON, Level
 from explorer.analysis.trust import MIN_PHOTOS
 from explorer.config import WORKSPACE_VARIABLE
 from explorer.data.cub import format_category
-from explorer.data.names import name_categories
+from explorer.data.names import add_article, name_categories
 from explorer.explaining.answer import Answer, make_answer
 from explorer.explaining.neighbours import find_neighbours
 from explorer.explaining.photo import answer_photo
 from explorer.explaining.words import describe_answer, format_percent
+from explorer.render.numbers import format_number
 from explorer.render.ranking import render_ranking
 from explorer.ui.shared import cached, caching, exports, gallery, scores, state
 from explorer.ui.shared.errors import error_boundary
@@ -48,15 +49,20 @@ def ask(workspace: Workspace, photo: OwnPhoto) -> Answer:
 
 
 def show_painted_note(workspace: Workspace) -> None:
-    """Say that the network knows painted birds only, and how to get one for real birds."""
+    """Say that the network knows painted birds only."""
+    if workspace.is_painted:
+        st.caption(
+            ":material/palette: **This network knows painted birds only**: the "
+            f"{len(workspace.dataset.categories)} invented categories of this workspace. It has "
+            "never seen a photograph; a real one should be found to look like none of them, and "
+            "mostly is."
+        )
+
+
+def show_way_to_real_birds(workspace: Workspace) -> None:
+    """Say how to get a network for real birds, where this one knows painted birds only."""
     if not workspace.is_painted:
         return
-    st.info(
-        "**This network knows painted birds only**: the "
-        f"{len(workspace.dataset.categories)} invented categories of this workspace. It has never "
-        "seen a photograph; a real one should be found to look like none of them, and mostly is.",
-        icon=":material/palette:",
-    )
     with st.expander("Get a network for real birds"):
         st.markdown(
             "Download CUB-200-2011 yourself, train a network and its modules on it, and start the "
@@ -78,7 +84,6 @@ def show_scores(answer: Answer) -> None:
     names, order = name_categories(answer.categories), list(answer.order)
     top = order[:_MOST_SHOWN]
     is_strange = answer.judgement is not None and answer.judgement.level is Level.STRANGE
-    st.markdown("## What the network says", help=HELP["y_hat"])
     figure = render_ranking(
         answer.logits[top],
         None if is_strange else answer.probabilities[top],
@@ -89,7 +94,8 @@ def show_scores(answer: Answer) -> None:
     show_figure(
         figure,
         f"The network's {len(top)} highest scores. Highest: {names[answer.first]}, ŷ = "
-        f"{answer.logits[top[0]]:.2f}" + ("" if is_strange else f", {kind} {answer.certainty:.0%}"),
+        f"{format_number(float(answer.logits[top[0]]))}"
+        + ("" if is_strange else f", {kind} {answer.certainty:.0%}"),
         key="figure-your-photo-scores",
         numbers={
             "category": list(answer.ranked),
@@ -110,8 +116,8 @@ def show_scores(answer: Answer) -> None:
     )
 
 
-def show_verdict(workspace: Workspace, photo: OwnPhoto, answer: Answer) -> None:
-    """Say what the network says, how far to rely on it, and by which rule."""
+def show_verdict(answer: Answer) -> None:
+    """Say what the network says, and how far to rely on it."""
     words = describe_answer(answer, name_categories(answer.categories))
     sentences = " ".join(words.sentences)
     text = f"**{escape_markdown(words.headline)}** {escape_markdown(sentences)}"
@@ -120,11 +126,19 @@ def show_verdict(workspace: Workspace, photo: OwnPhoto, answer: Answer) -> None:
         st.warning(text, icon=":material/help:")
     else:
         # Not in green: whether it is right is unknown.
-        st.info(text, icon=":material/chat_bubble:")
-    if photo.source == SAMPLE:
-        st.caption(_describe_sample(workspace, photo, answer))
+        st.markdown(text)
+
+
+def show_rule(answer: Answer) -> None:
+    """Explain by which rule photos are judged, where this one was."""
     with st.expander("How this is judged"):
         st.markdown(_describe_rule(answer))
+
+
+def show_truth(workspace: Workspace, photo: OwnPhoto, answer: Answer) -> None:
+    """Say of a sample what it shows, and whether the network is right."""
+    if photo.source == SAMPLE:
+        st.caption(_describe_sample(workspace, photo, answer))
 
 
 def _describe_sample(workspace: Workspace, photo: OwnPhoto, answer: Answer) -> str:
@@ -186,7 +200,7 @@ def show_neighbours(workspace: Workspace, entry: ModuleEntry | None, photo: OwnP
             Tile(
                 photo,
                 cached.load_thumbnail_or_none(workspace, photo),
-                f"{name_photo(workspace, photo)}, a {name}",
+                f"{name_photo(workspace, photo)}, {add_article(name)}",
                 f"{escape_markdown(name)}  \n{neighbour.likeness:.2f}",
             )
             for photo, name, neighbour in zip(photos, names, neighbours, strict=True)

@@ -35,7 +35,7 @@ from explorer.ui.quiz import questions as quiz_questions
 from explorer.ui.results import loading
 from explorer.ui.shared import birds, cached, drawings, scores, standard
 from explorer.ui.shared.shown_photo import DatasetPhoto
-from explorer.ui.shared.state import MapStyle
+from explorer.ui.shared.state import SHARED_SCALE, MapStyle
 from explorer.ui.shared.subject import Subject
 from explorer.ui.x_feature import rebuilding as feature_rebuilding
 from explorer.ui.x_feature import summary as feature_summary
@@ -43,7 +43,7 @@ from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
 LAYER = "pool3"
-STYLE = MapStyle(LAYER, "viridis", 80, shared_scale=False, smooth=True)
+STYLE = MapStyle(LAYER, colours="viridis", opacity=80)
 CATEGORY = PAINTED[0]
 
 
@@ -119,7 +119,6 @@ FUNCTIONS: dict[str, Callable[[Asked], object]] = {
     "load_split": lambda a: cached.load_split(a.workspace, a.entry),
     "load_parts": lambda a: cached.load_parts(a.photo),
     "load_thumbnail": lambda a: cached.load_thumbnail(a.photo),
-    "load_boxed_photo": lambda a: cached.load_boxed_photo(a.photo),
     "explain": lambda a: cached.explain(a.workspace, a.entry, a.photo, LAYER),
     "explain_score": lambda a: cached.explain_score(a.workspace, CATEGORY, a.photo, LAYER),
     "load_measures": lambda a: cached.load_measures(a.workspace, a.entry),
@@ -130,8 +129,9 @@ FUNCTIONS: dict[str, Callable[[Asked], object]] = {
     "load_sanity": lambda a: loading.load_sanity(a.workspace),
     "draw_tile": lambda a: drawings.draw_tile(a.workspace, a.entry, a.shown, STYLE, 0),
     "find_top": lambda a: drawings.find_top(
-        a.workspace, a.entry, a.shown, replace(STYLE, shared_scale=True), 0
+        a.workspace, a.entry, a.shown, replace(STYLE, scale=SHARED_SCALE), 0
     ),
+    "draw_photo": lambda a: drawings.draw_photo(a.shown),
     "draw_score": lambda a: drawings.draw_score(a.workspace, CATEGORY, a.shown, STYLE),
     "_get_feature_holder": lambda a: scores.load_features(a.workspace),
     "_score_module": lambda a: scores.score_module(a.workspace, a.entry),
@@ -154,9 +154,14 @@ FUNCTIONS: dict[str, Callable[[Asked], object]] = {
     "find_standard": lambda a: standard.find_standard(a.workspace),
     "render_small_bird": lambda _: birds.render_small_bird({"beak": 1.0}, "black"),
 }
-DRAWINGS = {"draw_tile", "find_top", "draw_score"}  # all in the cache of `_remember_drawing`
+DRAWINGS = {
+    "draw_tile",
+    "find_top",
+    "draw_score",
+    "draw_photo",
+}  # all in the cache of `_remember_drawing`
 OF_PHOTO = {
-    *("load_parts", "load_thumbnail", "load_boxed_photo", "load_plain_photo", "explain"),
+    *("load_parts", "load_thumbnail", "load_plain_photo", "explain"),
     *("explain_score", "_draw", "_measure_locality"),
     *DRAWINGS,
 }
@@ -254,7 +259,7 @@ def test_a_classifier_that_was_replaced(folder: Path) -> None:
         Workspace(folder).networks.install_classifier(backbone, {})
 
     # Results of a module are refused, since it belongs to the previous classifier.
-    own = {"load_parts", "load_thumbnail", "load_boxed_photo", "load_plain_photo"}
+    own = {"load_parts", "load_thumbnail", "load_plain_photo", "draw_photo"}
     changed = find_changed(folder, install)
     assert changed == (OF_CLASSIFIER | OF_MODULE)
     assert not changed & own

@@ -8,22 +8,28 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import streamlit as st
+from PIL import Image
 from workspaces import make_tiny_workspace
 
+from explorer.render.views import CONTOURS
+from explorer.render.window import WHOLE, compute_share_outside, find_heat_window
 from explorer.ui.shared import downloads, drawings
 from explorer.ui.shared.shown_photo import DatasetPhoto, ShownPhoto
-from explorer.ui.shared.state import MapStyle
+from explorer.ui.shared.state import FADED, OWN_SCALE, SHARED_SCALE, MapStyle
+from explorer.ui.shared.windows import find_known_window, find_window
 from explorer.ui.your_photo.marks import Marks
 from explorer.ui.your_photo.own_photo import FILE, Memory, OwnPhoto, make_digest
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
-STYLE = MapStyle("pool3", "viridis", 80, shared_scale=False, smooth=True)
+STYLE = MapStyle("pool3", colours="viridis", opacity=80)
 OTHER_STYLES = {
     "layer": replace(STYLE, layer="pool2"),
     "colours": replace(STYLE, colours="inferno"),
     "opacity": replace(STYLE, opacity=30),
     "smooth": replace(STYLE, smooth=False),
+    "view": replace(STYLE, view=CONTOURS),
+    "crop": replace(STYLE, is_cropped=False),
 }
 
 
@@ -65,7 +71,7 @@ def photo(request: pytest.FixtureRequest) -> ShownPhoto:
 def test_both_kinds_are_drawn_alike(
     workspace: Workspace, entry: ModuleEntry, of_dataset: DatasetPhoto, own: OwnPhoto
 ) -> None:
-    for style in (STYLE, replace(STYLE, shared_scale=True, smooth=False)):
+    for style in (STYLE, replace(STYLE, scale=SHARED_SCALE, smooth=False)):
         assert drawings.draw_tiles(workspace, entry, own, style) == drawings.draw_tiles(
             workspace, entry, of_dataset, style
         )
@@ -73,9 +79,10 @@ def test_both_kinds_are_drawn_alike(
             assert draw(workspace, entry, own, style, 1) == draw(
                 workspace, entry, of_dataset, style, 1
             )
+        window = find_known_window(own, is_cropped=True)
         for draw_whole in (drawings.draw_score, drawings.draw_score_png):
-            assert draw_whole(workspace, entry.category, own, style) == draw_whole(
-                workspace, entry.category, of_dataset, style
+            assert draw_whole(workspace, entry.category, own, style, window) == draw_whole(
+                workspace, entry.category, of_dataset, style, window
             )
 
 
@@ -112,10 +119,12 @@ def test_every_setting_of_the_drawing_is_in_its_key(
 ) -> None:
     (live,) = np.flatnonzero(photo.explain(workspace, entry, "pool3").maps.any((1, 2)))[:1]
     category, style = entry.category, OTHER_STYLES[changed]
+    window = find_known_window(photo, is_cropped=True)
     tile = drawings.draw_tile(workspace, entry, photo, STYLE, int(live))
-    score = drawings.draw_score(workspace, category, photo, STYLE)
+    score = drawings.draw_score(workspace, category, photo, STYLE, window)
     assert drawings.draw_tile(workspace, entry, photo, style, int(live)) != tile
-    assert drawings.draw_score(workspace, category, photo, style) != score
+    window = find_known_window(photo, is_cropped=style.is_cropped)
+    assert drawings.draw_score(workspace, category, photo, style, window) != score
     assert drawings.draw_tile(workspace, entry, photo, STYLE, int(live)) == tile
 
 
@@ -152,3 +161,69 @@ def test_memory_drops_what_was_used_least_recently() -> None:
 
     assert [get(name) for name in "abacab"] == list("abacab")
     assert computed == ["a", "b", "c", "b"]
+
+
+def read_picture(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB")).astype(int)
+
+
+def test_tiles_fade_with_their_share_of_the_score_and_a_single_map_does_not(
+    workspace: Workspace, entry: ModuleEntry, photo: ShownPhoto
+) -> None:
+    explanation = photo.explain(workspace, entry, "pool3")
+    order = np.argsort(-np.abs(explanation.contributions))
+    strongest = int(order[0])
+    weaker = [int(n) for n in order[1:] if explanation.maps[n].any()]
+    assert weaker
+    faded, own = replace(STYLE, scale=FADED), replace(STYLE, scale=OWN_SCALE)
+    tiles = drawings.draw_tiles(workspace, entry, photo, faded).images
+    full = drawings.draw_tiles(workspace, entry, photo, own).images
+    assert tiles[strongest] == full[strongest]
+    assert all(tiles[n] != full[n] for n in weaker)
+    assert drawings.draw_tile(workspace, entry, photo, faded, weaker[0]) == full[weaker[0]]
+
+
+def test_a_crop_shows_the_bird_and_says_how_much_heat_it_lacks(
+    workspace: Workspace, entry: ModuleEntry, of_dataset: DatasetPhoto
+) -> None:
+    whole = replace(STYLE, is_cropped=False)
+    x, y, width, height = of_dataset.box
+    window = find_known_window(of_dataset, is_cropped=True)
+    left, top, right, bottom = window.find_edges(of_dataset.image.shape[:2])
+    assert left <= x
+    assert top <= y
+    assert right >= x + width
+    assert bottom >= y + height
+    assert find_known_window(of_dataset, is_cropped=False) == WHOLE
+    overlays = drawings.draw_tiles(workspace, entry, of_dataset, STYLE)
+    maps = of_dataset.explain(workspace, entry, "pool3").maps
+    assert overlays.outside == pytest.approx([compute_share_outside(m, window) for m in maps])
+    assert drawings.draw_tiles(workspace, entry, of_dataset, whole).outside == (0.0,) * len(maps)
+    told = drawings.Overlays((b"", b""), (1.0, 1.0), (0.5, 0.1))
+    assert told.describe_rest(0) == "50% of its heat is outside this crop"
+    assert told.describe_rest(1) == ""
+
+
+def test_a_photo_without_a_box_is_cropped_to_its_heat(
+    workspace: Workspace, entry: ModuleEntry, own: OwnPhoto
+) -> None:
+    boxed = find_window(workspace, entry, own, STYLE)
+    own.marks.clear()
+    assert own.box is None
+    assert find_known_window(own, is_cropped=True) == WHOLE
+    explanation = own.explain(workspace, entry, "pool3")
+    weights = np.abs(explanation.contributions)
+    window = find_window(workspace, entry, own, STYLE)
+    assert window == find_heat_window(explanation.maps, weights, own.image.shape[:2])
+    assert window != boxed
+    assert find_window(workspace, entry, own, replace(STYLE, is_cropped=False)) == WHOLE
+
+
+def test_a_whole_photo_has_its_box_and_a_crop_has_none(of_dataset: DatasetPhoto) -> None:
+    plain = read_picture(drawings.draw_photo(of_dataset, side=512))
+    boxed = read_picture(drawings.draw_photo(of_dataset, side=512, has_box=True))
+    assert np.abs(boxed - plain).max() > 100
+    window = find_known_window(of_dataset, is_cropped=True)
+    assert drawings.draw_photo(of_dataset, window, has_box=True) == drawings.draw_photo(
+        of_dataset, window
+    )
