@@ -8,7 +8,7 @@ from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.garbage import freeze_imported_modules
 from explorer.ui.shared.origins import disable_external_ip_lookup
 from explorer.ui.shared.state import apply_address, open_notes, remember_address
-from explorer.ui.shared.styles import load_style
+from explorer.ui.shared.styles import keep_one_entry_a_page, load_style
 from explorer.ui.shared.upload_store import limit_upload_memory
 from explorer.ui.sidebar.network import show_network
 from explorer.ui.sidebar.selection import show_sidebar
@@ -38,6 +38,7 @@ page = st.navigation(
 )
 st.set_page_config(page_title=f"{page.title} – SRAE explorer")
 load_style()
+keep_one_entry_a_page()
 limit_upload_memory()
 disable_external_ip_lookup()
 mirrored.follow_address(apply_address())

@@ -132,6 +132,31 @@ def test_choices_are_kept_on_other_pages(visit: Any) -> None:
     opened.check()
 
 
+def test_each_page_adds_one_entry_to_the_history(visit: Any) -> None:
+    opened = visit("/photo")
+    opened.wait_for_link()
+    page = opened.page
+    entries = page.evaluate("history.length")
+    page.locator(".st-key-show-x-feature-4 button").click()
+    page.get_by_role("heading", name="x-feature 4, part by part").wait_for()
+    page.get_by_role("button", name="Next").click()
+    page.wait_for_url("**photo=**")
+    opened.wait_for_link()
+    on_photo = page.url
+    assert page.evaluate("history.length") == entries
+    for number, name in enumerate(("Category", "About", "X-feature"), start=1):
+        page.get_by_role("link", name=name, exact=True).click()
+        page.wait_for_url(f"**/{name.lower().replace('-', '_')}*")
+        opened.wait_until_idle()
+        assert page.evaluate("history.length") == entries + number
+    for _ in range(3):
+        page.go_back()
+        opened.wait_until_idle()
+    assert page.url == on_photo
+    page.get_by_role("heading", name="x-feature 4, part by part").wait_for()
+    opened.check()
+
+
 def test_downloaded_tables_can_be_read(visit: Any, tmp_path: Path) -> None:
     opened = visit("/category")
     opened.wait_for_link()
