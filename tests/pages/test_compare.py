@@ -246,7 +246,7 @@ def test_scores_as_a_whole_on_both_sides(tiny_workspace: Path, open_app: OpenApp
     assert photo.category == "011.Coral_billed_Shrike"
     pixels = workspace.networks.prepare_image(load_parts(photo).image)
     _, logits = workspace.networks.compute_scores(pixels[np.newaxis])
-    assert f"Network's score {logits[0, 10]:.2f}" in read_texts(app)
+    assert f"Network's score {format_number(float(logits[0, 10]))}" in read_texts(app)
 
 
 def test_locality_of_a_whole_score_is_measured_on_the_module_s_test_photos(
