@@ -174,7 +174,7 @@ def test_box_and_parts_are_placed_and_measured(
     assert frame["height"] / HEIGHT == pytest.approx(scale, rel=0.01)
     page.mouse.move(frame["x"] + 15 * scale, frame["y"] + 40 * scale)
     page.mouse.down()
-    page.mouse.move(frame["x"] + 60 * scale, frame["y"] + 100 * scale, steps=5)
+    page.mouse.move(frame["x"] + 60 * scale, frame["y"] + 96 * scale, steps=5)
     page.mouse.up()
     find_slider(page, "Left to right", "start", 20).wait_for(state="attached")
     find_slider(page, "Top to bottom", "start", 12).wait_for(state="attached")
@@ -207,7 +207,7 @@ def test_box_and_parts_are_placed_and_measured(
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         assert arrays["photo_size"].tolist() == [HEIGHT, WIDTH]
         x, y, across, down = arrays["box"]
-        assert (x, y) == pytest.approx((60, 100), abs=3)
+        assert (x, y) == pytest.approx((60, 96), abs=3)
         assert x + across == pytest.approx(0.94 * WIDTH)
         assert y + down == pytest.approx(0.95 * HEIGHT, abs=5)
         np.testing.assert_allclose(arrays["points"][:4], places, atol=3)
