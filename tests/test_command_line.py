@@ -315,7 +315,9 @@ def test_missing_trains_and_measures_only_what_is_missing(call: Call, own_worksp
     one, two, three = opened.dataset.categories[3:6]
     options = ["--seed", 4, *TINY, "--device", "cpu"]
     assert call("train", own_workspace, "--category", one, "--category", two, *options).status == 0
-    there = [entry for entry in opened.list_modules() if entry.run.startswith("srae-k5-s4")]
+    there = [
+        entry for entry in opened.list_modules() if entry.run.startswith("srae-concepts-k5-s4")
+    ]
     before = [entry.path.stat().st_mtime_ns for entry in there]
     measured = there[0].metrics_path.stat().st_mtime_ns
     there[1].metrics_path.unlink()  # as after an interruption

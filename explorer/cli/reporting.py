@@ -123,10 +123,12 @@ def print_modules(workspace: Workspace) -> None:
 
 
 def _make_table(*figures: str) -> Table:
-    """Make a table that breaks headings rather than names where the terminal is narrow."""
-    module = Column("module", no_wrap=True, overflow="fold")
-    numbers = (Column(figure, justify="right") for figure in figures)
-    return Table(module, *numbers, box=SIMPLE)
+    """Make a table that breaks names before it loses a digit where the terminal is narrow."""
+    module = Column("module", overflow="fold")
+    numbers = (
+        Column(figure.replace(" ", "\n"), justify="right", no_wrap=True) for figure in figures
+    )
+    return Table(module, *numbers, box=SIMPLE, padding=(0, 0, 0, 1))
 
 
 def _format_or_dash(value: float | None, form: str) -> str:
