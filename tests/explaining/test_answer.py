@@ -199,7 +199,7 @@ def test_percent_is_never_rounded_to_certainty() -> None:
 
 
 def test_the_first_category_with_a_module_is_explained() -> None:
-    entries = [ModuleEntry("b", run, Path("x")) for run in ("nn-k5-s0", "srae-k5-s0")]
+    entries = [ModuleEntry("b", run, Path("x")) for run in ("nn-k5-s0", "srae-concepts-k5-s0")]
     assert choose_module(["a", "b"], entries) == entries[1]
     assert choose_module(["a"], entries) is None
 
