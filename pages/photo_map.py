@@ -34,7 +34,7 @@ def show_page() -> None:
     feature = 0
     if choice.colours == ACTIVATION:
         metrics = cached.load_measures_or_none(workspace, entry)
-        feature = choose_feature(module_scores.x_features.shape[1], metrics)
+        feature = choose_feature(entry, module_scores.x_features.shape[1], metrics)
     subject = Subject(
         workspace,
         entry,

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from explorer.methods.registry import DEFAULT, find_method
+from explorer.methods.registry import DEFAULT, METHODS, find_method
 from explorer.workspace.layout import ModuleEntry
 
 _RUN = re.compile(r"([a-z]+(?:-[a-z]+)*?)-k(\d+)-s(\d+)((?:-[a-z_]+[\dx.e+-]*)*)")
@@ -23,9 +23,15 @@ def format_run(run: str) -> str:
 
 
 def sort_modules(entries: Iterable[ModuleEntry]) -> list[ModuleEntry]:
-    """Sort modules of the default method first, and keep the order otherwise."""
-    prefix = f"{DEFAULT.settings.method}-k"
-    return sorted(entries, key=lambda entry: not entry.run.startswith(prefix))
+    """Sort modules: the default method first, then in the order in which methods are listed."""
+    methods = [DEFAULT.settings.method, *METHODS]
+    places = {method: methods.index(method) for method in methods}
+
+    def rank(entry: ModuleEntry) -> int:
+        match = _RUN.fullmatch(entry.run)
+        return len(methods) if match is None else places.get(match[1], len(methods))
+
+    return sorted(entries, key=rank)
 
 
 def get_default_module(entries: Iterable[ModuleEntry], category: str) -> ModuleEntry | None:
