@@ -11,7 +11,7 @@ from PIL import Image
 # high-density screen can use.
 LARGE_SIDE = 700  # up close, in half of a common screen
 MIDDLE_SIDE = 400  # beside two others
-TILE_SIDE = 224  # one of many
+TILE_SIDE = 208  # one of many
 KEPT_SIDE = 1024  # for download
 THUMBNAIL_SIDE = 96
 _SHORTEST_LARGE = 512

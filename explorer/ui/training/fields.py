@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from explorer.methods.base import TrainedMethod
-from explorer.methods.registry import list_module_settings, list_trained
+from explorer.methods.registry import DEFAULT, list_module_settings, list_trained
 from explorer.nn.devices import describe_device, list_devices, resolve_device
 from explorer.settings.declaring import Setting, list_settings
 from explorer.training.modules.settings import TrainingSettings
@@ -26,6 +26,7 @@ def choose_settings() -> dict[str, Any]:
         name = st.selectbox(
             "Method",
             list(methods),
+            index=list(methods).index(DEFAULT.name),
             format_func=lambda name: methods[name].title if name in methods else name,
             key=make_key(METHOD),
             help="\n\n".join(f"**{one.title}**: {one.summary}" for one in methods.values()),

@@ -12,9 +12,9 @@ from explorer.ui.shared.pictures import KEPT_SIDE, LARGE_SIDE, TILE_SIDE, fit_fo
         ((600, 450), LARGE_SIDE, (600, 450)),  # as it is
         ((3000, 4000), LARGE_SIDE, (525, 700)),  # large: no more than is seen
         ((3000, 4000), KEPT_SIDE, (768, 1024)),
-        ((300, 400), TILE_SIDE, (168, 224)),
-        ((64, 64), TILE_SIDE, (224, 224)),
-        ((1, 9000), TILE_SIDE, (1, 224)),
+        ((300, 400), TILE_SIDE, (156, 208)),
+        ((64, 64), TILE_SIDE, (208, 208)),
+        ((1, 9000), TILE_SIDE, (1, 208)),
     ],
 )
 def test_size_of_what_is_sent(size: tuple[int, int], side: int, shown: tuple[int, int]) -> None:
