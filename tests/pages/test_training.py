@@ -28,7 +28,7 @@ from explorer.jobs.store import (
 )
 from explorer.jobs.types import Job, JobRequest, JobState, JobStatus
 from explorer.methods.registry import list_trained
-from explorer.methods.srae import SraeSettings
+from explorer.methods.srae_concepts import SraeConceptsSettings
 from explorer.nn import devices
 from explorer.settings.declaring import list_settings
 from explorer.training.modules.plan import TrainingPlan
@@ -172,7 +172,7 @@ def test_fields_match_the_declared_settings(tiny_workspace: Path, open_form: Ope
     app = open_form(tiny_workspace)
     find(app.main.toggle, "More settings").set_value(True).run()
     boxes = {box.label: box for box in app.main.number_input if not box.disabled}
-    declared = [*list_settings(SraeSettings), *list_settings(TrainingSettings)]
+    declared = [*list_settings(SraeConceptsSettings), *list_settings(TrainingSettings)]
     numbers = {one.label: one for one in declared if one.name != "widths"}
     assert boxes.keys() == numbers.keys()
     for label, one in numbers.items():
@@ -285,6 +285,7 @@ def test_a_category_must_be_chosen(tiny_workspace: Path, open_form: OpenForm) ->
 def fill_in_what_is_there(app: AppTest) -> AppTest:
     """Fill in the settings of the modules that the workspace has, and click on Train."""
     find(app.main.multiselect, "Categories").set_value([FIRST, THIRD])
+    find(app.main.selectbox, "Method").set_value("srae")
     find(app.main.toggle, "More settings").set_value(True).run()
     find(app.main.text_input, "Widths").set_value("16, 8")
     find(app.main.number_input, "Pretraining").set_value(0)
@@ -314,7 +315,8 @@ def test_a_second_training_is_queued_and_a_duplicate_refused(
 ) -> None:
     with put_job(tiny_workspace, RUNNING):
         app = open_form(tiny_workspace)
-        find(app.main.multiselect, "Categories").set_value([THIRD]).run()
+        find(app.main.multiselect, "Categories").set_value([THIRD])
+        find(app.main.selectbox, "Method").set_value("srae").run()
         assert "This very module of Moonbar Warbler is being trained" in get_captions(app)
         find(app.main.button, "Train").click().run()
         assert "is being trained already" in app.warning[0].value
