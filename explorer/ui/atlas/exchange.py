@@ -53,7 +53,7 @@ def show_import(workspace: Workspace) -> None:
     """Take names and notes from somebody else's JSON; visitors of a public server cannot."""
     if is_public():
         return
-    with st.expander("Names and notes from somebody else", icon=":material/group_add:"):
+    with st.expander(":material/group_add: Names and notes from somebody else"):
         st.markdown(
             "Choose the JSON of their atlas. It must be of the same modules, such as those of a "
             "copy of this workspace. Your own words stay unless you say otherwise."

@@ -118,7 +118,7 @@ def test_progress_counts_the_epochs_of_all_modules(opened: Workspace, run: Run) 
 def test_many_photos_are_passed_over_fewer_times(
     opened: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settings, "_PASS_PHOTOS", 1)
+    monkeypatch.setattr(settings, "PASS_PHOTOS", 1)
     steps = train_modules(opened, opened.dataset.categories[:2], SMALL, SHORT, group_size=1)
     progress = [step for step in steps if not step.stage.startswith("Reading")]
     assert [step.done for step in progress] == list(range(1, 2 * (1 + 2 * 1) + 1))

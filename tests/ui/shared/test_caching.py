@@ -28,11 +28,14 @@ from explorer.nn.backbones.build import build_network, flatten_network
 from explorer.nn.backbones.registry import get_architecture
 from explorer.training.modules.settings import TrainingSettings
 from explorer.training.modules.train import train_module
+from explorer.ui.atlas import listing as atlas_listing
+from explorer.ui.atlas import pictures as atlas_pictures
 from explorer.ui.category import summary as category_summary
 from explorer.ui.compare import measures, numbers, sources
 from explorer.ui.compare.sides import RIGHT, UNTRAINED, Side
+from explorer.ui.photo_map import choosing, figure
 from explorer.ui.quiz import questions as quiz_questions
-from explorer.ui.results import loading
+from explorer.ui.results import confusion, loading
 from explorer.ui.shared import birds, cached, drawings, scores, standard
 from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.ui.shared.state import SHARED_SCALE, MapStyle
@@ -152,6 +155,16 @@ FUNCTIONS: dict[str, Callable[[Asked], object]] = {
         a.workspace, scores.load_features(a.workspace)
     ),
     "find_standard": lambda a: standard.find_standard(a.workspace),
+    "load_atlas": lambda a: atlas_listing.load_atlas(a.workspace),
+    "draw_strongest": lambda a: atlas_pictures.draw_strongest(a.workspace, a.entry, 0, (a.photo,)),
+    "draw_map": lambda a: figure.draw_map(
+        a.make_subject(),
+        choosing.Choice(choosing.OWN, choosing.X_FEATURES, choosing.ACTIVATION, choosing.ALL),
+        "#000",
+    ),
+    "collect_answers": lambda a: confusion.collect_answers(
+        a.workspace, scores.load_features(a.workspace)
+    ),
     "render_small_bird": lambda _: birds.render_small_bird({"beak": 1.0}, "black"),
 }
 DRAWINGS = {
@@ -162,17 +175,18 @@ DRAWINGS = {
 }  # all in the cache of `_remember_drawing`
 OF_PHOTO = {
     *("load_parts", "load_thumbnail", "load_plain_photo", "explain"),
-    *("explain_score", "_draw", "_measure_locality"),
+    *("explain_score", "_draw", "_measure_locality", "draw_strongest"),
     *DRAWINGS,
 }
 OF_MODULE = {
     *("load_split", "explain", "load_measures", "draw_tile", "find_top"),
     *("_score_module", "load_weights", "_rebuild", "_draw_scatter"),
+    *("load_atlas", "draw_map", "draw_strongest"),
 }
 OF_CLASSIFIER = {
     *("_open_workspace", "explain_score", "load_accuracy", "list_damaged", "draw_score"),
     *("_get_feature_holder", "_compute_standard", "find_standard"),
-    *("_prepare", "_draw", "_compute_outputs", "_measure_locality"),
+    *("_prepare", "_draw", "_compute_outputs", "_measure_locality", "collect_answers"),
 }
 
 
@@ -386,8 +400,9 @@ def test_nothing_is_computed_twice(folder: Path, monkeypatch: pytest.MonkeyPatch
     for one in (asked, again, asked):
         for name in FUNCTIONS:
             answer(name, one)
+    assert made.pop("explain") == 2  # at the layer of the page, and at that of the atlas
     assert set(made.values()) == {1}, made
-    assert len(made) == 7
+    assert len(made) == 6
 
 
 def test_callers_cannot_change_what_others_get(folder: Path) -> None:
