@@ -10,6 +10,7 @@ from explorer.cli.options import WorkspacePath
 from explorer.cli.reporting import console, follow
 from explorer.config import ExplorerError
 from explorer.data.cub import format_category
+from explorer.data.names import count_words
 from explorer.explaining.atlas import describe_atlas
 from explorer.explaining.atlas_files import make_json, make_table
 from explorer.explaining.names_exchange import OtherNames, load_other_names, take_names
@@ -66,8 +67,3 @@ def import_names(names: OtherNames, *, replace: bool) -> None:
                 highlight=False,
             )
         console.print("--replace puts theirs in their place.")
-
-
-def count_words(count: int, noun: str) -> str:
-    """Say how many there are: ``1 note``, ``2 notes``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

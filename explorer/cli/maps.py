@@ -7,6 +7,7 @@ import typer
 from explorer.cli.options import Device, WorkspacePath, choose_categories
 from explorer.cli.reporting import console, follow
 from explorer.config import ExplorerError
+from explorer.data.names import count_words
 from explorer.maps.drawing import draw_maps
 from explorer.nn.explanation import DEFAULT_STOP
 from explorer.workspace.workspace import Workspace
@@ -35,11 +36,8 @@ def maps(
         raise ExplorerError("There are no modules yet. Train some with `train`.")
     drawn = follow(draw_maps(opened, entries, layer))
     console.print(
-        f"{_count(len(entries), 'module')}, layer {layer}: {_count(drawn.drawn, 'photo')} drawn, "
+        f"{count_words(len(entries), 'module')}, layer {layer}: "
+        f"{count_words(drawn.drawn, 'photo')} drawn, "
         f"{drawn.kept:,} already drawn; {drawn.size / 1e6:,.2f} MB.",
         highlight=False,
     )
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"

@@ -22,3 +22,8 @@ def add_article(name: str) -> str:
     """Put the article before a name: ``a Cardinal``, ``an Indigo Bunting``."""
     is_vowel = name[:1] in tuple("AEIOUaeiou") and not _NO_VOWEL.match(name)
     return f"{'an' if is_vowel else 'a'} {name}"
+
+
+def count_words(count: int, noun: str) -> str:
+    """Say how many there are: ``1 note``, ``2 notes``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

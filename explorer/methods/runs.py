@@ -24,16 +24,15 @@ def format_run(run: str) -> str:
 
 def sort_modules(entries: Iterable[ModuleEntry]) -> list[ModuleEntry]:
     """Sort modules: the default method first, then in the order in which methods are listed."""
-    methods = [DEFAULT.settings.method, *METHODS]
-    places = {method: methods.index(method) for method in methods}
-
-    def rank(entry: ModuleEntry) -> int:
-        match = _RUN.fullmatch(entry.run)
-        return len(methods) if match is None else places.get(match[1], len(methods))
-
-    return sorted(entries, key=rank)
+    return sorted(entries, key=_rank)
 
 
 def get_default_module(entries: Iterable[ModuleEntry], category: str) -> ModuleEntry | None:
     """Return the module of `category` that is shown by default, if there is any."""
-    return next((e for e in sort_modules(entries) if e.category == category), None)
+    return min((e for e in entries if e.category == category), key=_rank, default=None)
+
+
+def _rank(entry: ModuleEntry) -> int:
+    match = _RUN.fullmatch(entry.run)
+    methods = [DEFAULT.settings.method, *METHODS]
+    return methods.index(match[1]) if match and match[1] in methods else len(methods)

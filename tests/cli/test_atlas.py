@@ -1,30 +1,22 @@
 import csv
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commands import Call, make_call
 
-from explorer import __main__ as command_line
 from explorer.workspace.layout import list_module_entries
 from explorer.workspace.notes import get_notes_path, load_notes, save_note
 from explorer.workspace.notes_file import Note
 
-Call = Callable[..., tuple[int, str, str]]
-
 
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    call_plainly = make_call(monkeypatch, capsys, "atlas")
+
     def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["explorer", "atlas", *map(str, arguments)])
-        status = 0
-        try:
-            command_line.main()
-        except SystemExit as stop:
-            status = int(stop.code or 0)
-        found = capsys.readouterr()
-        return status, found.out, " ".join(found.err.split())
+        status, out, err = call_plainly(*arguments)
+        return status, out, " ".join(err.split())
 
     return run
 

@@ -1,17 +1,15 @@
 import csv
 import json
 import shutil
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import Call, make_call
 from photos import make_jpeg
 from PIL import Image
 from steps import run_steps
 
-from explorer import __main__ as command_line
 from explorer.analysis import trust
 from explorer.cli.explain import list_files, name_folder
 from explorer.config import (
@@ -28,8 +26,6 @@ from explorer.nn.part_finder import FoundParts
 from explorer.storage.json_records import convert_record, parse_json
 from explorer.workspace.networks import Networks
 from explorer.workspace.workspace import Workspace
-
-Call = Callable[..., tuple[int, str, str]]
 
 
 def test_files_of_macos_are_no_photos(tmp_path: Path) -> None:
@@ -51,19 +47,9 @@ def call(
 ) -> Call:
     """Return a function that runs ``explain`` in this process, with so few photos judged."""
 
-    def run(*arguments: object) -> tuple[int, str, str]:
-        command = ["explorer", "explain", *arguments, "--workspace", workspace]
-        monkeypatch.setattr(sys, "argv", list(map(str, command)))
-        status = 0
-        try:
-            command_line.main()
-        except SystemExit as stop:
-            status = int(stop.code or 0)
-        found = capsys.readouterr()
-        return status, found.out, found.err
-
     monkeypatch.setattr(trust, "MIN_PHOTOS", 6)
-    return run
+    call_plainly = make_call(monkeypatch, capsys, "explain")
+    return lambda *arguments: call_plainly(*arguments, "--workspace", workspace)
 
 
 @pytest.fixture

@@ -1,18 +1,15 @@
 import csv
 import json
-import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from commands import Call, make_call
 
-from explorer import __main__ as command_line
 from explorer.cli import names as command
 from explorer.evaluation.naming import Causing, Telling
 from explorer.measuring.name_records import FeatureName
 
-Call = Callable[..., tuple[int, str, str]]
 RED = FeatureName(
     "attribute",
     "red breast",
@@ -28,15 +25,11 @@ RED = FeatureName(
 
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    call_plainly = make_call(monkeypatch, capsys, "names")
+
     def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["explorer", "names", *map(str, arguments)])
-        status = 0
-        try:
-            command_line.main()
-        except SystemExit as stop:
-            status = int(stop.code or 0)
-        found = capsys.readouterr()
-        return status, " ".join(found.out.split()), " ".join(found.err.split())
+        status, out, err = call_plainly(*arguments)
+        return status, " ".join(out.split()), " ".join(err.split())
 
     return run
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from explorer.config import ExplorerError, is_public, run
 from explorer.data.cub import format_category
+from explorer.data.names import count_words
 from explorer.explaining.atlas import Atlas
 from explorer.explaining.atlas_files import make_json, make_table
 from explorer.explaining.names_exchange import (
@@ -89,7 +90,7 @@ def _show_names(names: OtherNames) -> None:
         replace = chosen == _REPLACE
     count = len(new) + (len(different) if replace else 0)
     is_asked = st.button(
-        f"Store {count} {'note' if count == 1 else 'notes'}",
+        f"Store {count_words(count, 'note')}",
         type="primary",
         icon=":material/save:",
         disabled=not count,
@@ -105,7 +106,7 @@ def _store(names: OtherNames, *, replace: bool) -> None:
     except ExplorerError as error:
         st.error(explain_error(error), icon=":material/error:")
         return
-    st.session_state[_DONE] = f"{count} {'note' if count == 1 else 'notes'} stored."
+    st.session_state[_DONE] = f"{count_words(count, 'note')} stored."
     st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1  # takes the file away
     st.rerun()
 

@@ -5,9 +5,10 @@ import streamlit as st
 
 from explorer.data.names import name_categories
 from explorer.nn.explanation import Explanation
+from explorer.render.numbers import format_signed
 from explorer.ui.quiz.attempt import QuizSession
 from explorer.ui.shared import cached, drawings
-from explorer.ui.shared.markdown import format_contribution, format_signed
+from explorer.ui.shared.markdown import format_contribution
 from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.workspace.workspace import Workspace
 

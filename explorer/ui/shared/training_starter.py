@@ -1,6 +1,6 @@
 """Training with one click: a category, a device and a button, with the usual settings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import streamlit as st
@@ -95,12 +95,17 @@ def _choose_device(workspace: Workspace) -> str:
     devices = workspace.networks.list_devices() if workspace.has_networks else {}
     if len(devices) < 2:
         return AUTO
+    return select_device(devices, "starter-device")
+
+
+def select_device(devices: Mapping[str, str], name: str) -> str:
+    """Let the user choose a device, named by its words, or the fastest; `name` is of the widget."""
     words = {AUTO: "the fastest", **devices}
     return st.selectbox(
         "Train on",
         list(words),
-        format_func=lambda name: words.get(name, name),
-        key=make_key("starter-device"),
+        format_func=lambda device: words.get(device, device),
+        key=make_key(name),
         help=HELP["train_device"],
     )
 

@@ -11,8 +11,8 @@ from explorer.nn.devices import describe_device, list_devices, resolve_device
 from explorer.settings.declaring import Setting, list_settings
 from explorer.training.modules.settings import TrainingSettings
 from explorer.ui.shared.markdown import escape_markdown
-from explorer.ui.shared.training_request import AUTO, METHOD, list_method_settings, make_key
-from explorer.ui.shared.words import HELP
+from explorer.ui.shared.training_request import METHOD, list_method_settings, make_key
+from explorer.ui.shared.training_starter import select_device
 
 _LARGEST_WHOLE = 2**53 - 1  # integers up to here are exact in a browser
 _SMALLEST = 1e-9  # distance from a bound that is excluded
@@ -117,14 +117,7 @@ def _find_bounds(one: Setting) -> tuple[float, float]:
 
 def choose_device() -> str:
     """Show the devices of this machine, and return the chosen one."""
-    words = {AUTO: "the fastest", **list_devices()}
-    return st.selectbox(
-        "Train on",
-        list(words),
-        format_func=lambda name: words.get(name, name),
-        key=make_key("device"),
-        help=HELP["train_device"],
-    )
+    return select_device(list_devices(), "device")
 
 
 def show_device(device: str) -> None:

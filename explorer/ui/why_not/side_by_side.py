@@ -11,8 +11,9 @@ from explorer.data.cub import format_category
 from explorer.explaining.why_not import describe_missed, match_by_part
 from explorer.methods.runs import get_default_module
 from explorer.nn.explanation import Explanation
+from explorer.render.numbers import format_signed
 from explorer.ui.shared import cached, drawings, training_starter
-from explorer.ui.shared.markdown import escape_markdown, format_contribution, format_signed
+from explorer.ui.shared.markdown import escape_markdown, format_contribution
 from explorer.ui.shared.shown_photo import ShownPhoto
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.styles import load_page_style
