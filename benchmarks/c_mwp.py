@@ -21,7 +21,7 @@ import torch.nn.functional as F  # noqa: N812
 from common import describe_machine
 from torch import Tensor, nn
 
-from explorer.attribution.engine import Engine
+from explorer.attribution.engine import PRECISIONS, Engine
 from explorer.attribution.layers import make_rules
 from explorer.attribution.pool_2x2 import Unpool2x2
 from explorer.attribution.trace import Trace, start_trace
@@ -144,7 +144,7 @@ def compare(photos: int, repeats: int, seed: int, device: torch.device) -> None:
     backbone = Backbone(architecture, layers, tuple(map(str, range(200))))
     encoder = build_encoder(device)
     model = nn.Sequential(*backbone.trunk, *encoder).eval()
-    engines = [Engine(backbone, precision) for precision in ("float32", "bfloat16")]
+    engines = [Engine(backbone, precision) for precision in PRECISIONS]
     sides = [Side("TorchRay, one call per neuron", draw_with_torchray(model, device))]
     sides += [Side(engine.precision, draw_with_engine(engine, encoder)) for engine in engines]
 
@@ -190,7 +190,7 @@ def compare(photos: int, repeats: int, seed: int, device: torch.device) -> None:
     above = make_rules(doubles[len(backbone.trunk) :], images[0].double())
     print("\nagainst float64: relative error (norm) and lowest correlation of the five maps")
     print(f"{'photo':6}" + "".join(f"{side.name.split(',')[0]:>24}" for side in sides), end="")
-    print(f"{'different winners':>24}{'float32, corrected':>27}")
+    print(f"{'different winners':>24}{'exact, corrected':>27}")
     for index, image in enumerate(images):
         with patch.object(winograd, "is_faster", lambda *_: False):  # PyTorch's convolutions
             exact_trace = start_trace(image.double()).extend(below, stop=2)

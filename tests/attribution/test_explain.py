@@ -32,7 +32,9 @@ def pixels() -> np.ndarray:
 def explanation(
     small_backbone: Backbone, module: ExplanationModule, pixels: np.ndarray
 ) -> Explanation:
-    return compute_explanation(Engine(small_backbone), module, small_backbone.categories[4], pixels)
+    return compute_explanation(
+        Engine(small_backbone, "exact"), module, small_backbone.categories[4], pixels
+    )
 
 
 def test_scores_are_those_of_network_and_module(
