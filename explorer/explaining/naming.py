@@ -57,7 +57,7 @@ def describe_reason(name: FeatureName) -> str:
     elsewhere = "" if name.elsewhere is None else f"; {name.elsewhere:.2f} on other species alone"
     return (
         f"It fires on species that have this: correlation {name.correlation:.2f} "
-        f"(95 % interval {name.low:.2f} to {name.high:.2f}{elsewhere}). {heat}."
+        f"(95% interval {name.low:.2f} to {name.high:.2f}{elsewhere}). {heat}."
     )
 
 

@@ -56,7 +56,7 @@ def test_a_found_name_is_shown_with_its_evidence(
     assert not app.error
     assert app.title[0].value == r"x-feature 1 “red \[breast\](x)”"
     texts = read_texts(app)
-    interval = "(95 % interval 0.61 to 0.95; 0.72 on other species alone)"
+    interval = "(95% interval 0.61 to 0.95; 0.72 on other species alone)"
     assert rf"It fires on species that have this\: correlation 0.87 {interval}" in texts
     assert "31% of the heat on the bird lies on breast and belly" in texts
     assert "It also fires on Moonbar Warbler and Plainsong Warbler, which have it." in texts

@@ -153,7 +153,7 @@ MEASURE = Measure(
             "and its share is that of all changes in contributions. *Rank ρ* is the correlation, "
             "over all x-features and marks, between heat on the mark and the decrease of the "
             "contribution. For the *own share*, x-features and marks are paired one to one: it is "
-            "the x-feature's share of the changes, 100 % if each mark has an x-feature of its own. "
+            "the x-feature's share of the changes, 100% if each mark has an x-feature of its own. "
             "*Owned* marks are those of which this share is more than half.",
         ),
     ),

@@ -16,7 +16,7 @@ from explorer.analysis.faithfulness import (
 )
 from explorer.analysis.pairing import Pair
 from explorer.data.photo import Photo
-from explorer.measuring.records import LocalityMeasures
+from explorer.measuring.records import ConceptMeasures, LocalityMeasures
 from explorer.measuring.summaries import measure_locality
 from explorer.render.figures import render_part_histogram
 from explorer.ui.compare import sources
@@ -45,6 +45,8 @@ class SideMeasures:
         Of the K maps, on the category's own test photos.
     photo_count : int
         Number of these photos.
+    concepts : ConceptMeasures or None
+        Of a module: whether its x-features differ, on these photos.
     """
 
     train: FaithfulnessSummary | None = None
@@ -52,6 +54,7 @@ class SideMeasures:
     live: tuple[bool, ...] | None = None
     locality: LocalityMeasures | None = None
     photo_count: int = 0
+    concepts: ConceptMeasures | None = None
 
 
 def measure_side(workspace: Workspace, numbers: SideNumbers) -> SideMeasures:
@@ -63,7 +66,7 @@ def measure_side(workspace: Workspace, numbers: SideNumbers) -> SideMeasures:
             return SideMeasures()
         train, test = found.train.faithfulness, found.test.faithfulness
         count = found.test.positives.count
-        return SideMeasures(train, test, found.live, found.locality.test, count)
+        return SideMeasures(train, test, found.live, found.locality.test, count, found.concepts)
     photos = sources.make_case(workspace, side.category).test_photos
     live, locality = _find_live(numbers), None
     if workspace.dataset.has_photos:
@@ -127,14 +130,17 @@ def show_measures(workspace: Workspace, left: SideMeasures, right: SideMeasures)
     else:
         on = f"each category's own test photos ({left.photo_count} left, {right.photo_count} right)"
     st.caption(
-        f"Lower is better, except for R² and live x-features. Locality is measured on {on}. An "
-        "explanation that does not rebuild the score has no error."
+        f"Lower is better, except for R², live x-features and the effective number. Locality and "
+        f"the three rows below it are measured on {on}. An explanation that does not rebuild the "
+        "score has no error, and only a module has an effective number, a top share and an overlap."
     )
 
 
 def _list_cells(measures: SideMeasures) -> dict[str, str]:
     train, test, live = measures.train, measures.test, measures.live
     locality = None if measures.locality is None else measures.locality.mean_locality
+    concepts = measures.concepts
+    number = None if concepts is None else concepts.effective_number
     return {
         "Mean error, test": "–" if test is None else f"{test.f_reg:.3f}",
         "Mean error, training": "–" if train is None else f"{train.f_reg:.3f}",
@@ -143,6 +149,9 @@ def _list_cells(measures: SideMeasures) -> dict[str, str]:
         ),
         "R², test": format_share(None if test is None else test.r2),
         "Locality, test": "–" if locality is None else f"{locality:.2f}",
+        "Effective number, test": "–" if number is None else f"{number:.1f}",
+        "Top share, test": format_share(None if concepts is None else concepts.top_share),
+        "Overlap of maps, test": format_share(None if concepts is None else concepts.overlap),
         "Live x-features": "–" if live is None else f"{sum(live)} of {len(live)}",
     }
 

@@ -91,7 +91,7 @@ def _show_findings(named: Mapping[str, Sheet]) -> None:
     ]
     st.markdown("\n".join([f"| Difference | {' | '.join(columns)} |", "|:--|--:|--:|", *rows]))
     st.caption(
-        "Mean differences within the same people, in percentage points, with 95 % CI and number of "
+        "Mean differences within the same people, in percentage points, with 95% CI and number of "
         "people."
         + (
             f" With fewer than {_FEW_PEOPLE} people, these intervals are too narrow."
@@ -146,6 +146,6 @@ def _show_measure(named: Mapping[str, Sheet], measure: str) -> None:
         key="figure-quiz-pool",
     )
     st.caption(
-        f"Means with 95 % confidence intervals: {'; '.join(spoken)}. A point is a person. The "
+        f"Means with 95% confidence intervals: {'; '.join(spoken)}. A point is a person. The "
         "intervals are bootstrapped over people, each of whom counts once."
     )

@@ -47,7 +47,7 @@ def show_results(workspace: Workspace, session: QuizSession) -> None:
     )
     _show_conditions(answers)
     st.caption(
-        "95 % CI: the Wilson interval, in which the true share probably lies. It is wide after one "
+        "95% CI: the Wilson interval, in which the true share probably lies. It is wide after one "
         "short quiz. To learn whether explanations help, pool the JSON files of a class on the "
         "first page of the quiz."
     )
@@ -86,7 +86,7 @@ def _show_share(label: str, share: Share, help_name: str) -> None:
             return
         low, high = share.interval
         st.metric(label, f"{share.count} of {share.total}", help=_HELP[help_name])
-        st.caption(f"{share.count / share.total:.0%} (95 % CI {low:.0%} to {high:.0%})")
+        st.caption(f"{share.count / share.total:.0%} (95% CI {low:.0%} to {high:.0%})")
 
 
 def _show_files(workspace: Workspace, session: QuizSession) -> None:

@@ -71,7 +71,7 @@ def show_tables(results: Results, sanity: Results | None, workspace: Workspace) 
     table = tables[choose_one(TABLE, tuple(tables), "Table of", "table")]
     show_table(table)
     st.caption(
-        f"Bold: the best in a column, and all whose 95 % CI includes it. {table.section.caption}"
+        f"Bold: the best in a column, and all whose 95% CI includes it. {table.section.caption}"
     )
     if table.section.title == titles.CURVES:
         _show_curves(results)
@@ -171,7 +171,7 @@ def show_measure(results: Results) -> None:
         numbers=dict(zip(("method", "category", title), zip(*cells, strict=True), strict=True)),
     )
     st.caption(
-        "Each point is a category. Vertical lines are means with their 95 % CI."
+        "Each point is a category. Vertical lines are means with their 95% CI."
         + (" Diamonds are the figures of the paper." if paper else "")
     )
 

@@ -23,7 +23,7 @@ HELP = MappingProxyType(
             "The lower it is, the more faithful is the explanation to the network."
         ),
         "relative": "The mean error in per cent of the range of the network's scores.",
-        "r2": "How much of the variation of the network's score the module follows; 100 % is all.",
+        "r2": "How much of the variation of the network's score the module follows; 100% is all.",
         "locality": (
             "The entropy of the heat over the parts of the bird: 0 if all of it lies on one part, "
             "highest if it is spread evenly. Low is local."
@@ -41,13 +41,13 @@ HELP = MappingProxyType(
             "over photos."
         ),
         "overlap": (
-            "How much of their heat two x-features share: 0 % if they look at different places, "
-            "100 % if their maps are equal. The mean over pairs and photos."
+            "How much of their heat two x-features share: 0% if they look at different places, "
+            "100% if their maps are equal. The mean over pairs and photos."
         ),
         "auc": (
             "The area under the ROC curve: how often a photo of the category, drawn by chance, has "
-            "a higher activation than a photo of another bird, equal ones counting half. 100 % "
-            "tells the category without fail, 50 % is a coin, and below that other birds activate "
+            "a higher activation than a photo of another bird, equal ones counting half. 100% "
+            "tells the category without fail, 50% is a coin, and below that other birds activate "
             "it more. It is of this x-feature alone; the module adds up all of them."
         ),
         "live": "An x-feature is dead if it is inactive on all photos, and live otherwise.",
@@ -158,7 +158,7 @@ GLOSSARY = MappingProxyType(
             "The number that random choices start from. The same settings and seed give the same "
             "module."
         ),
-        "95 % CI": (
+        "95% CI": (
             "Confidence interval: a range that contains the true value in 95 of 100 such studies."
         ),
     }

@@ -110,7 +110,7 @@ def show_activations(subject: Subject) -> None:
     st.caption(
         f"All {spread.totals[0]:,} photos of the category and {spread.totals[1]:,} of other birds, "
         "those that the module has learnt from among them. Inactive and active photos are drawn "
-        "on scales of their own; the shares of a kind add up to 100 %."
+        "on scales of their own; the shares of a kind add up to 100%."
     )
 
 
@@ -118,11 +118,11 @@ def _describe_auc(auc: float, category: str) -> str:
     if auc >= 0.5:
         return (
             f"Of a test photo of {category} and one of another bird, its activation alone picks "
-            f"the right one **{auc:.1%}** of the time; a coin reaches 50 %."
+            f"the right one **{auc:.1%}** of the time; a coin reaches 50%."
         )
     return (
         f"Of a test photo of {category} and one of another bird, the **other** has the higher "
-        f"activation **{1 - auc:.1%}** of the time; by chance it would be 50 %."
+        f"activation **{1 - auc:.1%}** of the time; by chance it would be 50%."
     )
 
 
