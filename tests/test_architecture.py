@@ -34,7 +34,7 @@ FLOORS: tuple[frozenset[str], ...] = tuple(
         "nn",
         "attribution",
         "workspace",
-        "training maps measuring",
+        "training maps measuring engines",
         "methods",
         "shipping",
         "evaluation jobs demo explaining",
@@ -56,7 +56,7 @@ MAY_IMPORT = {
     "requests": {"data"},
     "filelock": {"data", "storage", "jobs"},
     "platformdirs": {"storage"},
-    "ray": {"evaluation"},
+    "ray": {"engines"},
 }
 # Whatever changes the disk is done in `explorer.storage`, which refuses it on a public server.
 WRITING_METHODS = {

@@ -472,7 +472,7 @@ def test_sweep_says_how_to_install_ray(
     call: Call, own_workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    monkeypatch.delitem(sys.modules, "explorer.evaluation.engines.ray_engine", raising=False)
+    monkeypatch.delitem(sys.modules, "explorer.engines.ray_engine", raising=False)
     result = call("sweep", own_workspace, "--all", "--engine", "ray")
     check_refusal(result, "pip install .[cluster]", "--engine local")
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from explorer.config import ExplorerError
-from explorer.evaluation.engines.tasks import Engine, run_locally
+from explorer.engines.tasks import Engine
 
 
 class EngineName(StrEnum):
@@ -27,8 +27,8 @@ Workers = Annotated[
 ]
 
 
-def choose_engine(name: EngineName, address: str, workers: int) -> Engine:
-    """Return the engine that the options name.
+def choose_engine(name: EngineName, address: str, workers: int) -> Engine | None:
+    """Return the engine that the options name; None to compute in this process.
 
     Raises
     ------
@@ -37,9 +37,9 @@ def choose_engine(name: EngineName, address: str, workers: int) -> Engine:
     """
     if name == EngineName.RAY:
         # Ray is an optional dependency that only this engine needs.
-        from explorer.evaluation.engines.ray_engine import make_engine  # noqa: PLC0415
+        from explorer.engines.ray_engine import make_engine  # noqa: PLC0415
 
         return make_engine(address, workers)
     if address or workers:
         raise ExplorerError("--address and --workers need --engine ray.")
-    return run_locally
+    return None

@@ -12,6 +12,7 @@ from explorer.cli.engines import Address, EngineName, EngineOption, Workers, cho
 from explorer.cli.options import Device, WorkspacePath, parse_numbers
 from explorer.cli.reporting import console, follow, measure_all, print_modules
 from explorer.config import ExplorerError
+from explorer.engines.tasks import run_locally
 from explorer.evaluation.compare import compare_methods
 from explorer.evaluation.results import write_results
 from explorer.evaluation.sanity import check_sanity
@@ -45,8 +46,6 @@ def evaluate(
 ) -> None:
     """Measure the classifier and every module on held-out photos, or compare methods."""
     chosen = choose_engine(engine, address, workers)
-    if engine != EngineName.LOCAL and not methods:
-        raise ExplorerError("--engine ray compares methods: name them with --methods.")
     opened = Workspace(workspace, device)
     measures = follow(measure_classifier(opened))
     console.print(
@@ -63,10 +62,10 @@ def evaluate(
             seeds=parse_numbers(seeds, "--seeds", "0,1,2"),
             draw_seed=draw_seed,
         )
-        records = follow(compare_methods(opened, settings, chosen))
+        records = follow(compare_methods(opened, settings, chosen or run_locally))
         _print_results(*write_results(opened.path, records, name))
         return
-    failures = measure_all(opened, opened.list_modules())
+    failures = measure_all(opened, opened.list_modules(), chosen)
     print_modules(opened)
     if failures:
         raise ExplorerError("\n".join(failures))
@@ -78,16 +77,20 @@ def sanity(
     categories: Annotated[int, typer.Option(help="Number of random categories; 0 for all.")] = 0,
     seeds: Annotated[str, typer.Option(help="Seeds of modules and splits.")] = "0",
     epochs: Annotated[int, typer.Option(help="Epochs of training on random labels.")] = 40,
+    engine: EngineOption = EngineName.LOCAL,
+    address: Address = "",
+    workers: Workers = 0,
     device: Device = "auto",
 ) -> None:
     """Compare methods on networks with random weights and trained on random labels."""
+    chosen = choose_engine(engine, address, workers)
     opened = Workspace(workspace, device)
     settings = EvaluationSettings(
         methods=get_methods(methods),
         categories=categories,
         seeds=parse_numbers(seeds, "--seeds", "0,1,2"),
     )
-    records = follow(check_sanity(opened, settings, epochs))
+    records = follow(check_sanity(opened, settings, epochs, chosen or run_locally))
     _print_results(*write_sanity(opened.path, records))
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column, Table
 
+from explorer.cli.engines import Address, EngineName, EngineOption, Workers, choose_engine
 from explorer.cli.options import Device, WorkspacePath, add_settings, parse_numbers
 from explorer.cli.reporting import console, follow, print_modules
 from explorer.methods.registry import DEFAULT
@@ -46,6 +47,9 @@ def birds(
         Path | None, typer.Option("--pack", help="Pack the result into this folder.")
     ] = None,
     widths: Annotated[str, typer.Option(help="Widths of all modules.")] = _WIDTHS,
+    engine: EngineOption = EngineName.LOCAL,
+    address: Address = "",
+    workers: Workers = 0,
     device: Device = "auto",
     **changes: Any,
 ) -> None:
@@ -53,11 +57,12 @@ def birds(
 
     `--initial` takes the ImageNet weights of VGG16's convolutions; the other layers are new.
     """
+    chosen = choose_engine(engine, address, workers)
     finetune = replace(BIRDS_FINETUNE, **changes)
     module = replace(
         DEFAULT.settings, widths=parse_numbers(widths.replace("x", ","), "--widths", _WIDTHS)
     )
-    built = follow(build_birds(workspace, cub, finetune, module, device=device))
+    built = follow(build_birds(workspace, cub, finetune, module, device=device, engine=chosen))
     print_modules(built)
     if target is not None:
         run = name_run(module, DEFAULT.training)

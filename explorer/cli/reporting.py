@@ -1,7 +1,7 @@
 """Progress and results on the terminal: a progress bar, or lines when writing to a log."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import timedelta
 
 from rich.box import SIMPLE
@@ -19,7 +19,8 @@ from rich.table import Column, Table
 
 from explorer.config import ExplorerError, Progress, Steps, T, run
 from explorer.data.cub import format_category
-from explorer.measuring.module import measure_module
+from explorer.engines.tasks import Engine, describe_failures, run_tasks
+from explorer.measuring.module import MeasuringTask, measure_module
 from explorer.measuring.records import load_module_measures
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
@@ -135,8 +136,18 @@ def _format_or_dash(value: float | None, form: str) -> str:
     return "–" if value is None else format(value, form)
 
 
-def measure_all(workspace: Workspace, entries: Iterable[ModuleEntry]) -> list[str]:
-    """Measure modules; return error messages for those that could not be measured."""
+def measure_all(
+    workspace: Workspace, entries: Sequence[ModuleEntry], engine: Engine | None = None
+) -> list[str]:
+    """Measure modules; return error messages for those that could not be measured.
+
+    Without an engine, they are measured here, with the progress of each.
+    """
+    if engine is not None:
+        tasks = [MeasuringTask(entry.category, entry.run) for entry in entries]
+        outcomes = follow(run_tasks(workspace, tasks, engine, "Measuring modules"))
+        failed = describe_failures(outcomes.failed)
+        return [f"Not measured:\n{failed}"] if failed else []
     failures = []
     for entry in entries:
         console.print(f"{entry.category}, {entry.run}", markup=False, highlight=False)

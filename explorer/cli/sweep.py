@@ -13,6 +13,7 @@ from explorer.cli.options import (
     parse_numbers,
 )
 from explorer.cli.reporting import console, follow, print_modules
+from explorer.engines.tasks import Engine, run_locally
 from explorer.evaluation.sweep.plan import SweepError, SweepSettings, sweep_modules
 from explorer.methods.registry import get_trained_methods
 from explorer.settings.declaring import list_settings
@@ -54,13 +55,24 @@ def sweep(
         seeds=parse_numbers(seeds, "--seeds", "0,1,2"),
         missing=missing,
     )
+    train_with_engine(opened, plan, chosen or run_locally)
+
+
+def train_with_engine(workspace: Workspace, plan: SweepSettings, engine: Engine) -> None:
+    """Train and measure modules with an engine, and print all modules and their number.
+
+    Raises
+    ------
+    SweepError
+        At the end, if some modules could not be trained or measured.
+    """
     try:
-        done = follow(sweep_modules(opened, plan, chosen))
+        done = follow(sweep_modules(workspace, plan, engine))
     except SweepError as error:
-        print_modules(opened)
+        print_modules(workspace)
         _print_count(len(error.done))
         raise
-    print_modules(opened)
+    print_modules(workspace)
     _print_count(len(done))
 
 

@@ -4,9 +4,12 @@ from typing import Annotated, Any
 
 import typer
 
+from explorer.cli.engines import Address, EngineName, EngineOption, Workers, choose_engine
 from explorer.cli.options import Device, WorkspacePath, add_settings, choose_categories
 from explorer.cli.reporting import console, follow, measure_all, print_modules
+from explorer.cli.sweep import train_with_engine
 from explorer.config import ExplorerError
+from explorer.evaluation.sweep.plan import SweepSettings
 from explorer.measuring.records import load_module_measures
 from explorer.methods.registry import (
     DEFAULT,
@@ -38,14 +41,22 @@ def train(
     group_size: Annotated[
         int, typer.Option(help="Maximum number of modules to train together. [fits the memory]")
     ] = 0,
+    engine: EngineOption = EngineName.LOCAL,
+    address: Address = "",
+    workers: Workers = 0,
     device: Device = "auto",
     **changes: Any,
 ) -> None:
     """Train explanation modules, several at once, and measure them."""
+    parallel = choose_engine(engine, address, workers)
     chosen = change_method(get_trained_method(method), changes)
     settings = chosen.settings, chosen.training
     opened = Workspace(workspace, device)
     wanted = choose_categories(opened, category or (), every, "--category NAME")
+    if parallel is not None:
+        seeds = (chosen.training.seed,)
+        train_with_engine(opened, SweepSettings(wanted, (chosen,), seeds, missing), parallel)
+        return
     entries: list[ModuleEntry] = []
     if missing:
         found = [find_module(opened, name, *settings) for name in wanted]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from explorer.config import ExplorerError, Steps, run
 from explorer.data.painted.truth import PaintedTruth, load_truth
+from explorer.engines.tasks import Engine, run_all, run_locally
 from explorer.evaluation.case import Case
-from explorer.evaluation.engines.tasks import Engine, describe_failures, run_locally, run_tasks
 from explorer.evaluation.heat import PhotoHeat, draw_heat
 from explorer.evaluation.interventions import Interventions
 from explorer.evaluation.measures.base import Subject
@@ -22,10 +22,10 @@ from explorer.evaluation.repeatability import (
     save_trace,
 )
 from explorer.evaluation.settings import EvaluationSettings, draw_categories
-from explorer.evaluation.sweep.plan import TrainingTask
 from explorer.methods.base import Method, Source, TrainedMethod
 from explorer.storage.json_records import read_json, write_json
 from explorer.storage.writing import refuse_if_public
+from explorer.training.modules.task import TrainingTask
 from explorer.workspace.layout import RESULTS_FOLDER, check_inside
 from explorer.workspace.workspace import Workspace
 
@@ -134,9 +134,7 @@ def compare_methods(
     ]
     pending = [task for task in tasks if any(task.list_pending(workspace))]
     yield from _train_missing(workspace, pending, engine)
-    outcomes = yield from run_tasks(workspace, pending, engine, "Comparing methods")
-    if outcomes.failed:
-        raise ExplorerError(f"Not measured:\n{describe_failures(outcomes.failed)}")
+    yield from run_all(workspace, pending, engine, "Comparing methods", "Not measured")
     records = [record for task in tasks for record in _load_records(workspace, task)]
     _add_repeatability(workspace, settings, records)
     return records
@@ -153,9 +151,7 @@ def _train_missing(
         for module in task.list_modules(workspace, _list_rivals(truth, task.category))
     ]
     unique = tuple(dict.fromkeys(missing))
-    outcomes = yield from run_tasks(workspace, unique, engine, "Training modules")
-    if outcomes.failed:
-        raise ExplorerError(f"Not trained:\n{describe_failures(outcomes.failed)}")
+    yield from run_all(workspace, unique, engine, "Training modules", "Not trained")
 
 
 def _list_rivals(truth: PaintedTruth | None, category: str) -> list[str]:

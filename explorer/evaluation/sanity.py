@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from explorer.config import Progress
 from explorer.data.augment import AugmentSettings
+from explorer.engines.tasks import Engine, run_locally
 from explorer.evaluation.compare import compare_methods, get_record_file
 from explorer.evaluation.records import Record
 from explorer.evaluation.repeatability import load_trace, measure_repeatability
@@ -41,7 +42,10 @@ _RANDOM_LABELS = FinetuneSettings(
 
 
 def check_sanity(
-    workspace: Workspace, settings: EvaluationSettings, epochs: int = _RANDOM_LABELS.epochs
+    workspace: Workspace,
+    settings: EvaluationSettings,
+    epochs: int = _RANDOM_LABELS.epochs,
+    engine: Engine = run_locally,
 ) -> Generator[Progress, None, list[Record]]:
     """Run the comparison on the classifier and on both randomised ones.
 
@@ -56,6 +60,8 @@ def check_sanity(
         What to compare.
     epochs : int
         Epochs of the training on random labels.
+    engine : Engine
+        Runs the comparisons; see `compare_methods`.
 
     Returns
     -------
@@ -69,7 +75,7 @@ def check_sanity(
         other = workspace
         if condition != TRAINED:
             other = yield from _open_randomised(workspace, condition, epochs)
-        records = yield from compare_methods(other, settings)
+        records = yield from compare_methods(other, settings, engine)
         for record in records:
             similar = _compare_traces(workspace, other, record) if condition != TRAINED else {}
             measures = record["measures"] | similar

@@ -5,14 +5,19 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from explorer.config import ExplorerError, Progress, Steps, map_steps
+from explorer.config import ExplorerError, Progress, Steps, map_steps, run
 from explorer.data.photo import Photo, load_photo
 from explorer.maps.cache import Records, compute_key, count_current, pack_record
 from explorer.nn.explanation import DEFAULT_STOP
 from explorer.storage.growing import GrowingArray, count_rows
 from explorer.storage.locks import acquire_lock
 from explorer.storage.writing import move, refuse_if_public, sync_file
-from explorer.workspace.layout import ModuleEntry, WorkspaceError, check_inside
+from explorer.workspace.layout import (
+    ModuleEntry,
+    WorkspaceError,
+    check_inside,
+    get_module_entry,
+)
 from explorer.workspace.workspace import Workspace
 
 _STAGE = "Drawing heatmaps for the pages"
@@ -84,6 +89,37 @@ def draw_maps(
     if failures:
         raise WorkspaceError("\n".join(["Not drawn:", *failures]))
     return DrawnMaps(drawn, total - drawn, size)
+
+
+@dataclass(frozen=True)
+class DrawingTask:
+    """A module whose maps are to be drawn, for the engines of `explorer.engines`."""
+
+    category: str
+    run: str
+    stop: str
+
+    @property
+    def title(self) -> str:
+        """Category and run."""
+        return f"{self.category}, {self.run}"
+
+    def execute(self, workspace: Workspace) -> None:
+        """Draw the maps that are missing, and store them."""
+        entry = get_module_entry(workspace.path, self.category, self.run)
+        run(draw_maps(workspace, [entry], self.stop))
+
+
+def count_drawn(workspace: Workspace, entries: Sequence[ModuleEntry], stop: str) -> int:
+    """Count the photos whose maps are in the caches of modules, and are current."""
+    return sum(
+        count_current(
+            entry.get_maps_path(stop),
+            workspace.dataset.photos_of(entry.category),
+            _compute_key(workspace, entry, stop),
+        )
+        for entry in entries
+    )
 
 
 def _count_from(before: int, total: int, progress: Progress) -> Progress:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from explorer.analysis.concepts import PairOverlaps, compute_pair_overlaps
 from explorer.analysis.faithfulness import compute_contributions, compute_live_mask
 from explorer.analysis.locality import PartHistogram
-from explorer.config import Progress, Steps
+from explorer.config import Progress, Steps, run
 from explorer.measuring.naming import DrawnPhoto, measure_drawn, name_features
 from explorer.measuring.parts import load_parts
 from explorer.measuring.records import (
@@ -29,7 +29,7 @@ from explorer.nn.records import ModuleRecord
 from explorer.nn.srae import apply_module
 from explorer.storage.writing import refuse_if_public
 from explorer.workspace.features import select_scores
-from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.layout import ModuleEntry, get_module_entry
 from explorer.workspace.workspace import Workspace
 
 
@@ -84,6 +84,23 @@ def measure_module(workspace: Workspace, entry: ModuleEntry) -> Steps[ModuleMeas
     )
     save_module_measures(entry, measures)
     return measures
+
+
+@dataclass(frozen=True)
+class MeasuringTask:
+    """A module to measure, for the engines of `explorer.engines`."""
+
+    category: str
+    run: str
+
+    @property
+    def title(self) -> str:
+        """Category and run."""
+        return f"{self.category}, {self.run}"
+
+    def execute(self, workspace: Workspace) -> None:
+        """Measure the module and store its measures."""
+        run(measure_module(workspace, get_module_entry(workspace.path, self.category, self.run)))
 
 
 @dataclass(frozen=True, eq=False)

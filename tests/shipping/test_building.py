@@ -2,6 +2,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from steps import run_steps
@@ -11,6 +12,8 @@ from explorer.__main__ import app
 from explorer.cli import pack as commands
 from explorer.config import ExplorerError
 from explorer.data.painted.dataset import PaintedSettings, paint_dataset
+from explorer.engines.tasks import run_locally
+from explorer.measuring.records import load_module_measures
 from explorer.methods.registry import DEFAULT
 from explorer.shipping import building
 from explorer.shipping.building import build_birds
@@ -85,6 +88,21 @@ def test_an_interrupted_build_goes_on(
     assert (len(trained), len(measured)) == (1, 13)
 
 
+def test_an_engine_trains_and_measures_each_module_as_a_task(
+    birds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = count_calls(monkeypatch, "TrainingTask")
+    measured = count_calls(monkeypatch, "MeasuringTask")
+    folder = tmp_path / "workspace"
+    built = run_steps(build_birds(folder, birds, FINETUNE, MODULE, engine=run_locally))
+    assert len(trained) == len(measured) == 12
+    for entry in built.list_modules():
+        assert load_module_measures(built, entry) is not None
+    entry.metrics_path.unlink()
+    run_steps(build_birds(folder, birds, FINETUNE, MODULE, engine=run_locally))
+    assert (len(trained), len(measured)) == (12, 13)
+
+
 def test_one_command_builds_and_packs(
     birds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,10 +125,10 @@ def test_one_command_builds_and_packs(
 
 
 def _build_quickly(
-    folder: Path, cub: Path, finetune: FinetuneSettings, module: object, *, device: str
+    folder: Path, cub: Path, finetune: FinetuneSettings, module: object, **others: Any
 ) -> object:
     own = replace(finetune, batch_size=16, precision="full", stages="all=1")
-    return build_birds(folder, cub, own, module, device=device)
+    return build_birds(folder, cub, own, module, **others)
 
 
 def test_pack_prints_sizes_and_refuses_what_is_too_large(finished: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from explorer.config import ExplorerError, Steps, run
-from explorer.evaluation.engines.tasks import (
+from explorer.engines.tasks import (
     Engine,
     Outcomes,
     Task,
@@ -15,15 +15,9 @@ from explorer.measuring.module import measure_module
 from explorer.measuring.records import load_module_measures
 from explorer.methods.base import TrainedMethod
 from explorer.nn.devices import limit_threads
-from explorer.nn.losses import ModuleSettings
 from explorer.storage.writing import refuse_if_public
-from explorer.training.modules.runs import name_run
-from explorer.training.modules.settings import TrainingSettings
-from explorer.training.modules.train import NotTrainedError, find_module, train_module
-from explorer.workspace.layout import ModuleEntry
+from explorer.training.modules.task import THREADS, TrainingTask
 from explorer.workspace.workspace import Workspace
-
-_THREADS = 1  # the same everywhere, so that modules are the same to the byte
 
 
 @dataclass(frozen=True)
@@ -53,40 +47,6 @@ class SweepSettings:
 
 
 @dataclass(frozen=True)
-class TrainingTask:
-    """A module to train and store; a repetition gives the same file."""
-
-    category: str
-    module: ModuleSettings
-    training: TrainingSettings
-
-    @property
-    def run(self) -> str:
-        """The name of the module's run."""
-        return name_run(self.module, self.training)
-
-    @property
-    def title(self) -> str:
-        """Category and run."""
-        return f"{self.category}, {self.run}"
-
-    def find(self, workspace: Workspace) -> ModuleEntry | None:
-        """Return the module if it exists."""
-        return find_module(workspace, self.category, self.module, self.training)
-
-    def execute(self, workspace: Workspace) -> None:
-        """Train and store the module, replacing an earlier one."""
-        with limit_threads(_THREADS):
-            self._train(workspace)
-
-    def _train(self, workspace: Workspace) -> ModuleEntry:
-        try:
-            return run(train_module(workspace, self.category, self.module, self.training))
-        except NotTrainedError as error:
-            raise error.reasons[self.category] from error
-
-
-@dataclass(frozen=True)
 class SweepTask(TrainingTask):
     """A module to train and measure, or only to measure if `missing` is set and it exists."""
 
@@ -94,9 +54,9 @@ class SweepTask(TrainingTask):
 
     def execute(self, workspace: Workspace) -> None:
         """Train, store and measure the module."""
-        with limit_threads(_THREADS):
+        with limit_threads(THREADS):
             entry = self.find(workspace) if self.missing else None
-            run(measure_module(workspace, entry or self._train(workspace)))
+            run(measure_module(workspace, entry or self.train(workspace)))
 
 
 class SweepError(ExplorerError):

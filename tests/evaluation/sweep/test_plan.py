@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from explorer.config import ExplorerError
-from explorer.evaluation.engines.tasks import Outcome, Task, run_locally
+from explorer.engines.tasks import Outcome, Task, run_locally
 from explorer.evaluation.sweep import plan as sweep_plan
 from explorer.evaluation.sweep.plan import (
     SweepError,

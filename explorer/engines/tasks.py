@@ -35,7 +35,7 @@ class Outcome:
 
 Engine = Callable[[Workspace, Sequence[Task]], Iterator[Outcome]]
 """Runs tasks, in any order. `run_locally` is one; see also
-`explorer.evaluation.engines.ray_engine.make_engine`."""
+`explorer.engines.ray_engine.make_engine`."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,21 @@ def run_tasks(
         count = len(done) + len(failed)
         yield Progress(stage, count, len(tasks), {"failed": len(failed)})
     return Outcomes(tuple(done), tuple(failed))
+
+
+def run_all(
+    workspace: Workspace, tasks: Sequence[Task], engine: Engine, stage: str, problem: str
+) -> Steps[None]:
+    """Run tasks as `run_tasks` does, and raise an error that names those that failed.
+
+    Raises
+    ------
+    ExplorerError
+        At the end, if tasks failed; the message begins with `problem`.
+    """
+    outcomes = yield from run_tasks(workspace, tasks, engine, stage)
+    if outcomes.failed:
+        raise ExplorerError(f"{problem}:\n{describe_failures(outcomes.failed)}")
 
 
 def describe_failures(failed: Iterable[Outcome]) -> str:

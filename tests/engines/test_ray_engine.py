@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from explorer.config import ExplorerError
+from explorer.engines.tasks import run_all, run_locally
 from explorer.evaluation.compare import compare_methods
 from explorer.evaluation.settings import EvaluationSettings
 from explorer.evaluation.sweep.plan import (
@@ -25,6 +26,8 @@ from explorer.evaluation.sweep.plan import (
     list_tasks,
     sweep_modules,
 )
+from explorer.maps.drawing import DrawingTask, count_drawn, draw_maps
+from explorer.measuring.module import MeasuringTask, measure_module
 from explorer.methods.base import Method, TrainedMethod
 from explorer.methods.registry import get_methods, get_trained_methods
 from explorer.training.modules.settings import TrainingSettings
@@ -34,7 +37,7 @@ from explorer.workspace.workspace import Workspace
 if find_spec("ray") is None and not os.environ.get("CI"):  # in CI, Ray is required
     pytest.skip("Ray is not installed: pip install .[cluster]", allow_module_level=True)
 
-from explorer.evaluation.engines.ray_engine import make_engine, ray
+from explorer.engines.ray_engine import make_engine, ray
 
 pytestmark = pytest.mark.slow
 
@@ -171,6 +174,44 @@ def test_a_comparison_with_a_killed_worker_is_that_of_one_process(
     assert compare(there, run, make_engine(workers=2)) == expected
     assert json.loads(record.read_text()) == known
     assert times == {path: path.stat().st_mtime_ns for path in times}
+
+
+def test_modules_are_measured_and_drawn_as_in_one_process(
+    own_workspace: Path, tmp_path: Path, run: Run
+) -> None:
+    for entry in Workspace(own_workspace).list_modules():
+        entry.metrics_path.unlink()
+    here = Workspace(own_workspace)
+    there = Workspace(Path(shutil.copytree(own_workspace, tmp_path / "other")))
+    entries = here.list_modules()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in the workers
+    try:
+        for entry in entries:
+            run(measure_module(here, entry))
+        run(draw_maps(here, entries, "pool4"))
+    finally:
+        torch.set_num_threads(threads)
+    names = [(entry.category, entry.run) for entry in entries]
+    tasks = [task for name in names for task in (MeasuringTask(*name), DrawingTask(*name, "pool4"))]
+    run(run_all(there, tasks, make_engine(workers=2), "Working", "Not done"))
+    for one, other in zip(entries, there.list_modules(), strict=True):
+        assert one.metrics_path.read_bytes() == other.metrics_path.read_bytes()
+        mine, theirs = (entry.get_maps_path("pool4").read_bytes() for entry in (one, other))
+        assert mine == theirs
+    assert count_drawn(there, there.list_modules(), "pool4") == sum(
+        len(there.dataset.photos_of(entry.category)) for entry in entries
+    )
+
+
+def test_failed_tasks_are_named_at_the_end(own_workspace: Path, run: Run) -> None:
+    workspace = Workspace(own_workspace)
+    (entry, *_) = workspace.list_modules()
+    tasks = [MeasuringTask(entry.category, "none"), MeasuringTask(entry.category, entry.run)]
+    steps = run_all(workspace, tasks, run_locally, "Measuring", "Not measured")
+    assert [next(steps).done, next(steps).done] == [1, 2]
+    with pytest.raises(ExplorerError, match=r"^Not measured:\n.*, none: .*No such file"):
+        next(steps)
 
 
 def test_an_interrupted_sweep_stops_its_tasks(own_workspace: Path) -> None:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from explorer.config import ExplorerError
-from explorer.evaluation.engines.tasks import Engine, Outcome, Task, run_task
+from explorer.engines.tasks import Engine, Outcome, Task, run_task
 from explorer.nn.devices import limit_threads
 from explorer.workspace.workspace import Workspace
 
@@ -31,7 +31,7 @@ _RETRIES = 3  # of a task whose worker or machine died
 
 
 def make_engine(address: str = "", workers: int = 0) -> Engine:
-    """Return an engine for `explorer.evaluation.engines.tasks.run_tasks`.
+    """Return an engine for `explorer.engines.tasks.run_tasks`.
 
     Parameters
     ----------

@@ -1,1 +1,0 @@
-"""Engines that run the tasks of sweeps and comparisons, in this process or with Ray."""
