@@ -22,6 +22,7 @@ from explorer.cli.maps import maps
 from explorer.cli.names import names
 from explorer.cli.pack import birds, pack
 from explorer.cli.parts import parts
+from explorer.cli.serve import serve
 from explorer.cli.sweep import sweep
 from explorer.cli.train import train
 from explorer.config import PUBLIC_VARIABLE, ExplorerError
@@ -29,7 +30,7 @@ from explorer.config import PUBLIC_VARIABLE, ExplorerError
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 for command in (
     *(fetch, new, finetune, train, parts, evaluate, sanity, sweep, maps, names, atlas, explain),
-    *(doctor, demo, birds, pack),
+    *(doctor, demo, birds, pack, serve),
 ):
     app.command()(command)
 app.command("app", context_settings={"ignore_unknown_options": True})(open_app)
@@ -50,7 +51,7 @@ def start(
     ] = False,
 ) -> None:
     """Explain a bird classifier's scores with a few concepts, drawn on the photo."""
-    if context.invoked_subcommand != "app":
+    if context.invoked_subcommand not in ("app", "serve"):
         # It restricts visitors of the app, not people who can run commands.
         os.environ.pop(PUBLIC_VARIABLE, None)
 

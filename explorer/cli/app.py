@@ -3,7 +3,7 @@
 import os
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,7 +26,20 @@ def app(
 ) -> None:
     """Open the app in the browser. Accepts Streamlit's options, such as --server.port=8600."""
     words = arguments or []
-    workspaces = [Path(word) for word in words if not word.startswith("-")]
+    name_workspaces([Path(word) for word in words if not word.startswith("-")])
+    command = [*make_command(), *(word for word in words if word.startswith("-"))]
+    # Replaces this process, so that Ctrl-C and other signals reach the server directly.
+    os.execv(sys.executable, command)
+
+
+def name_workspaces(workspaces: Sequence[Path]) -> None:
+    """Let the app open these workspaces, where some are given.
+
+    Raises
+    ------
+    ExplorerError
+        When one of them is not a workspace.
+    """
     for workspace in workspaces:
         if not (workspace / SETTINGS_FILE).is_file():
             raise ExplorerError(
@@ -36,11 +49,12 @@ def app(
     if workspaces:
         paths = [str(workspace.resolve()) for workspace in workspaces]
         os.environ[WORKSPACE_VARIABLE] = os.pathsep.join(paths)
+
+
+def make_command() -> tuple[str, ...]:
+    """Return the command that starts the app, with its settings, wherever it is started."""
     defaults = list_options(tomllib.loads(_SETTINGS.read_text(encoding="utf-8")))
-    options = [word for word in words if word.startswith("-")]
-    command = [sys.executable, "-m", "streamlit", "run", str(APP_SCRIPT), *defaults, *options]
-    # Replaces this process, so that Ctrl-C and other signals reach the server directly.
-    os.execv(sys.executable, command)
+    return (sys.executable, "-m", "streamlit", "run", str(APP_SCRIPT), *defaults)
 
 
 def list_options(settings: Mapping[str, Any]) -> Iterator[str]:

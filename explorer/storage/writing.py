@@ -135,6 +135,14 @@ def stage_folder(path: Path) -> Iterator[Path]:
         raise
 
 
+@contextlib.contextmanager
+def make_temporary_folder(prefix: str) -> Iterator[Path]:
+    """Create a folder in the system's place for temporary files, which is removed at the end."""
+    refuse_if_public()
+    with tempfile.TemporaryDirectory(prefix=prefix) as name:
+        yield Path(name)
+
+
 def _remove_empty(folder: Path) -> None:
     """Remove a folder that is empty to its owner, whose file manager hides system files."""
     for path in filter(is_system_file, folder.iterdir()):

@@ -1,0 +1,1 @@
+"""Serving many visitors: several processes of the app behind one reverse proxy."""
