@@ -75,9 +75,10 @@ def _split(z: NDArray[np.float32]) -> dict[str, NDArray[np.uint8]]:
 
 
 def _join(lower: NDArray[np.uint8], upper: NDArray[np.uint8]) -> NDArray[np.float32]:
-    z: NDArray[np.float32] = (
-        np.stack([lower, upper], axis=-1).view(_HALF)[..., 0].astype(np.float32)
-    )
+    if lower.dtype != np.uint8 or upper.dtype != np.uint8:
+        raise ValueError("halves of values are bytes")
+    pairs = np.stack([lower, upper], axis=-1)
+    z: NDArray[np.float32] = pairs.view(_HALF)[..., 0].astype(np.float32)
     return z
 
 
