@@ -163,7 +163,7 @@ def browse(watcher: Watcher, url: str, upload: Path) -> None:
     watcher.measure("Start-up: the Overview page of a new server", start)
     watcher.measure("The Overview page again, in a new session", go("/"))
     watcher.measure("The Category page", go("/category"))
-    watcher.measure("  Category switch", lambda: choose_category("Harebell capped Finch"))
+    watcher.measure("  Category switch", lambda: choose_category("Harebell-capped Finch"))
     watcher.measure("The X-feature page", go("/x_feature"))
     watcher.measure("  X-feature switch", lambda: press("x-feature 5"))
     watcher.measure("  Another x-feature switch", lambda: press("x-feature 4"))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from explorer.config import ExplorerError
 from explorer.data import cub_files, cub_tables
+from explorer.data.bird_names import simplify_name, spell_name
 from explorer.data.identical import Groups, label_contents
 from explorer.data.photo import Photo
 
@@ -117,7 +118,9 @@ class CubDataset:
         return self._by_category[category]
 
     def find_category(self, text: str) -> str:
-        """Return the category with a name, ignoring case, underscores and the number.
+        """Return the category with a name, as it is spelt or as in ``classes.txt``.
+
+        Case, hyphens, apostrophes, underscores and the number do not matter.
 
         Raises
         ------
@@ -126,9 +129,11 @@ class CubDataset:
         """
         if text in self.categories:
             return text
-        wanted = _simplify(text)
-        found = [c for c in self.categories if _simplify(c) == wanted] or [
-            c for c in self.categories if _simplify(format_category(c)) == wanted
+        wanted = simplify_name(text)
+        found = [c for c in self.categories if simplify_name(c) == wanted] or [
+            c
+            for c in self.categories
+            if wanted in (simplify_name(format_category(c)), simplify_name(_drop_number(c)))
         ]
         if len(found) == 1:
             return found[0]
@@ -141,7 +146,7 @@ class CubDataset:
         raise ExplorerError(f"There is no category {text!r}: {cure}")
 
     def _list_nearest(self, wanted: str, limit: int = 5) -> list[str]:
-        plain = {category: _simplify(format_category(category)) for category in self.categories}
+        plain = {category: simplify_name(format_category(category)) for category in self.categories}
         containing = [c for c, name in plain.items() if wanted and wanted in name]
         close = difflib.get_close_matches(wanted, plain.values(), n=limit)
         similar = [c for name in close for c in self.categories if plain[c] == name]
@@ -150,11 +155,11 @@ class CubDataset:
 
 def format_category(category: str) -> str:
     """Return a category's plain name: ``"016.Painted_Bunting"`` gives ``"Painted Bunting"``."""
-    return re.sub(r"^\d+\.", "", category).replace("_", " ").strip() or category
+    return spell_name(_drop_number(category)) or category
 
 
-def _simplify(text: str) -> str:
-    return re.sub(r"[\W_]+", " ", text.casefold()).strip()
+def _drop_number(category: str) -> str:
+    return re.sub(r"^\d+\.", "", category)
 
 
 def load_cub(root: Path) -> CubDataset:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from explorer.analysis.naming import MIN_OUTSIDE, MIN_PART_HEAT
 from explorer.data.attributes import COLOURS
+from explorer.data.bird_names import simplify_name
 from explorer.explaining.atlas import Atlas, AtlasFeature, AtlasModule
 from explorer.measuring.naming import group_parts
 
@@ -57,7 +58,7 @@ def _negate(value: float | None) -> float | None:
 
 def find_features(atlas: Atlas, query: Query) -> list[Found]:
     """Return the x-features that fit a query, in its order; ties keep the order of the atlas."""
-    words = query.words.casefold().split()
+    words = simplify_name(query.words).split()
     key = ORDERS[query.order]
     found = [
         Found(module, one)
@@ -74,7 +75,7 @@ def _list_text(found: Found) -> str:
     feature = found.feature
     words = feature.found.words if feature.found else None
     texts = (feature.name, words, feature.note, found.module.category_name)
-    return "\n".join(filter(None, texts)).casefold()
+    return simplify_name("\n".join(filter(None, texts)))
 
 
 def list_sights(feature: AtlasFeature) -> frozenset[str]:

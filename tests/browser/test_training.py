@@ -8,7 +8,7 @@ import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-BIRD = "Harebell capped Finch"
+BIRD = "Harebell-capped Finch"
 WIDTHS = (1440, 390)
 
 
@@ -55,7 +55,7 @@ def test_from_the_first_click_to_the_new_module(
     form.get_by_text("Runs 60 epochs over").wait_for()
     choose(form, 200_000)
     opened.save_screenshot(artefacts / "training-form-1440.png")
-    form.get_by_role("button", name="Remove Ember capped Finch").click()
+    form.get_by_role("button", name="Remove Ember-capped Finch").click()
     form.get_by_text("Choose at least one category.").wait_for()
     choose_at_once(opened, form, "Categories", BIRD, ".st-key-training-train")
     sidebar.locator(".st-key-polled-sidebar").get_by_text(" left").wait_for()
@@ -84,7 +84,7 @@ def test_from_the_first_click_to_the_new_module(
     main = second.page.get_by_test_id("stMain")
     main.get_by_text("1 training is ahead on this device").wait_for()
     choose(main, 30, seed=1)
-    main.get_by_role("button", name="Remove Ember capped Finch").click()
+    main.get_by_role("button", name="Remove Ember-capped Finch").click()
     choose_at_once(second, main, "Categories", BIRD, ".st-key-training-train")
     main.get_by_text(f"Waits for the CPU, behind {BIRD}").wait_for()
     page.get_by_test_id("stMain").get_by_role("cell", name="waiting").wait_for()
@@ -140,6 +140,6 @@ def test_the_first_module_of_a_workspace(
     opened.wait_until_idle()
     opened.save_screenshot(artefacts / f"training-first-{width}.png")
     main.get_by_role("button", name="Train", exact=True).click()
-    page.get_by_role("heading", name="Why “Ember capped Finch”?").wait_for(timeout=120_000)
+    page.get_by_role("heading", name="Why “Ember-capped Finch”?").wait_for(timeout=120_000)
     opened.wait_until_done()
     opened.check()

@@ -46,7 +46,7 @@ def test_figures_are_those_that_were_measured(workspace: Workspace, entry: Modul
     assert atlas.classifier_sha256 == workspace.settings.classifier_sha256
     (module,) = atlas.modules
     assert (module.category, module.run) == (entry.category, entry.run)
-    assert module.category_name == "Ember capped Finch"
+    assert module.category_name == "Ember-capped Finch"
     assert module.module_sha256 == hash_regular(entry.path)
     assert [one.x_feature for one in module.x_features] == [1, 2, 3, 4, 5]
     for n, one in enumerate(module.x_features):

@@ -356,7 +356,7 @@ def test_modules_finished_before_a_failure_are_kept(
     worker.run_job(load_job(job.folder))
     ended = load_job(job.folder)
     assert ended.state is JobState.FAILED
-    assert "1 module finished: Ember capped Finch. Nothing else was changed." in ended.message
+    assert "1 module finished: Ember-capped Finch. Nothing else was changed." in ended.message
     assert ended.status.measured == (FIRST,)
 
 
@@ -373,7 +373,7 @@ def test_cancelling_during_measuring(job: Job, monkeypatch: pytest.MonkeyPatch) 
     worker.run_job(job)
     ended = load_job(job.folder)
     assert ended.state is JobState.CANCELLED
-    assert "Ember capped Finch is trained but not measured." in ended.message
+    assert "Ember-capped Finch is trained but not measured." in ended.message
 
 
 def test_the_final_status_is_written_to_a_full_disk(

@@ -22,7 +22,7 @@ from explorer.workspace.notes_file import Note
 from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
-MEASURED, UNMEASURED = "Ember capped Finch", "Harebell capped Finch"
+MEASURED, UNMEASURED = "Ember-capped Finch", "Harebell-capped Finch"
 
 
 @pytest.fixture
@@ -235,4 +235,4 @@ def test_visitors_of_a_public_server_import_nothing(
     assert not app.exception
     assert not app.file_uploader
     labels = [button.proto.label for button in app.get("download_button")]
-    assert "All names, notes and numbers (JSON)" in labels
+    assert "All of it as JSON" in labels

@@ -20,7 +20,7 @@ from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
 WITH_HEAT, WITHOUT_HEAT = "x-feature 1", "x-feature 2"
-UNMEASURED = "Harebell capped Finch"
+UNMEASURED = "Harebell-capped Finch"
 
 
 def read_shares(path: Path, feature: int) -> dict[str, float]:
@@ -49,7 +49,7 @@ def test_the_bird_has_the_shares_of_the_measured_module(
     (bird,) = list_birds(app)
     shares = read_shares(tiny_workspace, 0)
     title, *tooltips = list_tooltips(bird)
-    assert title == "Heat of x-feature 1 on Ember capped Finch, part by part"
+    assert title == "Heat of x-feature 1 on Ember-capped Finch, part by part"
     assert sorted(tooltips) == sorted(f"{part}: {share:.1%}" for part, share in shares.items())
     top = max(shares, key=lambda part: shares[part])
     assert f"Largest shares: {top} {shares[top]:.0%}, " in read_texts(app)
@@ -57,7 +57,7 @@ def test_the_bird_has_the_shares_of_the_measured_module(
 
 def test_its_colours_are_those_of_the_maps(tiny_workspace: Path, open_app: OpenApp) -> None:
     app = open_app(tiny_workspace, "x_feature", feature=WITH_HEAT, colours="viridis")
-    title = "Heat of x-feature 1 on Ember capped Finch, part by part"
+    title = "Heat of x-feature 1 on Ember-capped Finch, part by part"
     shares = read_shares(tiny_workspace, 0)
     assert list_birds(app) == [draw_bird(shares, title, colour_map="viridis")]
 

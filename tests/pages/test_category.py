@@ -23,7 +23,7 @@ from explorer.workspace import networks
 from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
-MEASURED, UNMEASURED = "Ember capped Finch", "Harebell capped Finch"
+MEASURED, UNMEASURED = "Ember-capped Finch", "Harebell-capped Finch"
 PREFIX = "Painted bird "
 
 

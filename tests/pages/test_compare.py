@@ -39,7 +39,7 @@ from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
 CATEGORY, OTHER = "001.Ember_capped_Finch", "002.Harebell_capped_Finch"
-BIRD = "Ember capped Finch"
+BIRD = "Ember-capped Finch"
 STYLE = MapStyle("pool3", colours="viridis", opacity=80)
 
 
@@ -220,7 +220,7 @@ def test_two_categories_on_the_same_photos(tiny_workspace: Path, open_app: OpenA
     select(app, "Right: explained by").set_value(run).run()
     assert not app.error
     texts = read_texts(app)
-    assert "**Ember capped Finch** (left) and **Harebell capped Finch** (right)" in texts
+    assert "**Ember-capped Finch** (left) and **Harebell-capped Finch** (right)" in texts
     assert "Method, settings and seed are the same." in texts
     assert select(app, "Photos of").value == CATEGORY
     # The right module has not been measured, which is reported in its place.
@@ -230,7 +230,7 @@ def test_two_categories_on_the_same_photos(tiny_workspace: Path, open_app: OpenA
 
 def test_scores_as_a_whole_on_both_sides(tiny_workspace: Path, open_app: OpenApp) -> None:
     app = open_app(
-        tiny_workspace, "compare", left_category="Coral billed Shrike", left_by="Grad-CAM"
+        tiny_workspace, "compare", left_category="Coral-billed Shrike", left_by="Grad-CAM"
     )
     assert not app.error
     assert not app.warning
@@ -268,7 +268,7 @@ def test_locality_of_a_whole_score_is_measured_on_the_module_s_test_photos(
 def test_missing_measures_are_reported_once(own_workspace: Path, open_app: OpenApp) -> None:
     for entry in Workspace(own_workspace).list_modules():
         entry.metrics_path.unlink(missing_ok=True)
-    bird = "Harebell capped Finch"
+    bird = "Harebell-capped Finch"
     by = Workspace(own_workspace).list_modules()[0].run
     app = open_app(own_workspace, "compare", right_category=bird)
     select(app, "Right: explained by").set_value(by).run()
@@ -292,7 +292,7 @@ def test_pages_of_photos(
     select(app, "Photos of").set_value("012.Lantern_bellied_Shrike").run()
     assert not app.error
     assert app.get("pagination")[0].value == 1
-    assert "Painted bird 45, a Lantern bellied Shrike" in _read_alts(app)
+    assert "Painted bird 45, a Lantern-bellied Shrike" in _read_alts(app)
 
 
 def test_another_module_in_the_sidebar_restores_the_defaults(

@@ -69,12 +69,12 @@ def test_real_birds_come_first_and_both_are_offered(open_shipped: OpenApp) -> No
 
 def test_one_click_opens_the_other(open_shipped: OpenApp) -> None:
     app = open_shipped()
-    assert select(app, "Category").options == ["Harebell capped Finch"]
+    assert select(app, "Category").options == ["Harebell-capped Finch"]
     find(app.button, PAINTED).click().run()
     assert not app.exception
     assert not app.warning
     assert select(app, "Workspace").value == PAINTED
-    assert "Ember capped Finch" in select(app, "Category").options
+    assert "Ember-capped Finch" in select(app, "Category").options
     assert list_ways(app) == [REAL]
 
 
@@ -99,7 +99,7 @@ def test_only_shipped_workspaces_are_introduced(shipped: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "params", [{}, {"category": "Harebell capped Finch", "heat": "spotlight", "find": "finch"}]
+    "params", [{}, {"category": "Harebell-capped Finch", "heat": "spotlight", "find": "finch"}]
 )
 def test_a_photo_on_the_first_page_opens_its_explanation(
     tiny_workspace: Path, open_app: OpenApp, params: dict[str, str]

@@ -28,7 +28,7 @@ from explorer.workspace.settings import WorkspaceSettings, save_settings
 from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
-MEASURED, UNMEASURED = "Ember capped Finch", "Harebell capped Finch"
+MEASURED, UNMEASURED = "Ember-capped Finch", "Harebell-capped Finch"
 
 
 @pytest.fixture

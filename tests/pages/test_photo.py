@@ -69,7 +69,7 @@ def test_shows_the_whole_page_without_a_complaint(tiny_workspace: Path, open_app
     assert not app.exception
     assert not app.error
     assert not app.warning
-    assert [title.value for title in app.title] == ["Why “Ember capped Finch”?"]
+    assert [title.value for title in app.title] == ["Why “Ember-capped Finch”?"]
     texts = read_texts(app)
     assert "48 painted birds of 12 invented categories" in texts
     assert "2 of 12 categories have a module." in texts
@@ -257,7 +257,7 @@ def test_the_picture_is_described(
     if not is_painted:
         (own_workspace / "birds" / "traits.json").unlink()
     alts = list_alts(open_app(own_workspace))
-    assert any(re.fullmatch(rf"{kind} [1-4], an Ember capped Finch", alt) for alt in alts)
+    assert any(re.fullmatch(rf"{kind} [1-4], an Ember-capped Finch", alt) for alt in alts)
 
 
 def test_contributions_are_those_of_the_facade(tiny_workspace: Path, open_app: OpenApp) -> None:
@@ -384,9 +384,9 @@ def test_choices_of_drawing_survive_links_other_pages_and_a_reload(
     params = {k: v[0] for k, v in parse_qs(link.proto.query_string).items()}
     assert list_looks(open_app(tiny_workspace, **params)) == LOOKS
     # One that does not mention them, opened in the same session, and pages with and without maps.
-    app.query_params = {"category": "Harebell capped Finch"}
+    app.query_params = {"category": "Harebell-capped Finch"}
     app.run()
-    assert app.title[0].value == "Why “Harebell capped Finch”?"
+    assert app.title[0].value == "Why “Harebell-capped Finch”?"
     assert list_looks(app) == LOOKS
     for page in ("about", "category", "x_feature", "compare", "your_photo", "photo"):
         app.switch_page(f"../pages/{page}.py").run()
@@ -413,9 +413,9 @@ def test_a_link_decides_what_it_mentions(tiny_workspace: Path, open_app: OpenApp
 
 
 def test_the_menu_keeps_the_chosen_x_feature(tiny_workspace: Path, open_app: OpenApp) -> None:
-    app = show(open_app(tiny_workspace, category="Harebell capped Finch"), 4)
+    app = show(open_app(tiny_workspace, category="Harebell-capped Finch"), 4)
     # The links of the menu leave what the sidebar shows.
-    app.query_params = {"category": "Harebell capped Finch"}
+    app.query_params = {"category": "Harebell-capped Finch"}
     app.switch_page("../pages/category.py").run()
     assert next(box for box in app.segmented_control if box.key == "feature").value == 4
     assert app.query_params["feature"] == "x-feature 5"
@@ -435,11 +435,11 @@ def test_a_photo_that_changes_sides_with_the_category_says_so(
         cached, "load_split", lambda _, entry: own if entry.category == CATEGORY else foreign
     )
     said = (
-        "For the module of Harebell capped Finch this is a training photo; for that of Ember "
+        "For the module of Harebell-capped Finch this is a training photo; for that of Ember "
         "capped Finch, a test photo."
     )
     assert said not in read_texts(open_app(tiny_workspace))
-    params = {"category": "Harebell capped Finch", "photos_of": "Ember capped Finch"}
+    params = {"category": "Harebell-capped Finch", "photos_of": "Ember-capped Finch"}
     assert said in read_texts(open_app(tiny_workspace, **params))
     monkeypatch.setattr(cached, "load_split", lambda *_: own)
     assert "For the module of" not in read_texts(open_app(tiny_workspace, **params))
@@ -448,13 +448,13 @@ def test_a_photo_that_changes_sides_with_the_category_says_so(
 def test_leads_to_the_same_photo_under_another_category(
     tiny_workspace: Path, open_app: OpenApp
 ) -> None:
-    app = open_app(tiny_workspace, photos_of="Lantern bellied Shrike")
+    app = open_app(tiny_workspace, photos_of="Lantern-bellied Shrike")
     (link,) = (item for item in app.main.get("page_link") if "Why not" in item.proto.label)
-    assert link.proto.label == "Why not a Harebell capped Finch?"
+    assert link.proto.label == "Why not a Harebell-capped Finch?"
     params = {k: v[0] for k, v in parse_qs(link.proto.query_string).items()}
     other = open_app(tiny_workspace, **params)
     assert not other.warning
-    assert other.title[0].value == "Why “Harebell capped Finch”?"
+    assert other.title[0].value == "Why “Harebell-capped Finch”?"
     assert select(other, "Photo").value == select(app, "Photo").value
 
 
@@ -474,7 +474,7 @@ def test_a_new_category_brings_its_own_photos(tiny_workspace: Path, open_app: Op
     app = open_app(tiny_workspace)
     next(button for button in app.button if button.label == "Next").click().run()
     select(app, "Category").set_value(OTHER).run()
-    assert app.title[0].value == "Why “Harebell capped Finch”?"
+    assert app.title[0].value == "Why “Harebell-capped Finch”?"
     assert select(app, "Photos of").value == OTHER
     assert select(app, "Photo").value in (5, 6, 7, 8)
     assert not app.error
@@ -483,9 +483,9 @@ def test_a_new_category_brings_its_own_photos(tiny_workspace: Path, open_app: Op
 def test_explains_a_photo_of_another_bird(tiny_workspace: Path, open_app: OpenApp) -> None:
     app = open_app(tiny_workspace)
     select(app, "Photos of").set_value("012.Lantern_bellied_Shrike").run()
-    assert app.title[0].value == "Why “Ember capped Finch”?"
+    assert app.title[0].value == "Why “Ember-capped Finch”?"
     assert select(app, "Photo").value in (45, 46, 47, 48)
-    assert "Lantern bellied Shrike" in read_texts(app)
+    assert "Lantern-bellied Shrike" in read_texts(app)
     assert not app.error
 
 
@@ -550,7 +550,7 @@ def test_unknown_options_in_a_link_are_reported(
     assert len(app.warning) == 1
     assert "The link asks for the" in app.warning[0].value
     assert "<" not in app.warning[0].value
-    assert app.title[0].value == "Why “Ember capped Finch”?"
+    assert app.title[0].value == "Why “Ember-capped Finch”?"
     app.run()
     assert not app.warning
 

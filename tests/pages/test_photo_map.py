@@ -17,7 +17,7 @@ from explorer.ui.shared import figures
 from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
-CATEGORY = "Ember capped Finch"
+CATEGORY = "Ember-capped Finch"
 
 
 @pytest.fixture

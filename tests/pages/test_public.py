@@ -117,12 +117,12 @@ def test_visitors_cannot_open_another_workspace(
 def test_notes_are_read_and_not_written(own_workspace: Path, open_app: OpenApp) -> None:
     entry = list_module_entries(own_workspace)[0]
     get_notes_path(entry).write_text("no notes")
-    app = open_app(own_workspace, "x_feature", category="Ember capped Finch")
+    app = open_app(own_workspace, "x_feature", category="Ember-capped Finch")
     assert "damaged" in read_texts(app)
     labels = [button.label for button in app.button]
     assert not {"Set the damaged file aside", "Give it a name", "Edit name and note"} & {*labels}
     get_notes_path(entry).unlink()
-    app = open_app(own_workspace, "x_feature", category="Ember capped Finch")
+    app = open_app(own_workspace, "x_feature", category="Ember-capped Finch")
     labels = [button.label for button in app.button]
     assert not {"Give it a name", "Edit name and note"} & {*labels}
 

@@ -37,14 +37,14 @@ def test_a_single_workspace_and_device_are_shown_without_a_choice(
 
 
 def test_another_workspace_has_its_own_categories(two_workspaces: Path, open_app: OpenApp) -> None:
-    app = open_app(two_workspaces, photo="Ember capped Finch 0002")
+    app = open_app(two_workspaces, photo="Ember-capped Finch 0002")
     assert select(app, "Workspace").value == "tiny"
-    assert app.title[0].value == "Why “Ember capped Finch”?"
+    assert app.title[0].value == "Why “Ember-capped Finch”?"
     select(app, "Workspace").set_value("second").run()
     assert not app.error
     assert [w.value for w in app.warning] == []
-    assert app.title[0].value == "Why “Harebell capped Finch”?"
-    assert select(app, "Category").options == ["Harebell capped Finch"]
+    assert app.title[0].value == "Why “Harebell-capped Finch”?"
+    assert select(app, "Category").options == ["Harebell-capped Finch"]
 
     link = app.code[-1].value
     params = {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
@@ -80,20 +80,20 @@ def test_a_link_within_the_app_overrules_what_was_chosen(
     app = open_app(tiny_workspace)
     select(app, "Photo").set_value(3).run()
     app.query_params.clear()  # as a link does
-    app.query_params["category"] = "Harebell capped Finch"
+    app.query_params["category"] = "Harebell-capped Finch"
     app.run()
     assert not app.warning
-    assert app.title[0].value == "Why “Harebell capped Finch”?"
+    assert app.title[0].value == "Why “Harebell-capped Finch”?"
     assert select(app, "Photos of").value == OTHER
     app.query_params.clear()  # as the way back does
     app.run()
-    assert app.title[0].value == "Why “Ember capped Finch”?"
+    assert app.title[0].value == "Why “Ember-capped Finch”?"
 
 
 def test_a_choice_is_not_overruled_by_the_address_it_is_written_to(
     tiny_workspace: Path, open_app: OpenApp
 ) -> None:
-    app = open_app(tiny_workspace, colours="magma", photo="Ember capped Finch 0002")
+    app = open_app(tiny_workspace, colours="magma", photo="Ember-capped Finch 0002")
     select(app, "Colour map").set_value("viridis")
     app.query_params["colours"] = "viridis"
     app.query_params["opacity"] = "85"

@@ -62,11 +62,11 @@ def test_no_modules(own_workspace: Path, open_app: OpenApp) -> None:
     assert not app.error
     assert app.title[0].value == "No module yet"
     assert "python -m explorer train" in show_commands(app)
-    assert "--category 'Ember capped Finch'" in show_commands(app)
+    assert "--category 'Ember-capped Finch'" in show_commands(app)
 
 
 def test_module_without_measures(tiny_workspace: Path, open_app: OpenApp) -> None:
-    app = open_app(tiny_workspace, category="Harebell capped Finch")
+    app = open_app(tiny_workspace, category="Harebell-capped Finch")
     assert not app.error
     assert not app.metric
     assert f"python -m explorer evaluate {tiny_workspace}" in show_commands(app)
@@ -88,7 +88,7 @@ def test_damaged_module_does_not_affect_the_others(own_workspace: Path, open_app
     assert "module.safetensors" in show_errors(app)
     app = choose_category(app, OTHER)
     assert not app.error
-    assert app.title[0].value == "Why “Harebell capped Finch”?"
+    assert app.title[0].value == "Why “Harebell-capped Finch”?"
 
 
 def test_damaged_classifier_still_shows_the_photo(own_workspace: Path, open_app: OpenApp) -> None:
@@ -122,7 +122,7 @@ def test_a_photo_missing_from_the_start_does_not_affect_the_others(
     assert not app.error
     shown = open_app(
         own_workspace,
-        category="Harebell capped Finch",
+        category="Harebell-capped Finch",
         photo=photo.name.replace("_", " "),
     )
     assert "cannot be read" in show_errors(shown)

@@ -248,7 +248,7 @@ def test_the_request_contains_what_is_filled_in(
     }
     assert job.request.run.startswith(f"{method}-k3-s7-")
     assert (job.request.device, job.request.device_key) == ("cpu", "cpu")
-    assert "**Harebell capped Finch and Moonbar Warbler**" in [m.value for m in app.markdown]
+    assert "**Harebell-capped Finch and Moonbar Warbler**" in [m.value for m in app.markdown]
 
 
 @pytest.mark.parametrize(
@@ -301,7 +301,7 @@ def test_a_module_is_replaced_only_after_a_question(
     app = fill_in_what_is_there(open_form(tiny_workspace))
     assert not list_jobs()
     (asked,) = [m.value for m in app.markdown if "exists for" in m.value]
-    assert "exists for Ember capped Finch" in asked
+    assert "exists for Ember-capped Finch" in asked
     find(app.button, answer).click().run()
     assert not app.exception
     (job,) = list_jobs(tiny_workspace)
@@ -405,7 +405,7 @@ def test_the_queue_is_shown(tiny_workspace: Path, open_app: OpenApp) -> None:
         rows = table.splitlines()[2:]
         assert "Moonbar Warbler" in rows[0]
         assert "running" in rows[0]
-        assert "Ember capped Finch, Harebell capped Finch and 1 more" in rows[1]
+        assert "Ember-capped Finch, Harebell-capped Finch and 1 more" in rows[1]
         assert "waiting" in rows[1]
         find(app.main.number_input, "Seed").set_value(1).run()
         assert "2 trainings are ahead on this device" in get_captions(app)
@@ -413,7 +413,7 @@ def test_the_queue_is_shown(tiny_workspace: Path, open_app: OpenApp) -> None:
 
 @pytest.mark.usefixtures("no_worker")
 def test_one_click_trains_the_current_category(tiny_workspace: Path, open_app: OpenApp) -> None:
-    app = open_app(tiny_workspace, "about", category="Harebell capped Finch")
+    app = open_app(tiny_workspace, "about", category="Harebell-capped Finch")
     assert not app.sidebar.number_input  # settings stand on the Training page
     assert find(app.sidebar.selectbox, "Train a module for").value == SECOND
     assert "Trains SRAE with concepts, 5 x-features, seed 0." in get_captions(app)
@@ -607,6 +607,6 @@ def test_a_choice_for_a_training_does_not_overrule_a_link(
     tiny_workspace: Path, open_app: OpenApp
 ) -> None:
     app = open_app(tiny_workspace)
-    app.query_params["category"] = "Harebell capped Finch"  # as a link does
+    app.query_params["category"] = "Harebell-capped Finch"  # as a link does
     find(app.sidebar.selectbox, "Train a module for").set_value(THIRD).run()
-    assert app.title[0].value == "Why “Harebell capped Finch”?"
+    assert app.title[0].value == "Why “Harebell-capped Finch”?"

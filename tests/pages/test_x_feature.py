@@ -33,7 +33,7 @@ from explorer.workspace.notes_file import Note
 from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
-OTHER = "Harebell capped Finch"
+OTHER = "Harebell-capped Finch"
 TEST_PHOTOS = 10
 
 

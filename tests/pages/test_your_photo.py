@@ -124,7 +124,7 @@ def test_damaged_module_leaves_scores_and_the_other_categories(
     for entry in Workspace(own_workspace).list_modules():
         if entry.category == CATEGORY:
             entry.path.write_bytes(entry.path.read_bytes()[:100])
-    app = open_app(own_workspace, "your_photo", explained="Ember capped Finch")
+    app = open_app(own_workspace, "your_photo", explained="Ember-capped Finch")
     app = upload(app, make_jpeg())
     assert not app.exception
     (error,) = app.error
@@ -175,10 +175,10 @@ def test_a_sample_is_shown_in_full_without_errors(
     samples = find(app.selectbox, "Sample")
     assert len(samples.options) == 6
     assert samples.value == samples.options[0]
-    assert "Ember capped Finch" in samples.value
+    assert "Ember-capped Finch" in samples.value
     assert calls == ["scores", "x-features, relu1", "score, relu1"]
     texts = read_texts(app)
-    assert "What the sample shows: Ember capped Finch. The first guess is" in texts
+    assert "What the sample shows: Ember-capped Finch. The first guess is" in texts
     assert "knows painted birds only" not in texts
     assert "There are too few test photos to say how far to rely on that." in texts
     # The photo, six neighbours, the map of ŷ with its colour bar, five tiles, the large map.
@@ -186,7 +186,7 @@ def test_a_sample_is_shown_in_full_without_errors(
 
 
 def test_numbers_are_those_of_the_facade(tiny_workspace: Path, open_app: OpenApp) -> None:
-    app = open_app(tiny_workspace, "your_photo", source=SAMPLE, explained="Harebell capped Finch")
+    app = open_app(tiny_workspace, "your_photo", source=SAMPLE, explained="Harebell-capped Finch")
     workspace = Workspace(tiny_workspace)
     (photo,) = (p for p in workspace.held_out if p.category == CATEGORY)
     image = load_parts(photo).image
@@ -195,7 +195,7 @@ def test_numbers_are_those_of_the_facade(tiny_workspace: Path, open_app: OpenApp
     sentence = describe_contributions(
         explanation.contributions, explanation.y_hat, {}, lambda words: f"*{words}*"
     )
-    assert f"**Why “Harebell capped Finch”?** {sentence}" in [text.value for text in app.markdown]
+    assert f"**Why “Harebell-capped Finch”?** {sentence}" in [text.value for text in app.markdown]
     texts = read_texts(app)
     for value, activation in zip(explanation.contributions, explanation.x_features, strict=True):
         assert (format_signed(value) if activation else "inactive on this photo") in texts
@@ -206,7 +206,7 @@ def test_numbers_are_those_of_the_facade(tiny_workspace: Path, open_app: OpenApp
     )
     first = workspace.dataset.categories[int(logits[0].argmax())]
     verdict = "right" if first == CATEGORY else "wrong"
-    assert f"Ember capped Finch. The first guess is {verdict}." in texts
+    assert f"Ember-capped Finch. The first guess is {verdict}." in texts
 
 
 def test_every_sample_can_be_shown(tiny_workspace: Path, open_app: OpenApp) -> None:

@@ -50,7 +50,7 @@ def test_nothing_but_photo_module_and_layer_runs_the_network_again(
 
 
 def test_pictures_follow_every_choice_of_drawing(tiny_workspace: Path, open_app: OpenApp) -> None:
-    app = open_app(tiny_workspace, "your_photo", source=SAMPLE, explained="Ember capped Finch")
+    app = open_app(tiny_workspace, "your_photo", source=SAMPLE, explained="Ember-capped Finch")
     seen = [[picture.value for picture in app.image]]
     for label, value in (
         ("Colour map", "viridis"),
@@ -82,7 +82,7 @@ def test_a_category_is_explained_once_and_remembered(
 
 
 def test_the_sidebars_category_is_one_click_away(tiny_workspace: Path, open_app: OpenApp) -> None:
-    app = open_app(tiny_workspace, "your_photo", category="Harebell capped Finch")
+    app = open_app(tiny_workspace, "your_photo", category="Harebell-capped Finch")
     app = upload(app, make_jpeg())
     box = find(app.selectbox, "Explain the score of")
     if box.value == OTHER:
@@ -224,7 +224,7 @@ def test_parts_of_a_sample_are_measured_as_on_its_own_page(
     tiny_workspace: Path, open_app: OpenApp
 ) -> None:
     app = open_app(
-        tiny_workspace, "your_photo", source=SAMPLE, parts="true", explained="Ember capped Finch"
+        tiny_workspace, "your_photo", source=SAMPLE, parts="true", explained="Ember-capped Finch"
     )
     assert not app.error
     workspace = Workspace(tiny_workspace)

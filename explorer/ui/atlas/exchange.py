@@ -32,22 +32,25 @@ def show_downloads(atlas: Atlas) -> None:
     stem = packing.make_stem(atlas.workspace, "x-features")
     with st.container(horizontal=True):
         st.download_button(
-            "All names, notes and numbers (JSON)",
+            "All of it as JSON",
             data=partial(make_json, atlas),
             file_name=f"{stem}.json",
             mime="application/json",
             icon=":material/data_object:",
             on_click="ignore",
-            help="For other programs, and to pass your names on; docs/atlas.md describes it.",
         )
         st.download_button(
-            "The same as a table (CSV)",
+            "All of it as CSV",
             data=partial(make_table, atlas),
             file_name=f"{stem}.csv",
             mime="text/csv",
             icon=":material/table:",
             on_click="ignore",
         )
+    st.caption(
+        "Names, notes and numbers of all x-features. The JSON is for other programs, and for "
+        "others to take your names; docs/atlas.md describes it."
+    )
 
 
 def show_import(workspace: Workspace) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from explorer.config import ExplorerError, is_public
+from explorer.data.bird_names import simplify_name
 from explorer.data.names import add_article, name_categories
 from explorer.methods.runs import format_run, get_default_module
 from explorer.ui.shared import cached, choices, exports, gallery, links, scores, state
@@ -131,8 +132,8 @@ def find_categories(
     Categories without a module come after those with one. In both groups, those with an unknown
     figure come last.
     """
-    asked = words.casefold().split()
-    found = [one for one in summaries if all(word in one.name.casefold() for word in asked)]
+    asked = simplify_name(words).split()
+    found = [one for one in summaries if all(word in simplify_name(one.name) for word in asked)]
     value = ORDERS[order]
 
     def rank(one: CategorySummary) -> tuple[bool, bool, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from explorer.data.bird_names import spell_name
 from explorer.data.cub import format_category
 from explorer.data.photo import Photo
 from explorer.jobs.types import JobRequest
@@ -15,7 +16,7 @@ def name_photo(workspace: Workspace, photo: Photo) -> str:
 
 def name_photos(photos: Sequence[Photo]) -> dict[int, str]:
     """Return the name under which each photo is listed, by image id; all names differ."""
-    plain = [photo.name.replace("_", " ") for photo in photos]
+    plain = [spell_name(photo.name) for photo in photos]
     return {
         photo.image_id: name if plain.count(name) == 1 else f"{name} id {photo.image_id}"
         for photo, name in zip(photos, plain, strict=True)
