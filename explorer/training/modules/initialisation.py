@@ -13,6 +13,8 @@ from explorer.nn.srae import ExplanationModule
 
 _INITIAL_V_SCALE = 0.1
 _ACTIVE_SHARE = 0.7
+_START_LEVEL = 10.0
+_LEAST_WEIGHT = 0.05  # of the largest
 _MAX_QUANTILE_INPUT = 2**24  # limit of `Tensor.quantile`
 
 
@@ -52,17 +54,19 @@ def initialise_v(v: Tensor, x_features: Tensor, y_hat: Tensor, is_positive: Tens
 
 @torch.no_grad()
 def initialise_signed_v(v: Tensor, x_features: Tensor, y_hat: Tensor, is_positive: Tensor) -> None:
-    """Initialise v as `initialise_v` does, but with the sign that each x-feature has by itself.
+    """Initialise v as a regression of ŷ on E, with the sign that each x-feature has by itself.
 
     X-features that start as evidence for the category rise and fall together. A plain regression
-    would give some of them a negative weight.
+    would give some of them a negative weight. None starts without weight, or it might take the
+    other sign later.
     """
     weights = compute_balanced_weights(is_positive, y_hat.dtype)
     signs = ((weights * (y_hat - weights @ y_hat)) @ x_features).sign()
     roots = weights.sqrt().unsqueeze(-1)
     design, target = roots * signs * x_features, roots.squeeze(-1) * y_hat
     solution, _ = nnls(design.cpu().double().numpy(), target.cpu().double().numpy())
-    v.copy_(_INITIAL_V_SCALE * signs.cpu() * torch.from_numpy(solution))
+    solution = solution.clip(min=_LEAST_WEIGHT * solution.max())
+    v.copy_(signs.cpu() * torch.from_numpy(solution))
 
 
 def compute_balanced_weights(is_positive: Tensor, dtype: torch.dtype) -> Tensor:
@@ -81,7 +85,8 @@ def fit_x_features(hidden: Tensor, targets: Tensor, is_positive: Tensor) -> tupl
     hidden : Tensor
         (M, inputs), of the training photos.
     targets : Tensor
-        (M, K), >= 0. They are scaled to a mean of 1 on the positives.
+        (M, K), >= 0. They are scaled to a mean of 10 on the positives, about what trained
+        x-features have, so that training starts from a good fit and with usual weights.
     is_positive : Tensor
         (M,) bool. Classes count alike.
 
@@ -93,7 +98,7 @@ def fit_x_features(hidden: Tensor, targets: Tensor, is_positive: Tensor) -> tupl
         (K,).
     """
     scales = targets[is_positive].mean(dim=0)
-    targets = targets / scales.where(scales > 0, torch.ones_like(scales))
+    targets = _START_LEVEL * targets / scales.where(scales > 0, torch.ones_like(scales))
     design = torch.cat([hidden, torch.ones_like(hidden[:, :1])], dim=1)
     weights = compute_balanced_weights(is_positive, hidden.dtype)
     solution = _solve_ridge(design, targets, weights)

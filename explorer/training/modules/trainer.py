@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from explorer.config import ExplorerError, Progress
 from explorer.nn.arithmetic import train_in_fixed_arithmetic
 from explorer.nn.grouped import GroupedLinear, ModuleGroup
-from explorer.nn.losses import ModuleSettings, compute_plain_reconstruction
+from explorer.nn.losses import SMALLEST_NORM, ModuleSettings, compute_plain_reconstruction
 from explorer.nn.srae import ExplanationModule
 from explorer.training.modules.early_stopping import BestWeights
 from explorer.training.modules.group import Read, Terms, TrainingGroup, sum_terms
@@ -144,7 +144,8 @@ def _centre_biases(group: TrainingGroup, layer: GroupedLinear, read: Read) -> No
 
 @torch.no_grad()
 def _start_from_evidence(group: TrainingGroup) -> None:
-    """Set the last layer of the encoder so that x-features start as the evidence of a concept."""
+    """Set the encoder so that x-features start as the evidence for a concept."""
+    _carry_evidence(group)
     layers, top = list(group.module.encoder), _get_layers(group.module.encoder)[-1]
     hidden = group.compute_on_training(nn.Sequential(*layers[:-2]), group.read_z)
     for i, (own, count) in enumerate(zip(group.own, group.train.counts, strict=True)):
@@ -153,6 +154,25 @@ def _start_from_evidence(group: TrainingGroup) -> None:
         top.weight[i] = weight
         if top.bias is not None:
             top.bias[i, 0] = bias
+
+
+def _carry_evidence(group: TrainingGroup) -> None:
+    """Give some units of each hidden layer to the evidence for the concepts.
+
+    Pretraining keeps what rebuilds Z best, so that narrow layers may lose what tells the category.
+    """
+    hidden = _get_layers(group.module.encoder)[:-1]
+    for i, own in enumerate(group.own):
+        carried = own.evidence.to(group.device)
+        for layer in hidden:
+            count = min(carried.shape[1], layer.weight.shape[2])
+            # As large as the others, or steps of the usual length would be too long.
+            lengths = carried[:, :count].norm(dim=0).clamp(min=SMALLEST_NORM)
+            usual = layer.weight[i].norm(dim=0).mean()
+            layer.weight[i, :, :count] = usual * carried[:, :count] / lengths
+            if layer.bias is not None:
+                layer.bias[i, 0, :count] = 0
+            carried = torch.eye(layer.weight.shape[2], count, device=group.device)
 
 
 def _initialise_v(group: TrainingGroup, members: Sequence[CategoryPhotos]) -> None:

@@ -72,9 +72,9 @@ def test_each_x_feature_gets_the_sign_that_it_has_alone() -> None:
     initialise_signed_v(signed, x_features, y_hat, is_positive)
     assert plain[1] < 0
     assert signed[0] > 0
-    assert signed[1] >= 0
-    assert signed[2] <= 0
-    assert (x_features @ signed).abs().max() < y_hat.max() / 2
+    assert signed[1] > 0, "no weight at all could take the other sign later"
+    assert signed[2] < 0
+    assert (x_features @ signed - y_hat).abs().max() < y_hat.max() / 4
 
 
 def test_v_can_be_fitted_with_dead_or_equal_x_features() -> None:
@@ -124,5 +124,5 @@ def test_x_features_are_fitted_to_targets_of_any_scale(z: torch.Tensor) -> None:
     targets = exact * torch.tensor([1.0, 1000.0, 0.0])
     weight, bias = fit_x_features(z, targets, is_positive)
     found = z @ weight + bias
-    expected = exact / exact[is_positive].mean(dim=0) * torch.tensor([1, 1, 0])
-    torch.testing.assert_close(found, expected, rtol=0.05, atol=0.02)
+    expected = exact / exact[is_positive].mean(dim=0) * torch.tensor([10, 10, 0])
+    torch.testing.assert_close(found, expected, rtol=0.05, atol=0.2)

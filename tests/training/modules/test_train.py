@@ -70,7 +70,9 @@ def test_modules_trained_together_equal_those_trained_one_by_one(
         entries = run(train_modules(opened, names, settings, SHORT, group_size=size))
         assert list(entries) == alone
         for entry, (weights, record) in zip(entries, expected, strict=True):
-            assert opened.load_record(entry) == record
+            assert (
+                replace(opened.load_record(entry), weights_sha256=record.weights_sha256) == record
+            )
             for name, weight in load(opened, entry).items():
                 # The weights are stored in half precision and may differ in their last digit.
                 torch.testing.assert_close(weight, weights[name], rtol=2e-3, atol=1e-4)
