@@ -233,6 +233,22 @@ def test_a_guide_makes_x_features_share_the_score_and_seeds_agree(z: Tensor) -> 
     assert (match_x_features(truth).mean or 0) > 0.65, "their sum has 1/√3 with each"
 
 
+@pytest.mark.parametrize("widths", [(4, 4), (3,)])
+def test_x_features_of_narrow_modules_start_as_their_concepts(
+    z: Tensor, guided: list[CategoryPhotos], widths: tuple[int, ...]
+) -> None:
+    still = replace(SHORT, epochs=1, pretrain_epochs=1, learning_rate=1e-9)
+    outcomes, _ = train(z, guided, replace(CONCEPTS, widths=widths), still)
+    for module, photos in zip(outcomes, guided, strict=True):
+        assert isinstance(module, ExplanationModule)
+        assert photos.own is not None
+        own = z[photos.train]
+        x_features, targets = module.encoder(own), own @ photos.own.evidence
+        for n in range(3):
+            pair = torch.stack([x_features[:, n], targets[:, n]])
+            assert torch.corrcoef(pair)[0, 1] > 0.99
+
+
 def test_guiding_photos_leave_with_their_member(z: Tensor, guided: list[CategoryPhotos]) -> None:
     spoilt = replace(guided[1], y_hat=torch.full_like(guided[1].y_hat, 1e30))
     outcomes, _ = train(z, [guided[0], spoilt, guided[2]], CONCEPTS, SHORT)
