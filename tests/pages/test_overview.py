@@ -1,6 +1,7 @@
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,6 +10,7 @@ import pytest
 from app_pages import read_texts, show_commands
 from streamlit.testing.v1 import AppTest
 
+from explorer.data.bird_names import spell_name
 from explorer.explaining.sentence import describe_contributions
 from explorer.measuring.classifier import measure_classifier
 from explorer.measuring.parts import load_parts
@@ -17,6 +19,7 @@ from explorer.storage.packing import make_csv
 from explorer.ui.overview import categories as overview_categories
 from explorer.ui.overview import example
 from explorer.ui.overview.categories import (
+    LIVE,
     CategorySummary,
     describe_category,
     find_categories,
@@ -93,7 +96,7 @@ def test_the_example_answers_first_and_its_tiles_lead_to_the_photo(
     assert [link.proto.label for link in tiles] == [f"x-feature {n + 1}" for n in order]
     asked = [parse_qs(link.proto.query_string) for link in tiles]
     assert [one["feature"] for one in asked] == [[f"x-feature {n + 1}"] for n in order]
-    assert all(one["photo"] == [photo.name.replace("_", " ")] for one in asked)
+    assert all(one["photo"] == [spell_name(photo.name)] for one in asked)
 
 
 def test_figures_are_those_of_the_files(tiny_workspace: Path, open_page: OpenApp) -> None:
@@ -103,7 +106,12 @@ def test_figures_are_those_of_the_files(tiny_workspace: Path, open_page: OpenApp
     metrics = load_module_measures(workspace, entry)
     assert metrics is not None
     tile = list_tiles(app)[0]
-    assert f"F_reg {metrics.test.faithfulness.f_reg:.3f}" in tile
+    assert f"error {metrics.test.faithfulness.relative_f_reg:.1%}" in tile
+    assert "locality" not in tile
+    assert "live" not in tile
+    assert tile.startswith(":gray["), "none of its x-features has a name"
+    app = open_page(tiny_workspace, order="live x-features")
+    (tile,) = [one for one in list_tiles(app) if "x-features live" in one]
     assert f"{sum(metrics.live)} of {len(metrics.live)} x-features live" in tile
     assert "not measured yet" in list_tiles(app)[1]
     assert "no module yet" in list_tiles(app)[2]
@@ -118,26 +126,28 @@ def test_accuracy_of_every_category_is_shown(
     measured = json.loads((own_workspace / "metrics.json").read_text())["category_accuracies"]
     app = open_page(own_workspace)
     first = Workspace(own_workspace).dataset.categories.index("001.Ember_capped_Finch")
-    assert list_tiles(app)[0].startswith(f"accuracy {measured[first]:.0%}")
+    assert f"accuracy {measured[first]:.0%}," in list_tiles(app)[0]
     # Measures of earlier versions do not contain it.
     damaged = json.loads((own_workspace / "metrics.json").read_text())
     del damaged["category_accuracies"]
     (own_workspace / "metrics.json").write_text(json.dumps(damaged))
     app = open_page(own_workspace)
     assert not app.error
-    assert list_tiles(app)[0].startswith("accuracy –")
+    assert list_tiles(app)[0].startswith(":gray[accuracy –,")
     # Another page has loaded what the network says of all photos.
     assert not open_app(own_workspace, "category").error
-    assert list_tiles(open_page(own_workspace))[0].startswith(f"accuracy {measured[first]:.0%}")
+    assert list_tiles(open_page(own_workspace))[0].startswith(
+        f":gray[accuracy {measured[first]:.0%},"
+    )
 
 
 def test_search_and_order_are_in_the_address(tiny_workspace: Path, open_page: OpenApp) -> None:
-    app = open_page(tiny_workspace, find="CAPPED finch", order="F_reg")
+    app = open_page(tiny_workspace, find="CAPPED finch", order="error")
     assert len(list_tiles(app)) == 2
     assert "2 found" in read_texts(app)
     address = parse_qs(urlsplit(app.code[-1].value).query)
     assert address["find"] == ["CAPPED finch"]
-    assert address["order"] == ["F_reg"]
+    assert address["order"] == ["error"]
     app = open_page(tiny_workspace, find="dodo", order="weight")
     assert "No category has a name like this" in read_texts(app)
     assert "“weight”, which is not here" in read_texts(app)
@@ -157,19 +167,19 @@ def test_categories_are_split_into_pages(
 
 def test_the_best_come_first_and_unknown_figures_last() -> None:
     some = [
-        make_summary("bee", accuracy=0.5, f_reg=0.2, live=3),
-        make_summary("ant", accuracy=0.9, f_reg=0.3, live=5),
+        make_summary("bee", accuracy=0.5, relative_f_reg=0.2, live=3),
+        make_summary("ant", accuracy=0.9, relative_f_reg=0.3, live=5),
         make_summary("cat", has_module=False, accuracy=1.0),
         make_summary("dog"),
     ]
     names = {
         order: [one.name for one in find_categories(some, "", order)]
-        for order in ("name", "accuracy", "F_reg", "live x-features")
+        for order in ("name", "accuracy", "error", "live x-features")
     }
     assert names == {
         "name": ["ant", "bee", "dog", "cat"],
         "accuracy": ["ant", "bee", "dog", "cat"],
-        "F_reg": ["bee", "ant", "dog", "cat"],
+        "error": ["bee", "ant", "dog", "cat"],
         "live x-features": ["ant", "bee", "dog", "cat"],
     }
     assert [one.name for one in find_categories(some, " A  t ", "name")] == ["ant", "cat"]
@@ -180,12 +190,14 @@ def test_unknown_figures_are_dashes_and_empty_cells() -> None:
         ":orange[measures cannot be read]"
     )
     known = make_summary("a", accuracy=1.0, f_reg=0.25, relative_f_reg=0.02, live=4, x_features=5)
-    assert describe_category(known).split("  \n") == [
-        "accuracy 100%",
-        "F_reg 0.250 (2.0%)",
-        "locality –",
-        "4 of 5 x-features live",
+    assert describe_category(known) == ":gray[accuracy 100%, error 2.0%]"
+    named = replace(known, concepts=("red *crown*", "tail"))
+    assert describe_category(named, "locality").split("  \n") == [
+        "red \\*crown\\*, tail",
+        ":gray[accuracy 100%, error 2.0%]",
+        ":gray[locality –]",
     ]
+    assert describe_category(known, LIVE).endswith(":gray[4 of 5 x-features live]")
     columns = make_columns([make_summary("a", has_module=False)])
     rows = list(csv.DictReader(make_csv(columns).decode().splitlines()))
     assert rows == [{**dict.fromkeys(columns, ""), "category": "a"}]

@@ -10,6 +10,7 @@ import streamlit as st
 from explorer.config import ExplorerError, is_public
 from explorer.data.bird_names import simplify_name
 from explorer.data.names import add_article, name_categories
+from explorer.measuring.records import ModuleMeasures
 from explorer.methods.runs import format_run, get_default_module
 from explorer.ui.shared import cached, choices, exports, gallery, links, scores, state
 from explorer.ui.shared.birds import render_small_bird
@@ -17,14 +18,17 @@ from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.markdown import escape_markdown, format_share
 from explorer.ui.shared.names import name_photo
 from explorer.ui.shared.part_figures import list_module_shares
+from explorer.ui.shared.subject import escape_words
 from explorer.ui.shared.words import HELP
 from explorer.workspace.layout import MODULE_FILE, ModuleEntry
 from explorer.workspace.workspace import Workspace
 
 FIND = "find"
 ORDER = "order"
+LIVE = "live x-features"
 PAGE = "overview_page"
 TILES_A_PAGE = 24
+_MOST_CONCEPTS = 3
 
 _LONGEST_SEARCH = 80
 
@@ -49,6 +53,8 @@ class CategorySummary:
         Number of live x-features, and of all.
     shares : Mapping of str to float, or None
         Share of the module's heat on each part of the bird.
+    concepts : tuple of str
+        Names of the x-features that add most to the score, the first the most.
     problem : str
         Why the module or its measures cannot be read; empty if they can.
     """
@@ -63,6 +69,7 @@ class CategorySummary:
     live: int | None = None
     x_features: int | None = None
     shares: Mapping[str, float] | None = None
+    concepts: tuple[str, ...] = ()
     problem: str = ""
 
 
@@ -70,9 +77,9 @@ class CategorySummary:
 ORDERS: Mapping[str, Callable[[CategorySummary], Any]] = {
     "name": lambda found: found.name,
     "accuracy": lambda found: None if found.accuracy is None else -found.accuracy,
-    "F_reg": lambda found: found.f_reg,
+    "error": lambda found: found.relative_f_reg,
     "locality": lambda found: found.locality,
-    "live x-features": lambda found: None if found.live is None else -found.live,
+    LIVE: lambda found: None if found.live is None else -found.live,
 }
 
 
@@ -121,7 +128,15 @@ def _summarise(
         live=sum(measures.live),
         x_features=len(measures.live),
         shares=list_module_shares(measures, workspace.dataset.part_names),
+        concepts=_list_concepts(measures, cached.load_names(workspace, entry)),
     )
+
+
+def _list_concepts(measures: ModuleMeasures, names: Mapping[int, str]) -> tuple[str, ...]:
+    """Return the names of the x-features that add most, each name once."""
+    means = measures.test.mean_contribution
+    adding = [n for n in sorted(names, key=lambda n: -means[n]) if means[n] > 0]
+    return tuple(dict.fromkeys(names[n] for n in adding))[:_MOST_CONCEPTS]
 
 
 def find_categories(
@@ -180,7 +195,7 @@ def choose_categories(summaries: Sequence[CategorySummary]) -> list[CategorySumm
             list(ORDERS),
             "Order by",
             "order of categories",
-            "The highest accuracy and the most live x-features first, but the lowest F_reg and "
+            "The highest accuracy and the most live x-features first, but the lowest error and "
             "locality: low means faithful, and low means local.",
         )
     return find_categories(summaries, words or "", order)
@@ -198,7 +213,8 @@ def show_categories(
     st.caption(
         f"{len(found)} {'categories' if is_all else 'found'}"
         + (f", {lacking} of them without a module" if lacking else "")
-        + ". Their figures are of test photos, from which neither network nor module has learnt."
+        + ". Below each bird are the x-features that add most to its score. Figures are of test "
+        "photos, from which neither network nor module has learnt."
         + (" All birds are painted, and all categories invented." if workspace.is_painted else ""),
         help="\n\n".join(HELP[word] for word in ("accuracy", "f_reg", "locality", "live")),
     )
@@ -233,12 +249,15 @@ def _show_category(workspace: Workspace, one: CategorySummary) -> None:
         page="category",
         label=one.name,
         params=links.make_module_params(workspace, one.entry) if one.entry else None,
-        text=describe_category(one),
+        text=describe_category(one, st.session_state.get(ORDER, "")),
     )
 
 
-def describe_category(one: CategorySummary) -> str:
-    """Format a category's key figures as lines of Markdown."""
+def describe_category(one: CategorySummary, order: str = "") -> str:
+    """Format what matters most for a category, and its key figures, as lines of Markdown.
+
+    The figure that categories are ordered by is among them.
+    """
     accuracy = f"accuracy {_format_percent(one.accuracy)}"
     if one.entry is None:
         return f"{accuracy}  \n:gray[no module yet]"
@@ -248,10 +267,13 @@ def describe_category(one: CategorySummary) -> str:
     if one.f_reg is None:
         return f"{accuracy}  \n:gray[not measured yet]"
     locality = "–" if one.locality is None else f"{one.locality:.2f}"
-    return (
-        f"{accuracy}  \nF_reg {one.f_reg:.3f} ({format_share(one.relative_f_reg)})  \n"
-        f"locality {locality}  \n{one.live} of {one.x_features} x-features live"
-    )
+    lines = [
+        escape_words(", ".join(one.concepts)),
+        f":gray[{accuracy}, error {format_share(one.relative_f_reg)}]",
+        f":gray[locality {locality}]" if order == "locality" else "",
+        f":gray[{one.live} of {one.x_features} x-features live]" if order == LIVE else "",
+    ]
+    return "  \n".join(filter(None, lines))
 
 
 def _format_percent(value: float | None) -> str:
