@@ -21,6 +21,7 @@ from explorer.methods.base import TrainedMethod
 from explorer.methods.joint_sae import JointSaeSettings
 from explorer.methods.registry import get_trained_methods
 from explorer.methods.srae import SraeSettings
+from explorer.training.modules import task as training_task
 from explorer.training.modules.settings import TrainingSettings
 from explorer.training.modules.train import find_module, train_module
 from explorer.workspace.layout import get_module_entry
@@ -151,7 +152,7 @@ def test_a_write_error_fails_only_its_task(
             raise OSError("No space left on device")
         return train_module(workspace, category, *settings)
 
-    monkeypatch.setattr(sweep_plan, "train_module", fail)
+    monkeypatch.setattr(training_task, "train_module", fail)
     with pytest.raises(SweepError, match=f"{bad}, .*: No space left on device") as caught:
         run(sweep_modules(opened, plan(opened, "srae:widths=8")))
     assert [task.category for task in caught.value.done] == [opened.dataset.categories[4]]
@@ -166,7 +167,7 @@ def test_tasks_run_with_one_thread_and_the_setting_is_restored(
         seen.append(torch.get_num_threads())
         yield from ()
 
-    monkeypatch.setattr(sweep_plan, "train_module", note)
+    monkeypatch.setattr(training_task, "train_module", note)
     monkeypatch.setattr(sweep_plan, "measure_module", note)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
