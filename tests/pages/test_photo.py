@@ -435,7 +435,7 @@ def test_a_photo_that_changes_sides_with_the_category_says_so(
         cached, "load_split", lambda _, entry: own if entry.category == CATEGORY else foreign
     )
     said = (
-        "For the module of Harebell-capped Finch this is a training photo; for that of Ember "
+        "For the module of Harebell-capped Finch this is a training photo; for that of Ember-"
         "capped Finch, a test photo."
     )
     assert said not in read_texts(open_app(tiny_workspace))

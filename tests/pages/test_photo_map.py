@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.analysis.projection import project
 from explorer.config import run
+from explorer.data.cub import format_category
 from explorer.measuring.scores import ModuleScores, score_photos
 from explorer.ui.photo_map import figure as photo_map
 from explorer.ui.shared import figures
@@ -89,7 +90,7 @@ def test_species_have_colours_and_the_explained_one_is_on_top(
     means = scores.logits[scores.is_positive].mean(axis=0)
     means[0] = -np.inf
     rival = Workspace(tiny_workspace).dataset.categories[int(means.argmax())]
-    assert traces[-2]["name"] == rival[4:].replace("_", " ")
+    assert traces[-2]["name"] == format_category(rival)
     assert not json.loads(app.get("plotly_chart")[0].proto.spec)["layout"].get("annotations")
 
 

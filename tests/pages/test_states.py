@@ -6,6 +6,7 @@ import pytest
 from app_pages import show_commands
 from streamlit.testing.v1 import AppTest
 
+from explorer.data.bird_names import spell_name
 from explorer.ui.shared import drawings
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.workspace.layout import CLASSIFIER_FILE
@@ -123,7 +124,7 @@ def test_a_photo_missing_from_the_start_does_not_affect_the_others(
     shown = open_app(
         own_workspace,
         category="Harebell-capped Finch",
-        photo=photo.name.replace("_", " "),
+        photo=spell_name(photo.name),
     )
     assert "cannot be read" in show_errors(shown)
 

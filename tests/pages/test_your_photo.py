@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.analysis import trust
 from explorer.analysis.doubt import Judgement, Level
 from explorer.analysis.trust import Count
+from explorer.data.cub import format_category
 from explorer.data.names import name_categories
 from explorer.data.samples import draw_meadow
 from explorer.data.uploads.decoding import FORMAT_NAMES
@@ -95,7 +96,7 @@ def test_without_modules_the_score_is_still_drawn(
         workspace.networks.prepare_image(make_pixels())[np.newaxis]
     )
     first = workspace.dataset.categories[int(logits[0].argmax())]
-    name = first.split(".")[1].replace("_", " ")
+    name = format_category(first)
     assert any(f"--category '{name}'" in block.value for block in app.code)
     assert [button.label for button in app.get("download_button")][-1] == (
         "Picture of the score (PNG)"

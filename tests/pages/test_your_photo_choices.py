@@ -9,6 +9,7 @@ from photos import make_jpeg, make_pixels
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from explorer.data.cub import format_category
 from explorer.measuring.parts import load_parts
 from explorer.ui.your_photo.own_photo import SAMPLE
 from explorer.workspace.workspace import Workspace
@@ -75,7 +76,7 @@ def test_a_category_is_explained_once_and_remembered(
     calls.clear()
     box.set_value(other).run()
     assert calls == ["x-features, relu1", "score, relu1"]
-    name = other.split(".")[1].replace("_", " ")
+    name = format_category(other)
     assert f"What adds up to the score of {name}" in read_texts(app)
     find(app.selectbox, "Explain the score of").set_value(one).run()
     assert len(calls) == 2
