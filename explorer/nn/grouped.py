@@ -55,6 +55,11 @@ class GroupedLinear(nn.Module):
         return is_large and self.weight.device.type == "cpu" and has_bfloat16()
 
 
+def list_grouped_layers(stack: nn.Sequential) -> list[GroupedLinear]:
+    """Return the fully-connected layers of a stack, the lowest first."""
+    return [layer for layer in stack if isinstance(layer, GroupedLinear)]
+
+
 class ModuleGroup(ExplanationModule):
     """G explanation modules with the same shape, each applied to its own examples.
 

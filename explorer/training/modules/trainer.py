@@ -10,15 +10,15 @@ from torch import Tensor, nn
 
 from explorer.config import ExplorerError, Progress
 from explorer.nn.arithmetic import train_in_fixed_arithmetic
-from explorer.nn.grouped import GroupedLinear, ModuleGroup
-from explorer.nn.losses import SMALLEST_NORM, ModuleSettings, compute_plain_reconstruction
+from explorer.nn.grouped import GroupedLinear, ModuleGroup, list_grouped_layers
+from explorer.nn.losses import ModuleSettings, compute_plain_reconstruction
 from explorer.nn.srae import ExplanationModule
+from explorer.training.modules.concept_start import start_from_evidence
 from explorer.training.modules.early_stopping import BestWeights
 from explorer.training.modules.group import Read, Terms, TrainingGroup, sum_terms
 from explorer.training.modules.initialisation import (
     centre_biases,
     fit_v,
-    fit_x_features,
     initialise_signed_v,
     initialise_v,
     revive_x_features,
@@ -83,7 +83,7 @@ def train_group(
         done += 1
         yield Progress("Pretraining layer by layer", done, total, {"reconstruction": error}, where)
     if group.own:
-        _start_from_evidence(group)
+        start_from_evidence(group)
     if settings.pretrain_epochs or group.own:
         _initialise_v(group, members)
     return (yield from _train_jointly(group, done, total))
@@ -101,7 +101,10 @@ def _pretrain_layers(group: TrainingGroup) -> Iterator[tuple[str, float]]:
     if not epochs:
         return
     read: Read = group.read_z
-    encoder, decoder = _get_layers(group.module.encoder), _get_layers(group.module.decoder)
+    encoder, decoder = (
+        list_grouped_layers(group.module.encoder),
+        list_grouped_layers(group.module.decoder),
+    )
     pairs = zip(encoder, reversed(decoder), strict=True)
     for layer, (encode, decode) in enumerate(pairs, start=1):
         _centre_biases(group, encode, read)
@@ -126,10 +129,6 @@ def _pretrain_layers(group: TrainingGroup) -> Iterator[tuple[str, float]]:
         read = partial(_read_columns, hidden)
 
 
-def _get_layers(stack: nn.Sequential) -> list[GroupedLinear]:
-    return [layer for layer in stack if isinstance(layer, GroupedLinear)]
-
-
 def _read_columns(hidden: Tensor, columns: Tensor) -> Tensor:
     return hidden[torch.arange(len(hidden), device=hidden.device).unsqueeze(1), columns]
 
@@ -140,39 +139,6 @@ def _centre_biases(group: TrainingGroup, layer: GroupedLinear, read: Read) -> No
     outputs = group.compute_on_training(layer, read)
     for i, count in enumerate(group.train.counts):
         centre_biases(layer.bias.detach()[i, 0], outputs[i, :count])
-
-
-@torch.no_grad()
-def _start_from_evidence(group: TrainingGroup) -> None:
-    """Set the encoder so that x-features start as the evidence for a concept."""
-    _carry_evidence(group)
-    layers, top = list(group.module.encoder), _get_layers(group.module.encoder)[-1]
-    hidden = group.compute_on_training(nn.Sequential(*layers[:-2]), group.read_z)
-    for i, (own, count) in enumerate(zip(group.own, group.train.counts, strict=True)):
-        evidence = group.take_z(group.train.rows[i, :count]) @ own.evidence.to(group.device)
-        weight, bias = fit_x_features(hidden[i, :count], evidence, group.get_positives(i))
-        top.weight[i] = weight
-        if top.bias is not None:
-            top.bias[i, 0] = bias
-
-
-def _carry_evidence(group: TrainingGroup) -> None:
-    """Give some units of each hidden layer to the evidence for the concepts.
-
-    Pretraining keeps what rebuilds Z best, so that narrow layers may lose what tells the category.
-    """
-    hidden = _get_layers(group.module.encoder)[:-1]
-    for i, own in enumerate(group.own):
-        carried = own.evidence.to(group.device)
-        for layer in hidden:
-            count = min(carried.shape[1], layer.weight.shape[2])
-            # As large as the others, or steps of the usual length would be too long.
-            lengths = carried[:, :count].norm(dim=0).clamp(min=SMALLEST_NORM)
-            usual = layer.weight[i].norm(dim=0).mean()
-            layer.weight[i, :, :count] = usual * carried[:, :count] / lengths
-            if layer.bias is not None:
-                layer.bias[i, 0, :count] = 0
-            carried = torch.eye(layer.weight.shape[2], count, device=group.device)
 
 
 def _initialise_v(group: TrainingGroup, members: Sequence[CategoryPhotos]) -> None:
