@@ -4,6 +4,7 @@ import streamlit as st
 
 from explorer.config import PAGES_DIR
 from explorer.ui.overview import categories, doors, example
+from explorer.ui.overview.summaries import summarise
 from explorer.ui.shared import links, mirrored, state
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.opening import open_workspace_or_say_why, show_next_step
@@ -30,7 +31,7 @@ def show_page() -> None:
     if selection is None:
         show_next_step(workspace, below_title=True)
     st.header("The birds", anchor=False)
-    summaries = categories.summarise(workspace)
+    summaries = summarise(workspace)
     categories.show_damaged(workspace, summaries)
     found = categories.choose_categories(summaries)
     categories.show_categories(workspace, found, is_all=len(found) == len(summaries))

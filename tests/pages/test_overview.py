@@ -18,13 +18,8 @@ from explorer.measuring.records import load_module_measures
 from explorer.storage.packing import make_csv
 from explorer.ui.overview import categories as overview_categories
 from explorer.ui.overview import example
-from explorer.ui.overview.categories import (
-    LIVE,
-    CategorySummary,
-    describe_category,
-    find_categories,
-    make_columns,
-)
+from explorer.ui.overview.categories import describe_category, make_columns
+from explorer.ui.overview.summaries import LIVE, CategorySummary, find_categories
 from explorer.ui.shared.state import Selection
 from explorer.workspace.layout import CLASSIFIER_FILE
 from explorer.workspace.settings import WorkspaceSettings, save_settings

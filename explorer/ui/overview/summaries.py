@@ -1,0 +1,143 @@
+"""The key figures of all categories: collected, searched and ordered."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from explorer.config import ExplorerError
+from explorer.data.bird_names import simplify_name
+from explorer.data.names import name_categories
+from explorer.measuring.records import ModuleMeasures
+from explorer.methods.runs import get_default_module
+from explorer.ui.shared import cached, scores
+from explorer.ui.shared.part_figures import list_module_shares
+from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.workspace import Workspace
+
+LIVE = "live x-features"
+_MOST_CONCEPTS = 3
+
+
+@dataclass(frozen=True)
+class CategorySummary:
+    """A category with the key figures of its default module; None for unknown figures.
+
+    Attributes
+    ----------
+    category : str
+        As in ``classes.txt``.
+    name : str
+        As it is shown.
+    entry : ModuleEntry or None
+        Its default module.
+    accuracy : float or None
+        The network's, on the category's held-out photos, in [0, 1].
+    f_reg, relative_f_reg, locality : float or None
+        Of the module, on test photos.
+    live, x_features : int or None
+        Number of live x-features, and of all.
+    shares : Mapping of str to float, or None
+        Share of the module's heat on each part of the bird.
+    concepts : tuple of str
+        Names of the x-features that add most to the score, the first the most.
+    problem : str
+        Why the module or its measures cannot be read; empty if they can.
+    """
+
+    category: str
+    name: str
+    entry: ModuleEntry | None
+    accuracy: float | None
+    f_reg: float | None = None
+    relative_f_reg: float | None = None
+    locality: float | None = None
+    live: int | None = None
+    x_features: int | None = None
+    shares: Mapping[str, float] | None = None
+    concepts: tuple[str, ...] = ()
+    problem: str = ""
+
+
+# Sort key of each order, ascending; unknown figures come last.
+ORDERS: Mapping[str, Callable[[CategorySummary], Any]] = {
+    "name": lambda found: found.name,
+    "accuracy": lambda found: None if found.accuracy is None else -found.accuracy,
+    "error": lambda found: found.relative_f_reg,
+    "locality": lambda found: found.locality,
+    LIVE: lambda found: None if found.live is None else -found.live,
+}
+
+
+def summarise(workspace: Workspace) -> list[CategorySummary]:
+    """Collect the key figures of all categories, in the order of the data set."""
+    categories = workspace.dataset.categories
+    entries = workspace.list_modules()
+    accuracies = scores.list_accuracies(workspace)
+    names = name_categories(categories)
+    return [
+        _summarise(
+            workspace, get_default_module(entries, category), category, names[category], accuracy
+        )
+        for category, accuracy in zip(categories, accuracies, strict=True)
+    ]
+
+
+def _summarise(
+    workspace: Workspace,
+    entry: ModuleEntry | None,
+    category: str,
+    name: str,
+    accuracy: float | None,
+) -> CategorySummary:
+    plain = CategorySummary(category, name, entry, accuracy)
+    if entry is None:
+        return plain
+    problem = cached.list_damaged(workspace).get(entry.path, "")
+    if problem:
+        return CategorySummary(category, name, entry, accuracy, problem=problem)
+    try:
+        measures = cached.load_measures(workspace, entry)
+    except ExplorerError as error:
+        return CategorySummary(category, name, entry, accuracy, problem=str(error))
+    if measures is None:
+        return plain
+    faithfulness = measures.test.faithfulness
+    return CategorySummary(
+        category,
+        name,
+        entry,
+        accuracy,
+        f_reg=faithfulness.f_reg,
+        relative_f_reg=faithfulness.relative_f_reg,
+        locality=measures.locality.test.mean_locality,
+        live=sum(measures.live),
+        x_features=len(measures.live),
+        shares=list_module_shares(measures, workspace.dataset.part_names),
+        concepts=_list_concepts(measures, cached.load_names(workspace, entry)),
+    )
+
+
+def _list_concepts(measures: ModuleMeasures, names: Mapping[int, str]) -> tuple[str, ...]:
+    """Return the names of the x-features that add most, each name once."""
+    means = measures.test.mean_contribution
+    adding = [n for n in sorted(names, key=lambda n: -means[n]) if means[n] > 0]
+    return tuple(dict.fromkeys(names[n] for n in adding))[:_MOST_CONCEPTS]
+
+
+def find_categories(
+    summaries: Sequence[CategorySummary], words: str, order: str
+) -> list[CategorySummary]:
+    """Return the categories whose names contain all `words`, in an order of `ORDERS`.
+
+    Categories without a module come after those with one. In both groups, those with an unknown
+    figure come last.
+    """
+    asked = simplify_name(words).split()
+    found = [one for one in summaries if all(word in simplify_name(one.name) for word in asked)]
+    value = ORDERS[order]
+
+    def rank(one: CategorySummary) -> tuple[bool, bool, Any]:
+        key = value(one)
+        return one.entry is None, key is None, 0 if key is None else key
+
+    return sorted(found, key=rank)
