@@ -121,18 +121,18 @@ def test_accuracy_of_every_category_is_shown(
     measured = json.loads((own_workspace / "metrics.json").read_text())["category_accuracies"]
     app = open_page(own_workspace)
     first = Workspace(own_workspace).dataset.categories.index("001.Ember_capped_Finch")
-    assert f"accuracy {measured[first]:.0%}," in list_tiles(app)[0]
+    assert f"accuracy {measured[first]:.0%}]" in list_tiles(app)[0]
     # Measures of earlier versions do not contain it.
     damaged = json.loads((own_workspace / "metrics.json").read_text())
     del damaged["category_accuracies"]
     (own_workspace / "metrics.json").write_text(json.dumps(damaged))
     app = open_page(own_workspace)
     assert not app.error
-    assert list_tiles(app)[0].startswith(":gray[accuracy –,")
+    assert list_tiles(app)[0].startswith(":gray[accuracy –]")
     # Another page has loaded what the network says of all photos.
     assert not open_app(own_workspace, "category").error
     assert list_tiles(open_page(own_workspace))[0].startswith(
-        f":gray[accuracy {measured[first]:.0%},"
+        f":gray[accuracy {measured[first]:.0%}]"
     )
 
 
@@ -185,11 +185,12 @@ def test_unknown_figures_are_dashes_and_empty_cells() -> None:
         ":orange[measures cannot be read]"
     )
     known = make_summary("a", accuracy=1.0, f_reg=0.25, relative_f_reg=0.02, live=4, x_features=5)
-    assert describe_category(known) == ":gray[accuracy 100%, error 2.0%]"
+    assert describe_category(known) == ":gray[accuracy 100%]  \n:gray[error 2.0%]"
     named = replace(known, concepts=("red *crown*", "tail"))
     assert describe_category(named, "locality").split("  \n") == [
         "red \\*crown\\*, tail",
-        ":gray[accuracy 100%, error 2.0%]",
+        ":gray[accuracy 100%]",
+        ":gray[error 2.0%]",
         ":gray[locality –]",
     ]
     assert describe_category(known, LIVE).endswith(":gray[4 of 5 x-features live]")

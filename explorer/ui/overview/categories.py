@@ -138,7 +138,8 @@ def describe_category(one: CategorySummary, order: str = "") -> str:
     locality = "–" if one.locality is None else f"{one.locality:.2f}"
     lines = [
         escape_words(", ".join(one.concepts)),
-        f":gray[{accuracy}, error {format_share(one.relative_f_reg)}]",
+        f":gray[{accuracy}]",
+        f":gray[error {format_share(one.relative_f_reg)}]",
         f":gray[locality {locality}]" if order == "locality" else "",
         f":gray[{one.live} of {one.x_features} x-features live]" if order == LIVE else "",
     ]
