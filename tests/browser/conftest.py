@@ -73,8 +73,8 @@ def serve_app(log: Path, workspace: Path | None = None) -> Iterator[str]:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "explorer/app.py"]
     command += ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"]
-    environment = {name: v for name, v in os.environ.items() if name != WORKSPACE_VARIABLE}
-    environment |= {WORKSPACE_VARIABLE: str(workspace)} if workspace else {}
+    environment = dict(os.environ)
+    environment[WORKSPACE_VARIABLE] = str(workspace or DEMO_WORKSPACE)
     with (
         log.open("ab") as output,
         subprocess.Popen(
