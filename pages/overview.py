@@ -41,14 +41,23 @@ def show_page() -> None:
     if selection is not None:
         chosen = links.make_module_params(workspace, selection.entry)
     links.show_link({**chosen, **categories.make_params()})
-    if selection is not None and workspace.dataset.has_photos:
+    if selection is not None:
         with (
             place_of_example,
             error_boundary("Choose another category in the sidebar, or mend it."),
         ):
-            photo = example.choose_example(workspace, selection)
-            example.show_example(workspace, selection, photo)
-            example.show_next_pages(workspace, selection, photo)
+            show_worked_example(workspace, selection)
+
+
+def show_worked_example(workspace: Workspace, selection: state.Selection) -> None:
+    """Explain a photo of the chosen category, or all of them on average where there are none."""
+    if not workspace.dataset.has_photos:
+        example.show_mean_example(workspace, selection)
+        example.show_next_pages(workspace, selection)
+        return
+    photo = example.choose_example(workspace, selection)
+    example.show_example(workspace, selection, photo)
+    example.show_next_pages(workspace, selection, photo)
 
 
 def show_door(workspace: Workspace) -> None:

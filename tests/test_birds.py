@@ -110,5 +110,5 @@ def test_scores_of_packed_features_are_those_of_the_photos(birds: Workspace) -> 
 
 
 def test_photos_that_are_not_there_are_named_as_such(birds: Workspace) -> None:
-    with pytest.raises(Exception, match="not on this computer|cannot be read|no photos"):
+    with pytest.raises(Exception, match=r"not on this computer|cannot be read|no photos"):
         load_photo(birds.dataset.photos[0])

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from app_pages import read_texts, select, show_commands
 from photos import make_jpeg
@@ -11,8 +12,12 @@ from streamlit.testing.v1 import AppTest
 from workspaces import make_finished_workspace
 
 from explorer.config import CUB_ROOT_VARIABLE, PAGES_DIR, PUBLIC_VARIABLE
+from explorer.explaining.sentence import describe_contributions
 from explorer.measuring import parts
+from explorer.measuring.records import load_module_measures
+from explorer.measuring.scores import score_photos
 from explorer.shipping.packing import pack_workspace
+from explorer.ui.shared.cached import load_names
 from explorer.workspace import features_cache
 from explorer.workspace.workspace import Workspace
 
@@ -97,6 +102,26 @@ def test_a_category_shows_all_its_numbers(finished: Path, shipped: Path, open_ap
     app = open_app(shipped, "category")
     assert not app.image
     assert [chart.proto.id for chart in app.get("plotly_chart")]
+
+
+def test_the_first_page_answers_on_average(shipped: Path, open_app: OpenApp) -> None:
+    app = open_app(shipped, "overview")
+    workspace = Workspace(shipped)
+    entry = workspace.list_modules()[0]
+    measures = load_module_measures(workspace, entry)
+    assert measures is not None
+    means = np.array(measures.test.mean_contribution)
+    scores = score_photos(workspace, entry, run_steps(workspace.networks.compute_features()))
+    test = np.isin(scores.image_ids, workspace.load_record(entry).split["test"])
+    y_hat = float(scores.y_hat[test & scores.is_positive].mean())
+    names = load_names(workspace, entry)
+    texts = [element.value for element in app.main.markdown]
+    assert describe_contributions(means, y_hat, names, lambda words: f"*{words}*") in texts[:4]
+    order = sorted(range(len(means)), key=lambda n: -abs(means[n]))
+    tiles = [link.proto.label for link in app.main.get("page_link")]
+    found = [label for label in tiles if label.startswith("x-feature")]
+    assert [label.split(" ")[1] for label in found] == [str(n + 1) for n in order]
+    assert any("On average over" in caption.value for caption in app.caption)
 
 
 def test_an_x_feature_shows_activations_and_parts(shipped: Path, open_app: OpenApp) -> None:
@@ -195,6 +220,10 @@ def test_overview_shows_drawn_birds_instead(
 ) -> None:
     app = open_app(shipped, "overview")
     drawn = [alt for image in app.image if "A drawn bird" in (alt := image.proto.imgs[0].alt)]
-    assert len(drawn) == len(Workspace(shipped).list_modules()) > 0
+    workspace = Workspace(shipped)
+    tiles = [alt for alt in drawn if "the heat of the x-features of" in alt]
+    assert len(tiles) == len(workspace.list_modules()) > 0
+    entry = workspace.list_modules()[0]
+    assert len(drawn) - len(tiles) == workspace.load_record(entry).settings["x_features"]
     assert "A drawn bird shows where" in read_texts(app)
     assert "A drawn bird shows where" not in read_texts(open_app(finished, "overview"))

@@ -1,25 +1,33 @@
-"""Introduction, one worked example, and links to other pages."""
+"""Introduction, one worked example with or without a photo, and links to other pages."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+import numpy as np
 import streamlit as st
 
+from explorer.analysis.faithfulness import compute_contribution_shares
 from explorer.config import PAGES_DIR
-from explorer.data.names import add_article
+from explorer.data.names import add_article, count_words
 from explorer.data.photo import Photo
+from explorer.explaining.words import format_percent
+from explorer.measuring.records import ModuleMeasures
 from explorer.nn.explanation import Explanation
 from explorer.render.numbers import format_number
-from explorer.ui.shared import cached, drawings, links, state, tiles, x_features
+from explorer.ui.shared import cached, drawings, links, scores, state, tiles, x_features
+from explorer.ui.shared.birds import is_drawn, render_small_bird
 from explorer.ui.shared.map_controls import read_style
-from explorer.ui.shared.markdown import escape_markdown
+from explorer.ui.shared.markdown import escape_markdown, format_contribution
 from explorer.ui.shared.names import name_feature, name_photo
+from explorer.ui.shared.part_figures import list_mean_shares
 from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.ui.shared.splits import sort_photos
 from explorer.ui.shared.state import Selection
+from explorer.ui.shared.subject import name_in_markdown, name_in_text
 from explorer.ui.shared.tiles import Tile
 from explorer.ui.shared.windows import find_known_window
 from explorer.ui.shared.words import HELP
+from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
 
@@ -71,6 +79,62 @@ def show_example(workspace: Workspace, selection: Selection, photo: Photo) -> No
     )
 
 
+def show_mean_example(workspace: Workspace, selection: Selection) -> None:
+    """Say what a category's scores are made of on average, where there is no photo to show."""
+    entry = selection.entry
+    measures = cached.load_measures_or_none(workspace, entry)
+    if measures is None or not is_drawn(workspace.dataset.part_names):
+        return
+    with st.spinner("Loading the network …"):
+        y_hat = _compute_mean_score(workspace, entry)
+    names = cached.load_names(workspace, entry)
+    means = np.array(measures.test.mean_contribution)
+    (shares,) = compute_contribution_shares(means[np.newaxis])
+    st.header(f"Why “{escape_markdown(selection.category_name)}”?", anchor=False)
+    with st.container(key="answer"):
+        st.markdown(x_features.write_sentence(means, y_hat, names))
+    with st.container(key="worked-example"):
+        for feature in sorted(range(len(means)), key=lambda n: -abs(means[n])):
+            tile = _make_mean_tile(workspace, measures, names, feature, float(shares[feature]))
+            link = partial(links.show_feature_link, workspace, entry, feature, tile.title)
+            tiles.show_tile(tile, link)
+    count = measures.test.positives.count
+    st.caption(
+        f"On average over {count_words(count, 'test photo')}, which are not on this computer. Each "
+        "drawn bird shows where an x-feature looks: the brighter a part, the more of its heat.",
+        help=HELP["contribution"],
+    )
+
+
+def _compute_mean_score(workspace: Workspace, entry: ModuleEntry) -> float:
+    """Return the mean ŷ over the category's test photos."""
+    found, split = scores.score_module(workspace, entry), cached.load_split(workspace, entry)
+    return float(found.y_hat[found.is_positive & np.isin(found.image_ids, [*split.test])].mean())
+
+
+def _make_mean_tile(
+    workspace: Workspace,
+    measures: ModuleMeasures,
+    names: Mapping[int, str],
+    feature: int,
+    share: float,
+) -> Tile:
+    heat = list_mean_shares(measures, feature, workspace.dataset.part_names)
+    mean = measures.test.mean_contribution[feature]
+    most = "no heat" if heat is None else f"most of it on the {max(heat, key=lambda p: heat[p])}"
+    return Tile(
+        feature,
+        render_small_bird(heat, state.get_text_colour()),
+        f"A drawn bird, coloured by the heat of {name_in_text(feature, names)}; {most}",
+        name_in_markdown(feature, names),
+        f"{format_contribution(mean, 1)} · {format_percent(share)}"
+        if measures.live[feature]
+        else ":gray[dead: it adds nothing to any photo]",
+        share,
+        measures.live[feature],
+    )
+
+
 def _show_link(tile: Tile, params: Mapping[str, str]) -> None:
     """Link a tile to the photo's page, where its x-feature is shown large."""
     st.page_link(
@@ -88,26 +152,31 @@ def _write_sum(explanation: Explanation, order: Sequence[int]) -> str:
     return f"{' '.join([format_number(first), *terms])} = {total}, the module's sum ȳ"
 
 
-def show_next_pages(workspace: Workspace, selection: Selection, photo: Photo) -> None:
-    """Show links to four other pages."""
+def show_next_pages(workspace: Workspace, selection: Selection, photo: Photo | None = None) -> None:
+    """Show links to other pages: to the photo where there is one, else to the atlas."""
     chosen = links.make_module_params(workspace, selection.entry)
+    atlas = ("atlas", "book_2", "The atlas", "All x-features of all birds.")
     ways = (
-        ("photo", "photo", "This photo, in full", "Part by part, with x-features on and off."),
+        ("photo", "photo", "This photo, in full", "Part by part, with x-features on and off.")
+        if photo is not None
+        else atlas,
         (
             "category",
             "category",
-            "All its photos",
+            "All its photos" if photo is not None else "All its x-features",
             "Which x-features matter most.",
         ),
         ("your_photo", "upload", "A photo of your own", "What does the network see in it?"),
         ("quiz", "quiz", "The quiz", "Do explanations help you name a bird?"),
     )
     params = {
-        "photo": links.make_photo_params(workspace, selection.entry, photo),
+        "atlas": links.name_workspace(),
         "category": chosen,
         "your_photo": links.name_workspace(),
         "quiz": links.name_workspace(),
     }
+    if photo is not None:
+        params["photo"] = links.make_photo_params(workspace, selection.entry, photo)
     with st.container(key="ways"):
         for page, icon, label, words in ways:
             with st.container(key=f"way-{page}", border=True, gap="xxsmall"):

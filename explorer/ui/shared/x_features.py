@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import streamlit as st
+from numpy.typing import ArrayLike
 
 from explorer.explaining.naming import join_words
 from explorer.explaining.sentence import describe_contributions
@@ -102,13 +103,15 @@ def switch(feature: int, *, is_on: bool) -> None:
 
 def show_sentence(explanation: Explanation, names: Mapping[int, str], question: str = "") -> None:
     """Say in one sentence what the score is made of, after a question in Markdown, if any."""
-    sentence = describe_contributions(
-        explanation.contributions,
-        explanation.y_hat,
-        names,
-        lambda words: f"*{escape_words(words)}*",
-    )
+    sentence = write_sentence(explanation.contributions, explanation.y_hat, names)
     st.markdown(f"{question and f'**{question}** '}{sentence}")
+
+
+def write_sentence(contributions: ArrayLike, y_hat: float, names: Mapping[int, str]) -> str:
+    """Return the sentence of `describe_contributions` in Markdown."""
+    return describe_contributions(
+        contributions, y_hat, names, lambda words: f"*{escape_words(words)}*"
+    )
 
 
 def compute_y_bar(explanation: Explanation, off: frozenset[int]) -> float:
