@@ -13,8 +13,8 @@ from explorer.measuring.naming import DrawnPhoto, measure_drawn, name_features
 from explorer.measuring.parts import load_parts
 from explorer.measuring.records import (
     SIDES,
-    LocalityBySide,
     ModuleMeasures,
+    OwnLocality,
     SideMeasures,
     save_module_measures,
 )
@@ -32,13 +32,15 @@ from explorer.workspace.features import select_scores
 from explorer.workspace.layout import ModuleEntry, get_module_entry
 from explorer.workspace.workspace import Workspace
 
+_MOST_NAMING_PHOTOS = 20  # they only say on which parts an x-feature looks
+
 
 def measure_module(workspace: Workspace, entry: ModuleEntry) -> Steps[ModuleMeasures]:
     """Measure a module and write the result to ``metrics.json`` in its folder.
 
-    Faithfulness is measured on the training and the test photos of the module's split, locality on
-    those that belong to its category, and the difference of x-features on those of them for
-    testing. X-features are named by photos for training (see `explorer.measuring.naming`).
+    Faithfulness is measured on the training and the test photos of the module's split, locality and
+    the difference of x-features on the test photos of its category. X-features are named by some
+    of its training photos (see `explorer.measuring.naming`).
 
     Raises
     ------
@@ -64,9 +66,7 @@ def measure_module(workspace: Workspace, entry: ModuleEntry) -> Steps[ModuleMeas
         firing[side] = measure_firing(x_features, is_positive, record.split[side])
     live = compute_live_mask(np.concatenate(contributions))
     drawn = yield from _draw_own_photos(workspace, entry, record)
-    locality = LocalityBySide(
-        **{name: measure_locality(own, live) for name, own in drawn.histograms.items()}
-    )
+    locality = OwnLocality(test=measure_locality(drawn.histograms, live))
     names = yield from name_features(workspace, entry, features, live, drawn.training)
     measures = ModuleMeasures(
         classifier_sha256=networks.backbone.sha256,
@@ -105,11 +105,9 @@ class MeasuringTask:
 
 @dataclass(frozen=True, eq=False)
 class _Drawn:
-    """What is measured on the maps: histograms of all photos, the rest of one side only."""
+    """What is measured on the maps: of photos for testing, and of those that name x-features."""
 
-    histograms: dict[str, list[PartHistogram]] = field(
-        default_factory=lambda: {"all": [], "train": [], "test": []}
-    )
+    histograms: list[PartHistogram] = field(default_factory=list)
     contributions: list[NDArray[np.float32]] = field(default_factory=list)
     overlaps: list[PairOverlaps] = field(default_factory=list)
     training: list[DrawnPhoto] = field(default_factory=list)
@@ -119,18 +117,18 @@ def _draw_own_photos(
     workspace: Workspace, entry: ModuleEntry, record: ModuleRecord
 ) -> Steps[_Drawn]:
     drawn = _Drawn()
-    photos = workspace.dataset.photos_of(entry.category)
+    own = workspace.dataset.photos_of(entry.category)
+    train, test = ([photo for photo in own if photo.image_id in record.split[s]] for s in SIDES)
+    naming = train[:: -(-len(train) // _MOST_NAMING_PHOTOS) or 1]
+    photos = [*naming, *test]
     for done, photo in enumerate(photos, start=1):
         parts = load_parts(photo)
         explained = workspace.networks.explain(entry, parts.image)
         histogram = parts.measure(explained.maps)
-        drawn.histograms["all"].append(histogram)
-        for side in SIDES:
-            if photo.image_id in record.split[side]:
-                drawn.histograms[side].append(histogram)
-        if photo.image_id in record.split["train"]:
+        if done <= len(naming):
             drawn.training.append(measure_drawn(parts, histogram))
-        if photo.image_id in record.split["test"]:
+        else:
+            drawn.histograms.append(histogram)
             drawn.contributions.append(explained.contributions)
             drawn.overlaps.append(compute_pair_overlaps(explained.maps, explained.contributions))
         yield Progress("Drawing heatmaps", done, len(photos))

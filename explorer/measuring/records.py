@@ -72,11 +72,9 @@ class LocalityMeasures:
 
 
 @dataclass(frozen=True)
-class LocalityBySide:
-    """Locality over all of the category's own photos, and over those of each side of the split."""
+class OwnLocality:
+    """Locality over the category's own photos for testing; earlier files have other groups, too."""
 
-    all: LocalityMeasures
-    train: LocalityMeasures
     test: LocalityMeasures
 
 
@@ -146,7 +144,7 @@ class ModuleMeasures:
         Measures on the two sides of the module's split.
     live : tuple of bool
         (K,), x-features with a contribution on at least one photo.
-    locality : LocalityBySide
+    locality : OwnLocality
         Locality on the category's own photos.
     concepts : ConceptMeasures or None
         Whether x-features are different concepts, on the category's own test photos; None in older
@@ -164,7 +162,7 @@ class ModuleMeasures:
     train: SideMeasures
     test: SideMeasures
     live: tuple[bool, ...]
-    locality: LocalityBySide
+    locality: OwnLocality
     weights_sha256: str = ""
     concepts: ConceptMeasures | None = None
     names: tuple[FeatureName, ...] = ()
@@ -173,9 +171,8 @@ class ModuleMeasures:
 
     def __post_init__(self) -> None:
         count = len(self.live)
-        groups = (self.locality.all, self.locality.train, self.locality.test)
         counts = {len(side.mean_contribution) for side in (self.train, self.test)}
-        counts |= {len(group.locality) for group in groups}
+        counts.add(len(self.locality.test.locality))
         counts |= {len(values) for values in (self.names, self.firing) if values}
         if not count or counts != {count}:
             raise ValueError("its numbers of x-features differ")

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from explorer.config import ExplorerError
+from explorer.measuring import module as measuring_module
 from explorer.measuring.module import measure_module
 from explorer.measuring.records import load_module_measures
 from explorer.methods.srae import SraeSettings
@@ -81,11 +82,28 @@ def test_metrics_equal_a_second_way_of_computing_them(
                 assert measured.auc == pytest.approx((np.sign(pairs) + 1).mean() / 2)
                 at = [record.split["test"].index(image_id) for image_id in measured.strongest]
                 assert values[at].tolist() == sorted(values[values > 0].tolist())[::-1][:4]
-    everywhere = metrics.locality.all
-    assert everywhere.photo_counts == tuple(6 - left for left in everywhere.left_out)
+    own = {photo.image_id for photo in workspace.dataset.photos_of(entry.category)}
+    where, count = metrics.locality.test, len(own & set(record.split["test"]))
+    assert where.photo_counts == tuple(count - left for left in where.left_out)
     assert len(metrics.live) == len(metrics.names) == 5
     v = workspace.networks.read_weights(entry)
     assert [name.is_against for name in metrics.names] == (v < 0).tolist()
+
+
+def test_few_training_photos_name_x_features(
+    own_workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Workspace(own_workspace)
+    (entry,) = opened.list_modules()
+    split = opened.load_record(entry).split
+    own = [photo.image_id for photo in opened.dataset.photos_of(entry.category)]
+    train, test = ([one for one in own if one in split[side]] for side in ("train", "test"))
+    assert len(train) > 2
+    monkeypatch.setattr(measuring_module, "_MOST_NAMING_PHOTOS", 2)
+    steps = list(measure_module(opened, entry))
+    drawn = [step.total for step in steps if step.stage == "Drawing heatmaps"]
+    assert set(drawn) == {len(train[:: -(-len(train) // 2)]) + len(test)}
+    assert load_module_measures(opened, entry) is not None
 
 
 def test_measuring_again_gives_the_same_file(own_workspace: Path, run: Run) -> None:
