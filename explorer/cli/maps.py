@@ -40,16 +40,18 @@ def maps(
     entries = [entry for entry in opened.list_modules() if entry.category in wanted]
     if not entries:
         raise ExplorerError("There are no modules yet. Train some with `train`.")
-    before = count_drawn(opened, entries, layer)
+    before = None
     if chosen is not None:
+        before = count_drawn(opened, entries, layer)
         opened.networks.backbone.get_stop(layer)
         tasks = [DrawingTask(entry.category, entry.run, layer) for entry in entries]
         follow(run_all(opened, tasks, chosen, "Drawing heatmaps of modules", "Not drawn"))
     drawn = follow(draw_maps(opened, entries, layer))
-    count = drawn.drawn + drawn.kept - before
+    kept = drawn.kept if before is None else before
+    count = drawn.drawn + drawn.kept - kept
     console.print(
         f"{count_words(len(entries), 'module')}, layer {layer}: "
         f"{count_words(count, 'photo')} drawn, "
-        f"{before:,} already drawn; {drawn.size / 1e6:,.2f} MB.",
+        f"{kept:,} already drawn; {drawn.size / 1e6:,.2f} MB.",
         highlight=False,
     )

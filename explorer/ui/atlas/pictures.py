@@ -35,7 +35,9 @@ def draw_strongest(
     bytes
         JPEG: two close-ups in a row, or one alone.
     """
-    closeups = [_draw_closeup(workspace, entry, feature, photo) for photo in photos]
+    layer = _choose_layer(workspace, entry)
+    maps = [cached.explain(workspace, entry, photo, layer).maps[feature] for photo in photos]
+    closeups = [_draw_closeup(photo, heat) for photo, heat in zip(photos, maps, strict=True)]
     columns = min(2, len(closeups))
     rows = -(-len(closeups) // columns)
     step = _SIDE + _GAP
@@ -46,10 +48,7 @@ def draw_strongest(
     return pictures.encode_jpeg(np.asarray(joined))
 
 
-def _draw_closeup(
-    workspace: Workspace, entry: ModuleEntry, feature: int, photo: Photo
-) -> Image.Image:
-    heat = cached.explain(workspace, entry, photo, _choose_layer(workspace, entry)).maps[feature]
+def _draw_closeup(photo: Photo, heat: NDArray[np.float32]) -> Image.Image:
     shown = pictures.fit_for_display(cached.load_parts(photo).image, pictures.MIDDLE_SIDE)
     drawn = _cut_out(render_overlay(shown, heat, opacity=_OPACITY), heat)
     return Image.fromarray(drawn).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
