@@ -14,8 +14,8 @@ from PIL import Image, UnidentifiedImageError
 
 from explorer.data.cub_files import CURE, DatasetError
 from explorer.data.cub_tables import TOLERATED_OVERHANG
-from explorer.data.foreign_files import START_BYTES, describe_foreign_file
 from explorer.data.transforms import DECODING_ERRORS, Box, Size, clip_box, convert_to_rgb
+from explorer.storage.kinds import START_BYTES, name_kind
 from explorer.storage.reading import explain_os_error, open_regular, read_regular
 
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP")
@@ -164,7 +164,7 @@ def load_photo(photo: Photo) -> NDArray[np.uint8]:
 def explain_unreadable(path: Path, error: Exception) -> str:
     """Say why a photo cannot be read, for one of `DECODING_ERRORS`."""
     if isinstance(error, UnidentifiedImageError):  # its message names an object in memory
-        kind = describe_foreign_file(_read_start(path))
+        kind = name_kind(_read_start(path))
         return f"it is {kind}" if kind else "it is not a JPEG, PNG or WebP picture"
     if isinstance(error, OSError):
         return explain_os_error(error)

@@ -16,11 +16,10 @@ from explorer.nn.backbones.build import build_network_from_weights, flatten_netw
 from explorer.nn.checkpoint import CheckpointError, load_tensors, round_to_half
 from explorer.nn.foreign_names import find_network
 from explorer.nn.records import MAX_VALUES
-from explorer.storage.kinds import name_kind
+from explorer.storage.kinds import START_BYTES, name_kind
 from explorer.storage.reading import explain_os_error, open_regular
 
 _MAX_DEPTH = 8  # of dictionaries in dictionaries
-_START_BYTES = 1024
 _MAX_HEADER_BYTES = 100_000_000  # of a safetensors file, as its format says
 _PICKLED = (b"PK\3\4", b"\x80")  # the beginnings of files that torch.save writes
 _CURE = "Save it again with torch.save(model.state_dict(), …) or as safetensors."
@@ -145,7 +144,7 @@ def load_foreign_weights(path: Path, architecture: str) -> ForeignWeights:
 def _read_start(path: Path) -> bytes:
     try:
         with open_regular(path) as file:
-            return file.read(_START_BYTES)
+            return file.read(START_BYTES)
     except FileNotFoundError as error:
         raise CheckpointError(f"There is no file {path}.") from error
     except OSError as error:

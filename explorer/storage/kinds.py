@@ -1,5 +1,8 @@
 """What a file is, by its first bytes, for messages about files of another kind than expected."""
 
+START_BYTES = 1024
+"""How many bytes of a file are enough to name its kind."""
+
 _BRAND = 4  # where a file of the MP4 family names its kind
 
 _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
@@ -7,6 +10,12 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"BM", "a BMP picture"),
     (0, b"\0\0\1\0", "an icon"),
     (0, b"8BPS", "a Photoshop file"),
+    (0, b"II*\0", "a TIFF picture"),
+    (0, b"MM\0*", "a TIFF picture"),
+    (_BRAND, b"ftypheic", "a HEIC picture"),
+    (_BRAND, b"ftypheix", "a HEIC picture"),
+    (_BRAND, b"ftypmif1", "a HEIC picture"),
+    (_BRAND, b"ftypavif", "an AVIF picture"),
     (0, b"\xff\x0a", "a JPEG XL picture"),
     (0, b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
     (0, b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
@@ -43,13 +52,15 @@ def name_kind(start: bytes) -> str:
     Parameters
     ----------
     start : bytes
-        The first bytes; 1,024 are enough.
+        The first `START_BYTES` bytes, or all.
 
     Returns
     -------
     str
         With an article; empty for kinds that are not known.
     """
+    if not start:
+        return "an empty file"
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if b"<svg" in text:
         return "an SVG drawing"

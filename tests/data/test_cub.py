@@ -185,19 +185,28 @@ APPLE_DOUBLE = b"\0\5\x16\7" + bytes(60)
 GIT_LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 90\n"
 
 
-@pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "AVIF", "ICO"])
-def test_a_picture_in_another_format_is_named(cub_folder: Path, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("GIF", "a GIF picture"),
+        ("BMP", "a BMP picture"),
+        ("TIFF", "a TIFF picture"),
+        ("AVIF", "an AVIF picture"),
+        ("ICO", "an icon"),
+    ],
+)
+def test_a_picture_in_another_format_is_named(cub_folder: Path, kind: str, words: str) -> None:
     photo = save_photo(cub_folder, Image.new("RGB", (WIDTH, HEIGHT)), format=kind)
-    with pytest.raises(DatasetError, match=rf"a\.jpg: .* \(it is a picture in the format {kind}\)"):
+    with pytest.raises(DatasetError, match=rf"a\.jpg: .* \(it is {words}\)"):
         load_photo(photo)
 
 
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (APPLE_DOUBLE, "a file that macOS keeps beside another"),
-        (GIT_LFS, "a pointer of Git LFS to the photo"),
-        (b"\n<!DOCTYPE html><title>404</title>", "a web page"),
+        (APPLE_DOUBLE, "an AppleDouble file, in which macOS keeps notes"),
+        (GIT_LFS, "a pointer of Git LFS"),
+        (b"\n<!DOCTYPE html><title>404</title>", "an HTML page"),
         (b"\0\0\0\x18ftypheic", "a HEIC picture"),
         (b"", "an empty file"),
         (b"bird", "not a JPEG, PNG or WebP picture"),

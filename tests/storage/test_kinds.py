@@ -12,8 +12,10 @@ from explorer.storage.kinds import name_kind
         (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
         (bytes(257) + b"ustar\x0000", "a tar archive"),
         (b"RIFF\0\0\0\0AVI LIST", "a video"),
-        (b"II*\0\x08\0\0\0", ""),
-        (b"", ""),
+        (b"II*\0\x08\0\0\0", "a TIFF picture"),
+        (b"\0\0\0\x18ftypheic", "a HEIC picture"),
+        (b"", "an empty file"),
+        (b"some words", ""),
     ],
 )
 def test_files_are_known_by_their_first_bytes(start: bytes, kind: str) -> None:

@@ -18,7 +18,7 @@ from pillow_heif import register_heif_opener
 from explorer.config import ExplorerError, is_public
 from explorer.data.transforms import DECODING_ERRORS, convert_to_rgb
 from explorer.data.uploads import jpeg
-from explorer.storage.kinds import name_kind
+from explorer.storage.kinds import START_BYTES, name_kind
 
 # AVIF comes before HEIF, whose reader takes some AVIF pictures for its own and cannot read them.
 UPLOAD_FORMATS: Final = ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF")
@@ -27,12 +27,11 @@ UPLOAD_ENDINGS: Final = (
     *("heic", "heif", "hif", "avif"),
 )
 FORMAT_NAMES: Final = "JPEG, PNG, WebP, TIFF, HEIC or AVIF"
-START_BYTES: Final = 1024
-"""How many of a file's first bytes tell its kind."""
 
 MIN_SIDE: Final = 32
 MAX_SIDE: Final = 2048
 
+_READABLE = ("TIFF picture", "HEIC picture", "AVIF picture")  # as `name_kind` names them
 _DAMAGED = "The photo is damaged or cut short and cannot be read. Copy or download it again."
 _WITHOUT_END = (
     "The file lacks its end, but the picture in it is complete. Other programs may refuse it: copy "
@@ -292,6 +291,9 @@ def _explain_foreign_file(data: bytes) -> str:
     kind = name_kind(data[:START_BYTES])
     if not kind and data[4:8] == b"ftyp":
         kind = "a video, or a damaged HEIC or AVIF picture"
+    if kind.endswith(_READABLE):
+        kind += " that is damaged, cut short or of a rare sort"
+        return f"The file is {kind}. Choose another photo."
     if not kind:
         return f"The file is not a complete {FORMAT_NAMES} picture. Choose another photo."
     return f"The file is {kind}. Choose a {FORMAT_NAMES} picture."
