@@ -15,10 +15,8 @@ import pytest
 from app_client import Session
 from common import copy_demo
 from hostile_files import make_file
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streams import find_port, open_stream, start_session
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import ClientConnection, connect
 
 from explorer.config import (
     PUBLIC_VARIABLE,
@@ -30,13 +28,6 @@ from explorer.jobs.control import cancel
 from explorer.jobs.store import list_jobs
 
 STREAMLIT = [sys.executable, "-m", "streamlit", "run", "explorer/app.py", "--server.headless=true"]
-
-
-def find_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager
@@ -75,31 +66,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     environment[WORKSPACE_VARIABLE] = str(folder / "none")
     with serve(folder / "log.txt", **environment) as found:
         yield found
-
-
-def open_stream(address: str, origin: str | None = None) -> ClientConnection:
-    return connect(
-        f"ws://{address}/_stcore/stream",
-        subprotocols=["streamlit"],  # type: ignore[list-item]
-        origin=origin,  # type: ignore[arg-type]
-        max_size=None,
-    )
-
-
-def start_session(stream: ClientConnection) -> str:
-    """Request the first page; return the session id, which is part of upload URLs."""
-    message = BackMsg()
-    message.rerun_script.query_string = ""
-    stream.send(message.SerializeToString())
-    session = ""
-    while True:
-        data = stream.recv(timeout=120)
-        assert isinstance(data, bytes)
-        found = ForwardMsg.FromString(data)
-        if found.WhichOneof("type") == "new_session":
-            session = found.new_session.initialize.session_id
-        if found.WhichOneof("type") == "script_finished":
-            return session
 
 
 def read_status(request: urllib.request.Request) -> int:

@@ -150,7 +150,7 @@ def measure_all(
         return [f"Not measured:\n{failed}"] if failed else []
     failures = []
     for entry in entries:
-        console.print(f"{entry.category}, {entry.run}", markup=False, highlight=False)
+        console.print(entry.title, markup=False, highlight=False)
         try:
             follow(measure_module(workspace, entry))
         except ExplorerError as error:  # the others are still measured

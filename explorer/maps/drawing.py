@@ -14,9 +14,9 @@ from explorer.storage.locks import acquire_lock
 from explorer.storage.writing import move, refuse_if_public, sync_file
 from explorer.workspace.layout import (
     ModuleEntry,
+    ModuleName,
     WorkspaceError,
     check_inside,
-    get_module_entry,
 )
 from explorer.workspace.workspace import Workspace
 
@@ -83,7 +83,7 @@ def draw_maps(
             drawn += yield from map_steps(steps, partial(_count_from, done, total))
             size += entry.get_maps_path(stop).stat().st_size if count else 0
         except ExplorerError as error:  # other modules can still be drawn
-            failures.append(f"{entry.category}, {entry.run}: {error}")
+            failures.append(f"{entry.title}: {error}")
         done += count
         yield Progress(_STAGE, done, total)
     if failures:
@@ -92,34 +92,28 @@ def draw_maps(
 
 
 @dataclass(frozen=True)
-class DrawingTask:
+class DrawingTask(ModuleName):
     """A module whose maps are to be drawn, for the engines of `explorer.engines`."""
 
-    category: str
-    run: str
     stop: str
-
-    @property
-    def title(self) -> str:
-        """Category and run."""
-        return f"{self.category}, {self.run}"
 
     def execute(self, workspace: Workspace) -> None:
         """Draw the maps that are missing, and store them."""
-        entry = get_module_entry(workspace.path, self.category, self.run)
-        run(draw_maps(workspace, [entry], self.stop))
+        run(draw_maps(workspace, [self.get_entry(workspace.path)], self.stop))
 
 
 def count_drawn(workspace: Workspace, entries: Sequence[ModuleEntry], stop: str) -> int:
-    """Count the photos whose maps are in the caches of modules, and are current."""
-    return sum(
-        count_current(
-            entry.get_maps_path(stop),
-            workspace.dataset.photos_of(entry.category),
-            _compute_key(workspace, entry, stop),
-        )
-        for entry in entries
-    )
+    """Count the photos whose maps are in the caches of readable modules, and are current."""
+    return sum(_count_of_module(workspace, entry, stop) for entry in entries)
+
+
+def _count_of_module(workspace: Workspace, entry: ModuleEntry, stop: str) -> int:
+    try:
+        key = _compute_key(workspace, entry, stop)
+    except ExplorerError:  # drawing its maps will say why
+        return 0
+    photos = workspace.dataset.photos_of(entry.category)
+    return count_current(entry.get_maps_path(stop), photos, key)
 
 
 def _count_from(before: int, total: int, progress: Progress) -> Progress:

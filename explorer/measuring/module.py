@@ -29,7 +29,7 @@ from explorer.nn.records import ModuleRecord
 from explorer.nn.srae import apply_module
 from explorer.storage.writing import refuse_if_public
 from explorer.workspace.features import select_scores
-from explorer.workspace.layout import ModuleEntry, get_module_entry
+from explorer.workspace.layout import ModuleEntry, ModuleName
 from explorer.workspace.workspace import Workspace
 
 _MOST_NAMING_PHOTOS = 20  # they only say on which parts an x-feature looks
@@ -87,20 +87,12 @@ def measure_module(workspace: Workspace, entry: ModuleEntry) -> Steps[ModuleMeas
 
 
 @dataclass(frozen=True)
-class MeasuringTask:
+class MeasuringTask(ModuleName):
     """A module to measure, for the engines of `explorer.engines`."""
-
-    category: str
-    run: str
-
-    @property
-    def title(self) -> str:
-        """Category and run."""
-        return f"{self.category}, {self.run}"
 
     def execute(self, workspace: Workspace) -> None:
         """Measure the module and store its measures."""
-        run(measure_module(workspace, get_module_entry(workspace.path, self.category, self.run)))
+        run(measure_module(workspace, self.get_entry(workspace.path)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,8 +31,8 @@ class WorkspaceError(ExplorerError):
 
 
 @dataclass(frozen=True)
-class ModuleEntry:
-    """A module on disk.
+class ModuleName:
+    """What a module is called in every workspace.
 
     Attributes
     ----------
@@ -40,12 +40,33 @@ class ModuleEntry:
         As in ``classes.txt``.
     run : str
         Name of its folder, made of method, size and seed.
-    path : Path
-        The file of its weights.
     """
 
     category: str
     run: str
+
+    @property
+    def title(self) -> str:
+        """Category and run."""
+        return f"{self.category}, {self.run}"
+
+    def get_entry(self, workspace: Path) -> "ModuleEntry":
+        """Return the entry of the module in a workspace, whether or not it exists."""
+        return get_module_entry(workspace, self.category, self.run)
+
+
+@dataclass(frozen=True)
+class ModuleEntry(ModuleName):
+    """A module on disk.
+
+    Attributes
+    ----------
+    category, run : str
+        See `ModuleName`.
+    path : Path
+        The file of its weights.
+    """
+
     path: Path
 
     @property

@@ -2,7 +2,6 @@ import contextlib
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 from requirements import skip_or_fail
+from streams import find_port
 
 from explorer.config import DEMO_WORKSPACE, REPOSITORY_ROOT, WORKSPACE_VARIABLE
 
@@ -68,9 +68,7 @@ def serve_app(log: Path, workspace: Path | None = None) -> Iterator[str]:
     workspace : Path, optional
         What it opens; the demo where none is named.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = find_port()
     command = [sys.executable, "-m", "streamlit", "run", "explorer/app.py"]
     command += ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"]
     environment = dict(os.environ)

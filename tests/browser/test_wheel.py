@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from streams import find_port
 
 from explorer.config import PUBLIC_VARIABLE, REPOSITORY_ROOT, WORKSPACE_VARIABLE
 
@@ -129,9 +129,7 @@ def make_environment(folder: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def serve(scripts: Path, folder: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = find_port()
     log = folder / "log.txt"
     command = [scripts / "srae-explorer", "app", "--server.headless=true", f"--server.port={port}"]
     environment = make_environment(folder)

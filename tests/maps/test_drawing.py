@@ -13,7 +13,7 @@ import pytest
 from explorer.config import REPOSITORY_ROOT, ExplorerError
 from explorer.maps import drawing
 from explorer.maps.cache import load_maps
-from explorer.maps.drawing import draw_maps
+from explorer.maps.drawing import count_drawn, draw_maps
 from explorer.workspace.layout import ModuleEntry, WorkspaceError
 from explorer.workspace.workspace import Workspace
 
@@ -185,7 +185,9 @@ def test_one_bad_module_does_not_stop_the_others(
     assert next(e.run for e in entries) == "broken"
     with pytest.raises(WorkspaceError, match=r"broken: .*not a readable safetensors"):
         run(draw_maps(own, entries, STOP))
-    assert load_maps(own, entry, own.dataset.photos_of(entry.category)[-1], STOP) is not None
+    photos = own.dataset.photos_of(entry.category)
+    assert load_maps(own, entry, photos[-1], STOP) is not None
+    assert count_drawn(own, entries, STOP) == len(photos)
 
 
 def test_an_unknown_layer_is_refused_before_anything_is_drawn(

@@ -15,24 +15,13 @@ from typing import Any
 
 import pytest
 from requirements import skip_or_fail
-from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streams import PATIENCE, find_port, open_stream, start_session
 from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
 
 from explorer.config import DEMO_WORKSPACE, REPOSITORY_ROOT, ExplorerError
 from explorer.serving import workers as serving
 from explorer.serving.proxy import COOKIE, make_config
 from explorer.serving.workers import ServeSettings, serve
-
-PATIENCE = 120.0  # seconds; long, as the machine may be busy
-
-
-def find_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def wait_for(condition: Callable[[], Any]) -> Any:
@@ -110,25 +99,9 @@ def test_visitors_are_spread_and_stay(served: Served) -> None:
 
 def open_page(served: Served, origin: str, worker: int) -> str:
     """Open the first page; return the session's id once its script has run."""
-    with connect(
-        f"ws://127.0.0.1:{served.port}/_stcore/stream",
-        subprotocols=["streamlit"],  # type: ignore[list-item]
-        origin=origin,  # type: ignore[arg-type]
-        additional_headers={"Cookie": f"{COOKIE}={worker}"},
-        max_size=None,
-    ) as stream:
-        message = BackMsg()
-        message.rerun_script.query_string = ""
-        stream.send(message.SerializeToString())
-        session = ""
-        while True:
-            data = stream.recv(timeout=PATIENCE)
-            assert isinstance(data, bytes)
-            found = ForwardMsg.FromString(data)
-            if found.WhichOneof("type") == "new_session":
-                session = found.new_session.initialize.session_id
-            if found.WhichOneof("type") == "script_finished":
-                return session
+    address, cookie = f"127.0.0.1:{served.port}", {"Cookie": f"{COOKIE}={worker}"}
+    with open_stream(address, origin, cookie) as stream:
+        return start_session(stream)
 
 
 def test_pages_work_through_the_proxy_and_not_from_other_sites(served: Served) -> None:
