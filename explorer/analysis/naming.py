@@ -27,6 +27,9 @@ MIN_PART_HEAT, MIN_PART_DENSITY = 0.25, 1.5
 """A part alone names an x-feature if it has this share of the heat, and this much more than by
 area."""
 
+MIN_REGION_HEAT = 0.4
+"""The same for a region of several parts, such as the head."""
+
 MIN_OUTSIDE = 0.5
 """The background names an x-feature if it has this share of the heat, and no less than by area."""
 
@@ -226,7 +229,7 @@ def correlate(
     return result
 
 
-def find_part(heat: Heat, groups: NDArray[np.bool_]) -> int | None:
+def find_part(heat: Heat, groups: NDArray[np.bool_], least: float = MIN_PART_HEAT) -> int | None:
     """Find the group of parts that has the most heat; None if it is little more than by area.
 
     Parameters
@@ -235,9 +238,11 @@ def find_part(heat: Heat, groups: NDArray[np.bool_]) -> int | None:
         Of the x-feature.
     groups : ndarray, shape (G, P), bool
         The parts of each group, such as both wings.
+    least : float
+        The share of the heat that the group must have, in [0, 1].
     """
     shares, densities = heat.sum_over(groups), heat.compute_densities(groups)
-    passes = (shares >= MIN_PART_HEAT) & (densities >= MIN_PART_DENSITY)
+    passes = (shares >= least) & (densities >= MIN_PART_DENSITY)
     return int(np.argmax(np.where(passes, shares, -1.0))) if passes.any() else None
 
 

@@ -7,9 +7,11 @@ from rich.table import Column, Table
 
 from explorer.cli.options import Device, WorkspacePath
 from explorer.cli.reporting import console, follow
-from explorer.config import ExplorerError
+from explorer.config import ExplorerError, Progress, Steps
 from explorer.data.cub import format_category
+from explorer.data.names import count_words
 from explorer.evaluation.naming import Causing, Telling, check_names, list_named
+from explorer.measuring.module import rename_features
 from explorer.measuring.name_records import FeatureName
 from explorer.storage.packing import make_csv
 from explorer.storage.writing import write_bytes
@@ -22,10 +24,15 @@ def names(
     check: Annotated[
         bool, typer.Option("--check", help="Also check them on test photos and painted birds.")
     ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="First find them again; no heatmap is drawn for it.")
+    ] = False,
     device: Device = "auto",
 ) -> None:
     """List the names that were found for x-features, and write them to results/names.csv."""
     opened = Workspace(workspace, device)
+    if again:
+        _print_renamed(opened, *follow(_rename_all(opened)))
     named = list_named(opened)
     if not named:
         raise ExplorerError(
@@ -54,6 +61,26 @@ def names(
     console.print(f"All numbers: {file}", markup=False, soft_wrap=True)
     if check:
         _print_checks(*follow(check_names(opened)))
+
+
+def _rename_all(workspace: Workspace) -> Steps[tuple[int, int]]:
+    """Find the names of all modules again; return the numbers of those done and left."""
+    entries = workspace.list_modules()
+    renamed = 0
+    for done, entry in enumerate(entries, start=1):
+        renamed += yield from rename_features(workspace, entry)
+        yield Progress("Finding names", done, len(entries))
+    return renamed, len(entries) - renamed
+
+
+def _print_renamed(workspace: Workspace, renamed: int, left: int) -> None:
+    text = f"The x-features of {count_words(renamed, 'module')} were named again."
+    if left:
+        text += (
+            f" {count_words(left, 'module')} must first be measured again: "
+            f"`python -m explorer evaluate {workspace.path}`."
+        )
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _format_evidence(name: FeatureName) -> tuple[str, str]:

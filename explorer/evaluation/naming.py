@@ -13,7 +13,7 @@ from explorer.data.painted.traits import TRAIT_PARTS
 from explorer.data.painted.truth import PaintedTruth, load_truth
 from explorer.data.photo import Photo
 from explorer.measuring.name_records import FeatureName
-from explorer.measuring.naming import group_parts
+from explorer.measuring.namer import group_parts
 from explorer.measuring.parts import load_parts
 from explorer.measuring.records import ModuleMeasures, load_module_measures
 from explorer.measuring.scores import score_photos

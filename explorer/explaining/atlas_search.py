@@ -8,7 +8,7 @@ from explorer.analysis.naming import MIN_OUTSIDE, MIN_PART_HEAT
 from explorer.data.attributes import COLOURS
 from explorer.data.bird_names import simplify_name
 from explorer.explaining.atlas import Atlas, AtlasFeature, AtlasModule
-from explorer.measuring.naming import group_parts
+from explorer.measuring.namer import group_parts
 
 BACKGROUND = "background"
 

@@ -49,6 +49,8 @@ def describe_reason(name: FeatureName) -> str:
     """Say why a found name was given, with its numbers."""
     if name.kind == "unclear":
         return "No attribute predicts where it fires, and its heat lies on no part in particular."
+    if name.kind == "others":
+        return "It fires on other birds, of several kinds, and on this one little."
     if name.kind == "background":
         return f"{name.heat:.0%} of its heat lies outside the bird's box, more than by area."
     heat = f"{name.heat:.0%} of the heat on the bird lies on {join_words(name.parts)}"

@@ -1,6 +1,6 @@
 """Measuring a module: faithfulness, locality, whether its x-features differ, and their names."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,13 +9,14 @@ from explorer.analysis.concepts import PairOverlaps, compute_pair_overlaps
 from explorer.analysis.faithfulness import compute_contributions, compute_live_mask
 from explorer.analysis.locality import PartHistogram
 from explorer.config import Progress, Steps, run
-from explorer.measuring.naming import DrawnPhoto, measure_drawn, name_features
+from explorer.measuring.naming import DrawnPhoto, measure_drawn, measure_heats, name_features
 from explorer.measuring.parts import load_parts
 from explorer.measuring.records import (
     SIDES,
     ModuleMeasures,
     OwnLocality,
     SideMeasures,
+    load_module_measures,
     save_module_measures,
 )
 from explorer.measuring.summaries import (
@@ -29,7 +30,7 @@ from explorer.nn.records import ModuleRecord
 from explorer.nn.srae import apply_module
 from explorer.storage.writing import refuse_if_public
 from explorer.workspace.features import select_scores
-from explorer.workspace.layout import ModuleEntry, ModuleName
+from explorer.workspace.layout import ModuleEntry, ModuleName, WorkspaceError
 from explorer.workspace.workspace import Workspace
 
 _MOST_NAMING_PHOTOS = 20  # they only say on which parts an x-feature looks
@@ -67,7 +68,7 @@ def measure_module(workspace: Workspace, entry: ModuleEntry) -> Steps[ModuleMeas
     live = compute_live_mask(np.concatenate(contributions))
     drawn = yield from _draw_own_photos(workspace, entry, record)
     locality = OwnLocality(test=measure_locality(drawn.histograms, live))
-    names = yield from name_features(workspace, entry, features, live, drawn.training)
+    heats = yield from measure_heats(workspace, entry, features, live, drawn.training)
     measures = ModuleMeasures(
         classifier_sha256=networks.backbone.sha256,
         weights_sha256=record.weights_sha256,
@@ -79,11 +80,43 @@ def measure_module(workspace: Workspace, entry: ModuleEntry) -> Steps[ModuleMeas
         concepts=measure_concepts(
             np.reshape(drawn.contributions, (-1, len(v))), drawn.overlaps, locality.test
         ),
-        names=names,
+        names=name_features(workspace, entry, features, heats),
+        heats=heats,
         firing=firing["test"],
     )
     save_module_measures(entry, measures)
     return measures
+
+
+def rename_features(workspace: Workspace, entry: ModuleEntry) -> Steps[bool]:
+    """Find the names of a module's x-features again, from the heat in its measures; store them.
+
+    Returns
+    -------
+    bool
+        False if the module is not measured, or was before its heat was stored.
+
+    Raises
+    ------
+    WorkspaceError
+        When its heat is on other parts than the data set has.
+    PublicError
+        On a public server.
+    """
+    refuse_if_public()
+    measures = load_module_measures(workspace, entry)
+    if measures is None or not measures.heats:
+        return False
+    parts = len(workspace.dataset.part_names)
+    if any(heat is not None and len(heat.shares) != parts for heat in measures.heats):
+        raise WorkspaceError(
+            f"{entry.metrics_path} is damaged: the data set has {parts} parts. Measure the module "
+            f"again with `python -m explorer evaluate {workspace.path}`."
+        )
+    features = yield from workspace.networks.compute_features()
+    names = name_features(workspace, entry, features, measures.heats)
+    save_module_measures(entry, replace(measures, names=names))
+    return True
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,31 @@ from explorer.storage.text import is_plain_line
 MAX_ALSO_ON = 5
 _MAX_LENGTH = 80
 
-NameKind = Literal["attribute", "part", "background", "unclear"]
+NameKind = Literal["attribute", "part", "background", "others", "unclear"]
+
+
+@dataclass(frozen=True)
+class FeatureHeat:
+    """Where the heat of an x-feature lies, on average over the photos that name it.
+
+    Attributes
+    ----------
+    shares : tuple of float
+        (P,), share of the heat on the bird on each part of the data set.
+    areas : tuple of float
+        (P,), share of the box that belongs to each part.
+    outside, outside_area : float
+        Share of all heat, and of the photo, outside the box.
+    """
+
+    shares: tuple[float, ...]
+    areas: tuple[float, ...]
+    outside: float
+    outside_area: float
+
+    def __post_init__(self) -> None:
+        if len(self.shares) != len(self.areas):
+            raise ValueError("its heat has more parts than areas, or fewer")
 
 
 @dataclass(frozen=True)
@@ -17,9 +41,10 @@ class FeatureName:
 
     Attributes
     ----------
-    kind : {"attribute", "part", "background", "unclear"}
-        An attribute of birds, or where none predicts the activations, the part on which the heat
-        lies, or the background. "unclear" if the heat lies nowhere in particular.
+    kind : {"attribute", "part", "background", "others", "unclear"}
+        An attribute of birds, or where none predicts the activations, the part or region on which
+        the heat lies, or the background. "others" for what fires on other birds of several kinds
+        and lowers the score; "unclear" if the heat lies nowhere in particular.
     words : str
         The name, such as "red breast" or "crown".
     is_against : bool

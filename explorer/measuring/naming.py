@@ -1,4 +1,8 @@
-"""Finding names for the x-features of a module: the attribute, the part, or the background."""
+"""Finding names for the x-features of a module: the attribute, the part, or the background.
+
+First the heat of each x-feature is measured, which takes drawn maps; then names are found from it
+and from the activations, which takes none.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,16 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.analysis.locality import PartHistogram, compute_mean_histogram
-from explorer.analysis.naming import (
-    HAS_SHARE,
-    Heat,
-    find_attribute,
-    find_categories,
-    find_part,
-)
+from explorer.analysis.naming import Heat
 from explorer.config import Progress, Steps
-from explorer.data.attributes import AttributeTable, load_attributes
-from explorer.measuring.name_records import MAX_ALSO_ON, FeatureName
+from explorer.data.attributes import load_attributes
+from explorer.measuring.name_records import FeatureHeat, FeatureName
+from explorer.measuring.namer import Namer
 from explorer.measuring.parts import PhotoParts, load_parts
 from explorer.measuring.scores import ModuleScores, score_photos
 from explorer.workspace.features import Features
@@ -24,7 +23,7 @@ from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
 _PHOTOS_AGAINST = 8  # of other birds, for each x-feature that lowers the score
-_PAIRED = {"eye": "eyes", "leg": "legs", "wing": "wings"}
+_DIGITS = 4  # of stored shares
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,18 +40,17 @@ def measure_drawn(parts: PhotoParts, histogram: PartHistogram) -> DrawnPhoto:
     return DrawnPhoto(histogram, parts.compute_areas(), parts.outside_area)
 
 
-def name_features(
+def measure_heats(
     workspace: Workspace,
     entry: ModuleEntry,
     features: Features,
     live: NDArray[np.bool_],
     own_photos: Sequence[DrawnPhoto],
-) -> Steps[tuple[FeatureName, ...]]:
-    """Find a name for each x-feature of a module.
+) -> Steps[tuple[FeatureHeat | None, ...]]:
+    """Measure where the heat of each x-feature lies on the photos that name it.
 
-    Activations are averaged over the photos of each category that the classifier was trained on.
-    An x-feature with a negative weight is named after what other birds have, and its heat is taken
-    from the photos of other birds on which it fires most.
+    These are training photos of the module's category. For an x-feature with a negative weight,
+    they are the photos of other birds on which it fires most.
 
     Parameters
     ----------
@@ -61,7 +59,7 @@ def name_features(
     features : Features
         Of all photos.
     live : ndarray, shape (K,), bool
-        X-features that contribute to any photo; the others stay unclear.
+        X-features that contribute to any photo; the others have no heat.
     own_photos : sequence of DrawnPhoto
         Training photos of the module's category.
 
@@ -72,10 +70,43 @@ def name_features(
     """
     scores = score_photos(workspace, entry, features)
     is_against = workspace.networks.read_weights(entry) < 0
-    held_out = [photo.image_id for photo in workspace.held_out]
-    is_training = ~np.isin(scores.image_ids, held_out)
+    is_training = _find_training_photos(workspace, scores)
     against = _choose_photos_against(scores, is_training, np.flatnonzero(is_against & live))
     drawn = yield from _draw(workspace, entry, sorted(set().union(*against.values())))
+    return tuple(
+        _average([drawn[one] for one in against[feature]], feature)
+        if feature in against
+        else _average(own_photos, feature)
+        if live[feature]
+        else None
+        for feature in range(len(live))
+    )
+
+
+def name_features(
+    workspace: Workspace,
+    entry: ModuleEntry,
+    features: Features,
+    heats: Sequence[FeatureHeat | None],
+) -> tuple[FeatureName, ...]:
+    """Find a name for each x-feature of a module, from its heat and its activations.
+
+    Activations are averaged over the photos of each category that the classifier was trained on.
+    An x-feature with a negative weight is named after what other birds have; one without heat stays
+    unclear.
+
+    Parameters
+    ----------
+    workspace, entry
+        The module.
+    features : Features
+        Of all photos.
+    heats : sequence
+        (K,), from `measure_heats`.
+    """
+    scores = score_photos(workspace, entry, features)
+    is_against = (workspace.networks.read_weights(entry) < 0).tolist()
+    is_training = _find_training_photos(workspace, scores)
     labels = [workspace.dataset.get_photo(i).category_index for i in scores.image_ids.tolist()]
     means = compute_means(scores.x_features[is_training], np.array(labels)[is_training])
     namer = Namer(
@@ -83,18 +114,17 @@ def name_features(
     )
     table = load_attributes(workspace.dataset)
     return tuple(
-        namer.name(
-            feature,
-            _average([drawn[one] for one in against[feature]], feature)
-            if feature in against
-            else _average(own_photos, feature),
-            table,
-            is_against=bool(is_against[feature]),
-        )
-        if live[feature]
-        else FeatureName("unclear", "unclear", bool(is_against[feature]))
-        for feature in range(len(live))
+        FeatureName("unclear", "unclear", is_against[feature])
+        if heat is None
+        else namer.name(feature, _read_heat(heat), table, is_against=is_against[feature])
+        for feature, heat in enumerate(heats)
     )
+
+
+def _find_training_photos(workspace: Workspace, scores: ModuleScores) -> NDArray[np.bool_]:
+    """Find the photos that the classifier was trained on."""
+    held_out = [photo.image_id for photo in workspace.held_out]
+    return ~np.isin(scores.image_ids, held_out)
 
 
 def _choose_photos_against(
@@ -140,130 +170,23 @@ def compute_means(
     return sums / counts[:, np.newaxis], rows
 
 
-def _average(photos: Sequence[DrawnPhoto], feature: int) -> Heat:
+def _average(photos: Sequence[DrawnPhoto], feature: int) -> FeatureHeat:
     histogram = compute_mean_histogram(
         np.stack([photo.histogram.values for photo in photos]),
         np.stack([photo.histogram.is_live for photo in photos]),
     )
-    return Heat(
-        shares=histogram.values[feature],
-        areas=np.mean([photo.areas for photo in photos], axis=0),
-        outside=float(histogram.outside[feature]),
-        outside_area=float(np.mean([photo.outside_area for photo in photos])),
+    areas = np.mean([photo.areas for photo in photos], axis=0)
+    return FeatureHeat(
+        shares=_round(histogram.values[feature]),
+        areas=_round(areas),
+        outside=round(float(histogram.outside[feature]), _DIGITS),
+        outside_area=round(float(np.mean([photo.outside_area for photo in photos])), _DIGITS),
     )
 
 
-def group_parts(part_names: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.bool_]]:
-    """Put left and right parts together.
-
-    Returns
-    -------
-    words : tuple of str
-        G names, such as "wings".
-    groups : (G, P) bool
-        The parts of each.
-    """
-    words = []
-    for name in part_names:
-        side, _, noun = name.partition(" ")
-        words.append(_PAIRED.get(noun, noun) if side in ("left", "right") and noun else name)
-    names = tuple(dict.fromkeys(words))
-    return names, np.array([[word == name for word in words] for name in names])
+def _round(values: NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(round(value, _DIGITS) for value in values.tolist())
 
 
-@dataclass(frozen=True, eq=False)
-class Namer:
-    """Names the x-features of one module.
-
-    Attributes
-    ----------
-    categories : sequence of str
-        All categories of the data set.
-    category : str
-        The module's.
-    part_names : sequence of str
-        P names.
-    means : NDArray of float64
-        (C, K), mean activations on the training photos of categories that have any.
-    rows : NDArray of int
-        (C,), indices of these among `categories`.
-    """
-
-    categories: Sequence[str]
-    category: str
-    part_names: Sequence[str]
-    means: NDArray[np.float64]
-    rows: NDArray[np.integer]
-
-    def name(
-        self, feature: int, heat: Heat, table: AttributeTable | None, *, is_against: bool
-    ) -> FeatureName:
-        """Name an x-feature, counted from 0; by part alone without a table."""
-        means = self.means[:, feature]
-        fires_on = self.rows[find_categories(means)].tolist()
-        others = [index for index in fires_on if self.categories[index] != self.category]
-        if table is not None and fires_on:
-            found = self._name_by_attribute(feature, heat, table, others, is_against)
-            if found is not None:
-                return found
-        also_on = tuple(self.categories[index] for index in others[:MAX_ALSO_ON])
-        if heat.is_outside:
-            return FeatureName(
-                "background", "background", is_against, heat=heat.outside, also_on=also_on
-            )
-        words, groups = group_parts(self.part_names)
-        place = find_part(heat, groups)
-        if place is None:
-            return FeatureName("unclear", "unclear", is_against, also_on=also_on)
-        return FeatureName(
-            "part",
-            words[place],
-            is_against,
-            parts=self._list_parts(groups[place]),
-            heat=float(heat.sum_over(groups[place])),
-            also_on=also_on,
-        )
-
-    def _name_by_attribute(
-        self,
-        feature: int,
-        heat: Heat,
-        table: AttributeTable,
-        others: Sequence[int],
-        is_against: bool,
-    ) -> FeatureName | None:
-        has = table.shares >= HAS_SHARE
-        chosen = [self.categories.index(self.category)]
-        is_candidate = has[chosen[0]]
-        if is_against:
-            # What speaks against a category is a mark of the bird on which it fires most.
-            chosen += others[:1]
-            is_candidate = ~is_candidate & has[chosen[-1]]
-        parts = np.array([[name in seen for name in self.part_names] for seen in table.parts])
-        found = find_attribute(
-            self.means[:, feature],
-            table.shares[self.rows],
-            parts,
-            heat,
-            is_candidate=is_candidate,
-            is_chosen=np.isin(self.rows, chosen),
-        )
-        if found is None:
-            return None
-        sharing = [index for index in others if has[index, found.attribute]]
-        return FeatureName(
-            "attribute",
-            table.words[found.attribute],
-            is_against,
-            parts=self._list_parts(parts[found.attribute]),
-            heat=float(heat.sum_over(parts[found.attribute])),
-            correlation=found.correlation,
-            low=found.low,
-            high=found.high,
-            elsewhere=found.elsewhere,
-            also_on=tuple(self.categories[index] for index in sharing[:MAX_ALSO_ON]),
-        )
-
-    def _list_parts(self, is_in: NDArray[np.bool_]) -> tuple[str, ...]:
-        pairs = zip(self.part_names, is_in, strict=True)
-        return tuple(name for name, is_one in pairs if is_one)
+def _read_heat(heat: FeatureHeat) -> Heat:
+    return Heat(np.array(heat.shares), np.array(heat.areas), heat.outside, heat.outside_area)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from explorer.analysis.faithfulness import FaithfulnessSummary
 from explorer.config import ExplorerError
-from explorer.measuring.name_records import FeatureName
+from explorer.measuring.name_records import FeatureHeat, FeatureName
 from explorer.storage.json_records import T, convert_record, read_json, write_json
 from explorer.workspace.files import WorkspaceFiles
 from explorer.workspace.layout import METRICS_FILE, ModuleEntry, WorkspaceError, check_inside
@@ -151,6 +151,9 @@ class ModuleMeasures:
         files.
     names : tuple of FeatureName
         (K,), what each x-feature stands for; empty in older files.
+    heats : tuple of (FeatureHeat or None)
+        (K,), where the heat of each x-feature lies on the photos that name it, from which names can
+        be found again; None for one that never contributes. Empty in older files.
     firing : tuple of FiringMeasures
         (K,), where each x-feature fires; empty in older files.
     schema_version : int
@@ -166,6 +169,7 @@ class ModuleMeasures:
     weights_sha256: str = ""
     concepts: ConceptMeasures | None = None
     names: tuple[FeatureName, ...] = ()
+    heats: tuple[FeatureHeat | None, ...] = ()
     firing: tuple[FiringMeasures, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
@@ -173,7 +177,7 @@ class ModuleMeasures:
         count = len(self.live)
         counts = {len(side.mean_contribution) for side in (self.train, self.test)}
         counts.add(len(self.locality.test.locality))
-        counts |= {len(values) for values in (self.names, self.firing) if values}
+        counts |= {len(values) for values in (self.names, self.heats, self.firing) if values}
         if not count or counts != {count}:
             raise ValueError("its numbers of x-features differ")
 

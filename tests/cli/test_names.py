@@ -63,6 +63,19 @@ def test_a_workspace_without_names_is_told_how_to_get_them(own_workspace: Path, 
     assert "explorer evaluate" in err
 
 
+def test_names_are_found_again_from_stored_heat(own_workspace: Path, call: Call) -> None:
+    (file,) = own_workspace.glob("modules/*/*/metrics.json")
+    before = json.loads(file.read_text())
+    write_names(own_workspace, *[RED] * 5)
+    status, out, _ = call(own_workspace, "--again")
+    assert status == 0
+    assert "The x-features of 1 module were named again." in out
+    assert json.loads(file.read_text()) == before
+    file.write_text(json.dumps(before | {"heats": []}))
+    _, out, _ = call(own_workspace, "--again")
+    assert "0 modules were named again. 1 module must first be measured" in out
+
+
 def test_checks_are_said_in_shares(
     own_workspace: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,12 +9,12 @@ import torch
 
 from explorer.config import ExplorerError
 from explorer.measuring import module as measuring_module
-from explorer.measuring.module import measure_module
+from explorer.measuring.module import measure_module, rename_features
 from explorer.measuring.records import load_module_measures
 from explorer.methods.srae import SraeSettings
 from explorer.training.modules.settings import TrainingSettings
 from explorer.workspace.features_cache import load_input
-from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.layout import ModuleEntry, WorkspaceError
 from explorer.workspace.workspace import Workspace
 
 Run = Callable[[Any], Any]
@@ -85,7 +85,7 @@ def test_metrics_equal_a_second_way_of_computing_them(
     own = {photo.image_id for photo in workspace.dataset.photos_of(entry.category)}
     where, count = metrics.locality.test, len(own & set(record.split["test"]))
     assert where.photo_counts == tuple(count - left for left in where.left_out)
-    assert len(metrics.live) == len(metrics.names) == 5
+    assert len(metrics.live) == len(metrics.names) == len(metrics.heats) == 5
     v = workspace.networks.read_weights(entry)
     assert [name.is_against for name in metrics.names] == (v < 0).tolist()
 
@@ -120,6 +120,34 @@ def test_measuring_again_gives_the_same_file(own_workspace: Path, run: Run) -> N
     assert entry.metrics_path.read_bytes() == data
 
 
+def test_names_are_found_again_from_the_stored_heat(own_workspace: Path, run: Run) -> None:
+    opened = Workspace(own_workspace)
+    (entry,) = opened.list_modules()
+    measured = run(measure_module(opened, entry))
+    assert all(heat is not None for heat in measured.heats)
+    data = entry.metrics_path.read_bytes()
+    content = json.loads(data)
+    for one in content["names"]:
+        one["words"] = "something else"
+    entry.metrics_path.write_text(json.dumps(content))
+    assert run(rename_features(opened, entry))
+    assert entry.metrics_path.read_bytes() == data
+
+
+def test_heat_of_other_parts_and_none_cannot_name(own_workspace: Path, run: Run) -> None:
+    opened = Workspace(own_workspace)
+    (entry,) = opened.list_modules()
+    content = json.loads(entry.metrics_path.read_text())
+    short = {"shares": [1.0], "areas": [1.0], "outside": 0.0, "outside_area": 0.5}
+    entry.metrics_path.write_text(json.dumps(content | {"heats": [short] * 5}))
+    with pytest.raises(WorkspaceError, match="has 15 parts"):
+        run(rename_features(opened, entry))
+    entry.metrics_path.write_text(json.dumps(content | {"heats": []}))
+    assert not run(rename_features(opened, entry))
+    entry.metrics_path.unlink()
+    assert not run(rename_features(opened, entry))
+
+
 def test_metrics_have_no_nan(entry: ModuleEntry) -> None:
     def refuse(name: str) -> None:
         raise AssertionError(name)
@@ -136,6 +164,7 @@ def test_a_dead_module_is_measured_without_nan(own_workspace: Path, run: Run) ->
     metrics = run(measure_module(opened, entry))
     assert metrics.live == (False,) * 5
     assert {name.kind for name in metrics.names} == {"unclear"}
+    assert metrics.heats == (None,) * 5
     assert metrics.locality.test.mean_locality is None
     assert metrics.concepts is not None
     assert metrics.concepts.effective_number is None

@@ -52,16 +52,16 @@ def test_metrics_of_earlier_versions_lack_only_the_new_measures(own_workspace: P
     (entry,) = opened.list_modules()
     current = load_module_measures(opened, entry)
     metrics = json.loads(entry.metrics_path.read_text())
-    del metrics["concepts"], metrics["names"], metrics["firing"]
+    del metrics["concepts"], metrics["names"], metrics["heats"], metrics["firing"]
     entry.metrics_path.write_text(json.dumps(metrics))
     assert current is not None
     assert current.concepts is not None
     assert load_module_measures(opened, entry) == replace(
-        current, concepts=None, names=(), firing=()
+        current, concepts=None, names=(), heats=(), firing=()
     )
 
 
-@pytest.mark.parametrize("key", ["names", "firing"])
+@pytest.mark.parametrize("key", ["names", "heats", "firing"])
 def test_measures_of_another_module_are_refused(own_workspace: Path, key: str) -> None:
     opened = Workspace(own_workspace)
     (entry,) = opened.list_modules()

@@ -11,7 +11,7 @@ from explorer.explaining.atlas_search import (
     Query,
     list_all_colours,
 )
-from explorer.measuring.naming import group_parts
+from explorer.measuring.namer import group_parts
 from explorer.ui.shared import state
 from explorer.ui.shared.choices import choose_one
 

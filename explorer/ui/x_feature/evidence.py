@@ -13,7 +13,8 @@ _HELP = (
     "An attribute names an x-feature if the species has it, the heat lies on its parts, and the "
     "mean activations on all species go with it: a correlation of at least 0.3 at the lower end of "
     "its interval and without the species itself, which shuffled species reach at most once in "
-    "twenty times. Otherwise the part alone is named, if it holds a quarter of the heat."
+    "twenty times. Otherwise the part alone is named, if it holds a quarter of the heat, or the "
+    "region, if it holds 40 %."
 )
 
 
