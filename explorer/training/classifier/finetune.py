@@ -17,9 +17,10 @@ from explorer.data.cub import CubDataset
 from explorer.data.photo import Photo
 from explorer.nn.arithmetic import train_in_fixed_arithmetic
 from explorer.nn.backbones.backbone import Backbone
-from explorer.nn.backbones.build import flatten_network
+from explorer.nn.backbones.build import build_network, flatten_network
 from explorer.nn.backbones.imagenet import fetch_imagenet_weights
 from explorer.nn.backbones.registry import get_architecture, get_family
+from explorer.nn.backbones.residual import list_layers
 from explorer.nn.checkpoint import round_to_half
 from explorer.training.classifier.centring import centre_scores
 from explorer.training.classifier.photos import Accuracy, WholePhotos, measure_accuracy
@@ -95,6 +96,7 @@ def finetune(
         run = FinetuneRun(saved.build_start(settings.architecture), settings, device)
     else:
         if settings.start == IMAGENET:
+            choose_stages(settings, _list_untrained_layers(settings), device)  # names mistakes
             yield from fetch_imagenet_weights(settings.architecture)
         run = FinetuneRun(build_start(settings, len(dataset.categories)), settings, device)
         _prepare_for_fresh_layers(run, training, settings)
@@ -138,6 +140,12 @@ def finetune(
     z_layer = get_family(settings.architecture).z_layer
     architecture = get_architecture(settings.architecture)
     return Backbone(architecture, layers.cpu(), dataset.categories, z_layer), report
+
+
+def _list_untrained_layers(settings: FinetuneSettings) -> list[nn.Module]:
+    """List the layers of a network without weights, from pixels to logits."""
+    with torch.device("meta"):
+        return list(list_layers(build_network(settings.architecture, 1, batch_norm=False)))
 
 
 def _prepare_for_fresh_layers(

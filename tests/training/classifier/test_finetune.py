@@ -197,6 +197,17 @@ def test_imagenet_weights_are_fetched_first(
     assert stages == ["Downloading", "Fine-tuning"]
 
 
+def test_an_unknown_stage_is_named_before_anything_is_fetched(
+    dataset: CubDataset, held_out: tuple[Photo, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(architecture: str) -> Iterator[Progress]:
+        raise AssertionError(architecture)
+
+    monkeypatch.setattr(finetune_module, "fetch_imagenet_weights", fetch)
+    with pytest.raises(ExplorerError, match="no stage 'pool9' of this network"):
+        Outcome(dataset, held_out, initial="imagenet", stages="pool9=1")
+
+
 # Resuming an interrupted run
 
 
