@@ -17,6 +17,7 @@ from explorer.measuring.records import (
 from explorer.measuring.references import load_references
 from explorer.methods.registry import DEFAULT
 from explorer.shipping.packing import MOST_MEGABYTES
+from explorer.ui.shared.workspaces import introduce
 from explorer.workspace.workspace import Workspace
 
 pytestmark = pytest.mark.skipif(
@@ -76,6 +77,12 @@ def test_it_knows_all_species_and_opens_without_photos(birds: Workspace) -> None
     assert (found.test_accuracy or 0) >= LEAST_ACCURACY
     assert birds.has_part_finder
     assert load_references(birds) is not None
+
+
+def test_it_opens_with_a_species_that_it_has(birds: Workspace) -> None:
+    known = introduce(BIRDS_WORKSPACE)
+    assert known is not None
+    assert known.example in birds.dataset.categories
 
 
 def test_every_species_has_a_module_of_different_concepts_with_names(

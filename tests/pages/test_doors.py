@@ -12,7 +12,8 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from explorer import config
-from explorer.ui.shared.workspaces import introduce
+from explorer.ui.shared import workspaces
+from explorer.ui.shared.workspaces import Introduction, introduce
 from explorer.workspace.settings import WorkspaceSettings, load_settings, save_settings
 from explorer.workspace.workspace import Workspace
 
@@ -76,6 +77,19 @@ def test_one_click_opens_the_other(open_shipped: OpenApp) -> None:
     assert select(app, "Workspace").value == PAINTED
     assert "Ember-capped Finch" in select(app, "Category").options
     assert list_ways(app) == [REAL]
+
+
+def test_each_opens_with_its_example(
+    open_shipped: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    birds = Introduction("Real", "Real birds.", example="002.Harebell_capped_Finch")
+    demo = Introduction(PAINTED, "Painted birds.", example="002.Harebell_capped_Finch")
+    monkeypatch.setattr(workspaces, "_BY_FOLDER", {"birds": birds, "demo": demo})
+    app = open_shipped(workspace=PAINTED)
+    assert select(app, "Category").value == "002.Harebell_capped_Finch"
+    assert len(select(app, "Category").options) > 1
+    app = open_shipped(workspace=PAINTED, category="Ember-capped Finch")
+    assert select(app, "Category").value == "001.Ember_capped_Finch"
 
 
 def test_a_link_opens_the_other(open_shipped: OpenApp) -> None:

@@ -17,10 +17,13 @@ class Introduction:
         Its name on the pages and in addresses.
     sentence : str
         What it holds.
+    example : str
+        The category that is open at first, a bird of many colours; empty for the first of all.
     """
 
     name: str
     sentence: str
+    example: str = ""
 
 
 _BY_FOLDER = MappingProxyType(
@@ -29,6 +32,7 @@ _BY_FOLDER = MappingProxyType(
             "200 real species",
             "A network that tells 200 species of birds apart, most of them from North America. "
             "Show it a photo of your own.",
+            example="016.Painted_Bunting",
         ),
         "demo": Introduction(
             "Painted birds with known truth",

@@ -102,9 +102,12 @@ def _choose_module(workspace: Workspace, entries: Sequence[ModuleEntry]) -> Sele
     with_module = list(dict.fromkeys(entry.category for entry in entries))
     names = name_categories(with_module)
     state.check_param(state.CATEGORY, names.values(), "category")
+    known = introduce(workspace.path)
+    example = known.example if known else ""
     category = st.selectbox(
         "Category",
         with_module,
+        index=with_module.index(example) if example in with_module else 0,
         format_func=lambda name: names.get(name, name),
         key=state.CATEGORY,
         bind=state.BIND,
