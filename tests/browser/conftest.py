@@ -185,6 +185,16 @@ class Visit:
         )
         assert max(overflow) <= 0
         assert [picture for picture in self.list_pictures() if picture[1] > MOST_PIXELS] == []
+        assert self.list_cut_labels() == []
+
+    def list_cut_labels(self) -> list[str]:
+        """List the labels of visible buttons that have less room than their words."""
+        found: list[str] = self.page.evaluate(
+            "[...document.querySelectorAll('button[kind] p')]"
+            ".filter(p => p.clientWidth && p.scrollWidth > p.clientWidth + 1)"
+            ".map(p => p.innerText)"
+        )
+        return found
 
     def list_pictures(self) -> list[tuple[str, float]]:
         """List visible pictures: alternative text, and pixels of the file per pixel on screen."""
