@@ -17,7 +17,7 @@ from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.part_figures import list_mean_shares
 from explorer.ui.shared.subject import Subject, name_in_markdown, name_in_text
 
-_PNG_WIDTH, _SMALL_WIDTH = 1200, 300
+_PNG_WIDTH, _SMALL_WIDTH = 1200, 264
 _CSS = "svg { display: block; width: 100%; max-width: 480px; margin: 0 auto; }"
 _SCRIPT = """export default ({ data, parentElement }) => {
   parentElement.querySelector("div").innerHTML = data;
