@@ -118,7 +118,7 @@ class _Writer(NamedTuple):
         parts += [f"{self.mark(term.words)} ({self.number(term.size)})" for term in more]
         if not self.is_nothing(others):
             parts.append(f"smaller ones ({self.number(others)})")
-        lead = "Only" if is_alone else "Mostly" if first.size >= _HALF * y_hat else "Together"
+        lead = "Only" if is_alone else "Mostly" if first.size >= _HALF * y_hat else "Because of"
         return f"{lead} {join_words(parts)}"
 
     def list_verbs(self, terms: Sequence[_Term], others: float, verb: str) -> list[str]:

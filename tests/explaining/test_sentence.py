@@ -23,8 +23,8 @@ NAMES = {0: "red breast", 1: "blue crown", 2: "background"}
         (
             [2.0, 1.8, 1.5, 0.2],
             5.5,
-            "Together red breast (2.0 of 5.5), blue crown (1.8), background (1.5) and smaller ones "
-            "(0.2).",
+            "Because of red breast (2.0 of 5.5), blue crown (1.8), background (1.5) and smaller "
+            "ones (0.2).",
         ),
         ([0.0, 0.0], 2.3, "No x-feature is active: nothing of the score, 2.3, is explained."),
         ([0.0], -2.3, "No x-feature is active: nothing of the score, −2.3, is explained."),
@@ -62,7 +62,7 @@ def test_every_case(contributions: list[float], y_hat: float, expected: str) -> 
 
 def test_many_small_ones_are_said_together() -> None:
     found = describe_contributions([1.0] * 12, 12.0, {})
-    assert found == "Together x-feature 1 (1.0 of 12.0) and smaller ones (11.0)."
+    assert found == "Because of x-feature 1 (1.0 of 12.0) and smaller ones (11.0)."
     found = describe_contributions([20.0] + [-1.0] * 11, 9.0, {})
     assert found == (
         "Mostly x-feature 1 (20.0; the score is 9.0); x-feature 2 takes away 1.0 and others 10.0."
