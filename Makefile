@@ -1,6 +1,6 @@
 .PHONY: run test check audit demo readme
 
-run: ## open the explorer on the demo
+run: ## open the explorer
 	streamlit run explorer/app.py
 
 test: ## run all tests
