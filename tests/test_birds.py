@@ -95,7 +95,11 @@ def test_every_species_has_a_module_of_different_concepts_with_names(
     assert len(numbers) == 200
     assert min(number or 0 for number in numbers) >= 2.5
     assert np.mean([one.test.faithfulness.relative_f_reg or 1 for one in measures]) <= 0.02
-    assert all(one.names for one in measures)
+    kinds = [name.kind for one in measures for name in one.names]
+    assert len(kinds) == 1_000
+    assert kinds.count("unclear") <= 100
+    assert kinds.count("attribute") >= 300
+    assert all(one.heats for one in measures), "names can be found again"
 
 
 def test_it_explains_a_photo_of_its_own_accord(birds: Workspace) -> None:
