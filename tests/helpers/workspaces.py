@@ -1,6 +1,7 @@
 """Makes small workspaces of painted birds, with an untrained network and two modules."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -11,6 +12,8 @@ from explorer.data.painted import PaintedSettings, paint_dataset
 from explorer.evaluation.results import write_results
 from explorer.measuring.classifier import measure_classifier
 from explorer.measuring.module import measure_module
+from explorer.measuring.name_records import FeatureName
+from explorer.measuring.records import load_module_measures, save_module_measures
 from explorer.methods.srae import SraeSettings
 from explorer.nn.backbones.build import build_network
 from explorer.training.modules.settings import TrainingSettings
@@ -55,6 +58,17 @@ def make_tiny_workspace(
         entry = run_steps(train_module(workspace, name, SraeSettings(widths=(16, 8)), training))
         if number < measured:
             run_steps(measure_module(workspace, entry))
+    return path
+
+
+def forget_names(path: Path) -> Path:
+    """Take away the names that were found, so that x-features are called by their numbers."""
+    workspace = Workspace(path)
+    for entry in workspace.list_modules():
+        measures = load_module_measures(workspace, entry)
+        if measures is not None:
+            unclear = (FeatureName("unclear", "unclear"),) * len(measures.names)
+            save_module_measures(entry, replace(measures, names=unclear))
     return path
 
 

@@ -10,7 +10,7 @@ import pytest
 import streamlit as st
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
-from workspaces import make_tiny_workspace
+from workspaces import forget_names, make_tiny_workspace
 
 from explorer.config import REPOSITORY_ROOT, WORKSPACE_VARIABLE
 from explorer.ui.shared import garbage
@@ -20,8 +20,8 @@ from explorer.workspace.networks import Networks
 
 @pytest.fixture(scope="session")
 def tiny_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a small workspace that tests read and do not change."""
-    return make_tiny_workspace(tmp_path_factory.mktemp("workspace") / "tiny")
+    """Return a small workspace, without names of x-features. Read only."""
+    return forget_names(make_tiny_workspace(tmp_path_factory.mktemp("workspace") / "tiny"))
 
 
 @pytest.fixture

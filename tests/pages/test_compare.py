@@ -13,6 +13,7 @@ from app_pages import read_texts, select
 from PIL import Image
 from steps import run_steps
 from streamlit.testing.v1 import AppTest
+from workspaces import forget_names
 
 from explorer.analysis.pairing import Pair
 from explorer.evaluation.case import Case
@@ -52,7 +53,7 @@ def two_modules(tiny_workspace: Path, tmp_path_factory: pytest.TempPathFactory) 
     module = NnSettings(widths=(16, 8), x_features=3)
     entry = run_steps(train_module(workspace, CATEGORY, module, training))
     run_steps(measure_module(workspace, entry))
-    return path
+    return forget_names(path)
 
 
 def read_choices(app: AppTest) -> list[str]:
