@@ -13,6 +13,7 @@ from explorer.data.names import count_words
 from explorer.evaluation.naming import Causing, Telling, check_names, list_named
 from explorer.measuring.module import rename_features
 from explorer.measuring.name_records import FeatureName
+from explorer.render.numbers import format_signed
 from explorer.storage.packing import make_csv
 from explorer.storage.writing import write_bytes
 from explorer.workspace.layout import RESULTS_FOLDER, check_inside
@@ -49,7 +50,7 @@ def names(
             table.add_row(
                 format_category(entry.category),
                 str(number),
-                f"{contribution:+.2f}",
+                format_signed(contribution),
                 name.words,
                 *_format_evidence(name),
                 ", ".join(map(format_category, name.also_on[:3])),

@@ -6,9 +6,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from explorer.analysis.doubt import Level
 from explorer.explaining.records import ExplanationRecord, PhotoRecord
 from explorer.explaining.words import format_percent
 from explorer.methods.runs import format_run
+from explorer.render.numbers import format_number, format_signed
 from explorer.storage.packing import make_csv
 
 _MOST_SHOWN = 5
@@ -21,11 +23,7 @@ def print_photo(console: Console, photo: PhotoRecord) -> None:
     for note in photo.notes:
         console.print(f"Note: {note}", markup=False, highlight=False)
     console.print(f"{photo.headline} {photo.text}", markup=False, highlight=False)
-    table = Table(Column("category", overflow="fold"), "probability", "ŷ", "in the set")
-    for one in photo.categories[:_MOST_SHOWN]:
-        probability, mark = format_percent(one.probability), "yes" if one.in_set else ""
-        table.add_row(escape(one.name), probability, f"{one.y_hat:.2f}", mark)
-    console.print(table)
+    console.print(_make_category_table(photo))
     if photo.explanation is None:
         console.print("There is no module yet that explains a score.")
     else:
@@ -33,17 +31,30 @@ def print_photo(console: Console, photo: PhotoRecord) -> None:
         _print_part_shares(console, photo.explanation)
 
 
+def _make_category_table(photo: PhotoRecord) -> Table:
+    """Make a table of the highest scores; a strange photo may show none of these categories."""
+    is_strange = photo.level == Level.STRANGE.value
+    table = Table(Column("category", overflow="fold"), "ŷ")
+    for column in () if is_strange else ("probability", "in the set"):
+        table.add_column(column)
+    for one in photo.categories[:_MOST_SHOWN]:
+        chances = () if is_strange else (format_percent(one.probability), "yes" * one.in_set)
+        table.add_row(escape(one.name), format_number(one.y_hat), *chances)
+    return table
+
+
 def _print_sum(console: Console, explanation: ExplanationRecord, photo: PhotoRecord) -> None:
     names = {one.category: one.name for one in photo.categories}
     parts = [
-        f"x-feature {x.x_feature}{f' “{x.name}”' if x.name else ''} {x.contribution:+.2f}"
+        f"x-feature {x.x_feature}{f' “{x.name}”' if x.name else ''} {format_signed(x.contribution)}"
         for x in explanation.x_features
     ]
     console.print(explanation.sentence, markup=False, highlight=False)
     console.print(
         f"Score of {names[explanation.category]} ({format_run(explanation.run)}): "
-        f"{', '.join(parts)}; together ȳ = {explanation.y_bar:.2f}. "
-        f"The network's ŷ = {explanation.y_hat:.2f}, not explained {explanation.rest:+.2f}.",
+        f"{', '.join(parts)}; together ȳ = {format_number(explanation.y_bar)}. "
+        f"The network's ŷ = {format_number(explanation.y_hat)}, not explained "
+        f"{format_signed(explanation.rest)}.",
         markup=False,
         highlight=False,
     )

@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -35,6 +36,13 @@ def make_photo(*x_features: XFeatureRecord) -> PhotoRecord:
 RED, UNNAMED = XFeatureRecord(1, "red breast", 4.0, 2.0), XFeatureRecord(2, None, 0.0, 0.0)
 
 
+def print_to_text(photo: PhotoRecord) -> str:
+    console = Console(width=400)
+    with console.capture() as captured:
+        print_photo(console, photo)
+    return captured.get()
+
+
 def test_the_table_has_names_beside_contributions() -> None:
     data = make_table([make_photo(RED, UNNAMED), make_photo()])
     first, second = csv.DictReader(data.decode("utf-8-sig").splitlines())
@@ -45,8 +53,21 @@ def test_the_table_has_names_beside_contributions() -> None:
 
 
 def test_the_sentence_stands_before_the_numbers() -> None:
-    console = Console(width=400)
-    with console.capture() as captured:
-        print_photo(console, make_photo(RED, UNNAMED))
-    text = captured.get()
-    assert text.index(SENTENCE) < text.index("x-feature 1 “red breast” +2.00, x-feature 2 +0.00")
+    text = print_to_text(make_photo(RED, UNNAMED))
+    assert text.index(SENTENCE) < text.index("x-feature 1 “red breast” +2.00, x-feature 2 0.00")
+
+
+def test_minus_signs_and_zeros_are_written_as_on_the_pages() -> None:
+    text = print_to_text(
+        make_photo(XFeatureRecord(1, None, 1.0, -1.5), XFeatureRecord(2, None, 1e-9, -1e-9))
+    )
+    assert "x-feature 1 −1.50, x-feature 2 0.00; together" in text
+
+
+def test_a_strange_photo_has_scores_and_no_probabilities() -> None:
+    known = make_photo(RED)
+    assert "75%" in print_to_text(known)
+    strange = print_to_text(replace(known, level="strange"))
+    assert "75%" not in strange
+    assert "probability" not in strange
+    assert "2.50" in strange
