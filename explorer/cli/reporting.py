@@ -1,8 +1,11 @@
 """Progress and results on the terminal: a progress bar, or lines when writing to a log."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from operator import attrgetter
+from statistics import fmean
+from typing import NamedTuple
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -21,7 +24,7 @@ from explorer.config import ExplorerError, Progress, Steps, T, run
 from explorer.data.cub import format_category
 from explorer.engines.tasks import Engine, describe_failures, run_tasks
 from explorer.measuring.module import MeasuringTask, measure_module
-from explorer.measuring.records import load_module_measures
+from explorer.measuring.records import ModuleMeasures, load_module_measures
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
@@ -92,35 +95,71 @@ def _format_values(progress: Progress) -> str:
     return "  ".join([progress.detail, *values] if progress.detail else values)
 
 
+class _Figure(NamedTuple):
+    """A column of the table of modules: its heading, how it is written, and its value."""
+
+    heading: str
+    form: str
+    read: Callable[[ModuleMeasures], float | None]
+
+
+_SCORES = (
+    _Figure("F_reg train", ".4f", attrgetter("train.faithfulness.f_reg")),
+    _Figure("F_reg test", ".4f", attrgetter("test.faithfulness.f_reg")),
+    _Figure("of range", ".2%", attrgetter("test.faithfulness.relative_f_reg")),
+    _Figure("locality", ".3f", attrgetter("locality.test.mean_locality")),
+    _Figure("live", ".3g", lambda measures: sum(measures.live)),
+)
+_CONCEPTS = (
+    _Figure(
+        "weighted locality",
+        ".3f",
+        attrgetter("concepts.weighted_locality"),
+    ),
+    _Figure(
+        "effective number",
+        ".1f",
+        attrgetter("concepts.effective_number"),
+    ),
+    _Figure("top share", ".0%", attrgetter("concepts.top_share")),
+    _Figure("overlap", ".2f", attrgetter("concepts.overlap")),
+)
+
+
 def print_modules(workspace: Workspace) -> None:
-    """Print the key figures of every module of `workspace` that has been measured."""
-    scores = _make_table("F_reg train", "F_reg test", "of range", "locality", "live")
-    concepts = _make_table("weighted locality", "effective number", "top share", "overlap")
-    for entry in workspace.list_modules():
-        measures = load_module_measures(workspace, entry)
-        if measures is None:
-            continue
-        name = f"{escape(format_category(entry.category))}\n[dim]{escape(entry.run)}[/dim]"
-        train, test = measures.train.faithfulness, measures.test.faithfulness
-        scores.add_row(
-            name,
-            f"{train.f_reg:.4f}",
-            f"{test.f_reg:.4f}",
-            _format_or_dash(test.relative_f_reg, ".2%"),
-            _format_or_dash(measures.locality.test.mean_locality, ".3f"),
-            f"{sum(measures.live)} of {len(measures.live)}",
+    """Print the key figures of every measured module of `workspace`, and their means."""
+    pairs = [(entry, load_module_measures(workspace, entry)) for entry in workspace.list_modules()]
+    measured = [(entry, found) for entry, found in pairs if found is not None]
+    with_concepts = [(entry, found) for entry, found in measured if found.concepts is not None]
+    _print_figures(_SCORES, measured)
+    if with_concepts:
+        _print_figures(_CONCEPTS, with_concepts)
+
+
+def _print_figures(
+    figures: Sequence[_Figure], measured: Sequence[tuple[ModuleEntry, ModuleMeasures]]
+) -> None:
+    table = _make_table(*(figure.heading for figure in figures))
+    for entry, measures in measured:
+        values = [figure.read(measures) for figure in figures]
+        table.add_row(
+            f"{escape(format_category(entry.category))}\n[dim]{escape(entry.run)}[/dim]",
+            *map(_format_or_dash, values, (figure.form for figure in figures)),
         )
-        if found := measures.concepts:
-            concepts.add_row(
-                name,
-                _format_or_dash(found.weighted_locality, ".3f"),
-                _format_or_dash(found.effective_number, ".1f"),
-                _format_or_dash(found.top_share, ".0%"),
-                _format_or_dash(found.overlap, ".2f"),
-            )
-    console.print(scores)
-    if concepts.row_count:
-        console.print(concepts)
+    if len(measured) > 1:
+        table.add_section()
+        means = [_average(map(figure.read, (found for _, found in measured))) for figure in figures]
+        table.add_row(
+            f"mean of {len(measured):,} modules",
+            *map(_format_or_dash, means, (figure.form for figure in figures)),
+        )
+    console.print(table)
+
+
+def _average(values: Iterable[float | None]) -> float | None:
+    """Average the values that are known."""
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
 
 
 def _make_table(*figures: str) -> Table:

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -86,5 +87,23 @@ def test_the_table_of_modules_breaks_no_name_on_a_terminal_of_80_columns(
     assert max(map(len, lines)) <= 80
     named_in = [line for line in lines if format_category(LONGEST) in line]
     assert f"{measures.test.faithfulness.f_reg:.4f}" in named_in[0]
-    assert f"{sum(measures.live)} of 5" in named_in[0]
+    assert named_in[0].endswith(f" {sum(measures.live)} ")
     assert [RUN in line for line in lines].count(True) == len(named_in)
+
+
+def test_means_over_modules_stand_below_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace = Workspace(DEMO_WORKSPACE)
+    monkeypatch.setattr(reporting, "console", Console(width=80))
+    reporting.print_modules(workspace)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "mean of 12" in line]
+    found = [load_module_measures(workspace, entry) for entry in workspace.list_modules()]
+    measures = [one for one in found if one is not None]
+    f_reg = np.mean([one.test.faithfulness.f_reg for one in measures])
+    overlaps = [one.concepts.overlap for one in measures if one.concepts is not None]
+    known = [one for one in overlaps if one is not None]
+    assert 0 < len(known) < len(overlaps), "one module has no pair of active x-features"
+    assert len(lines) == 2
+    assert f" {f_reg:.4f} " in lines[0]
+    assert f" {np.mean(known):.2f} " in lines[1]
