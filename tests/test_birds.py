@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from photos import hide_photos
 from PIL import Image
 
-from explorer.config import BIRDS_WORKSPACE, CUB_ROOT_VARIABLE, run
+from explorer.config import BIRDS_WORKSPACE, run
 from explorer.data.photo import load_photo
 from explorer.measuring.records import (
     ModuleMeasures,
@@ -30,9 +31,7 @@ LEAST_ACCURACY = 0.65
 def birds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """Return the workspace as on a machine without photos. Read only."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv(CUB_ROOT_VARIABLE, raising=False)
-        nowhere = tmp_path_factory.mktemp("cache")
-        patch.setattr("explorer.data.photo_folders.get_cache_folder", lambda: nowhere)
+        hide_photos(patch, tmp_path_factory.mktemp("cache"))
         yield Workspace(BIRDS_WORKSPACE)
 
 

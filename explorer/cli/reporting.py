@@ -96,11 +96,22 @@ def _format_values(progress: Progress) -> str:
 
 
 class _Figure(NamedTuple):
-    """A column of the table of modules: its heading, how it is written, and its value."""
+    """A column of the table of modules: its heading, how it is written, its value and the most."""
 
     heading: str
     form: str
     read: Callable[[ModuleMeasures], float | None]
+    most: Callable[[ModuleMeasures], int] | None = None
+
+    def write(self, measures: ModuleMeasures) -> str:
+        """Write the value of a module."""
+        text = _format_or_dash(self.read(measures), self.form)
+        return text if self.most is None else f"{text} of {self.most(measures)}"
+
+    def write_mean(self, measured: Iterable[ModuleMeasures]) -> str:
+        """Write the mean over the modules that have a value."""
+        values = [value for one in measured if (value := self.read(one)) is not None]
+        return _format_or_dash(fmean(values) if values else None, self.form)
 
 
 _SCORES = (
@@ -108,19 +119,11 @@ _SCORES = (
     _Figure("F_reg test", ".4f", attrgetter("test.faithfulness.f_reg")),
     _Figure("of range", ".2%", attrgetter("test.faithfulness.relative_f_reg")),
     _Figure("locality", ".3f", attrgetter("locality.test.mean_locality")),
-    _Figure("live", ".3g", lambda measures: sum(measures.live)),
+    _Figure("live", ".3g", lambda found: sum(found.live), lambda found: len(found.live)),
 )
 _CONCEPTS = (
-    _Figure(
-        "weighted locality",
-        ".3f",
-        attrgetter("concepts.weighted_locality"),
-    ),
-    _Figure(
-        "effective number",
-        ".1f",
-        attrgetter("concepts.effective_number"),
-    ),
+    _Figure("weighted locality", ".3f", attrgetter("concepts.weighted_locality")),
+    _Figure("effective number", ".1f", attrgetter("concepts.effective_number")),
     _Figure("top share", ".0%", attrgetter("concepts.top_share")),
     _Figure("overlap", ".2f", attrgetter("concepts.overlap")),
 )
@@ -141,25 +144,16 @@ def _print_figures(
 ) -> None:
     table = _make_table(*(figure.heading for figure in figures))
     for entry, measures in measured:
-        values = [figure.read(measures) for figure in figures]
         table.add_row(
             f"{escape(format_category(entry.category))}\n[dim]{escape(entry.run)}[/dim]",
-            *map(_format_or_dash, values, (figure.form for figure in figures)),
+            *(figure.write(measures) for figure in figures),
         )
     if len(measured) > 1:
         table.add_section()
-        means = [_average(map(figure.read, (found for _, found in measured))) for figure in figures]
-        table.add_row(
-            f"mean of {len(measured):,} modules",
-            *map(_format_or_dash, means, (figure.form for figure in figures)),
-        )
+        found = [measures for _, measures in measured]
+        means = (figure.write_mean(found) for figure in figures)
+        table.add_row(f"mean of {len(measured):,} modules", *means)
     console.print(table)
-
-
-def _average(values: Iterable[float | None]) -> float | None:
-    """Average the values that are known."""
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None
 
 
 def _make_table(*figures: str) -> Table:

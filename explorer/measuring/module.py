@@ -17,8 +17,10 @@ from explorer.measuring.records import (
     OwnLocality,
     SideMeasures,
     load_module_measures,
+    make_damage_error,
     save_module_measures,
 )
+from explorer.measuring.scores import score_photos
 from explorer.measuring.summaries import (
     measure_concepts,
     measure_firing,
@@ -30,7 +32,7 @@ from explorer.nn.records import ModuleRecord
 from explorer.nn.srae import apply_module
 from explorer.storage.writing import refuse_if_public
 from explorer.workspace.features import select_scores
-from explorer.workspace.layout import ModuleEntry, ModuleName, WorkspaceError
+from explorer.workspace.layout import ModuleEntry, ModuleName
 from explorer.workspace.workspace import Workspace
 
 _MOST_NAMING_PHOTOS = 20  # they only say on which parts an x-feature looks
@@ -68,7 +70,8 @@ def measure_module(workspace: Workspace, entry: ModuleEntry) -> Steps[ModuleMeas
     live = compute_live_mask(np.concatenate(contributions))
     drawn = yield from _draw_own_photos(workspace, entry, record)
     locality = OwnLocality(test=measure_locality(drawn.histograms, live))
-    heats = yield from measure_heats(workspace, entry, features, live, drawn.training)
+    scores = score_photos(workspace, entry, features)
+    heats = yield from measure_heats(workspace, entry, scores, live, drawn.training)
     measures = ModuleMeasures(
         classifier_sha256=networks.backbone.sha256,
         weights_sha256=record.weights_sha256,
@@ -80,7 +83,7 @@ def measure_module(workspace: Workspace, entry: ModuleEntry) -> Steps[ModuleMeas
         concepts=measure_concepts(
             np.reshape(drawn.contributions, (-1, len(v))), drawn.overlaps, locality.test
         ),
-        names=name_features(workspace, entry, features, heats),
+        names=name_features(workspace, entry, scores, heats),
         heats=heats,
         firing=firing["test"],
     )
@@ -109,12 +112,11 @@ def rename_features(workspace: Workspace, entry: ModuleEntry) -> Steps[bool]:
         return False
     parts = len(workspace.dataset.part_names)
     if any(heat is not None and len(heat.shares) != parts for heat in measures.heats):
-        raise WorkspaceError(
-            f"{entry.metrics_path} is damaged: the data set has {parts} parts. Measure the module "
-            f"again with `python -m explorer evaluate {workspace.path}`."
-        )
+        reason = f"the data set has {parts} parts"
+        raise make_damage_error(workspace, entry.metrics_path, reason, "the module")
     features = yield from workspace.networks.compute_features()
-    names = name_features(workspace, entry, features, measures.heats)
+    scores = score_photos(workspace, entry, features)
+    names = name_features(workspace, entry, scores, measures.heats)
     save_module_measures(entry, replace(measures, names=names))
     return True
 

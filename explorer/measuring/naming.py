@@ -17,8 +17,7 @@ from explorer.data.attributes import load_attributes
 from explorer.measuring.name_records import FeatureHeat, FeatureName
 from explorer.measuring.namer import Namer
 from explorer.measuring.parts import PhotoParts, load_parts
-from explorer.measuring.scores import ModuleScores, score_photos
-from explorer.workspace.features import Features
+from explorer.measuring.scores import ModuleScores
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
@@ -43,7 +42,7 @@ def measure_drawn(parts: PhotoParts, histogram: PartHistogram) -> DrawnPhoto:
 def measure_heats(
     workspace: Workspace,
     entry: ModuleEntry,
-    features: Features,
+    scores: ModuleScores,
     live: NDArray[np.bool_],
     own_photos: Sequence[DrawnPhoto],
 ) -> Steps[tuple[FeatureHeat | None, ...]]:
@@ -56,8 +55,8 @@ def measure_heats(
     ----------
     workspace, entry
         The module.
-    features : Features
-        Of all photos.
+    scores : ModuleScores
+        Its outputs for all photos.
     live : ndarray, shape (K,), bool
         X-features that contribute to any photo; the others have no heat.
     own_photos : sequence of DrawnPhoto
@@ -68,7 +67,6 @@ def measure_heats(
     Progress
         For each photo of other birds that is drawn.
     """
-    scores = score_photos(workspace, entry, features)
     is_against = workspace.networks.read_weights(entry) < 0
     is_training = _find_training_photos(workspace, scores)
     against = _choose_photos_against(scores, is_training, np.flatnonzero(is_against & live))
@@ -86,7 +84,7 @@ def measure_heats(
 def name_features(
     workspace: Workspace,
     entry: ModuleEntry,
-    features: Features,
+    scores: ModuleScores,
     heats: Sequence[FeatureHeat | None],
 ) -> tuple[FeatureName, ...]:
     """Find a name for each x-feature of a module, from its heat and its activations.
@@ -99,12 +97,11 @@ def name_features(
     ----------
     workspace, entry
         The module.
-    features : Features
-        Of all photos.
+    scores : ModuleScores
+        Its outputs for all photos.
     heats : sequence
         (K,), from `measure_heats`.
     """
-    scores = score_photos(workspace, entry, features)
     is_against = (workspace.networks.read_weights(entry) < 0).tolist()
     is_training = _find_training_photos(workspace, scores)
     labels = [workspace.dataset.get_photo(i).category_index for i in scores.image_ids.tolist()]

@@ -259,7 +259,7 @@ def load_classifier_measures(files: WorkspaceFiles) -> ClassifierMeasures | None
     accuracies = measures.category_accuracies or (None,) * count  # older files have none
     if len(accuracies) != count:
         reason = "'category_accuracies' does not have a number for each category"
-        raise _make_damage_error(files, file, reason, what)
+        raise make_damage_error(files, file, reason, what)
     return replace(measures, category_accuracies=accuracies)
 
 
@@ -274,10 +274,11 @@ def _load(files: WorkspaceFiles, file: Path, kind: type[T], what: str) -> T | No
     try:
         return convert_record(content, kind)
     except ValueError as error:
-        raise _make_damage_error(files, file, str(error), what) from error
+        raise make_damage_error(files, file, str(error), what) from error
 
 
-def _make_damage_error(files: WorkspaceFiles, file: Path, reason: str, what: str) -> WorkspaceError:
+def make_damage_error(files: WorkspaceFiles, file: Path, reason: str, what: str) -> WorkspaceError:
+    """Make an error that says what is wrong with a file of measures, and how to mend it."""
     return WorkspaceError(
         f"{file} is damaged: {reason}. Measure {what} again with "
         f"`python -m explorer evaluate {files.path}`."

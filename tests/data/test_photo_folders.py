@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from photos import hide_photos
 from PIL import Image
 
 from explorer.config import CUB_ROOT_VARIABLE
@@ -25,8 +26,7 @@ from explorer.data.photo_folders import (
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state_folder: Path) -> Path:
     """Return the user's cache folder, with nothing in it, and no folder named or remembered."""
     folder = tmp_path / "cache"
-    monkeypatch.setattr("explorer.data.photo_folders.get_cache_folder", lambda: folder)
-    monkeypatch.delenv(CUB_ROOT_VARIABLE, raising=False)
+    hide_photos(monkeypatch, folder)
     return folder
 
 

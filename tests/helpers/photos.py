@@ -1,9 +1,13 @@
-"""Makes small photos, and files of them."""
+"""Makes small photos, and files of them, and hides those of this machine."""
 
 import io
+from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
+
+from explorer.config import CUB_ROOT_VARIABLE
 
 
 def make_pixels(height: int = 60, width: int = 90) -> np.ndarray:
@@ -22,3 +26,9 @@ def encode(image: Image.Image, kind: str, **options: object) -> bytes:
 
 def make_jpeg(height: int = 60, width: int = 90) -> bytes:
     return encode(Image.fromarray(make_pixels(height, width)), "JPEG")
+
+
+def hide_photos(patch: pytest.MonkeyPatch, cache: Path) -> None:
+    """Let no copy of CUB be found but one in `cache`, which stands for the user's cache folder."""
+    patch.delenv(CUB_ROOT_VARIABLE, raising=False)
+    patch.setattr("explorer.data.photo_folders.get_cache_folder", lambda: cache)

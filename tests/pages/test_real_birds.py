@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 from app_pages import read_texts, upload
+from photos import hide_photos
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from explorer.config import BIRDS_WORKSPACE, CUB_ROOT_VARIABLE, DEMO_WORKSPACE, PAGES_DIR
+from explorer.config import BIRDS_WORKSPACE, DEMO_WORKSPACE, PAGES_DIR
 from explorer.data.photo import load_photo
 from explorer.workspace.workspace import Workspace
 
@@ -22,8 +23,7 @@ PAGES = sorted(path.stem for path in PAGES_DIR.glob("*.py"))
 
 @pytest.fixture(autouse=True)
 def _no_photos(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv(CUB_ROOT_VARIABLE, raising=False)
-    monkeypatch.setattr("explorer.data.photo_folders.get_cache_folder", lambda: tmp_path / "none")
+    hide_photos(monkeypatch, tmp_path / "none")
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from app_pages import read_texts, select, show_commands
-from photos import make_jpeg
+from photos import hide_photos, make_jpeg
 from steps import run_steps
 from streamlit.testing.v1 import AppTest
 from workspaces import make_finished_workspace
@@ -45,8 +45,7 @@ def _no_pixels(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """Let no other copy be found, and no photo be opened unless a test asks for it."""
-    monkeypatch.delenv(CUB_ROOT_VARIABLE, raising=False)
-    monkeypatch.setattr("explorer.data.photo_folders.get_cache_folder", lambda: tmp_path / "none")
+    hide_photos(monkeypatch, tmp_path / "none")
     if "with_photos" in request.fixturenames:
         return
 

@@ -1,10 +1,10 @@
 from pathlib import Path
 
 import pytest
+from photos import hide_photos
 from steps import run_steps
 from workspaces import make_finished_workspace
 
-from explorer.config import CUB_ROOT_VARIABLE
 from explorer.training.parts.settings import PartSettings
 from explorer.training.parts.train import train_part_finder
 from explorer.workspace.workspace import Workspace
@@ -21,5 +21,4 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _no_other_photos(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, state_folder: Path) -> None:
-    monkeypatch.delenv(CUB_ROOT_VARIABLE, raising=False)
-    monkeypatch.setattr("explorer.data.photo_folders.get_cache_folder", lambda: tmp_path / "none")
+    hide_photos(monkeypatch, tmp_path / "none")

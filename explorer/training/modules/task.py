@@ -8,7 +8,7 @@ from explorer.nn.losses import ModuleSettings
 from explorer.training.modules.runs import name_run
 from explorer.training.modules.settings import TrainingSettings
 from explorer.training.modules.train import NotTrainedError, find_module, train_module
-from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.layout import ModuleEntry, ModuleName
 from explorer.workspace.workspace import Workspace
 
 THREADS = 1  # the same everywhere, so that modules are the same to the byte
@@ -30,7 +30,7 @@ class TrainingTask:
     @property
     def title(self) -> str:
         """Category and run."""
-        return f"{self.category}, {self.run}"
+        return ModuleName(self.category, self.run).title
 
     def find(self, workspace: Workspace) -> ModuleEntry | None:
         """Return the module if it exists."""
