@@ -20,6 +20,7 @@ from rich.progress import (
 from rich.progress import Progress as ProgressBar
 from rich.table import Column, Table
 
+from explorer.analysis.estimates import compute_estimate
 from explorer.config import ExplorerError, Progress, Steps, T, run
 from explorer.data.cub import format_category
 from explorer.engines.tasks import Engine, describe_failures, run_tasks
@@ -108,10 +109,25 @@ class _Figure(NamedTuple):
         text = _format_or_dash(self.read(measures), self.form)
         return text if self.most is None else f"{text} of {self.most(measures)}"
 
-    def write_mean(self, measured: Iterable[ModuleMeasures]) -> str:
-        """Write the mean over the modules that have a value."""
+    def summarise(self, measured: Iterable[ModuleMeasures]) -> list[str]:
+        """Write the `_SUMMARY` over the modules that have a value."""
         values = [value for one in measured if (value := self.read(one)) is not None]
-        return _format_or_dash(fmean(values) if values else None, self.form)
+        mean = compute_estimate(values)
+        if mean is None:
+            return [_format_or_dash(None, self.form)] * len(_SUMMARY)
+        numbers = (mean.mean, mean.low, mean.high, min(values), max(values))
+        return [format(number, self.form) for number in numbers]
+
+
+_SUMMARY = ("mean of {:,} modules", "its 95% interval from", "to", "least", "most")
+
+
+def _compute_share_outside(measures: ModuleMeasures) -> float | None:
+    """Return the share of the heat of live x-features outside the bird's box, on test photos."""
+    test = measures.locality.test
+    drawn = zip(test.outside, test.is_defined, measures.live, strict=True)
+    shares = [share for share, is_defined, is_live in drawn if is_defined and is_live]
+    return fmean(shares) if shares else None
 
 
 _SCORES = (
@@ -123,9 +139,10 @@ _SCORES = (
 )
 _CONCEPTS = (
     _Figure("weighted locality", ".3f", attrgetter("concepts.weighted_locality")),
-    _Figure("effective number", ".1f", attrgetter("concepts.effective_number")),
+    _Figure("effective number", ".2f", attrgetter("concepts.effective_number")),
     _Figure("top share", ".0%", attrgetter("concepts.top_share")),
-    _Figure("overlap", ".2f", attrgetter("concepts.overlap")),
+    _Figure("overlap", ".3f", attrgetter("concepts.overlap")),
+    _Figure("outside box", ".0%", _compute_share_outside),
 )
 
 
@@ -151,8 +168,9 @@ def _print_figures(
     if len(measured) > 1:
         table.add_section()
         found = [measures for _, measures in measured]
-        means = (figure.write_mean(found) for figure in figures)
-        table.add_row(f"mean of {len(measured):,} modules", *means)
+        columns = [figure.summarise(found) for figure in figures]
+        for title, *numbers in zip(_SUMMARY, *columns, strict=True):
+            table.add_row(title.format(len(found)), *numbers)
     console.print(table)
 
 

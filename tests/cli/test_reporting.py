@@ -1,7 +1,7 @@
-import numpy as np
 import pytest
 from rich.console import Console
 
+from explorer.analysis.estimates import compute_estimate
 from explorer.cli import reporting
 from explorer.cli.reporting import follow
 from explorer.config import DEMO_WORKSPACE, Progress, Steps
@@ -91,19 +91,24 @@ def test_the_table_of_modules_breaks_no_name_on_a_terminal_of_80_columns(
     assert [RUN in line for line in lines].count(True) == len(named_in)
 
 
-def test_means_over_modules_stand_below_them(
+def test_a_summary_over_modules_stands_below_them(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     workspace = Workspace(DEMO_WORKSPACE)
     monkeypatch.setattr(reporting, "console", Console(width=80))
     reporting.print_modules(workspace)
-    lines = [line for line in capsys.readouterr().out.splitlines() if "mean of 12" in line]
+    lines = capsys.readouterr().out.splitlines()
+    scores, concepts = (n for n, line in enumerate(lines) if "mean of 12 modules" in line)
     found = [load_module_measures(workspace, entry) for entry in workspace.list_modules()]
     measures = [one for one in found if one is not None]
-    f_reg = np.mean([one.test.faithfulness.f_reg for one in measures])
+    f_regs = [one.test.faithfulness.f_reg for one in measures]
     overlaps = [one.concepts.overlap for one in measures if one.concepts is not None]
     known = [one for one in overlaps if one is not None]
     assert 0 < len(known) < len(overlaps), "one module has no pair of active x-features"
-    assert len(lines) == 2
-    assert f" {f_reg:.4f} " in lines[0]
-    assert f" {np.mean(known):.2f} " in lines[1]
+    for first, values, form in ((scores, f_regs, ".4f"), (concepts, known, ".3f")):
+        expected = compute_estimate(values)
+        assert expected is not None
+        numbers = (expected.mean, expected.low, expected.high, min(values), max(values))
+        for line, number in zip(lines[first:], numbers, strict=False):
+            assert f" {number:{form}} " in f"{line} "
+    assert max(map(len, lines)) <= 80
