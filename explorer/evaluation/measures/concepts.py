@@ -45,9 +45,9 @@ MEASURE = Measure(
         Section(
             titles.CONCEPTS,
             (
-                Column("effective_number", "effective number", ".2f", better="high"),
-                Column("top_share", "top share", ".0%", better="low"),
-                Column("overlap", "overlap", ".2f", better="low"),
+                Column("effective_number", "effective number", ".2f", "high", has_interval=True),
+                Column("top_share", "top share", ".0%", "low", has_interval=True),
+                Column("overlap", "overlap", ".2f", "low", has_interval=True),
             ),
             "On the category's own test photos, the "
             "*effective number* is the exponential of the entropy of |vₙEₙ| / Σ|vE|: 1 if one "

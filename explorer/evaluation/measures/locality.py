@@ -36,11 +36,11 @@ MEASURE = Measure(
                 Column("outside", "outside box", ".0%", better="low"),
                 Column("live_x_features", "live", ".1f"),
             ),
-            "Locality is in nats over the category's own test photos, low is local, with a 95% "
-            "bootstrap interval over categories. *Weighted* locality weights each x-feature by its "
-            "mean |vₙEₙ|; in the paper's plain mean, those that hardly contribute count as much as "
-            "the others. Columns with *paper* have its figures, for 30 categories of "
-            "CUB-200-2011 with VGG19.",
+            "Locality is in nats over the category's own test photos; low is local. *Weighted* "
+            "locality weights each x-feature by its mean |vₙEₙ|; in the paper's plain mean, those "
+            "that hardly contribute count as much as the others. Ranges are 95% bootstrap "
+            "intervals over categories. Columns with *paper* have its figures, for 30 categories "
+            "of CUB-200-2011 with VGG19.",
         ),
     ),
 )

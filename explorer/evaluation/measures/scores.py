@@ -44,8 +44,8 @@ MEASURE = Measure(
         Section(
             titles.FAITHFULNESS,
             (
-                Column("f_reg_train", "F_reg train", better="low"),
-                Column("f_reg_test", "F_reg test", better="low"),
+                Column("f_reg_train", "F_reg train", better="low", has_interval=True),
+                Column("f_reg_test", "F_reg test", better="low", has_interval=True),
                 Column("relative_f_reg_test", "of range", ".1%", better="low"),
                 Column("r2_test", "R²", better="high"),
                 Column("rank_agreement_test", "rank ρ", better="high"),
