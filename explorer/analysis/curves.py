@@ -1,11 +1,14 @@
 """Deletion and insertion curves: the score as the pixels with the highest map values change."""
 
+from collections.abc import Iterable
+
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-FRACTIONS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
-"""Shares of the photo that are changed."""
+FRACTIONS = (0.0, 0.05, 0.15, 0.35, 0.65, 0.85, 0.95, 1.0)
+"""Shares of the photo that are changed. With f, 1 - f is one of them: deleting a share of the
+patches at random is the same as inserting the rest, so the areas under both curves are the same."""
 
 WAYS = ("deletion", "insertion")
 
@@ -111,7 +114,7 @@ def compute_curve_areas(curves: ArrayLike) -> tuple[float, float]:
     -------
     tuple of float
         Deletion (low is good) and insertion (high is good). With patches in random order, both
-        areas are the same on average, so that their difference is 0 by chance.
+        areas are the same on average, so that their difference is 0 by chance; see `FRACTIONS`.
 
     Notes
     -----
@@ -134,3 +137,18 @@ def name_point(way: str, name: str, fraction: float) -> str:
         In `FRACTIONS`.
     """
     return f"{way}_{name}_at_{fraction:.0%}".rstrip("%")
+
+
+def list_fractions(measures: Iterable[str], name: str) -> tuple[float, ...]:
+    """List the fractions of the points of a curve among measures, which may be of earlier versions.
+
+    Parameters
+    ----------
+    measures : iterable of str
+        Names of measures.
+    name : {"own", "score"}
+        As in `name_point`.
+    """
+    start = f"{WAYS[0]}_{name}_at_"
+    percentages = {measure.removeprefix(start) for measure in measures if measure.startswith(start)}
+    return tuple(sorted(int(one) / 100 for one in percentages if one.isdecimal()))

@@ -29,7 +29,7 @@ from explorer.training.modules.task import TrainingTask
 from explorer.workspace.layout import RESULTS_FOLDER, check_inside
 from explorer.workspace.workspace import Workspace
 
-_RECORD_FORMAT = 6
+_RECORD_FORMAT = 7
 _MOST_RIVALS = 2  # each needs modules and maps of its own, and crossed categories have four
 
 

@@ -30,8 +30,9 @@ REPEATABILITY = (
             Column("repeat_activation", "repeat, activation", better="high"),
             Column("repeat_map", "repeat, map", better="high"),
         ),
-        "*Repeat* compares seeds: correlation of matched x-features' activations, overlap of "
-        "matched maps (1 is equal).",
+        "*Repeat* compares seeds on photos that the network has not learnt from, although modules "
+        "may have: correlation of matched x-features' activations, overlap of matched maps (1 is "
+        "equal).",
     ),
 )
 """Columns of the measures that need several seeds."""

@@ -7,6 +7,7 @@ from explorer.analysis.curves import (
     FRACTIONS,
     blur_image,
     compute_curve_areas,
+    list_fractions,
     make_curve_images,
     name_point,
     scale_curves,
@@ -78,6 +79,12 @@ def test_points_are_named_by_percentage() -> None:
     assert name_point("insertion", "own", 1.0) == "insertion_own_at_100"
 
 
+def test_fractions_are_read_back_from_the_names_of_points() -> None:
+    names = [name_point(way, "own", f) for way in ("deletion", "insertion") for f in (1.0, 0.2, 0)]
+    assert list_fractions([*names, "deletion_own", "deletion_score_at_40"], "own") == (0, 0.2, 1)
+    assert list_fractions(names, "score") == ()
+
+
 @pytest.mark.parametrize("axis", [1, 2])
 def test_a_blurred_photo_has_almost_no_contrast(axis: int) -> None:
     pixels = np.zeros((3, 64, 64), np.float32)
@@ -104,6 +111,15 @@ def test_scores_are_scaled_between_blur_and_photo() -> None:
     down, up = compute_curve_areas(curves)
     assert down == pytest.approx(first / 2)
     assert up == pytest.approx(1 - first / 2)
+
+
+@pytest.mark.parametrize("power", [1, 4, 16])
+def test_areas_of_a_random_order_are_the_same(power: int) -> None:
+    """Deleting a share of the patches at random is inserting the rest."""
+    curves = scale_curves((1 - STEPS) ** power, STEPS**power)
+    assert curves is not None
+    down, up = compute_curve_areas(curves)
+    assert down == pytest.approx(up)
 
 
 @pytest.mark.parametrize("blur", [3.0, 4.0, 5.0, 2.0])

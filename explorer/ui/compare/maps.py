@@ -101,7 +101,7 @@ def _show_photo(workspace: Workspace, photo: Photo, both: Both, style: MapStyle)
     window = find_known_window(shown, is_cropped=style.is_cropped)
     with st.container(key=f"compare-photo-{photo.image_id}", gap="xsmall"):
         st.image(
-            drawings.draw_photo(shown, window, pictures.MIDDLE_SIDE, has_box=True),
+            drawings.draw_photo(shown, window, pictures.MIDDLE_SIDE, has_box=not style.is_cropped),
             width="stretch",
             alt=f"{name}, {what}",
         )

@@ -68,7 +68,9 @@ def show_example(workspace: Workspace, selection: Selection, photo: Photo) -> No
     window = find_known_window(shown, is_cropped=style.is_cropped)
     with st.container(key="worked-example"):
         kind = f"{name_photo(workspace, photo)}, {add_article(selection.category_name)}"
-        tiles.show_photo_tile(drawings.draw_photo(shown, window, has_box=True), kind)
+        has_box = not style.is_cropped
+        picture = drawings.draw_photo(shown, window, has_box=has_box)
+        tiles.show_photo_tile(picture, kind, has_box=has_box)
         found = tiles.make_tiles(explanation, overlays, names)
         for feature in order:
             tiles.show_tile(found[feature], partial(_show_link, found[feature], params))

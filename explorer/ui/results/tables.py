@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import streamlit as st
 
-from explorer.analysis.curves import FRACTIONS, WAYS, name_point
+from explorer.analysis.curves import WAYS, list_fractions, name_point
 from explorer.analysis.estimates import compute_estimate
 from explorer.analysis.table import (
     Cell,
@@ -85,16 +85,21 @@ def show_tables(results: Results, sanity: Results | None, workspace: Workspace) 
 def _show_curves(results: Results) -> None:
     """Show deletion and insertion curves of each map's own activation, or of ŷ."""
     what = choose_one(CURVES, tuple(_CURVES), "Curves of", "kind of curves")
+    name = _CURVES[what]
+    fractions = list_fractions({row.measure for row in results.rows}, name)
     curves: dict[str, dict[str, list[float]]] = {}
     for method, title in results.titles.items():
-        ways = {way: _list_points(results, method, way, _CURVES[what]) for way in WAYS}
+        ways = {
+            way: _list_points(results, method, [name_point(way, name, f) for f in fractions])
+            for way in WAYS
+        }
         if all(ways.values()):
             curves[title] = ways
     if curves:
         heading = "Deletion solid, insertion dotted"
         figure = render_curves(
             curves,
-            FRACTIONS,
+            fractions,
             heading,
             colours=find_colours(results),
             text_colour=state.get_text_colour(),
@@ -104,7 +109,7 @@ def _show_curves(results: Results) -> None:
             (method, way, fraction, value)
             for method, ways in curves.items()
             for way, points in ways.items()
-            for fraction, value in zip(FRACTIONS, points, strict=True)
+            for fraction, value in zip(fractions, points, strict=True)
         ]
         columns = ("method", "way", "share changed", what)
         numbers = dict(zip(columns, zip(*rows, strict=True), strict=True))
@@ -120,11 +125,11 @@ def find_colours(results: Results) -> dict[str, str]:
     }
 
 
-def _list_points(results: Results, method: str, way: str, name: str) -> list[float]:
-    """Return a curve at all `FRACTIONS`, as means over categories; empty if undefined."""
+def _list_points(results: Results, method: str, measures: Sequence[str]) -> list[float]:
+    """Return measures of a method as means over categories; empty if one is undefined."""
     points = []
-    for fraction in FRACTIONS:
-        values = average_seeds(results.rows, method, name_point(way, name, fraction)).values()
+    for measure in measures:
+        values = average_seeds(results.rows, method, measure).values()
         if not values:
             return []
         points.append(sum(values) / len(values))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -82,8 +83,10 @@ def show_answer(
         grid = st.container(key="tiles")
     with grid:
         first = st.container()
+    is_cropped = read_crop()
+    show_photo = partial(_show_photo, first, photo, alt, has_box=not is_cropped)
     if photo.box is not None:
-        _show_photo(first, photo, find_known_window(photo, is_cropped=read_crop()), alt)
+        show_photo(find_known_window(photo, is_cropped=is_cropped))
     with head:
         st.markdown("X-features, the largest contribution first", help=HELP["contribution"])
         with st.spinner("Loading the network …"):
@@ -93,7 +96,7 @@ def show_answer(
         explanation = photo.explain(workspace, entry, style.layer)
         overlays = drawings.draw_tiles(workspace, entry, photo, style)
     if photo.box is None:
-        _show_photo(first, photo, find_window(workspace, entry, photo, style), alt)
+        show_photo(find_window(workspace, entry, photo, style))
     names = cached.load_names(workspace, entry)
     choice = x_features.read_choice(entry, explanation)
     with sentence:
@@ -114,6 +117,10 @@ def show_answer(
     return Answer(explanation, names, choice, style, look, sentence, left)
 
 
-def _show_photo(place: "DeltaGenerator", photo: ShownPhoto, window: Window, alt: str) -> None:
+def _show_photo(
+    place: "DeltaGenerator", photo: ShownPhoto, alt: str, window: Window, *, has_box: bool
+) -> None:
+    has_box = has_box and photo.box is not None
     with place:
-        tiles.show_photo_tile(drawings.draw_photo(photo, window, has_box=True), alt)
+        picture = drawings.draw_photo(photo, window, has_box=has_box)
+        tiles.show_photo_tile(picture, alt, has_box=has_box)

@@ -111,7 +111,7 @@ def show_large(
     window = find_window(workspace, entry, photo, style)
     with st.container(key="large-map"):
         if look == state.PLAIN:
-            picture = drawings.draw_photo(photo, window, LARGE_SIDE, has_box=True)
+            picture = drawings.draw_photo(photo, window, LARGE_SIDE, has_box=not style.is_cropped)
             st.image(picture, width="stretch", alt=alt)
             return
         explanation = photo.explain(workspace, entry, style.layer)

@@ -97,11 +97,11 @@ def _make_tile(
     )
 
 
-def show_photo_tile(picture: bytes, alt: str) -> None:
-    """Show the photo itself as the first tile."""
+def show_photo_tile(picture: bytes, alt: str, *, has_box: bool) -> None:
+    """Show the photo itself as the first tile, and say whether the bird's box is drawn on it."""
     with st.container(key="tile-photo"):
         st.image(picture, width="stretch", alt=alt)
-        st.markdown("The photo")
+        st.markdown("The photo and the bird's box" if has_box else "The photo")
 
 
 def show_tiles(tiles: list[Tile], choice: Choice) -> None:

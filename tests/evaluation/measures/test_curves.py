@@ -54,8 +54,8 @@ def test_a_relevant_map_beats_an_irrelevant_one(case: Case) -> None:
     assert right["gap_own"] is not None
     assert wrong["gap_own"] is not None
     assert right["gap_own"] > 0.3 > -0.3 > wrong["gap_own"]
-    assert right[name_point("insertion", "own", 0.4)] == pytest.approx(1, abs=0.2)
-    assert right[name_point("deletion", "own", 0.4)] == pytest.approx(0, abs=0.2)
+    assert right[name_point("insertion", "own", 0.35)] == pytest.approx(1, abs=0.2)
+    assert right[name_point("deletion", "own", 0.35)] == pytest.approx(0, abs=0.2)
     assert right["deletion_own_at_0"] == right["insertion_own_at_100"] == 1
     assert right["deletion_own_at_100"] == right["insertion_own_at_0"] == 0
 
