@@ -2,13 +2,13 @@
 
 import streamlit as st
 
+from explorer.explaining.naming import name_feature
 from explorer.ui.photo_map import choosing
 from explorer.ui.photo_map.choosing import ACTIVATION
 from explorer.ui.photo_map.showing import show_map
 from explorer.ui.shared import cached, empty, links, scores, state
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.markdown import escape_markdown
-from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.opening import open_selection_or_say_why
 from explorer.ui.shared.subject import Subject
 from explorer.ui.shared.x_features import choose_feature

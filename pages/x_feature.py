@@ -3,12 +3,11 @@
 import streamlit as st
 
 from explorer.config import is_public
-from explorer.explaining.naming import merge_names
+from explorer.explaining.naming import merge_names, name_feature
 from explorer.ui.shared import cached, empty, links, scores, state
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.map_controls import show_map_controls
 from explorer.ui.shared.markdown import escape_markdown
-from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.notes import load_notes
 from explorer.ui.shared.opening import open_selection_or_say_why
 from explorer.ui.shared.state import MapStyle

@@ -30,7 +30,7 @@ def compute_rank_agreement(y_bar: ArrayLike, y_hat: ArrayLike) -> float | None:
 
 def compute_one_against_all_accuracy(
     score: ArrayLike, rival_logits: ArrayLike, is_positive: ArrayLike
-) -> float:
+) -> float | None:
     """Compute the accuracy of a score in deciding whether a photo is of the category.
 
     Parameters
@@ -44,12 +44,15 @@ def compute_one_against_all_accuracy(
 
     Returns
     -------
-    float
+    float or None
         In [0, 1], the mean of the accuracies on positives and on negatives, as there are few
         positives. A photo is assigned to the category if its score is higher than all rival logits.
+        None without a rival, a positive or a negative.
     """
-    is_assigned = np.asarray(score) > np.asarray(rival_logits).max(axis=1)
-    is_positive = np.asarray(is_positive, bool)
+    rivals, is_positive = np.asarray(rival_logits), np.asarray(is_positive, bool)
+    if not rivals.shape[1] or is_positive.all() or not is_positive.any():
+        return None
+    is_assigned = np.asarray(score) > rivals.max(axis=1)
     return float((is_assigned[is_positive].mean() + (~is_assigned[~is_positive]).mean()) / 2)
 
 

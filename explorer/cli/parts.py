@@ -56,8 +56,9 @@ def print_agreement(agreement: PartAgreement) -> None:
     """Print how far measures from found parts agree with those from true ones."""
     console.print(
         f"With found instead of true parts, on {agreement.photos} photos: overlap of part "
-        f"histograms {agreement.overlap:.3f}, correlation {agreement.correlation:.3f}; locality of "
-        f"{agreement.x_features} x-features differs by {agreement.locality_difference:.3f}."
+        f"histograms {agreement.overlap:.3f}, correlation {_format(agreement.correlation)}; "
+        f"locality of {agreement.x_features} x-features differs by "
+        f"{_format(agreement.locality_difference)}."
     )
 
 

@@ -24,6 +24,12 @@ def add_article(name: str) -> str:
     return f"{'an' if is_vowel else 'a'} {name}"
 
 
+def join_words(words: Sequence[str]) -> str:
+    """Join words as in "back, nape and tail"."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def count_words(count: int, noun: str) -> str:
     """Say how many there are: ``1 note``, ``2 notes``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

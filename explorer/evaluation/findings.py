@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from explorer.analysis.estimates import Estimate
 from explorer.analysis.table import Row, summarise
+from explorer.data.names import join_words
 from explorer.methods.registry import METHODS, list_paper_figures
 
 _SRAE = "srae"
@@ -40,10 +41,12 @@ def _describe_locality(estimates: Estimates) -> str:
     }
     if own is None or not others:
         return ""
+    is_whole = len(others) == len(_list_published("locality")) - 2  # without SRAE and Z
     nearest = min(others, key=lambda method: others[method].mean)
     is_lowest = own.mean < others[nearest].mean
     return (
-        f"SRAE's maps are {'' if is_lowest else 'not '}the most local of the paper's methods: "
+        f"SRAE's maps are {'' if is_lowest else 'not '}the most local of the paper's methods"
+        f"{'' if is_whole else ' that were compared'}: "
         f"their locality is {own.mean:.3f}, that of {METHODS[nearest].title}"
         f"{', the next,' if is_lowest else ''} {others[nearest].mean:.3f} (Z aside); "
         f"{_describe_intervals(own, others)}, and {_describe_order(estimates, 'locality')}."
@@ -58,7 +61,7 @@ def _describe_intervals(own: Estimate, others: Mapping[str, Estimate]) -> str:
         return "its interval overlaps with all others"
     if len(apart) == len(others):
         return "its interval is apart from all others"
-    return f"its interval is apart from that of {_join(apart)} only"
+    return f"its interval is apart from that of {join_words(apart)} only"
 
 
 def _are_apart(one: Estimate, other: Estimate) -> bool:
@@ -105,8 +108,3 @@ def _list_published(measure: str) -> list[str]:
     """List the methods with a figure in the paper, the lowest first."""
     figures = {method: f for (method, name), f in list_paper_figures().items() if name == measure}
     return sorted(figures, key=lambda method: figures[method])
-
-
-def _join(names: Sequence[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last

@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from explorer.analysis import faithfulness
 from explorer.data.painted.relatives import Mark, Relative
 from explorer.data.painted.truth import NEUTRAL_PARTS, Image8, PaintedTruth
 from explorer.data.photo import Photo
@@ -144,8 +145,7 @@ def compute_contributions(source: Source, scores: Scores) -> NDArray[np.float64]
     """Compute vₙEₙ, (M, K)."""
     if source.v is None:
         raise TypeError("These activations do not add up to a score.")
-    contributions: NDArray[np.float64] = source.activate(scores.z, scores.logits) * source.v
-    return contributions
+    return faithfulness.compute_contributions(source.activate(scores.z, scores.logits), source.v)
 
 
 def join_scores(scores: Sequence[Scores]) -> Scores:

@@ -1,13 +1,24 @@
 """The names under which x-features are spoken of: people's own, else those that were found."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from explorer.config import ExplorerError
+from explorer.data.names import join_words
 from explorer.measuring.name_records import FeatureName
 from explorer.measuring.records import ModuleMeasures, load_module_measures
 from explorer.workspace.files import WorkspaceFiles
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.notes import load_notes
+
+
+def name_feature(feature: int) -> str:
+    """Name an x-feature by its number: counted from 0 in the code, from 1 on the page."""
+    return f"x-feature {feature + 1}"
+
+
+def call_feature(feature: int, names: Mapping[int, str]) -> str:
+    """Return the name of an x-feature, counted from 0, or else its number."""
+    return names.get(feature) or name_feature(feature)
 
 
 def load_names(files: WorkspaceFiles, entry: ModuleEntry) -> dict[int, str]:
@@ -48,22 +59,16 @@ def merge_names(own: Mapping[int, str], measures: ModuleMeasures | None) -> dict
 def describe_reason(name: FeatureName) -> str:
     """Say why a found name was given, with its numbers."""
     if name.kind == "unclear":
-        return "No attribute predicts where it fires, and its heat lies on no part in particular."
+        return "Its heat lies on no part in particular, and no known attribute fits."
     if name.kind == "others":
-        return "It fires on other birds, of several kinds, and on this one little."
+        return "It fires on other birds, and on this one little."
     if name.kind == "background":
         return f"{name.heat:.0%} of its heat lies outside the bird's box, more than by area."
     heat = f"{name.heat:.0%} of the heat on the bird lies on {join_words(name.parts)}"
     if name.correlation is None or name.low is None or name.high is None:
-        return f"{heat}, but no attribute predicts where it fires."
+        return f"{heat}, but no known attribute of it predicts where the x-feature fires."
     elsewhere = "" if name.elsewhere is None else f"; {name.elsewhere:.2f} on other species alone"
     return (
         f"It fires on species that have this: correlation {name.correlation:.2f} "
         f"(95% interval {name.low:.2f} to {name.high:.2f}{elsewhere}). {heat}."
     )
-
-
-def join_words(words: Sequence[str]) -> str:
-    """Join words as in "back, nape and tail"."""
-    *first, last = words
-    return f"{', '.join(first)} and {last}" if first else last

@@ -6,7 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from explorer.explaining.naming import join_words
+from explorer.data.names import join_words
+from explorer.explaining.naming import call_feature
+from explorer.render.numbers import format_number
 
 _MOST_TERMS = 3  # of each sign
 _SMALL = 0.1  # of all contributions: less than this is said of several together
@@ -41,9 +43,9 @@ def describe_contributions(
     Returns
     -------
     str
-        Such as "Mostly red breast (3.8 of 5.1) and blue crown (0.9); background takes away 0.2;
-        the rest, 0.6, is not explained." Where the module is off by more than half, that is said
-        first.
+        Such as "Mostly red breast (3.8 of 5.1) and blue crown (0.9); against it: background
+        (−0.2); the rest, 0.6, is not explained." Where the module is off by more than half, that
+        is said first.
     """
     values = np.asarray(contributions, np.float64)
     write = _Writer(1 if max(abs(y_hat), float(np.abs(values).max(initial=0.0))) >= 1 else 2, mark)
@@ -51,19 +53,19 @@ def describe_contributions(
     taking, taking_others = _select(-values, names)
     y_bar = float(values.sum())
     rest = y_hat - y_bar
-    adds = write.list_verbs(adding, adding_others, "adds")
-    takes = write.list_verbs(taking, taking_others, "takes away")
+    adds = write.list_sides("for it", adding, adding_others)
+    takes = write.list_sides("against it", taking, taking_others, -1)
     if not values.any():
         return f"No x-feature is active: nothing of the score, {write.number(y_hat)}, is explained."
     if abs(rest) > _HALF * max(abs(y_hat), abs(y_bar)):
         return (
             f"The x-features do not explain this score: they add up to {write.number(y_bar)}, and "
-            f"the network says {write.number(y_hat)}. {_capitalise('; '.join([*adds, *takes]))}."
+            f"the network says {write.number(y_hat)}.{_join_clauses([*adds, *takes])}"
         )
     remainder = write.describe_rest(rest)
     if y_hat <= 0:
-        clauses = "; ".join([*takes, *adds, *remainder])
-        return f"The score is {write.number(y_hat)}: {clauses}."
+        clauses = _join_clauses([*takes, *adds, *remainder])
+        return f"The score is {write.number(y_hat)}.{clauses}"
     is_alone = len(adding) == 1 and not (adding_others or taking)
     first = write.describe_sum(adding, adding_others, y_hat, is_alone=is_alone)
     return "; ".join([first, *takes, *remainder]) + "."
@@ -73,16 +75,20 @@ def _select(values: NDArray[np.float64], names: Mapping[int, str]) -> tuple[list
     """Return the largest positive values by name, and the sum of the others."""
     sums: dict[str, float] = {}
     for feature in np.flatnonzero(values > 0).tolist():
-        words = names.get(feature) or f"x-feature {feature + 1}"
+        words = call_feature(feature, names)
         sums[words] = sums.get(words, 0.0) + float(values[feature])
     terms = sorted((_Term(*item) for item in sums.items()), key=lambda term: -term.size)
     least = _SMALL * float(np.abs(values).sum())
     shown = terms[:1] + [term for term in terms[1:_MOST_TERMS] if term.size >= least]
+    if len(terms) == len(shown) + 1:  # a single one is named rather than called smaller ones
+        shown = terms
     return shown, sum(term.size for term in terms[len(shown) :])
 
 
-def _capitalise(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _join_clauses(clauses: Sequence[str]) -> str:
+    """Join clauses as a sentence after another one; no clauses are no sentence."""
+    text = "; ".join(clauses)
+    return f" {text[0].upper()}{text[1:]}." if text else ""
 
 
 class _Writer(NamedTuple):
@@ -101,7 +107,7 @@ class _Writer(NamedTuple):
 
     def number(self, value: float) -> str:
         """Write a number, with a sign if it is negative."""
-        return f"{round(value, self.digits) + 0.0:.{self.digits}f}".replace("-", "−")
+        return format_number(value, self.digits)
 
     def is_nothing(self, value: float) -> bool:
         """Whether a number would be written as zero."""
@@ -121,17 +127,18 @@ class _Writer(NamedTuple):
         lead = "Only" if is_alone else "Mostly" if first.size >= _HALF * y_hat else "Because of"
         return f"{lead} {join_words(parts)}"
 
-    def list_verbs(self, terms: Sequence[_Term], others: float, verb: str) -> list[str]:
-        """Write "background takes away 0.2 and nape 0.1", as a list of none or one clause."""
+    def list_sides(
+        self, lead: str, terms: Sequence[_Term], others: float, sign: int = 1
+    ) -> list[str]:
+        """Write "against it: background (−0.2) and nape (−0.1)", as a list of none or one clause.
+
+        No name is the subject of a verb: it may be of several things, such as wings.
+        """
         shown = [term for term in terms if not self.is_nothing(term.size)]
-        if not shown:
-            return []
-        first, *more = shown
-        parts = [f"{self.mark(first.words)} {verb} {self.number(first.size)}"]
-        parts += [f"{self.mark(term.words)} {self.number(term.size)}" for term in more]
-        if not self.is_nothing(others):
-            parts.append(f"others {self.number(others)}")
-        return [join_words(parts)]
+        parts = [f"{self.mark(term.words)} ({self.number(sign * term.size)})" for term in shown]
+        if parts and not self.is_nothing(others):
+            parts.append(f"smaller ones ({self.number(sign * others)})")
+        return [f"{lead}: {join_words(parts)}"] if parts else []
 
     def describe_rest(self, rest: float) -> list[str]:
         """Write what the module leaves unexplained, as a list of none or one clause."""

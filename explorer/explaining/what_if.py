@@ -7,10 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.analysis.faithfulness import compute_contributions
+from explorer.explaining.naming import call_feature
+from explorer.render.numbers import format_number, format_signed
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
 _SMALL = 0.1  # of the score before: a smaller change is called little
+_HALF = 0.5  # of the change: more than that is most of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +82,7 @@ def describe_change(
     """
     name = categories[before.index]
     change = after.y_hat - before.y_hat
-    numbers = f"from {_write(before.y_hat)} to {_write(after.y_hat)}"
+    numbers = f"from {format_number(before.y_hat, 1)} to {format_number(after.y_hat, 1)}"
     if abs(change) < _SMALL * max(1.0, abs(before.y_hat)):
         sentence = f"Without it, the score of {name} hardly changes ({numbers})"
     else:
@@ -100,10 +103,5 @@ def _name_most(before: Outcome, after: Outcome, names: Mapping[int, str]) -> str
     if moved[feature] < _SMALL * abs(change):
         return ", which no x-feature shows"
     own = float(after.contributions[feature] - before.contributions[feature])
-    return (
-        f", most of it in {names.get(feature) or f'x-feature {feature + 1}'} ({_write(own, '+')})"
-    )
-
-
-def _write(value: float, sign: str = "") -> str:
-    return f"{round(value, 1) + 0.0:{sign}.1f}".replace("-", "−")
+    share = "most of it" if moved[feature] > _HALF * abs(change) else "the largest share"
+    return f", {share} in {call_feature(feature, names)} ({format_signed(own, 1)})"

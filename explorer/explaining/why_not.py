@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
-from explorer.explaining.naming import join_words
+from explorer.data.names import join_words
+from explorer.explaining.naming import call_feature
+from explorer.render.numbers import format_number
 
 _MOST_MISSED = 3
 _MISSED = 0.5  # of what an x-feature usually adds
@@ -61,6 +63,21 @@ def find_missed(here: ArrayLike, usual: ArrayLike) -> NDArray[np.intp]:
     return order[is_missed[order]][:_MOST_MISSED]
 
 
+def find_against(here: ArrayLike, usual: ArrayLike) -> NDArray[np.intp]:
+    """Find the x-features that take away clearly more than usual, the largest gap first.
+
+    Parameters
+    ----------
+    here, usual : array_like, shape (L,), float
+        As in `find_missed`.
+    """
+    now, before = np.asarray(here, np.float64), np.asarray(usual, np.float64)
+    least = _WORTH * float(before.clip(min=0).sum())
+    is_against = (now < 0) & (before - now > least) & (before <= least)
+    order = np.argsort(now - before, kind="stable")
+    return order[is_against[order]][:_MOST_MISSED]
+
+
 def describe_missed(
     rival: str, here: Sequence[float], usual: Sequence[float], names: Mapping[int, str]
 ) -> str:
@@ -78,20 +95,26 @@ def describe_missed(
     Returns
     -------
     str
-        Such as "What is missing for a Blue Jay: blue crest (adds 0.1 here, usually 3.1)."
+        Such as "What is missing for Blue Jay: blue crest (0.1 here, usually 3.1). What speaks
+        against it: white wings (−2.0 here, usually −0.1)."
     """
     if max(here, default=0.0) <= 0:
-        return f"No x-feature of {rival} fires here."
-    missed = find_missed(here, usual).tolist()
-    if not missed:
-        return f"Nothing is missing: all x-features of {rival} find what they look for."
-    parts = [
-        f"{names.get(n) or f'x-feature {n + 1}'} (adds {_write(here[n])} here, usually "
-        f"{_write(usual[n])})"
-        for n in missed
-    ]
-    return f"What is missing for {rival}: {join_words(parts)}."
+        return f"No x-feature of {rival} adds anything here."
 
+    def list_features(features: NDArray[np.intp]) -> str:
+        return join_words(
+            [
+                f"{call_feature(n, names)} ({format_number(here[n], 1)} here, usually "
+                f"{format_number(usual[n], 1)})"
+                for n in features.tolist()
+            ]
+        )
 
-def _write(value: float) -> str:
-    return f"{round(value, 1) + 0.0:.1f}".replace("-", "−")
+    missed, against = find_missed(here, usual), find_against(here, usual)
+    if missed.size:
+        sentence = f"What is missing for {rival}: {list_features(missed)}."
+    else:
+        sentence = f"Nothing that usually counts is missing for {rival}."
+    if against.size:
+        sentence += f" What speaks against it: {list_features(against)}."
+    return sentence

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from explorer.analysis.doubt import Level
+from explorer.data.names import count_words
 from explorer.explaining.answer import Answer
 
 _MOST_NAMED = 6
@@ -48,15 +49,20 @@ def describe_answer(answer: Answer, names: Mapping[str, str]) -> Words:
             f"This does not look like any of the {len(names)} species that the network knows.",
             (as_strange, f"Its guess all the same is {name}; do not rely on it."),
         )
-    rest = (_describe_record(answer, name), describe_set(answer, names))
+    record, likely = _describe_record(answer, name), describe_set(answer, names)
     if answer.judgement.level is Level.BORDERLINE:
         return Words(
             f"This may be none of the {len(names)} species that the network knows.",
-            (as_strange, f"If it is one of them, the network says {certain}.", *rest),
+            (
+                as_strange,
+                f"If it is one of them, the network says {certain}.",
+                record,
+                f"If so: {likely[0].lower()}{likely[1:]}",
+            ),
         )
     if answer.certainty < _SURE:
-        return Words(f"The network is not sure. Its first guess is {certain}.", rest)
-    return Words(f"The network says {certain}.", rest)
+        return Words(f"The network is not sure. Its first guess is {certain}.", (record, likely))
+    return Words(f"The network says {certain}.", (record, likely))
 
 
 def describe_set(answer: Answer, names: Mapping[str, str]) -> str:
@@ -65,9 +71,9 @@ def describe_set(answer: Answer, names: Mapping[str, str]) -> str:
     if len(likely) == 1:
         return "No other species is likely enough to be named beside it."
     if len(likely) <= _MOST_NAMED:
-        return f"It is one of: {', '.join(likely)}."
+        return f"It is probably one of: {', '.join(likely)}."
     first, others = ", ".join(likely[:_MOST_NAMED]), len(likely) - _MOST_NAMED
-    return f"It is one of {len(likely)} species: {first} and {others} more."
+    return f"It is probably one of {len(likely)} species: {first} and {others} more."
 
 
 def format_percent(share: float) -> str:
@@ -80,17 +86,20 @@ def format_percent(share: float) -> str:
 def _describe_strangeness(share: float) -> str:
     if share == 0:
         return "No test photo looks as strange to it."
-    return f"Only {format_percent(share)} of test photos look as strange to it."
+    few = "Fewer than 1%" if share < 0.005 else f"Only {format_percent(share)}"
+    return f"{few} of test photos look as strange to it."
 
 
 def _describe_record(answer: Answer, name: str) -> str:
     """Say how often the classifier was right on similar test photos."""
     alike, named = answer.at_certainty, answer.when_named
     if alike and alike.photos:
-        words = f"At this certainty it is right on {alike.right} of {alike.photos} test photos"
+        photos = count_words(alike.photos, "test photo")
+        words = f"At this certainty it is right on {alike.right} of {photos}"
         if named and named.photos:
             words += f"; when it says {name}, on {named.right} of {named.photos}"
         return f"{words}."
     if named and named.photos:
-        return f"When it says {name}, it is right on {named.right} of {named.photos} test photos."
+        photos = count_words(named.photos, "test photo")
+        return f"When it says {name}, it is right on {named.right} of {photos}."
     return "It was never this certain of a test photo, nor gave one this name."

@@ -31,17 +31,19 @@ class PartAgreement:
         Number of held-out photos, and of x-features of modules, that were compared.
     overlap : float
         Mean over maps of Σ min(S, S'), the overlap of the two part histograms, in [0, 1].
-    correlation : float
-        Pearson correlation of the shares over all maps and parts.
-    locality_difference : float
-        Mean over x-features of how much the locality of their mean histograms differs, in nats.
+    correlation : float or None
+        Pearson correlation of the shares over all maps and parts; None if one of them is the same
+        everywhere.
+    locality_difference : float or None
+        Mean over x-features of how much the locality of their mean histograms differs, in nats;
+        None if it is defined for none of them.
     """
 
     photos: int
     x_features: int
     overlap: float
-    correlation: float
-    locality_difference: float
+    correlation: float | None
+    locality_difference: float | None
 
 
 def measure_agreement(
@@ -95,9 +97,15 @@ def summarise_agreement(
         photos=len(flat),
         x_features=len(differences),
         overlap=float((np.minimum(true, found).sum(axis=1) + outside).mean()),
-        correlation=float(np.corrcoef(true.ravel(), found.ravel())[0, 1]),
-        locality_difference=float(differences.mean()) if len(differences) else 0.0,
+        correlation=_correlate(true.ravel(), found.ravel()),
+        locality_difference=float(differences.mean()) if len(differences) else None,
     )
+
+
+def _correlate(one: NDArray[np.float64], other: NDArray[np.float64]) -> float | None:
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
+        return None
+    return float(np.corrcoef(one, other)[0, 1])
 
 
 def _compare_locality(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 
+from explorer.data.names import count_words
 from explorer.methods.registry import DEFAULT, METHODS, find_method
 from explorer.workspace.layout import ModuleEntry
 
@@ -19,7 +20,7 @@ def format_run(run: str) -> str:
     title = match[1].upper() if method is None else method.title
     others = _SETTING.findall(match[4])
     extra = "".join(f", {name.replace('_', ' ')} {value}" for name, value in others)
-    return f"{title}, {match[2]} x-features, seed {match[3]}{extra}"
+    return f"{title}, {count_words(int(match[2]), 'x-feature')}, seed {match[3]}{extra}"
 
 
 def sort_modules(entries: Iterable[ModuleEntry]) -> list[ModuleEntry]:

@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
+from explorer.render.numbers import format_number
 from explorer.render.style import (
     LOWERING_COLOUR,
     MODULE_COLOUR,
@@ -102,11 +103,7 @@ def _choose_colour(change: float) -> str:
 
 
 def _label(name: str, before: float, after: float) -> str:
-    return f"{name}<br>{_write(before)} → {_write(after)}"
-
-
-def _write(value: float) -> str:
-    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
+    return f"{name}<br>{format_number(before)} → {format_number(after)}"
 
 
 def render_selectable_photo(

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from explorer.analysis.agreement import (
     compute_correlations,
@@ -38,6 +39,20 @@ def test_one_against_all_accuracy_weighs_positives_and_negatives_equally() -> No
 def test_a_score_equal_to_its_rival_is_not_a_positive() -> None:
     found = compute_one_against_all_accuracy([1.0, 0.0], [[1.0], [1.0]], [True, False])
     assert found == 0.5
+
+
+@pytest.mark.parametrize(
+    ("rivals", "is_positive"),
+    [
+        (np.empty((2, 0)), [True, False]),
+        ([[1.0], [1.0]], [True, True]),
+        ([[1.0], [1.0]], [False, False]),
+    ],
+)
+def test_accuracy_needs_a_rival_a_positive_and_a_negative(
+    rivals: ArrayLike, is_positive: list[bool]
+) -> None:
+    assert compute_one_against_all_accuracy([2.0, 0.0], rivals, is_positive) is None
 
 
 def test_mean_squared_cosine_of_known_columns() -> None:

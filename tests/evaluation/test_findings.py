@@ -35,6 +35,11 @@ def test_another_order_and_intervals_that_overlap_are_said() -> None:
     )
 
 
+def test_methods_that_were_not_compared_are_not_claimed_to_be_beaten() -> None:
+    (sentence,) = list_findings(make_rows("locality", {"srae": 1.97, "excitation-bp": 2.49}))
+    assert "the most local of the paper's methods that were compared: their" in sentence
+
+
 def test_methods_whose_interval_is_apart_are_named() -> None:
     means = PAPER | {"sae": 1.98}
     (sentence,) = list_findings(make_rows("locality", means, spread=0.05))

@@ -123,7 +123,7 @@ def test_a_known_bird() -> None:
     assert words.headline == "The network says Bunting, 80% certain."
     assert words.sentences == (
         "At this certainty it is right on 40 of 50 test photos; when it says Bunting, on 7 of 9.",
-        "It is one of: Bunting, Crow.",
+        "It is probably one of: Bunting, Crow.",
     )
 
 
@@ -138,6 +138,7 @@ def test_a_borderline_photo() -> None:
     assert words.sentences[0] == "Only 3% of test photos look as strange to it."
     assert "the network says Bunting, 80% certain" in words.sentences[1]
     assert "40 of 50" in words.sentences[2]
+    assert words.sentences[3] == "If so: it is probably one of: Bunting, Crow."
 
 
 def test_a_strange_photo_gets_no_set_and_no_record() -> None:
@@ -158,6 +159,10 @@ def test_without_a_judgement_it_says_why() -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
+        (
+            {"when_named": Count(1, 1), "at_certainty": None},
+            "When it says Bunting, it is right on 1 of 1 test photo.",
+        ),
         ({"when_named": Count(0, 0)}, "At this certainty it is right on 40 of 50 test photos."),
         (
             {"at_certainty": Count(0, 0)},
@@ -178,7 +183,7 @@ def test_long_sets_are_cut() -> None:
     names = {f"{n}.X": f"Bird {n}" for n in range(9)}
     answer = make(Level.KNOWN, categories=tuple(names), likely=tuple(range(9)))
     said = describe_answer(answer, names).sentences[-1]
-    assert said.startswith("It is one of 9 species: Bird 0, Bird 1,")
+    assert said.startswith("It is probably one of 9 species: Bird 0, Bird 1,")
     assert said.endswith("Bird 5 and 3 more.")
 
 

@@ -11,8 +11,8 @@ NAMES = {0: "red breast", 1: "blue crown", 2: "background"}
         (
             [3.8, 0.9, -0.2],
             5.1,
-            "Mostly red breast (3.8 of 5.1) and blue crown (0.9); background takes away 0.2; the "
-            "rest, 0.6, is not explained.",
+            "Mostly red breast (3.8 of 5.1) and blue crown (0.9); against it: background (−0.2); "
+            "the rest, 0.6, is not explained.",
         ),
         ([0.0, 5.0, 0.0], 5.0, "Only blue crown (5.0 of 5.0)."),
         (
@@ -23,36 +23,43 @@ NAMES = {0: "red breast", 1: "blue crown", 2: "background"}
         (
             [2.0, 1.8, 1.5, 0.2],
             5.5,
-            "Because of red breast (2.0 of 5.5), blue crown (1.8), background (1.5) and smaller "
-            "ones (0.2).",
+            "Because of red breast (2.0 of 5.5), blue crown (1.8), background (1.5) and "
+            "x-feature 4 (0.2).",
         ),
         ([0.0, 0.0], 2.3, "No x-feature is active: nothing of the score, 2.3, is explained."),
         ([0.0], -2.3, "No x-feature is active: nothing of the score, −2.3, is explained."),
         (
             [-2.0, 0.5, -0.3],
             -1.9,
-            "The score is −1.9: red breast takes away 2.0 and background 0.3; blue crown adds 0.5; "
-            "together 0.1 more than the network says.",
+            "The score is −1.9. Against it: red breast (−2.0) and background (−0.3); for it: blue "
+            "crown (0.5); together 0.1 more than the network says.",
         ),
         (
             [1.5, 0.5],
             5.1,
             "The x-features do not explain this score: they add up to 2.0, and the network says "
-            "5.1. Red breast adds 1.5 and blue crown 0.5.",
+            "5.1. For it: red breast (1.5) and blue crown (0.5).",
         ),
         (
             [-3.0, 1.0],
             2.0,
             "The x-features do not explain this score: they add up to −2.0, and the network says "
-            "2.0. Blue crown adds 1.0; red breast takes away 3.0.",
+            "2.0. For it: blue crown (1.0); against it: red breast (−3.0).",
         ),
         (
             [0.3, 0.01],
             0.32,
-            "Mostly red breast (0.30 of 0.32) and smaller ones (0.01); the rest, "
-            "0.01, is not explained.",
+            "Mostly red breast (0.30 of 0.32) and blue crown (0.01); the rest, 0.01, is not "
+            "explained.",
         ),
         ([3.0, 0.0, 0.0, 2.0], 5.0, "Mostly red breast (3.0 of 5.0) and x-feature 4 (2.0)."),
+        (
+            [0.03],
+            8.0,
+            "The x-features do not explain this score: they add up to 0.0, and the network says "
+            "8.0.",
+        ),
+        ([-0.002], -0.002, "The score is 0.00."),
         ([3.0, 0.0, -0.01], 3.0, "Mostly red breast (3.0 of 3.0)."),
     ],
 )
@@ -65,17 +72,20 @@ def test_many_small_ones_are_said_together() -> None:
     assert found == "Because of x-feature 1 (1.0 of 12.0) and smaller ones (11.0)."
     found = describe_contributions([20.0] + [-1.0] * 11, 9.0, {})
     assert found == (
-        "Mostly x-feature 1 (20.0; the score is 9.0); x-feature 2 takes away 1.0 and others 10.0."
+        "Mostly x-feature 1 (20.0; the score is 9.0); against it: x-feature 2 (−1.0) and smaller "
+        "ones (−10.0)."
     )
 
 
 def test_equal_names_are_added_up_by_sign() -> None:
     names = {0: "crown", 1: "crown", 2: "crown"}
     found = describe_contributions([1.5, 2.0, -0.5], 3.0, names)
-    assert found == "Mostly crown (3.5; the score is 3.0); crown takes away 0.5."
+    assert found == "Mostly crown (3.5; the score is 3.0); against it: crown (−0.5)."
     assert describe_contributions([1.5, 2.0], 3.5, names) == "Only crown (3.5 of 3.5)."
 
 
 def test_names_are_marked() -> None:
     found = describe_contributions([4.0, -1.0], 3.0, NAMES, lambda words: f"*{words}*")
-    assert found == "Mostly *red breast* (4.0; the score is 3.0); *blue crown* takes away 1.0."
+    assert found == (
+        "Mostly *red breast* (4.0; the score is 3.0); against it: *blue crown* (−1.0)."
+    )

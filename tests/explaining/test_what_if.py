@@ -38,6 +38,11 @@ BEFORE = make_outcome([9.1, 0.0, 5.0], [6.0, 3.0])
             "The network still says Cardinal.",
         ),
         (
+            make_outcome([4.2, 0.0, 5.0], [5.4, 2.5]),
+            "Without it, the score of Cardinal falls from 9.1 to 4.2, the largest share in red "
+            "crown (−0.6). The network now says Summer Tanager.",
+        ),
+        (
             make_outcome([8.9, 0.0, 5.0], [6.0, 2.8]),
             "Without it, the score of Cardinal hardly changes (from 9.1 to 8.9). "
             "The network still says Cardinal.",

@@ -24,18 +24,39 @@ def test_only_what_usually_counts_is_missed() -> None:
 @pytest.mark.parametrize(
     ("here", "expected"),
     [
-        ([0.0, 0.0], "No x-feature of Blue Jay fires here."),
-        ([3.0, 1.0], "Nothing is missing: all x-features of Blue Jay find what they look for."),
+        ([0.0, 0.0], "No x-feature of Blue Jay adds anything here."),
+        ([3.0, 1.0], "Nothing that usually counts is missing for Blue Jay."),
         (
             [0.12, 1.0],
-            "What is missing for Blue Jay: blue crest (adds 0.1 here, usually 3.1).",
+            "What is missing for Blue Jay: blue crest (0.1 here, usually 3.1).",
         ),
         (
             [-0.01, 0.2],
-            "What is missing for Blue Jay: blue crest (adds 0.0 here, usually 3.1) and x-feature 2 "
-            "(adds 0.2 here, usually 1.2).",
+            "What is missing for Blue Jay: blue crest (0.0 here, usually 3.1) and x-feature 2 "
+            "(0.2 here, usually 1.2).",
         ),
     ],
 )
 def test_what_a_rival_misses_is_told(here: list[float], expected: str) -> None:
     assert describe_missed("Blue Jay", here, [3.1, 1.2], {0: "blue crest"}) == expected
+
+
+@pytest.mark.parametrize(
+    ("here", "expected"),
+    [
+        ([3.0, -0.2], "Nothing that usually counts is missing for Blue Jay."),
+        (
+            [3.0, -2.0],
+            "Nothing that usually counts is missing for Blue Jay. What speaks against it: white "
+            "wings (−2.0 here, usually −0.1).",
+        ),
+        (
+            [0.5, -1.0],
+            "What is missing for Blue Jay: x-feature 1 (0.5 here, usually 3.1). What speaks "
+            "against it: white wings (−1.0 here, usually −0.1).",
+        ),
+        ([0.0, -2.0], "No x-feature of Blue Jay adds anything here."),
+    ],
+)
+def test_what_speaks_against_a_rival_is_told(here: list[float], expected: str) -> None:
+    assert describe_missed("Blue Jay", here, [3.1, -0.1], {1: "white wings"}) == expected

@@ -40,6 +40,14 @@ def test_without_heat_there_is_nothing_to_compare() -> None:
     assert summarise_agreement([]) is None
 
 
+def test_heat_outside_of_the_found_box_has_no_locality_to_compare() -> None:
+    true, found = make_histogram((0.5, 0.5)), make_histogram((0.0, 0.0))
+    agreement = summarise_agreement([[(true, found)]])
+    assert agreement is not None
+    assert (agreement.x_features, agreement.locality_difference) == (0, None)
+    assert agreement.correlation is None
+
+
 def test_found_parts_are_scaled_to_the_photo_and_measured_like_true_ones() -> None:
     arrays = FoundArrays(
         points=np.array([[(0.25, 0.5), (0.75, 0.5)]]),

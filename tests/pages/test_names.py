@@ -66,13 +66,13 @@ def test_a_found_name_is_shown_with_its_evidence(
 @pytest.mark.parametrize(
     ("feature", "words"),
     [
-        (2, "**crown**. 40% of the heat on the bird lies on crown, but no attribute predicts"),
+        (2, "**crown**. 40% of the heat on the bird lies on crown, but no known attribute of"),
         (
             3,
             "**background**. 80% of its heat lies outside the bird's box, more than by area. It "
             "also fires on Moonbar Warbler.",
         ),
-        (4, "Found by its activations: no name. No attribute predicts where it fires"),
+        (4, "Found by its activations: no name. Its heat lies on no part in particular"),
         (5, "**blue tail**, a mark of other birds. 50% of the heat"),
     ],
 )

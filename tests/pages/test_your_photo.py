@@ -280,7 +280,7 @@ def test_a_borderline_photo_is_warned_of_and_still_answered(
     assert "This may be none of the 12 species" in warning.value
     assert "Only 12% of test photos look as strange" in warning.value
     assert "it is right on 3 of 4 test photos; when it says" in warning.value
-    assert escape_markdown("It is one of: ") in warning.value
+    assert escape_markdown("If so: it is probably one of: ") in warning.value
 
 
 def test_a_known_photo_gets_a_neutral_message_with_the_record_and_the_set(
@@ -292,7 +292,7 @@ def test_a_known_photo_gets_a_neutral_message_with_the_record_and_the_set(
     assert not app.success
     texts = read_texts(app)
     assert "it is right on 3 of 4 test photos" in texts
-    assert escape_markdown("It is one of: ") in texts
+    assert escape_markdown("It is probably one of: ") in texts
     assert "nothing unusual" not in texts.lower()
     assert "the calibrated probability" in texts
 

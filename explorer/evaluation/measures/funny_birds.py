@@ -207,7 +207,8 @@ MEASURE = Measure(
             "parts are grey, and change when only these are? *Distractibility*: does the heat "
             "avoid an irrelevant leaf? *Target sensitivity*: are the telling parts more important "
             "for the category than for its relative? *Background independence* depends only on the "
-            "network. All are shares; 1 is best.",
+            "network. *Parts kept* is the mean number of important parts. All others are from 0 to "
+            "1, and 1 is best.",
         ),
     ),
 )

@@ -7,12 +7,13 @@ import streamlit as st
 
 from explorer.explaining.atlas import AtlasFeature
 from explorer.explaining.atlas_search import Found
+from explorer.explaining.naming import name_feature
 from explorer.ui.atlas.pictures import draw_strongest
 from explorer.ui.shared import links, state
 from explorer.ui.shared.birds import is_drawn, render_small_bird
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.markdown import escape_markdown, format_contribution
-from explorer.ui.shared.names import name_feature, name_photo
+from explorer.ui.shared.names import name_photo
 from explorer.ui.shared.progress import track
 from explorer.ui.shared.subject import escape_words
 from explorer.workspace.layout import get_module_entry

@@ -16,9 +16,9 @@ from explorer.explaining.names_exchange import (
     read_other_names,
     take_names,
 )
+from explorer.explaining.naming import name_feature
 from explorer.storage import packing
 from explorer.ui.shared.errors import explain_error
-from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.subject import escape_words
 from explorer.workspace.notes_file import Note
 from explorer.workspace.workspace import Workspace

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from explorer.data.cub import format_category
 from explorer.data.names import add_article
+from explorer.explaining.naming import name_feature
 from explorer.render.numbers import format_number, format_signed
 from explorer.ui.category.summary import get_photo
 from explorer.ui.shared import cached, choices, drawings, gallery, state
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.gallery import Tile
 from explorer.ui.shared.markdown import escape_markdown
-from explorer.ui.shared.names import name_feature, name_photo
+from explorer.ui.shared.names import name_photo
 from explorer.ui.shared.progress import track
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.subject import Subject

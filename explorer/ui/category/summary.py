@@ -10,6 +10,7 @@ from plotly.io import from_json
 
 from explorer.data.cub import format_category
 from explorer.data.photo import Photo
+from explorer.explaining.naming import name_feature
 from explorer.render.numbers import format_number, format_signed
 from explorer.render.scatter import render_scatter
 from explorer.render.x_feature_bars import render_mean_contributions
@@ -19,7 +20,7 @@ from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.figures import show_figure
 from explorer.ui.shared.gallery import Tile
 from explorer.ui.shared.markdown import escape_markdown, format_contribution
-from explorer.ui.shared.names import name_feature, name_photo
+from explorer.ui.shared.names import name_photo
 from explorer.ui.shared.progress import track
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.subject import Subject, name_in_figure

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from explorer.analysis.faithfulness import compute_contributions
 from explorer.config import ExplorerError
+from explorer.explaining.naming import name_feature
 from explorer.methods.base import Source
 from explorer.ui.compare import sources
 from explorer.ui.compare.sides import Side
 from explorer.ui.shared import cached, scores
 from explorer.ui.shared.caching import cache_data
-from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.splits import SplitSides
 from explorer.ui.shared.subject import name_in_markdown
 from explorer.workspace.features import Features

@@ -10,6 +10,7 @@ from explorer.analysis.faithfulness import compute_contribution_shares
 from explorer.config import PAGES_DIR
 from explorer.data.names import add_article, count_words
 from explorer.data.photo import Photo
+from explorer.explaining.naming import name_feature
 from explorer.explaining.words import format_percent
 from explorer.measuring.records import ModuleMeasures
 from explorer.nn.explanation import Explanation
@@ -18,7 +19,7 @@ from explorer.ui.shared import cached, drawings, links, scores, state, tiles, x_
 from explorer.ui.shared.birds import is_drawn, render_small_bird
 from explorer.ui.shared.map_controls import read_style
 from explorer.ui.shared.markdown import escape_markdown, format_contribution
-from explorer.ui.shared.names import name_feature, name_photo
+from explorer.ui.shared.names import name_photo
 from explorer.ui.shared.part_figures import list_mean_shares
 from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.ui.shared.splits import sort_photos

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from explorer.analysis.projection import Projection, project
 from explorer.data.cub import format_category
 from explorer.data.photo import Photo
+from explorer.explaining.naming import name_feature
 from explorer.render.photo_map import PointGroup, PointScale, render_photo_map
 from explorer.render.style import (
     LOWERING_COLOUR,
@@ -18,7 +19,7 @@ from explorer.render.style import (
 )
 from explorer.ui.photo_map.choosing import ACTIVATION, HELD_OUT, OWN, RIGHT, X_FEATURES, Choice
 from explorer.ui.shared.caching import Key, cache_data, make_module_key
-from explorer.ui.shared.names import name_feature, name_photo
+from explorer.ui.shared.names import name_photo
 from explorer.ui.shared.subject import Subject, name_in_figure
 
 _MOST_SPECIES = 8  # whose colours can be told apart

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from explorer.explaining.naming import name_feature
 from explorer.nn.explanation import Explanation
 from explorer.render.window import Window
 from explorer.ui.shared import cached, drawings, heatmaps, state, tiles, x_features
 from explorer.ui.shared.map_controls import read_crop, show_map_controls
-from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.shown_photo import ShownPhoto
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.windows import find_known_window, find_window

@@ -5,6 +5,7 @@ from functools import partial
 
 import streamlit as st
 
+from explorer.explaining.naming import name_feature
 from explorer.measuring.records import ModuleMeasures
 from explorer.render.drawn_bird import describe_shares, draw_bird
 from explorer.render.rasterising import render_png
@@ -13,7 +14,6 @@ from explorer.storage import packing
 from explorer.ui.shared import exports, links, state
 from explorer.ui.shared.caching import cache_data
 from explorer.ui.shared.heatmaps import show_colour_bar
-from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.part_figures import list_mean_shares
 from explorer.ui.shared.subject import Subject, name_in_markdown, name_in_text
 

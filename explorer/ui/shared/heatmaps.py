@@ -7,7 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from explorer.data.cub import format_category
-from explorer.explaining.naming import join_words
+from explorer.data.names import join_words
 from explorer.nn.explanation import Explanation
 from explorer.render.colour_maps import render_colour_bar
 from explorer.render.numbers import format_number, format_short, format_signed

@@ -13,10 +13,11 @@ from explorer.config import PAGES_DIR
 from explorer.data.cub import format_category
 from explorer.data.names import add_article, name_categories
 from explorer.data.photo import Photo
+from explorer.explaining.naming import name_feature
 from explorer.methods.runs import format_run, get_default_module
 from explorer.ui.shared import cached, mirrored, state
 from explorer.ui.shared.markdown import escape_markdown
-from explorer.ui.shared.names import name_feature, name_photos
+from explorer.ui.shared.names import name_photos
 from explorer.ui.shared.splits import sort_photos
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.words import HELP

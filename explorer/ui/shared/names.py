@@ -23,11 +23,6 @@ def name_photos(photos: Sequence[Photo]) -> dict[int, str]:
     }
 
 
-def name_feature(feature: int) -> str:
-    """Name an x-feature: counted from 0 in the code, from 1 on the page."""
-    return f"x-feature {feature + 1}"
-
-
 def name_training(request: JobRequest) -> str:
     """Name a job after its categories, or the first two of more, or after what it fetches."""
     if request.fetches_to:

@@ -8,13 +8,13 @@ import streamlit as st
 
 from explorer.analysis.locality import PartHistogram, compute_locality
 from explorer.analysis.voronoi import compute_cell_polygons
+from explorer.explaining.naming import name_feature
 from explorer.measuring.parts import PhotoParts
 from explorer.measuring.records import ModuleMeasures
 from explorer.render.figures import render_part_histogram, render_partition
 from explorer.render.window import Window, crop_photo
 from explorer.ui.shared import cached, empty, state
 from explorer.ui.shared.figures import align_with_photo, show_figure
-from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.pictures import THIRD_COLUMN, compute_column_height, fit_for_display
 from explorer.ui.shared.words import HELP
 from explorer.workspace.layout import ModuleEntry

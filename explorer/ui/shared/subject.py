@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.data.cub import format_category
+from explorer.explaining.naming import name_feature
 from explorer.measuring.scores import ModuleScores
 from explorer.ui.shared.markdown import escape_markdown
-from explorer.ui.shared.names import name_feature
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 

@@ -8,13 +8,13 @@ import numpy as np
 import streamlit as st
 
 from explorer.analysis.faithfulness import compute_contribution_shares
+from explorer.explaining.naming import name_feature
 from explorer.explaining.words import format_percent
 from explorer.nn.explanation import Explanation
 from explorer.render.numbers import format_signed
 from explorer.ui.shared import x_features
 from explorer.ui.shared.drawings import Overlays
 from explorer.ui.shared.markdown import format_contribution
-from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.subject import name_in_markdown, name_in_text
 from explorer.ui.shared.x_features import Choice
 

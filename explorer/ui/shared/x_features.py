@@ -7,7 +7,8 @@ import numpy as np
 import streamlit as st
 from numpy.typing import ArrayLike
 
-from explorer.explaining.naming import join_words
+from explorer.data.names import join_words
+from explorer.explaining.naming import name_feature
 from explorer.explaining.sentence import describe_contributions
 from explorer.measuring.records import ModuleMeasures
 from explorer.nn.explanation import Explanation
@@ -15,7 +16,6 @@ from explorer.render.figures import render_contributions
 from explorer.render.numbers import format_number
 from explorer.ui.shared import mirrored, state, verdicts
 from explorer.ui.shared.figures import show_figure
-from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.subject import escape_words, name_in_figure
 from explorer.ui.shared.words import HELP
 from explorer.workspace.layout import ModuleEntry

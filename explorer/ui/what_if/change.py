@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from explorer.data.cub import format_category
 from explorer.data.paint_out import SURROUNDINGS, WAYS, paint_out
+from explorer.explaining.naming import name_feature
 from explorer.explaining.what_if import Outcome, compute_outcome, describe_change
 from explorer.render.before_after import outline_region, render_before_after
 from explorer.ui.shared import cached, caching, pictures, state
 from explorer.ui.shared.figures import show_figure
 from explorer.ui.shared.markdown import escape_markdown
-from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.shown_photo import ShownPhoto
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.subject import escape_words, name_in_figure

@@ -11,7 +11,7 @@ from explorer.data.cub import format_category
 from explorer.explaining.why_not import describe_missed, match_by_part
 from explorer.methods.runs import get_default_module
 from explorer.nn.explanation import Explanation
-from explorer.render.numbers import format_signed
+from explorer.render.numbers import format_number, format_signed
 from explorer.ui.shared import cached, drawings, training_starter
 from explorer.ui.shared.markdown import escape_markdown, format_contribution
 from explorer.ui.shared.shown_photo import ShownPhoto
@@ -76,7 +76,8 @@ def _show_choice_and_sides(
     other_entry = get_default_module(workspace.list_modules(), rival)
     score = float(own.logits[workspace.dataset.categories.index(rival)])
     st.markdown(
-        f"The network's score is **{_write(score)}** for {name} and **{_write(own.y_hat)}** for "
+        f"The network's score is **{format_number(score, 1)}** for {name} and "
+        f"**{format_number(own.y_hat, 1)}** for "
         f"{escape_markdown(format_category(entry.category))}."
     )
     if other_entry is None:
@@ -176,7 +177,3 @@ def _show_tile(side: _Side, feature: int, picture: bytes, place: str) -> None:
         words = format_contribution(contribution, activation)
         title = name_in_markdown(feature, side.names)
         st.markdown(f"{title}<br>{words}", unsafe_allow_html=True)
-
-
-def _write(value: float) -> str:
-    return f"{round(value, 1) + 0.0:.1f}".replace("-", "−")

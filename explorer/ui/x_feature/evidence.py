@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from explorer.data.names import name_categories
-from explorer.explaining.naming import describe_reason, join_words
+from explorer.data.names import join_words, name_categories
+from explorer.explaining.naming import describe_reason
 from explorer.measuring.name_records import FeatureName
 from explorer.measuring.records import ModuleMeasures
 from explorer.ui.shared.markdown import escape_markdown

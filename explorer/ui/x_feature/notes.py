@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import streamlit as st
 
 from explorer.config import ExplorerError, is_public
+from explorer.explaining.naming import name_feature
 from explorer.ui.shared.markdown import escape_markdown
-from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.subject import escape_words, name_in_markdown
 from explorer.workspace import notes
 from explorer.workspace.layout import ModuleEntry

@@ -14,6 +14,7 @@ from explorer.config import ExplorerError
 from explorer.data.cub import format_category
 from explorer.data.names import add_article
 from explorer.data.photo import Photo
+from explorer.explaining.naming import name_feature
 from explorer.render.numbers import format_signed
 from explorer.storage import packing
 from explorer.ui.shared import drawings, state
@@ -21,7 +22,7 @@ from explorer.ui.shared.choices import choose_one
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.gallery import Tile, show_gallery
 from explorer.ui.shared.markdown import escape_markdown, format_contribution
-from explorer.ui.shared.names import name_feature, name_photo
+from explorer.ui.shared.names import name_photo
 from explorer.ui.shared.progress import track
 from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.ui.shared.state import MapStyle

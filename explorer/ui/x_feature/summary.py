@@ -7,6 +7,7 @@ from functools import partial
 import streamlit as st
 
 from explorer.analysis.activation import compute_activation_spread, compute_auc
+from explorer.explaining.naming import name_feature
 from explorer.render.density import render_density
 from explorer.render.numbers import format_signed
 from explorer.render.x_feature_bars import render_localities
@@ -16,7 +17,6 @@ from explorer.ui.shared.birds import show_bird
 from explorer.ui.shared.caching import cache_data
 from explorer.ui.shared.figures import show_figure
 from explorer.ui.shared.markdown import escape_markdown, format_share
-from explorer.ui.shared.names import name_feature
 from explorer.ui.shared.part_figures import show_module_histogram
 from explorer.ui.shared.subject import Subject, name_in_figure
 from explorer.ui.shared.words import HELP
