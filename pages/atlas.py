@@ -1,14 +1,12 @@
 """All x-features of all categories: search, filters, and a card with its own address for each."""
 
-import shlex
-
 import streamlit as st
 
 from explorer.explaining.atlas import Atlas
 from explorer.explaining.atlas_search import find_features
 from explorer.ui.atlas import cards, choosing, exchange, listing
 from explorer.ui.shared import choices, links
-from explorer.ui.shared.empty import show_command
+from explorer.ui.shared.empty import show_workspace_command
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.opening import open_selection_or_say_why
 from explorer.ui.shared.styles import load_page_style
@@ -64,8 +62,9 @@ def describe_listing(workspace: Workspace, atlas: Atlas, count: int) -> None:
         if workspace.dataset.has_photos
         else "The photos are not on this computer; a drawn bird shows the parts with most heat."
     )
+    birds = f"{categories} {'category' if categories == 1 else 'categories'}"
     st.caption(
-        f"{shown} x-features of {categories} categories. Figures are of test photos. {pictures}",
+        f"{shown} x-features of {birds}. Figures are of test photos. {pictures}",
         help="\n\n".join(HELP[word] for word in ("contribution", "auc", "locality")),
     )
 
@@ -79,8 +78,8 @@ def show_unmeasured(workspace: Workspace, atlas: Atlas) -> None:
             f"{lacking:,} of {len(features):,} x-features have no names or figures yet, or those "
             "of an earlier version. Measure the modules, then reload this page:"
         )
-        show_command(f"python -m explorer evaluate {shlex.quote(str(workspace.path))}")
+        show_workspace_command("evaluate", workspace)
 
 
-with error_boundary("Reload the page, or mend the workspace."):
+with error_boundary("Reload the page, or repair the workspace."):
     show_page()

@@ -97,5 +97,5 @@ def show_sections(
     )
 
 
-with error_boundary("Choose another category or module, or mend it and reload."):
+with error_boundary("Choose another category or module, or repair it and reload."):
     show_page()

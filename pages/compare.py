@@ -135,5 +135,5 @@ def show_parts(
     return pair
 
 
-with error_boundary("Choose another explanation, or mend it and reload."):
+with error_boundary("Choose another explanation, or repair it and reload."):
     show_page()

@@ -121,5 +121,5 @@ def show_trust(workspace: Workspace, entry: ModuleEntry) -> None:
         show_module_measures(measures, len(workspace.dataset.part_names))
 
 
-with error_boundary("Choose another photo, category or module, or mend it and reload."):
+with error_boundary("Choose another photo, category or module, or repair it and reload."):
     show_page()

@@ -25,7 +25,8 @@ def show_page() -> None:
     st.title("Map of photos", anchor=False)
     st.markdown(
         f"Every point is a photo. Photos that the module of **{category}** explains alike, or that "
-        "the network scores alike, lie together. A click on a point opens its photo."
+        "the network scores alike, lie together."
+        + (" A click on a point opens its photo." if workspace.dataset.has_photos else "")
     )
     empty.show_no_photos(workspace)
     with st.spinner("Loading the network …"):
@@ -49,5 +50,5 @@ def show_page() -> None:
     links.show_link({**links.make_module_params(workspace, entry), **choice.params, **chosen})
 
 
-with error_boundary("Choose another category or module, or mend it and reload."):
+with error_boundary("Choose another category or module, or repair it and reload."):
     show_page()

@@ -2,11 +2,13 @@
 
 import streamlit as st
 
+from explorer.evaluation.results import Results
 from explorer.ui.results import confusion, loading, reliability, tables
 from explorer.ui.shared import links
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.opening import open_workspace_or_say_why
 from explorer.ui.shared.styles import load_page_style
+from explorer.workspace.workspace import Workspace
 
 
 def show_page() -> None:
@@ -27,21 +29,27 @@ def show_page() -> None:
     if found is None:
         tables.show_no_results(workspace)
         reliability.show_reliability(workspace)
-        with error_boundary():
-            confusion.show_confusions(workspace)
+        _show_cell_and_link(workspace)
         return
     tables.show_tables(found, loading.load_sanity(workspace), workspace)
     st.header("Category by category", anchor=False)
-    tables.show_measure(found)
-    tables.show_category(found, [entry.category for entry in workspace.list_modules()])
+    tables.show_measure(found, workspace.dataset.categories)
+    tables.show_category(found, workspace)
     reliability.show_reliability(workspace)
+    _show_cell_and_link(workspace, found)
+
+
+def _show_cell_and_link(workspace: Workspace, found: Results | None = None) -> None:
+    """Show the network's mistakes, and what can be downloaded and shared."""
+    params = links.name_workspace()
     cell: dict[str, str | int] = {}
     with error_boundary():
         cell = confusion.show_confusions(workspace)
     st.header("Download and share", anchor=False)
-    tables.show_downloads(found)
-    links.show_link({**links.name_workspace(), **tables.make_params(), **cell})
+    if found is not None:
+        tables.show_downloads(found)
+    links.show_link({**params, **(tables.make_params() if found else {}), **cell})
 
 
-with error_boundary("Run the comparison again, or mend its files and reload."):
+with error_boundary("Run the comparison again, or repair its files and reload."):
     show_page()

@@ -90,5 +90,5 @@ def show_sections(subject: Subject, style: MapStyle) -> None:
     )
 
 
-with error_boundary("Choose another category or module, or mend it and reload."):
+with error_boundary("Choose another category or module, or repair it and reload."):
     show_page()

@@ -20,7 +20,8 @@ def app(
         list[str] | None,
         typer.Argument(
             metavar="WORKSPACE",
-            help="Workspaces to open; by default those in SRAE_WORKSPACE, or else the demo.",
+            help="Workspaces to open; by default those in SRAE_WORKSPACE, or else those that come "
+            "with the explorer.",
         ),
     ] = None,
 ) -> None:

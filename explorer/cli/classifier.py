@@ -34,7 +34,7 @@ def new(
         str,
         typer.Option(
             help="The layer Z to explain, such as fc7, pool5 (flattened) or pool5-mean (averaged "
-            "over positions). By default fc6, or avgpool in ResNets."
+            "over positions). By default fc6, or avgpool in ResNets and the _gap networks."
         ),
     ] = "",
     held_out: Annotated[

@@ -20,7 +20,8 @@ EngineOption = Annotated[
     EngineName, typer.Option(help="Compute one by one on this machine, or in parallel with Ray.")
 ]
 Address = Annotated[
-    str, typer.Option(help="Ray cluster with access to the workspace. [starts Ray]")
+    str,
+    typer.Option(help="Ray cluster with access to the workspace; by default, Ray is started here."),
 ]
 Workers = Annotated[
     int, typer.Option(help="Parallel tasks if Ray is started here; 0 for one per core.")

@@ -42,7 +42,10 @@ def explain(
         typer.Option(help="The workspace folder; by default the one that the app opens first."),
     ] = None,
     category: Annotated[
-        str, typer.Option(help="Whose score is explained. [the most probable with a module]")
+        str,
+        typer.Option(
+            help="Whose score is explained; by default the most probable one that has a module."
+        ),
     ] = "",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON; see docs/explain.md.")

@@ -25,7 +25,7 @@ _WIDTHS = "24x20"  # of 200 modules beside a network of 56 MB
 def pack(
     workspace: WorkspacePath,
     target: Annotated[Path, typer.Argument(help="The new folder.")],
-    run: Annotated[str, typer.Option(help="Pack only modules of this run. [all]")] = "",
+    run: Annotated[str, typer.Option(help="Pack only modules of this run; by default all.")] = "",
     most_megabytes: Annotated[float, typer.Option(help="Refuse more than this.")] = MOST_MEGABYTES,
     device: Device = "auto",
 ) -> None:
@@ -53,9 +53,10 @@ def birds(
     device: Device = "auto",
     **changes: Any,
 ) -> None:
-    """Build the workspace of real birds: network, modules and measures. Resumes a broken-off run.
+    """Build the workspace of real birds: network, modules and measures. Resumes an interrupted run.
 
-    `--initial` takes the ImageNet weights of VGG16's convolutions; the other layers are new.
+    It starts from torchvision's ImageNet weights of VGG16's convolutions, or with `--initial` from
+    those of a file; the other layers are new.
     """
     chosen = choose_engine(engine, address, workers)
     finetune = replace(BIRDS_FINETUNE, **changes)

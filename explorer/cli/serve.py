@@ -20,7 +20,8 @@ def serve(
         list[Path] | None,
         typer.Argument(
             metavar="WORKSPACE",
-            help="Workspaces to open; by default those in SRAE_WORKSPACE, or else the demo.",
+            help="Workspaces to open; by default those in SRAE_WORKSPACE, or else those that come "
+            "with the explorer.",
         ),
     ] = None,
     workers: Annotated[int, typer.Option(help="Processes of the app; 0 for one per core.")] = 0,

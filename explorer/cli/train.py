@@ -39,7 +39,7 @@ def train(
         bool, typer.Option("--missing", help="Train only modules that do not exist yet.")
     ] = False,
     group_size: Annotated[
-        int, typer.Option(help="Maximum number of modules to train together. [fits the memory]")
+        int, typer.Option(help="Most modules to train together; 0 for as many as fit the memory.")
     ] = 0,
     engine: EngineOption = EngineName.LOCAL,
     address: Address = "",

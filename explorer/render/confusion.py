@@ -122,7 +122,7 @@ def _describe(
     column: int,
 ) -> str:
     shown, said = html.escape(names[row]), html.escape(names[column])
-    what = f"{shown}, named rightly" if row == column else f"{shown}<br>taken for {said}"
+    what = f"{shown}, named correctly" if row == column else f"{shown}<br>taken for {said}"
     return f"{what}: {table[row, column]} of {totals[row]}"
 
 

@@ -14,7 +14,7 @@ _OWN_COLOUR, _OTHER_COLOUR = LINE_COLOURS[0], MODULE_COLOUR
 _GRID_COLOUR = "rgba(128,128,128,0.25)"
 # Symbol and name in the legend for each side of the split, in drawing order.
 _SIDES: Mapping[str, tuple[str, str]] = {
-    "unused": ("x-thin-open", "not used"),
+    "unused": ("x-thin-open", "unused"),
     "train": ("circle-open", "training"),
     "test": ("circle", "test"),
 }

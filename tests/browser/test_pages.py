@@ -266,9 +266,11 @@ def test_a_cell_of_the_confusion_matrix_shows_its_photos(visit: Any) -> None:
     page.mouse.move(cell["x"] + cell["width"] / 2, cell["y"] + cell["height"] / 2)
     told = figure.locator(".hovertext")
     told.wait_for()
-    assert "Ember-capped Finch, named rightly: " in told.text_content()
+    assert "Ember-capped Finch, named correctly: " in told.text_content()
     page.mouse.click(cell["x"] + cell["width"] / 2, cell["y"] + cell["height"] / 2)
-    page.get_by_test_id("stCode").filter(has_text="Ember-capped+Finch%2C+named+rightly").wait_for()
+    page.get_by_test_id("stCode").filter(
+        has_text="Ember-capped+Finch%2C+named+correctly"
+    ).wait_for()
     opened.wait_for_link()
     photo = page.locator("[class*=st-key-gallery-tile-confusion-]").first
     name = photo.inner_text()

@@ -150,11 +150,11 @@ def test_photos_are_filtered_by_side_and_category(
     tiny_workspace: Path, side: str, name: str
 ) -> None:
     subject = make_subject(tiny_workspace)
-    for whose in ("its own", "all birds"):
+    for whose in ("its own category", "all birds"):
         choice = Choice("ŷ", "highest first", side, whose, "photo")
         rows = sort_rows(subject, choice, compute_values(subject, "ŷ"))
         wanted = subject.sides == name
-        if whose == "its own":
+        if whose == "its own category":
             wanted = wanted & subject.scores.is_positive
         assert sorted(rows.tolist()) == np.flatnonzero(wanted).tolist()
         assert (np.diff(subject.scores.y_hat[rows]) <= 0).all()
@@ -300,5 +300,5 @@ def test_measures_of_earlier_versions_are_shown(own_workspace: Path, open_page: 
     assert not app.exception
     assert not app.error
     labels = [metric.label for metric in app.metric]
-    assert "F_reg, test" in labels
+    assert "Mean error, test" in labels
     assert "Effective number" not in labels

@@ -66,7 +66,7 @@ def test_a_cell_shows_its_photos_and_is_in_the_address(
     assert box.value == first.truth * 12 + first.said
     assert list_photos(app) == answers.find_photos(first.truth, first.said)
     (right,) = np.flatnonzero(np.diag(answers.table))[:1]
-    app = open_app(tiny_workspace, "results", confusion=f"{names[right]}, named rightly")
+    app = open_app(tiny_workspace, "results", confusion=f"{names[right]}, named correctly")
     assert not app.warning
     assert list_photos(app) == answers.find_photos(right, right)
     app = open_app(tiny_workspace, "results", confusion="Dodo, taken for Auk")
@@ -112,7 +112,7 @@ def test_photos_open_under_the_module_that_tells_most(
     names = [*map(format_category, workspace.dataset.categories)]
     cells = [*map(tuple, np.argwhere(answers.table).tolist())]
     for truth, said in cells:
-        what = "named rightly" if truth == said else f"taken for {names[said]}"
+        what = "named correctly" if truth == said else f"taken for {names[said]}"
         app = open_app(tiny_workspace, "results", confusion=f"{names[truth]}, {what}")
         opened = {
             parse_qs(link.proto.query_string)["category"][0] for link in app.main.get("page_link")

@@ -160,6 +160,21 @@ def test_categories_are_split_into_pages(
     assert "page of categories “9”" in read_texts(app)
 
 
+def test_a_search_begins_on_its_first_page(
+    tiny_workspace: Path, open_page: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overview_categories, "TILES_A_PAGE", 1)
+    app = open_page(tiny_workspace, overview_page="2")
+    app.text_input[0].set_value("capped finch").run()
+    assert "2 found" in read_texts(app)
+    assert app.session_state[overview_categories.PAGE] == 1
+    app.text_input[0].set_value("ember-capped").run()
+    assert "1 found" in read_texts(app)
+    # One page has no number, which the next link would ask for.
+    assert "overview_page" not in parse_qs(urlsplit(app.code[-1].value).query)
+    assert not app.warning
+
+
 def test_the_best_come_first_and_unknown_figures_last() -> None:
     some = [
         make_summary("bee", accuracy=0.5, relative_f_reg=0.2, live=3),

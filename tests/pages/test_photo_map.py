@@ -106,7 +106,7 @@ def test_a_choice_that_is_not_offered_any_more_is_forgotten(
     tiny_workspace: Path, open_page: OpenApp
 ) -> None:
     app = open_page(tiny_workspace, map_of="all birds", coloured_by="species")
-    segments(app, "map_of").set_value("its own").run()
+    segments(app, "map_of").set_value("its own category").run()
     assert not app.exception
     assert segments(app, "coloured_by").value == "x-feature"
 

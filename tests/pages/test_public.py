@@ -53,6 +53,7 @@ def test_a_visitor_writes_nothing_on_any_page(
     assert "Train a module for" not in [box.label for box in app.selectbox]
     assert not [button for button in app.button if "train" in button.label.lower()]
     assert str(bare_workspace) not in read_texts(app)
+    assert not [code for code in app.code if str(bare_workspace) in code.value]
 
 
 def test_the_same_pages_offer_it_on_a_private_server(
@@ -167,7 +168,7 @@ def test_errors_of_an_unreadable_workspace_show_no_paths(
 ) -> None:
     app = open_app(tmp_path / "nowhere", "category")
     texts = read_texts(app)
-    assert "Whoever runs this server can mend it." in texts
+    assert "Whoever runs this server can repair it." in texts
     assert "python -m explorer demo" not in texts
     assert str(tmp_path) not in texts
     monkeypatch.delenv(WORKSPACE_VARIABLE)

@@ -40,6 +40,16 @@ def test_scores_without_a_part_are_those_of_the_photo_without_it(
     assert f"{after.y_hat:.1f}".replace("-", "−") in find_sentence(app)
 
 
+def test_the_region_follows_the_x_feature_of_the_page(
+    tiny_workspace: Path, open_app: OpenApp
+) -> None:
+    app = unfold(open_app(tiny_workspace), SECTION)
+    for feature in (1, 2):
+        app.button(key=f"show-x-feature-{feature + 1}").click().run()
+        (region,) = (box for box in app.selectbox if box.label == "X-feature")
+        assert region.value == feature
+
+
 def test_nothing_drawn_is_said(tiny_workspace: Path, open_app: OpenApp) -> None:
     app = unfold(open_app(tiny_workspace), SECTION)
     choose(app, "region", FREE)

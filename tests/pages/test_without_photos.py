@@ -150,7 +150,7 @@ def test_ones_own_photo_is_explained_in_full(shipped: Path, open_app: OpenApp) -
     assert not app.exception
     assert not app.error
     assert len(app.image) > 3
-    assert "Most like it, to the network" in read_texts(app)
+    assert "Photos that the network finds most similar" in read_texts(app)
 
 
 def test_samples_without_a_bird_remain(shipped: Path, open_app: OpenApp) -> None:

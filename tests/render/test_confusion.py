@@ -22,7 +22,7 @@ def test_every_cell_with_photos_can_be_clicked() -> None:
     points = render_confusion(TABLE, TOTALS, NAMES).data[2]
     assert points.customdata == (0, 1, 4, 5)
     assert list(zip(points.y, points.x, strict=True)) == [(0, 0), (0, 1), (1, 1), (1, 2)]
-    assert points.text[0] == "Finch, named rightly: 3 of 5"
+    assert points.text[0] == "Finch, named correctly: 3 of 5"
     assert points.text[1] == "Finch<br>taken for &lt;b&gt;Wren of a very long name: 1 of 5"
 
 

@@ -25,7 +25,7 @@ def get_points(figure: go.Figure) -> dict[str, tuple]:
 def test_every_photo_is_a_point_of_its_kind() -> None:
     figure = render_scatter(**SCORES, category="Finch", text_colour="#123456")
     assert get_points(figure) == {
-        "other birds, not used": (3.0, 2.5, 33, "c"),
+        "other birds, unused": (3.0, 2.5, 33, "c"),
         "other birds, test": (-4.0, -4.5, 44, "d"),
         "Finch, training": (2.0, 2.0, 22, "b"),
         "Finch, test": (1.0, 1.5, 11, "a"),

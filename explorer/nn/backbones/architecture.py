@@ -1,7 +1,7 @@
 """Types that describe architectures, and the families that build them."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,12 +55,24 @@ class Family:
         The layer that is explained by default; see `Backbone.z_layers`.
     has_imagenet_weights : bool
         Whether torchvision offers weights for it.
+    convolutions_of : Mapping of str to str
+        Architectures that start from the ImageNet convolutions of another one of torchvision's,
+        and its name.
     """
 
     architectures: tuple[Architecture, ...]
     build: Callable[[str, int, bool], nn.Module]
     z_layer: str = "fc6"
     has_imagenet_weights: bool = True
+    convolutions_of: Mapping[str, str] = field(default_factory=dict)
+
+    def name_pretrained(self, architecture: str) -> str:
+        """Return torchvision's network whose ImageNet weights it starts from; empty for none."""
+        return (
+            architecture
+            if self.has_imagenet_weights
+            else self.convolutions_of.get(architecture, "")
+        )
 
 
 def build_torchvision_network(name: str, category_count: int, **options: object) -> nn.Module:

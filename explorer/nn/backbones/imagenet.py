@@ -13,21 +13,29 @@ from explorer.nn.backbones.registry import get_family
 from explorer.nn.foreign import load_foreign_weights
 from explorer.nn.torchvision_guard import import_torchvision
 
+_CONVOLUTIONS = "features."  # as torchvision names them in its VGGs
+
 
 def get_imagenet_file(architecture: str) -> RemoteFile:
-    """Return address and hash of torchvision's IMAGENET1K_V1 weights of `architecture`.
+    """Return address and hash of the IMAGENET1K_V1 weights that `architecture` starts from.
 
     Raises
     ------
     ExplorerError
         When there are none.
     """
-    if not get_family(architecture).has_imagenet_weights:
-        raise ExplorerError(f"{architecture} has no ImageNet weights. Train it from scratch.")
-    url = import_torchvision().models.get_model_weights(architecture).IMAGENET1K_V1.url
+    pretrained = _name_pretrained(architecture)
+    url = import_torchvision().models.get_model_weights(pretrained).IMAGENET1K_V1.url
     name = url.rpartition("/")[2]
     # PyTorch writes the first digits of the hash into the name: vgg19-dcbb9e9d.pth.
     return RemoteFile(url, name, sha256=Path(name).stem.rpartition("-")[2])
+
+
+def _name_pretrained(architecture: str) -> str:
+    name = get_family(architecture).name_pretrained(architecture)
+    if not name:
+        raise ExplorerError(f"{architecture} has no ImageNet weights. Train it from scratch.")
+    return name
 
 
 def get_imagenet_folder() -> Path:
@@ -50,17 +58,23 @@ def fetch_imagenet_weights(
 
 
 def load_imagenet_weights(architecture: str) -> dict[str, Tensor]:
-    """Load the weights of `architecture` from torch.hub's cache.
+    """Load the weights that `architecture` starts from, from torch.hub's cache.
+
+    Of another architecture, these are the convolutions alone.
 
     Raises
     ------
     ExplorerError
         When there are none, they have not been downloaded, or they are damaged.
     """
+    pretrained = _name_pretrained(architecture)
     path = get_imagenet_folder() / get_imagenet_file(architecture).name
     if not path.is_file():
         raise ExplorerError(
-            f"The ImageNet weights of {architecture} have not been downloaded. Get them with "
-            f"`python -m explorer fetch {architecture}`."
+            f"The ImageNet weights of {pretrained} have not been downloaded. Get them with "
+            f"`python -m explorer fetch {pretrained}`."
         )
-    return load_foreign_weights(path, architecture).tensors
+    tensors = load_foreign_weights(path, pretrained).tensors
+    if pretrained == architecture:
+        return tensors
+    return {name: tensor for name, tensor in tensors.items() if name.startswith(_CONVOLUTIONS)}

@@ -38,4 +38,10 @@ def _replace_top(network: nn.Module, channels: int, width: int, category_count: 
     return network
 
 
-FAMILY = Family((_VGG16, _SMALL), _build, "avgpool", has_imagenet_weights=False)
+FAMILY = Family(
+    (_VGG16, _SMALL),
+    _build,
+    "avgpool",
+    has_imagenet_weights=False,
+    convolutions_of={_VGG16.name: "vgg16"},
+)

@@ -25,7 +25,8 @@ class FinetuneSettings:
         A name in `explorer.nn.backbones.registry.ARCHITECTURES`.
     initial : str
         ``imagenet`` (torchvision's IMAGENET1K_V1 weights), ``scratch``, or the path of a file of
-        weights. Empty for ``imagenet`` if there are such weights, and ``scratch`` for vgg_small.
+        weights. Empty for ``imagenet`` if there are such weights, and ``scratch`` for vgg_small and
+        vgg_small_gap.
     epochs, batch_size, seed : int
         Passes over the training photos, photos per step, and random seed.
     stages : str
@@ -143,7 +144,7 @@ class FinetuneSettings:
 
     @property
     def _has_imagenet_weights(self) -> bool:
-        return get_family(self.architecture).has_imagenet_weights
+        return bool(get_family(self.architecture).name_pretrained(self.architecture))
 
     def get_head_factor(self, *, is_fresh: bool) -> float:
         """Return the factor on the learning rate of the last layer, if new or already trained."""

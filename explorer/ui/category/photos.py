@@ -22,12 +22,12 @@ from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.subject import Subject
 
 SORT, END, SIDE, WHOSE = "sort", "first", "side", "whose"
-PICTURES, PAGE = "pictures", "photo_page"
+PICTURES, PAGE = "pictures", state.PHOTO_PAGE
 Y_HAT, ERROR, ACTIVATION, MARGIN = "ŷ", "|ȳ − ŷ|", "activation", "lead"
 ORDERS = (Y_HAT, ERROR, ACTIVATION, MARGIN)
 HIGHEST, LOWEST = "highest first", "lowest first"
 TEST, TRAIN, ALL = "test", "training", "all"
-OWN, EVERY = "its own", "all birds"
+OWN, EVERY = "its own category", "all birds"
 PLAIN, HEATMAP = "photo", "heatmap"
 PHOTOS_A_PAGE = 24
 
@@ -51,7 +51,7 @@ class Choice:
         Which end of the order comes first.
     side : {"test", "training", "all"}
         Of which side of the split.
-    whose : {"its own", "all birds"}
+    whose : {"its own category", "all birds"}
         Of which birds.
     pictures : {"photo", "heatmap"}
         The plain photo, or the chosen x-feature's map over it.
@@ -82,7 +82,7 @@ def choose_photos(*, has_photos: bool) -> Choice:
     with st.container(horizontal=True, vertical_alignment="bottom", key="category-choice"):
         sort = choose(SORT, ORDERS, "Photos by", "order of photos", _SORT_HELP)
         end = choose(END, (HIGHEST, LOWEST), "Order", "end of the order")
-        side = choose(SIDE, tuple(_SIDES), "Photos of the split", "side of the split")
+        side = choose(SIDE, tuple(_SIDES), "Training or test photos", "side of the split")
         whose = choose(WHOSE, (OWN, EVERY), "Of which birds", "choice of birds")
         pictures = PLAIN
         if has_photos:

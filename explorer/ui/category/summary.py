@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from plotly.io import from_json
 
 from explorer.data.cub import format_category
+from explorer.data.names import count_words
 from explorer.data.photo import Photo
 from explorer.explaining.naming import name_feature
 from explorer.render.numbers import format_number, format_signed
@@ -83,8 +84,9 @@ def show_ranking(subject: Subject) -> None:
         },
     )
     st.caption(
-        f"Bars are means over the category's {len(rows)} own test photos, each of them a thin "
-        f"line. Together they add up to {format_number(float(means.sum()))}, the mean ȳ.",
+        f"Bars are means over the category's own {count_words(len(rows), 'test photo')}, each of "
+        f"them a thin line. Together they add up to {format_number(float(means.sum()))}, the mean "
+        "ȳ.",
         help=HELP["contribution"],
     )
 
@@ -92,13 +94,15 @@ def show_ranking(subject: Subject) -> None:
 def show_examples(subject: Subject, style: MapStyle) -> None:
     """Show the chosen x-feature on test photos of the category, with its contributions."""
     rank = rank_features(subject).tolist().index(subject.feature) + 1
+    count = subject.scores.x_features.shape[1]
     place = "the most important" if rank == 1 else f"number {rank}"
+    among = "the only x-feature" if count == 1 else f"{place} of {count}"
     own = find_own_test_rows(subject)
     rows, mean = own[:_EXAMPLES], float(subject.contributions[own].mean())
     st.markdown(
-        f"**{subject.title}** is {place} of {subject.scores.x_features.shape[1]}: on average it "
-        f"adds {format_signed(mean + 0.0)} to the score. The category's first {len(rows)} test "
-        "photos, as they come and not the best ones:"
+        f"**{subject.title}** is {among}: on average it adds {format_signed(mean)} to the score. "
+        f"The category's first {count_words(len(rows), 'test photo')}, as they come and not the "
+        "best ones:"
     )
     tiles = []
     for row in track(rows.tolist(), "Drawing photo"):

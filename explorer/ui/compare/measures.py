@@ -22,7 +22,6 @@ from explorer.render.figures import render_part_histogram
 from explorer.ui.compare import sources
 from explorer.ui.compare.numbers import SideNumbers
 from explorer.ui.compare.pairs import Both, get_index
-from explorer.ui.compare.sides import Side
 from explorer.ui.shared import cached, empty, state
 from explorer.ui.shared.caching import cache_data
 from explorer.ui.shared.figures import show_figure
@@ -71,7 +70,7 @@ def measure_side(workspace: Workspace, numbers: SideNumbers) -> SideMeasures:
     live, locality = _find_live(numbers), None
     if workspace.dataset.has_photos:
         with st.spinner(f"Measuring {side.title} part by part …"):
-            locality = _measure_locality(workspace, side, photos, live)
+            locality = _measure_locality(workspace, side.category, side.by, photos, live)
     # Without contributions, an activation is neither live nor dead.
     has_contributions = numbers.outputs is not None and numbers.outputs.contributions is not None
     return SideMeasures(
@@ -106,11 +105,11 @@ def _measure_faithfulness(
 
 @cache_data(64)
 def _measure_locality(
-    workspace: Workspace, side: Side, photos: Sequence[Photo], live: tuple[bool, ...]
+    workspace: Workspace, category: str, by: str, photos: Sequence[Photo], live: tuple[bool, ...]
 ) -> LocalityMeasures:
     layer = sources.get_first_layer(workspace)
     histograms = [
-        cached.load_parts(photo).measure(sources.load_maps(workspace, side, photo, layer))
+        cached.load_parts(photo).measure(sources.draw_maps(workspace, category, by, photo, layer))
         for photo in photos
     ]
     return measure_locality(histograms, np.array(live))

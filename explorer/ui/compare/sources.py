@@ -74,18 +74,25 @@ def load_maps(workspace: Workspace, side: Side, photo: Photo, layer: str) -> NDA
     """Load or compute the maps of a side for a photo, (K, h, w), >= 0."""
     if side.entry is not None:
         return cached.explain(workspace, side.entry, photo, layer).maps
-    if UNTRAINED[side.by].has_stored_maps:
-        return cached.explain_score(workspace, side.category, photo, layer)[np.newaxis]
-    features = scores.load_features(workspace)
-    maps: NDArray[np.float32] = _draw(workspace, features, side, photo, layer)
+    return draw_maps(workspace, side.category, side.by, photo, layer)
+
+
+def draw_maps(
+    workspace: Workspace, category: str, by: str, photo: Photo, layer: str
+) -> NDArray[np.float32]:
+    """Load or compute the maps of a method without a module for a photo, (K, h, w), >= 0."""
+    if UNTRAINED[by].has_stored_maps:
+        return cached.explain_score(workspace, category, photo, layer)[np.newaxis]
+    maps: NDArray[np.float32] = _draw(workspace, category, by, photo, layer)
     return maps
 
 
 @cache_data(256)
 def _draw(
-    workspace: Workspace, features: Features, side: Side, photo: Photo, layer: str
+    workspace: Workspace, category: str, by: str, photo: Photo, layer: str
 ) -> NDArray[np.float32]:
-    source: Source = _prepare(workspace, features, side.category, side.by)
+    # By what they depend on, not by sides: these swap places.
+    source: Source = _prepare(workspace, scores.load_features(workspace), category, by)
     return source.draw(workspace.networks.prepare_image(cached.load_parts(photo).image), layer)
 
 

@@ -1,6 +1,5 @@
 """All categories with their key figures: search, order, tiles and download."""
 
-import shlex
 from collections.abc import Sequence
 
 import streamlit as st
@@ -11,6 +10,7 @@ from explorer.methods.runs import format_run
 from explorer.ui.overview.summaries import LIVE, ORDERS, CategorySummary, find_categories
 from explorer.ui.shared import cached, choices, exports, gallery, links, state
 from explorer.ui.shared.birds import render_small_bird
+from explorer.ui.shared.empty import show_workspace_command
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.markdown import escape_markdown, format_share
 from explorer.ui.shared.names import name_photo
@@ -43,8 +43,7 @@ def show_damaged(workspace: Workspace, summaries: Sequence[CategorySummary]) -> 
         return
     with st.expander(f":material/warning: {count}; all others can be used."):
         st.markdown("\n".join(f"- {escape_markdown(problem)}" for problem in problems))
-        path = shlex.quote(str(workspace.path))
-        st.code(f"python -m explorer doctor {path}", language="bash", wrap_lines=True)
+        show_workspace_command("doctor", workspace)
 
 
 def choose_categories(summaries: Sequence[CategorySummary]) -> list[CategorySummary]:
@@ -58,6 +57,7 @@ def choose_categories(summaries: Sequence[CategorySummary]) -> list[CategorySumm
             placeholder="a part of its name",
             icon=":material/search:",
             width=260,
+            on_change=_show_first_page,
         )
         order = choices.choose_one(
             ORDER,
@@ -66,8 +66,13 @@ def choose_categories(summaries: Sequence[CategorySummary]) -> list[CategorySumm
             "order of categories",
             "The highest accuracy and the most live x-features first, but the lowest error and "
             "locality: low means faithful, and low means local.",
+            on_change=_show_first_page,
         )
     return find_categories(summaries, words or "", order)
+
+
+def _show_first_page() -> None:
+    st.session_state[PAGE] = 1
 
 
 def show_categories(

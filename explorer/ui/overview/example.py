@@ -37,7 +37,7 @@ def show_introduction() -> None:
     st.title("Why this bird?", anchor=False)
     st.markdown(
         "A network gives every photo a score for each kind of bird, but no reason. Here, a small "
-        "module rebuilds that score from five **x-features**, and heatmaps show where on the bird "
+        "module rebuilds that score from a few **x-features**, and heatmaps show where on the bird "
         "they look. How **faithful** the module is to the network, and how **local** its heatmaps "
         "are, is measured."
     )
@@ -159,6 +159,7 @@ def show_next_pages(workspace: Workspace, selection: Selection, photo: Photo | N
     """Show links to other pages: to the photo where there is one, else to the atlas."""
     chosen = links.make_module_params(workspace, selection.entry)
     atlas = ("atlas", "book_2", "The atlas", "All x-features of all birds.")
+    quiz = ("quiz", "quiz", "The quiz", "Do explanations help you name a bird?")
     ways = (
         ("photo", "photo", "This photo, in full", "Part by part, with x-features on and off.")
         if photo is not None
@@ -170,7 +171,7 @@ def show_next_pages(workspace: Workspace, selection: Selection, photo: Photo | N
             "Which x-features matter most.",
         ),
         ("your_photo", "upload", "A photo of your own", "What does the network see in it?"),
-        ("quiz", "quiz", "The quiz", "Do explanations help you name a bird?"),
+        *((quiz,) if workspace.dataset.has_photos else ()),
     )
     params = {
         "atlas": links.name_workspace(),

@@ -8,7 +8,7 @@ from explorer.ui.shared import state
 from explorer.ui.shared.choices import choose_one
 
 WHOSE, BY, COLOURED, SIDE = "map_of", "placed_by", "coloured_by", "map_side"
-OWN, EVERY = "its own", "all birds"
+OWN, EVERY = "its own category", "all birds"
 X_FEATURES, SCORES = "x-features", "the network's scores"
 ACTIVATION, RIGHT, SPECIES = "x-feature", "right or wrong", "species"
 ALL, HELD_OUT = "all", "held out"
@@ -25,7 +25,7 @@ class Choice:
 
     Attributes
     ----------
-    whose : {"its own", "all birds"}
+    whose : {"its own category", "all birds"}
         Of which birds.
     by : {"x-features", "the network's scores"}
         What places the photos.

@@ -7,7 +7,7 @@ import streamlit as st
 from plotly.io import from_json
 
 from explorer.ui.photo_map import figure
-from explorer.ui.photo_map.choosing import X_FEATURES, Choice
+from explorer.ui.photo_map.choosing import ACTIVATION, X_FEATURES, Choice
 from explorer.ui.shared import links, state
 from explorer.ui.shared.figures import show_figure
 from explorer.ui.shared.subject import Subject
@@ -28,7 +28,7 @@ def show_map(subject: Subject, choice: Choice) -> None:
         f"the network is right on {right:,} of them",
         key="figure-photo-map",
         numbers=partial(make_columns, subject, choice),
-        is_clickable=True,
+        is_clickable=subject.workspace.dataset.has_photos,
     )
     arrows = (
         " Arrows show where points move as an x-feature adds more to the score."
@@ -37,8 +37,12 @@ def show_map(subject: Subject, choice: Choice) -> None:
     )
     st.caption(
         f"{len(rows):,} photos; the network is right on {right:,}. The plane shows the first two "
-        f"principal components, and thus not all differences.{arrows} By keyboard, photos open "
-        "from the pages Category and Photo."
+        f"principal components, and thus not all differences.{arrows}"
+        + (
+            " By keyboard, photos open from the pages Category and Photo."
+            if subject.workspace.dataset.has_photos
+            else ""
+        )
     )
     if clicked is not None:
         photo = subject.workspace.dataset.get_photo(int(clicked))
@@ -58,5 +62,8 @@ def make_columns(subject: Subject, choice: Choice) -> dict[str, list[object]]:
         "said": [categories[index] for index in said],
         "first_axis": points[:, 0].tolist(),
         "second_axis": points[:, 1].tolist(),
-        "activation": subject.activations[rows].tolist(),
-    }
+    } | (
+        {f"activation_{subject.feature + 1}": subject.activations[rows].tolist()}
+        if choice.colours == ACTIVATION
+        else {}
+    )

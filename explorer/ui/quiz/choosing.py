@@ -128,7 +128,7 @@ def _choose_details(questions: int, conditions: tuple[str, ...]) -> tuple[QuizSe
         0,
         100,
         _read_number(WRONG, 0, 100, _DEFAULTS.wrong_share, "share of photos"),
-        format="%d %%",
+        format="%d%%",
         key=WRONG,
         help=QUIZ_HELP["wrong"],
     )

@@ -1,5 +1,6 @@
 """The results of a class: files of several people, pooled."""
 
+import html
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -126,7 +127,10 @@ def _show_measure(named: Mapping[str, Sheet], measure: str) -> None:
     means = {name: (e.mean, e.low, e.high) for name, e in estimates.items() if e is not None}
     form = ".1f" if measure == SECONDS else ".0%"
     figure = render_distribution(
-        {name.capitalize(): people for name, people in values.items()},
+        {
+            name.capitalize(): {html.escape(code): value for code, value in people.items()}
+            for name, people in values.items()
+        },
         measure,
         means={name.capitalize(): mean for name, mean in means.items()},
         colours={
@@ -137,7 +141,8 @@ def _show_measure(named: Mapping[str, Sheet], measure: str) -> None:
     )
     figure.update_xaxes(tickformat=form)
     spoken = [
-        f"{name} {mean:{form}} ({low:{form}} to {high:{form}}, {len(values[name])} people)"
+        f"{name} {mean:{form}} ({low:{form}} to {high:{form}}, {len(values[name])} "
+        f"{'person' if len(values[name]) == 1 else 'people'})"
         for name, (mean, low, high) in means.items()
     ]
     show_figure(

@@ -5,7 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from explorer.data.names import name_categories
+from explorer.data.names import add_article, name_categories
 from explorer.quiz.answers import Answer, Share, make_records, summarise
 from explorer.quiz.pooling import FORMAT
 from explorer.quiz.questions import CONDITIONS
@@ -145,7 +145,9 @@ def _show_answer(workspace: Workspace, session: QuizSession, number: int, answer
     entry = session.modules.get(question.network) or session.modules.get(question.truth)
     try:
         picture = cached.load_thumbnail(photo)
-        st.image(picture, width="stretch", alt=f"Question {number}: a {names[question.truth]}")
+        st.image(
+            picture, width="stretch", alt=f"Question {number}: {add_article(names[question.truth])}"
+        )
     finally:
         st.markdown(
             f"**{number}. {truth}**  \nYou: {said}  \nNetwork: {verdict}  \n"

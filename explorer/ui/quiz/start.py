@@ -1,11 +1,11 @@
 """The start of the quiz: introduction, settings, and the start button."""
 
-import shlex
 from collections import Counter
 from collections.abc import Mapping
 
 import streamlit as st
 
+from explorer.data.names import count_words
 from explorer.quiz.questions import (
     CONDITIONS,
     EXPLAINED,
@@ -15,6 +15,7 @@ from explorer.quiz.questions import (
 )
 from explorer.ui.quiz import attempt, choosing, pool
 from explorer.ui.shared import links
+from explorer.ui.shared.empty import show_workspace_command
 from explorer.ui.shared.map_controls import show_map_controls
 from explorer.ui.shared.state import MapStyle
 from explorer.workspace.layout import ModuleEntry
@@ -85,15 +86,14 @@ def _describe_questions(questions: tuple[Question, ...], settings: QuizSettings)
     wrong = sum(not question.network_is_right for question in questions)
     wanted = compute_wrong_count(count, settings.wrong_share)
     st.markdown(
-        f"**{count}** question{'' if count == 1 else 's'}: {each}. "
-        f"The network is wrong on **{wrong}**."
+        f"**{count_words(count, 'question')}**: {each}. The network is wrong on **{wrong}**."
     )
     if count < settings.questions:
-        st.caption(f"Only {count} photos can be asked about.")
+        st.caption(f"Only {count_words(count, 'photo')} can be asked about.")
     elif wrong < wanted:
-        st.caption(f"The network gets only {wrong} photos wrong.")
+        st.caption(f"The network gets no more than {count_words(wrong, 'photo')} wrong.")
     elif wrong > wanted:
-        st.caption(f"The network gets only {count - wrong} photos right.")
+        st.caption(f"The network gets no more than {count_words(count - wrong, 'photo')} right.")
 
 
 def _choose_style(
@@ -117,5 +117,4 @@ def _show_no_questions(workspace: Workspace) -> None:
         f"a module. Deselect “{EXPLAINED}” above, or train a module for each category and reload "
         "this page:"
     )
-    path = shlex.quote(str(workspace.path))
-    st.code(f"python -m explorer train {path} --all", language="bash", wrap_lines=True)
+    show_workspace_command("train", workspace, "--all")

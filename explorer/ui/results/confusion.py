@@ -109,11 +109,11 @@ def show_confusions(workspace: Workspace) -> dict[str, str | int]:
 def _describe(answers: Answers, found: Sequence[Confusion], names: Sequence[str]) -> str:
     total, wrong = len(answers.image_ids), sum(one.count for one in found)
     if not found:
-        return f"The network names all {total:,} held-out photos rightly."
+        return f"The network names all {total:,} held-out photos correctly."
     first = found[0]
     shown, said = escape_markdown(names[first.truth]), escape_markdown(names[first.said])
     return (
-        f"Of {total:,} held-out photos, the network names {wrong:,} wrongly. Its most common "
+        f"Of {total:,} held-out photos, the network misnames {wrong:,}. Its most common "
         f"mistake: **{shown}** taken for **{said}**, {first.count} of "
         f"{answers.table[first.truth].sum()}."
     )
@@ -133,7 +133,7 @@ def _show_matrix(answers: Answers, names: Sequence[str]) -> None:
     show_figure(
         figure,
         f"Confusion matrix of {len(chosen)} categories: {int(np.trace(table))} photos named "
-        f"rightly, {int(table.sum() - np.trace(table))} taken for another of them",
+        f"correctly, {int(table.sum() - np.trace(table))} taken for another of them",
         key="figure-confusion",
         numbers=partial(_list_cells, answers, names),
         on_click=partial(_choose_cell, chosen.tolist(), len(names)),
@@ -208,6 +208,8 @@ def _show_photos(
             picture = cached.load_thumbnail_or_none(workspace, photo)
             alt = f"{name_photo(workspace, photo)}: {names[truth]}"
             tiles.append(Tile(photo, picture, alt, text=""))
+    if not workspace.dataset.has_photos:
+        st.caption("The photos are not on this computer; numbers are those of the data set.")
     show_gallery(workspace, entry, tiles, "confusion")
     page = st.session_state.get(PAGE, 1)
     return {CELL: _name_cell(truth, said, names), PAGE: page}
@@ -250,4 +252,5 @@ def _show_first_page() -> None:
 
 
 def _name_cell(truth: int, said: int, names: Sequence[str]) -> str:
-    return f"{names[truth]}, " + ("named rightly" if truth == said else f"taken for {names[said]}")
+    outcome = "named correctly" if truth == said else f"taken for {names[said]}"
+    return f"{names[truth]}, {outcome}"

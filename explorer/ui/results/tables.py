@@ -1,7 +1,6 @@
 """The comparison of methods: its tables, each measure by category, and one category's numbers."""
 
 import html
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 import streamlit as st
@@ -18,17 +17,19 @@ from explorer.analysis.table import (
     average_seeds,
 )
 from explorer.config import PAGES_DIR
-from explorer.data.cub import format_category
+from explorer.data.names import name_categories
 from explorer.evaluation.measures import titles
 from explorer.evaluation.results import Results
 from explorer.evaluation.sections import COLUMNS, SECTIONS
 from explorer.methods.registry import find_method
+from explorer.methods.runs import get_default_module
 from explorer.render.curves import render_curves
 from explorer.render.distribution import render_distribution
 from explorer.render.style import compute_extra_colour
 from explorer.ui.results.comparison_table import ORDER, show_lines, show_table
-from explorer.ui.shared import state
+from explorer.ui.shared import links, state
 from explorer.ui.shared.choices import choose_one
+from explorer.ui.shared.empty import show_workspace_command
 from explorer.ui.shared.figures import show_figure
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.words import HELP
@@ -49,12 +50,7 @@ def show_no_results(workspace: Workspace) -> None:
         "modules and measures all methods; if it is stopped, it continues where it was. Then "
         "reload this page."
     )
-    _show_command("evaluate", workspace, " --methods all")
-
-
-def _show_command(command: str, workspace: Workspace, options: str = "") -> None:
-    path = shlex.quote(str(workspace.path))
-    st.code(f"python -m explorer {command} {path}{options}", language="bash", wrap_lines=True)
+    show_workspace_command("evaluate", workspace, "--methods", "all")
 
 
 def show_tables(results: Results, sanity: Results | None, workspace: Workspace) -> None:
@@ -79,7 +75,7 @@ def show_tables(results: Results, sanity: Results | None, workspace: Workspace) 
         state.drop_param(CURVES)
     if sanity is None:
         st.caption("The sanity checks on randomised networks have not been run yet.")
-        _show_command("sanity", workspace)
+        show_workspace_command("sanity", workspace)
 
 
 def _show_curves(results: Results) -> None:
@@ -136,8 +132,9 @@ def _list_points(results: Results, method: str, measures: Sequence[str]) -> list
     return points
 
 
-def show_measure(results: Results) -> None:
+def show_measure(results: Results, categories: Sequence[str]) -> None:
     """Show a choice of measures, and the values of one for every category and method."""
+    names = _name_rows(results, categories)
     measured = {row.measure for row in results.rows}
     columns = {column.title: column for column in COLUMNS if column.measure in measured}
     state.check_param(MEASURE, columns, "measure")
@@ -147,8 +144,8 @@ def show_measure(results: Results) -> None:
     )
     measure = columns[title].measure
     values = {
-        name: {html.escape(format_category(c)): value for c, value in points.items()}
-        for method, name in results.titles.items()
+        title: {html.escape(names[c]): value for c, value in points.items()}
+        for method, title in results.titles.items()
         if (points := average_seeds(results.rows, method, measure))
     }
     paper = {
@@ -189,9 +186,16 @@ def _estimate(values: Iterable[float]) -> tuple[float, float, float]:
     return found.mean, found.low, found.high
 
 
-def show_category(results: Results, with_module: Sequence[str]) -> None:
+def _name_rows(results: Results, categories: Sequence[str]) -> dict[str, str]:
+    """Name the categories of the results, which may be of another data set."""
+    rows = dict.fromkeys(row.category for row in results.rows)
+    return name_categories(list(dict.fromkeys([*categories, *rows])))
+
+
+def show_category(results: Results, workspace: Workspace) -> None:
     """Show all numbers of one category, and a link to its photos."""
-    names = {format_category(row.category): row.category for row in results.rows}
+    plain = _name_rows(results, workspace.dataset.categories)
+    names = {plain[row.category]: row.category for row in results.rows}
     state.check_param(RESULT_CATEGORY, names, "category")
     name = st.selectbox("Category", sorted(names), key=RESULT_CATEGORY, bind=state.BIND, width=280)
     category = names[name]
@@ -200,12 +204,13 @@ def show_category(results: Results, with_module: Sequence[str]) -> None:
         if table is not None:
             st.markdown(f"**{section.title}**")
             show_lines(table, f"{section.title}, {name}")
-    if category in with_module:
+    entry = get_default_module(workspace.list_modules(), category)
+    if entry is not None:
         st.page_link(
             PAGES_DIR / "photo.py",
             label=f"Photos of {escape_markdown(name)}, explained",
             icon=":material/photo:",
-            query_params={state.CATEGORY: name},
+            query_params=links.make_module_params(workspace, entry),
         )
 
 

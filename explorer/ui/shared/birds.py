@@ -5,6 +5,7 @@ from functools import partial
 
 import streamlit as st
 
+from explorer.data.names import count_words
 from explorer.explaining.naming import name_feature
 from explorer.measuring.records import ModuleMeasures
 from explorer.render.drawn_bird import describe_shares, draw_bird
@@ -55,8 +56,7 @@ def show_bird(measures: ModuleMeasures, subject: Subject, colours: str) -> None:
         show_colour_bar(colours, f"{max(shares.values()):.0%}", "colour-bar-bird")
         count = measures.locality.test.photo_counts[feature]
         st.caption(
-            f"Mean share of the heat on each part, over {count} test "
-            f"photo{'' if count == 1 else 's'}. "
+            f"Mean share of the heat on each part, over {count_words(count, 'test photo')}. "
             f"{describe_shares(shares)}"
         )
         draw = partial(draw_bird, shares, title, colour_map=colours, ink=state.get_text_colour())

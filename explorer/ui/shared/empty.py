@@ -19,12 +19,19 @@ from explorer.workspace.workspace import Workspace
 def show_no_metrics(workspace: Workspace) -> None:
     """Say that a module has not been measured, and show the command that measures it."""
     st.info("This module has not been measured yet. Measure all modules, then reload this page:")
-    show_command(f"python -m explorer evaluate {shlex.quote(str(workspace.path))}")
+    show_workspace_command("evaluate", workspace)
 
 
 def show_no_photos(workspace: Workspace) -> None:
     """Say that the photos of a workspace are missing, and how to get them; nothing if they are."""
     if workspace.dataset.has_photos:
+        return
+    if is_public():
+        st.info(
+            "The photos of this workspace are not on this server. The numbers are complete "
+            "without them.",
+            icon=":material/no_photography:",
+        )
         return
     st.info(
         "The photos of this workspace are not on this computer. Fetch them, or name your CUB "
@@ -33,9 +40,8 @@ def show_no_photos(workspace: Workspace) -> None:
     )
     show_ways_to_photos(partial(_remember_photos, workspace))
     show_command("python -m explorer fetch cub")
-    if not is_public():
-        for reason in cached.list_refused_photos(workspace).values():
-            st.caption(explain_reason(reason))
+    for reason in cached.list_refused_photos(workspace).values():
+        st.caption(explain_reason(reason))
 
 
 def _remember_photos(workspace: Workspace, folder: Path) -> None:
@@ -59,3 +65,9 @@ def show_command(command: str) -> None:
         st.markdown("Whoever runs this server can do so.")
         return
     st.code(command, language="bash", wrap_lines=True)
+
+
+def show_workspace_command(command: str, workspace: Workspace, *options: str) -> None:
+    """Show a command of the explorer for a workspace, as `show_command` does."""
+    words = ("python", "-m", "explorer", command, str(workspace.path), *options)
+    show_command(shlex.join(words))

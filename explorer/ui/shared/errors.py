@@ -29,7 +29,7 @@ def error_boundary(cure: str = "") -> Iterator[None]:
     except Exception:
         _LOG.exception("Unexpected error while the page was drawn")
         st.error(
-            "This part of the page could not be drawn, for a reason nobody has foreseen. Choose "
+            "This part of the page could not be drawn because of an unexpected error. Choose "
             "something else, or reload the page. The details are in the log of the program.",
             icon=":material/error:",
         )

@@ -24,9 +24,9 @@ def show_module_measures(measures: ModuleMeasures, part_count: int) -> None:
     concepts = measures.concepts
     show_measures(
         [
-            ("F_reg, test", f"{test.f_reg:.3f}", "f_reg"),
-            ("F_reg, train", f"{train.f_reg:.3f}", "f_reg"),
-            ("of range, test", format_share(test.relative_f_reg), "relative"),
+            ("Mean error, test", f"{test.f_reg:.3f}", "f_reg"),
+            ("Mean error, training", f"{train.f_reg:.3f}", "f_reg"),
+            ("Mean error in % of score range, test", format_share(test.relative_f_reg), "relative"),
             ("R², test", format_share(test.r2), "r2"),
             ("Locality, test", "–" if locality is None else f"{locality:.2f}", "locality"),
             ("x-features live", f"{sum(live)} of {len(live)}", "live"),
@@ -40,7 +40,7 @@ def show_module_measures(measures: ModuleMeasures, part_count: int) -> None:
         f"photos, locality at most {np.log(part_count):.2f} with {part_count} parts. Scores ŷ on "
         f"the test photos span {test.y_hat_range:.2f}."
     )
-    if concepts is not None and concepts.is_dominated:
+    if concepts is not None and concepts.is_dominated and len(live) > 1:
         st.info(
             f"On average, a single x-feature carries **{format_share(concepts.top_share)}** of the "
             f"score. This module explains it with about {concepts.effective_number:.1f} concepts, "

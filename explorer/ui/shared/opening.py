@@ -27,7 +27,7 @@ def open_workspace_or_say_why(*, below_title: bool = False) -> Workspace | None:
         _show_heading("No workspace yet", below_title=below_title)
         st.error(explain_error(error), icon=":material/error:")
     if is_public():
-        st.markdown("Whoever runs this server can mend it.")
+        st.markdown("Whoever runs this server can repair it.")
         return None
     training_status.show_last_failure(state.get_workspace_path())
     path = shlex.quote(str(state.get_workspace_path()))

@@ -8,6 +8,7 @@ import streamlit as st
 
 from explorer.analysis.locality import PartHistogram, compute_locality
 from explorer.analysis.voronoi import compute_cell_polygons
+from explorer.data.names import count_words
 from explorer.explaining.naming import name_feature
 from explorer.measuring.parts import PhotoParts
 from explorer.measuring.records import ModuleMeasures
@@ -127,7 +128,8 @@ def show_module_histogram(
     mean_shares = list_mean_shares(measures, feature, part_names)
     count, left_out = measured.photo_counts[feature], measured.left_out[feature]
     if mean_shares is None:
-        st.info(f"{name_feature(feature)} has no heat on any of the {left_out} test photos.")
+        photos = count_words(left_out, "test photo")
+        st.info(f"{name_feature(feature)} has no heat on any of the {photos}.")
         return
     locality = measured.locality[feature]
     shares = list(mean_shares.values())
@@ -135,18 +137,22 @@ def show_module_histogram(
         shares,
         part_names,
         locality=locality if math.isfinite(locality) else None,
-        title=f"All {count} test photos",
+        title=f"All {count} test photos" if count > 1 else "The test photo",
         text_colour=state.get_text_colour(),
     )
     show_figure(
         figure,
-        _describe_histogram(shares, part_names, f"{count} test photos"),
+        _describe_histogram(shares, part_names, count_words(count, "test photo")),
         key="figure-module-histogram",
         numbers={"part": part_names, "mean share of heat": shares},
     )
     st.caption(
         f"Maps at {measures.stop}. "
-        + (f"{left_out} photos left out: no heat on them. " if left_out else "No photo left out. ")
+        + (
+            f"{count_words(left_out, 'photo')} left out for lack of heat. "
+            if left_out
+            else "No photo left out. "
+        )
         + f"{measured.outside[feature]:.0%} of the heat lies outside the box.",
         help=HELP["locality"],
     )

@@ -100,8 +100,8 @@ def _show_workspace(workspace: Workspace) -> None:
 
 def _choose_module(workspace: Workspace, entries: Sequence[ModuleEntry]) -> Selection:
     with_module = list(dict.fromkeys(entry.category for entry in entries))
-    names = name_categories(with_module)
-    state.check_param(state.CATEGORY, names.values(), "category")
+    names = name_categories(workspace.dataset.categories)
+    state.check_param(state.CATEGORY, [names[one] for one in with_module], "category")
     known = introduce(workspace.path)
     example = known.example if known else ""
     category = st.selectbox(
@@ -116,7 +116,8 @@ def _choose_module(workspace: Workspace, entries: Sequence[ModuleEntry]) -> Sele
     )
     missing = len(workspace.dataset.categories) - len(with_module)
     having = (
-        f"{len(with_module)} of {len(workspace.dataset.categories)} categories have a module."
+        f"{len(with_module)} of {len(workspace.dataset.categories)} categories "
+        f"{'has' if len(with_module) == 1 else 'have'} a module."
         if missing
         else "Every category has a module."
     )
@@ -141,5 +142,6 @@ def _choose_module(workspace: Workspace, entries: Sequence[ModuleEntry]) -> Sele
 
 
 def _follow_category() -> None:
-    """Show photos of the newly chosen category."""
+    """Show photos of the newly chosen category, from the first page."""
+    st.session_state.pop(state.PHOTO_PAGE, None)
     st.session_state[state.PHOTOS_OF] = st.session_state[state.CATEGORY]

@@ -1,6 +1,7 @@
 """What the network and the module say of a photo without a region of it."""
 
 import hashlib
+import html
 from collections.abc import Mapping
 
 import numpy as np
@@ -92,6 +93,7 @@ def _show_changed(changed: NDArray[np.uint8], region: NDArray[np.bool_]) -> None
     st.image(
         pictures.encode_jpeg(outlined),
         caption=f"What the network looks at now: {share:.0%} of the photo is painted out.",
+        alt="The photo with the region painted out and outlined",
         width="stretch",
     )
 
@@ -100,16 +102,11 @@ def _show_change(
     before: Outcome, after: Outcome, categories: tuple[str, ...], found: Mapping[int, str]
 ) -> None:
     plain = [format_category(name) for name in categories]
-    sentence = describe_change(
-        before,
-        after,
-        [*map(escape_markdown, plain)],
-        {n: escape_words(w) for n, w in found.items()},
-    )
-    st.markdown(sentence)
+    escaped = {n: escape_words(words) for n, words in found.items()}
+    st.markdown(describe_change(before, after, [*map(escape_markdown, plain)], escaped))
     rows = range(len(before.contributions))
     labels = [
-        f"Network: {plain[before.index]}",
+        f"Network: {html.escape(plain[before.index])}",
         "Module",
         *(name_in_figure(n, found) for n in rows),
     ]
@@ -118,7 +115,8 @@ def _show_change(
     )
     show_figure(
         render_before_after(first, second, labels, text_colour=state.get_text_colour()),
-        f"Scores and contributions before and after. {sentence}",
+        "Scores and contributions before and after. "
+        + describe_change(before, after, plain, found),
         key="figure-what-if",
         numbers={
             "what": ["y_hat", "y_bar", *map(name_feature, rows)],

@@ -47,14 +47,14 @@ def choose_region(
         The x-feature whose heat is offered first.
     """
     image, parts = photo.image, photo.parts
-    ways = [HEAT, FREE] if parts is None else [HEAT, PART, FREE]
+    seen = [] if parts is None else np.flatnonzero(parts.visible).tolist()
+    ways = [HEAT, PART, FREE] if seen else [HEAT, FREE]
     way = st.segmented_control(
         "Paint out", ways, default=HEAT, required=True, key=f"{PREFIX}region", wrap=True
     )
     if way == FREE:
         return _draw_freely(image)
-    if way == PART and parts is not None:
-        seen = np.flatnonzero(parts.visible).tolist()
+    if way == PART and seen and parts is not None:
         part = st.selectbox(
             "Part", seen, format_func=lambda index: part_names[index], key=f"{PREFIX}part"
         )
@@ -66,7 +66,7 @@ def choose_region(
         features,
         index=feature,
         format_func=lambda n: name_in_text(n, names),
-        key=f"{PREFIX}feature",
+        key=f"{PREFIX}feature-{feature}",  # a key of its own, so that it follows the page's choice
         help="The tenth of the photo where its heat is greatest.",
     )
     size = (image.shape[0], image.shape[1])

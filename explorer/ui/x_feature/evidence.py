@@ -14,7 +14,7 @@ _HELP = (
     "mean activations on all species go with it: a correlation of at least 0.3 at the lower end of "
     "its interval and without the species itself, which shuffled species reach at most once in "
     "twenty times. Otherwise the part alone is named, if it holds a quarter of the heat, or the "
-    "region, if it holds 40 %."
+    "region, if it holds 40%."
 )
 
 

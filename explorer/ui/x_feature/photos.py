@@ -12,10 +12,10 @@ from explorer.analysis.activation import draw_order
 from explorer.analysis.faithfulness import compute_contribution_shares
 from explorer.config import ExplorerError
 from explorer.data.cub import format_category
-from explorer.data.names import add_article
+from explorer.data.names import add_article, count_words
 from explorer.data.photo import Photo
 from explorer.explaining.naming import name_feature
-from explorer.render.numbers import format_signed
+from explorer.render.numbers import format_number, format_signed
 from explorer.storage import packing
 from explorer.ui.shared import drawings, state
 from explorer.ui.shared.choices import choose_one
@@ -88,7 +88,7 @@ def choose_photos(subject: Subject) -> Choice:
     order = choose_one(ORDER, ORDERS, "Photos by", "order of photos", _ORDER_HELP)
     with st.container(horizontal=True, vertical_alignment="bottom", key="x-feature-choice"):
         among = choose_one(AMONG, (ALL_BIRDS, OWN_CATEGORY), "Of which birds", "choice of birds")
-        side = choose_one(SIDE, tuple(_SIDES), "Photos of the split", "side of the split")
+        side = choose_one(SIDE, tuple(_SIDES), "Training or test photos", "side of the split")
         rows = find_rows(subject, among, side)
         values = compute_values(subject, order)[rows]
         is_random = has_ties_at_end(values, descending=order != LOWEST)
@@ -191,7 +191,8 @@ def describe_choice(subject: Subject, choice: Choice) -> str:
         values = compute_values(subject, choice.order)
         last = values[choice.rows[-1]]
         tied = int((values[find_rows(subject, choice.among, choice.side)] == last).sum())
-        parts.append(f"{tied:,} have the same value {last:.2f}; among them chance decides.")
+        value = format_number(float(last))
+        parts.append(f"{tied:,} have the same value {value}; among them chance decides.")
     return " ".join(parts)
 
 
@@ -247,7 +248,7 @@ def show_pack(subject: Subject, choice: Choice, style: MapStyle) -> None:
     if not choice.rows or not subject.workspace.dataset.has_photos:
         return
     st.download_button(
-        f"These {len(choice.rows)} pictures (ZIP)",
+        f"These {count_words(len(choice.rows), 'picture')} (ZIP)",
         data=partial(make_pack, subject, choice, style),
         file_name=f"{summary.make_stem(subject)}_{packing.make_stem(choice.order)}.zip",
         mime="application/zip",

@@ -48,7 +48,7 @@ def show_summary(subject: Subject) -> None:
     own = subject.scores.is_positive & (subject.sides == "test")
     mean = float(subject.contributions[own].mean()) if own.any() else None
     with st.container(horizontal=True, key="x-feature-summary", gap="small"):
-        _show_tile("Weight vₙ", f"{weight:+.3f}".replace("-", "−"), _WEIGHT_HELP)
+        _show_tile("Weight vₙ", format_signed(weight, 3), _WEIGHT_HELP)
         _show_tile("State", "live" if is_live else "dead", HELP["live"])
         mean_text = "–" if mean is None else format_signed(mean)
         _show_tile("Mean contribution, test", mean_text, _MEAN_HELP)
@@ -117,12 +117,12 @@ def show_activations(subject: Subject) -> None:
 def _describe_auc(auc: float, category: str) -> str:
     if auc >= 0.5:
         return (
-            f"Of a test photo of {category} and one of another bird, its activation alone picks "
-            f"the right one **{auc:.1%}** of the time; a coin reaches 50%."
+            f"Given a test photo of {category} and one of another bird, this x-feature's "
+            f"activation alone picks {category} **{auc:.1%}** of the time; guessing gives 50%."
         )
     return (
-        f"Of a test photo of {category} and one of another bird, the **other** has the higher "
-        f"activation **{1 - auc:.1%}** of the time; by chance it would be 50%."
+        f"Given a test photo of {category} and one of another bird, the **other** has the higher "
+        f"activation **{1 - auc:.1%}** of the time; guessing gives 50%."
     )
 
 
@@ -189,10 +189,8 @@ def _describe_locality(localities: list[float | None], feature: int, part_count:
     place = "the most local" if rank == 1 else "the least local" if rank == len(known) else ""
     among = place or f"number {rank} from the most local"
     parts = math.exp(own)
-    return (
-        f"It is {among} of {len(known)}. Its heat is spread as if evenly over **{parts:.1f}** of "
-        f"{part_count} parts."
-    )
+    first = f"It is {among} of {len(known)}. " if len(known) > 1 else ""
+    return f"{first}Its heat is spread as if evenly over **{parts:.1f}** of {part_count} parts."
 
 
 def show_numbers(subject: Subject) -> None:

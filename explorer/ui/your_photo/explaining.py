@@ -1,13 +1,12 @@
 """Which module explains a visitor's photo, and the map of the network's score itself."""
 
-import shlex
-
 import streamlit as st
 
 from explorer.data.cub import format_category
 from explorer.data.names import name_categories
 from explorer.methods.runs import format_run, sort_modules
 from explorer.ui.shared import heatmaps, state
+from explorer.ui.shared.empty import show_workspace_command
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.shown_photo import ShownPhoto
 from explorer.ui.shared.state import MapStyle
@@ -32,7 +31,7 @@ def choose_module(
     ranked = ask_plainly(workspace, photo).ranked
     options = [category for category in ranked if category in with_module]
     _reset_for_new_photo(workspace, photo, options[0])
-    category = _choose_category(options)
+    category = _choose_category(workspace, options)
     entry = _choose_run(entries, category)
     _show_sidebar_button(category, options[0])
     return entry
@@ -44,8 +43,9 @@ def show_missing(workspace: Workspace, photo: OwnPhoto, entries: tuple[ModuleEnt
     if all(entry.category != first for entry in entries):
         st.caption(
             f"The highest score is that of {escape_markdown(format_category(first))}, which has "
-            f"no module yet. Train one: `{_make_train_command(workspace, first)}`"
+            "no module yet. Train one:"
         )
+        _show_train_command(workspace, first)
 
 
 def _reset_for_new_photo(workspace: Workspace, photo: OwnPhoto, usual: str) -> None:
@@ -55,9 +55,9 @@ def _reset_for_new_photo(workspace: Workspace, photo: OwnPhoto, usual: str) -> N
     st.session_state[_LAST_SHOWN] = shown
 
 
-def _choose_category(options: list[str]) -> str:
-    names = name_categories(options)
-    state.check_param(EXPLAINED, names.values(), "explained category")
+def _choose_category(workspace: Workspace, options: list[str]) -> str:
+    names = name_categories(workspace.dataset.categories)
+    state.check_param(EXPLAINED, [names[one] for one in options], "explained category")
     return st.selectbox(
         "Explain the score of",
         options,
@@ -107,9 +107,8 @@ def _choose(category: str) -> None:
     st.session_state[EXPLAINED] = category
 
 
-def _make_train_command(workspace: Workspace, category: str) -> str:
-    path, name = shlex.quote(str(workspace.path)), shlex.quote(format_category(category))
-    return f"python -m explorer train {path} --category {name}"
+def _show_train_command(workspace: Workspace, category: str) -> None:
+    show_workspace_command("train", workspace, "--category", format_category(category))
 
 
 def ask_why(entry: ModuleEntry) -> str:
@@ -134,4 +133,4 @@ def show_score_only(
         "This is where the network's highest score comes from. What speaks for and against it "
         "takes a module, and this workspace has none yet. Train one, then reload this page:"
     )
-    st.code(_make_train_command(workspace, category), language="bash", wrap_lines=True)
+    _show_train_command(workspace, category)

@@ -107,11 +107,13 @@ def show_confidence(marks: Marks, names: Sequence[str]) -> None:
     least, most = (choose(marks.found, key=marks.found.__getitem__) for choose in (min, max))
     surest = f"{names[most]}, {format_percent(marks.found[most])}"
     doubtful = f"{names[least]}, {format_percent(marks.found[least])}"
-    st.caption(
-        f"Dashed: {len(marks.found)} of them were found by the network, most surely the {surest}, "
-        f"least surely the {doubtful}. A click moves the part that is chosen above, and makes it "
-        "yours."
-    )
+    found = f"1 of them was found by the network: the {surest}."
+    if len(marks.found) > 1:
+        found = (
+            f"{len(marks.found)} of them were found by the network, most surely the {surest}, "
+            f"least surely the {doubtful}."
+        )
+    st.caption(f"Dashed: {found} A click moves the part that is chosen above, and makes it yours.")
 
 
 def _count_found(marks: Marks) -> str:

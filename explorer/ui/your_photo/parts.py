@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from explorer.config import ASSETS_DIR
+from explorer.data.names import count_words
 from explorer.render.figures import get_part_colours
 from explorer.render.labels import place_labels
 from explorer.ui.shared import exports, pictures, state
@@ -47,6 +48,7 @@ def choose_parts(workspace: Workspace) -> bool:
 def show_marks(workspace: Workspace, photo: OwnPhoto) -> None:
     """Show the photo to place box and parts on, next to controls for the keyboard."""
     names = workspace.dataset.part_names
+    state.discard_unknown_choice(_PART, range(len(names)))
     left, right = st.columns([6, 5], gap="large")
     with left:
         chosen = int(st.session_state.get(_PART, 0))
@@ -95,8 +97,8 @@ def _show_placer(photo: OwnPhoto, names: tuple[str, ...]) -> None:
 
 def _describe_marks(marks: Marks) -> str:
     found = f", {len(marks.found)} of them found by the network" if marks.found else ""
-    count = len(marks.points)
-    return f"The photo with its box and {count} parts{found}; places can be typed instead"
+    parts = count_words(len(marks.points), "part")
+    return f"The photo with its box and {parts}{found}; places can be typed instead"
 
 
 def _compute_label_shifts(marks: Marks, names: tuple[str, ...]) -> dict[int, dict[str, float]]:
@@ -162,7 +164,7 @@ def _show_controls(workspace: Workspace, photo: OwnPhoto) -> None:
     with st.container(horizontal=True, gap="small"):
         st.button("Undo", icon=":material/undo:", on_click=marks.undo, disabled=not marks.can_undo)
         st.button(
-            f"Take {names[chosen]} away",
+            f"Remove {names[chosen]}",
             icon=":material/visibility_off:",
             on_click=marks.hide,
             args=(chosen,),
@@ -174,7 +176,7 @@ def _show_controls(workspace: Workspace, photo: OwnPhoto) -> None:
             icon=":material/clear_all:",
             on_click=marks.clear,
             disabled=not marks.points,
-            help="Takes all parts off the photo.",
+            help="Removes all parts.",
         )
         finding.show_find_button(workspace, photo)
     st.caption(f"{len(marks.points)} of {len(names)} parts have a place.")
@@ -241,7 +243,7 @@ def _show_table(photo: OwnPhoto, names: tuple[str, ...]) -> None:
             "seen": st.column_config.CheckboxColumn("Visible"),
             "x": st.column_config.NumberColumn("x", min_value=0, max_value=marks.width),
             "y": st.column_config.NumberColumn("y", min_value=0, max_value=marks.height),
-            "found": st.column_config.NumberColumn("Found with", format="%.0f %%", disabled=True),
+            "found": st.column_config.NumberColumn("Found with", format="%.0f%%", disabled=True),
         },
     )
     st.caption(

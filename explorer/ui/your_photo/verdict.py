@@ -194,7 +194,7 @@ def show_neighbours(workspace: Workspace, entry: ModuleEntry | None, photo: OwnP
         return
     photos = [workspace.dataset.get_photo(neighbour.image_id) for neighbour in neighbours]
     names = [format_category(photo.category) for photo in photos]
-    st.markdown("### Most like it, to the network", help=HELP["likeness"])
+    st.markdown("### Photos that the network finds most similar", help=HELP["likeness"])
     with error_boundary():
         tiles = [
             Tile(

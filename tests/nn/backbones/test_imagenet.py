@@ -11,6 +11,11 @@ from bombs import Bomb
 from explorer.config import ExplorerError
 from explorer.data.fetching.transfer import RetryPolicy
 from explorer.nn.backbones import imagenet
+from explorer.nn.backbones.build import (
+    add_fresh_layers,
+    build_network,
+    build_network_from_weights,
+)
 from explorer.nn.backbones.imagenet import (
     fetch_imagenet_weights,
     get_imagenet_file,
@@ -86,6 +91,21 @@ def test_missing_weights_name_the_command_that_downloads_them() -> None:
         ExplorerError, match=r"not been downloaded.*python -m explorer fetch vgg16`"
     ):
         load_imagenet_weights("vgg16")
+
+
+def test_vgg16_gap_starts_from_the_convolutions_of_vgg16(cache: Path) -> None:
+    assert get_imagenet_file("vgg16_gap") == get_imagenet_file("vgg16")
+    with pytest.raises(ExplorerError, match="`python -m explorer fetch vgg16`"):
+        load_imagenet_weights("vgg16_gap")
+    cache.mkdir(parents=True)
+    weights = build_network("vgg16", 1000, batch_norm=False).state_dict()
+    torch.save(weights, cache / get_imagenet_file("vgg16").name)
+    found = load_imagenet_weights("vgg16_gap")
+    assert len(found) == 26, "thirteen convolutions with their biases"
+    assert all(tensor.equal(weights[name]) for name, tensor in found.items())
+    grown, fresh = add_fresh_layers("vgg16_gap", found, 3)
+    assert fresh == ("features.31", "classifier.1")
+    build_network_from_weights("vgg16_gap", grown)
 
 
 def test_vgg_small_has_no_imagenet_weights() -> None:

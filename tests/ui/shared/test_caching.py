@@ -148,7 +148,7 @@ FUNCTIONS: dict[str, Callable[[Asked], object]] = {
     "_draw": draw_probe,
     "_compute_outputs": lambda a: numbers.load_numbers(a.workspace, PROBE).outputs,
     "_measure_locality": lambda a: measures._measure_locality(
-        a.workspace, PROBE, (a.photo,), (True,) * 5
+        a.workspace, CATEGORY, PROBE.by, (a.photo,), (True,) * 5
     ),
     # Before `find_standard`, since it stores what that reads.
     "_compute_standard": lambda a: standard._compute_standard(
