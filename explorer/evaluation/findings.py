@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from explorer.analysis.estimates import Estimate
 from explorer.analysis.table import Row, summarise
 from explorer.data.names import join_words
-from explorer.methods.registry import METHODS, list_paper_figures
+from explorer.methods.registry import DEFAULT, METHODS, list_paper_figures
 
 _SRAE = "srae"
 
@@ -23,11 +23,16 @@ def list_findings(rows: Sequence[Row]) -> tuple[str, ...]:
     Returns
     -------
     tuple of str
-        Sentences in Markdown: about the locality of SRAE, and about F_reg and the number of
-        x-features that carry the score. Those whose numbers are missing are left out.
+        Sentences in Markdown: about the locality of SRAE, about F_reg and the number of x-features
+        that carry the score, and about the explorer's default method beside SRAE. Those whose
+        numbers are missing are left out.
     """
     estimates = summarise(rows)
-    found = (_describe_locality(estimates), _describe_scores(estimates))
+    found = (
+        _describe_locality(estimates),
+        _describe_scores(estimates),
+        _describe_default(estimates),
+    )
     return tuple(sentence for sentence in found if sentence)
 
 
@@ -83,6 +88,23 @@ def _describe_scores(estimates: Estimates) -> str:
     return (
         f"{words}; {number.mean:.1f} x-features carry the score, the largest with "
         f"{share.mean:.0%} of it."
+    )
+
+
+def _describe_default(estimates: Estimates) -> str:
+    """Say how the default method compares with the paper's own."""
+    names = ("locality", "weighted_locality", "f_reg_test", "effective_number", "top_share")
+    pairs = [(estimates.get((DEFAULT.name, one)), estimates.get((_SRAE, one))) for one in names]
+    if not all(own and papers for own, papers in pairs):
+        return ""
+    locality, weighted, f_reg, number, share = (
+        (own.mean, papers.mean) for own, papers in pairs if own and papers
+    )
+    return (
+        f"{DEFAULT.title}, the default, has a locality of {locality[0]:.3f} ({weighted[0]:.3f} if "
+        f"x-features count by their contributions; SRAE {weighted[1]:.3f}) and an F_reg of "
+        f"{f_reg[0]:.3f}; {number[0]:.1f} x-features carry its score, the largest with "
+        f"{share[0]:.0%} (SRAE {share[1]:.0%})."
     )
 
 

@@ -40,6 +40,27 @@ def test_methods_that_were_not_compared_are_not_claimed_to_be_beaten() -> None:
     assert "the most local of the paper's methods that were compared: their" in sentence
 
 
+def test_the_default_is_compared_with_the_papers_own() -> None:
+    means = {
+        "locality": (2.22, 2.1),
+        "weighted_locality": (2.37, 2.14),
+        "f_reg_test": (0.056, 0.062),
+        "effective_number": (2.4, 4.4),
+        "top_share": (0.72, 0.27),
+    }
+    rows = [
+        row
+        for measure, (srae, default) in means.items()
+        for row in make_rows(measure, {"srae": srae, "srae-concepts": default})
+    ]
+    assert list_findings(rows)[-1] == (
+        "SRAE with concepts, the default, has a locality of 2.100 (2.140 if x-features count by "
+        "their contributions; SRAE 2.370) and an F_reg of 0.062; 4.4 x-features carry its score, "
+        "the largest with 27% (SRAE 72%)."
+    )
+    assert not any("the default" in one for one in list_findings(rows[:-2]))
+
+
 def test_methods_whose_interval_is_apart_are_named() -> None:
     means = PAPER | {"sae": 1.98}
     (sentence,) = list_findings(make_rows("locality", means, spread=0.05))
