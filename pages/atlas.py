@@ -81,5 +81,5 @@ def show_unmeasured(workspace: Workspace, atlas: Atlas) -> None:
         show_workspace_command("evaluate", workspace)
 
 
-with error_boundary("Reload the page, or repair the workspace."):
+with error_boundary("Reload the page.", repair="Or repair the workspace."):
     show_page()

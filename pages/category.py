@@ -97,5 +97,7 @@ def show_sections(
     )
 
 
-with error_boundary("Choose another category or module, or repair it and reload."):
+with error_boundary(
+    "Choose another category or module.", repair="Or repair it and reload the page."
+):
     show_page()

@@ -135,5 +135,5 @@ def show_parts(
     return pair
 
 
-with error_boundary("Choose another explanation, or repair it and reload."):
+with error_boundary("Choose another explanation.", repair="Or repair it and reload the page."):
     show_page()

@@ -44,7 +44,7 @@ def show_page() -> None:
     if selection is not None:
         with (
             place_of_example,
-            error_boundary("Choose another category in the sidebar, or repair it."),
+            error_boundary("Choose another category in the sidebar.", repair="Or repair it."),
         ):
             show_worked_example(workspace, selection)
 

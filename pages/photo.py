@@ -121,5 +121,7 @@ def show_trust(workspace: Workspace, entry: ModuleEntry) -> None:
         show_module_measures(measures, len(workspace.dataset.part_names))
 
 
-with error_boundary("Choose another photo, category or module, or repair it and reload."):
+with error_boundary(
+    "Choose another photo, category or module.", repair="Or repair it and reload the page."
+):
     show_page()

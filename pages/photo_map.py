@@ -50,5 +50,7 @@ def show_page() -> None:
     links.show_link({**links.make_module_params(workspace, entry), **choice.params, **chosen})
 
 
-with error_boundary("Choose another category or module, or repair it and reload."):
+with error_boundary(
+    "Choose another category or module.", repair="Or repair it and reload the page."
+):
     show_page()

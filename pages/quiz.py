@@ -45,5 +45,5 @@ def show_quiz(workspace: Workspace, session: QuizSession) -> None:
         results.show_results(workspace, session)
 
 
-with error_boundary("Mend it and reload the page; a quiz then begins anew."):
+with error_boundary(repair="Repair it and reload the page; a quiz then begins anew."):
     show_page()

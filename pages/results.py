@@ -51,5 +51,5 @@ def _show_cell_and_link(workspace: Workspace, found: Results | None = None) -> N
     links.show_link({**params, **(tables.make_params() if found else {}), **cell})
 
 
-with error_boundary("Run the comparison again, or repair its files and reload."):
+with error_boundary(repair="Run the comparison again, or repair its files and reload the page."):
     show_page()

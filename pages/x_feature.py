@@ -90,5 +90,7 @@ def show_sections(subject: Subject, style: MapStyle) -> None:
     )
 
 
-with error_boundary("Choose another category or module, or repair it and reload."):
+with error_boundary(
+    "Choose another category or module.", repair="Or repair it and reload the page."
+):
     show_page()

@@ -62,7 +62,7 @@ def show_page() -> None:
     explaining.show_missing(workspace, photo, entries)
     finding.find_box(workspace, photo, said)
     answer = None
-    with error_boundary("Choose another category or module above, or repair it."):
+    with error_boundary("Choose another category or module above.", repair="Or repair it."):
         answer = show_explanation(workspace, entry, photo)
         with answer.below_picture:
             verdict.show_truth(workspace, photo, said)
@@ -164,5 +164,5 @@ def show_scores(workspace: Workspace, photo: OwnPhoto, said: NetworkAnswer) -> N
         verdict.show_neighbours(workspace, None if selection is None else selection.entry, photo)
 
 
-with error_boundary("Choose another photo, or repair the workspace and reload."):
+with error_boundary("Choose another photo.", repair="Or repair the workspace and reload the page."):
     show_page()

@@ -49,7 +49,7 @@ def test_the_matrix_counts_the_answers_on_held_out_photos(
     assert answers.table.sum() == len(held_out) == 12
     wrong = int(answers.table.sum() - np.trace(answers.table))
     assert 0 < wrong < 12, "the network is hardly trained"
-    assert f"Of 12 held-out photos, the network names {wrong} wrongly." in read_texts(app)
+    assert f"Of 12 held-out photos, the network misnames {wrong}." in read_texts(app)
     (frame,) = app.dataframe
     assert frame.value["photos"].sum() == wrong
     assert frame.value["photos"].tolist() == sorted(frame.value["photos"])[::-1]

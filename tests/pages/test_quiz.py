@@ -100,7 +100,7 @@ def test_the_start_describes_the_quiz(quiz_workspace: Path, open_app: OpenApp) -
     counts = [int(count) for count in re.findall(r"\*\*(\d+)\*\* photo", texts)]
     assert sorted(counts) == [3, 3, 4]
     assert f"The network is wrong on **{wrong}**" in texts
-    assert f"The network gets only {10 - wrong} photos right" in texts
+    assert f"The network gets no more than {10 - wrong} photos right" in texts
     assert not app.image
 
 
@@ -248,7 +248,7 @@ def test_unknown_values_in_a_link_are_reported(
     assert not app.error
     assert len(app.warning) == 1
     assert "The link asks for the" in app.warning[0].value
-    assert "**10** questions" in read_texts(app)
+    assert "**10 questions**" in read_texts(app)
     app.run()
     assert not app.warning
 
@@ -312,7 +312,7 @@ def test_without_modules_only_photos_are_offered(own_workspace: Path, open_app: 
     shutil.rmtree(own_workspace / "modules")
     app = open_app(own_workspace, "quiz", quiz_questions="2")
     assert not app.error
-    assert "**2** questions: **1** photo only, **1** photo + answer." in read_texts(app)
+    assert "**2 questions**: **1** photo only, **1** photo + answer." in read_texts(app)
     app = play(app, follow)
     assert app.title[0].value.startswith("You named")
     assert len(app.metric) == 8

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from explorer.config import ExplorerError
+from explorer.config import ExplorerError, is_public
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.state import hide_folders
 
@@ -14,18 +14,21 @@ _LOG = logging.getLogger(__name__)
 
 
 @contextmanager
-def error_boundary(cure: str = "") -> Iterator[None]:
+def error_boundary(cure: str = "", *, repair: str = "") -> Iterator[None]:
     """Show an error raised inside as a message, and let the rest of the page continue.
 
     Parameters
     ----------
     cure : str
         What the user can do on this page, beyond what the error itself says.
+    repair : str
+        What whoever has the files can do; visitors of a public server are not told.
     """
     try:
         yield
     except ExplorerError as error:
-        st.error(f"{explain_error(error)}\n\n{cure}", icon=":material/error:")
+        cures = " ".join(filter(None, (cure, "" if is_public() else repair)))
+        st.error(f"{explain_error(error)}\n\n{cures}", icon=":material/error:")
     except Exception:
         _LOG.exception("Unexpected error while the page was drawn")
         st.error(
