@@ -20,7 +20,7 @@ def show_page() -> None:
     st.title("Which explanation is better?", anchor=False)
     found = loading.load_results(workspace)
     if found is not None and found.findings:
-        st.markdown(" ".join(found.findings))
+        st.markdown("\n".join(f"- {sentence}" for sentence in found.findings))
     st.markdown(
         "All methods explain the same scores of the same network on the same photos. A good "
         "explanation is **faithful** (low mean error, F_reg), **local** (low locality) and looks "

@@ -300,5 +300,5 @@ def test_measures_of_earlier_versions_are_shown(own_workspace: Path, open_page: 
     assert not app.exception
     assert not app.error
     labels = [metric.label for metric in app.metric]
-    assert "Mean error, test" in labels
+    assert "Error, test" in labels
     assert "Effective number" not in labels

@@ -24,9 +24,9 @@ def show_module_measures(measures: ModuleMeasures, part_count: int) -> None:
     concepts = measures.concepts
     show_measures(
         [
-            ("Mean error, test", f"{test.f_reg:.3f}", "f_reg"),
-            ("Mean error, training", f"{train.f_reg:.3f}", "f_reg"),
-            ("Mean error in % of score range, test", format_share(test.relative_f_reg), "relative"),
+            ("Error, test", f"{test.f_reg:.3f}", "f_reg"),
+            ("Error, training", f"{train.f_reg:.3f}", "f_reg"),
+            ("Error, % of range", format_share(test.relative_f_reg), "relative"),
             ("R², test", format_share(test.r2), "r2"),
             ("Locality, test", "–" if locality is None else f"{locality:.2f}", "locality"),
             ("x-features live", f"{sum(live)} of {len(live)}", "live"),
