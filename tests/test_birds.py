@@ -8,15 +8,17 @@ import pytest
 from photos import hide_photos
 from PIL import Image
 
-from explorer.config import BIRDS_WORKSPACE, run
+from explorer.config import BIRDS_WORKSPACE, REPOSITORY_ROOT, run
 from explorer.data.photo import load_photo
+from explorer.evaluation.results import load_results
+from explorer.evaluation.settings import draw_categories
 from explorer.measuring.records import (
     ModuleMeasures,
     load_classifier_measures,
     load_module_measures,
 )
 from explorer.measuring.references import load_references
-from explorer.methods.registry import DEFAULT
+from explorer.methods.registry import DEFAULT, METHODS
 from explorer.shipping.packing import MOST_MEGABYTES
 from explorer.ui.shared.workspaces import introduce
 from explorer.workspace.workspace import Workspace
@@ -122,3 +124,16 @@ def test_scores_of_packed_features_are_those_of_the_photos(birds: Workspace) -> 
 def test_photos_that_are_not_there_are_named_as_such(birds: Workspace) -> None:
     with pytest.raises(Exception, match=r"not on this computer|cannot be read|no photos"):
         load_photo(birds.dataset.photos[0])
+
+
+def test_the_documented_comparison_is_that_of_the_birds(birds: Workspace) -> None:
+    results = load_results(birds.path)
+    assert results is not None
+    drawn = draw_categories(birds.dataset.categories, 30, 0)
+    assert {row.category for row in results.rows} == set(drawn)
+    assert {row.method for row in results.rows} == set(METHODS)
+    reported = (REPOSITORY_ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    for table in results.tables:
+        assert table.text in reported, table.section.title
+    for sentence in results.findings:
+        assert sentence in reported

@@ -76,8 +76,8 @@ def test_shows_the_whole_page_without_a_complaint(tiny_workspace: Path, open_app
     assert "test accuracy not measured yet" in texts
     assert "smoothed for the eye alone" in texts
     assert [metric.label for metric in app.metric][:2] == [
-        "Mean error, test",
-        "Mean error, training",
+        "Error, test",
+        "Error, training",
     ]
     # The bird, five tiles, one large map and that of ŷ, with colour bars where they are not zero.
     assert 8 <= len(app.image) <= 10

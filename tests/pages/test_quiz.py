@@ -14,6 +14,7 @@ from app_pages import read_texts
 from steps import run_steps
 from streamlit.testing.v1 import AppTest
 
+from explorer.data.names import count_words
 from explorer.methods.srae import SraeSettings
 from explorer.quiz.answers import summarise
 from explorer.quiz.pooling import read_sheet
@@ -100,7 +101,7 @@ def test_the_start_describes_the_quiz(quiz_workspace: Path, open_app: OpenApp) -
     counts = [int(count) for count in re.findall(r"\*\*(\d+)\*\* photo", texts)]
     assert sorted(counts) == [3, 3, 4]
     assert f"The network is wrong on **{wrong}**" in texts
-    assert f"The network gets no more than {10 - wrong} photos right" in texts
+    assert f"The network gets no more than {count_words(10 - wrong, 'photo')} right" in texts
     assert not app.image
 
 

@@ -230,5 +230,5 @@ def test_page_and_file_begin_with_what_came_out(open_app: OpenApp, own_workspace
     app = open_results(open_app, own_workspace)
     assert not app.exception
     words = "SRAE's maps are not the most local of the paper's methods"
-    assert app.markdown[0].value.startswith(words)
+    assert app.markdown[0].value.startswith(f"- {words}")
     assert table.read_text().startswith(words)

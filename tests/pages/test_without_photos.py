@@ -165,7 +165,9 @@ def test_visitors_of_a_public_server_see_no_command(
 ) -> None:
     monkeypatch.setenv(PUBLIC_VARIABLE, "1")
     app = open_app(shipped, "photo")
-    assert ABSENT in read_texts(app)
+    texts = read_texts(app)
+    assert "The photos of this workspace are not on this server." in texts
+    assert CUB_ROOT_VARIABLE not in texts
     assert "explorer fetch" not in show_commands(app)
 
 
