@@ -22,9 +22,9 @@ from explorer.config import BIRDS_WORKSPACE
 _TIMEOUT = 120_000  # milliseconds
 _MAPS = ".st-key-tiles [data-testid=stImage] img"
 _ARE_DRAWN = f"""() => {{
-  const maps = [...document.querySelectorAll("{_MAPS}")];
-  const isIdle = !document.querySelector("[data-stale=true], [data-testid=stSpinner]");
-  return isIdle && maps.length > 1 && maps.every(one => one.complete && one.naturalWidth);
+  const pictures = [...document.querySelectorAll("{_MAPS}")];
+  const bars = document.querySelectorAll(".st-key-tiles .share-bar").length; // one below each map
+  return bars && pictures.length > bars && pictures.every(one => one.complete && one.naturalWidth);
 }}"""
 
 
@@ -41,7 +41,7 @@ def explain(page: Any, photo: Path) -> tuple[float, float]:
     """Upload a photo; return the seconds to the verdict and to all heatmaps."""
     began = time.perf_counter()
     page.locator("input[type=file]").set_input_files(photo)
-    page.get_by_text("What the network says").first.wait_for()
+    page.locator(".st-key-verdict strong").first.wait_for()
     verdict = time.perf_counter() - began
     page.wait_for_function(_ARE_DRAWN)
     return verdict, time.perf_counter() - began
