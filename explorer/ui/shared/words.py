@@ -132,7 +132,8 @@ GLOSSARY = MappingProxyType(
         "Category": "A kind of bird: a species, or an invented one of the painted birds.",
         "Z": (
             "The network's description of a photo: the outputs of its first fully-connected "
-            "layer, thousands of numbers."
+            "layer or, in networks without one, the averages before the last layer; hundreds or "
+            "thousands of numbers."
         ),
         "Module": (
             "A small network for one category that explains its score. It turns Z into a few "
