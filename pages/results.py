@@ -41,14 +41,13 @@ def show_page() -> None:
 
 def _show_cell_and_link(workspace: Workspace, found: Results | None = None) -> None:
     """Show the network's mistakes, and what can be downloaded and shared."""
-    params = links.name_workspace()
     cell: dict[str, str | int] = {}
     with error_boundary():
         cell = confusion.show_confusions(workspace)
     st.header("Download and share", anchor=False)
     if found is not None:
         tables.show_downloads(found)
-    links.show_link({**params, **(tables.make_params() if found else {}), **cell})
+    links.show_link({**links.name_workspace(), **(tables.make_params() if found else {}), **cell})
 
 
 with error_boundary(repair="Run the comparison again, or repair its files and reload the page."):

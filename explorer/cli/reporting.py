@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from operator import attrgetter
-from statistics import fmean
 from typing import NamedTuple
 
 from rich.box import SIMPLE
@@ -26,6 +25,7 @@ from explorer.data.cub import format_category
 from explorer.engines.tasks import Engine, describe_failures, run_tasks
 from explorer.measuring.module import MeasuringTask, measure_module
 from explorer.measuring.records import ModuleMeasures, load_module_measures
+from explorer.measuring.summaries import compute_mean_outside
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
@@ -122,14 +122,6 @@ class _Figure(NamedTuple):
 _SUMMARY = ("mean of {:,} modules", "its 95% interval from", "to", "least", "most")
 
 
-def _compute_share_outside(measures: ModuleMeasures) -> float | None:
-    """Return the share of the heat of live x-features outside the bird's box, on test photos."""
-    test = measures.locality.test
-    drawn = zip(test.outside, test.is_defined, measures.live, strict=True)
-    shares = [share for share, is_defined, is_live in drawn if is_defined and is_live]
-    return fmean(shares) if shares else None
-
-
 _SCORES = (
     _Figure("F_reg train", ".4f", attrgetter("train.faithfulness.f_reg")),
     _Figure("F_reg test", ".4f", attrgetter("test.faithfulness.f_reg")),
@@ -142,7 +134,7 @@ _CONCEPTS = (
     _Figure("effective number", ".2f", attrgetter("concepts.effective_number")),
     _Figure("top share", ".0%", attrgetter("concepts.top_share")),
     _Figure("overlap", ".3f", attrgetter("concepts.overlap")),
-    _Figure("outside box", ".0%", _compute_share_outside),
+    _Figure("outside box", ".0%", lambda one: compute_mean_outside(one.locality.test, one.live)),
 )
 
 

@@ -94,11 +94,10 @@ def _describe_scores(estimates: Estimates) -> str:
 def _describe_default(estimates: Estimates) -> str:
     """Say how the default method compares with the paper's own."""
     names = ("locality", "weighted_locality", "f_reg_test", "effective_number", "top_share")
-    pairs = [(estimates.get((DEFAULT.name, one)), estimates.get((_SRAE, one))) for one in names]
-    if not all(own and papers for own, papers in pairs):
+    if any((method, one) not in estimates for method in (DEFAULT.name, _SRAE) for one in names):
         return ""
     locality, weighted, f_reg, number, share = (
-        (own.mean, papers.mean) for own, papers in pairs if own and papers
+        (estimates[DEFAULT.name, one].mean, estimates[_SRAE, one].mean) for one in names
     )
     return (
         f"{DEFAULT.title}, the default, has a locality of {locality[0]:.3f} ({weighted[0]:.3f} if "

@@ -43,8 +43,8 @@ class FeatureName:
     ----------
     kind : {"attribute", "part", "background", "others", "unclear"}
         An attribute of birds, or where none predicts the activations, the part or region on which
-        the heat lies, or the background. "others" for what fires on other birds
-        and lowers the score; "unclear" if the heat lies nowhere in particular.
+        the heat lies, or the background. "others" for what fires on other birds and
+        lowers the score; "unclear" if the heat lies nowhere in particular.
     words : str
         The name, such as "red breast" or "crown".
     is_against : bool

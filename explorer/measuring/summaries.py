@@ -1,7 +1,8 @@
 """Measures of faithfulness, locality and concepts as records, for all methods."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +75,16 @@ def measure_locality(
         mean_locality=float(counted.mean()) if counted.size else None,
         **{name: tuple(values) for name, values in lists.items()},
     )
+
+
+def compute_mean_outside(locality: LocalityMeasures, live: Iterable[bool]) -> float | None:
+    """Return the mean share of the heat outside the box over live x-features with a locality.
+
+    None without any.
+    """
+    drawn = zip(locality.outside, locality.is_defined, live, strict=True)
+    shares = [share for share, is_defined, is_live in drawn if is_defined and is_live]
+    return fmean(shares) if shares else None
 
 
 def measure_concepts(

@@ -1,11 +1,10 @@
 """Locality of a method's maps."""
 
-import numpy as np
-
 from explorer.analysis.table import Column, Section
 from explorer.evaluation.measures import titles
-from explorer.evaluation.measures.base import Measure, Subject, compute_mean
+from explorer.evaluation.measures.base import Measure, Subject
 from explorer.evaluation.records import Measures
+from explorer.measuring.summaries import compute_mean_outside
 
 
 def measure_locality(subject: Subject) -> Measures:
@@ -21,7 +20,7 @@ def measure_locality(subject: Subject) -> Measures:
         "live_x_features": float(subject.live.sum()),
         "photos": float(len(subject.heats)),
         "locality": subject.summary.mean_locality,
-        "outside": compute_mean(np.array(subject.summary.outside)[subject.is_mapped]),
+        "outside": compute_mean_outside(subject.summary, subject.live.tolist()),
     }
 
 

@@ -218,9 +218,7 @@ class Backbone:
         logits : Tensor
             (B, C) float32, signed: the scores before softmax.
         """
-        activations = self._run(images, 0, self._trunk_size)
-        logits = self._run(activations, self._trunk_size, len(self.layers))
-        return self.readout(activations), logits
+        return self._read_out(self._run(images, 0, self._trunk_size))
 
     @torch.inference_mode()
     @fixed_arithmetic()
@@ -235,7 +233,10 @@ class Backbone:
             return self.compute_features(images)
         spatial = min(self._spatial_count, self._trunk_size)
         maps = self._fast_forward.run(images.bfloat16(), 0, spatial).float()
-        activations = self._run(maps, spatial, self._trunk_size)
+        return self._read_out(self._run(maps, spatial, self._trunk_size))
+
+    def _read_out(self, activations: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute Z and the logits from the output of the trunk."""
         logits = self._run(activations, self._trunk_size, len(self.layers))
         return self.readout(activations), logits
 

@@ -1,6 +1,7 @@
 """The search, the filters and the order of the Atlas page."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -13,7 +14,7 @@ from explorer.explaining.atlas_search import (
 )
 from explorer.measuring.namer import group_parts
 from explorer.ui.shared import state
-from explorer.ui.shared.choices import choose_one
+from explorer.ui.shared.choices import choose_one, show_first_page
 
 FIND, LOOKS_AT, COLOUR = "find_feature", "looks_at", "colour"
 ORDER, PAGE, MODULES = "atlas_order", "atlas_page", "modules"
@@ -34,7 +35,7 @@ def choose_query(atlas: Atlas) -> Query:
             placeholder="a name, a species or an attribute",
             icon=":material/search:",
             width=300,
-            on_change=_show_first_page,
+            on_change=partial(show_first_page, PAGE),
         )
         looks_at = _select(
             "Looks at",
@@ -55,7 +56,7 @@ def choose_query(atlas: Atlas) -> Query:
         "Order by",
         "order of x-features",
         "The highest contribution and AUC first, but the lowest locality: low means local.",
-        on_change=_show_first_page,
+        on_change=partial(show_first_page, PAGE),
     )
     return Query(
         words=asked or "",
@@ -75,7 +76,7 @@ def _select(label: str, key: str, options: Sequence[str], help_text: str | None 
         bind=state.BIND,
         help=help_text,
         width=200,
-        on_change=_show_first_page,
+        on_change=partial(show_first_page, PAGE),
     )
     return str(chosen)
 
@@ -91,12 +92,8 @@ def choose_modules(*, has_several: bool) -> str:
         "Modules",
         "choice of modules",
         "A category may have several modules: other methods, sizes or seeds.",
-        on_change=_show_first_page,
+        on_change=partial(show_first_page, PAGE),
     )
-
-
-def _show_first_page() -> None:
-    st.session_state[PAGE] = 1
 
 
 def make_params() -> dict[str, str | int]:

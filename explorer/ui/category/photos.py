@@ -78,7 +78,7 @@ class Choice:
 
 def choose_photos(*, has_photos: bool) -> Choice:
     """Show the controls that choose photos, and return the choice."""
-    choose = partial(choices.choose_one, on_change=_show_first_page)
+    choose = partial(choices.choose_one, on_change=partial(choices.show_first_page, PAGE))
     with st.container(horizontal=True, vertical_alignment="bottom", key="category-choice"):
         sort = choose(SORT, ORDERS, "Photos by", "order of photos", _SORT_HELP)
         end = choose(END, (HIGHEST, LOWEST), "Order", "end of the order")
@@ -89,10 +89,6 @@ def choose_photos(*, has_photos: bool) -> Choice:
             options = (PLAIN, HEATMAP)
             pictures = choices.choose_one(PICTURES, options, "Shown as", "kind of picture")
     return Choice(sort, end, side, whose, pictures)
-
-
-def _show_first_page() -> None:
-    st.session_state[PAGE] = 1
 
 
 def compute_values(subject: Subject, sort: str) -> NDArray[np.float64]:

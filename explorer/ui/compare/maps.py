@@ -1,6 +1,7 @@
 """Photos with the maps of both explanations beside each other."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -53,7 +54,7 @@ def choose_photos(workspace: Workspace, both: Both) -> tuple[str, list[Photo], l
             bind=state.BIND,
             help=HELP["photos_of"],
             width=280,
-            on_change=_show_first_page,
+            on_change=partial(choices.show_first_page, PAGE),
         )
         leading = right if left.side.is_whole and not right.side.is_whole else left
         photos = sort_photos(workspace.dataset.photos_of(category), leading.split)
@@ -61,10 +62,6 @@ def choose_photos(workspace: Workspace, both: Both) -> tuple[str, list[Photo], l
             return category, photos, []
         shown = choices.choose_page(PAGE, len(photos), PHOTOS_A_PAGE, "page of photos")
     return category, photos, photos[shown.start : shown.stop]
-
-
-def _show_first_page() -> None:
-    st.session_state[PAGE] = 1
 
 
 def get_page() -> int:

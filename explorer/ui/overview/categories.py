@@ -1,6 +1,7 @@
 """All categories with their key figures: search, order, tiles and download."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -57,7 +58,7 @@ def choose_categories(summaries: Sequence[CategorySummary]) -> list[CategorySumm
             placeholder="a part of its name",
             icon=":material/search:",
             width=260,
-            on_change=_show_first_page,
+            on_change=partial(choices.show_first_page, PAGE),
         )
         order = choices.choose_one(
             ORDER,
@@ -66,13 +67,9 @@ def choose_categories(summaries: Sequence[CategorySummary]) -> list[CategorySumm
             "order of categories",
             "The highest accuracy and the most live x-features first, but the lowest error and "
             "locality: low means faithful, and low means local.",
-            on_change=_show_first_page,
+            on_change=partial(choices.show_first_page, PAGE),
         )
     return find_categories(summaries, words or "", order)
-
-
-def _show_first_page() -> None:
-    st.session_state[PAGE] = 1
 
 
 def show_categories(

@@ -156,7 +156,7 @@ def _choose_cell(chosen: Sequence[int], categories: int, cell: int) -> None:
 
 def _choose(code: int) -> None:
     st.session_state[CELL] = code
-    st.session_state[PAGE] = 1
+    choices.show_first_page(PAGE)
 
 
 def _list_cells(answers: Answers, names: Sequence[str]) -> dict[str, list[object]]:
@@ -241,14 +241,10 @@ def _choose_from_list(
         key=CELL,
         bind=state.BIND,
         width=480,
-        on_change=_show_first_page,
+        on_change=partial(choices.show_first_page, PAGE),
     )
     truth, said = divmod(code, count)
     return truth, said
-
-
-def _show_first_page() -> None:
-    st.session_state[PAGE] = 1
 
 
 def _name_cell(truth: int, said: int, names: Sequence[str]) -> str:

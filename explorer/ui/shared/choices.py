@@ -73,3 +73,8 @@ def choose_page(key: str, count: int, most: int, what: str) -> range:
         st.session_state.pop(key, None)  # else the next link would ask for it
         state.drop_param(key)
     return range((page - 1) * most, min(page * most, count))
+
+
+def show_first_page(key: str) -> None:
+    """Go back to the first page of a list, for choices that change what is listed."""
+    st.session_state[key] = 1
