@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+_ROUNDING = 1e-4  # of sums in single precision, as a share of what is summed
+
 
 @dataclass(frozen=True)
 class FaithfulnessSummary:
@@ -109,7 +111,7 @@ def compute_contributions(E: ArrayLike, v: ArrayLike) -> NDArray[np.float64]:
     Returns
     -------
     ndarray, shape (M, K), float64
-        vₙEₙ, signed, in units of the score. Rows sum to ȳ, since v has no bias.
+        vₙEₙ, signed, in units of the score. Rows sum to ȳ less the base, if there is one.
 
     Raises
     ------
@@ -122,6 +124,27 @@ def compute_contributions(E: ArrayLike, v: ArrayLike) -> NDArray[np.float64]:
     if not (np.isfinite(activations).all() and np.isfinite(weights).all()):
         raise ValueError("activations and weights must be finite")
     return activations * weights
+
+
+def compute_base(y_bar: float, contributions: ArrayLike) -> float:
+    """Compute the base of a module's score: what is left of it without any contribution.
+
+    Parameters
+    ----------
+    y_bar : float
+        The score ȳ.
+    contributions : array_like, shape (K,), float
+        vₙEₙ, signed.
+
+    Returns
+    -------
+    float
+        b in ȳ = b + Σ vₙEₙ; exactly 0 where the difference is as small as rounding, as it is with
+        the paper's ȳ = vᵀE.
+    """
+    steps = np.asarray(contributions, dtype=np.float64)
+    base = float(y_bar - steps.sum())
+    return base if abs(base) > _ROUNDING * (1 + np.abs(steps).sum()) else 0.0
 
 
 def compute_contribution_shares(contributions: ArrayLike) -> NDArray[np.float64]:

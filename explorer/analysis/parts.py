@@ -21,7 +21,8 @@ def compute_importance(histogram: ArrayLike, contributions: ArrayLike) -> NDArra
     Returns
     -------
     ndarray, shape (P,), float64
-        Signed, in units of the logit. With the share outside the box, they add up to ȳ.
+        Signed, in units of the logit. With the share outside the box, they add up to ȳ less
+        the base.
     """
     importance: NDArray[np.float64] = np.asarray(contributions, float) @ np.asarray(
         histogram, float

@@ -45,7 +45,8 @@ def _make_category_table(photo: PhotoRecord) -> Table:
 
 def _print_sum(console: Console, explanation: ExplanationRecord, photo: PhotoRecord) -> None:
     names = {one.category: one.name for one in photo.categories}
-    parts = [
+    base = [f"base {format_signed(explanation.base)}"] if explanation.base else []
+    parts = base + [
         f"x-feature {x.x_feature}{f' “{x.name}”' if x.name else ''} {format_signed(x.contribution)}"
         for x in explanation.x_features
     ]
@@ -89,6 +90,7 @@ def make_table(photos: Sequence[PhotoRecord]) -> bytes:
         "y_hat": [one.y_hat if one else "" for one in explained],
         "y_bar": [one.y_bar if one else "" for one in explained],
         "rest": [one.rest if one else "" for one in explained],
+        "base": [one.base if one else "" for one in explained],
         "sentence": [one.sentence if one else "" for one in explained],
     }
     for index in range(most):

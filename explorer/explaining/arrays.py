@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from explorer.analysis.calibration import compute_softmax
+from explorer.analysis.faithfulness import compute_base
 from explorer.explaining.naming import load_names
 from explorer.nn.explanation import Explanation
 from explorer.workspace.files import WorkspaceFiles
@@ -34,9 +35,9 @@ def list_arrays(
     -------
     dict
         ``raw_maps`` (K, h, w) at ``map_layer``, ``score_map`` (h, w), ``x_features`` and
-        ``contributions`` (K,), ``x_feature_names`` (K,), empty where there is none, ``y_bar``,
-        ``y_hat``, ``logits`` and ``softmax`` (C,) of ``categories``, ``category``, ``module_run``,
-        ``classifier_sha256`` and ``photo_size``.
+        ``contributions`` (K,), ``x_feature_names`` (K,), empty where there is none, ``base``,
+        ``y_bar``, ``y_hat``, ``logits`` and ``softmax`` (C,) of ``categories``, ``category``,
+        ``module_run``, ``classifier_sha256`` and ``photo_size``.
     """
     names = load_names(workspace, entry)
     return {
@@ -45,6 +46,7 @@ def list_arrays(
         "x_features": explanation.x_features,
         "contributions": explanation.contributions,
         "x_feature_names": [names.get(n, "") for n in range(len(explanation.x_features))],
+        "base": compute_base(explanation.y_bar, explanation.contributions),
         "y_bar": explanation.y_bar,
         "y_hat": explanation.y_hat,
         "logits": explanation.logits,

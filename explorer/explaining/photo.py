@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.analysis.faithfulness import compute_contributions
+from explorer.analysis.faithfulness import compute_base, compute_contributions
 from explorer.config import Steps
 from explorer.explaining.answer import Answer, Standard, choose_module, make_answer, make_standard
 from explorer.explaining.naming import load_names
@@ -28,7 +28,7 @@ class Sum:
     x_features : NDArray of float32
         (K,), E(Z), >= 0.
     contributions : NDArray of float64
-        (K,), vₙEₙ, signed; they add up to `y_bar`.
+        (K,), vₙEₙ, signed; with the base, they add up to `y_bar`.
     names : Mapping of int to str
         Names of x-features, counted from 0, that have one.
     """
@@ -39,6 +39,11 @@ class Sum:
     x_features: NDArray[np.float32]
     contributions: NDArray[np.float64]
     names: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def base(self) -> float:
+        """The module's score without any x-feature."""
+        return compute_base(self.y_bar, self.contributions)
 
 
 def prepare_standard(workspace: Workspace) -> Steps[Standard]:

@@ -72,8 +72,10 @@ class ExplanationRecord:
         Score of the network and of the module.
     rest : float
         ``y_hat - y_bar``, what the module does not explain.
+    base : float
+        The module's score without any x-feature; 0 in the paper's method.
     x_features : tuple of XFeatureRecord
-        Their contributions add up to `y_bar`.
+        Their contributions and the base add up to `y_bar`.
     sentence : str
         What the score is made of, in words.
     """
@@ -83,6 +85,7 @@ class ExplanationRecord:
     y_hat: float
     y_bar: float
     rest: float
+    base: float
     x_features: tuple[XFeatureRecord, ...]
     sentence: str
 
@@ -235,11 +238,12 @@ def _describe_sum(explanation: Sum, parts: PartShares | None) -> ExplanationReco
         y_hat=explanation.y_hat,
         y_bar=explanation.y_bar,
         rest=explanation.y_hat - explanation.y_bar,
+        base=explanation.base,
         x_features=tuple(
             XFeatureRecord(feature + 1, explanation.names.get(feature), *row)
             for feature, row in enumerate(rows)
         ),
         sentence=describe_contributions(
-            explanation.contributions, explanation.y_hat, explanation.names
+            explanation.contributions, explanation.y_hat, explanation.names, base=explanation.base
         ),
     )

@@ -25,13 +25,15 @@ def describe_contributions(
     y_hat: float,
     names: Mapping[int, str],
     mark: Callable[[str], str] = str,
+    *,
+    base: float = 0.0,
 ) -> str:
     """Say in a sentence what a score is made of.
 
     Parameters
     ----------
     contributions : array_like, shape (K,), float
-        vₙEₙ, signed; they add up to ȳ.
+        vₙEₙ, signed; with the base, they add up to ȳ.
     y_hat : float
         The network's score ŷ.
     names : Mapping of int to str
@@ -39,6 +41,8 @@ def describe_contributions(
         same name are added up.
     mark : callable
         How a name is written, for example in italics.
+    base : float
+        The module's score without any x-feature. Where it is not 0, the score is counted from it.
 
     Returns
     -------
@@ -47,28 +51,32 @@ def describe_contributions(
         (−0.2); the rest, 0.6, is not explained." Where the module is off by more than half, that
         is said first.
     """
-    values = np.asarray(contributions, np.float64)
-    write = _Writer(1 if max(abs(y_hat), float(np.abs(values).max(initial=0.0))) >= 1 else 2, mark)
+    values, gain = np.asarray(contributions, np.float64), y_hat - base
+    write = _Writer(1 if max(abs(gain), float(np.abs(values).max(initial=0.0))) >= 1 else 2, mark)
     adding, adding_others = _select(values, names)
     taking, taking_others = _select(-values, names)
-    y_bar = float(values.sum())
-    rest = y_hat - y_bar
+    total = float(values.sum())
+    rest = gain - total
+    start = write.describe_base(base)
     adds = write.list_sides("for it", adding, adding_others)
     takes = write.list_sides("against it", taking, taking_others, -1)
     if not values.any():
         return f"No x-feature is active: nothing of the score, {write.number(y_hat)}, is explained."
-    if abs(rest) > _HALF * max(abs(y_hat), abs(y_bar)):
+    if abs(rest) > _HALF * max(abs(gain), abs(total)):
+        with_base = f"with the base of {write.number(base)}, " if start else ""
         return (
-            f"The x-features do not explain this score: they add up to {write.number(y_bar)}, and "
-            f"the network says {write.number(y_hat)}.{_join_clauses([*adds, *takes])}"
+            f"The x-features do not explain this score: {with_base}they add up to "
+            f"{write.number(base + total)}, and the network says {write.number(y_hat)}."
+            f"{_join_clauses([*adds, *takes])}"
         )
     remainder = write.describe_rest(rest)
     if y_hat <= 0:
-        clauses = _join_clauses([*takes, *adds, *remainder])
+        clauses = _join_clauses([*takes, *adds, *start, *remainder])
         return f"The score is {write.number(y_hat)}.{clauses}"
     is_alone = len(adding) == 1 and not (adding_others or taking)
-    first = write.describe_sum(adding, adding_others, y_hat, is_alone=is_alone)
-    return "; ".join([first, *takes, *remainder]) + "."
+    whole = "the score rises by" if start else "the score is"
+    first = write.describe_sum(adding, adding_others, gain, whole, is_alone=is_alone)
+    return "; ".join([first, *takes, *start, *remainder]) + "."
 
 
 def _select(values: NDArray[np.float64], names: Mapping[int, str]) -> tuple[list[_Term], float]:
@@ -114,17 +122,17 @@ class _Writer(NamedTuple):
         return round(value, self.digits) == 0
 
     def describe_sum(
-        self, terms: Sequence[_Term], others: float, y_hat: float, *, is_alone: bool
+        self, terms: Sequence[_Term], others: float, gain: float, whole: str, *, is_alone: bool
     ) -> str:
         """Write what adds to a positive score: "Mostly red breast (3.8 of 5.1) and …"."""
         first, *more = terms
-        is_part = round(first.size, self.digits) <= round(y_hat, self.digits)
-        score = f"{' of' if is_part else '; the score is'} {self.number(y_hat)}"
+        is_part = round(first.size, self.digits) <= round(gain, self.digits)
+        score = f"{' of' if is_part else f'; {whole}'} {self.number(gain)}"
         parts = [f"{self.mark(first.words)} ({self.number(first.size)}{score})"]
         parts += [f"{self.mark(term.words)} ({self.number(term.size)})" for term in more]
         if not self.is_nothing(others):
             parts.append(f"smaller ones ({self.number(others)})")
-        lead = "Only" if is_alone else "Mostly" if first.size >= _HALF * y_hat else "Because of"
+        lead = "Only" if is_alone else "Mostly" if first.size >= _HALF * gain else "Because of"
         return f"{lead} {join_words(parts)}"
 
     def list_sides(
@@ -139,6 +147,12 @@ class _Writer(NamedTuple):
         if parts and not self.is_nothing(others):
             parts.append(f"smaller ones ({self.number(sign * others)})")
         return [f"{lead}: {join_words(parts)}"] if parts else []
+
+    def describe_base(self, base: float) -> list[str]:
+        """Write where the score is counted from, as a list of none or one clause."""
+        if self.is_nothing(base):
+            return []
+        return [f"counted from {self.number(base)}, the score without any of them"]
 
     def describe_rest(self, rest: float) -> list[str]:
         """Write what the module leaves unexplained, as a list of none or one clause."""

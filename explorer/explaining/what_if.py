@@ -28,21 +28,19 @@ class Outcome:
         The category that the module explains.
     contributions : NDArray of float64
         (K,), vₙEₙ, signed.
+    y_bar : float
+        The module's score.
     """
 
     logits: NDArray[np.float32]
     index: int
     contributions: NDArray[np.float64]
+    y_bar: float
 
     @property
     def y_hat(self) -> float:
         """The network's score of the category."""
         return float(self.logits[self.index])
-
-    @property
-    def y_bar(self) -> float:
-        """The module's score."""
-        return float(self.contributions.sum())
 
     @property
     def first(self) -> int:
@@ -54,10 +52,10 @@ def compute_outcome(workspace: Workspace, entry: ModuleEntry, image: NDArray[np.
     """Let a network and a module look at an RGB image (H, W, 3); no map is drawn."""
     networks = workspace.networks
     z, logits = networks.score_image(image)
-    x_features, _ = networks.apply_module(entry, z[np.newaxis])
+    x_features, y_bar = networks.apply_module(entry, z[np.newaxis])
     contributions = compute_contributions(x_features, networks.read_weights(entry))[0]
     index = workspace.dataset.categories.index(entry.category)
-    return Outcome(logits, index, contributions)
+    return Outcome(logits, index, contributions, float(y_bar[0]))
 
 
 def describe_change(

@@ -210,7 +210,7 @@ def build_module_settings(values: Mapping[str, Any]) -> ModuleSettings:
     changes = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in values.items()
-        if name != "method"
+        if name not in ("method", "has_base")  # which a method has or has not
     }
     return change_method(method, changes).settings
 

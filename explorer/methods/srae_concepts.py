@@ -26,11 +26,15 @@ if TYPE_CHECKING:
 class SraeConceptsSettings(SraeSettings):
     """Eq. (1) of Qi & Li (2017), with terms that make x-features different concepts.
 
-    The evidence in Z is divided among x-features (see `explorer.training.modules.evidence`): all
-    but the last start as concepts that speak for the category, the last as what speaks against it.
+    The evidence in Z is divided among x-features (see `explorer.training.modules.evidence`), each
+    of which starts as a concept that speaks for the category.
 
     Attributes
     ----------
+    has_base : bool
+        Always, unlike in the paper: x-features are not negative, but the scores of most photos of
+        other categories are, or would be if concepts were taken away. Without a base, one x-feature
+        would have to speak against the category on all photos without its concepts.
     positive_share : float
         Least share of photos of the category in each batch.
     evenness : float
@@ -39,7 +43,7 @@ class SraeConceptsSettings(SraeSettings):
         Weight of the share of negative contributions on the category's own photos. Without it, two
         x-features can add and take away far more than the score.
     agreement : float
-        Weight of one minus the correlation of each x-feature with the evidence for its concept.
+        Weight of one minus the correlation of each x-feature with the signal of its concept.
     map_agreement : float
         Weight of one minus the cosine of the map of each x-feature with where this evidence comes
         from.
@@ -50,6 +54,7 @@ class SraeConceptsSettings(SraeSettings):
     method: ClassVar[str] = "srae-concepts"
     is_guided: ClassVar[bool] = True
 
+    has_base: bool = True
     positive_share: float = setting(
         0.3,
         "Least share of the category's own photos in each batch; 0 for as many as there are.",
@@ -69,7 +74,7 @@ class SraeConceptsSettings(SraeSettings):
         is_advanced=True,
     )
     agreement: float = setting(
-        1.0,
+        3.0,
         "How strongly each x-feature is held to the concept that it starts as.",
         low=0,
         high=1e6,
@@ -83,7 +88,7 @@ class SraeConceptsSettings(SraeSettings):
         is_advanced=True,
     )
     map_pull_away: float = setting(
-        3.0,
+        12.0,
         "How strongly x-features are pushed to point at different places of a photo.",
         label="Pull-away of maps",
         low=0,
@@ -111,7 +116,7 @@ class SraeConceptsSettings(SraeSettings):
         contributions = module.compute_contributions(module.encoder(guide.z))
         terms["evenness"] = self.evenness * compute_evenness(contributions)
         terms["cancellation"] = self.cancellation * compute_cancellation(contributions)
-        disagreement = compute_disagreement(outputs.x_features, z @ guide.evidence, shares)
+        disagreement = compute_disagreement(outputs.x_features, z @ guide.signals, shares)
         terms["agreement"] = self.agreement * disagreement
         if self.map_agreement or self.map_pull_away:
             maps = compute_cell_maps(compute_heat_at_z(module, guide.z), guide.z_maps)

@@ -21,7 +21,7 @@ class Explanation:
     x_features : NDArray of float32
         (K,), E(Z), >= 0.
     contributions : NDArray of float32
-        (K,), vₙEₙ, signed; they add up to `y_bar`.
+        (K,), vₙEₙ, signed; with the base of the module, they add up to `y_bar`.
     maps : NDArray of float32
         (K, h, w), c-MWP of each x-feature, >= 0, not normalised, at the resolution of `stop`.
     stop : str

@@ -21,8 +21,12 @@ class Guide:
     evidence : Tensor
         (..., S_z, K), >= 0: what each dimension of Z adds to each of K concepts; see
         `explorer.training.modules.evidence.factorise_evidence`.
+    signals : Tensor
+        (..., S_z, K), signed: weights of signals that follow one concept each; see
+        `explorer.training.modules.evidence.separate_evidence`.
     """
 
     z: "Tensor"
     z_maps: "Tensor"
     evidence: "Tensor"
+    signals: "Tensor"

@@ -26,6 +26,8 @@ class ModuleShape:
     widths : tuple of int
         Hidden widths of the encoder, from Z to the x-features; the decoder mirrors them. If empty,
         those of the public code are scaled with the size of Z.
+    has_base : bool
+        Whether ȳ = b + vᵀE, with a base b, instead of the paper's ȳ = vᵀE. A choice of the method.
     """
 
     x_features: int = setting(
@@ -42,6 +44,7 @@ class ModuleShape:
         high=2**20,
         default_text="in proportion to Z",
     )
+    has_base: bool = False
 
     def __post_init__(self) -> None:
         check_settings(self)
@@ -58,7 +61,10 @@ def read_shape(values: Mapping[str, Any]) -> ModuleShape:
     for name in ("x_features", "widths"):
         if name not in values:
             raise ExplorerError(f"its settings lack {name!r}")
-    return ModuleShape(x_features=values["x_features"], widths=tuple(values["widths"]))
+    has_base = values.get("has_base", False)  # files of earlier versions do not say
+    if not isinstance(has_base, bool):
+        raise ExplorerError(f"its setting 'has_base' is {has_base!r}, not true or false")
+    return ModuleShape(values["x_features"], tuple(values["widths"]), has_base)
 
 
 def scale_widths(settings: Shape, z_size: int) -> Shape:

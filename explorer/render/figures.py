@@ -131,6 +131,7 @@ def render_contributions(
     y_bar: float,
     y_hat: float,
     *,
+    base: float = 0.0,
     text_colour: str = TEXT_COLOUR,
 ) -> go.Figure:
     """Draw how the contributions of the x-features add up to ȳ, beside ŷ.
@@ -142,14 +143,16 @@ def render_contributions(
     names : sequence of str
         K names of the x-features.
     y_bar, y_hat : float
-        Score of the module, which the contributions sum to, and of the DNN; signed.
+        Score of the module, which the base and the contributions sum to, and of the DNN; signed.
+    base : float
+        Score of the module without any x-feature. It has a bar of its own unless it is 0.
     text_colour : str
         CSS colour of all words.
 
     Returns
     -------
     Figure
-        A waterfall: each bar starts where the one above it ends. ȳ and ŷ start from zero.
+        A waterfall: each bar starts where the one above it ends. The base, ȳ and ŷ start from zero.
 
     Raises
     ------
@@ -159,16 +162,20 @@ def render_contributions(
     steps = np.asarray(contributions, dtype=np.float64)
     if steps.shape != (len(names),):
         raise ValueError(f"{len(names)} names do not fit contributions {steps.shape}")
-    if not np.isfinite([*steps, y_bar, y_hat]).all():
+    if not np.isfinite([*steps, base, y_bar, y_hat]).all():
         raise ValueError("contributions and scores must be finite")
+    total = base + steps.sum()
     # Sums in single precision are only this accurate.
-    if abs(steps.sum() - y_bar) > 1e-3 * (1 + np.abs(steps).sum()):
-        raise ValueError(f"contributions sum to {steps.sum():.4g}, not to y_bar = {y_bar:.4g}")
+    if abs(total - y_bar) > 1e-3 * (1 + np.abs(steps).sum()):
+        raise ValueError(f"contributions sum to {total:.4g}, not to y_bar = {y_bar:.4g}")
+    colours = [RAISING_COLOUR if step >= 0 else LOWERING_COLOUR for step in steps]
+    if base:
+        names, steps = ["Base", *names], np.array([base, *steps])
+        colours = [MODULE_COLOUR, *colours]
     ends = np.cumsum(steps)
     labels = [*names, "Module's sum", "Network"]
     lengths = np.array([*steps, y_bar, y_hat])
     starts = np.array([*(ends - steps), 0.0, 0.0])
-    colours = [RAISING_COLOUR if step >= 0 else LOWERING_COLOUR for step in steps]
     figure = go.Figure(
         go.Bar(
             x=lengths,

@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 
 from explorer.analysis.faithfulness import (
+    compute_base,
     compute_contribution_shares,
     compute_contributions,
     compute_f_reg,
@@ -20,6 +21,14 @@ scores = arrays(np.float64, 6, elements=st.floats(-1e3, 1e3))
 
 def test_f_reg_by_hand():
     assert compute_f_reg([1, 2, 3], [2, 2, 1]) == pytest.approx(1.0)
+
+
+def test_base_by_hand():
+    assert compute_base(4.5, [6.0, 5.5, 0.5]) == pytest.approx(-7.5)
+    contributions = np.array([1e4 / 3, -1e4 / 7, 12.1], np.float32)
+    y_bar = float(np.sum(contributions, dtype=np.float32)) + 1e-3
+    assert compute_base(y_bar, contributions) == 0, "no more than rounding"
+    assert compute_base(0.0, []) == 0
 
 
 def test_summary_by_hand():

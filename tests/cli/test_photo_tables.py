@@ -15,7 +15,9 @@ SENTENCE = "Mostly red breast (2.0 of 2.5); the rest, 0.5, is not explained."
 
 
 def make_photo(*x_features: XFeatureRecord) -> PhotoRecord:
-    explanation = ExplanationRecord("001.Robin", "srae-k5-s0", 2.5, 2.0, 0.5, x_features, SENTENCE)
+    explanation = ExplanationRecord(
+        "001.Robin", "srae-k5-s0", 2.5, 2.0, 0.5, 0.0, x_features, SENTENCE
+    )
     return PhotoRecord(
         file="robin.jpg",
         width=90,
@@ -55,6 +57,16 @@ def test_the_table_has_names_beside_contributions() -> None:
 def test_the_sentence_stands_before_the_numbers() -> None:
     text = print_to_text(make_photo(RED, UNNAMED))
     assert text.index(SENTENCE) < text.index("x-feature 1 “red breast” +2.00, x-feature 2 0.00")
+
+
+def test_a_base_comes_before_the_x_features() -> None:
+    photo = make_photo(RED)
+    assert photo.explanation is not None
+    assert "base" not in print_to_text(photo)
+    based = replace(photo, explanation=replace(photo.explanation, base=-7.5))
+    assert "base −7.50, x-feature 1 “red breast” +2.00; together" in print_to_text(based)
+    (row,) = csv.DictReader(make_table([based]).decode("utf-8-sig").splitlines())
+    assert row["base"] == "-7.5"
 
 
 def test_minus_signs_and_zeros_are_written_as_on_the_pages() -> None:

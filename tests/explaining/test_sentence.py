@@ -67,6 +67,48 @@ def test_every_case(contributions: list[float], y_hat: float, expected: str) -> 
     assert describe_contributions(contributions, y_hat, NAMES) == expected
 
 
+@pytest.mark.parametrize(
+    ("contributions", "y_hat", "expected"),
+    [
+        (
+            [6.0, 5.5],
+            4.2,
+            "Mostly red breast (6.0 of 11.7) and blue crown (5.5); counted from −7.5, the score "
+            "without any of them; the rest, 0.2, is not explained.",
+        ),
+        (
+            [12.0, -2.0],
+            2.5,
+            "Mostly red breast (12.0; the score rises by 10.0); against it: blue crown (−2.0); "
+            "counted from −7.5, the score without any of them.",
+        ),
+        (
+            [1.0, 2.0],
+            -4.5,
+            "The score is −4.5. For it: blue crown (2.0) and red breast (1.0); counted from −7.5, "
+            "the score without any of them.",
+        ),
+        (
+            [1.0, 0.0],
+            4.2,
+            "The x-features do not explain this score: with the base of −7.5, they add up to −6.5, "
+            "and the network says 4.2. For it: red breast (1.0).",
+        ),
+        # A score near zero is no reason to call a small rest large.
+        (
+            [4.0, 3.0],
+            0.1,
+            "Mostly red breast (4.0 of 7.6) and blue crown (3.0); counted from −7.5, the score "
+            "without any of them; the rest, 0.6, is not explained.",
+        ),
+    ],
+)
+def test_a_score_is_counted_from_the_base(
+    contributions: list[float], y_hat: float, expected: str
+) -> None:
+    assert describe_contributions(contributions, y_hat, NAMES, base=-7.5) == expected
+
+
 def test_many_small_ones_are_said_together() -> None:
     found = describe_contributions([1.0] * 12, 12.0, {})
     assert found == "Because of x-feature 1 (1.0 of 12.0) and smaller ones (11.0)."

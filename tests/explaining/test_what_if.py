@@ -8,7 +8,7 @@ NAMES = {0: "red crown"}
 
 
 def make_outcome(logits: list[float], contributions: list[float]) -> Outcome:
-    return Outcome(np.array(logits, np.float32), 0, np.array(contributions))
+    return Outcome(np.array(logits, np.float32), 0, np.array(contributions), sum(contributions))
 
 
 BEFORE = make_outcome([9.1, 0.0, 5.0], [6.0, 3.0])

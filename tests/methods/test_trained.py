@@ -115,6 +115,7 @@ def test_concepts_add_their_terms_to_those_of_srae_if_there_is_a_guide() -> None
         torch.rand(4, 16, generator=seeded(3)),
         torch.rand(4, 16, 9, generator=seeded(4)),
         torch.rand(16, 2, generator=seeded(5)),
+        torch.randn(16, 2, generator=seeded(6)),
     )
     plain = SraeSettings(x_features=2, widths=(8,)).compute_terms(module, z, y_hat)
     unguided = settings.compute_guided_terms(module, z, y_hat, None, None)
@@ -126,7 +127,7 @@ def test_concepts_add_their_terms_to_those_of_srae_if_there_is_a_guide() -> None
     expected = plain | {
         "evenness": 2 * compute_evenness(contributions),
         "cancellation": 6 * compute_cancellation(contributions),
-        "agreement": 3 * compute_disagreement(module.encoder(z), z @ guide.evidence),
+        "agreement": 3 * compute_disagreement(module.encoder(z), z @ guide.signals),
         "map_agreement": 4 * compute_map_disagreement(maps, guide),
         "map_pull_away": 5 * cosines.square().mean(),
     }

@@ -89,6 +89,24 @@ def test_module_round_trip_is_exact(
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
 
 
+def test_a_module_with_a_base_round_trips_and_an_older_one_has_none(
+    tmp_path: Path, small_backbone: Backbone, record: ModuleRecord
+) -> None:
+    shape = ModuleShape(widths=(16, 8), has_base=True)
+    module = ExplanationModule(small_backbone.z_size, shape, torch.Generator().manual_seed(3))
+    path = tmp_path / "module.safetensors"
+    save_module(path, module, replace(record, settings=record.settings | {"has_base": True}))
+    loaded, _ = load_module(path, small_backbone)
+    assert torch.equal(loaded.v.bias, module.v.bias)
+    # A file that does not say so has no base, and one with a base that does not fit is refused.
+    save_module(path, module, record)
+    with pytest.raises(CheckpointError, match=r"'v\.bias'"):
+        load_module(path, small_backbone)
+    save_module(path, module, replace(record, settings=record.settings | {"has_base": "yes"}))
+    with pytest.raises(CheckpointError, match="has_base"):
+        load_module(path, small_backbone)
+
+
 def test_half_precision_is_exact_after_rounding(
     tmp_path: Path, module: ExplanationModule, record: ModuleRecord, small_backbone: Backbone
 ) -> None:

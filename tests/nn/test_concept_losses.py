@@ -64,6 +64,7 @@ def make_guide() -> Guide:
         z=torch.tensor([[1.0, 2.0]]),
         z_maps=torch.tensor([[[1.0, 0.0], [0.0, 1.0]]]),
         evidence=torch.tensor([[3.0, 1.0], [0.5, 0.5]]),
+        signals=torch.zeros(2, 2),
     )
 
 
@@ -97,9 +98,10 @@ def test_terms_of_a_group_are_those_of_each_member() -> None:
         torch.rand(3, 5, 8, generator=seeded(3)),
         torch.rand(3, 5, 8, 7, generator=seeded(4)),
         torch.rand(3, 8, 4, generator=seeded(5)),
+        torch.zeros(3, 8, 4),
     )
     each = [
-        compute_map_disagreement(own, Guide(z, z_maps, evidence))
-        for own, z, z_maps, evidence in zip(maps, *vars(guide).values(), strict=True)
+        compute_map_disagreement(own, Guide(*one))
+        for own, *one in zip(maps, *vars(guide).values(), strict=True)
     ]
     torch.testing.assert_close(compute_map_disagreement(maps, guide), torch.stack(each))

@@ -41,6 +41,17 @@ def test_v_has_no_bias_so_zero_z_scores_zero() -> None:
     assert float(module(torch.zeros(1, 8)).y_bar.detach()) == 0
 
 
+def test_a_base_is_the_score_without_x_features() -> None:
+    module = ExplanationModule(8, ModuleShape(widths=(4,), has_base=True), seeded())
+    assert module.v.bias.item() == pytest.approx(0.01), "as all biases"
+    z = torch.rand(5, 8, generator=seeded(1))
+    outputs = module(z)
+    nn.init.constant_(module.v.bias, -7.0)
+    torch.testing.assert_close(module(z).y_bar, outputs.y_bar - 7.01)
+    contributions = module.compute_contributions(outputs.x_features)
+    torch.testing.assert_close(contributions.sum(1) - 7, module(z).y_bar)
+
+
 @given(seed=st.integers(0, 100))
 def test_x_features_and_reconstruction_are_never_negative(seed: int) -> None:
     module = ExplanationModule(16, ModuleShape(widths=(8,)), seeded(seed))

@@ -107,6 +107,18 @@ def test_contributions_stack_up_to_the_module_score():
     assert figure.layout.title.text == "|ȳ − ŷ| = 0.50"
 
 
+def test_contributions_start_from_the_base():
+    figure = render_contributions([4.0, 5.0], ["A", "B"], 2.5, 3.0, base=-6.5)
+    bars = figure.data[0]
+
+    assert list(bars.y) == ["Base", "A", "B", "Module's sum", "Network"]
+    assert_allclose(bars.x, [-6.5, 4, 5, 2.5, 3])
+    assert_allclose(bars.base, [0, -6.5, -2.5, 0, 0])
+    assert list_texts(figure) == ["−6.50", "+4.00", "+5.00", "2.50", "3.00"]
+    with pytest.raises(ValueError, match="sum to 9, not to y_bar"):
+        render_contributions([4.0, 5.0], ["A", "B"], 2.5, 3.0)
+
+
 @pytest.mark.parametrize(
     "steps", [[0.0, 0.0], [-3.0, -4.0], [5.0, -9.0], [1e-4, 2e-4], [3.0, 40.0]]
 )

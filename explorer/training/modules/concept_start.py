@@ -16,8 +16,8 @@ def start_from_evidence(group: TrainingGroup) -> None:
     layers, top = list(group.module.encoder), list_grouped_layers(group.module.encoder)[-1]
     hidden = group.compute_on_training(nn.Sequential(*layers[:-2]), group.read_z)
     for i, (own, count) in enumerate(zip(group.own, group.train.counts, strict=True)):
-        evidence = group.take_z(group.train.rows[i, :count]) @ own.evidence.to(group.device)
-        weight, bias = fit_x_features(hidden[i, :count], evidence, group.get_positives(i))
+        signals = group.take_z(group.train.rows[i, :count]) @ own.signals.to(group.device)
+        weight, bias = fit_x_features(hidden[i, :count], signals, group.get_positives(i))
         top.weight[i] = weight
         if top.bias is not None:
             top.bias[i, 0] = bias

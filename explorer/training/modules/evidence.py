@@ -9,6 +9,7 @@ from torch import Tensor
 from explorer.training.modules.initialisation import compute_balanced_weights
 
 _MAX_STEPS = 1000
+_LEAST_VARIATION = 1e-3  # against that of the concept that varies most
 
 
 @torch.no_grad()
@@ -70,30 +71,40 @@ def factorise_evidence(slopes: Tensor, z: Tensor, z_maps: Tensor, count: int) ->
 
 
 @torch.no_grad()
-def divide_evidence(
-    slopes: Tensor, against: Tensor, z: Tensor, z_maps: Tensor, count: int
-) -> Tensor:
-    """Divide the evidence in Z among x-features: all but the last for the category, one against it.
+def separate_evidence(evidence: Tensor, z: Tensor) -> Tensor:
+    """Weigh the dimensions of Z so that concepts come and go without each other.
 
-    The scores of other categories' photos are often negative, and x-features are not. Without one
-    that speaks against the category, those that speak for it could not rebuild such scores.
+    The evidence for two concepts shares dimensions, so that it rises and falls together even where
+    a photo has only one of them. What is left without this follows one concept.
 
     Parameters
     ----------
-    slopes, against : Tensor
-        (S_z,), >= 0: see `compute_slopes`, of ŷ and of −ŷ.
-    z, z_maps : Tensor
-        (P, S_z) and (P, S_z, cells), >= 0: Z of photos of the category, and its maps on them.
-    count : int
-        Number of x-features, K. A single one speaks for the category.
+    evidence : Tensor
+        (S_z, K), >= 0; see `factorise_evidence`.
+    z : Tensor
+        (M, S_z), >= 0: of the training photos, of all categories.
 
     Returns
     -------
     Tensor
-        (S_z, K), >= 0: the columns of `factorise_evidence`, then `against`.
+        (S_z, K) float32, signed. The columns of ``z @ signals`` are those closest to the evidence
+        that are uncorrelated over the photos, with variance 1. Zero for a concept whose evidence
+        hardly varies.
+
+    Notes
+    -----
+    Löwdin's symmetric orthogonalisation (1950), also known as ZCA whitening.
     """
-    evidence = factorise_evidence(slopes, z, z_maps, max(1, count - 1))
-    return torch.cat([evidence, against.unsqueeze(-1)], dim=-1)[:, :count]
+    amounts = (z @ evidence).double()
+    centred = amounts - amounts.mean(dim=0)
+    scales = centred.square().mean(dim=0).sqrt()
+    varies = scales > _LEAST_VARIATION * scales.max()
+    unit = centred[:, varies] / scales[varies]
+    values, vectors = torch.linalg.eigh(unit.mT @ unit / len(unit))
+    mixing = vectors / values.clamp(min=_LEAST_VARIATION).sqrt() @ vectors.mT
+    signals = torch.zeros_like(evidence)
+    signals[:, varies] = (evidence[:, varies].double() / scales[varies] @ mixing).to(evidence)
+    return signals
 
 
 def _factorise(values: np.ndarray, count: int) -> np.ndarray:

@@ -148,8 +148,11 @@ class TrainingGroup:
         pairs = [*zip(self.own, chosen, strict=True)]
         rows = torch.stack([own.rows[places] for own, places in pairs])
         z_maps = torch.stack([own.z_maps[places] for own, places in pairs])
-        evidence = torch.stack([own.evidence for own in self.own])
-        return Guide(self.take_z(rows), z_maps.to(self.device), evidence.to(self.device))
+        evidence, signals = (
+            torch.stack([getattr(own, name) for own in self.own]).to(self.device)
+            for name in ("evidence", "signals")
+        )
+        return Guide(self.take_z(rows), z_maps.to(self.device), evidence, signals)
 
     def take_z(self, rows: Tensor) -> Tensor:
         """Copy rows of Z, (...), to the device of the members: (..., S_z)."""

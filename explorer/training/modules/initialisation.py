@@ -34,7 +34,7 @@ def centre_biases(bias: Tensor, outputs: Tensor) -> None:
 
 
 @torch.no_grad()
-def initialise_v(v: Tensor, x_features: Tensor, y_hat: Tensor, is_positive: Tensor) -> None:
+def initialise_v(v: nn.Linear, x_features: Tensor, y_hat: Tensor, is_positive: Tensor) -> None:
     """Initialise v as a scaled-down ridge regression of ŷ on E with balanced classes.
 
     There are few positives. With a random v, it may be that no x-feature has positive weight for
@@ -43,30 +43,40 @@ def initialise_v(v: Tensor, x_features: Tensor, y_hat: Tensor, is_positive: Tens
 
     Parameters
     ----------
-    v : Tensor
-        (K,), overwritten.
+    v : nn.Linear
+        From K x-features to the score, changed in place.
     x_features, y_hat, is_positive : Tensor
         (M, K), (M,) and (M,) bool: of the training photos, with the pretrained encoder.
     """
     weights = compute_balanced_weights(is_positive, y_hat.dtype)
-    v.copy_(_INITIAL_V_SCALE * _solve_ridge(x_features, y_hat, weights))
+    v.weight[0] = _INITIAL_V_SCALE * _solve_ridge(x_features, y_hat, weights)
 
 
 @torch.no_grad()
-def initialise_signed_v(v: Tensor, x_features: Tensor, y_hat: Tensor, is_positive: Tensor) -> None:
+def initialise_signed_v(
+    v: nn.Linear, x_features: Tensor, y_hat: Tensor, is_positive: Tensor
+) -> None:
     """Initialise v as a regression of ŷ on E, with the sign that each x-feature has by itself.
 
     X-features that start as evidence for the category rise and fall together. A plain regression
     would give some of them a negative weight. None starts without weight, or it might take the
-    other sign later.
+    other sign later. The base, if v has one, starts as the intercept. Parameters are those of
+    `initialise_v`.
     """
     weights = compute_balanced_weights(is_positive, y_hat.dtype)
     signs = ((weights * (y_hat - weights @ y_hat)) @ x_features).sign()
-    roots = weights.sqrt().unsqueeze(-1)
-    design, target = roots * signs * x_features, roots.squeeze(-1) * y_hat
+    columns = [signs * x_features]
+    if v.bias is not None:
+        ones = torch.ones_like(x_features[:, :1])
+        columns += [ones, -ones]  # an intercept may have either sign
+    roots = weights.sqrt()
+    design, target = roots.unsqueeze(-1) * torch.cat(columns, dim=-1), roots * y_hat
     solution, _ = nnls(design.cpu().double().numpy(), target.cpu().double().numpy())
-    solution = solution.clip(min=_LEAST_WEIGHT * solution.max())
-    v.copy_(signs.cpu() * torch.from_numpy(solution))
+    slopes, intercepts = solution[: len(signs)], solution[len(signs) :]
+    slopes = slopes.clip(min=_LEAST_WEIGHT * slopes.max())
+    v.weight[0] = signs * torch.from_numpy(slopes).to(signs)
+    if v.bias is not None:
+        v.bias.fill_(intercepts[0] - intercepts[1])
 
 
 def compute_balanced_weights(is_positive: Tensor, dtype: torch.dtype) -> Tensor:

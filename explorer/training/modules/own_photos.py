@@ -4,7 +4,11 @@ import torch
 
 from explorer.attribution.z_maps import compute_z_maps
 from explorer.config import Progress, Steps
-from explorer.training.modules.evidence import compute_slopes, divide_evidence
+from explorer.training.modules.evidence import (
+    compute_slopes,
+    factorise_evidence,
+    separate_evidence,
+)
 from explorer.training.modules.rows import CategoryPhotos, OwnPhotos
 from explorer.workspace.features import Features
 from explorer.workspace.features_cache import load_input
@@ -53,6 +57,6 @@ def load_own_photos(
     chosen, z_maps, train = chosen[: len(maps)], torch.stack(maps), photos.train.cpu()
     z, own_z = (torch.from_numpy(features.z[part.numpy()]) for part in (train, chosen))
     y_hat, is_positive = photos.y_hat.cpu()[train], photos.is_positive.cpu()[train]
-    slopes, against = (compute_slopes(z, sign * y_hat, is_positive) for sign in (1, -1))
-    evidence = divide_evidence(slopes, against, own_z, z_maps, x_features)
-    return OwnPhotos(chosen, z_maps, evidence)
+    slopes = compute_slopes(z, y_hat, is_positive)
+    evidence = factorise_evidence(slopes, own_z, z_maps, x_features)
+    return OwnPhotos(chosen, z_maps, evidence, separate_evidence(evidence, z))

@@ -25,12 +25,17 @@ class OwnPhotos:
     z_maps : Tensor
         (P, S_z, cells) float32, >= 0; see `explorer.attribution.z_maps.compute_z_maps`.
     evidence : Tensor
-        (S_z, K) float32, >= 0; see `explorer.training.modules.evidence.factorise_evidence`.
+        (S_z, K) float32, >= 0: what each dimension of Z adds to each of K concepts; see
+        `explorer.training.modules.evidence.factorise_evidence`.
+    signals : Tensor
+        (S_z, K) float32, signed: weights of signals that follow one concept each; see
+        `explorer.training.modules.evidence.separate_evidence`.
     """
 
     rows: Tensor
     z_maps: Tensor
     evidence: Tensor
+    signals: Tensor
 
 
 @dataclass(frozen=True, eq=False)

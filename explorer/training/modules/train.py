@@ -241,12 +241,14 @@ def find_module(
     """
     for run in list_run_names(module, training):
         entry = get_module_entry(workspace.path, category, run)
-        if entry.path.exists() and _is_current(workspace, entry, training.seed):
+        if entry.path.exists() and _is_current(workspace, entry, module, training.seed):
             return entry
     return None
 
 
-def _is_current(workspace: Workspace, entry: ModuleEntry, seed: int) -> bool:
+def _is_current(
+    workspace: Workspace, entry: ModuleEntry, module: ModuleSettings, seed: int
+) -> bool:
     backbone = workspace.networks.backbone
     try:
         record = load_module_record(entry.path)
@@ -255,6 +257,7 @@ def _is_current(workspace: Workspace, entry: ModuleEntry, seed: int) -> bool:
         return False
     return (
         (record.backbone_sha256, record.z_layer) == (backbone.sha256, backbone.z_layer)
+        and record.settings.get("has_base", False) == module.has_base
         and set(record.split.get("train", ())) == set(split.train)
         and set(record.split.get("test", ())) == set(split.test)
     )

@@ -143,12 +143,11 @@ def _centre_biases(group: TrainingGroup, layer: GroupedLinear, read: Read) -> No
 
 def _initialise_v(group: TrainingGroup, members: Sequence[CategoryPhotos]) -> None:
     x_features = group.compute_x_features(group.train)
-    v = group.module.v.weight.detach()[..., 0]
     initialise = initialise_signed_v if group.own else initialise_v
     for place, photos in enumerate(members):
         own = x_features[place, : len(photos.train)]
         is_positive = photos.is_positive[photos.train]
-        initialise(v[place], own, photos.y_hat[photos.train], is_positive)
+        initialise(group.module.view_member(place).v, own, photos.y_hat[photos.train], is_positive)
 
 
 def _train_jointly(

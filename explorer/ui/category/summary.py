@@ -8,6 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 from plotly.io import from_json
 
+from explorer.analysis.faithfulness import compute_base
 from explorer.data.cub import format_category
 from explorer.data.names import count_words
 from explorer.data.photo import Photo
@@ -83,10 +84,12 @@ def show_ranking(subject: Subject) -> None:
             "highest": contributions.max(axis=0).tolist(),
         },
     )
+    y_bar = float(subject.scores.y_bar[rows].mean())
+    base = compute_base(y_bar, means)
+    start = f"From the base of {format_number(base)}, they" if base else "They"
     st.caption(
         f"Bars are means over the category's own {count_words(len(rows), 'test photo')}, each of "
-        f"them a thin line. Together they add up to {format_number(float(means.sum()))}, the mean "
-        "ȳ.",
+        f"them a thin line. {start} add up to {format_number(y_bar)}, the mean ȳ.",
         help=HELP["contribution"],
     )
 

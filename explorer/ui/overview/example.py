@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from explorer.analysis.faithfulness import compute_contribution_shares
+from explorer.analysis.faithfulness import compute_base, compute_contribution_shares
 from explorer.config import PAGES_DIR
 from explorer.data.names import add_article, count_words
 from explorer.data.photo import Photo
@@ -89,13 +89,14 @@ def show_mean_example(workspace: Workspace, selection: Selection) -> None:
     if measures is None or not is_drawn(workspace.dataset.part_names):
         return
     with st.spinner("Loading the network …"):
-        y_hat = _compute_mean_score(workspace, entry)
+        y_hat, y_bar = _compute_mean_scores(workspace, entry)
     names = cached.load_names(workspace, entry)
     means = np.array(measures.test.mean_contribution)
     (shares,) = compute_contribution_shares(means[np.newaxis])
     st.header(f"Why “{escape_markdown(selection.category_name)}”?", anchor=False)
     with st.container(key="answer"):
-        st.markdown(x_features.write_sentence(means, y_hat, names))
+        base = compute_base(y_bar, means)
+        st.markdown(x_features.write_sentence(means, y_hat, names, base))
     with st.container(key="worked-example"):
         for feature in sorted(range(len(means)), key=lambda n: -abs(means[n])):
             tile = _make_mean_tile(workspace, measures, names, feature, float(shares[feature]))
@@ -109,10 +110,11 @@ def show_mean_example(workspace: Workspace, selection: Selection) -> None:
     )
 
 
-def _compute_mean_score(workspace: Workspace, entry: ModuleEntry) -> float:
-    """Return the mean ŷ over the category's test photos."""
+def _compute_mean_scores(workspace: Workspace, entry: ModuleEntry) -> tuple[float, float]:
+    """Return the means of ŷ and ȳ over the category's test photos."""
     found, split = scores.score_module(workspace, entry), cached.load_split(workspace, entry)
-    return float(found.y_hat[found.is_positive & np.isin(found.image_ids, [*split.test])].mean())
+    own = found.is_positive & np.isin(found.image_ids, [*split.test])
+    return float(found.y_hat[own].mean()), float(found.y_bar[own].mean())
 
 
 def _make_mean_tile(
@@ -149,10 +151,12 @@ def _show_link(tile: Tile, params: Mapping[str, str]) -> None:
 
 def _write_sum(explanation: Explanation, order: Sequence[int]) -> str:
     active = [n for n in order if explanation.x_features[n] > 0] or order[:1]
-    first, *more = (float(explanation.contributions[n]) for n in active)
+    base = compute_base(explanation.y_bar, explanation.contributions)
+    first, *more = [base] * bool(base) + [float(explanation.contributions[n]) for n in active]
     terms = [f"{'−' if value < 0 else '+'} {format_number(abs(value))}" for value in more]
     total = format_number(explanation.y_bar)
-    return f"{' '.join([format_number(first), *terms])} = {total}, the module's sum ȳ"
+    start = "The base b and the contributions: " if base else ""
+    return f"{start}{' '.join([format_number(first), *terms])} = {total}, the module's sum ȳ"
 
 
 def show_next_pages(workspace: Workspace, selection: Selection, photo: Photo | None = None) -> None:

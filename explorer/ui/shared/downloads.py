@@ -98,7 +98,8 @@ def make_arrays(workspace: Workspace, entry: ModuleEntry, photo: ShownPhoto, lay
         NPZ without pickles:
 
         - ``raw_maps`` (K, h, w), c-MWP as computed, non-negative, at the grid of ``map_layer``;
-        - ``x_features`` (K,), >= 0, and ``contributions`` (K,), signed, which add up to ``y_bar``;
+        - ``x_features`` (K,), >= 0, and ``contributions`` (K,), signed, which add up to ``y_bar``
+          with ``base``;
         - ``score_map`` (h, w), c-MWP of ``y_hat`` itself, non-negative;
         - ``logits`` and ``softmax`` (C,) of ``categories`` (C,);
         - ``category``, ``module_run`` and ``classifier_sha256``;

@@ -10,7 +10,13 @@ HELP = MappingProxyType(
         ),
         "contribution": (
             "How much an x-feature adds to the score of a photo: its activation times its weight, "
-            "vₙEₙ. Contributions add up to the module's score; negative ones lower it."
+            "vₙEₙ. With the base, if there is one, contributions add up to the module's score; "
+            "negative ones lower it."
+        ),
+        "base": (
+            "The module's score for a photo without any of its x-features, b. Scores may be "
+            "negative, and x-features are not, so that the sum often starts below zero. The "
+            "paper's method starts at 0."
         ),
         "y_hat": (
             "The network's own score for a category, before softmax, ŷ (y-hat). The network "
@@ -142,6 +148,7 @@ GLOSSARY = MappingProxyType(
         "X-feature": HELP["x-feature"],
         "Activation": "How strongly an x-feature responds to a photo, Eₙ; 0 or more.",
         "Contribution": HELP["contribution"],
+        "Base": HELP["base"],
         "Network's score": HELP["y_hat"],
         "Module's score": HELP["y_bar"],
         "Error": HELP["error"],

@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import ArrayLike
 
+from explorer.analysis.faithfulness import compute_base
 from explorer.data.names import join_words
 from explorer.explaining.naming import name_feature
 from explorer.explaining.sentence import describe_contributions
@@ -103,22 +104,23 @@ def switch(feature: int, *, is_on: bool) -> None:
 
 def show_sentence(explanation: Explanation, names: Mapping[int, str], question: str = "") -> None:
     """Say in one sentence what the score is made of, after a question in Markdown, if any."""
-    sentence = write_sentence(explanation.contributions, explanation.y_hat, names)
+    base = compute_base(explanation.y_bar, explanation.contributions)
+    sentence = write_sentence(explanation.contributions, explanation.y_hat, names, base)
     st.markdown(f"{question and f'**{question}** '}{sentence}")
 
 
-def write_sentence(contributions: ArrayLike, y_hat: float, names: Mapping[int, str]) -> str:
+def write_sentence(
+    contributions: ArrayLike, y_hat: float, names: Mapping[int, str], base: float
+) -> str:
     """Return the sentence of `describe_contributions` in Markdown."""
     return describe_contributions(
-        contributions, y_hat, names, lambda words: f"*{escape_words(words)}*"
+        contributions, y_hat, names, lambda words: f"*{escape_words(words)}*", base=base
     )
 
 
 def compute_y_bar(explanation: Explanation, off: frozenset[int]) -> float:
     """Compute ȳ without the x-features that are switched off."""
-    if not off:
-        return explanation.y_bar
-    return float(np.delete(explanation.contributions, sorted(off)).sum())
+    return explanation.y_bar - float(explanation.contributions[sorted(off)].sum())
 
 
 def show_contributions(explanation: Explanation, choice: Choice, found: Mapping[int, str]) -> None:
@@ -136,21 +138,28 @@ def show_contributions(explanation: Explanation, choice: Choice, found: Mapping[
     contributions = explanation.contributions + 0.0  # turns −0.0 of inactive ones into 0.0
     contributions[sorted(choice.off)] = 0
     y_bar, order = compute_y_bar(explanation, choice.off), list(choice.order)
+    base = compute_base(explanation.y_bar, explanation.contributions)
     labels = [name_in_figure(n, found) + (" (off)" if n in choice.off else "") for n in order]
     figure = render_contributions(
-        contributions[order], labels, y_bar, explanation.y_hat, text_colour=state.get_text_colour()
+        contributions[order],
+        labels,
+        y_bar,
+        explanation.y_hat,
+        base=base,
+        text_colour=state.get_text_colour(),
     )
     show_figure(
         figure,
-        f"Contributions of {len(order)} x-features adding up to {format_number(y_bar)}, beside "
+        f"Contributions of {len(order)} x-features adding up to {format_number(y_bar)}"
+        f"{f' from a base of {format_number(base)}' if base else ''}, beside "
         f"the network's score {format_number(explanation.y_hat)}; they differ by "
         f"{format_number(abs(y_bar - explanation.y_hat))}",
         key="figure-contributions",
         numbers={
-            "x-feature": [*map(name_feature, order), "y_bar", "y_hat"],
-            "name": [*(found.get(n, "") for n in order), "", ""],
-            "activation": [*explanation.x_features[order].tolist(), "", ""],
-            "contribution": [*contributions[order].tolist(), y_bar, explanation.y_hat],
+            "x-feature": [*map(name_feature, order), "base", "y_bar", "y_hat"],
+            "name": [*(found.get(n, "") for n in order), "", "", ""],
+            "activation": [*explanation.x_features[order].tolist(), "", "", ""],
+            "contribution": [*contributions[order].tolist(), base, y_bar, explanation.y_hat],
         },
     )
 

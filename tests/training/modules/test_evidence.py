@@ -1,7 +1,11 @@
 import pytest
 import torch
 
-from explorer.training.modules.evidence import compute_slopes, divide_evidence, factorise_evidence
+from explorer.training.modules.evidence import (
+    compute_slopes,
+    factorise_evidence,
+    separate_evidence,
+)
 
 Z_SIZE = 6
 
@@ -55,12 +59,38 @@ def test_without_evidence_or_with_few_pixels_there_are_still_concepts() -> None:
     torch.testing.assert_close(evidence.sum(dim=1), torch.ones(Z_SIZE))
 
 
-def test_all_but_one_x_feature_speak_for_the_category() -> None:
-    z, z_maps = torch.rand(8, Z_SIZE, generator=seeded()) + 0.5, torch.zeros(8, Z_SIZE, 2)
-    z_maps[:, :3, 0] = z_maps[:, 3:, 1] = 1
-    slopes, against = torch.rand(Z_SIZE, generator=seeded(1)), torch.full((Z_SIZE,), 0.3)
-    evidence = divide_evidence(slopes, against, z, z_maps, 3)
-    assert evidence.shape == (Z_SIZE, 3)
-    torch.testing.assert_close(evidence[:, :2].sum(dim=1), slopes)
-    assert torch.equal(evidence[:, 2], against)
-    torch.testing.assert_close(divide_evidence(slopes, against, z, z_maps, 1)[:, 0], slopes)
+def test_signals_by_hand() -> None:
+    # Two concepts share the last dimension, which makes them rise and fall together.
+    z = torch.tensor([[2.0, 0, 3], [0, 2, 3], [1, 1, 0], [1, 1, 6]])
+    evidence = torch.tensor([[1.0, 0], [0, 1], [1, 1]])
+    amounts = z @ evidence
+    assert torch.corrcoef(amounts.T)[0, 1] > 0.7
+    signals = separate_evidence(evidence, z)
+    found = z @ signals
+    torch.testing.assert_close(torch.cov(found.T, correction=0), torch.eye(2))
+    # Less their means, the amounts are (1, -1), (-1, 1), (-3, -3) and (3, 3). Along (1, 1) and
+    # (1, -1) they are uncorrelated, and each direction is scaled to the same variance.
+    expected = torch.tensor([[1.0, -1], [-1, 1], [-1, -1], [1, 1]])
+    torch.testing.assert_close(found - found.mean(0), expected)
+
+
+def test_signals_are_those_closest_to_the_evidence() -> None:
+    z = torch.rand(40, Z_SIZE, generator=seeded()).square()
+    evidence = torch.rand(Z_SIZE, 3, generator=seeded(1))
+    amounts, found = z @ evidence, z @ separate_evidence(evidence, z)
+    each = torch.corrcoef(torch.cat([amounts, found], dim=1).T)[:3, 3:]
+    torch.testing.assert_close(torch.corrcoef(found.T), torch.eye(3), atol=1e-4, rtol=0)
+    # The trace of the correlations is at its largest, so that they are a symmetric matrix.
+    torch.testing.assert_close(each, each.T, atol=1e-4, rtol=0)
+    assert (each.diagonal() > 0).all()
+
+
+def test_a_concept_that_never_varies_has_no_signal() -> None:
+    z = torch.rand(9, Z_SIZE, generator=seeded())
+    z[:, 0] = 1
+    evidence = torch.zeros(Z_SIZE, 3)
+    evidence[0, 0] = evidence[1, 1] = 1
+    signals = separate_evidence(evidence, z)
+    assert not signals[:, [0, 2]].any()
+    assert (z @ signals)[:, 1].std(correction=0) == pytest.approx(1)
+    assert not separate_evidence(torch.zeros(Z_SIZE, 3), z).any()

@@ -19,7 +19,11 @@ from explorer.methods.srae_concepts import SraeConceptsSettings
 from explorer.nn.losses import ModuleSettings
 from explorer.nn.srae import ExplanationModule
 from explorer.training.modules import trainer
-from explorer.training.modules.evidence import compute_slopes, factorise_evidence
+from explorer.training.modules.evidence import (
+    compute_slopes,
+    factorise_evidence,
+    separate_evidence,
+)
 from explorer.training.modules.initialisation import (
     centre_biases,
     fit_v,
@@ -67,9 +71,10 @@ def guided(z: Tensor, members: list[CategoryPhotos]) -> list[CategoryPhotos]:
     for photos, count in zip(members, (9, 5, 9, 12), strict=True):
         rows = photos.train[photos.train_positives][:count]
         z_maps = torch.rand(len(rows), Z_SIZE, 9, generator=generator) ** 4
-        chosen = (each[photos.train] for each in (z, photos.y_hat, photos.is_positive))
-        evidence = factorise_evidence(compute_slopes(*chosen), z[rows], z_maps, 3)
-        found.append(replace(photos, own=OwnPhotos(rows, z_maps, evidence)))
+        own, *scores = (each[photos.train] for each in (z, photos.y_hat, photos.is_positive))
+        evidence = factorise_evidence(compute_slopes(own, *scores), z[rows], z_maps, 3)
+        signals = separate_evidence(evidence, own)
+        found.append(replace(photos, own=OwnPhotos(rows, z_maps, evidence, signals)))
     return found
 
 
@@ -144,7 +149,7 @@ def train_plainly(
         own = [*encode.parameters(), *decode.parameters()]
         list(fit(own, rebuild, training.pretrain_epochs))
         inputs = encode(inputs).relu().detach()
-    initialise_v(module.v.weight.detach()[0], inputs, y_hat, is_positive)
+    initialise_v(module.v, inputs, y_hat, is_positive)
     if not settings.trains_v:
         own = [*module.encoder.parameters(), *module.decoder.parameters()]
         list(fit(own, lambda rows: (module(z[rows])[2] - z[rows]).square().mean(), training.epochs))
@@ -214,7 +219,7 @@ def test_a_guide_makes_x_features_share_the_score_and_seeds_agree(z: Tensor) -> 
     own = rows[is_positive][:12]
     z_maps = z_maps.expand(len(own), -1, -1)
     evidence = factorise_evidence(compute_slopes(z, y_hat, is_positive), z[own], z_maps, 3)
-    guide = OwnPhotos(own, z_maps, evidence)
+    guide = OwnPhotos(own, z_maps, evidence, separate_evidence(evidence, z))
     photos = CategoryPhotos(y_hat, is_positive, rows, rows[:9], rows[:0], guide)
 
     def learn(seed: int) -> ExplanationModule:
@@ -243,14 +248,14 @@ def test_x_features_of_narrow_modules_start_as_their_concepts(
         assert isinstance(module, ExplanationModule)
         assert photos.own is not None
         own = z[photos.train]
-        x_features, targets = module.encoder(own), own @ photos.own.evidence
+        x_features, targets = module.encoder(own), own @ photos.own.signals
         for n in range(3):
             pair = torch.stack([x_features[:, n], targets[:, n]])
             assert torch.corrcoef(pair)[0, 1] > 0.99
 
 
 def test_guiding_photos_leave_with_their_member(z: Tensor, guided: list[CategoryPhotos]) -> None:
-    spoilt = replace(guided[1], y_hat=torch.full_like(guided[1].y_hat, 1e30))
+    spoilt = replace(guided[1], y_hat=1e30 * guided[1].y_hat)
     outcomes, _ = train(z, [guided[0], spoilt, guided[2]], CONCEPTS, SHORT)
     assert isinstance(outcomes[1], ExplorerError)
     for place in (0, 2):

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch import nn
 
 from explorer.methods.srae import SraeSettings
 from explorer.nn.srae import ExplanationModule
@@ -54,10 +55,11 @@ def test_initial_v_is_higher_for_the_category_and_small(
     for layer in (module.encoder[0], module.encoder[2], module.encoder[4]):
         centre_biases(layer.bias, layer(hidden))
         hidden = layer(hidden).relu().detach()
-    v = torch.full((3,), 50.0)
+    v = nn.Linear(3, 1, bias=False)
+    nn.init.constant_(v.weight, 50.0)
     initialise_v(v, hidden, y_hat, is_positive)
-    y_bar = hidden @ v
-    assert v.max() > 0 > v.min()
+    y_bar = hidden @ v.weight[0]
+    assert v.weight.max() > 0 > v.weight.min()
     assert y_bar[is_positive].mean() > y_bar[~is_positive].mean()
     assert y_bar.abs().max() < y_hat.abs().max() / 2, "small at first"
 
@@ -67,14 +69,25 @@ def test_each_x_feature_gets_the_sign_that_it_has_alone() -> None:
     score = torch.linspace(0, 1, 40)
     x_features = torch.stack([score, score.square(), 1 - score], dim=1)
     is_positive, y_hat = score > 0.9, 4 * score - 2 * score.square()
-    plain, signed = torch.zeros(3), torch.zeros(3)
-    initialise_v(plain, x_features, y_hat, is_positive)
-    initialise_signed_v(signed, x_features, y_hat, is_positive)
+    layers = [nn.Linear(3, 1, bias=False) for _ in range(2)]
+    initialise_v(layers[0], x_features, y_hat, is_positive)
+    initialise_signed_v(layers[1], x_features, y_hat, is_positive)
+    plain, signed = (layer.weight[0].detach() for layer in layers)
     assert plain[1] < 0
     assert signed[0] > 0
     assert signed[1] > 0, "no weight at all could take the other sign later"
     assert signed[2] < 0
     assert (x_features @ signed - y_hat).abs().max() < y_hat.max() / 4
+
+
+@pytest.mark.parametrize("base", [-7.0, 0.0, 3.0])
+def test_the_base_starts_as_the_score_without_x_features(base: float) -> None:
+    x_features = torch.rand(40, 2, generator=torch.Generator().manual_seed(3))
+    y_hat = base + x_features @ torch.tensor([2.0, 5.0])
+    v = nn.Linear(2, 1)
+    initialise_signed_v(v, x_features, y_hat, y_hat > y_hat.median())
+    assert v.bias.item() == pytest.approx(base, abs=1e-4)
+    assert v.weight[0].tolist() == pytest.approx([2, 5], abs=1e-4)
 
 
 def test_v_can_be_fitted_with_dead_or_equal_x_features() -> None:

@@ -274,6 +274,16 @@ def test_a_module_of_another_split_or_layer_is_not_found(
     assert find_module(Workspace(opened.path), entry.category, SMALL, SHORT) is None
 
 
+def test_a_module_with_or_without_a_base_is_not_found_as_the_other(
+    opened: Workspace, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_base = replace(SMALL, has_base=True)
+    entry = run(train_module(opened, opened.dataset.categories[3], with_base, SHORT))
+    monkeypatch.setattr(train, "list_run_names", lambda *_: [entry.run])
+    assert find_module(opened, entry.category, with_base, SHORT) == entry
+    assert find_module(opened, entry.category, SMALL, SHORT) is None
+
+
 # Sharing Z between modules
 
 
