@@ -7,7 +7,7 @@ from explorer.data.augment import AugmentSettings
 from explorer.data.painted.dataset import PaintedSettings, paint_dataset
 from explorer.data.painted.plans import DEFAULT_PLAN
 from explorer.data.painted.truth import load_truth
-from explorer.methods.srae import SraeSettings
+from explorer.nn.backbones.registry import get_family
 from explorer.shipping.building import BIRDS_FOLDER, complete_workspace
 from explorer.storage.listing import list_folder
 from explorer.training.classifier.settings import FinetuneSettings
@@ -33,10 +33,11 @@ from explorer.workspace.workspace import Workspace
 # A crop must keep every part: a single one may distinguish a category from its relative.
 # In full precision, so that it is the same on every processor.
 _FINETUNE = FinetuneSettings(
-    epochs=40, augment=AugmentSettings(min_zoom=0.6, min_box_fraction=1.0), precision="full"
+    architecture="vgg_small_gap",
+    epochs=30,
+    augment=AugmentSettings(min_zoom=0.6, min_box_fraction=1.0),
+    precision="full",
 )
-# The paper's method, as in the demo that ships.
-_MODULE = SraeSettings()
 _PARTS = PartSettings(width=64, precision="full")
 
 
@@ -68,9 +69,11 @@ def build_demo(folder: Path, plan: str = DEFAULT_PLAN) -> Steps[Workspace]:
     if not (folder / BIRDS_FOLDER).exists():
         yield from paint_dataset(folder / BIRDS_FOLDER, settings)
     if not (folder / SETTINGS_FILE).exists():
-        create_workspace(folder, WorkspaceSettings(dataset=BIRDS_FOLDER, half=True))
+        arch = _FINETUNE.architecture
+        z_layer = get_family(arch).z_layer
+        create_workspace(folder, WorkspaceSettings(BIRDS_FOLDER, arch, z_layer, half=True))
     workspace = Workspace(folder)
-    yield from complete_workspace(workspace, _FINETUNE, _MODULE, parts=_PARTS)
+    yield from complete_workspace(workspace, _FINETUNE, parts=_PARTS)
     return workspace
 
 

@@ -20,6 +20,7 @@ from explorer.evaluation.sanity_results import load_sanity
 from explorer.measuring.module import measure_module
 from explorer.measuring.parts import load_parts
 from explorer.measuring.records import ModuleMeasures, load_module_measures
+from explorer.methods.registry import DEFAULT
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
@@ -71,8 +72,8 @@ def test_the_demo_does_not_depend_on_its_path(demo: Workspace) -> None:
 
 def test_the_birds_of_the_demo_are_painted(demo: Workspace) -> None:
     assert demo.is_painted
-    assert len(demo.dataset.photos) == 720
-    assert len(demo.dataset.categories) == 12
+    assert len(demo.dataset.photos) == 960
+    assert len(demo.dataset.categories) == 16
     assert {len(demo.dataset.photos_of(c)) for c in demo.dataset.categories} == {60}
     assert demo.dataset.warnings == ()
 
@@ -83,7 +84,7 @@ def test_every_category_has_a_module_that_fits_the_classifier(demo: Workspace) -
     for entry in entries:
         module, record = demo.networks.load_module(entry)
         assert record.category == entry.category
-        assert record.settings["method"] == "srae"
+        assert record.settings["method"] == DEFAULT.name
         assert module.settings.x_features == 5
         held_out = {photo.image_id for photo in demo.held_out}
         assert set(record.split["test"]) <= held_out
@@ -92,7 +93,7 @@ def test_every_category_has_a_module_that_fits_the_classifier(demo: Workspace) -
 
 def test_recorded_accuracy_is_high(demo: Workspace) -> None:
     assert demo.networks.classifier_report["test_accuracy"] >= 0.95
-    assert demo.networks.classifier_report["photos"]["test"] == len(demo.held_out) == 180
+    assert demo.networks.classifier_report["photos"]["test"] == len(demo.held_out) == 240
 
 
 def test_the_recorded_accuracy_can_be_reproduced(demo: Workspace) -> None:
@@ -118,18 +119,41 @@ def test_the_recorded_accuracy_can_be_reproduced(demo: Workspace) -> None:
     assert accuracy >= 0.95
     # A borderline photo may be classified differently with another linear algebra library.
     assert accuracy == pytest.approx(
-        demo.networks.classifier_report["test_accuracy"], abs=1.01 / 180
+        demo.networks.classifier_report["test_accuracy"], abs=1.01 / 240
     )
 
 
 def test_modules_are_faithful(metrics: list[ModuleMeasures]) -> None:
-    assert len(metrics) == 12
+    assert len(metrics) == 16
     relative = [item.test.faithfulness.relative_f_reg for item in metrics]
-    assert np.mean(relative) <= 0.03, relative
+    assert np.mean(relative) <= 0.02, relative
 
 
 def test_x_features_are_alive(metrics: list[ModuleMeasures]) -> None:
     assert min(sum(item.live) for item in metrics) >= 3
+
+
+def test_x_features_are_different_concepts(metrics: list[ModuleMeasures]) -> None:
+    found = [item.concepts for item in metrics]
+    assert min(one.effective_number for one in found) >= 2.5
+    assert np.mean([one.effective_number for one in found]) >= 3.5
+    assert np.mean([one.top_share for one in found]) <= 0.45
+    assert np.mean([one.overlap for one in found]) <= 0.2
+
+
+def test_most_x_features_are_named_by_the_marks_of_their_category(demo: Workspace) -> None:
+    truth = load_truth(demo.dataset.root)
+    assert truth is not None
+    named = []
+    for entry in demo.list_modules():
+        measures = load_module_measures(demo, entry)
+        assert measures is not None
+        traits = asdict(truth.traits[entry.category])
+        marks = {f"{traits[mark.trait]} {mark.trait}" for mark in truth.list_marks(entry.category)}
+        assert len(marks) == 4
+        words = {name.words.replace("wing bar", "wing_bar") for name in measures.names}
+        named.append(len(words & marks))
+    assert np.mean(named) >= 3, "of four marks"
 
 
 def test_maps_are_on_parts(metrics: list[ModuleMeasures]) -> None:

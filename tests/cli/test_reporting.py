@@ -1,3 +1,7 @@
+import json
+import shutil
+from pathlib import Path
+
 import pytest
 from rich.console import Console
 
@@ -92,13 +96,19 @@ def test_the_table_of_modules_breaks_no_name_on_a_terminal_of_80_columns(
 
 
 def test_a_summary_over_modules_stands_below_them(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    workspace = Workspace(DEMO_WORKSPACE)
+    folder = tmp_path / "demo"
+    shutil.copytree(DEMO_WORKSPACE, folder, ignore=shutil.ignore_patterns("images", "features"))
+    workspace = Workspace(folder)
+    file = workspace.list_modules()[3].metrics_path  # as if it had one active x-feature
+    metrics = json.loads(file.read_text())
+    metrics["concepts"]["overlap"] = None
+    file.write_text(json.dumps(metrics))
     monkeypatch.setattr(reporting, "console", Console(width=80))
     reporting.print_modules(workspace)
     lines = capsys.readouterr().out.splitlines()
-    scores, concepts = (n for n, line in enumerate(lines) if "mean of 12 modules" in line)
+    scores, concepts = (n for n, line in enumerate(lines) if "mean of 16 modules" in line)
     found = [load_module_measures(workspace, entry) for entry in workspace.list_modules()]
     measures = [one for one in found if one is not None]
     f_regs = [one.test.faithfulness.f_reg for one in measures]

@@ -35,7 +35,7 @@ def test_every_page_opens(open_app: OpenApp, page: str) -> None:
 
 
 def test_a_painted_bird_is_explained_and_called_strange(open_app: OpenApp) -> None:
-    photo = load_photo(Workspace(DEMO_WORKSPACE).dataset.photos[0])
+    photo = load_photo(Workspace(DEMO_WORKSPACE).dataset.photos[97])
     file = io.BytesIO()
     Image.fromarray(photo).save(file, "PNG")
     app = upload(open_app(BIRDS_WORKSPACE, "your_photo"), file.getvalue())

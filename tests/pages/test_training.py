@@ -111,7 +111,7 @@ def test_the_default_settings_are_filled_in(tiny_workspace: Path, open_form: Ope
     assert method.options == [one.title for one in list_trained()]
     values = {box.label: box.value for box in app.main.number_input if not box.disabled}
     assert values == {
-        **{"X-features": 5, "β": 1, "q": 100, "Evenness": 2, "Pull-away of maps": 3},
+        **{"X-features": 5, "β": 1, "q": 100, "Evenness": 2, "Pull-away of maps": 12},
         **{"Epochs": 60, "Seed": 0},
     }
     assert find(app.main.text_input, "Widths").value == ""
@@ -234,6 +234,7 @@ def test_the_request_contains_what_is_filled_in(
         "method": method,
         "x_features": 3,
         "widths": [32, 16],
+        "has_base": False,
         "pull_away": 0.5,
         **own,
     }

@@ -32,7 +32,7 @@ MODULE = replace(DEFAULT.settings, widths=(8, 6))
 def birds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("painted") / "birds"
     settings = PaintedSettings(
-        photos_per_category=4, test_photos_per_category=1, size=64, supersampling=1
+        photos_per_category=4, test_photos_per_category=1, size=64, supersampling=1, plan="pairs"
     )
     run_steps(paint_dataset(root, settings))
     return root

@@ -19,5 +19,5 @@ PLANS: Mapping[str, Mapping[str, BirdTraits]] = MappingProxyType(
 FIRST_PLAN = "pairs"
 """The set of data sets that do not name theirs, since there was no other."""
 
-DEFAULT_PLAN = "pairs"
+DEFAULT_PLAN = "crossed"
 """The set that is painted unless another is named."""

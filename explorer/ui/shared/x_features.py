@@ -139,6 +139,7 @@ def show_contributions(explanation: Explanation, choice: Choice, found: Mapping[
     contributions[sorted(choice.off)] = 0
     y_bar, order = compute_y_bar(explanation, choice.off), list(choice.order)
     base = compute_base(explanation.y_bar, explanation.contributions)
+    sums = ({"base": base} if base else {}) | {"y_bar": y_bar, "y_hat": explanation.y_hat}
     labels = [name_in_figure(n, found) + (" (off)" if n in choice.off else "") for n in order]
     figure = render_contributions(
         contributions[order],
@@ -156,10 +157,10 @@ def show_contributions(explanation: Explanation, choice: Choice, found: Mapping[
         f"{format_number(abs(y_bar - explanation.y_hat))}",
         key="figure-contributions",
         numbers={
-            "x-feature": [*map(name_feature, order), "base", "y_bar", "y_hat"],
-            "name": [*(found.get(n, "") for n in order), "", "", ""],
-            "activation": [*explanation.x_features[order].tolist(), "", "", ""],
-            "contribution": [*contributions[order].tolist(), base, y_bar, explanation.y_hat],
+            "x-feature": [*map(name_feature, order), *sums],
+            "name": [*(found.get(n, "") for n in order), *[""] * len(sums)],
+            "activation": [*explanation.x_features[order].tolist(), *[""] * len(sums)],
+            "contribution": [*contributions[order].tolist(), *sums.values()],
         },
     )
 

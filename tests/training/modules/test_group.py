@@ -230,7 +230,7 @@ def test_a_guide_makes_x_features_share_the_score_and_seeds_agree(z: Tensor) -> 
 
     one, other = learn(0), learn(1)
     contributions = one.compute_contributions(one.encoder(z[own])).numpy()
-    assert (compute_effective_number(contributions) or 0) > 2.7
+    assert (compute_effective_number(contributions) or 0) > 2.6
     found = compute_correlations(one.encoder(z).numpy(), other.encoder(z).numpy())
     assert (match_x_features(found).mean or 0) > 0.75
     sums = torch.stack([z[:, :3].sum(1), z[:, 3:6].sum(1), z[:, 6:9].sum(1)], dim=1)
@@ -248,10 +248,12 @@ def test_x_features_of_narrow_modules_start_as_their_concepts(
         assert isinstance(module, ExplanationModule)
         assert photos.own is not None
         own = z[photos.train]
-        x_features, targets = module.encoder(own), own @ photos.own.signals
+        x_features, signals = module.encoder(own), own @ photos.own.signals
+        targets = (signals - signals.quantile(0.25, dim=0)).clamp(min=0)
         for n in range(3):
             pair = torch.stack([x_features[:, n], targets[:, n]])
-            assert torch.corrcoef(pair)[0, 1] > 0.99
+            assert torch.corrcoef(pair)[0, 1] > 0.97
+            assert 0.05 < (x_features[:, n] == 0).float().mean() < 0.4
 
 
 def test_guiding_photos_leave_with_their_member(z: Tensor, guided: list[CategoryPhotos]) -> None:
