@@ -65,6 +65,13 @@ def show_differences() -> None:
     """List where the explorer differs from the paper, and why."""
     st.header("Where this differs from the paper", anchor=False)
     st.markdown(
+        "- **Different concepts.** With the paper's loss, one x-feature often carries most of the "
+        "score. The usual method here, *SRAE with concepts*, adds to it. What speaks for the "
+        "category in Z is divided by where on the photos it comes from, and each x-feature learns "
+        "to follow the part of one concept that other concepts do not share. Further terms spread "
+        "the score among x-features and their maps over the photo. Since x-features are never "
+        "negative, the score is counted from a **base** b: ȳ = b + vᵀE(Z). *SRAE* is the paper's "
+        "own method.\n"
         "- **Settings.** The paper states neither the widths of the module nor β and q. Here the "
         "widths are 4096–800–100–5 in proportion to Z, q is 100 and β is 1. All can be changed.\n"
         "- **Start of training.** The paper does not describe it. Here biases are centred, layers "

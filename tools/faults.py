@@ -41,7 +41,7 @@ from explorer.measuring.records import load_module_measures
 from explorer.nn.checkpoint import load_module
 from explorer.workspace.workspace import Workspace
 
-PAINTED = PaintedSettings(photos_per_category=3, test_photos_per_category=1, size=64)
+PAINTED = PaintedSettings(photos_per_category=3, test_photos_per_category=1, size=64, plan="pairs")
 CHANGE_EVENTS = (
     "os.rename",
     "os.remove",

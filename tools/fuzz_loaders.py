@@ -273,7 +273,7 @@ def build_workspace(folder: Path) -> Path:
     from explorer.training.modules.settings import TrainingSettings
 
     size = PaintedSettings(
-        photos_per_category=3, test_photos_per_category=1, size=64, supersampling=1
+        photos_per_category=3, test_photos_per_category=1, size=64, supersampling=1, plan="pairs"
     )
     run(paint_dataset(folder / "birds", size))
     torch.manual_seed(0)

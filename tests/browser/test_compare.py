@@ -14,7 +14,7 @@ def test_a_probe_is_compared_with_a_module(visit: Any, artefacts: Path) -> None:
     page = opened.page
     page.locator(".st-key-right_by").get_by_role("combobox").click()
     page.get_by_role("option", name="PCA probe").click()
-    page.get_by_text("Right: Ember-capped Finch, PCA probe").first.wait_for()
+    page.get_by_text("Right: Citrine Moonbar Tanager, PCA probe").first.wait_for()
     page.get_by_test_id("stCode").filter(has_text="right_by=PCA+probe").wait_for()
     opened.wait_for_link()
     assert page.get_by_text("· probe's ").count() == 4

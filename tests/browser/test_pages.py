@@ -96,7 +96,7 @@ def test_a_point_of_the_scatter_opens_its_photo(visit: Any) -> None:
     told.wait_for()
     name = told.text_content().split(", ")[1].split("ŷ")[0].strip()
     opened.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    opened.page.get_by_role("heading", name="Why “Ember-capped Finch”?").wait_for()
+    opened.page.get_by_role("heading", name="Why “Citrine Moonbar Tanager”?").wait_for()
     opened.page.get_by_text(f"{name.capitalize()}:").wait_for()
     opened.wait_until_done()
     opened.page.go_back()
@@ -266,15 +266,15 @@ def test_a_cell_of_the_confusion_matrix_shows_its_photos(visit: Any) -> None:
     page.mouse.move(cell["x"] + cell["width"] / 2, cell["y"] + cell["height"] / 2)
     told = figure.locator(".hovertext")
     told.wait_for()
-    assert "Ember-capped Finch, named correctly: " in told.text_content()
+    assert "Citrine Moonbar Tanager, named correctly: " in told.text_content()
     page.mouse.click(cell["x"] + cell["width"] / 2, cell["y"] + cell["height"] / 2)
     page.get_by_test_id("stCode").filter(
-        has_text="Ember-capped+Finch%2C+named+correctly"
+        has_text="Citrine+Moonbar+Tanager%2C+named+correctly"
     ).wait_for()
     opened.wait_for_link()
     photo = page.locator("[class*=st-key-gallery-tile-confusion-]").first
     name = photo.inner_text()
     photo.click(position={"x": 30, "y": 30})
-    page.get_by_text(f"{name}: Ember-capped Finch").wait_for()
+    page.get_by_text(f"{name}: Citrine Moonbar Tanager").wait_for()
     opened.wait_until_done()
     opened.check()
