@@ -152,7 +152,7 @@ class _Writer(NamedTuple):
         """Write where the score is counted from, as a list of none or one clause."""
         if self.is_nothing(base):
             return []
-        return [f"counted from {self.number(base)}, the score without any of them"]
+        return [f"from a base of {self.number(base)}"]
 
     def describe_rest(self, rest: float) -> list[str]:
         """Write what the module leaves unexplained, as a list of none or one clause."""

@@ -141,7 +141,7 @@ def test_what_is_not_a_bird_looks_like_no_category(visit: Any, artefacts: Path) 
     opened.page.locator(".st-key-sample input").click()
     opened.page.get_by_role("option", name="No bird, only noise").click()
     opened.page.get_by_text(
-        "does not look like any of the 12 species that the network knows"
+        "does not look like any of the 16 species that the network knows"
     ).wait_for()
     opened.wait_until_done()
     assert opened.page.get_by_text("and is rightly doubted").is_visible()
@@ -150,7 +150,7 @@ def test_what_is_not_a_bird_looks_like_no_category(visit: Any, artefacts: Path) 
     opened.check()
     again = visit(opened.get_link())
     again.page.get_by_text(
-        "does not look like any of the 12 species that the network knows"
+        "does not look like any of the 16 species that the network knows"
     ).wait_for()
     again.wait_until_done()
     again.check()

@@ -73,20 +73,20 @@ def test_every_case(contributions: list[float], y_hat: float, expected: str) -> 
         (
             [6.0, 5.5],
             4.2,
-            "Mostly red breast (6.0 of 11.7) and blue crown (5.5); counted from −7.5, the score "
-            "without any of them; the rest, 0.2, is not explained.",
+            "Mostly red breast (6.0 of 11.7) and blue crown (5.5); from a base of −7.5; "
+            "the rest, 0.2, is not explained.",
         ),
         (
             [12.0, -2.0],
             2.5,
             "Mostly red breast (12.0; the score rises by 10.0); against it: blue crown (−2.0); "
-            "counted from −7.5, the score without any of them.",
+            "from a base of −7.5.",
         ),
         (
             [1.0, 2.0],
             -4.5,
-            "The score is −4.5. For it: blue crown (2.0) and red breast (1.0); counted from −7.5, "
-            "the score without any of them.",
+            "The score is −4.5. For it: blue crown (2.0) and red breast (1.0); "
+            "from a base of −7.5.",
         ),
         (
             [1.0, 0.0],
@@ -98,8 +98,8 @@ def test_every_case(contributions: list[float], y_hat: float, expected: str) -> 
         (
             [4.0, 3.0],
             0.1,
-            "Mostly red breast (4.0 of 7.6) and blue crown (3.0); counted from −7.5, the score "
-            "without any of them; the rest, 0.6, is not explained.",
+            "Mostly red breast (4.0 of 7.6) and blue crown (3.0); from a base of −7.5; "
+            "the rest, 0.6, is not explained.",
         ),
     ],
 )

@@ -225,6 +225,7 @@ def make_columns(subject: Subject) -> dict[str, list[object]]:
         "side": subject.sides.tolist(),
         "y_hat": scores.y_hat.tolist(),
         "y_bar": scores.y_bar.tolist(),
+        "base": [compute_base(float(scores.y_bar[0]), scores.contributions[0])] * len(photos),
         **{
             f"contribution_{n + 1}": scores.contributions[:, n].tolist()
             for n in range(scores.contributions.shape[1])
