@@ -45,8 +45,8 @@ class SraeConceptsSettings(SraeSettings):
     agreement : float
         Weight of one minus the correlation of each x-feature with the signal of its concept.
     map_agreement : float
-        Weight of one minus the cosine of the map of each x-feature with where this evidence comes
-        from.
+        Weight of one minus the cosine of the map of each x-feature with where the evidence for its
+        concept comes from.
     map_pull_away : float
         Weight of the mean squared cosine between the maps of two x-features on a photo.
     """

@@ -61,7 +61,7 @@ class ExplanationModule(nn.Module):
         # Layers draw their initial weights from the global generator, except on the meta device.
         with contextlib.nullcontext() if generator is None else torch.device("meta"):
             self.encoder = _stack_layers(sizes)
-            self.v = _make_v(self.settings)
+            self.v = nn.Linear(sizes[-1], 1, bias=settings.has_base, dtype=torch.float32)
             self.decoder = _stack_layers(sizes[::-1])
         if generator is not None:
             _initialise(self.to_empty(device="cpu"), generator)
@@ -87,10 +87,6 @@ class ExplanationModule(nn.Module):
     def list_encoder_weights(self) -> list[Tensor]:
         """Return the weights of the encoder's layers from Z up, (..., inputs, outputs) each."""
         return [layer.weight.mT for layer in self.encoder if isinstance(layer, nn.Linear)]
-
-
-def _make_v(settings: ModuleShape) -> nn.Linear:
-    return nn.Linear(settings.x_features, 1, bias=settings.has_base, dtype=torch.float32)
 
 
 def _stack_layers(sizes: Sequence[int]) -> nn.Sequential:
