@@ -8,6 +8,7 @@ import streamlit as st
 
 from explorer.analysis.pairing import Pair
 from explorer.data.cub import format_category
+from explorer.data.names import count_words
 from explorer.data.photo import Photo
 from explorer.storage import packing
 from explorer.ui.compare import sources
@@ -48,7 +49,7 @@ def show_files(
     stem = packing.make_stem("compare", *pieces)
     with st.container(horizontal=True):
         st.download_button(
-            f"Numbers of all {len(photos)} photos (CSV)",
+            f"Numbers of {count_words(len(photos), 'photo')} (CSV)",
             data=partial(packing.make_csv, make_columns(both, pairs, photos)),
             file_name=f"{stem}.csv",
             mime="text/csv",
@@ -59,7 +60,7 @@ def show_files(
         if not shown:
             return
         st.download_button(
-            f"Maps of the {len(shown)} photos above (ZIP)",
+            f"Maps of the {count_words(len(shown), 'photo')} above (ZIP)",
             data=partial(make_pictures, workspace, both, shown, style),
             file_name=f"{stem}_{style.layer}_{style.colours}.zip",
             mime="application/zip",

@@ -15,6 +15,7 @@ from explorer.analysis.faithfulness import (
     compute_live_mask,
 )
 from explorer.analysis.pairing import Pair
+from explorer.data.names import count_words
 from explorer.data.photo import Photo
 from explorer.measuring.records import ConceptMeasures, LocalityMeasures
 from explorer.measuring.summaries import measure_locality
@@ -172,9 +173,9 @@ def show_score_distance(both: Both, image_ids: Sequence[int], name: str) -> None
         ranks = "" if agreement is None else f" (rank correlation {agreement:.2f})"
         errors.append(f"and the two rebuilt scores differ by **{distance:.3f}**{ranks}")
     if errors:
+        photos = count_words(int(mine.sum()), "photo")
         st.markdown(
-            f"On all {int(mine.sum())} photos of {escape_markdown(name)}, the mean error is "
-            f"{', '.join(errors)}."
+            f"Over {photos} of {escape_markdown(name)}, the mean error is {', '.join(errors)}."
         )
 
 

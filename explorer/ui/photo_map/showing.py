@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 from plotly.io import from_json
 
+from explorer.data.names import count_words
 from explorer.ui.photo_map import figure
 from explorer.ui.photo_map.choosing import ACTIVATION, X_FEATURES, Choice
 from explorer.ui.shared import links, state
@@ -21,10 +22,11 @@ def show_map(subject: Subject, choice: Choice) -> None:
         return
     said = subject.scores.logits[rows].argmax(axis=1)
     photos = figure.list_photos(subject, rows)
+    count = count_words(len(rows), "photo")
     right = int(np.sum(said == [photo.category_index for photo in photos]))
     clicked = show_figure(
         from_json(figure.draw_map(subject, choice, state.get_text_colour())),
-        f"{len(rows):,} photos as points, placed by {choice.by} and coloured by {choice.colours}; "
+        f"{count} as points, placed by {choice.by} and coloured by {choice.colours}; "
         f"the network is right on {right:,} of them",
         key="figure-photo-map",
         numbers=partial(make_columns, subject, choice),
@@ -36,7 +38,7 @@ def show_map(subject: Subject, choice: Choice) -> None:
         else ""
     )
     st.caption(
-        f"{len(rows):,} photos; the network is right on {right:,}. The plane shows the first two "
+        f"{count}; the network is right on {right:,}. The plane shows the first two "
         f"principal components, and thus not all differences.{arrows}"
         + (
             " By keyboard, photos open from the pages Category and Photo."

@@ -15,7 +15,7 @@ from explorer.analysis.confusion import (
     list_confusions,
 )
 from explorer.config import ExplorerError
-from explorer.data.names import name_categories
+from explorer.data.names import count_words, name_categories
 from explorer.methods.runs import get_default_module
 from explorer.render.confusion import render_confusion
 from explorer.ui.shared import cached, choices, scores, state
@@ -124,6 +124,7 @@ def _show_matrix(answers: Answers, names: Sequence[str]) -> None:
     if not len(chosen):
         return
     table = answers.table[np.ix_(chosen, chosen)]
+    right = int(np.trace(table))
     figure = render_confusion(
         table,
         answers.table.sum(axis=1)[chosen],
@@ -132,8 +133,9 @@ def _show_matrix(answers: Answers, names: Sequence[str]) -> None:
     )
     show_figure(
         figure,
-        f"Confusion matrix of {len(chosen)} categories: {int(np.trace(table))} photos named "
-        f"correctly, {int(table.sum() - np.trace(table))} taken for another of them",
+        f"Confusion matrix of {len(chosen)} categories: "
+        f"{count_words(right, 'photo')} named correctly, "
+        f"{int(table.sum()) - right} taken for another of them",
         key="figure-confusion",
         numbers=partial(_list_cells, answers, names),
         on_click=partial(_choose_cell, chosen.tolist(), len(names)),
