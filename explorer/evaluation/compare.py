@@ -8,6 +8,7 @@ from pathlib import Path
 
 from explorer.config import ExplorerError, Steps, run
 from explorer.data.painted.truth import PaintedTruth, load_truth
+from explorer.engines.features import compute_features
 from explorer.engines.tasks import Engine, run_all, run_locally
 from explorer.evaluation.case import Case
 from explorer.evaluation.heat import PhotoHeat, draw_heat
@@ -125,7 +126,7 @@ def compare_methods(
     """
     refuse_if_public()
     workspace.require_photos()
-    yield from workspace.networks.compute_features()
+    yield from compute_features(workspace, engine)
     names = draw_categories(
         workspace.dataset.categories, settings.categories, settings.draw_seed, rest=settings.rest
     )

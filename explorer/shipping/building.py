@@ -4,7 +4,8 @@ from pathlib import Path
 
 from explorer.config import Steps
 from explorer.data.augment import AugmentSettings
-from explorer.engines.tasks import Engine, run_all
+from explorer.engines.features import compute_features
+from explorer.engines.tasks import Engine, run_all, run_locally
 from explorer.measuring.classifier import measure_classifier
 from explorer.measuring.module import MeasuringTask, measure_module
 from explorer.measuring.records import load_classifier_measures, load_module_measures
@@ -50,12 +51,13 @@ def complete_workspace(
 ) -> Steps[None]:
     """Train the network, its part finder and a module per category, and measure all of them.
 
-    What exists is kept, so an interrupted run continues where it stopped. With an engine, modules
-    are trained and measured one by one, several at the same time; without one, they are trained in
-    groups in this process, with the progress of each.
+    What exists is kept, so an interrupted run continues where it stopped. With an engine, features
+    are computed in shards, and modules trained and measured one by one, several at the same time;
+    without one, modules are trained in groups in this process, with the progress of each.
     """
     if not workspace.settings.classifier_sha256:
         yield from train_classifier(workspace, finetune)
+    yield from compute_features(workspace, engine or run_locally)
     if load_classifier_measures(workspace) is None:
         yield from measure_classifier(workspace)
     if not (workspace.path / PARTS_FILE).exists():
@@ -76,7 +78,6 @@ def complete_workspace(
         for entry in unmeasured:
             yield from measure_module(workspace, entry)
     yield from load_or_compute_references(workspace)
-    yield from workspace.networks.compute_features()  # shipped, as pages need them at once
 
 
 def build_birds(

@@ -4,11 +4,16 @@
 their checksums, which marks the cache as complete. While they are being computed they are kept in
 ``features/.<key>.tmp/``, where ``note.json`` records the number of rows and their checksums after
 every batch. The process that computes them holds ``features/.lock``.
+
+Several processes, on several machines, can compute shards of them first: consecutive rows, in
+``features/.<key>.shards/<first row>.npz``. The process with the lock takes their rows instead of
+computing these again, and removes them.
 """
 
 import hashlib
 import itertools
 import json
+import zipfile
 import zlib
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,17 +32,22 @@ from explorer.nn.backbones.backbone import Backbone
 from explorer.storage.growing import GrowingArray, map_array, open_rows
 from explorer.storage.json_records import FileError, convert_record, read_json
 from explorer.storage.locks import acquire_lock
+from explorer.storage.packing import make_npz
+from explorer.storage.reading import open_regular
 from explorer.storage.writing import (
     make_folder,
     move,
     remove,
     sync_file,
     try_to_remove,
+    write_bytes,
     write_text,
 )
 from explorer.workspace.features import Features
 
 BATCH_SIZE = 32
+SHARD_PHOTOS = 4 * BATCH_SIZE
+"""Photos per shard: whole batches, so that the network gets the same ones as in one process."""
 _FORMAT = 1
 _STAGE = "Passing photos through the network"
 _NAMES = ("z", "logits")
@@ -45,6 +55,8 @@ _DONE_FILE = "done.json"
 _NOTE_FILE = "note.json"
 LOCK_FILE = ".lock"
 _MAX_BYTES_IN_MEMORY = 2**30
+
+_Rows = tuple[NDArray[np.float32], NDArray[np.float32]]  # Z and logits of some photos
 
 
 @dataclass(frozen=True)
@@ -120,9 +132,11 @@ def load_or_compute_features(
         try:
             # Another process may have completed it in the meantime.
             if load_arrays(cache, len(photos), backbone) is None:
-                _remove_stale(folder, cache, incomplete)
-                yield from _write_features(incomplete, backbone, photos)
+                shards = _get_shards_folder(folder, key)
+                _remove_stale(folder, cache, incomplete, shards)
+                yield from _write_features(incomplete, shards, backbone, photos)
                 _publish(incomplete, cache)
+                try_to_remove(shards)
         finally:
             lock.release()
         arrays = load_arrays(cache, len(photos), backbone)
@@ -170,16 +184,78 @@ def load_or_compute_in_memory(
     return Features(np.array([photo.image_id for photo in photos], dtype=np.int64), *arrays)
 
 
-def _remove_stale(folder: Path, cache: Path, incomplete: Path) -> None:
+def list_missing_shards(
+    folder: Path, backbone: Backbone, photos: Sequence[Photo], *, with_sizes: bool = True
+) -> list[int]:
+    """List the first rows of all shards that `compute_shard` has yet to compute.
+
+    None is missing once the features are complete. Parameters are those of
+    `load_or_compute_features`.
+    """
+    key = compute_features_key(backbone, photos, with_sizes=with_sizes)
+    if load_arrays(folder / key, len(photos), backbone) is not None:
+        return []
+    shards = _get_shards_folder(folder, key)
+    return [
+        first
+        for first in range(0, len(photos), SHARD_PHOTOS)
+        if _load_shard(shards, first, len(photos), backbone) is None
+    ]
+
+
+def compute_shard(
+    folder: Path,
+    backbone: Backbone,
+    photos: Sequence[Photo],
+    first: int,
+    *,
+    with_sizes: bool = True,
+) -> None:
+    """Compute the features of the photos from index `first` on that make a shard, and store them.
+
+    The other parameters are those of `load_or_compute_features`.
+    """
+    key = compute_features_key(backbone, photos, with_sizes=with_sizes)
+    batches = _compute_batches(backbone, photos[: first + SHARD_PHOTOS], first)
+    z, logits = (np.concatenate(rows) for rows in zip(*batches, strict=True))
+    shards = _get_shards_folder(folder, key)
+    make_folder(shards)
+    write_bytes(_get_shard_file(shards, first), make_npz({"z": z, "logits": logits}))
+
+
+def _get_shards_folder(folder: Path, key: str) -> Path:
+    return folder / f".{key}.shards"
+
+
+def _get_shard_file(shards: Path, first: int) -> Path:
+    return shards / f"{first:08d}.npz"
+
+
+def _load_shard(shards: Path, first: int, count: int, backbone: Backbone) -> _Rows | None:
+    """Read a shard of the features of `count` photos; None if it is missing or damaged."""
+    try:
+        with (
+            open_regular(_get_shard_file(shards, first)) as file,
+            np.load(file, allow_pickle=False) as stored,
+        ):
+            z, logits = stored["z"], stored["logits"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        return None
+    rows = min(SHARD_PHOTOS, count - first)
+    wanted = ((rows, backbone.z_size), (rows, len(backbone.categories)))
+    if (z.shape, logits.shape) != wanted or not z.dtype == logits.dtype == np.float32:
+        return None
+    return z, logits
+
+
+def _remove_stale(folder: Path, cache: Path, *current: Path) -> None:
     """Remove a damaged cache and incomplete caches of other networks or photos; needs the lock."""
-    for path in (cache, *folder.glob(".*.tmp")):
-        if path != incomplete:
+    for path in (cache, *folder.glob(".*.tmp"), *folder.glob(".*.shards")):
+        if path not in current:
             try_to_remove(path)
 
 
-def load_arrays(
-    cache: Path, count: int, backbone: Backbone
-) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+def load_arrays(cache: Path, count: int, backbone: Backbone) -> _Rows | None:
     """Map Z and logits into memory; None if the cache is missing, incomplete or damaged."""
     if not (cache / _DONE_FILE).is_file():
         return None
@@ -215,9 +291,9 @@ def compute_features_key(
 
 
 def _write_features(
-    folder: Path, backbone: Backbone, photos: Sequence[Photo]
+    folder: Path, shards: Path, backbone: Backbone, photos: Sequence[Photo]
 ) -> Iterator[Progress]:
-    """Compute the rows that an incomplete cache does not have yet, and complete it."""
+    """Complete a cache by the rows that it does not have yet, from shards where there are any."""
     if folder.is_symlink() or not folder.is_dir():
         remove(folder)
         make_folder(folder)
@@ -232,7 +308,7 @@ def _write_features(
         GrowingArray(folder / "z.npy", kind, shape, note.rows) as z_file,
         GrowingArray(folder / "logits.npy", kind, wide, note.rows) as logits_file,
     ):
-        for z, logits in _compute_batches(backbone, photos, note.rows):
+        for z, logits in _read_or_compute_batches(shards, backbone, photos, note.rows):
             z_file.append(z)
             logits_file.append(logits)
             note = note.add(z, logits)
@@ -272,9 +348,21 @@ def _publish(incomplete: Path, cache: Path) -> None:
     remove(cache / _NOTE_FILE)
 
 
-def _compute_batches(
-    backbone: Backbone, photos: Sequence[Photo], first: int
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+def _read_or_compute_batches(
+    shards: Path, backbone: Backbone, photos: Sequence[Photo], first: int
+) -> Iterator[_Rows]:
+    """Take rows from index `first` onwards from shards, and compute all after a missing shard."""
+    for start in range(first - first % SHARD_PHOTOS, len(photos), SHARD_PHOTOS):
+        shard = _load_shard(shards, start, len(photos), backbone)
+        if shard is None:
+            break
+        z, logits = (rows[first - start :] for rows in shard)
+        yield z, logits
+        first += len(z)
+    yield from _compute_batches(backbone, photos, first)
+
+
+def _compute_batches(backbone: Backbone, photos: Sequence[Photo], first: int) -> Iterator[_Rows]:
     """Compute Z and logits in batches, from the photo at index `first` onwards."""
     load = partial(load_input, architecture=backbone.architecture)
     with ThreadPoolExecutor(2) as pool:

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from explorer.config import ExplorerError
+from explorer.engines.features import compute_features
 from explorer.engines.tasks import run_all, run_locally
 from explorer.evaluation.compare import compare_methods
 from explorer.evaluation.settings import EvaluationSettings
@@ -202,6 +203,27 @@ def test_modules_are_measured_and_drawn_as_in_one_process(
     assert count_drawn(there, there.list_modules(), "pool4") == sum(
         len(there.dataset.photos_of(entry.category)) for entry in entries
     )
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to find processes")
+def test_features_with_a_killed_worker_are_those_of_one_process(
+    own_workspace: Path, tmp_path: Path, run: Run
+) -> None:
+    def read(workspace: Workspace) -> dict[str, bytes]:
+        (cache,) = (path for path in (workspace.path / "features").iterdir() if path.is_dir())
+        return {path.name: path.read_bytes() for path in cache.iterdir()}
+
+    shutil.rmtree(own_workspace / "features", ignore_errors=True)
+    here = Workspace(own_workspace)
+    there = Workspace(Path(shutil.copytree(own_workspace, tmp_path / "other")))
+    run(compute_features(here, run_locally))
+    killer = KillOne()
+    killer.start()
+    found = run(compute_features(there, make_engine(workers=2)))
+    killer.join()
+    assert killer.killed
+    assert len(found.z) == len(here.dataset.photos)
+    assert read(there) == read(here)
 
 
 def test_failed_tasks_are_named_at_the_end(own_workspace: Path, run: Run) -> None:

@@ -19,8 +19,14 @@ from explorer.data.cub import CubDataset
 from explorer.data.photo import Photo, load_photo
 from explorer.nn.backbones.architecture import Architecture
 from explorer.nn.backbones.backbone import Backbone
+from explorer.storage.packing import make_npz
 from explorer.workspace import features_cache
-from explorer.workspace.features_cache import load_input, load_or_compute_features
+from explorer.workspace.features_cache import (
+    compute_shard,
+    list_missing_shards,
+    load_input,
+    load_or_compute_features,
+)
 from explorer.workspace.workspace import Workspace
 
 Run = Callable[[Any], Any]
@@ -266,6 +272,94 @@ def test_leftovers_of_other_computations_are_removed(
 
 def test_only_three_files_are_kept(uninterrupted: dict[str, bytes]) -> None:
     assert sorted(uninterrupted) == ["done.json", "logits.npy", "z.npy"]
+
+
+def compute_shards(folder: Path, backbone: Backbone, photos: tuple[Photo, ...]) -> list[int]:
+    missing = list_missing_shards(folder, backbone, photos)
+    for first in missing:
+        compute_shard(folder, backbone, photos, first)
+    assert list_missing_shards(folder, backbone, photos) == []
+    return missing
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make shards of one batch, of which 40 photos have two."""
+    monkeypatch.setattr(features_cache, "SHARD_PHOTOS", 32)
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_shards_are_joined_to_the_same_bytes(
+    tmp_path: Path,
+    backbone: Backbone,
+    photos: tuple[Photo, ...],
+    uninterrupted: dict[str, bytes],
+) -> None:
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    assert compute_shards(folder, backbone, photos) == [0, 32]
+    Counting.counts = []
+    progress = list(load_or_compute_features(folder, backbone, photos))
+    assert [step.done for step in progress] == [32, 40]
+    assert Counting.counts == []
+    assert read_files(folder) == uninterrupted  # and the shards are gone
+    assert list_missing_shards(folder, backbone, photos) == []
+
+
+@pytest.mark.usefixtures("small_shards")
+@pytest.mark.parametrize("damage", ["missing", "truncated", "of another network", "not an archive"])
+def test_a_damaged_shard_is_computed_again(
+    tmp_path: Path,
+    backbone: Backbone,
+    photos: tuple[Photo, ...],
+    uninterrupted: dict[str, bytes],
+    damage: str,
+) -> None:
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    compute_shards(folder, backbone, photos)
+    (shard,) = folder.glob(".*.shards/00000000.npz")
+    if damage == "missing":
+        shard.unlink()
+    elif damage == "truncated":
+        shard.write_bytes(shard.read_bytes()[:-100])
+    elif damage == "of another network":
+        shard.write_bytes(make_npz({"z": np.zeros((32, 7)), "logits": np.zeros((32, 12))}))
+    else:
+        shard.write_bytes(b"no archive")
+    assert list_missing_shards(folder, backbone, photos) == [0]
+    Counting.counts = []
+    list(load_or_compute_features(folder, backbone, photos))
+    assert Counting.counts == [32, 8]
+    assert read_files(folder) == uninterrupted
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_shards_complete_what_was_begun_without_them(
+    tmp_path: Path,
+    backbone: Backbone,
+    photos: tuple[Photo, ...],
+    uninterrupted: dict[str, bytes],
+) -> None:
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    steps = load_or_compute_features(folder, backbone, photos)
+    next(steps)
+    steps.close()
+    compute_shards(folder, backbone, photos)
+    Counting.counts = []
+    list(load_or_compute_features(folder, backbone, photos))
+    assert Counting.counts == []
+    assert read_files(folder) == uninterrupted
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_shards_of_other_photos_are_removed(
+    tmp_path: Path, backbone: Backbone, photos: tuple[Photo, ...]
+) -> None:
+    compute_shards(tmp_path, backbone, photos[::-1])
+    list(load_or_compute_features(tmp_path, backbone, photos))
+    assert not list(tmp_path.glob(".*.shards"))
 
 
 def test_one_of_two_computes_and_the_other_waits(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from explorer.config import ExplorerError, Steps, run
+from explorer.engines.features import compute_features
 from explorer.engines.tasks import (
     Engine,
     Outcomes,
@@ -124,7 +125,7 @@ def sweep_modules(
         On a public server.
     """
     refuse_if_public()
-    yield from workspace.networks.compute_features()
+    yield from compute_features(workspace, engine)
     tasks = list_tasks(workspace, settings)
     outcomes = yield from run_tasks(workspace, tasks, engine, "Training modules")
     if outcomes.failed:
