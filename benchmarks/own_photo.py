@@ -4,7 +4,8 @@
 
 For each start of the server, the first photo meets a network that has not been loaded; the others,
 which should be different ones, meet one that has. Times are in seconds, from the choice of the file
-to the verdict, and to all heatmaps.
+to the verdict, to the sentence and coarse heatmaps, and to all heatmaps. At first, the same without
+server and browser: what the network, its module and the maps take.
 """
 
 import argparse
@@ -18,14 +19,40 @@ from typing import Any
 from common import describe_machine, find_chromium, serve_app
 
 from explorer.config import BIRDS_WORKSPACE
+from explorer.data.samples import draw_meadow
+from explorer.data.uploads.decoding import read_upload
+from explorer.explaining.photo import answer_photo
+from explorer.workspace.workspace import Workspace
 
 _TIMEOUT = 120_000  # milliseconds
 _MAPS = ".st-key-tiles [data-testid=stImage] img"
-_ARE_DRAWN = f"""() => {{
+_ARE_COARSE = f"""() => {{
   const pictures = [...document.querySelectorAll("{_MAPS}")];
   const bars = document.querySelectorAll(".st-key-tiles .share-bar").length; // one below each map
   return bars && pictures.length > bars && pictures.every(one => one.complete && one.naturalWidth);
 }}"""
+_ARE_DRAWN = f"() => !document.querySelector('.st-key-coarse-tiles') && ({_ARE_COARSE})()"
+
+
+def measure_network(workspace: Path, photos: list[Path]) -> None:
+    """Print how long the decoded photos take to scores and coarse maps, and to fine ones."""
+    opened = Workspace(workspace)
+    backbone, entries = opened.networks.backbone, opened.list_modules()
+    layer = backbone.coarse_stop
+    assert layer is not None
+    coarse, fine = [], []
+    opened.networks.score_image(draw_meadow())  # loads what is loaded at first
+    for photo in photos:
+        image = read_upload(photo.read_bytes()).pixels
+        began = time.perf_counter()
+        answer = answer_photo(opened, None, image)
+        (entry, *_) = (one for one in entries if one.category == answer.first)
+        opened.networks.explain(entry, image, layer)
+        coarse.append(time.perf_counter() - began)
+        opened.networks.explain(entry, image)
+        fine.append(time.perf_counter() - began)
+    for name, times in ((f"scores and maps at {layer}", coarse), ("maps at full size", fine)):
+        print(f"network alone, {name}: {statistics.median(times):.2f} s after decoding")
 
 
 def open_page(browser: Any, url: str, width: int) -> Any:
@@ -37,14 +64,16 @@ def open_page(browser: Any, url: str, width: int) -> Any:
     return page
 
 
-def explain(page: Any, photo: Path) -> tuple[float, float]:
-    """Upload a photo; return the seconds to the verdict and to all heatmaps."""
+def explain(page: Any, photo: Path) -> tuple[float, float, float]:
+    """Upload a photo; return the seconds to the verdict, to coarse and to all heatmaps."""
     began = time.perf_counter()
     page.locator("input[type=file]").set_input_files(photo)
     page.locator(".st-key-verdict strong").first.wait_for()
     verdict = time.perf_counter() - began
+    page.wait_for_function(_ARE_COARSE)
+    coarse = time.perf_counter() - began
     page.wait_for_function(_ARE_DRAWN)
-    return verdict, time.perf_counter() - began
+    return verdict, coarse, time.perf_counter() - began
 
 
 def measure_start(browser: Any, workspace: Path, photos: list[Path], width: int) -> list[float]:
@@ -53,10 +82,13 @@ def measure_start(browser: Any, workspace: Path, photos: list[Path], width: int)
     with tempfile.TemporaryDirectory() as folder, serve_app(Path(folder), workspace) as (url, _):
         for number, photo in enumerate(photos):
             page = open_page(browser, url, width)
-            verdict, maps = explain(page, photo)
+            verdict, coarse, maps = explain(page, photo)
             page.context.close()
             kind = "warm" if number else "cold"
-            print(f"{kind}  {photo.name:40.40}  verdict {verdict:5.2f}  heatmaps {maps:5.2f}")
+            print(
+                f"{kind}  {photo.name:40.40}  verdict {verdict:5.2f}  coarse {coarse:5.2f}  "
+                f"heatmaps {maps:5.2f}"
+            )
             whole.append(maps)
     return whole
 
@@ -75,6 +107,7 @@ def main() -> None:
     options = parser.parse_args()
     print(describe_machine("streamlit", "torch", "playwright"))
     print(f"Command: {' '.join(sys.argv)}")
+    measure_network(options.workspace, options.photos)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=find_chromium(), args=["--no-sandbox", "--disable-gpu"]

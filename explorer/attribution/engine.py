@@ -1,12 +1,14 @@
 """The engine: draws c-MWP maps of a classifier and its modules, and keeps recent forward passes.
 
 The forward pass of a photo and its normalisers serve every neuron of every module, so another
-category of the same photo costs only its backward pass.
+category of the same photo costs only its backward pass. The smaller maps of the network are kept
+with it, so that coarse maps of the photo cost next to nothing.
 """
 
 import hashlib
+import math
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from threading import RLock
@@ -22,6 +24,8 @@ from explorer.attribution.trace import MAX_TRACE_BYTES, Trace, start_trace
 from explorer.config import ExplorerError
 from explorer.nn.arithmetic import fixed_arithmetic
 from explorer.nn.backbones.backbone import Backbone
+from explorer.nn.explanation import DEFAULT_STOP
+from explorer.nn.shapes import list_output_shapes
 
 PRECISIONS = {"exact": torch.float32, "float32": torch.float32, "bfloat16": torch.bfloat16}
 """Number formats of the normalisers and of P between the pixels and Z. The forward pass, and so
@@ -29,18 +33,25 @@ scores, x-features and the winners of max pooling, is in float32, and for exact 
 the device supports it. Sums above Z are computed in float64."""
 
 
+_KEPT_VALUES = 2**18  # most values of a map that is kept: pool3 of VGG16 and above
+
+
 @dataclass(frozen=True, eq=False)
 class _ForwardPass:
-    """The forward pass of one photo: traces up to the trunk's end and up to Z, and the logits."""
+    """The forward pass of one photo: traces up to the trunk's end and up to Z, and the logits.
+
+    ``maps`` are outputs of the trunk, (1, C, h, w), by the number of layers below them.
+    """
 
     trunk: Trace
     z: Trace
     logits: Tensor
+    maps: Mapping[int, Tensor]
 
     @property
     def nbytes(self) -> int:
         """Memory of the steps, in bytes. The trace up to Z includes that of the trunk."""
-        return self.z.nbytes
+        return self.z.nbytes + sum(one.nbytes for one in self.maps.values())
 
 
 class Engine:
@@ -91,23 +102,79 @@ class Engine:
     @torch.no_grad()
     @fixed_arithmetic()
     def _run_forward(self, pixels: NDArray[np.float32], stop: str) -> _ForwardPass:
-        key = (hashlib.sha256(pixels.tobytes()).hexdigest(), stop)
+        digest = hashlib.sha256(pixels.tobytes()).hexdigest()
+        key = (digest, stop)
         with self._lock:
             if key in self._passes:
                 self._passes.move_to_end(key)
                 return self._passes[key]
         backbone, dtype = self.backbone, PRECISIONS[self.precision]
-        images = torch.from_numpy(pixels)[None].to(backbone.device)
-        trunk = start_trace(images, exact=self.precision == "exact").extend(
-            self._trunk_rules, stop=backbone.get_stop(stop), dtype=dtype
-        )
+        images = self._to_images(pixels)
+        trunk, maps = self._run_trunk(images, digest, backbone.get_stop(stop))
         z = trunk.extend(make_rules(backbone.readout, images), dtype=dtype)
-        forward = _ForwardPass(trunk, z, backbone.top(trunk.output.to(torch.float32)))
+        forward = _ForwardPass(trunk, z, backbone.top(trunk.output.to(torch.float32)), maps)
         with self._lock:
             self._passes[key] = forward
             while len(self._passes) > 1 and self._count_bytes() > MAX_TRACE_BYTES:
                 self._passes.popitem(last=False)
         return forward
+
+    def _run_trunk(
+        self, images: Tensor, digest: str, stop: int
+    ) -> tuple[Trace, Mapping[int, Tensor]]:
+        """Trace an image from `stop` layers up, and return the maps that are kept as well."""
+        maps: dict[int, Tensor] = {}
+        known = self._find_map(digest, stop)
+        if known is None:
+            begun, done = start_trace(images, exact=self.precision == "exact"), 0
+        else:
+            begun, done, maps[stop] = Trace(known), stop, known
+
+        def keep(count: int, output: Tensor) -> None:
+            if done + count in self._kept_maps:
+                maps[done + count] = output
+
+        dtype = PRECISIONS[self.precision]
+        rules = self._trunk_rules[done:]
+        return begun.extend(rules, stop=stop - done, dtype=dtype, watch=keep), maps
+
+    def _find_map(self, digest: str, count: int) -> Tensor | None:
+        """Return the map of a photo that takes `count` layers, if a forward pass kept it."""
+        with self._lock:
+            for (photo, _), forward in self._passes.items():
+                if photo == digest and count in forward.maps:
+                    return forward.maps[count]
+        return None
+
+    def compute_map(self, pixels: NDArray[np.float32], layer: str) -> Tensor:
+        """Compute the output of a layer for a photo, (1, C, h, w) float32, >= 0.
+
+        It comes from the forward pass of the maps at `DEFAULT_STOP` if it is kept there. See
+        `trace` for the parameters.
+        """
+        kept = self._get_kept(pixels, self.backbone.get_stop(layer))
+        if kept is None:
+            return self.backbone.compute_map(self._to_images(pixels), layer)
+        return kept
+
+    def compute_pooled(self, pixels: NDArray[np.float32]) -> Tensor:
+        """Compute the means of the last map of a photo, (1, P), as `Backbone.compute_pooled` does.
+
+        It comes from the forward pass of the maps at `DEFAULT_STOP` if it is kept there. See
+        `trace` for the parameters.
+        """
+        kept = self._get_kept(pixels, self.backbone.spatial_count)
+        if kept is None:
+            return self.backbone.compute_pooled(self._to_images(pixels))
+        return kept.mean(dim=(2, 3))
+
+    def _get_kept(self, pixels: NDArray[np.float32], count: int) -> Tensor | None:
+        """Return the map that takes `count` layers, if the usual forward pass keeps it."""
+        kept = self._run_forward(pixels, DEFAULT_STOP).maps.get(count)
+        return None if kept is None else kept.to(torch.float32)
+
+    def _to_images(self, pixels: NDArray[np.float32]) -> Tensor:
+        return torch.from_numpy(pixels)[None].to(self.backbone.device)
 
     def _count_bytes(self) -> int:
         return sum(kept.nbytes for kept in self._passes.values())
@@ -170,6 +237,18 @@ class Engine:
         above = trace.extend(rules, dtype=PRECISIONS[self.precision])
         maps: NDArray[np.float32] = above.draw(neurons)[0].to(torch.float32).cpu().numpy()
         return maps
+
+    @cached_property
+    def _kept_maps(self) -> frozenset[int]:
+        """Count the layers up to each map that is kept."""
+        backbone = self.backbone
+        shapes = list_output_shapes(list(backbone.trunk), (3, *backbone.architecture.input_size))
+        counts = {*backbone.stops.values(), backbone.spatial_count}
+        return frozenset(
+            count
+            for count in counts
+            if count <= len(shapes) and math.prod(shapes[count - 1]) <= _KEPT_VALUES
+        )
 
     @cached_property
     def _trunk_rules(self) -> list[Rule]:

@@ -4,7 +4,7 @@ The formulas are those of Zhang et al. (2016), section 3.2; a is the layer's inp
 A rule computes a layer's output, and makes the steps that take P from there to the layer's input.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -184,6 +184,11 @@ class ResidualRule(Rule):
         return sum(others, first), [Branches(tuple(branches))]
 
 
+Watch = Callable[[int, Tensor], None]
+"""Sees the output of a layer, (B, ...), and how many layers it takes. The output of a convolution
+is overwritten by that of a ReLU above it."""
+
+
 def record_layers(
     rules: Sequence[Rule],
     x: Tensor,
@@ -191,6 +196,7 @@ def record_layers(
     *,
     stop: int = 0,
     dtype: torch.dtype | None = None,
+    watch: Watch | None = None,
 ) -> tuple[Tensor, list[Step]]:
     """Pass `x` through layers, and return the output and the steps of the backward pass.
 
@@ -206,6 +212,8 @@ def record_layers(
         Index of the first layer whose steps are returned.
     dtype : torch.dtype, optional
         Of P and W⁺ below the first fully-connected layer; by default that of each layer's input.
+    watch : callable, optional
+        Called with the output of each layer, which it must not change.
 
     Raises
     ------
@@ -218,10 +226,12 @@ def record_layers(
             raise AttributionError(f"stop={stop}: its layer's input has no height and width.")
         if i > 0 and isinstance(rules[i - 1], ConvRule) and isinstance(rule, ReluRule):
             F.relu_(x)  # in place: nothing else uses the output of the convolution
-            continue
-        x, added = _record_layer(rule, x, i, dtype, is_kept=i >= stop)
-        for step in added:
-            append_step(steps, step, frozen=len(below))
+        else:
+            x, added = _record_layer(rule, x, i, dtype, is_kept=i >= stop)
+            for step in added:
+                append_step(steps, step, frozen=len(below))
+        if watch is not None:
+            watch(i + 1, x)
     return x, steps
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from explorer.attribution.rules import AttributionError, Rule, record_layers
+from explorer.attribution.rules import AttributionError, Rule, Watch, record_layers
 from explorer.attribution.steps import FullyConnected, Step
 
 MAX_TRACE_BYTES = 2**28
@@ -35,7 +35,12 @@ class Trace:
     steps: tuple[Step, ...] = ()
 
     def extend(
-        self, rules: Sequence[Rule], *, stop: int = 0, dtype: torch.dtype | None = None
+        self,
+        rules: Sequence[Rule],
+        *,
+        stop: int = 0,
+        dtype: torch.dtype | None = None,
+        watch: Watch | None = None,
     ) -> "Trace":
         """Return a trace that goes through further layers; this one stays as it is.
 
@@ -43,7 +48,7 @@ class Trace:
         ----------
         rules : sequence of Rule
             From `explorer.attribution.layers.make_rules`.
-        stop, dtype
+        stop, dtype, watch
             See `explorer.attribution.rules.record_layers`.
 
         Raises
@@ -51,7 +56,9 @@ class Trace:
         AttributionError
             When a layer cannot take its input; the message names the layer by its index in `rules`.
         """
-        output, steps = record_layers(rules, self.output, self.steps, stop=stop, dtype=dtype)
+        output, steps = record_layers(
+            rules, self.output, self.steps, stop=stop, dtype=dtype, watch=watch
+        )
         return Trace(output, tuple(steps))
 
     def draw(self, neurons: Sequence[int] | None = None, *, contrastive: bool = True) -> Tensor:

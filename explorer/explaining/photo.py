@@ -57,7 +57,7 @@ def answer_photo(
     """Let the classifier answer for an RGB image (H, W, 3), and judge the answer by `standard`."""
     networks = workspace.networks
     z, logits = networks.score_image(image)
-    pooled = networks.compute_pooled(networks.prepare_image(image)[np.newaxis])[0]
+    pooled = networks.pool_image(image)
     return make_answer(workspace.dataset.categories, z, logits, pooled, standard)
 
 

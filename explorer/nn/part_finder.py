@@ -10,9 +10,8 @@ from torch import Tensor, nn
 
 from explorer.analysis.part_finding import find_peaks
 from explorer.config import ExplorerError
-from explorer.nn.backbones.backbone import Backbone, compute_output_shape
+from explorer.nn.backbones.backbone import Backbone
 
-_FEWEST_CELLS = 12
 _VISIBLE = 0.5
 _LARGEST = {"channels": 2**13, "parts": 2**10, "width": 2**11}
 
@@ -178,8 +177,8 @@ def _locate(scores: Tensor) -> Tensor:
 def choose_layer(backbone: Backbone, name: str = "") -> str:
     """Return the layer that a part finder reads: `name`, or the deepest one that is fine enough.
 
-    That is ``pool4`` of VGG16 and ``layer3`` of ResNets, 14 × 14 cells: deeper maps mean more, but
-    are too coarse to tell an eye from a beak.
+    See `Backbone.coarse_stop`: deeper maps mean more, but are too coarse to tell an eye from a
+    beak.
 
     Raises
     ------
@@ -189,18 +188,8 @@ def choose_layer(backbone: Backbone, name: str = "") -> str:
     if name:
         backbone.get_stop(name)
         return name
-    fine = [one for one in backbone.stops if min(get_grid(backbone, one)[1:]) >= _FEWEST_CELLS]
-    if not fine:
+    if backbone.coarse_stop is None:
         raise ExplorerError(
             f"The maps of {backbone.architecture.name} are too coarse to find parts on."
         )
-    return fine[-1]
-
-
-def get_grid(backbone: Backbone, layer: str) -> tuple[int, int, int]:
-    """Return the shape (C, h, w) of a layer's output for one photo."""
-    count = backbone.get_stop(layer)
-    channels, height, width = compute_output_shape(
-        list(backbone.layers)[:count], backbone.architecture
-    )
-    return channels, height, width
+    return backbone.coarse_stop

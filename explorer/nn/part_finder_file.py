@@ -7,7 +7,7 @@ import torch
 
 from explorer.nn.backbones.backbone import Backbone, compute_sha256
 from explorer.nn.checkpoint import load_tensors, save_tensors
-from explorer.nn.part_finder import PartFinder, PartFinderShape, get_grid
+from explorer.nn.part_finder import PartFinder, PartFinderShape
 from explorer.nn.records import CheckpointError, load_weights_header, parse_header
 from explorer.storage.json_records import convert_record
 
@@ -113,7 +113,7 @@ def load_part_finder(path: Path, backbone: Backbone) -> tuple[PartFinder, PartRe
         finder = PartFinder(record.shape)
     expected = {name: tuple(tensor.shape) for name, tensor in finder.state_dict().items()}
     is_known = record.layer in backbone.stops
-    if not is_known or get_grid(backbone, record.layer)[0] != record.shape.channels:
+    if not is_known or backbone.get_grid(record.layer)[0] != record.shape.channels:
         raise CheckpointError(f"{path} reads a layer that the network does not have. {_CURE}")
     if expected != found.shapes:
         raise CheckpointError(f"{path} contradicts its own description. {_CURE}")

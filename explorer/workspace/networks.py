@@ -192,8 +192,8 @@ class Networks:
         if loaded is None:
             return None
         finder, record = loaded
-        pixels = torch.from_numpy(self.prepare_image(image)[np.newaxis]).to(self.device)
-        found = decode_output(finder(self.backbone.compute_map(pixels, record.layer)))
+        maps = self.engine.compute_map(self.prepare_image(image), record.layer)
+        found = decode_output(finder(maps))
         return scale_found(found, (image.shape[0], image.shape[1]))
 
     def compute_features(self, *, store: bool = True) -> Steps[Features]:
@@ -305,6 +305,12 @@ class Networks:
         pooled = (
             self.backbone.compute_pooled(torch.from_numpy(pixels).to(self.device)).cpu().numpy()
         )
+        return pooled
+
+    def pool_image(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Compute the means of the last map of an RGB image, (P,), in the pass of its maps."""
+        pooled: NDArray[np.float32]
+        pooled = self.engine.compute_pooled(self.prepare_image(image))[0].cpu().numpy()
         return pooled
 
     def score_image(self, image: NDArray[np.uint8]) -> Scores:

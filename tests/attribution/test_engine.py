@@ -265,6 +265,37 @@ def test_the_last_forward_pass_is_kept_however_large(
     assert len(engine._passes) == 1
 
 
+def test_coarse_maps_and_kept_outputs_come_from_the_pass_of_fine_ones(
+    backbone: Backbone, top: list[nn.Module]
+) -> None:
+    images = torch.from_numpy(draw_pixels())[None]
+    with CountConvolutions() as whole:
+        fresh = Engine(backbone).draw(draw_pixels(), top, "pool1")
+    engine = Engine(backbone)
+    fine = engine.draw(draw_pixels(), top, "relu1")
+    with CountConvolutions() as counted:
+        coarse = engine.draw(draw_pixels(), top, "pool1")
+    assert 0 < counted.count < whole.count  # without the layers below
+    with CountConvolutions() as counted:
+        kept = engine.compute_map(draw_pixels(), "pool1")
+        pooled = engine.compute_pooled(draw_pixels())
+    assert counted.count == 0
+    np.testing.assert_array_equal(coarse, fresh)
+    torch.testing.assert_close(kept, backbone.compute_map(images, "pool1"))
+    torch.testing.assert_close(pooled, backbone.compute_pooled(images))
+    # Fine maps are drawn again from the same pass, which nothing has changed.
+    np.testing.assert_array_equal(engine.draw(draw_pixels(), top, "relu1"), fine)
+
+
+def test_no_photo_gets_the_kept_outputs_of_another(
+    backbone: Backbone, top: list[nn.Module]
+) -> None:
+    engine = Engine(backbone)
+    engine.draw(draw_pixels(0), top, "relu1")
+    found = engine.draw(draw_pixels(1), top, "pool1")
+    np.testing.assert_array_equal(found, Engine(backbone).draw(draw_pixels(1), top, "pool1"))
+
+
 def test_dimensions_of_z_are_drawn_from_the_same_trace(backbone: Backbone) -> None:
     images = torch.from_numpy(draw_pixels())[None]
     to_z = list(backbone.trunk)[:-1]

@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from explorer.analysis import trust
 from explorer.analysis.doubt import Judgement, Level
 from explorer.analysis.trust import Count
+from explorer.config import ExplorerError
 from explorer.data.cub import format_category
 from explorer.data.names import name_categories
 from explorer.data.samples import draw_meadow
@@ -32,6 +33,7 @@ from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.your_photo import verdict
 from explorer.ui.your_photo.own_photo import SAMPLE
 from explorer.workspace.layout import CLASSIFIER_FILE, REFERENCES_FILE
+from explorer.workspace.networks import Networks
 from explorer.workspace.settings import WorkspaceSettings, save_settings
 from explorer.workspace.workspace import Workspace
 
@@ -177,13 +179,38 @@ def test_a_sample_is_shown_in_full_without_errors(
     assert len(samples.options) == 6
     assert samples.value == samples.options[0]
     assert "Ember-capped Finch" in samples.value
-    assert calls == ["scores", "x-features, relu1", "score, relu1"]
+    assert calls == ["scores", "x-features, pool3", "x-features, relu1", "score, relu1"]
     texts = read_texts(app)
     assert "What the sample shows: Ember-capped Finch. The first guess is" in texts
     assert "knows painted birds only" not in texts
     assert "There are too few test photos to say how far to rely on that." in texts
     # The photo, six neighbours, the map of ŷ with its colour bar, five tiles, the large map.
     assert len(app.image) >= 1 + 6 + 1 + 5 + 1
+
+
+def test_sentence_and_coarse_maps_are_there_before_the_fine_ones(
+    tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explain = Networks.explain
+
+    def fail_at_fine(*args: object) -> object:
+        if args[-1] == "relu1":
+            raise ExplorerError("no fine maps")
+        return explain(*args)
+
+    monkeypatch.setattr(Networks, "explain", fail_at_fine)
+    app = upload(open_app(tiny_workspace, "your_photo"), make_jpeg())
+    assert any("no fine maps" in error.value for error in app.error)
+    assert "**Why “" in read_texts(app)
+    pictures = [picture.proto.imgs[0].alt for picture in app.image]
+    assert sum("Heatmap of" in alt for alt in pictures) == 5
+
+    monkeypatch.undo()
+    app.run()
+    assert not app.error
+    pictures = [picture.proto.imgs[0].alt for picture in app.image]
+    # Five tiles, one map large and the map of the score: no coarse ones are left.
+    assert sum("Heatmap of" in alt for alt in pictures) == 7
 
 
 def test_numbers_are_those_of_the_facade(tiny_workspace: Path, open_app: OpenApp) -> None:

@@ -27,6 +27,7 @@ from explorer.nn.own_weights import check_own_weights
 from explorer.nn.shapes import list_output_shapes
 
 _MAX_Z_SIZE = 2**17
+_COARSE_CELLS = 12
 
 
 def compute_sha256(weights: Mapping[str, Tensor]) -> str:
@@ -128,7 +129,7 @@ class Backbone:
     @property
     def readout(self) -> nn.Sequential:
         """The layers from the output of the trunk to Z, (B, S_z); none if that is Z already."""
-        if self._trunk_size > self._spatial_count:
+        if self._trunk_size > self.spatial_count:
             return nn.Sequential()
         if self.z_layer.endswith(MEAN_SUFFIX):
             return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
@@ -161,11 +162,12 @@ class Backbone:
         ``relu1`` is the output of the first ReLU: excitation backprop assumes non-negative
         activations, which normalised pixels are not.
         """
-        highest = min(self._trunk_size, self._spatial_count)
+        highest = min(self._trunk_size, self.spatial_count)
         return {name: count for name, count in self.named_layers.items() if count <= highest}
 
     @cached_property
-    def _spatial_count(self) -> int:
+    def spatial_count(self) -> int:
+        """Number of layers up to the last one whose output has height and width."""
         return count_spatial_layers(list(self.layers))
 
     @cached_property
@@ -182,6 +184,21 @@ class Backbone:
                 f"Unknown map layer {name!r}. Choose one of: {', '.join(self.stops)}."
             )
         return self.stops[name]
+
+    def get_grid(self, stop: str) -> tuple[int, int, int]:
+        """Return the shape (C, h, w) of the map of one photo at a stop."""
+        layers = list(self.layers)[: self.get_stop(stop)]
+        channels, height, width = compute_output_shape(layers, self.architecture)
+        return channels, height, width
+
+    @cached_property
+    def coarse_stop(self) -> str | None:
+        """The deepest stop whose map has at least 12 × 12 cells, or None if there is none.
+
+        That is ``pool4`` of VGG16 and ``layer3`` of ResNets, 14 × 14 cells.
+        """
+        fine = [one for one in self.stops if min(self.get_grid(one)[1:]) >= _COARSE_CELLS]
+        return fine[-1] if fine else None
 
     @cached_property
     def highest_map(self) -> int:
@@ -231,7 +248,7 @@ class Backbone:
         """
         if self.device.type != "cpu" or not has_bfloat16() or not self._has_plain_convolutions:
             return self.compute_features(images)
-        spatial = min(self._spatial_count, self._trunk_size)
+        spatial = min(self.spatial_count, self._trunk_size)
         maps = self._fast_forward.run(images.bfloat16(), 0, spatial).float()
         return self._read_out(self._run(maps, spatial, self._trunk_size))
 
@@ -247,7 +264,7 @@ class Backbone:
 
         That is the output of the last block of convolutions, whichever layer is Z.
         """
-        return self._run(images, 0, self._spatial_count).mean(dim=(2, 3))
+        return self._run(images, 0, self.spatial_count).mean(dim=(2, 3))
 
     def _run(self, inputs: Tensor, first: int, last: int) -> Tensor:
         """Apply the layers from `first` up to before `last`."""

@@ -5,10 +5,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from explorer.analysis.windows import find_square, widen_square
-from explorer.config import ExplorerError
 from explorer.data.photo import Photo
 from explorer.nn.explanation import DEFAULT_STOP
-from explorer.nn.part_finder import choose_layer
 from explorer.render.heatmap import compute_display_map, render_overlay
 from explorer.ui.shared import cached, pictures
 from explorer.ui.shared.caching import cache_data
@@ -58,10 +56,7 @@ def _choose_layer(workspace: Workspace, entry: ModuleEntry) -> str:
     """Return the usual layer if its maps are on the disk, else a coarse one: a page has eighty."""
     if entry.get_maps_path(DEFAULT_STOP).exists():
         return DEFAULT_STOP
-    try:
-        return choose_layer(workspace.networks.backbone)
-    except ExplorerError:  # this network has only coarse maps above the first
-        return DEFAULT_STOP
+    return workspace.networks.backbone.coarse_stop or DEFAULT_STOP
 
 
 def _cut_out(picture: NDArray[np.uint8], heat: NDArray[np.float32]) -> NDArray[np.uint8]:

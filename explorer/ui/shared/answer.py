@@ -1,7 +1,7 @@
 """The answer of a module for a photo: a sentence, one map large, and the maps as tiles."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -77,12 +77,13 @@ def show_answer(
         What the sentence answers, in Markdown; empty where the page's title asks it.
     """
     sentence = st.container(key="answer")
+    words = sentence.empty()
     left, right = st.columns([5, 8], gap="medium")
     with right:
         head = st.container(horizontal=True, vertical_alignment="center", key="above-tiles")
         grid = st.container(key="tiles")
     with grid:
-        first = st.container()
+        first, coarse = st.container(), st.empty()
     is_cropped = read_crop()
     show_photo = partial(_show_photo, first, photo, alt, has_box=not is_cropped)
     if photo.box is not None:
@@ -92,16 +93,21 @@ def show_answer(
         with st.spinner("Loading the network …"):
             layers = list(workspace.networks.backbone.stops)
         style = show_map_controls(layers)
+    names = cached.load_names(workspace, entry)
     with grid, st.spinner("Tracing the x-features back to the photo's pixels …"):
+        if not photo.is_explained(workspace, entry, style.layer):
+            _show_coarsely(
+                workspace, entry, photo, style, place=coarse, words=words, question=question
+            )
         explanation = photo.explain(workspace, entry, style.layer)
         overlays = drawings.draw_tiles(workspace, entry, photo, style)
     if photo.box is None:
         show_photo(find_window(workspace, entry, photo, style))
-    names = cached.load_names(workspace, entry)
     choice = x_features.read_choice(entry, explanation)
-    with sentence:
+    with words.container():
         x_features.show_sentence(explanation, names, question)
         x_features.show_switched_off(explanation, choice.off)
+    coarse.empty()
     with grid:
         tiles.show_tiles(tiles.make_tiles(explanation, overlays, names), choice)
     with right:
@@ -115,6 +121,33 @@ def show_answer(
         look = heatmaps.choose_look()
         heatmaps.show_large(workspace, entry, photo, style, choice.shown, look=look, alt=alt)
     return Answer(explanation, names, choice, style, look, sentence, left)
+
+
+def _show_coarsely(
+    workspace: Workspace,
+    entry: ModuleEntry,
+    photo: ShownPhoto,
+    style: MapStyle,
+    *,
+    place: "DeltaGenerator",
+    words: "DeltaGenerator",
+    question: str,
+) -> None:
+    """Show coarse maps, and the sentence, which is final, as long as the maps are computed."""
+    backbone = workspace.networks.backbone
+    layer = backbone.coarse_stop
+    if layer is None or backbone.get_stop(layer) <= backbone.get_stop(style.layer):
+        return
+    style = replace(style, layer=layer)
+    names = cached.load_names(workspace, entry)
+    explanation = photo.explain(workspace, entry, style.layer)
+    with words.container():
+        x_features.show_sentence(explanation, names, question)
+    overlays = drawings.draw_tiles(workspace, entry, photo, style)
+    order = x_features.read_choice(entry, explanation).order
+    with place.container(key="coarse-tiles"):
+        shown = tiles.make_tiles(explanation, overlays, names)
+        tiles.show_plain_tiles(shown, order, "coarse-")
 
 
 def _show_photo(

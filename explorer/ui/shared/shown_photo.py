@@ -44,6 +44,9 @@ class ShownPhoto(Protocol):
     def explain(self, workspace: Workspace, entry: ModuleEntry, layer: str) -> Explanation:
         """Explain the photo by a module, with maps taken at a layer; computed once."""
 
+    def is_explained(self, workspace: Workspace, entry: ModuleEntry, layer: str) -> bool:
+        """Whether `explain` has its answer at hand, or is likely to."""
+
     def explain_score(self, workspace: Workspace, category: str, layer: str) -> NDArray[np.float32]:
         """Compute ExcitationBP of the network's score of a category, (h, w), >= 0; once."""
 
@@ -81,6 +84,10 @@ class DatasetPhoto:
     def explain(self, workspace: Workspace, entry: ModuleEntry, layer: str) -> Explanation:
         """Explain the photo by a module; see `cached.explain`."""
         return cached.explain(workspace, entry, self.photo, layer)
+
+    def is_explained(self, workspace: Workspace, entry: ModuleEntry, layer: str) -> bool:  # noqa: ARG002
+        """Whether its maps are at hand: often so, on the disk or by another session."""
+        return True
 
     def explain_score(self, workspace: Workspace, category: str, layer: str) -> NDArray[np.float32]:
         """Compute ExcitationBP of the network's score of a category; see `cached`."""

@@ -1,6 +1,6 @@
 """The maps of a photo as tiles: a click shows one large, and its switch takes it out of the sum."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -114,12 +114,21 @@ def show_tiles(tiles: list[Tile], choice: Choice) -> None:
         )
 
 
-def show_tile(tile: Tile, show_controls: Callable[[], None], *, is_off: bool = False) -> None:
+def show_plain_tiles(tiles: list[Tile], order: Sequence[int], place: str) -> None:
+    """Show the tiles in an order without controls; `place` makes their keys unique."""
+    for feature in order:
+        show_tile(tiles[feature], partial(st.markdown, tiles[feature].title), place=place)
+
+
+def show_tile(
+    tile: Tile, show_controls: Callable[[], object], *, is_off: bool = False, place: str = ""
+) -> None:
     """Show one tile: its picture, what `show_controls` shows, its contribution, and a bar."""
     # The key is the same whatever is chosen: where it changes, the tile loses the keyboard's focus.
-    with st.container(key=f"tile-{tile.feature}"):
+    key = f"{place}{tile.feature}"
+    with st.container(key=f"tile-{key}"):
         looks = "active" if tile.is_active else "inactive"
-        with st.container(key=f"tile-picture-{looks}-{tile.feature}"):
+        with st.container(key=f"tile-picture-{looks}-{key}"):
             st.image(tile.picture, width="stretch", alt=tile.alt)
         show_controls()
         st.markdown(":gray[switched off]" if is_off else tile.words)

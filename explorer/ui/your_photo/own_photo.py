@@ -48,6 +48,9 @@ class Memory:
         """Whether there are no results."""
         return not self._results
 
+    def __contains__(self, key: Key) -> bool:
+        return key in self._results
+
     def get(self, key: Key, compute: Callable[[], T]) -> T:
         """Return the result under `key`, computing it if it is not there."""
         if key not in self._results:
@@ -115,8 +118,12 @@ class OwnPhoto:
 
     def explain(self, workspace: Workspace, entry: ModuleEntry, layer: str) -> Explanation:
         """Explain the photo by a module; the network runs once for a module and a layer."""
-        key = ("explanation", *caching.make_module_key(workspace, entry), layer)
+        key = _make_explanation_key(workspace, entry, layer)
         return self.remember(key, lambda: workspace.networks.explain(entry, self.image, layer))
+
+    def is_explained(self, workspace: Workspace, entry: ModuleEntry, layer: str) -> bool:
+        """Whether `explain` has run for a module and a layer."""
+        return _make_explanation_key(workspace, entry, layer) in self._computed
 
     def explain_score(self, workspace: Workspace, category: str, layer: str) -> NDArray[np.float32]:
         """Compute ExcitationBP of the network's score of a category, (h, w), >= 0."""
@@ -149,6 +156,10 @@ class OwnPhoto:
             parts = range(len(self.marks.names))
             facts["part_confidence"] = [self.marks.found.get(part, np.nan) for part in parts]
         return facts
+
+
+def _make_explanation_key(workspace: Workspace, entry: ModuleEntry, layer: str) -> Key:
+    return ("explanation", *caching.make_module_key(workspace, entry), layer)
 
 
 def make_digest(data: bytes) -> str:
