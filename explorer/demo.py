@@ -7,12 +7,10 @@ from explorer.data.augment import AugmentSettings
 from explorer.data.painted.dataset import PaintedSettings, paint_dataset
 from explorer.data.painted.plans import DEFAULT_PLAN
 from explorer.data.painted.truth import load_truth
-from explorer.nn.backbones.registry import get_family
-from explorer.shipping.building import BIRDS_FOLDER, complete_workspace
+from explorer.shipping.building import BIRDS_FOLDER, complete_workspace, open_or_create
 from explorer.storage.listing import list_folder
 from explorer.training.classifier.settings import FinetuneSettings
 from explorer.training.parts.settings import PartSettings
-from explorer.workspace.create import create_workspace
 from explorer.workspace.layout import (
     CLASSIFIER_FILE,
     FEATURES_FOLDER,
@@ -27,7 +25,6 @@ from explorer.workspace.layout import (
     SANITY_FOLDER,
     SETTINGS_FILE,
 )
-from explorer.workspace.settings import WorkspaceSettings
 from explorer.workspace.workspace import Workspace
 
 # A crop must keep every part: a single one may distinguish a category from its relative.
@@ -68,11 +65,7 @@ def build_demo(folder: Path, plan: str = DEFAULT_PLAN) -> Steps[Workspace]:
         )
     if not (folder / BIRDS_FOLDER).exists():
         yield from paint_dataset(folder / BIRDS_FOLDER, settings)
-    if not (folder / SETTINGS_FILE).exists():
-        arch = _FINETUNE.architecture
-        z_layer = get_family(arch).z_layer
-        create_workspace(folder, WorkspaceSettings(BIRDS_FOLDER, arch, z_layer, half=True))
-    workspace = Workspace(folder)
+    workspace = open_or_create(folder, BIRDS_FOLDER, _FINETUNE)
     yield from complete_workspace(workspace, _FINETUNE, parts=_PARTS)
     return workspace
 

@@ -9,7 +9,7 @@ from explorer.explaining.naming import merge_names, name_feature
 from explorer.storage import packing
 from explorer.ui.category import photos, summary
 from explorer.ui.shared import cached, empty, exports, links, scores, state
-from explorer.ui.shared.errors import error_boundary
+from explorer.ui.shared.errors import REPAIR, error_boundary
 from explorer.ui.shared.map_controls import show_map_controls
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.measures import show_module_measures
@@ -97,7 +97,5 @@ def show_sections(
     )
 
 
-with error_boundary(
-    "Choose another category or module.", repair="Or repair it and reload the page."
-):
+with error_boundary("Choose another category or module.", repair=REPAIR):
     show_page()

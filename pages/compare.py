@@ -15,7 +15,7 @@ from explorer.ui.compare.pairs import Both
 from explorer.ui.compare.sides import Side
 from explorer.ui.shared import links
 from explorer.ui.shared.empty import show_no_photos
-from explorer.ui.shared.errors import error_boundary, explain_error
+from explorer.ui.shared.errors import REPAIR, error_boundary, explain_error
 from explorer.ui.shared.map_controls import show_map_controls
 from explorer.ui.shared.opening import open_selection_or_say_why
 from explorer.ui.shared.progress import track
@@ -135,5 +135,5 @@ def show_parts(
     return pair
 
 
-with error_boundary("Choose another explanation.", repair="Or repair it and reload the page."):
+with error_boundary("Choose another explanation.", repair=REPAIR):
     show_page()

@@ -14,7 +14,7 @@ from explorer.ui.shared import (
 )
 from explorer.ui.shared.answer import Answer, show_answer
 from explorer.ui.shared.empty import show_no_metrics, show_no_photos, show_own_photo_link
-from explorer.ui.shared.errors import error_boundary
+from explorer.ui.shared.errors import REPAIR, error_boundary
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.measures import show_module_measures
 from explorer.ui.shared.opening import open_selection_or_say_why
@@ -121,7 +121,5 @@ def show_trust(workspace: Workspace, entry: ModuleEntry) -> None:
         show_module_measures(measures, len(workspace.dataset.part_names))
 
 
-with error_boundary(
-    "Choose another photo, category or module.", repair="Or repair it and reload the page."
-):
+with error_boundary("Choose another photo, category or module.", repair=REPAIR):
     show_page()

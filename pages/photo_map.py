@@ -7,7 +7,7 @@ from explorer.ui.photo_map import choosing
 from explorer.ui.photo_map.choosing import ACTIVATION
 from explorer.ui.photo_map.showing import show_map
 from explorer.ui.shared import cached, empty, links, scores, state
-from explorer.ui.shared.errors import error_boundary
+from explorer.ui.shared.errors import REPAIR, error_boundary
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.opening import open_selection_or_say_why
 from explorer.ui.shared.subject import Subject
@@ -50,7 +50,5 @@ def show_page() -> None:
     links.show_link({**links.make_module_params(workspace, entry), **choice.params, **chosen})
 
 
-with error_boundary(
-    "Choose another category or module.", repair="Or repair it and reload the page."
-):
+with error_boundary("Choose another category or module.", repair=REPAIR):
     show_page()

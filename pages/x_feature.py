@@ -5,7 +5,7 @@ import streamlit as st
 from explorer.config import is_public
 from explorer.explaining.naming import merge_names, name_feature
 from explorer.ui.shared import cached, empty, links, scores, state
-from explorer.ui.shared.errors import error_boundary
+from explorer.ui.shared.errors import REPAIR, error_boundary
 from explorer.ui.shared.map_controls import show_map_controls
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.notes import load_notes
@@ -90,7 +90,5 @@ def show_sections(subject: Subject, style: MapStyle) -> None:
     )
 
 
-with error_boundary(
-    "Choose another category or module.", repair="Or repair it and reload the page."
-):
+with error_boundary("Choose another category or module.", repair=REPAIR):
     show_page()

@@ -4,7 +4,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from explorer.analysis.calibration import compute_softmax
-from explorer.analysis.faithfulness import compute_base
 from explorer.explaining.naming import load_names
 from explorer.nn.explanation import Explanation
 from explorer.workspace.files import WorkspaceFiles
@@ -46,7 +45,7 @@ def list_arrays(
         "x_features": explanation.x_features,
         "contributions": explanation.contributions,
         "x_feature_names": [names.get(n, "") for n in range(len(explanation.x_features))],
-        "base": compute_base(explanation.y_bar, explanation.contributions),
+        "base": explanation.base,
         "y_bar": explanation.y_bar,
         "y_hat": explanation.y_hat,
         "logits": explanation.logits,

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from explorer.analysis.faithfulness import compute_base
+
 DEFAULT_STOP = "relu1"
 
 
@@ -35,3 +37,8 @@ class Explanation:
     contributions: NDArray[np.float32]
     maps: NDArray[np.float32]
     stop: str
+
+    @property
+    def base(self) -> float:
+        """The module's score without any x-feature; 0 for the paper's modules."""
+        return compute_base(self.y_bar, self.contributions)

@@ -80,6 +80,17 @@ def complete_workspace(
     yield from load_or_compute_references(workspace)
 
 
+def open_or_create(
+    folder: Path, dataset: str, finetune: FinetuneSettings, device: str = "cpu"
+) -> Workspace:
+    """Open the workspace to be built, or create it with the usual Z of its network."""
+    if not (folder / SETTINGS_FILE).exists():
+        arch = finetune.architecture
+        z_layer = get_family(arch).z_layer
+        create_workspace(folder, WorkspaceSettings(dataset, arch, z_layer, half=True))
+    return Workspace(folder, device)
+
+
 def build_birds(
     folder: Path,
     cub: Path,
@@ -106,11 +117,6 @@ def build_birds(
     engine : Engine, optional
         Trains and measures modules; see `complete_workspace`.
     """
-    if not (folder / SETTINGS_FILE).exists():
-        arch = finetune.architecture
-        z_layer = get_family(arch).z_layer
-        settings = WorkspaceSettings(str(cub.resolve()), arch, z_layer, half=True)
-        create_workspace(folder, settings)
-    workspace = Workspace(folder, device)
+    workspace = open_or_create(folder, str(cub.resolve()), finetune, device)
     yield from complete_workspace(workspace, finetune, module, engine=engine)
     return workspace

@@ -151,7 +151,7 @@ def _show_link(tile: Tile, params: Mapping[str, str]) -> None:
 
 def _write_sum(explanation: Explanation, order: Sequence[int]) -> str:
     active = [n for n in order if explanation.x_features[n] > 0] or order[:1]
-    base = compute_base(explanation.y_bar, explanation.contributions)
+    base = explanation.base
     first, *more = [base] * bool(base) + [float(explanation.contributions[n]) for n in active]
     terms = [f"{'−' if value < 0 else '+'} {format_number(abs(value))}" for value in more]
     total = format_number(explanation.y_bar)

@@ -10,6 +10,9 @@ from explorer.config import ExplorerError, is_public
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.state import hide_folders
 
+REPAIR = "Or repair it and reload the page."
+"""What whoever has the files can do, as the last of the cures."""
+
 _LOG = logging.getLogger(__name__)
 
 

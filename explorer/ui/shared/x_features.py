@@ -7,7 +7,6 @@ import numpy as np
 import streamlit as st
 from numpy.typing import ArrayLike
 
-from explorer.analysis.faithfulness import compute_base
 from explorer.data.names import join_words
 from explorer.explaining.naming import name_feature
 from explorer.explaining.sentence import describe_contributions
@@ -104,8 +103,7 @@ def switch(feature: int, *, is_on: bool) -> None:
 
 def show_sentence(explanation: Explanation, names: Mapping[int, str], question: str = "") -> None:
     """Say in one sentence what the score is made of, after a question in Markdown, if any."""
-    base = compute_base(explanation.y_bar, explanation.contributions)
-    sentence = write_sentence(explanation.contributions, explanation.y_hat, names, base)
+    sentence = write_sentence(explanation.contributions, explanation.y_hat, names, explanation.base)
     st.markdown(f"{question and f'**{question}** '}{sentence}")
 
 
@@ -138,7 +136,7 @@ def show_contributions(explanation: Explanation, choice: Choice, found: Mapping[
     contributions = explanation.contributions + 0.0  # turns −0.0 of inactive ones into 0.0
     contributions[sorted(choice.off)] = 0
     y_bar, order = compute_y_bar(explanation, choice.off), list(choice.order)
-    base = compute_base(explanation.y_bar, explanation.contributions)
+    base = explanation.base
     sums = ({"base": base} if base else {}) | {"y_bar": y_bar, "y_hat": explanation.y_hat}
     labels = [name_in_figure(n, found) + (" (off)" if n in choice.off else "") for n in order]
     figure = render_contributions(
