@@ -33,7 +33,7 @@ from explorer.nn.backbones.registry import get_architecture
 from explorer.nn.devices import choose_device, describe_device, resolve_device
 from explorer.nn.fast import winograd
 from explorer.nn.torchvision_guard import import_torchvision
-from explorer.workspace.features_cache import load_input
+from explorer.workspace.feature_batches import load_input
 
 STOP = "relu1"
 WIDTHS = (4096, 800, 100, 5)

@@ -18,7 +18,7 @@ from torch import Tensor
 from explorer.nn.backbones.backbone import Backbone
 from explorer.nn.backbones.build import build_network, flatten_network
 from explorer.nn.backbones.registry import ARCHITECTURES, get_family
-from explorer.workspace.features_cache import BATCH_SIZE
+from explorer.workspace.feature_batches import BATCH_SIZE
 
 Features = tuple[Tensor, Tensor]
 _CATEGORIES = 200

@@ -9,6 +9,8 @@ import numpy as np
 from explorer.analysis.estimates import Estimate, compute_estimate
 
 Record = Mapping[str, Any]
+Measured = tuple[str, str]
+"""Names of a method and of a measure."""
 _ARROWS = {"": "", "low": "↓", "high": "↑"}
 
 
@@ -43,29 +45,22 @@ def list_rows(records: Iterable[Record]) -> list[Row]:
     ]
 
 
-def average_seeds(rows: Iterable[Row], method: str, measure: str) -> dict[str, float]:
-    """Average a measure of a method over seeds; return values by category, in row order."""
-    values: dict[str, list[float]] = {}
+def average_seeds(rows: Iterable[Row]) -> dict[Measured, dict[str, float]]:
+    """Average every measure of every method over seeds: means by category, in row order."""
+    values: dict[Measured, dict[str, list[float]]] = {}
     for row in rows:
-        if (row.method, row.measure) == (method, measure):
-            values.setdefault(row.category, []).append(row.value)
-    return {category: float(np.mean(found)) for category, found in values.items()}
+        found = values.setdefault((row.method, row.measure), {})
+        found.setdefault(row.category, []).append(row.value)
+    return {
+        measured: {category: float(np.mean(own)) for category, own in found.items()}
+        for measured, found in values.items()
+    }
 
 
-def summarise(rows: Sequence[Row]) -> dict[tuple[str, str], Estimate]:
-    """Average rows over seeds, then estimate means over categories.
-
-    Returns
-    -------
-    dict
-        Estimates by (method, measure).
-    """
-    estimates = {}
-    for method, measure in dict.fromkeys((row.method, row.measure) for row in rows):
-        estimate = compute_estimate(list(average_seeds(rows, method, measure).values()))
-        if estimate is not None:
-            estimates[method, measure] = estimate
-    return estimates
+def summarise(averages: Mapping[Measured, Mapping[str, float]]) -> dict[Measured, Estimate]:
+    """Estimate means over categories, from the output of `average_seeds`."""
+    estimates = {one: compute_estimate(list(found.values())) for one, found in averages.items()}
+    return {one: estimate for one, estimate in estimates.items() if estimate is not None}
 
 
 @dataclass(frozen=True)
@@ -187,25 +182,24 @@ class Table:
 
 
 def format_tables(
-    rows: Sequence[Row],
+    estimates: Mapping[Measured, Estimate],
     titles: Mapping[str, str],
-    paper: Mapping[tuple[str, str], float],
+    paper: Mapping[Measured, float],
     sections: Sequence[Section],
 ) -> tuple[Table, ...]:
     """Format a table for each section that has values.
 
     Parameters
     ----------
-    rows : sequence of Row
-        From `list_rows`.
+    estimates : Mapping
+        From `summarise`.
     titles : Mapping
-        Titles by method, in the order of the tables. Methods without rows are left out.
+        Titles by method, in the order of the tables. Methods without values are left out.
     paper : Mapping
         Figures in the paper's Table 1 by (method, measure).
     sections : sequence of Section
         Sections, in order.
     """
-    estimates = summarise(rows)
     tables = (_format_section(section, estimates, titles, paper) for section in sections)
     return tuple(table for table in tables if table.headings)
 
@@ -220,9 +214,9 @@ def format_markdown(tables: Iterable[Table]) -> str:
 
 def _format_section(
     section: Section,
-    estimates: Mapping[tuple[str, str], Estimate],
+    estimates: Mapping[Measured, Estimate],
     titles: Mapping[str, str],
-    paper: Mapping[tuple[str, str], float],
+    paper: Mapping[Measured, float],
 ) -> Table:
     """Return a table, without columns and lines if it has no values."""
     found = {

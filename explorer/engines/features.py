@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from explorer.config import Steps
 from explorer.engines.tasks import Engine, run_all, run_locally
+from explorer.workspace.feature_shards import SHARD_PHOTOS
 from explorer.workspace.features import Features
-from explorer.workspace.features_cache import SHARD_PHOTOS
 from explorer.workspace.workspace import Workspace
 
 
@@ -22,7 +22,7 @@ class FeaturesTask:
 
     def execute(self, workspace: Workspace) -> None:
         """Compute their features and store them."""
-        workspace.networks.compute_shard(self.first)
+        workspace.networks.features.compute_shard(self.first)
 
 
 def compute_features(workspace: Workspace, engine: Engine) -> Steps[Features]:
@@ -41,7 +41,7 @@ def compute_features(workspace: Workspace, engine: Engine) -> Steps[Features]:
         When photos cannot be read, or when there are none and features are not stored.
     """
     if engine is not run_locally:  # in this process, shards would only interrupt the decoding
-        tasks = [FeaturesTask(first) for first in workspace.networks.list_missing_shards()]
+        tasks = [FeaturesTask(first) for first in workspace.networks.features.list_missing_shards()]
         stage = "Passing photos through the network"
         yield from run_all(workspace, tasks, engine, stage, "Not computed")
     return (yield from workspace.networks.compute_features())

@@ -1,24 +1,24 @@
 """What came out of a comparison, as sentences made from its numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from explorer.analysis.estimates import Estimate
-from explorer.analysis.table import Row, summarise
+from explorer.analysis.table import Measured
 from explorer.data.names import join_words
 from explorer.methods.registry import DEFAULT, METHODS, list_paper_figures
 
 _SRAE = "srae"
 
-Estimates = Mapping[tuple[str, str], Estimate]
+Estimates = Mapping[Measured, Estimate]
 
 
-def list_findings(rows: Sequence[Row]) -> tuple[str, ...]:
+def list_findings(estimates: Estimates) -> tuple[str, ...]:
     """Say what came out: about locality and about faithfulness, against the paper's Table 1.
 
     Parameters
     ----------
-    rows : sequence of Row
-        From `explorer.analysis.table.list_rows`.
+    estimates : Mapping
+        From `explorer.analysis.table.summarise`.
 
     Returns
     -------
@@ -27,7 +27,6 @@ def list_findings(rows: Sequence[Row]) -> tuple[str, ...]:
         that carry the score, and about the explorer's default method beside SRAE. Those whose
         numbers are missing are left out.
     """
-    estimates = summarise(rows)
     found = (
         _describe_locality(estimates),
         _describe_scores(estimates),

@@ -9,14 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from explorer.analysis.estimates import Estimate
 from explorer.analysis.table import (
+    Measured,
     Record,
     Row,
     Section,
     Table,
+    average_seeds,
     format_markdown,
     format_tables,
     list_rows,
+    summarise,
 )
 from explorer.config import ExplorerError
 from explorer.evaluation.findings import list_findings
@@ -41,22 +45,28 @@ class Results:
         All values.
     tidy : str
         The rows as CSV.
+    averages : Mapping
+        Means over seeds by category, by (method, measure).
+    estimates : Mapping
+        Means over categories with their intervals, by (method, measure).
     findings : tuple of str
         Sentences that say what came out; see `list_findings`.
     tables : tuple of Table
         Means, with the paper's figures.
-    titles : dict
+    titles : Mapping
         Titles by method, in the order of the tables.
-    paper : dict
+    paper : Mapping
         The paper's figures by (method, measure).
     """
 
     rows: tuple[Row, ...]
     tidy: str
+    averages: Mapping[Measured, Mapping[str, float]]
+    estimates: Mapping[Measured, Estimate]
     findings: tuple[str, ...]
     tables: tuple[Table, ...]
-    titles: dict[str, str]
-    paper: dict[tuple[str, str], float]
+    titles: Mapping[str, str]
+    paper: Mapping[Measured, float]
 
     @classmethod
     def from_rows(
@@ -74,9 +84,18 @@ class Results:
             titles = {method.name: method.title for method in METHODS.values()}
             titles |= {row.method: row.method for row in rows if row.method not in titles}
         paper = list_paper_figures()
-        tables = format_tables(rows, titles, paper, sections)
-        findings = list_findings(rows)
-        return cls(tuple(rows), text.getvalue(), findings, tables, dict(titles), paper)
+        averages = average_seeds(rows)
+        estimates = summarise(averages)
+        return cls(
+            rows=tuple(rows),
+            tidy=text.getvalue(),
+            averages=averages,
+            estimates=estimates,
+            findings=list_findings(estimates),
+            tables=format_tables(estimates, titles, paper, sections),
+            titles=dict(titles),
+            paper=paper,
+        )
 
     @property
     def markdown(self) -> str:

@@ -5,49 +5,40 @@ their checksums, which marks the cache as complete. While they are being compute
 ``features/.<key>.tmp/``, where ``note.json`` records the number of rows and their checksums after
 every batch. The process that computes them holds ``features/.lock``.
 
-Several processes, on several machines, can compute shards of them first: consecutive rows, in
-``features/.<key>.shards/<first row>.npz``. The process with the lock takes their rows instead of
-computing these again, and removes them.
+Several processes, on several machines, can compute shards of them first, in
+``features/.<key>.shards/``. The process with the lock takes their rows instead of computing these
+again, and removes them.
 """
 
 import hashlib
 import itertools
 import json
-import zipfile
 import zlib
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from explorer.config import ExplorerError, Progress
-from explorer.data.photo import Photo, load_photo
-from explorer.nn.backbones.architecture import Architecture
+from explorer.data.photo import Photo
 from explorer.nn.backbones.backbone import Backbone
 from explorer.storage.growing import GrowingArray, map_array, open_rows
 from explorer.storage.json_records import FileError, convert_record, read_json
 from explorer.storage.locks import acquire_lock
-from explorer.storage.packing import make_npz
-from explorer.storage.reading import open_regular
 from explorer.storage.writing import (
     make_folder,
     move,
     remove,
     sync_file,
     try_to_remove,
-    write_bytes,
     write_text,
 )
+from explorer.workspace.feature_batches import Rows, compute_batches
+from explorer.workspace.feature_shards import read_or_compute_batches
 from explorer.workspace.features import Features
 
-BATCH_SIZE = 32
-SHARD_PHOTOS = 4 * BATCH_SIZE
-"""Photos per shard: whole batches, so that the network gets the same ones as in one process."""
 _FORMAT = 1
 _STAGE = "Passing photos through the network"
 _NAMES = ("z", "logits")
@@ -55,8 +46,6 @@ _DONE_FILE = "done.json"
 _NOTE_FILE = "note.json"
 LOCK_FILE = ".lock"
 _MAX_BYTES_IN_MEMORY = 2**30
-
-_Rows = tuple[NDArray[np.float32], NDArray[np.float32]]  # Z and logits of some photos
 
 
 @dataclass(frozen=True)
@@ -81,11 +70,6 @@ class _Note:
             zlib.crc32(z.tobytes(), self.z),
             zlib.crc32(logits.tobytes(), self.logits),
         )
-
-
-def load_input(photo: Photo, architecture: Architecture) -> NDArray[np.float32]:
-    """Load a whole photo, squashed to the network's input (3, H, W)."""
-    return architecture.prepare(load_photo(photo))
 
 
 def load_or_compute_features(
@@ -132,7 +116,7 @@ def load_or_compute_features(
         try:
             # Another process may have completed it in the meantime.
             if load_arrays(cache, len(photos), backbone) is None:
-                shards = _get_shards_folder(folder, key)
+                shards = get_shards_folder(folder, key)
                 _remove_stale(folder, cache, incomplete, shards)
                 yield from _write_features(incomplete, shards, backbone, photos)
                 _publish(incomplete, cache)
@@ -176,7 +160,7 @@ def load_or_compute_in_memory(
                 f"`python -m explorer evaluate {folder.parent}`."
             )
         parts = []
-        for part in _compute_batches(backbone, photos, 0):
+        for part in compute_batches(backbone, photos, 0):
             parts.append(part)
             yield Progress(_STAGE, sum(len(z) for z, _ in parts), len(photos))
         z, logits = (np.concatenate(rows) for rows in zip(*parts, strict=True))
@@ -184,68 +168,9 @@ def load_or_compute_in_memory(
     return Features(np.array([photo.image_id for photo in photos], dtype=np.int64), *arrays)
 
 
-def list_missing_shards(
-    folder: Path, backbone: Backbone, photos: Sequence[Photo], *, with_sizes: bool = True
-) -> list[int]:
-    """List the first rows of all shards that `compute_shard` has yet to compute.
-
-    None is missing once the features are complete. Parameters are those of
-    `load_or_compute_features`.
-    """
-    key = compute_features_key(backbone, photos, with_sizes=with_sizes)
-    if load_arrays(folder / key, len(photos), backbone) is not None:
-        return []
-    shards = _get_shards_folder(folder, key)
-    return [
-        first
-        for first in range(0, len(photos), SHARD_PHOTOS)
-        if _load_shard(shards, first, len(photos), backbone) is None
-    ]
-
-
-def compute_shard(
-    folder: Path,
-    backbone: Backbone,
-    photos: Sequence[Photo],
-    first: int,
-    *,
-    with_sizes: bool = True,
-) -> None:
-    """Compute the features of the photos from index `first` on that make a shard, and store them.
-
-    The other parameters are those of `load_or_compute_features`.
-    """
-    key = compute_features_key(backbone, photos, with_sizes=with_sizes)
-    batches = _compute_batches(backbone, photos[: first + SHARD_PHOTOS], first)
-    z, logits = (np.concatenate(rows) for rows in zip(*batches, strict=True))
-    shards = _get_shards_folder(folder, key)
-    make_folder(shards)
-    write_bytes(_get_shard_file(shards, first), make_npz({"z": z, "logits": logits}))
-
-
-def _get_shards_folder(folder: Path, key: str) -> Path:
+def get_shards_folder(folder: Path, key: str) -> Path:
+    """Return where shards of the cache called `key` are."""
     return folder / f".{key}.shards"
-
-
-def _get_shard_file(shards: Path, first: int) -> Path:
-    return shards / f"{first:08d}.npz"
-
-
-def _load_shard(shards: Path, first: int, count: int, backbone: Backbone) -> _Rows | None:
-    """Read a shard of the features of `count` photos; None if it is missing or damaged."""
-    try:
-        with (
-            open_regular(_get_shard_file(shards, first)) as file,
-            np.load(file, allow_pickle=False) as stored,
-        ):
-            z, logits = stored["z"], stored["logits"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-        return None
-    rows = min(SHARD_PHOTOS, count - first)
-    wanted = ((rows, backbone.z_size), (rows, len(backbone.categories)))
-    if (z.shape, logits.shape) != wanted or not z.dtype == logits.dtype == np.float32:
-        return None
-    return z, logits
 
 
 def _remove_stale(folder: Path, cache: Path, *current: Path) -> None:
@@ -255,7 +180,7 @@ def _remove_stale(folder: Path, cache: Path, *current: Path) -> None:
             try_to_remove(path)
 
 
-def load_arrays(cache: Path, count: int, backbone: Backbone) -> _Rows | None:
+def load_arrays(cache: Path, count: int, backbone: Backbone) -> Rows | None:
     """Map Z and logits into memory; None if the cache is missing, incomplete or damaged."""
     if not (cache / _DONE_FILE).is_file():
         return None
@@ -308,7 +233,7 @@ def _write_features(
         GrowingArray(folder / "z.npy", kind, shape, note.rows) as z_file,
         GrowingArray(folder / "logits.npy", kind, wide, note.rows) as logits_file,
     ):
-        for z, logits in _read_or_compute_batches(shards, backbone, photos, note.rows):
+        for z, logits in read_or_compute_batches(shards, backbone, photos, note.rows):
             z_file.append(z)
             logits_file.append(logits)
             note = note.add(z, logits)
@@ -346,31 +271,3 @@ def _publish(incomplete: Path, cache: Path) -> None:
     """Rename a completed cache to its final name."""
     move(incomplete, cache)
     remove(cache / _NOTE_FILE)
-
-
-def _read_or_compute_batches(
-    shards: Path, backbone: Backbone, photos: Sequence[Photo], first: int
-) -> Iterator[_Rows]:
-    """Take rows from index `first` onwards from shards, and compute all after a missing shard."""
-    for start in range(first - first % SHARD_PHOTOS, len(photos), SHARD_PHOTOS):
-        shard = _load_shard(shards, start, len(photos), backbone)
-        if shard is None:
-            break
-        z, logits = (rows[first - start :] for rows in shard)
-        yield z, logits
-        first += len(z)
-    yield from _compute_batches(backbone, photos, first)
-
-
-def _compute_batches(backbone: Backbone, photos: Sequence[Photo], first: int) -> Iterator[_Rows]:
-    """Compute Z and logits in batches, from the photo at index `first` onwards."""
-    load = partial(load_input, architecture=backbone.architecture)
-    with ThreadPoolExecutor(2) as pool:
-        # The next batch is decoded while this one is passed through the network.
-        upcoming = [pool.submit(load, photo) for photo in photos[first : first + BATCH_SIZE]]
-        for start in range(first, len(photos), BATCH_SIZE):
-            images = np.stack([future.result() for future in upcoming])
-            following = photos[start + BATCH_SIZE : start + 2 * BATCH_SIZE]
-            upcoming = [pool.submit(load, photo) for photo in following]
-            z, logits = backbone.compute_features(torch.from_numpy(images).to(backbone.device))
-            yield z.cpu().numpy(), logits.cpu().numpy()

@@ -2,9 +2,8 @@
 
 import os
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,7 @@ from numpy.typing import NDArray
 
 from explorer.attribution.engine import Engine
 from explorer.attribution.explain import DEFAULT_STOP, compute_explanation
-from explorer.config import ExplorerError, Steps, get_precision, is_public
-from explorer.data.photo import Photo
+from explorer.config import ExplorerError, Steps, get_precision
 from explorer.nn.backbones.backbone import Backbone, check_z_layer
 from explorer.nn.checkpoint import load_backbone, load_module, save_backbone
 from explorer.nn.devices import choose_device, list_devices
@@ -25,24 +23,17 @@ from explorer.nn.rebuilding import rebuild_z
 from explorer.nn.records import ModuleRecord
 from explorer.nn.srae import ExplanationModule, apply_module
 from explorer.storage.reading import Stamp, read_stamp
+from explorer.workspace.feature_store import FeatureStore
 from explorer.workspace.features import Features
-from explorer.workspace.features_cache import (
-    compute_shard,
-    list_missing_shards,
-    load_or_compute_features,
-    load_or_compute_in_memory,
-)
 from explorer.workspace.files import WorkspaceFiles
 from explorer.workspace.layout import (
     CLASSIFIER_FILE,
-    FEATURES_FOLDER,
     PARTS_FILE,
     SETTINGS_FILE,
     ModuleEntry,
     WorkspaceError,
     check_inside,
 )
-from explorer.workspace.packed_features import PACKED_FILE, load_packed_features
 
 Scores = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -196,64 +187,14 @@ class Networks:
         found = decode_output(finder(maps))
         return scale_found(found, (image.shape[0], image.shape[1]))
 
-    def compute_features(self, *, store: bool = True) -> Steps[Features]:
-        """Read Z and the logits of every photo, as packed or from the cache, or compute them.
-
-        Parameters
-        ----------
-        store : bool
-            Whether to store computed features on disk. A public server never does.
-
-        Raises
-        ------
-        WorkspaceError
-            When they would have to be computed, and there are no photos.
-        """
-        packed = self._load_packed_features()
-        if packed is not None:
-            return packed
-        load = load_or_compute_features if store and not is_public() else load_or_compute_in_memory
-        return (yield from load(*self._get_feature_source(), with_sizes=self._has_own_photos))
-
-    def list_missing_shards(self) -> list[int]:
-        """List the first photo of every shard of the features that is yet to be computed.
-
-        Each can be computed by another process with `compute_shard`; then `compute_features` joins
-        them.
-
-        Raises
-        ------
-        WorkspaceError
-            As `compute_features`.
-        """
-        if self._load_packed_features() is not None:
-            return []
-        return list_missing_shards(*self._get_feature_source(), with_sizes=self._has_own_photos)
-
-    def compute_shard(self, first: int) -> None:
-        """Compute and store the shard of the features that begins with the photo at `first`."""
-        compute_shard(*self._get_feature_source(), first, with_sizes=self._has_own_photos)
-
     @property
-    def _has_own_photos(self) -> bool:
-        return self._files.dataset.has_own_photos
+    def features(self) -> FeatureStore:
+        """Where Z and the logits of all photos are stored, and what computes them."""
+        return FeatureStore(self._files, self.backbone)
 
-    def _load_packed_features(self) -> Features | None:
-        """Load packed features; None if there are none, and all photos to compute them from."""
-        if self._has_own_photos:
-            return None
-        folder, backbone, photos = self._get_feature_source()
-        packed = load_packed_features(folder / PACKED_FILE, backbone, photos)
-        if packed is None:
-            self._files.require_photos()
-        return packed
-
-    def _get_feature_source(self) -> tuple[Path, Backbone, Sequence[Photo]]:
-        """Return the folder of the features, the network and the photos."""
-        files = self._files
-        folder = files.path / FEATURES_FOLDER
-        check_inside(files.path, folder)
-        return folder, self.backbone, files.dataset.present
+    def compute_features(self, *, store: bool = True) -> Steps[Features]:
+        """Read or compute Z and the logits of every photo; see `FeatureStore.load_or_compute`."""
+        return self.features.load_or_compute(store=store)
 
     def apply_module(self, entry: ModuleEntry, z: NDArray[np.float32]) -> Scores:
         """Compute a module's x-features (M, K) and ȳ (M,) from Z (M, S_z)."""

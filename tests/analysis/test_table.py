@@ -9,6 +9,7 @@ from explorer.analysis.table import (
     Column,
     Row,
     Section,
+    average_seeds,
     format_markdown,
     format_tables,
     list_rows,
@@ -51,7 +52,7 @@ def test_seeds_are_averaged_before_categories() -> None:
         Row("srae", "a", 1, "locality", 2.0),
         Row("srae", "b", 0, "locality", 4.5),
     ]
-    estimate = summarise(rows)["srae", "locality"]
+    estimate = summarise(average_seeds(rows))["srae", "locality"]
     assert estimate.mean == pytest.approx((1.5 + 4.5) / 2)
     assert estimate.count == 2
 
@@ -79,7 +80,9 @@ def test_table_shows_the_papers_figures_next_to_the_measured_ones() -> None:
     z = {"locality": 1.5, "outside": 0.2, "live_x_features": 2}
     rows = list_rows([make_record(), make_record(method="z", measures=z)])
     titles = {"srae": "SRAE", "nn": "NN", "z": "Z"}
-    tables = format_tables(rows, titles, {("srae", "locality"): 1.9694}, SECTIONS)
+    tables = format_tables(
+        summarise(average_seeds(rows)), titles, {("srae", "locality"): 1.9694}, SECTIONS
+    )
     captions = [table.section.caption for table in tables]
     lines = [line for line in format_markdown(tables).splitlines() if line not in captions]
     assert lines == [
@@ -104,7 +107,9 @@ def test_table_shows_the_papers_figures_next_to_the_measured_ones() -> None:
 def test_locality_has_an_interval_if_there_are_several_categories() -> None:
     measured = {"a": {"locality": 1.0, "outside": 0.2}, "b": {"locality": 2.0, "outside": 0.4}}
     rows = list_rows([make_record(category=c, measures=m) for c, m in measured.items()])
-    (table,) = format_tables(rows, {"srae": "SRAE"}, {("srae", "locality"): 1.9694}, SECTIONS)
+    (table,) = format_tables(
+        summarise(average_seeds(rows)), {"srae": "SRAE"}, {("srae", "locality"): 1.9694}, SECTIONS
+    )
     assert table.text.splitlines()[-1] == "| SRAE | 1.500 (1.000–2.000) | 1.9694 | 30% |"
 
 
@@ -124,12 +129,14 @@ def test_the_best_are_those_whose_interval_reaches_the_best_mean(
     values = {"a": (1.0, 1.2, 1.1), "b": (0.5, 1.5, 2.5), "c": (3.0, 3.1, 2.9), "d": ()}
     sections = [Section("one", (Column("m", "m", better=better),), "")]
     titles = {name: name for name in values}
-    (table,) = format_tables(make_rows("m", values), titles, {}, sections)
+    (table,) = format_tables(summarise(average_seeds(make_rows("m", values))), titles, {}, sections)
     assert "".join(line.title for line in table.lines) == "abc"
     assert "".join(line.title for line in table.lines if line.cells[0].is_best) == best
 
 
 def test_a_method_alone_is_not_the_best() -> None:
     sections = [Section("one", (Column("m", "m", better="low"),), "")]
-    (table,) = format_tables(make_rows("m", {"a": (1.0, 2.0)}), {"a": "a"}, {}, sections)
+    (table,) = format_tables(
+        summarise(average_seeds(make_rows("m", {"a": (1.0, 2.0)}))), {"a": "a"}, {}, sections
+    )
     assert not table.lines[0].cells[0].is_best

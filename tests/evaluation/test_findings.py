@@ -1,6 +1,6 @@
 import pytest
 
-from explorer.analysis.table import Row
+from explorer.analysis.table import Row, average_seeds, summarise
 from explorer.evaluation.findings import list_findings
 
 PAPER = {"srae": 1.97, "sae": 2.15, "nn": 2.31, "excitation-bp": 2.49, "z": 1.96}
@@ -15,8 +15,12 @@ def make_rows(measure: str, means: dict[str, float], spread: float = 0.01) -> li
     ]
 
 
+def say(rows: list[Row]) -> tuple[str, ...]:
+    return list_findings(summarise(average_seeds(rows)))
+
+
 def test_the_papers_own_figures_are_in_its_order() -> None:
-    (sentence,) = list_findings(make_rows("locality", PAPER))
+    (sentence,) = say(make_rows("locality", PAPER))
     assert sentence == (
         "SRAE's maps are the most local of the paper's methods: their locality is 1.970, that of "
         "SAE, the next, 2.150 (Z aside); its interval is apart from all others, and the paper's "
@@ -26,7 +30,7 @@ def test_the_papers_own_figures_are_in_its_order() -> None:
 
 def test_another_order_and_intervals_that_overlap_are_said() -> None:
     means = {"srae": 2.29, "sae": 2.27, "nn": 2.28, "excitation-bp": 2.31}
-    (sentence,) = list_findings(make_rows("locality", means, spread=0.1))
+    (sentence,) = say(make_rows("locality", means, spread=0.1))
     assert "are not the most local" in sentence
     assert "their locality is 2.290, that of SAE 2.270 (Z aside)" in sentence
     assert "its interval overlaps with all others" in sentence
@@ -36,7 +40,7 @@ def test_another_order_and_intervals_that_overlap_are_said() -> None:
 
 
 def test_methods_that_were_not_compared_are_not_claimed_to_be_beaten() -> None:
-    (sentence,) = list_findings(make_rows("locality", {"srae": 1.97, "excitation-bp": 2.49}))
+    (sentence,) = say(make_rows("locality", {"srae": 1.97, "excitation-bp": 2.49}))
     assert "the most local of the paper's methods that were compared: their" in sentence
 
 
@@ -53,44 +57,44 @@ def test_the_default_is_compared_with_the_papers_own() -> None:
         for measure, (srae, default) in means.items()
         for row in make_rows(measure, {"srae": srae, "srae-concepts": default})
     ]
-    assert list_findings(rows)[-1] == (
+    assert say(rows)[-1] == (
         "SRAE with concepts, the default, has a locality of 2.100 (2.140 if x-features count by "
         "their contributions; SRAE 2.370) and an F_reg of 0.062; 4.4 x-features carry its score, "
         "the largest with 27% (SRAE 72%)."
     )
-    assert not any("the default" in one for one in list_findings(rows[:-2]))
+    assert not any("the default" in one for one in say(rows[:-2]))
 
 
 def test_methods_whose_interval_is_apart_are_named() -> None:
     means = PAPER | {"sae": 1.98}
-    (sentence,) = list_findings(make_rows("locality", means, spread=0.05))
+    (sentence,) = say(make_rows("locality", means, spread=0.05))
     assert "apart from that of NN and ExcitationBP only" in sentence
-    (sentence,) = list_findings(make_rows("locality", {"srae": 1.0, "nn": 2.0})[::2])
+    (sentence,) = say(make_rows("locality", {"srae": 1.0, "nn": 2.0})[::2])
     assert "a single category has no interval" in sentence
 
 
 def test_faithfulness_and_the_x_features_that_carry_the_score() -> None:
     rows = make_rows("f_reg_test", {"srae": 0.125, "nn": 0.117, "sae": 0.857})
     rows += make_rows("effective_number", {"srae": 2.04}) + make_rows("top_share", {"srae": 0.73})
-    (sentence,) = list_findings(rows)
+    (sentence,) = say(rows)
     assert sentence == (
         "SRAE's score is 0.125 from the network's on average over test photos (F_reg), and the "
         "paper's order holds (NN < SRAE < SAE); 2.0 x-features carry the score, the largest with "
         "73% of it."
     )
     other = make_rows("f_reg_test", {"srae": 0.1, "nn": 0.2})
-    assert list_findings(other)[0].endswith("the order is SRAE < NN, in the paper NN < SRAE.")
+    assert say(other)[0].endswith("the order is SRAE < NN, in the paper NN < SRAE.")
     alone = make_rows("f_reg_test", {"srae": 0.1})
-    assert "no other method to compare" in list_findings(alone)[0]
+    assert "no other method to compare" in say(alone)[0]
 
 
 @pytest.mark.parametrize("means", [{}, {"nn": 2.0}, {"srae": 2.0}, {"srae": 2.0, "z": 1.9}])
 def test_without_srae_or_another_method_nothing_is_said(means: dict[str, float]) -> None:
-    assert list_findings(make_rows("locality", means)) == ()
+    assert say(make_rows("locality", means)) == ()
 
 
 def test_both_sentences_come_in_order() -> None:
     rows = make_rows("f_reg_test", {"srae": 0.1, "nn": 0.2}) + make_rows("locality", PAPER)
-    first, second = list_findings(rows)
+    first, second = say(rows)
     assert first.startswith("SRAE's maps")
     assert second.startswith("SRAE's score")

@@ -13,7 +13,7 @@ from explorer.measuring.module import measure_module, rename_features
 from explorer.measuring.records import load_module_measures
 from explorer.methods.srae import SraeSettings
 from explorer.training.modules.settings import TrainingSettings
-from explorer.workspace.features_cache import load_input
+from explorer.workspace.feature_batches import load_input
 from explorer.workspace.layout import ModuleEntry, WorkspaceError
 from explorer.workspace.workspace import Workspace
 

@@ -18,7 +18,7 @@ from explorer.measuring.records import load_module_measures
 from explorer.measuring.scores import score_photos
 from explorer.shipping.packing import pack_workspace
 from explorer.ui.shared.cached import load_names
-from explorer.workspace import features_cache
+from explorer.workspace import feature_batches
 from explorer.workspace.workspace import Workspace
 
 OpenApp = Callable[..., AppTest]
@@ -53,7 +53,7 @@ def _no_pixels(
         raise AssertionError("a photo was opened")
 
     monkeypatch.setattr(parts, "load_photo", refuse)
-    monkeypatch.setattr(features_cache, "load_photo", refuse)
+    monkeypatch.setattr(feature_batches, "load_photo", refuse)
 
 
 @pytest.fixture

@@ -20,11 +20,12 @@ from explorer.data.photo import Photo, load_photo
 from explorer.nn.backbones.architecture import Architecture
 from explorer.nn.backbones.backbone import Backbone
 from explorer.storage.packing import make_npz
-from explorer.workspace import features_cache
+from explorer.workspace import feature_batches, feature_shards
+from explorer.workspace.feature_batches import load_input
+from explorer.workspace.feature_shards import compute_shard, list_missing_shards
 from explorer.workspace.features_cache import (
-    compute_shard,
-    list_missing_shards,
-    load_input,
+    compute_features_key,
+    get_shards_folder,
     load_or_compute_features,
 )
 from explorer.workspace.workspace import Workspace
@@ -33,9 +34,9 @@ Run = Callable[[Any], Any]
 SCRIPT = """
 import sys
 from pathlib import Path
-from explorer.workspace import features_cache
+from explorer.workspace import feature_batches
 from explorer.workspace.workspace import Workspace
-features_cache.BATCH_SIZE = 8
+feature_batches.BATCH_SIZE = 8
 for progress in Workspace(Path(sys.argv[1])).networks.compute_features():
     print(progress.done, flush=True)
 """
@@ -174,7 +175,7 @@ def test_a_closed_computation_is_resumed(
 def test_a_killed_computation_is_resumed_with_the_same_bytes(
     own_workspace: Path, run: Run, monkeypatch: pytest.MonkeyPatch, batches: int
 ) -> None:
-    monkeypatch.setattr(features_cache, "BATCH_SIZE", 8)
+    monkeypatch.setattr(feature_batches, "BATCH_SIZE", 8)
     workspace = Workspace(own_workspace)
     folder = own_workspace / "features"
     shutil.rmtree(folder)
@@ -274,18 +275,23 @@ def test_only_three_files_are_kept(uninterrupted: dict[str, bytes]) -> None:
     assert sorted(uninterrupted) == ["done.json", "logits.npy", "z.npy"]
 
 
+def find_shards(folder: Path, backbone: Backbone, photos: tuple[Photo, ...]) -> Path:
+    return get_shards_folder(folder, compute_features_key(backbone, photos))
+
+
 def compute_shards(folder: Path, backbone: Backbone, photos: tuple[Photo, ...]) -> list[int]:
-    missing = list_missing_shards(folder, backbone, photos)
+    shards = find_shards(folder, backbone, photos)
+    missing = list_missing_shards(shards, backbone, photos)
     for first in missing:
-        compute_shard(folder, backbone, photos, first)
-    assert list_missing_shards(folder, backbone, photos) == []
+        compute_shard(shards, backbone, photos, first)
+    assert list_missing_shards(shards, backbone, photos) == []
     return missing
 
 
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make shards of one batch, of which 40 photos have two."""
-    monkeypatch.setattr(features_cache, "SHARD_PHOTOS", 32)
+    monkeypatch.setattr(feature_shards, "SHARD_PHOTOS", 32)
 
 
 @pytest.mark.usefixtures("small_shards")
@@ -303,7 +309,6 @@ def test_shards_are_joined_to_the_same_bytes(
     assert [step.done for step in progress] == [32, 40]
     assert Counting.counts == []
     assert read_files(folder) == uninterrupted  # and the shards are gone
-    assert list_missing_shards(folder, backbone, photos) == []
 
 
 @pytest.mark.usefixtures("small_shards")
@@ -327,7 +332,8 @@ def test_a_damaged_shard_is_computed_again(
         shard.write_bytes(make_npz({"z": np.zeros((32, 7)), "logits": np.zeros((32, 12))}))
     else:
         shard.write_bytes(b"no archive")
-    assert list_missing_shards(folder, backbone, photos) == [0]
+    shards = find_shards(folder, backbone, photos)
+    assert list_missing_shards(shards, backbone, photos) == [0]
     Counting.counts = []
     list(load_or_compute_features(folder, backbone, photos))
     assert Counting.counts == [32, 8]
@@ -400,7 +406,7 @@ def test_every_photo_is_decoded_once(
         loaded.append(photo.image_id)
         return load_photo(photo)
 
-    monkeypatch.setattr(features_cache, "load_photo", load)
+    monkeypatch.setattr(feature_batches, "load_photo", load)
     steps: Iterator[Progress] = load_or_compute_features(tmp_path, backbone, photos)
     assert len(list(steps)) == 2
     assert sorted(loaded) == sorted(photo.image_id for photo in photos)

@@ -10,8 +10,8 @@ from explorer.training.modules.evidence import (
     separate_evidence,
 )
 from explorer.training.modules.rows import CategoryPhotos, OwnPhotos
+from explorer.workspace.feature_batches import load_input
 from explorer.workspace.features import Features
-from explorer.workspace.features_cache import load_input
 from explorer.workspace.workspace import Workspace
 
 _STAGE = "Finding where Z comes from"

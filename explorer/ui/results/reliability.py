@@ -1,7 +1,5 @@
 """How far the network's own answers can be relied on, measured on test photos."""
 
-import shlex
-
 import streamlit as st
 
 from explorer.analysis.calibration import Reliability
@@ -10,6 +8,7 @@ from explorer.analysis.doubt import Level
 from explorer.analysis.trust import MIN_PHOTOS, Trust
 from explorer.render.reliability import render_reliability
 from explorer.ui.shared import state
+from explorer.ui.shared.empty import show_workspace_command
 from explorer.ui.shared.figures import show_figure
 from explorer.ui.shared.standard import find_standard
 from explorer.workspace.workspace import Workspace
@@ -23,8 +22,7 @@ def show_reliability(workspace: Workspace) -> None:
     standard = find_standard(workspace)
     if standard is None:
         st.caption("How often the network is right at each certainty has not been measured yet.")
-        path = shlex.quote(str(workspace.path))
-        st.code(f"python -m explorer evaluate {path}", language="bash", wrap_lines=True)
+        show_workspace_command("evaluate", workspace)
         return
     if standard.trust is None:
         st.caption(f"This needs {2 * MIN_PHOTOS} test photos, and this workspace has fewer.")

@@ -1,20 +1,17 @@
 """The comparison of methods: its tables, each measure by category, and one category's numbers."""
 
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
 from explorer.analysis.curves import WAYS, list_fractions, name_point
-from explorer.analysis.estimates import compute_estimate
 from explorer.analysis.table import (
     Cell,
     Column,
     Line,
-    Row,
     Section,
     Table,
-    average_seeds,
 )
 from explorer.config import PAGES_DIR
 from explorer.data.names import name_categories
@@ -125,10 +122,9 @@ def _list_points(results: Results, method: str, measures: Sequence[str]) -> list
     """Return measures of a method as means over categories; empty if one is undefined."""
     points = []
     for measure in measures:
-        values = average_seeds(results.rows, method, measure).values()
-        if not values:
+        if (method, measure) not in results.estimates:
             return []
-        points.append(sum(values) / len(values))
+        points.append(results.estimates[method, measure].mean)
     return points
 
 
@@ -146,14 +142,19 @@ def show_measure(results: Results, categories: Sequence[str]) -> None:
     values = {
         title: {html.escape(names[c]): value for c, value in points.items()}
         for method, title in results.titles.items()
-        if (points := average_seeds(results.rows, method, measure))
+        if (points := results.averages.get((method, measure)))
     }
     paper = {
         results.titles[method]: figure
         for (method, name), figure in results.paper.items()
         if name == measure and method in results.titles
     }
-    means = {name: _estimate(points.values()) for name, points in values.items()}
+    estimates = {
+        title: results.estimates[method, measure]
+        for method, title in results.titles.items()
+        if title in values
+    }
+    means = {title: (found.mean, found.low, found.high) for title, found in estimates.items()}
     figure = render_distribution(
         values,
         title,
@@ -176,14 +177,6 @@ def show_measure(results: Results, categories: Sequence[str]) -> None:
         "Each point is a category. Vertical lines are means with their 95% CI."
         + (" Diamonds are the figures of the paper." if paper else "")
     )
-
-
-def _estimate(values: Iterable[float]) -> tuple[float, float, float]:
-    """Return the mean of at least one value, and the ends of its confidence interval."""
-    found = compute_estimate(list(values))
-    if found is None:
-        raise ValueError("There are no values.")
-    return found.mean, found.low, found.high
 
 
 def _name_rows(results: Results, categories: Sequence[str]) -> dict[str, str]:
@@ -215,21 +208,25 @@ def show_category(results: Results, workspace: Workspace) -> None:
 
 
 def _make_category_table(results: Results, category: str, section: Section) -> Table | None:
-    rows = [row for row in results.rows if row.category == category]
-    columns = [c for c in section.columns if any(row.measure == c.measure for row in rows)]
+    values = {
+        measured: found[category]
+        for measured, found in results.averages.items()
+        if category in found
+    }
+    measures = {measure for _, measure in values}
+    columns = [column for column in section.columns if column.measure in measures]
     if not columns:
         return None
     lines = []
     for method, title in results.titles.items():
-        cells = tuple(Cell(_format_value(rows, method, column)) for column in columns)
+        cells = tuple(Cell(_format_value(values.get((method, c.measure)), c)) for c in columns)
         if any(cell.text != "–" for cell in cells):
             lines.append(Line(title, cells))
     return Table(section, tuple(column.heading for column in columns), tuple(lines))
 
 
-def _format_value(rows: Sequence[Row], method: str, column: Column) -> str:
-    values: Mapping[str, float] = average_seeds(rows, method, column.measure)
-    return format(next(iter(values.values())), column.form) if values else "–"
+def _format_value(value: float | None, column: Column) -> str:
+    return "–" if value is None else format(value, column.form)
 
 
 def show_downloads(results: Results) -> None:
