@@ -85,10 +85,10 @@ def show_parts(
     left, middle, right = st.columns(3, gap="medium")
     with left:
         window = find_known_window(photo, is_cropped=answer.style.is_cropped)
-        part_figures.show_partition(photo.parts, part_names, window)
+        part_figures.show_partition(photo.parts, part_names, window, photo.draw)
     with middle, st.spinner("Counting heat part by part …"):
         measure = photo.parts.measure(answer.explanation.maps)
-        part_figures.show_photo_histogram(measure, feature, photo.parts, part_names)
+        part_figures.show_photo_histogram(measure, feature, photo.parts, part_names, photo.draw)
     with right:
         part_figures.show_test_photos_histogram(workspace, entry, feature)
 
@@ -100,7 +100,7 @@ def show_score(
     left, right = st.columns(2, gap="large")
     explanation = answer.explanation
     with left:
-        x_features.show_contributions(explanation, answer.choice, answer.names)
+        x_features.show_contributions(explanation, answer.choice, answer.names, photo.draw)
         x_features.show_scores(explanation, answer.choice.off)
         categories = workspace.dataset.categories
         verdicts.show_top_scores(

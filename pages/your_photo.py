@@ -118,7 +118,7 @@ def show_explanation(workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto) 
     explaining.show_contributions_title(entry)
     left, right = st.columns(2, gap="large")
     with left:
-        x_features.show_contributions(answer.explanation, answer.choice, answer.names)
+        x_features.show_contributions(answer.explanation, answer.choice, answer.names, photo.draw)
         x_features.show_scores(answer.explanation, answer.choice.off)
     with right:
         window = find_window(workspace, entry, photo, answer.style)
@@ -138,11 +138,11 @@ def show_parts(workspace: Workspace, entry: ModuleEntry, photo: OwnPhoto, answer
     left, middle, right = st.columns(3, gap="medium")
     with left:
         window = find_known_window(photo, is_cropped=answer.style.is_cropped)
-        part_figures.show_partition(photo.parts, part_names, window)
+        part_figures.show_partition(photo.parts, part_names, window, photo.draw)
         finding.show_origin(photo.marks)
     with middle:
         measure = photo.parts.measure(answer.explanation.maps)
-        part_figures.show_photo_histogram(measure, feature, photo.parts, part_names)
+        part_figures.show_photo_histogram(measure, feature, photo.parts, part_names, photo.draw)
         finding.show_origin(photo.marks)
     with right:
         part_figures.show_test_photos_histogram(workspace, entry, feature)

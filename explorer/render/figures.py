@@ -20,6 +20,7 @@ from explorer.render.style import (
     PLOTLY_CONFIG,
     RAISING_COLOUR,
     TEXT_COLOUR,
+    add_words,
     get_part_colours,
     style_figure,
 )
@@ -89,20 +90,16 @@ def render_part_histogram(
         )
     )
     figure.add_vline(x=even, line={"color": text_colour, "width": 1.5, "dash": "dot"})
-    figure.add_annotation(
-        x=even,
-        y=1,
-        yref="paper",
-        yanchor="bottom",
-        text=f"even spread {even:.1%}",
-        showarrow=False,
-        font={"size": 11},
-    )
+    line = {"x": even, "y": 1, "yref": "paper", "yanchor": "bottom", "font": {"size": 11}}
     # In a separate column, the numbers are not crossed by the line.
-    for row, index in enumerate(order):
-        figure.add_annotation(
-            x=1, xref="paper", y=row, text=f"{shares[index]:.1%}", showarrow=False, xanchor="right"
-        )
+    column = {"x": 1, "xref": "paper", "xanchor": "right"}
+    add_words(
+        figure,
+        [
+            {"text": f"even spread {even:.1%}", **line},
+            *({"text": f"{shares[n]:.1%}", "y": row, **column} for row, n in enumerate(order)),
+        ],
+    )
     highest = np.log(len(shares))
     note = (
         "locality not defined"
@@ -187,22 +184,22 @@ def render_contributions(
             hovertemplate="%{y}: %{customdata:+.4f}<extra></extra>",
         )
     )
-    for row, end in enumerate(ends):
-        figure.add_shape(
-            type="line",
-            x0=end,
-            x1=end,
-            y0=row - 0.4,
-            y1=row + 1.4,
-            line={"color": text_colour, "width": 1, "dash": "dot"},
-        )
+    line = {"color": text_colour, "width": 1, "dash": "dot"}
+    figure.update_layout(
+        shapes=[
+            {"type": "line", "x0": x, "x1": x, "y0": row - 0.4, "y1": row + 1.4, "line": line}
+            for row, x in enumerate(ends)
+        ]
+    )
     right = np.maximum(starts, starts + lengths)
-    for row, length in enumerate(lengths):
-        is_step = row < len(steps)
-        number = format_signed(length) if is_step else format_number(length)
-        figure.add_annotation(
-            x=right[row], y=row, text=number, showarrow=False, xanchor="left", xshift=4
-        )
+    numbers = [*map(format_signed, steps), *map(format_number, lengths[len(steps) :])]
+    add_words(
+        figure,
+        (
+            {"text": number, "x": right[row], "y": row, "xanchor": "left", "xshift": 4}
+            for row, number in enumerate(numbers)
+        ),
+    )
     difference = abs(y_bar - y_hat)
     style_figure(figure, f"|ȳ − ŷ| = {difference:.2f}", 80 + 34 * len(labels), text_colour)
     low, high = min(0.0, (starts + lengths).min(), starts.min()), max(0.0, right.max())

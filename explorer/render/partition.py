@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
 from explorer.render.labels import LABEL_FONT_SIZE, place_labels
-from explorer.render.style import TEXT_COLOUR, get_part_colours, style_figure
+from explorer.render.style import TEXT_COLOUR, add_words, get_part_colours, style_figure
 
 _LONGEST_SIDE_SENT = 1024
 _PHONE_WIDTH = 358
@@ -73,26 +73,26 @@ def render_partition(
         raise ValueError(f"a photo must be (H, W, 3) uint8, not {photo.shape} {photo.dtype}")
     shown = extent or (0, 0, photo.shape[1], photo.shape[0])
     colours = get_part_colours(names)
-    figure = go.Figure()
-    for polygon, name, colour in zip(polygons, names, colours, strict=True):
-        if len(polygon):
-            figure.add_trace(_make_cell(polygon, name, colour))
+    cells = [
+        _make_cell(polygon, name, colour)
+        for polygon, name, colour in zip(polygons, names, colours, strict=True)
+        if len(polygon)
+    ]
     is_visible = np.isfinite(positions).all(axis=1)
     seen = [int(index) for index in np.flatnonzero(is_visible)]
-    figure.add_trace(
-        go.Scatter(
-            x=positions[seen, 0],
-            y=positions[seen, 1],
-            mode="markers",
-            text=[names[index] for index in seen],
-            marker={
-                "size": 9,
-                "color": [colours[index] for index in seen],
-                "line": {"width": 1.5, "color": "white"},
-            },
-            hovertemplate="%{text} (%{x:.0f}, %{y:.0f})<extra></extra>",
-        )
+    marks = go.Scatter(
+        x=positions[seen, 0],
+        y=positions[seen, 1],
+        mode="markers",
+        text=[names[index] for index in seen],
+        marker={
+            "size": 9,
+            "color": [colours[index] for index in seen],
+            "line": {"width": 1.5, "color": "white"},
+        },
+        hovertemplate="%{text} (%{x:.0f}, %{y:.0f})<extra></extra>",
     )
+    figure = go.Figure([*cells, marks])
     left, top, width, depth = box
     figure.add_shape(
         type="rect",
@@ -143,9 +143,17 @@ def show_photo_below(
         sizing="stretch",
         layer="below",
     )
-    figure.update_xaxes(range=[left, right], visible=False, constrain="domain")
+    # At the top left of the figure, it is as high as the picture in the next column.
+    figure.update_xaxes(
+        range=[left, right], visible=False, constrain="domain", constraintoward="left"
+    )
     figure.update_yaxes(
-        range=[bottom, top], visible=False, scaleanchor="x", scaleratio=1, constrain="domain"
+        range=[bottom, top],
+        visible=False,
+        scaleanchor="x",
+        scaleratio=1,
+        constrain="domain",
+        constraintoward="top",
     )
 
 
@@ -184,24 +192,34 @@ def _add_names(
     if width * depth < _SMALL_BOX * (right - left) * (bottom - top):
         edges = (x - left, y - top, x - left + width, y - top + depth)
         clear = (edges[0] * scale, edges[1] * scale, edges[2] * scale, edges[3] * scale)
-    for label in place_labels((positions - (left, top)) * scale, names, size, clear):
-        figure.add_annotation(
-            x=positions[label.index, 0],
-            y=positions[label.index, 1],
-            ax=label.shift[0],
-            ay=label.shift[1],
-            text=names[label.index],
-            xanchor="center",
-            yanchor="middle",
-            arrowhead=0,
-            arrowwidth=1,
-            arrowcolor="white",
-            standoff=4,
-            font={"size": LABEL_FONT_SIZE, "color": "white"},
-            bgcolor="rgba(20,22,28,0.72)",
-            borderpad=2,
-            captureevents=False,
-        )
+    looks = {
+        "showarrow": True,
+        "xanchor": "center",
+        "yanchor": "middle",
+        "arrowhead": 0,
+        "arrowwidth": 1,
+        "arrowcolor": "white",
+        "standoff": 4,
+        "font": {"size": LABEL_FONT_SIZE, "color": "white"},
+        "bgcolor": "rgba(20,22,28,0.72)",
+        "borderpad": 2,
+        "captureevents": False,
+    }
+    labels = place_labels((positions - (left, top)) * scale, names, size, clear)
+    add_words(
+        figure,
+        (
+            {
+                "text": names[label.index],
+                "x": positions[label.index, 0],
+                "y": positions[label.index, 1],
+                "ax": label.shift[0],
+                "ay": label.shift[1],
+                **looks,
+            }
+            for label in labels
+        ),
+    )
 
 
 def _encode_photo(photo: NDArray[np.uint8]) -> str:

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
 from explorer.render.numbers import format_number
-from explorer.render.style import NETWORK_COLOUR, TEXT_COLOUR, style_figure
+from explorer.render.style import NETWORK_COLOUR, TEXT_COLOUR, add_words, style_figure
 
 _ROW_HEIGHT = 46
 _PALE = 0.45
@@ -70,14 +70,16 @@ def render_ranking(
             hovertemplate=f"%{{text}}: ŷ = %{{x:.4f}}{share}<extra></extra>",
         )
     )
+    words = []
     for row in rows:
-        place = {"xref": "paper", "y": row - 0.42, "showarrow": False, "yanchor": "middle"}
+        place = {"xref": "paper", "y": row - 0.42, "yanchor": "middle"}
         name = f"<b>{names[row]}</b>" if row == 0 else names[row]
-        figure.add_annotation(x=0, xanchor="left", text=name, **place)
         number = format_number(lengths[row])
         if shares is not None:
             number += f" · {_format_share(parts[row])}"
-        figure.add_annotation(x=1, xanchor="right", text=number, **place)
+        words.append({"text": name, "x": 0, "xanchor": "left", **place})
+        words.append({"text": number, "x": 1, "xanchor": "right", **place})
+    add_words(figure, words)
     style_figure(figure, "", 8 + _ROW_HEIGHT * len(names), text_colour)
     figure.update_layout(margin={"l": 0, "r": 0, "t": 4, "b": 4}, hovermode="closest")
     low, high = min(0.0, lengths.min()), max(0.0, lengths.max())

@@ -1,8 +1,9 @@
 """Colours and layout that all figures share."""
 
 import colorsys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -83,9 +84,25 @@ def style_figure(figure: go.Figure, title: str, height: int, text_colour: str) -
         margin={"l": 8, "r": 8, "t": 64, "b": 16},
         hoverlabel={"font": {"size": 13}},
     )
-    # With fixed ranges, scrolling the page with a finger does not zoom the figure.
-    figure.update_xaxes(fixedrange=True, automargin=True)
-    figure.update_yaxes(fixedrange=True, automargin=True)
+    # With fixed ranges, scrolling the page with a finger does not zoom the figure. Streamlit's
+    # theme would draw labels in a pale grey.
+    axes = {"fixedrange": True, "automargin": True, "tickfont": {"color": text_colour}}
+    figure.update_xaxes(**axes)
+    figure.update_yaxes(**axes)
+
+
+def add_words(figure: go.Figure, words: Iterable[Mapping[str, Any]]) -> None:
+    """Add annotations without arrows, all at once: one by one, Plotly checks all earlier ones too.
+
+    Parameters
+    ----------
+    figure : Figure
+        Changed in place.
+    words : iterable of Mapping
+        Properties of each annotation; see Plotly's reference.
+    """
+    added = [{"showarrow": False, **one} for one in words]
+    figure.update_layout(annotations=[*figure.layout.annotations, *added])
 
 
 def compute_extra_colour(index: int) -> str:

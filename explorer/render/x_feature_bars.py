@@ -13,6 +13,7 @@ from explorer.render.style import (
     MODULE_COLOUR,
     RAISING_COLOUR,
     TEXT_COLOUR,
+    add_words,
     style_figure,
 )
 
@@ -225,10 +226,8 @@ def render_rebuilding(
 
 def _write_numbers(figure: go.Figure, numbers: Sequence[str]) -> None:
     """Write the numbers of the rows in a column on the right."""
-    for row, number in enumerate(numbers):
-        figure.add_annotation(
-            x=1, xref="paper", y=row, text=number, showarrow=False, xanchor="right"
-        )
+    place = {"x": 1, "xref": "paper", "xanchor": "right"}
+    add_words(figure, ({"text": one, "y": row, **place} for row, one in enumerate(numbers)))
 
 
 def _label_rows(figure: go.Figure, names: Sequence[str]) -> None:

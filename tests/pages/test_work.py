@@ -6,7 +6,10 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import plotly.graph_objects as go
 import pytest
+from app_pages import find, upload
+from photos import make_jpeg
 from streamlit.testing.v1 import AppTest
 
 from explorer.config import REPOSITORY_ROOT, WORKSPACE_VARIABLE, run
@@ -14,7 +17,7 @@ from explorer.data.photo import Photo
 from explorer.measuring import parts
 from explorer.measuring.classifier import measure_classifier
 from explorer.ui.category import summary
-from explorer.ui.shared import cached, drawings, pictures
+from explorer.ui.shared import cached, drawings, figures, pictures
 from explorer.workspace.networks import Networks
 from explorer.workspace.workspace import Workspace
 
@@ -172,6 +175,41 @@ def test_the_scatter_and_its_numbers_are_computed_once(
     app.run()
     assert not app.error
     assert made == ["render_scatter", "load_classifier_measures"]
+
+
+@pytest.mark.parametrize("page", ["photo", "x_feature", "compare", "results"])
+def test_another_session_builds_no_figure_again(
+    page: str, tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[str] = []
+    style = go.Figure.__init__
+
+    def count(self: go.Figure, *args: object, **options: object) -> None:
+        built.append(page)
+        style(self, *args, **options)
+
+    monkeypatch.setattr(go.Figure, "__init__", count)
+    first = open_app(tiny_workspace, page)
+    charts = [chart.proto.spec for chart in first.get("plotly_chart")]
+    assert len(built) >= len(charts) > 0
+    built.clear()
+    second = open_app(tiny_workspace, page)
+    assert built == []
+    assert [chart.proto.spec for chart in second.get("plotly_chart")] == charts
+
+
+def test_figures_of_a_visitors_photo_are_not_kept_for_others(
+    tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+    monkeypatch.setattr(
+        figures, "_draw", lambda render, *_: drawn.append(render.__name__) or go.Figure()
+    )
+    app = upload(open_app(tiny_workspace, "your_photo"), make_jpeg())
+    find(app.segmented_control, "Look at").set_value("pixel by pixel").run()
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == 3  # pixels, contributions and the network's scores
+    assert drawn == []
 
 
 def test_sessions_share_one_workspace_and_one_network(

@@ -4,9 +4,9 @@ import html
 from functools import partial
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
-from plotly.io import from_json
 
 from explorer.analysis.faithfulness import compute_base
 from explorer.data.cub import format_category
@@ -17,9 +17,9 @@ from explorer.render.numbers import format_number, format_signed
 from explorer.render.scatter import render_scatter
 from explorer.render.x_feature_bars import render_mean_contributions
 from explorer.ui.shared import birds, cached, caching, drawings, gallery, links, state
-from explorer.ui.shared.caching import cache_data
+from explorer.ui.shared.caching import cache_resource
 from explorer.ui.shared.errors import error_boundary
-from explorer.ui.shared.figures import show_figure
+from explorer.ui.shared.figures import draw, show_figure
 from explorer.ui.shared.gallery import Tile
 from explorer.ui.shared.markdown import escape_markdown, format_contribution
 from explorer.ui.shared.names import name_photo
@@ -69,7 +69,7 @@ def show_ranking(subject: Subject) -> None:
     contributions = subject.scores.contributions[rows][:, order]
     means = contributions.mean(axis=0) + 0.0
     show_figure(
-        render_mean_contributions(contributions, names, text_colour=state.get_text_colour()),
+        draw(render_mean_contributions, contributions, names),
         "Mean contribution of every x-feature: "
         + ", ".join(
             f"{name_feature(int(n))} {format_signed(float(mean))}"
@@ -161,7 +161,7 @@ def get_photo(subject: Subject, row: int) -> Photo:
 def show_scatter(subject: Subject) -> None:
     """Show ȳ against ŷ for every photo; a click on a point opens it on the Photo page."""
     scores, workspace = subject.scores, subject.workspace
-    figure = from_json(_draw_scatter(subject, state.get_text_colour()))
+    figure = _draw_scatter(subject, state.get_text_colour())
     error = np.abs(scores.y_bar - scores.y_hat)
     clicked = show_figure(
         figure,
@@ -186,16 +186,12 @@ def _make_subject_key(subject: Subject) -> caching.Key:
     return (*caching.make_module_key(subject.workspace, subject.entry), image_ids)
 
 
-@cache_data(16, also={Subject: _make_subject_key})
-def _draw_scatter(subject: Subject, text_colour: str) -> str:
-    """Draw a point for every photo of the data set, as Plotly's JSON.
-
-    A cached figure object would get another identity than the figure that was put in, and the first
-    click on it would be lost.
-    """
+@cache_resource(16, also={Subject: _make_subject_key})
+def _draw_scatter(subject: Subject, text_colour: str) -> go.Figure:
+    """Draw a point for every photo of the data set."""
     scores, workspace = subject.scores, subject.workspace
     photos = [get_photo(subject, row) for row in range(len(scores.image_ids))]
-    figure = render_scatter(
+    return render_scatter(
         scores.y_hat,
         scores.y_bar,
         is_positive=scores.is_positive,
@@ -209,8 +205,6 @@ def _draw_scatter(subject: Subject, text_colour: str) -> str:
         category=html.escape(subject.category),
         text_colour=text_colour,
     )
-    text: str = figure.to_json()
-    return text
 
 
 def make_columns(subject: Subject) -> dict[str, list[object]]:

@@ -23,9 +23,9 @@ from explorer.render.figures import render_part_histogram
 from explorer.ui.compare import sources
 from explorer.ui.compare.numbers import SideNumbers
 from explorer.ui.compare.pairs import Both, get_index
-from explorer.ui.shared import cached, empty, state
+from explorer.ui.shared import cached, empty
 from explorer.ui.shared.caching import cache_data
-from explorer.ui.shared.figures import show_figure
+from explorer.ui.shared.figures import draw, show_figure
 from explorer.ui.shared.markdown import escape_markdown, format_share
 from explorer.ui.shared.words import HELP
 from explorer.workspace.workspace import Workspace
@@ -203,13 +203,13 @@ def show_histogram(
     name = numbers.names[index]
     shares = [min(max(share, 0.0), 1.0) for share in measured.histogram[index]]
     part_names = workspace.dataset.part_names
-    figure = render_part_histogram(
+    figure = draw(
+        render_part_histogram,
         shares,
         part_names,
         locality=measured.locality[index],
         title=f"{side.place.capitalize()}, {name}",
         by_value=False,
-        text_colour=state.get_text_colour(),
     )
     order = sorted(range(len(shares)), key=lambda part: -shares[part])[:3]
     highest = ", ".join(f"{part_names[part]} {shares[part]:.0%}" for part in order)

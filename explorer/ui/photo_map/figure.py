@@ -4,6 +4,7 @@ import html
 from collections.abc import Sequence
 
 import numpy as np
+import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from explorer.analysis.projection import Projection, project
@@ -18,7 +19,7 @@ from explorer.render.style import (
     compute_extra_colour,
 )
 from explorer.ui.photo_map.choosing import ACTIVATION, HELD_OUT, OWN, RIGHT, X_FEATURES, Choice
-from explorer.ui.shared.caching import Key, cache_data, make_module_key
+from explorer.ui.shared.caching import Key, cache_resource, make_module_key
 from explorer.ui.shared.names import name_photo
 from explorer.ui.shared.subject import Subject, name_in_figure
 
@@ -42,13 +43,9 @@ def _make_subject_key(subject: Subject) -> Key:
     return (*make_module_key(subject.workspace, subject.entry), ids, subject.feature, str(names))
 
 
-@cache_data(16, also={Subject: _make_subject_key})
-def draw_map(subject: Subject, choice: Choice, text_colour: str) -> str:
-    """Draw a point for every photo that is shown, as Plotly's JSON.
-
-    A cached figure object would get another identity than the figure that was put in, and the first
-    click on it would be lost.
-    """
+@cache_resource(16, also={Subject: _make_subject_key})
+def draw_map(subject: Subject, choice: Choice, text_colour: str) -> go.Figure:
+    """Draw a point for every photo that is shown."""
     rows = find_rows(subject, choice)
     placed = place_photos(subject, choice, rows)
     photos = list_photos(subject, rows)
@@ -59,7 +56,7 @@ def draw_map(subject: Subject, choice: Choice, text_colour: str) -> str:
             name_in_figure(n, subject.names): (float(x), float(y))
             for n, (x, y) in enumerate(placed.moves)
         }
-    figure = render_photo_map(
+    return render_photo_map(
         placed.points,
         placed.shares,
         _choose_colours(subject, choice, rows, photos, said),
@@ -70,8 +67,6 @@ def draw_map(subject: Subject, choice: Choice, text_colour: str) -> str:
         arrows=arrows,
         text_colour=text_colour,
     )
-    text: str = figure.to_json()
-    return text
 
 
 def list_photos(subject: Subject, rows: NDArray[np.integer]) -> list[Photo]:

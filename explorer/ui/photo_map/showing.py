@@ -4,7 +4,6 @@ from functools import partial
 
 import numpy as np
 import streamlit as st
-from plotly.io import from_json
 
 from explorer.data.names import count_words
 from explorer.ui.photo_map import figure
@@ -25,7 +24,7 @@ def show_map(subject: Subject, choice: Choice) -> None:
     count = count_words(len(rows), "photo")
     right = int(np.sum(said == [photo.category_index for photo in photos]))
     clicked = show_figure(
-        from_json(figure.draw_map(subject, choice, state.get_text_colour())),
+        figure.draw_map(subject, choice, state.get_text_colour()),
         f"{count} as points, placed by {choice.by} and coloured by {choice.colours}; "
         f"the network is right on {right:,} of them",
         key="figure-photo-map",

@@ -21,7 +21,7 @@ from explorer.render.confusion import render_confusion
 from explorer.ui.shared import cached, choices, scores, state
 from explorer.ui.shared.caching import cache_data
 from explorer.ui.shared.errors import error_boundary, explain_error
-from explorer.ui.shared.figures import show_figure
+from explorer.ui.shared.figures import draw, show_figure
 from explorer.ui.shared.gallery import Tile, show_gallery
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.names import name_photo
@@ -125,11 +125,11 @@ def _show_matrix(answers: Answers, names: Sequence[str]) -> None:
         return
     table = answers.table[np.ix_(chosen, chosen)]
     right = int(np.trace(table))
-    figure = render_confusion(
+    figure = draw(
+        render_confusion,
         table,
         answers.table.sum(axis=1)[chosen],
         [names[index] for index in chosen],
-        text_colour=state.get_text_colour(),
     )
     show_figure(
         figure,

@@ -7,9 +7,8 @@ from explorer.analysis.conformal import COVERAGE
 from explorer.analysis.doubt import Level
 from explorer.analysis.trust import MIN_PHOTOS, Trust
 from explorer.render.reliability import render_reliability
-from explorer.ui.shared import state
 from explorer.ui.shared.empty import show_workspace_command
-from explorer.ui.shared.figures import show_figure
+from explorer.ui.shared.figures import draw, show_figure
 from explorer.ui.shared.standard import find_standard
 from explorer.workspace.workspace import Workspace
 
@@ -33,9 +32,9 @@ def show_reliability(workspace: Workspace) -> None:
 def _show_trust(trust: Trust) -> None:
     tested = trust.tested
     series = {_PLAIN: tested.before, _CALIBRATED: tested.after}
-    figure = render_reliability(
+    figure = draw(
+        render_reliability,
         {name: (one.certainty, one.accuracy, one.counts.tolist()) for name, one in series.items()},
-        text_colour=state.get_text_colour(),
     )
     left, right = st.columns([3, 2], gap="large")
     with left:

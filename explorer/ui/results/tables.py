@@ -27,7 +27,7 @@ from explorer.ui.results.comparison_table import ORDER, show_lines, show_table
 from explorer.ui.shared import links, state
 from explorer.ui.shared.choices import choose_one
 from explorer.ui.shared.empty import show_workspace_command
-from explorer.ui.shared.figures import show_figure
+from explorer.ui.shared.figures import draw, show_figure
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.words import HELP
 from explorer.workspace.workspace import Workspace
@@ -90,13 +90,7 @@ def _show_curves(results: Results) -> None:
             curves[title] = ways
     if curves:
         heading = "Deletion solid, insertion dotted"
-        figure = render_curves(
-            curves,
-            fractions,
-            heading,
-            colours=find_colours(results),
-            text_colour=state.get_text_colour(),
-        )
+        figure = draw(render_curves, curves, fractions, heading, colours=find_colours(results))
         alt = f"Curves of {what} for {len(curves)} methods. {heading}"
         rows = [
             (method, way, fraction, value)
@@ -155,13 +149,8 @@ def show_measure(results: Results, categories: Sequence[str]) -> None:
         if title in values
     }
     means = {title: (found.mean, found.low, found.high) for title, found in estimates.items()}
-    figure = render_distribution(
-        values,
-        title,
-        means=means,
-        colours=find_colours(results),
-        paper=paper,
-        text_colour=state.get_text_colour(),
+    figure = draw(
+        render_distribution, values, title, means=means, colours=find_colours(results), paper=paper
     )
     spoken = ", ".join(f"{name} {mean:.3f}" for name, (mean, _, _) in means.items())
     cells = [

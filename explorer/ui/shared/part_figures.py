@@ -14,19 +14,32 @@ from explorer.measuring.parts import PhotoParts
 from explorer.measuring.records import ModuleMeasures
 from explorer.render.figures import render_part_histogram, render_partition
 from explorer.render.window import Window, crop_photo
-from explorer.ui.shared import cached, empty, state
-from explorer.ui.shared.figures import align_with_photo, show_figure
+from explorer.ui.shared import cached, empty
+from explorer.ui.shared.figures import Draw, draw, show_figure
 from explorer.ui.shared.pictures import THIRD_COLUMN, compute_column_height, fit_for_display
 from explorer.ui.shared.words import HELP
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
 
-def show_partition(parts: PhotoParts, part_names: tuple[str, ...], window: Window) -> None:
-    """Show the bird's box divided among its visible parts, in a window of the photo."""
+def show_partition(
+    parts: PhotoParts, part_names: tuple[str, ...], window: Window, draw_of_photo: Draw
+) -> None:
+    """Show the bird's box divided among its visible parts, in a window of the photo.
+
+    Parameters
+    ----------
+    parts, part_names
+        The photo with its parts, and their names.
+    window : Window
+        Which part of the photo is shown.
+    draw_of_photo : callable
+        From `ShownPhoto.draw`.
+    """
     size = (parts.image.shape[0], parts.image.shape[1])
     extent = left, top, right, bottom = window.find_edges(size)
-    figure = render_partition(
+    figure = draw_of_photo(
+        render_partition,
         fit_for_display(crop_photo(parts.image, window)),
         compute_cell_polygons(parts.points, parts.visible, parts.box, size),
         np.where(parts.visible[:, np.newaxis], parts.points, np.nan),
@@ -34,9 +47,7 @@ def show_partition(parts: PhotoParts, part_names: tuple[str, ...], window: Windo
         parts.box,
         extent=extent,
         height=compute_column_height((bottom - top, right - left), THIRD_COLUMN),
-        text_colour=state.get_text_colour(),
     )
-    align_with_photo(figure)
     count = int(parts.visible.sum())
     show_figure(
         figure,
@@ -50,21 +61,35 @@ def show_partition(parts: PhotoParts, part_names: tuple[str, ...], window: Windo
 
 
 def show_photo_histogram(
-    measure: PartHistogram, feature: int, parts: PhotoParts, part_names: tuple[str, ...]
+    measure: PartHistogram,
+    feature: int,
+    parts: PhotoParts,
+    part_names: tuple[str, ...],
+    draw_of_photo: Draw,
 ) -> None:
-    """Show how the heat of one map of this photo is shared among the parts that can be seen."""
+    """Show how the heat of one map of this photo is shared among the parts that can be seen.
+
+    Parameters
+    ----------
+    measure : PartHistogram
+        Of all maps of the photo.
+    feature : int
+        The x-feature, counted from 0.
+    parts, part_names, draw_of_photo
+        As for `show_partition`.
+    """
     if not measure.is_live[feature]:
         st.info("The map is zero everywhere on this photo, so no part has a share of it.")
         return
     (locality,), (is_defined,) = compute_locality(measure.values[feature : feature + 1])
     # Only parts that can be seen may have heat, so the most that locality can be counts only them.
     seen = np.flatnonzero(parts.visible)
-    figure = render_part_histogram(
+    figure = draw_of_photo(
+        render_part_histogram,
         measure.values[feature, seen],
         [part_names[part] for part in seen],
         locality=float(locality) if is_defined else None,
         title="This photo",
-        text_colour=state.get_text_colour(),
     )
     show_figure(
         figure,
@@ -133,12 +158,12 @@ def show_module_histogram(
         return
     locality = measured.locality[feature]
     shares = list(mean_shares.values())
-    figure = render_part_histogram(
+    figure = draw(
+        render_part_histogram,
         shares,
         part_names,
         locality=locality if math.isfinite(locality) else None,
         title=f"All {count} test photos" if count > 1 else "The test photo",
-        text_colour=state.get_text_colour(),
     )
     show_figure(
         figure,

@@ -18,8 +18,9 @@ from explorer.data.photo import Photo
 from explorer.measuring.parts import PhotoParts
 from explorer.nn.explanation import Explanation
 from explorer.storage import packing
-from explorer.ui.shared import cached
+from explorer.ui.shared import cached, figures
 from explorer.ui.shared.caching import Key, cache_data
+from explorer.ui.shared.figures import Draw
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
@@ -40,6 +41,10 @@ class ShownPhoto(Protocol):
     @property
     def box(self) -> tuple[float, float, float, float] | None:
         """Box of the bird, (x, y, width, height) in pixels, or None where it is not known."""
+
+    @property
+    def draw(self) -> Draw:
+        """Draws figures of the photo, as `figures.draw` or `figures.draw_unshared`."""
 
     def explain(self, workspace: Workspace, entry: ModuleEntry, layer: str) -> Explanation:
         """Explain the photo by a module, with maps taken at a layer; computed once."""
@@ -80,6 +85,11 @@ class DatasetPhoto:
     def box(self) -> tuple[float, float, float, float]:
         """The annotated box of the bird."""
         return self.parts.box
+
+    @property
+    def draw(self) -> Draw:
+        """Draws figures of the photo, which all sessions share."""
+        return figures.draw
 
     def explain(self, workspace: Workspace, entry: ModuleEntry, layer: str) -> Explanation:
         """Explain the photo by a module; see `cached.explain`."""

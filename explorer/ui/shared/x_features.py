@@ -15,7 +15,7 @@ from explorer.nn.explanation import Explanation
 from explorer.render.figures import render_contributions
 from explorer.render.numbers import format_number
 from explorer.ui.shared import mirrored, state, verdicts
-from explorer.ui.shared.figures import show_figure
+from explorer.ui.shared.figures import Draw, show_figure
 from explorer.ui.shared.subject import escape_words, name_in_figure
 from explorer.ui.shared.words import HELP
 from explorer.workspace.layout import ModuleEntry
@@ -121,7 +121,9 @@ def compute_y_bar(explanation: Explanation, off: frozenset[int]) -> float:
     return explanation.y_bar - float(explanation.contributions[sorted(off)].sum())
 
 
-def show_contributions(explanation: Explanation, choice: Choice, found: Mapping[int, str]) -> None:
+def show_contributions(
+    explanation: Explanation, choice: Choice, found: Mapping[int, str], draw_of_photo: Draw
+) -> None:
     """Show how the contributions add up to ȳ, next to ŷ, without those switched off.
 
     Parameters
@@ -132,6 +134,8 @@ def show_contributions(explanation: Explanation, choice: Choice, found: Mapping[
         Which x-features are switched off, and the order of the bars.
     found : Mapping of int to str
         Names of x-features; see `cached.load_names`.
+    draw_of_photo : callable
+        From `ShownPhoto.draw`.
     """
     contributions = explanation.contributions + 0.0  # turns −0.0 of inactive ones into 0.0
     contributions[sorted(choice.off)] = 0
@@ -139,13 +143,8 @@ def show_contributions(explanation: Explanation, choice: Choice, found: Mapping[
     base = explanation.base
     sums = ({"base": base} if base else {}) | {"y_bar": y_bar, "y_hat": explanation.y_hat}
     labels = [name_in_figure(n, found) + (" (off)" if n in choice.off else "") for n in order]
-    figure = render_contributions(
-        contributions[order],
-        labels,
-        y_bar,
-        explanation.y_hat,
-        base=base,
-        text_colour=state.get_text_colour(),
+    figure = draw_of_photo(
+        render_contributions, contributions[order], labels, y_bar, explanation.y_hat, base=base
     )
     show_figure(
         figure,

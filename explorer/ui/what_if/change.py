@@ -13,8 +13,8 @@ from explorer.data.paint_out import SURROUNDINGS, WAYS, paint_out
 from explorer.explaining.naming import name_feature
 from explorer.explaining.what_if import Outcome, compute_outcome, describe_change
 from explorer.render.before_after import outline_region, render_before_after
-from explorer.ui.shared import cached, caching, pictures, state
-from explorer.ui.shared.figures import show_figure
+from explorer.ui.shared import cached, caching, pictures
+from explorer.ui.shared.figures import draw_unshared, show_figure
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.shown_photo import ShownPhoto
 from explorer.ui.shared.state import MapStyle
@@ -114,7 +114,7 @@ def _show_change(
         np.array([one.y_hat, one.y_bar, *one.contributions]) + 0.0 for one in (before, after)
     )
     show_figure(
-        render_before_after(first, second, labels, text_colour=state.get_text_colour()),
+        draw_unshared(render_before_after, first, second, labels),
         "Scores and contributions before and after. "
         + describe_change(before, after, plain, found),
         key="figure-what-if",

@@ -7,9 +7,9 @@ from explorer.analysis.rebuilding import Rebuilding, compute_rebuilding
 from explorer.methods.registry import DEFAULT, read_module_settings
 from explorer.render.numbers import format_number
 from explorer.render.x_feature_bars import render_rebuilding
-from explorer.ui.shared import scores, state
+from explorer.ui.shared import scores
 from explorer.ui.shared.caching import cache_data
-from explorer.ui.shared.figures import show_figure
+from explorer.ui.shared.figures import draw, show_figure
 from explorer.ui.shared.subject import Subject
 from explorer.workspace.features import Features
 from explorer.workspace.layout import ModuleEntry
@@ -42,12 +42,7 @@ def show_rebuilding(subject: Subject) -> None:
             "dimensions are rebuilt better than by their mean."
         )
         return
-    figure = render_rebuilding(
-        ranked.tolist(),
-        found.r2[ranked],
-        found.r2_held[ranked],
-        text_colour=state.get_text_colour(),
-    )
+    figure = draw(render_rebuilding, ranked.tolist(), found.r2[ranked], found.r2_held[ranked])
     order = np.flatnonzero(found.is_live)
     first = int(ranked[0])
     show_figure(

@@ -12,10 +12,10 @@ from explorer.render.density import render_density
 from explorer.render.numbers import format_signed
 from explorer.render.x_feature_bars import render_localities
 from explorer.storage import packing
-from explorer.ui.shared import cached, empty, state
+from explorer.ui.shared import cached, empty
 from explorer.ui.shared.birds import show_bird
 from explorer.ui.shared.caching import cache_data
-from explorer.ui.shared.figures import show_figure
+from explorer.ui.shared.figures import draw, show_figure
 from explorer.ui.shared.markdown import escape_markdown, format_share
 from explorer.ui.shared.part_figures import show_module_histogram
 from explorer.ui.shared.subject import Subject, name_in_figure
@@ -84,12 +84,12 @@ def show_activations(subject: Subject) -> None:
         _show_tile("AUC, train", format_share(aucs["train"]), HELP["auc"])
     if aucs["test"] is not None:
         st.markdown(_describe_auc(aucs["test"], escape_markdown(subject.category)))
-    figure = render_density(
+    figure = draw(
+        render_density,
         spread.edges,
         spread.shares,
         spread.inactive_shares,
         [html.escape(kind) for kind in kinds],
-        text_colour=state.get_text_colour(),
     )
     show_figure(
         figure,
@@ -158,12 +158,12 @@ def show_parts(subject: Subject, colours: str) -> None:
 def _show_localities(subject: Subject, localities: list[float | None]) -> None:
     part_count = len(subject.workspace.dataset.part_names)
     even = math.log(part_count)
-    figure = render_localities(
+    figure = draw(
+        render_localities,
         localities,
         [name_in_figure(n, subject.names) for n in range(len(localities))],
         part_count,
         subject.feature,
-        text_colour=state.get_text_colour(),
     )
     shown = ["none" if value is None else f"{value:.2f}" for value in localities]
     show_figure(

@@ -20,8 +20,9 @@ from explorer.data.cub import format_category
 from explorer.measuring.parts import PhotoParts
 from explorer.nn.explanation import Explanation
 from explorer.storage import packing
-from explorer.ui.shared import caching
+from explorer.ui.shared import caching, figures
 from explorer.ui.shared.caching import Key
+from explorer.ui.shared.figures import Draw
 from explorer.ui.your_photo.marks import Marks
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
@@ -115,6 +116,11 @@ class OwnPhoto:
     def box(self) -> tuple[float, float, float, float] | None:
         """Box of the bird as it is placed now, or else as it was found; None if it is unknown."""
         return self.marks.box if self.marks.points else self.found_box
+
+    @property
+    def draw(self) -> Draw:
+        """Draws figures of the photo, of which nothing is kept."""
+        return figures.draw_unshared
 
     def explain(self, workspace: Workspace, entry: ModuleEntry, layer: str) -> Explanation:
         """Explain the photo by a module; the network runs once for a module and a layer."""

@@ -16,9 +16,9 @@ from explorer.explaining.photo import answer_photo
 from explorer.explaining.words import describe_answer, format_percent
 from explorer.render.numbers import format_number
 from explorer.render.ranking import render_ranking
-from explorer.ui.shared import cached, caching, exports, gallery, scores, state
+from explorer.ui.shared import cached, caching, exports, gallery, scores
 from explorer.ui.shared.errors import error_boundary
-from explorer.ui.shared.figures import show_figure
+from explorer.ui.shared.figures import draw_unshared, show_figure
 from explorer.ui.shared.gallery import Tile
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.names import name_photo
@@ -84,11 +84,11 @@ def show_scores(answer: Answer) -> None:
     names, order = name_categories(answer.categories), list(answer.order)
     top = order[:_MOST_SHOWN]
     is_strange = answer.judgement is not None and answer.judgement.level is Level.STRANGE
-    figure = render_ranking(
+    figure = draw_unshared(
+        render_ranking,
         answer.logits[top],
         None if is_strange else answer.probabilities[top],
         [html.escape(names[answer.categories[index]]) for index in top],
-        text_colour=state.get_text_colour(),
     )
     kind = "softmax" if answer.judgement is None else "probability"
     show_figure(
