@@ -2,7 +2,8 @@
 
 import itertools
 import json
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,12 @@ import pytest
 
 from explorer.config import ExplorerError
 from explorer.data.cub import load_cub
-from explorer.data.painted.crossed import CROSSED, MARKS
+from explorer.data.painted.crossed import CROSSED, CROSSED_OTHERS, MARKS, OTHER_MARKS, Marks
 from explorer.data.painted.dataset import PaintedSettings, find_scene, paint_dataset
 from explorer.data.painted.pairs import PAIRS
 from explorer.data.painted.plans import DEFAULT_PLAN, PLANS
 from explorer.data.painted.relatives import Mark, find_differing_traits, find_nearest_relatives
-from explorer.data.painted.traits import PART_NAMES, TRAIT_PARTS
+from explorer.data.painted.traits import PART_NAMES, TRAIT_PARTS, BirdTraits
 from explorer.data.painted.truth import PaintedTruth, load_truth
 from explorer.data.photo import load_photo
 
@@ -23,6 +24,7 @@ SMALL = PaintedSettings(
     photos_per_category=2, test_photos_per_category=1, size=64, supersampling=1, plan="crossed"
 )
 FIRST = "001.Citrine_Moonbar_Tanager"
+Design = tuple[Mapping[str, BirdTraits], Marks]
 
 
 @pytest.fixture(scope="module")
@@ -39,51 +41,68 @@ def load(root: Path) -> PaintedTruth:
     return truth
 
 
-def list_levels() -> np.ndarray:
+@pytest.fixture(params=["crossed", "crossed-others"])
+def design(request: pytest.FixtureRequest) -> Design:
+    """Return the categories of a crossed design, and its marks."""
+    return PLANS[request.param], MARKS if request.param == "crossed" else OTHER_MARKS
+
+
+def list_levels(design: Design) -> np.ndarray:
     """List the value (0 or 1) of each mark, (categories, marks)."""
+    categories, marks = design
     return np.array(
         [
-            [values.index(getattr(traits, mark)) for mark, values in MARKS.items()]
-            for traits in CROSSED.values()
+            [values.index(getattr(traits, mark)) for mark, values in marks.items()]
+            for traits in categories.values()
         ]
     )
 
 
-def test_every_combination_of_marks_occurs_once() -> None:
-    levels = list_levels()
+def test_every_combination_of_marks_occurs_once(design: Design) -> None:
+    levels = list_levels(design)
     assert levels.shape == (16, 4)
     assert len(np.unique(levels, axis=0)) == 16
 
 
-def test_no_mark_tells_a_category_and_none_can_be_left_out() -> None:
-    levels = list_levels()
+def test_no_mark_tells_a_category_and_none_can_be_left_out(design: Design) -> None:
+    levels = list_levels(design)
     assert (levels.sum(axis=0) == 8).all(), "each value is shared by half of the categories"
     for mark in range(4):
         others = np.delete(levels, mark, axis=1)
         assert len(np.unique(others, axis=0)) == 8, "without it, each has a double"
 
 
-def test_crossed_categories_differ_in_their_marks_alone() -> None:
-    for one, other in itertools.combinations(CROSSED.values(), 2):
-        assert set(find_differing_traits(one, other)) <= set(MARKS)
-    for name in CROSSED:
-        relatives = find_nearest_relatives(name, CROSSED)
+def test_crossed_categories_differ_in_their_marks_alone(design: Design) -> None:
+    categories, marks = design
+    for one, other in itertools.combinations(categories.values(), 2):
+        assert set(find_differing_traits(one, other)) <= set(marks)
+    for name in categories:
+        relatives = find_nearest_relatives(name, categories)
         assert sorted(relative.differing_traits for relative in relatives) == sorted(
-            (mark,) for mark in MARKS
+            (mark,) for mark in marks
         )
 
 
-def test_no_two_marks_are_on_the_same_part() -> None:
-    parts = [part for mark in MARKS for part in TRAIT_PARTS[mark]]
-    assert len(parts) == len(set(parts)) == 5, "both wings have the same mark"
+def test_no_two_marks_are_on_the_same_part(design: Design) -> None:
+    parts = [part for mark in design[1] for part in TRAIT_PARTS[mark]]
+    assert len(parts) == len(set(parts))
 
 
-@pytest.mark.parametrize("name", list(CROSSED)[::5])
-def test_no_mark_is_hidden_in_a_photo(name: str) -> None:
+def test_the_two_crossed_designs_share_no_mark_but_the_wing() -> None:
+    parts = [{part for mark in one for part in TRAIT_PARTS[mark]} for one in (MARKS, OTHER_MARKS)]
+    assert parts[0] & parts[1] == {"left wing", "right wing"}
+    assert not set(CROSSED) & set(CROSSED_OTHERS)
+
+
+@pytest.mark.parametrize("place", [0, 5, 10, 15])
+def test_no_mark_is_hidden_in_a_photo(design: Design, place: int) -> None:
+    categories, marks = design
+    name = list(categories)[place]
+    plan = next(plan for plan, found in PLANS.items() if found is categories)
     for photo in range(4):
-        _, painted = find_scene(name, SMALL, photo)
+        _, painted = find_scene(name, replace(SMALL, plan=plan), photo)
         shown = {part for part, seen in zip(PART_NAMES, painted.visible, strict=True) if seen}
-        assert all(shown & set(TRAIT_PARTS[mark]) for mark in MARKS)
+        assert all(shown & set(TRAIT_PARTS[mark]) for mark in marks)
 
 
 def test_each_mark_is_repainted_alone(crossed: Path) -> None:

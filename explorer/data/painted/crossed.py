@@ -6,12 +6,15 @@ No mark tells a category, and none can be left out.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from explorer.data.painted.traits import BirdTraits, replace_traits
 
-MARKS: Mapping[str, tuple[str, str]] = MappingProxyType(
+Marks = Mapping[str, tuple[str, str]]
+"""The two values of each mark."""
+
+MARKS: Marks = MappingProxyType(
     {
         "crown": ("poppy", "azure"),
         "breast": ("lemon", "plum"),
@@ -19,7 +22,14 @@ MARKS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "tail": ("ember", "seafoam"),
     }
 )
-"""The two values of each mark."""
+OTHER_MARKS: Marks = MappingProxyType(
+    {
+        "throat": ("coral", "cobalt"),
+        "belly": ("honey", "moss"),
+        "back": ("chestnut", "azure"),
+        "wing": ("rose", "ink"),
+    }
+)
 
 _PLAIN = BirdTraits(
     crown="poppy",
@@ -37,19 +47,36 @@ _PLAIN = BirdTraits(
     beak="horn",
     beak_shape="cone",
 )
-# Words of the names, by the values of crown and tail, breast and wing.
+_OTHER_PLAIN = replace_traits(_PLAIN, crown="slate", breast="snow")
+# Words of the names: by the value of each mark alone, or of two together.
 _KINDS = (("Tanager", "Redstart"), ("Warbler", "Bunting"))
 _BREASTS = ("Citrine", "Damson")
 _WINGS = ("Moonbar", "Goldwing")
+_OTHER_KINDS = (("Vireo", "Thrush"), ("Kinglet", "Siskin"))
+_BACKS = ("Russet", "Lagoon")
+_OTHER_WINGS = ("Petalwing", "Inkwing")
 
 
-def _combine_marks() -> Iterator[tuple[str, BirdTraits]]:
-    for levels in itertools.product((0, 1), repeat=len(MARKS)):
-        crown, breast, wing, tail = levels
-        values = {mark: MARKS[mark][level] for mark, level in zip(MARKS, levels, strict=True)}
-        name = f"{_BREASTS[breast]}_{_WINGS[wing]}_{_KINDS[crown][tail]}"
-        yield name, replace_traits(_PLAIN, **values)
+def _name(crown: int, breast: int, wing: int, tail: int) -> str:
+    return f"{_BREASTS[breast]}_{_WINGS[wing]}_{_KINDS[crown][tail]}"
 
 
-CROSSED: Mapping[str, BirdTraits] = MappingProxyType(dict(_combine_marks()))
+def _name_other(throat: int, belly: int, back: int, wing: int) -> str:
+    return f"{_BACKS[back]}_{_OTHER_WINGS[wing]}_{_OTHER_KINDS[throat][belly]}"
+
+
+def _combine_marks(
+    marks: Marks, plain: BirdTraits, name: Callable[..., str]
+) -> Iterator[tuple[str, BirdTraits]]:
+    for levels in itertools.product((0, 1), repeat=len(marks)):
+        values = {mark: marks[mark][level] for mark, level in zip(marks, levels, strict=True)}
+        yield name(*levels), replace_traits(plain, **values)
+
+
+CROSSED: Mapping[str, BirdTraits] = MappingProxyType(dict(_combine_marks(MARKS, _PLAIN, _name)))
 """Traits of each category, in the order of their class numbers."""
+
+CROSSED_OTHERS: Mapping[str, BirdTraits] = MappingProxyType(
+    dict(_combine_marks(OTHER_MARKS, _OTHER_PLAIN, _name_other))
+)
+"""The same with other marks, on which no setting of a method has been chosen."""
