@@ -33,7 +33,7 @@ scores, x-features and the winners of max pooling, is in float32, and for exact 
 the device supports it. Sums above Z are computed in float64."""
 
 
-_KEPT_VALUES = 2**18  # most values of a map that is kept: pool3 of VGG16 and above
+_KEPT_VALUES = 2**18  # most values of a map that is kept, such as pool3 of VGG16
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +50,7 @@ class _ForwardPass:
 
     @property
     def nbytes(self) -> int:
-        """Memory of the steps, in bytes. The trace up to Z includes that of the trunk."""
+        """Memory of steps and maps, in bytes. The trace up to Z includes that of the trunk."""
         return self.z.nbytes + sum(one.nbytes for one in self.maps.values())
 
 
@@ -170,8 +170,9 @@ class Engine:
 
     def _get_kept(self, pixels: NDArray[np.float32], count: int) -> Tensor | None:
         """Return the map that takes `count` layers, if the usual forward pass keeps it."""
-        kept = self._run_forward(pixels, DEFAULT_STOP).maps.get(count)
-        return None if kept is None else kept.to(torch.float32)
+        if count not in self._kept_maps:
+            return None
+        return self._run_forward(pixels, DEFAULT_STOP).maps[count].to(torch.float32)
 
     def _to_images(self, pixels: NDArray[np.float32]) -> Tensor:
         return torch.from_numpy(pixels)[None].to(self.backbone.device)

@@ -41,7 +41,7 @@ def examine_features(
     current = compute_features_key(backbone, photos, with_sizes=is_own)
     is_busy = is_locked(folder / LOCK_FILE)
     for cache in list_folder(folder):
-        key = cache.name.removeprefix(".").removesuffix(".tmp")
+        key = cache.name.removeprefix(".").removesuffix(".tmp").removesuffix(".shards")
         if cache.name == LOCK_FILE:
             continue
         if cache.name == PACKED_FILE:

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from explorer.config import Steps
-from explorer.engines.tasks import Engine, run_all, run_locally
-from explorer.workspace.feature_shards import SHARD_PHOTOS
+from explorer.config import ExplorerError, Steps
+from explorer.engines.tasks import Engine, describe_failures, run_locally, run_tasks
 from explorer.workspace.features import Features
 from explorer.workspace.workspace import Workspace
 
@@ -18,7 +17,7 @@ class FeaturesTask:
     @property
     def title(self) -> str:
         """Which photos they are, counted from 1."""
-        return f"photos {self.first + 1:,} to {self.first + SHARD_PHOTOS:,}"
+        return f"photos from number {self.first + 1:,} on"
 
     def execute(self, workspace: Workspace) -> None:
         """Compute their features and store them."""
@@ -40,8 +39,14 @@ def compute_features(workspace: Workspace, engine: Engine) -> Steps[Features]:
     ExplorerError
         When photos cannot be read, or when there are none and features are not stored.
     """
-    if engine is not run_locally:  # in this process, shards would only interrupt the decoding
-        tasks = [FeaturesTask(first) for first in workspace.networks.features.list_missing_shards()]
-        stage = "Passing photos through the network"
-        yield from run_all(workspace, tasks, engine, stage, "Not computed")
-    return (yield from workspace.networks.compute_features())
+    store = workspace.networks.features
+    if engine is run_locally:  # in this process, shards would only interrupt the decoding
+        return (yield from store.load_or_compute())
+    tasks = [FeaturesTask(first) for first in store.list_missing_shards()]
+    outcomes = yield from run_tasks(workspace, tasks, engine, "Passing photos through the network")
+    # Another process may have completed the features, and removed what this one was writing.
+    if outcomes.failed and store.list_missing_shards():
+        raise ExplorerError(f"Not computed:\n{describe_failures(outcomes.failed)}")
+    features = yield from store.load_or_compute()
+    store.remove_shards()
+    return features

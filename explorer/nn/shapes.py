@@ -1,5 +1,6 @@
 """Shapes of what layers compute, without computing it."""
 
+import copy
 from collections.abc import Sequence
 
 import torch
@@ -10,11 +11,16 @@ def list_output_shapes(
     layers: Sequence[nn.Module], shape: tuple[int, ...]
 ) -> list[tuple[int, ...]]:
     """Return the shape of each layer's output for one photo of `shape` (C, H, W)."""
-    nn.Sequential(*layers).eval()  # batch norm could not be trained on a single photo
     x = torch.empty(1, *shape, dtype=torch.float32, device="meta")
     shapes: list[tuple[int, ...]] = []
     for layer in layers:
-        state = {name: tensor.to("meta") for name, tensor in layer.state_dict().items()}
-        x = torch.func.functional_call(layer, state, x)
+        x = _copy_without_weights(layer)(x)
         shapes.append(tuple(x.shape[1:]))
     return shapes
+
+
+def _copy_without_weights(layer: nn.Module) -> nn.Module:
+    """Copy a layer, which other threads may be using, with weights on the meta device."""
+    weights = {id(one): one.to("meta") for one in (*layer.parameters(), *layer.buffers())}
+    copied: nn.Module = copy.deepcopy(layer, weights)
+    return copied.eval()  # batch norm could not be trained on a single photo

@@ -11,6 +11,7 @@ import hashlib
 import io
 import os
 import stat
+import zipfile
 import zlib
 from functools import lru_cache
 from io import BufferedReader
@@ -18,6 +19,16 @@ from pathlib import Path
 
 MAX_TEXT_BYTES = 64 * 2**20
 """Size limit of text files. The largest table of the full CUB has a tenth of it."""
+
+UNREADABLE_ARCHIVE = (
+    OSError,
+    ValueError,
+    RuntimeError,  # for kinds of compression and encryption that it does not know
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What NumPy raises for damaged archives of arrays."""
 
 Stamp = tuple[int, int, int]
 """Modification time in ns, size in bytes, and inode number of a file."""

@@ -4,8 +4,6 @@ A folder of shards holds ``<first row>.npz`` with ``z`` and ``logits`` of up to 
 photos. A damaged shard counts as missing.
 """
 
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -14,19 +12,21 @@ import numpy as np
 from explorer.data.photo import Photo
 from explorer.nn.backbones.backbone import Backbone
 from explorer.storage.packing import make_npz
-from explorer.storage.reading import open_regular
+from explorer.storage.reading import UNREADABLE_ARCHIVE, open_regular
 from explorer.storage.writing import make_folder, write_bytes
 from explorer.workspace.feature_batches import BATCH_SIZE, Rows, compute_batches
 
-SHARD_PHOTOS = 4 * BATCH_SIZE
+SHARD_PHOTOS = 2 * BATCH_SIZE
 """Photos per shard: whole batches, so that the network gets the same ones as in one process."""
 
 
-def list_missing_shards(folder: Path, backbone: Backbone, photos: Sequence[Photo]) -> list[int]:
-    """List the first rows of all shards that `compute_shard` has yet to compute."""
+def list_missing_shards(
+    folder: Path, backbone: Backbone, photos: Sequence[Photo], first: int = 0
+) -> list[int]:
+    """List the first rows of all shards with rows from index `first` on that are to be computed."""
     return [
         first
-        for first in range(0, len(photos), SHARD_PHOTOS)
+        for first in range(_find_start(first), len(photos), SHARD_PHOTOS)
         if _load_shard(folder, first, len(photos), backbone) is None
     ]
 
@@ -54,15 +54,23 @@ def compute_shard(folder: Path, backbone: Backbone, photos: Sequence[Photo], fir
 def read_or_compute_batches(
     folder: Path, backbone: Backbone, photos: Sequence[Photo], first: int
 ) -> Iterator[Rows]:
-    """Take rows from index `first` onwards from shards, and compute all after a missing shard."""
-    for start in range(first - first % SHARD_PHOTOS, len(photos), SHARD_PHOTOS):
-        shard = _load_shard(folder, start, len(photos), backbone)
+    """Take rows from index `first` onwards from shards, and compute those of missing shards."""
+    if not folder.is_dir():
+        yield from compute_batches(backbone, photos, first)
+        return
+    for start in range(_find_start(first), len(photos), SHARD_PHOTOS):
+        shard, end = _load_shard(folder, start, len(photos), backbone), start + SHARD_PHOTOS
         if shard is None:
-            break
-        z, logits = (rows[first - start :] for rows in shard)
-        yield z, logits
-        first += len(z)
-    yield from compute_batches(backbone, photos, first)
+            yield from compute_batches(backbone, photos[:end], first)
+        else:
+            z, logits = (rows[first - start :] for rows in shard)
+            yield z, logits
+        first = end
+
+
+def _find_start(row: int) -> int:
+    """Return the first row of the shard that holds a row."""
+    return row - row % SHARD_PHOTOS
 
 
 def _get_file(folder: Path, first: int) -> Path:
@@ -77,7 +85,7 @@ def _load_shard(folder: Path, first: int, count: int, backbone: Backbone) -> Row
             np.load(file, allow_pickle=False) as stored,
         ):
             z, logits = stored["z"], stored["logits"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+    except (*UNREADABLE_ARCHIVE, KeyError):
         return None
     rows = min(SHARD_PHOTOS, count - first)
     wanted = ((rows, backbone.z_size), (rows, len(backbone.categories)))

@@ -7,10 +7,12 @@ from pathlib import Path
 from explorer.config import Steps, is_public
 from explorer.data.photo import Photo
 from explorer.nn.backbones.backbone import Backbone
+from explorer.storage.writing import try_to_remove
 from explorer.workspace.feature_shards import compute_shard, list_missing_shards
 from explorer.workspace.features import Features
 from explorer.workspace.features_cache import (
     compute_features_key,
+    count_written_rows,
     get_shards_folder,
     load_arrays,
     load_or_compute_features,
@@ -69,13 +71,20 @@ class FeatureStore:
         """
         if self._load_packed() is not None:
             return []
-        if load_arrays(self._folder / self._key, len(self._photos), self.backbone) is not None:
+        folder, key, photos = self._folder, self._key, self._photos
+        if load_arrays(folder / key, len(photos), self.backbone) is not None:
             return []
-        return list_missing_shards(self._shards, self.backbone, self._photos)
+        shards, rows = get_shards_folder(folder, key), count_written_rows(folder, key)
+        return list_missing_shards(shards, self.backbone, photos, rows)
 
     def compute_shard(self, first: int) -> None:
         """Compute and store the shard that begins with the photo at index `first`."""
-        compute_shard(self._shards, self.backbone, self._photos, first)
+        shards = get_shards_folder(self._folder, self._key)
+        compute_shard(shards, self.backbone, self._photos, first)
+
+    def remove_shards(self) -> None:
+        """Remove shards that were computed after others had completed the features."""
+        try_to_remove(get_shards_folder(self._folder, self._key))
 
     def _load_packed(self) -> Features | None:
         """Load packed features; without any, make sure that there are photos instead."""
@@ -103,7 +112,3 @@ class FeatureStore:
     @property
     def _key(self) -> str:
         return compute_features_key(self.backbone, self._photos, with_sizes=self._has_own_photos)
-
-    @property
-    def _shards(self) -> Path:
-        return get_shards_folder(self._folder, self._key)

@@ -105,7 +105,7 @@ def load_or_compute_features(
         Memory-mapped, read-only.
     """
     key = compute_features_key(backbone, photos, with_sizes=with_sizes)
-    cache, incomplete = folder / key, folder / f".{key}.tmp"
+    cache, incomplete = folder / key, _get_incomplete(folder, key)
     image_ids = np.array([photo.image_id for photo in photos], dtype=np.int64)
     arrays = load_arrays(cache, len(photos), backbone)
     if arrays is None:
@@ -171,6 +171,15 @@ def load_or_compute_in_memory(
 def get_shards_folder(folder: Path, key: str) -> Path:
     """Return where shards of the cache called `key` are."""
     return folder / f".{key}.shards"
+
+
+def count_written_rows(folder: Path, key: str) -> int:
+    """Count the rows that an interrupted computation of the cache called `key` has written."""
+    return _read_note(_get_incomplete(folder, key)).rows
+
+
+def _get_incomplete(folder: Path, key: str) -> Path:
+    return folder / f".{key}.tmp"
 
 
 def _remove_stale(folder: Path, cache: Path, *current: Path) -> None:

@@ -9,7 +9,6 @@ from one, they are stored as well.
 
 import io
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from explorer.data.photo import Photo
 from explorer.nn.arithmetic import fixed_arithmetic
 from explorer.nn.backbones.backbone import Backbone
-from explorer.storage.reading import read_regular
+from explorer.storage.reading import UNREADABLE_ARCHIVE, read_regular
 from explorer.storage.writing import write_bytes
 from explorer.workspace.features import Features
 from explorer.workspace.features_cache import compute_features_key
@@ -99,7 +98,7 @@ def load_packed_features(
                 return None
             z = _join(stored["z_lower"], stored["z_upper"])
             logits = stored.get("logits")
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+    except (*UNREADABLE_ARCHIVE, KeyError):
         return None
     if z.shape != (count, backbone.z_size) or not np.isfinite(z).all():
         return None

@@ -629,6 +629,21 @@ def test_interrupted_computations_are_notes(folder: Path) -> None:
     assert repair_all(folder) == ()
 
 
+def test_shards_of_features_are_notes_if_they_are_current(folder: Path) -> None:
+    cache = next(folder.glob("features/*/z.npy")).parent
+    shards = cache.with_name(f".{cache.name}.shards")
+    shards.mkdir()
+    (finding,) = examine_all(folder)
+    assert (finding.path, finding.severity) == (shards, Severity.NOTE)
+    assert repair_all(folder) == ()
+    assert shards.is_dir()
+    other = shards.rename(cache.with_name(f".{'0' * 32}.shards"))
+    (finding,) = examine_all(folder)
+    assert (finding.path, finding.is_problem) == (other, True)
+    assert repair_all(folder)
+    assert not other.exists()
+
+
 def test_outputs_of_frozen_layers_are_a_note_of_an_unfinished_fine_tuning(folder: Path) -> None:
     (folder / "finetuning").mkdir()
     (folder / "finetuning" / "24-abc.npy").write_bytes(b"")

@@ -219,9 +219,11 @@ def test_features_with_a_killed_worker_are_those_of_one_process(
     run(compute_features(here, run_locally))
     killer = KillOne()
     killer.start()
+    assert there.networks.features.list_missing_shards() == [0, 64]
     found = run(compute_features(there, make_engine(workers=2)))
     killer.join()
     assert killer.killed
+    assert not list(there.path.glob("features/.*.shards"))
     assert len(found.z) == len(here.dataset.photos)
     assert read(there) == read(here)
 

@@ -124,6 +124,7 @@ def test_names_are_found_again_from_the_stored_heat(own_workspace: Path, run: Ru
     opened = Workspace(own_workspace)
     (entry,) = opened.list_modules()
     measured = run(measure_module(opened, entry))
+    # Hardly trained, an x-feature may have no heat; which one depends on the number of threads.
     assert any(heat is not None for heat in measured.heats)
     data = entry.metrics_path.read_bytes()
     content = json.loads(data)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 import pytest
-from app_pages import find, upload
-from photos import make_jpeg
+from app_pages import find
 from streamlit.testing.v1 import AppTest
 
 from explorer.config import REPOSITORY_ROOT, WORKSPACE_VARIABLE, run
@@ -18,6 +17,7 @@ from explorer.measuring import parts
 from explorer.measuring.classifier import measure_classifier
 from explorer.ui.category import summary
 from explorer.ui.shared import cached, drawings, figures, pictures
+from explorer.ui.your_photo.own_photo import SAMPLE
 from explorer.workspace.networks import Networks
 from explorer.workspace.workspace import Workspace
 
@@ -205,10 +205,12 @@ def test_figures_of_a_visitors_photo_are_not_kept_for_others(
     monkeypatch.setattr(
         figures, "_draw", lambda render, *_: drawn.append(render.__name__) or go.Figure()
     )
-    app = upload(open_app(tiny_workspace, "your_photo"), make_jpeg())
+    app = open_app(tiny_workspace, "your_photo", source=SAMPLE, parts="true")
     find(app.segmented_control, "Look at").set_value("pixel by pixel").run()
     assert not app.exception
-    assert len(app.get("plotly_chart")) == 3  # pixels, contributions and the network's scores
+    charts = {chart.key for chart in app.get("plotly_chart")}
+    assert charts >= {"figure-pixels", "figure-contributions", "figure-partition"}
+    assert charts >= {"figure-photo-histogram", "figure-your-photo-scores"}
     assert drawn == []
 
 

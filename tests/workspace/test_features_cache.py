@@ -25,6 +25,7 @@ from explorer.workspace.feature_batches import load_input
 from explorer.workspace.feature_shards import compute_shard, list_missing_shards
 from explorer.workspace.features_cache import (
     compute_features_key,
+    count_written_rows,
     get_shards_folder,
     load_or_compute_features,
 )
@@ -290,8 +291,9 @@ def compute_shards(folder: Path, backbone: Backbone, photos: tuple[Photo, ...]) 
 
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make shards of one batch, of which 40 photos have two."""
-    monkeypatch.setattr(feature_shards, "SHARD_PHOTOS", 32)
+    """Make batches of 8 and shards of two, of which 40 photos have two and a half."""
+    monkeypatch.setattr(feature_batches, "BATCH_SIZE", 8)
+    monkeypatch.setattr(feature_shards, "SHARD_PHOTOS", 16)
 
 
 @pytest.mark.usefixtures("small_shards")
@@ -303,16 +305,19 @@ def test_shards_are_joined_to_the_same_bytes(
 ) -> None:
     folder = tmp_path / "shards"
     folder.mkdir()
-    assert compute_shards(folder, backbone, photos) == [0, 32]
+    assert compute_shards(folder, backbone, photos) == [0, 16, 32]
     Counting.counts = []
     progress = list(load_or_compute_features(folder, backbone, photos))
-    assert [step.done for step in progress] == [32, 40]
+    assert [step.done for step in progress] == [16, 32, 40]
     assert Counting.counts == []
     assert read_files(folder) == uninterrupted  # and the shards are gone
 
 
 @pytest.mark.usefixtures("small_shards")
-@pytest.mark.parametrize("damage", ["missing", "truncated", "of another network", "not an archive"])
+@pytest.mark.parametrize(
+    "damage",
+    ["missing", "truncated", "of another network", "not an archive", "of an unknown compression"],
+)
 def test_a_damaged_shard_is_computed_again(
     tmp_path: Path,
     backbone: Backbone,
@@ -323,20 +328,25 @@ def test_a_damaged_shard_is_computed_again(
     folder = tmp_path / "shards"
     folder.mkdir()
     compute_shards(folder, backbone, photos)
-    (shard,) = folder.glob(".*.shards/00000000.npz")
+    (shard,) = folder.glob(".*.shards/00000016.npz")
     if damage == "missing":
         shard.unlink()
     elif damage == "truncated":
         shard.write_bytes(shard.read_bytes()[:-100])
     elif damage == "of another network":
-        shard.write_bytes(make_npz({"z": np.zeros((32, 7)), "logits": np.zeros((32, 12))}))
+        shard.write_bytes(make_npz({"z": np.zeros((16, 7)), "logits": np.zeros((16, 12))}))
+    elif damage == "of an unknown compression":
+        data = bytearray(shard.read_bytes())
+        for header, method in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+            data[data.index(header) + method] = 77
+        shard.write_bytes(data)
     else:
         shard.write_bytes(b"no archive")
     shards = find_shards(folder, backbone, photos)
-    assert list_missing_shards(shards, backbone, photos) == [0]
+    assert list_missing_shards(shards, backbone, photos) == [16]
     Counting.counts = []
     list(load_or_compute_features(folder, backbone, photos))
-    assert Counting.counts == [32, 8]
+    assert Counting.counts == [8, 8]  # the rows of this shard alone
     assert read_files(folder) == uninterrupted
 
 
@@ -350,8 +360,12 @@ def test_shards_complete_what_was_begun_without_them(
     folder = tmp_path / "shards"
     folder.mkdir()
     steps = load_or_compute_features(folder, backbone, photos)
-    next(steps)
+    assert [next(steps).done for _ in range(3)] == [8, 16, 24]
     steps.close()
+    rows = count_written_rows(folder, compute_features_key(backbone, photos))
+    assert rows == 24  # in the middle of the second shard
+    shards = find_shards(folder, backbone, photos)
+    assert list_missing_shards(shards, backbone, photos, rows) == [16, 32]
     compute_shards(folder, backbone, photos)
     Counting.counts = []
     list(load_or_compute_features(folder, backbone, photos))

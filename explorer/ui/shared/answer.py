@@ -97,7 +97,7 @@ def show_answer(
     with grid, st.spinner("Tracing the x-features back to the photo's pixels …"):
         if not photo.is_explained(workspace, entry, style.layer):
             _show_coarsely(
-                workspace, entry, photo, style, place=coarse, words=words, question=question
+                workspace, entry, photo, style, names, place=coarse, words=words, question=question
             )
         explanation = photo.explain(workspace, entry, style.layer)
         overlays = drawings.draw_tiles(workspace, entry, photo, style)
@@ -128,6 +128,7 @@ def _show_coarsely(
     entry: ModuleEntry,
     photo: ShownPhoto,
     style: MapStyle,
+    names: Mapping[int, str],
     *,
     place: "DeltaGenerator",
     words: "DeltaGenerator",
@@ -139,7 +140,6 @@ def _show_coarsely(
     if layer is None or backbone.get_stop(layer) <= backbone.get_stop(style.layer):
         return
     style = replace(style, layer=layer)
-    names = cached.load_names(workspace, entry)
     explanation = photo.explain(workspace, entry, style.layer)
     with words.container():
         x_features.show_sentence(explanation, names, question)

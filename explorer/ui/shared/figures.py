@@ -44,7 +44,7 @@ def _name_function(function: FunctionType) -> str:
     return f"{function.__module__}.{function.__qualname__}"
 
 
-@cache_resource(384, also={FunctionType: _name_function})
+@cache_resource(160, also={FunctionType: _name_function})
 def _draw(render: Draw, args: tuple[Any, ...], options: dict[str, Any]) -> go.Figure:
     return render(*args, **options)
 
@@ -63,7 +63,7 @@ def show_figure(
     Parameters
     ----------
     figure : Figure
-        From `draw` or `draw_unshared`; it is not changed.
+        It is not changed, since `draw` may have shared it.
     alt : str
         What it shows, for screen readers.
     key : str

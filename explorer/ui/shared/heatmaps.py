@@ -16,7 +16,7 @@ from explorer.render.views import CONTOUR_LEVELS, CONTOURS, SPOTLIGHT
 from explorer.render.window import Window
 from explorer.ui.shared import cached, drawings, state
 from explorer.ui.shared.choices import choose_one
-from explorer.ui.shared.figures import show_figure
+from explorer.ui.shared.figures import draw_unshared, show_figure
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.pictures import LARGE_COLUMN, LARGE_SIDE, compute_column_height
 from explorer.ui.shared.shown_photo import ShownPhoto
@@ -168,7 +168,8 @@ def _show_pixels(
         labels = parts.label(grid)
     size = (photo.image.shape[0], photo.image.shape[1])
     extent = left, top, right, bottom = window.find_edges(size)
-    figure = photo.draw(
+    # Not shared: with a number in every cell, it is ten times as large as other figures.
+    figure = draw_unshared(
         render_pixels,
         picture,
         heat,

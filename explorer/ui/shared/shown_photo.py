@@ -50,7 +50,7 @@ class ShownPhoto(Protocol):
         """Explain the photo by a module, with maps taken at a layer; computed once."""
 
     def is_explained(self, workspace: Workspace, entry: ModuleEntry, layer: str) -> bool:
-        """Whether `explain` has its answer at hand, or is likely to."""
+        """Whether `explain` is likely to have its answer at hand; else coarse maps come first."""
 
     def explain_score(self, workspace: Workspace, category: str, layer: str) -> NDArray[np.float32]:
         """Compute ExcitationBP of the network's score of a category, (h, w), >= 0; once."""
@@ -96,7 +96,7 @@ class DatasetPhoto:
         return cached.explain(workspace, entry, self.photo, layer)
 
     def is_explained(self, workspace: Workspace, entry: ModuleEntry, layer: str) -> bool:  # noqa: ARG002
-        """Whether its maps are at hand: often so, on the disk or by another session."""
+        """Return True: its maps are often on the disk, or known from another session."""
         return True
 
     def explain_score(self, workspace: Workspace, category: str, layer: str) -> NDArray[np.float32]:

@@ -33,8 +33,8 @@ FILE, CAMERA, SAMPLE = "a file", "the camera", "a sample"
 SOURCES = (FILE, CAMERA, SAMPLE)
 
 _SLOTS = "your_photo_slots"
-_MOST_COMPUTED = 24  # with the arrays of explanations among them
-_MOST_DRAWN = 128  # single pictures
+_MOST_COMPUTED = 36  # with the arrays of explanations among them
+_MOST_DRAWN = 192  # single pictures
 
 
 class Memory:
