@@ -90,8 +90,15 @@ class ModuleSettings(ModuleShape, ABC):
         return self.compute_terms(module, z, y_hat, shares)
 
     def describe(self) -> dict[str, Any]:
-        """List the method and the settings for a file."""
-        return {"method": self.method, **asdict(self)}
+        """List the method and the settings for a file.
+
+        It names a base only where there is one, so that files and records from before there was
+        one stay current.
+        """
+        settings = {"method": self.method, **asdict(self)}
+        if not self.has_base:
+            del settings["has_base"]
+        return settings
 
 
 def compute_misfit(y_bar: "Tensor", y_hat: "Tensor", shares: "Tensor | None" = None) -> "Tensor":

@@ -234,7 +234,6 @@ def test_the_request_contains_what_is_filled_in(
         "method": method,
         "x_features": 3,
         "widths": [32, 16],
-        "has_base": False,
         "pull_away": 0.5,
         **own,
     }
