@@ -96,6 +96,9 @@ def test_every_species_has_a_module_of_different_concepts_with_names(
     assert len(numbers) == 200
     assert min(number or 0 for number in numbers) >= 2.5
     assert np.mean([one.test.faithfulness.relative_f_reg or 1 for one in measures]) <= 0.02
+    assert np.mean([one.concepts.overlap for one in measures if one.concepts]) <= 0.2
+    assert np.mean([one.concepts.top_share for one in measures if one.concepts]) <= 0.45
+    assert min(min(one.test.mean_contribution) for one in measures) > 0
     kinds = [name.kind for one in measures for name in one.names]
     assert len(kinds) == 1_000
     assert kinds.count("unclear") <= 100
@@ -106,8 +109,9 @@ def test_every_species_has_a_module_of_different_concepts_with_names(
 def test_it_explains_a_photo_of_its_own_accord(birds: Workspace) -> None:
     image = np.random.default_rng(0).integers(0, 255, (240, 320, 3)).astype(np.uint8)
     explanation = birds.networks.explain(birds.list_modules()[16], image, "pool4")
-    total = explanation.contributions.sum()
-    assert explanation.y_bar == pytest.approx(total, abs=1e-3)
+    module, _ = birds.networks.load_module(birds.list_modules()[16])
+    assert explanation.base == pytest.approx(float(module.v.bias), abs=1e-3)
+    assert explanation.base != 0
     assert explanation.maps.shape[0] == 5
 
 
