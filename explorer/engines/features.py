@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from explorer.config import ExplorerError, Steps
 from explorer.engines.tasks import Engine, describe_failures, run_locally, run_tasks
 from explorer.workspace.features import Features
+from explorer.workspace.features_cache import STAGE
 from explorer.workspace.workspace import Workspace
 
 
@@ -43,7 +44,7 @@ def compute_features(workspace: Workspace, engine: Engine) -> Steps[Features]:
     if engine is run_locally:  # in this process, shards would only interrupt the decoding
         return (yield from store.load_or_compute())
     tasks = [FeaturesTask(first) for first in store.list_missing_shards()]
-    outcomes = yield from run_tasks(workspace, tasks, engine, "Passing photos through the network")
+    outcomes = yield from run_tasks(workspace, tasks, engine, STAGE)
     # Another process may have completed the features, and removed what this one was writing.
     if outcomes.failed and store.list_missing_shards():
         raise ExplorerError(f"Not computed:\n{describe_failures(outcomes.failed)}")

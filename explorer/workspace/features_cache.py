@@ -39,8 +39,9 @@ from explorer.workspace.feature_batches import Rows, compute_batches
 from explorer.workspace.feature_shards import read_or_compute_batches
 from explorer.workspace.features import Features
 
+STAGE = "Passing photos through the network"
+"""What `Progress` calls the computation of features."""
 _FORMAT = 1
-_STAGE = "Passing photos through the network"
 _NAMES = ("z", "logits")
 _DONE_FILE = "done.json"
 _NOTE_FILE = "note.json"
@@ -111,7 +112,7 @@ def load_or_compute_features(
     if arrays is None:
         lock = yield from acquire_lock(
             folder / LOCK_FILE,
-            lambda: Progress(_STAGE, min(_read_note(incomplete).rows, len(photos)), len(photos)),
+            lambda: Progress(STAGE, min(_read_note(incomplete).rows, len(photos)), len(photos)),
         )
         try:
             # Another process may have completed it in the meantime.
@@ -162,7 +163,7 @@ def load_or_compute_in_memory(
         parts = []
         for part in compute_batches(backbone, photos, 0):
             parts.append(part)
-            yield Progress(_STAGE, sum(len(z) for z, _ in parts), len(photos))
+            yield Progress(STAGE, sum(len(z) for z, _ in parts), len(photos))
         z, logits = (np.concatenate(rows) for rows in zip(*parts, strict=True))
         arrays = z, logits
     return Features(np.array([photo.image_id for photo in photos], dtype=np.int64), *arrays)
@@ -247,7 +248,7 @@ def _write_features(
             logits_file.append(logits)
             note = note.add(z, logits)
             write_text(folder / _NOTE_FILE, json.dumps(asdict(note)))
-            yield Progress(_STAGE, note.rows, len(photos))
+            yield Progress(STAGE, note.rows, len(photos))
     for name in _NAMES:
         sync_file(folder / f"{name}.npy")
     done = {"photos": len(photos), "z": note.z, "logits": note.logits}

@@ -296,15 +296,21 @@ def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feature_shards, "SHARD_PHOTOS", 16)
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return an empty folder for features."""
+    path = tmp_path / "shards"
+    path.mkdir()
+    return path
+
+
 @pytest.mark.usefixtures("small_shards")
 def test_shards_are_joined_to_the_same_bytes(
-    tmp_path: Path,
+    folder: Path,
     backbone: Backbone,
     photos: tuple[Photo, ...],
     uninterrupted: dict[str, bytes],
 ) -> None:
-    folder = tmp_path / "shards"
-    folder.mkdir()
     assert compute_shards(folder, backbone, photos) == [0, 16, 32]
     Counting.counts = []
     progress = list(load_or_compute_features(folder, backbone, photos))
@@ -319,14 +325,12 @@ def test_shards_are_joined_to_the_same_bytes(
     ["missing", "truncated", "of another network", "not an archive", "of an unknown compression"],
 )
 def test_a_damaged_shard_is_computed_again(
-    tmp_path: Path,
+    folder: Path,
     backbone: Backbone,
     photos: tuple[Photo, ...],
     uninterrupted: dict[str, bytes],
     damage: str,
 ) -> None:
-    folder = tmp_path / "shards"
-    folder.mkdir()
     compute_shards(folder, backbone, photos)
     (shard,) = folder.glob(".*.shards/00000016.npz")
     if damage == "missing":
@@ -352,13 +356,11 @@ def test_a_damaged_shard_is_computed_again(
 
 @pytest.mark.usefixtures("small_shards")
 def test_shards_complete_what_was_begun_without_them(
-    tmp_path: Path,
+    folder: Path,
     backbone: Backbone,
     photos: tuple[Photo, ...],
     uninterrupted: dict[str, bytes],
 ) -> None:
-    folder = tmp_path / "shards"
-    folder.mkdir()
     steps = load_or_compute_features(folder, backbone, photos)
     assert [next(steps).done for _ in range(3)] == [8, 16, 24]
     steps.close()
