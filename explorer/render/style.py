@@ -92,14 +92,14 @@ def style_figure(figure: go.Figure, title: str, height: int, text_colour: str) -
 
 
 def add_words(figure: go.Figure, words: Iterable[Mapping[str, Any]]) -> None:
-    """Add annotations without arrows, all at once: one by one, Plotly checks all earlier ones too.
+    """Add annotations at once: one by one, Plotly checks all earlier ones again.
 
     Parameters
     ----------
     figure : Figure
         Changed in place.
     words : iterable of Mapping
-        Properties of each annotation; see Plotly's reference.
+        Properties of each annotation, as in Plotly's reference; by default without an arrow.
     """
     added = [{"showarrow": False, **one} for one in words]
     figure.update_layout(annotations=[*figure.layout.annotations, *added])
