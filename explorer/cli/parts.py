@@ -7,6 +7,7 @@ from rich.table import Table
 
 from explorer.cli.options import Device, WorkspacePath, add_settings
 from explorer.cli.reporting import console, follow
+from explorer.config import ExplorerError
 from explorer.measuring.found_parts import PartAgreement, measure_agreement
 from explorer.methods.runs import get_default_module
 from explorer.nn.part_finder_file import PartRecord
@@ -20,6 +21,9 @@ from explorer.workspace.workspace import Workspace
 def parts(
     workspace: WorkspacePath,
     force: Annotated[bool, typer.Option(help="Replace an existing part finder.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Train nothing; test the one that there is.")
+    ] = False,
     device: Device = "auto",
     **changes: Any,
 ) -> None:
@@ -30,12 +34,25 @@ def parts(
     disk meanwhile, so an interrupted run goes on from there.
     """
     opened = Workspace(workspace, device)
-    settings = PartSettings(**changes)
-    print_accuracy(follow(train_part_finder(opened, settings, force=force)))
+    if check:
+        print_accuracy(_get_record(opened))
+    else:
+        print_accuracy(follow(train_part_finder(opened, PartSettings(**changes), force=force)))
     modules = opened.list_modules()
     found = (get_default_module(modules, category) for category in opened.dataset.categories)
     if agreement := follow(measure_agreement(opened, [*filter(None, found)])):
         print_agreement(agreement)
+
+
+def _get_record(workspace: Workspace) -> PartRecord:
+    workspace.require_photos()
+    loaded = workspace.networks.load_part_finder()
+    if loaded is None:
+        raise ExplorerError(
+            f"{workspace.path} has no part finder. Train one with `python -m explorer parts "
+            f"{workspace.path}`."
+        )
+    return loaded[1]
 
 
 def print_accuracy(record: PartRecord) -> None:
@@ -58,7 +75,7 @@ def print_agreement(agreement: PartAgreement) -> None:
         f"With found instead of true parts, on {agreement.photos} photos: overlap of part "
         f"histograms {agreement.overlap:.3f}, correlation {_format(agreement.correlation)}; "
         f"locality of {agreement.x_features} x-features differs by "
-        f"{_format(agreement.locality_difference)}."
+        f"{_format(agreement.locality_difference)}; same names {_format(agreement.same_names)}."
     )
 
 

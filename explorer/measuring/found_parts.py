@@ -1,4 +1,4 @@
-"""Parts that were found instead of annotated, and what that changes in the measures."""
+"""Parts that were found instead of annotated, and what that changes in measures and names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,15 @@ from numpy.typing import NDArray
 
 from explorer.analysis.locality import PartHistogram, compute_locality, compute_mean_histogram
 from explorer.config import Progress, Steps
+from explorer.data.photo import Photo
+from explorer.measuring.naming import DrawnPhoto, average_heat, measure_drawn, name_features
 from explorer.measuring.parts import PhotoParts, load_parts
+from explorer.measuring.scores import ModuleScores, score_photos
 from explorer.nn.part_finder import FoundParts
-from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.layout import ModuleEntry, WorkspaceError
 from explorer.workspace.workspace import Workspace
 
-_MOST_PHOTOS = 100
+_MOST_MODULES, _PHOTOS_OF_EACH = 20, 5
 
 
 def make_found_parts(image: NDArray[np.uint8], found: FoundParts) -> PhotoParts:
@@ -23,7 +26,7 @@ def make_found_parts(image: NDArray[np.uint8], found: FoundParts) -> PhotoParts:
 
 @dataclass(frozen=True)
 class PartAgreement:
-    """How far measures from found parts agree with those from annotated ones.
+    """How far measures and names from found parts agree with those from annotated ones.
 
     Attributes
     ----------
@@ -37,6 +40,9 @@ class PartAgreement:
     locality_difference : float or None
         Mean over x-features of how much the locality of their mean histograms differs, in nats;
         None if it is defined for none of them.
+    same_names : float or None
+        Share of the x-features that get the same name from the heat on these photos, in [0, 1];
+        None if none of them has heat inside both boxes.
     """
 
     photos: int
@@ -44,47 +50,101 @@ class PartAgreement:
     overlap: float
     correlation: float | None
     locality_difference: float | None
+    same_names: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SeenPhoto:
+    """Where the heat lies on a photo, by true and by found parts."""
+
+    true: DrawnPhoto
+    found: DrawnPhoto
 
 
 def measure_agreement(
-    workspace: Workspace, entries: Sequence[ModuleEntry], most: int = _MOST_PHOTOS
+    workspace: Workspace, entries: Sequence[ModuleEntry]
 ) -> Steps[PartAgreement | None]:
-    """Compare part histograms on held-out photos, each explained by a module of its category.
+    """Compare part histograms and names on held-out photos.
+
+    At most 20 modules are taken, evenly spaced, and five photos of the category of each.
 
     Parameters
     ----------
     workspace : Workspace
-        With photos and a part finder.
+        With photos.
     entries : sequence of ModuleEntry
-        At most one module per category.
-    most : int
-        Most photos to take, evenly spaced.
+        Modules.
 
     Returns
     -------
     PartAgreement or None
-        None if no held-out photo has a module or a map with heat.
+        None without a part finder, or if no held-out photo has a module or a map with heat.
     """
-    modules = {entry.category: entry for entry in entries}
-    photos = [photo for photo in workspace.held_out if photo.category in modules]
-    photos = photos[:: -(-len(photos) // most) or 1]
-    pairs: dict[str, list[tuple[PartHistogram, PartHistogram]]] = {}
-    for done, photo in enumerate(photos, start=1):
-        true = load_parts(photo)
-        found = workspace.networks.find_parts(true.image)
-        if found is None:
-            return None
-        maps = workspace.networks.explain(modules[photo.category], true.image).maps
-        pair = (true.measure(maps), make_found_parts(true.image, found).measure(maps))
-        pairs.setdefault(photo.category, []).append(pair)
-        yield Progress("Comparing found parts with true ones", done, len(photos))
-    return summarise_agreement(list(pairs.values()))
+    if workspace.networks.load_part_finder() is None:
+        return None
+    photos = {entry: _choose_photos(workspace, entry.category) for entry in entries}
+    usable = [entry for entry in entries if photos[entry]]
+    chosen = [usable[place] for place in _space(len(usable), _MOST_MODULES)]
+    features = yield from workspace.networks.compute_features()
+    total, done, seen, is_same = sum(len(photos[entry]) for entry in chosen), 0, [], []
+    for entry in chosen:
+        own = []
+        for photo in photos[entry]:
+            own.append(_look(workspace, entry, photo))
+            done += 1
+            yield Progress("Comparing found parts with true ones", done, total)
+        seen.append(own)
+        is_same += _compare_names(workspace, entry, score_photos(workspace, entry, features), own)
+    return summarise_agreement(seen, is_same)
+
+
+def _choose_photos(workspace: Workspace, category: str) -> list[Photo]:
+    held_out = [photo for photo in workspace.held_out if photo.category == category]
+    return [held_out[place] for place in _space(len(held_out), _PHOTOS_OF_EACH)]
+
+
+def _space(count: int, most: int) -> list[int]:
+    """Choose at most so many of the numbers below `count`, evenly spaced."""
+    places = np.linspace(0, count - 1, min(most, count))
+    return [round(place) for place in places.tolist()]
+
+
+def _look(workspace: Workspace, entry: ModuleEntry, photo: Photo) -> SeenPhoto:
+    true = load_parts(photo)
+    points = workspace.networks.find_parts(true.image)
+    if points is None:
+        raise WorkspaceError(f"The part finder of {workspace.path} was removed meanwhile.")
+    found = make_found_parts(true.image, points)
+    maps = workspace.networks.explain(entry, true.image).maps
+    return SeenPhoto(*(measure_drawn(parts, parts.measure(maps)) for parts in (true, found)))
+
+
+def _compare_names(
+    workspace: Workspace, entry: ModuleEntry, scores: ModuleScores, seen: Sequence[SeenPhoto]
+) -> list[bool]:
+    """Say of each x-feature with heat inside both boxes whether it keeps its name."""
+    sides = [[one.true for one in seen], [one.found for one in seen]]
+    has_heat = np.all(
+        [np.any([one.histogram.is_live for one in side], axis=0) for side in sides], axis=0
+    )
+    true, found = (
+        name_features(
+            workspace,
+            entry,
+            scores,
+            [average_heat(side, i) if live else None for i, live in enumerate(has_heat)],
+        )
+        for side in sides
+    )
+    pairs = zip(true, found, has_heat, strict=True)
+    return [one.words == other.words for one, other, live in pairs if live]
 
 
 def summarise_agreement(
-    pairs: Sequence[Sequence[tuple[PartHistogram, PartHistogram]]],
+    seen: Sequence[Sequence[SeenPhoto]], is_same: Sequence[bool] = ()
 ) -> PartAgreement | None:
-    """Summarise pairs of histograms, true and found, of each module's photos."""
+    """Summarise how the photos of each module look, and which x-features keep their names."""
+    pairs = [[(one.true.histogram, one.found.histogram) for one in own] for own in seen]
     flat = [pair for own in pairs for pair in own]
     live = [(true.values[true.is_live], found.values[true.is_live]) for true, found in flat]
     if not any(len(true) for true, _ in live):
@@ -99,6 +159,7 @@ def summarise_agreement(
         overlap=float((np.minimum(true, found).sum(axis=1) + outside).mean()),
         correlation=_correlate(true.ravel(), found.ravel()),
         locality_difference=float(differences.mean()) if len(differences) else None,
+        same_names=float(np.mean(is_same)) if is_same else None,
     )
 
 

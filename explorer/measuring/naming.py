@@ -72,9 +72,9 @@ def measure_heats(
     against = _choose_photos_against(scores, is_training, np.flatnonzero(is_against & live))
     drawn = yield from _draw(workspace, entry, sorted(set().union(*against.values())))
     return tuple(
-        _average([drawn[one] for one in against[feature]], feature)
+        average_heat([drawn[one] for one in against[feature]], feature)
         if feature in against
-        else _average(own_photos, feature)
+        else average_heat(own_photos, feature)
         if live[feature]
         else None
         for feature in range(len(live))
@@ -167,7 +167,8 @@ def compute_means(
     return sums / counts[:, np.newaxis], rows
 
 
-def _average(photos: Sequence[DrawnPhoto], feature: int) -> FeatureHeat:
+def average_heat(photos: Sequence[DrawnPhoto], feature: int) -> FeatureHeat:
+    """Average where the heat of an x-feature lies, over the photos on which it has any."""
     histogram = compute_mean_histogram(
         np.stack([photo.histogram.values for photo in photos]),
         np.stack([photo.histogram.is_live for photo in photos]),
