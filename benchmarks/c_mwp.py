@@ -1,7 +1,7 @@
-"""Times c-MWP: five maps of a photo with VGG19 and an encoder, against TorchRay.
+"""Times c-MWP: five maps of a photo with a VGG and an encoder, against TorchRay, zennit and captum.
 
 All sides run alternately in one process, on the same photo and weights; see docs/performance.md.
-Install TorchRay with ``pip install -r benchmarks/requirements.txt``.
+Install the others with ``pip install -r benchmarks/requirements.txt``.
 """
 
 import argparse
@@ -19,8 +19,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from common import describe_machine
+from peers import draw_with_captum, draw_with_torchray, draw_with_zennit
 from torch import Tensor, nn
 
+from explorer.attribution import ExcitationBackprop
 from explorer.attribution.engine import PRECISIONS, Engine
 from explorer.attribution.layers import make_rules
 from explorer.attribution.pool_2x2 import Unpool2x2
@@ -32,7 +34,6 @@ from explorer.nn.backbones.build import build_network, flatten_network
 from explorer.nn.backbones.registry import get_architecture
 from explorer.nn.devices import choose_device, describe_device, resolve_device
 from explorer.nn.fast import winograd
-from explorer.nn.torchvision_guard import import_torchvision
 from explorer.workspace.feature_batches import load_input
 
 STOP = "relu1"
@@ -48,6 +49,7 @@ class Side:
     draw: Callable[[Tensor], Tensor]
     seconds: list[float] = field(default_factory=list)
     maps: list[Tensor] = field(default_factory=list)
+    is_contrastive: bool = True
 
     def time(self, images: Tensor) -> None:
         start = time.perf_counter()
@@ -63,31 +65,17 @@ def build_encoder(device: torch.device) -> list[nn.Module]:
     return [layer.to(device) for layer in layers[:-1]]
 
 
-def draw_with_torchray(model: nn.Sequential, device: torch.device) -> Callable[[Tensor], Tensor]:
-    import_torchvision()  # TorchRay's own import of it fails with CPU builds of torch
-    from torchray.attribution import excitation_backprop as torchray  # noqa: PLC0415
-
-    stop, contrast = "1", str(len(model) - 2)  # the first ReLU; the input of the last Linear
-
-    def draw(images: Tensor) -> Tensor:
-        images = images.to(device)
-        maps = [
-            torchray.contrastive_excitation_backprop(
-                model, images, torch.tensor([neuron], device=device), stop, contrast
-            )
-            for neuron in range(WIDTHS[-1])
-        ]
-        return torch.cat(maps, 1)[0].cpu()  # waits for a GPU
-
-    return draw
-
-
 def draw_with_engine(engine: Engine, encoder: list[nn.Module]) -> Callable[[Tensor], Tensor]:
     def draw(images: Tensor) -> Tensor:
         engine._passes.clear()  # the trace of the photo must not be reused
         return torch.from_numpy(engine.draw(images[0].numpy(), encoder, STOP))
 
     return draw
+
+
+def draw_as_library(model: nn.Sequential, device: torch.device) -> Callable[[Tensor], Tensor]:
+    network = ExcitationBackprop(model)
+    return lambda image: network.draw(image.to(device), stop=2)[0].cpu()
 
 
 def wait_for(device: torch.device) -> None:
@@ -136,17 +124,40 @@ def replace_winners(trace: Trace, exact: Trace) -> tuple[Trace, int]:
     return Trace(trace.output, tuple(steps)), differ
 
 
+def list_sides(
+    model: nn.Sequential,
+    engines: Sequence[Engine],
+    encoder: list[nn.Module],
+    device: torch.device,
+) -> list[Side]:
+    peers = {
+        "TorchRay, one call per neuron": draw_with_torchray(model),
+        "zennit, one backward per neuron": draw_with_zennit(model),
+        "captum, without the contrast": draw_with_captum(copy.deepcopy(model)),
+    }
+    sides = [
+        Side(
+            name,
+            lambda image, draw=draw: draw(image.to(device)),
+            is_contrastive=not name.startswith("captum"),
+        )
+        for name, draw in peers.items()
+    ]
+    sides += [Side(engine.precision, draw_with_engine(engine, encoder)) for engine in engines]
+    sides.append(Side("the library, exact", draw_as_library(model, device)))
+    return sides
+
+
 @torch.no_grad()
-def compare(photos: int, repeats: int, seed: int, device: torch.device) -> None:
+def compare(network: str, photos: int, repeats: int, seed: int, device: torch.device) -> None:
     torch.manual_seed(seed)
-    architecture = get_architecture("vgg19")
-    layers = flatten_network(build_network("vgg19", 200, batch_norm=False)).to(device)
+    architecture = get_architecture(network)
+    layers = flatten_network(build_network(network, 200, batch_norm=False)).to(device)
     backbone = Backbone(architecture, layers, tuple(map(str, range(200))))
     encoder = build_encoder(device)
     model = nn.Sequential(*backbone.trunk, *encoder).eval()
     engines = [Engine(backbone, precision) for precision in PRECISIONS]
-    sides = [Side("TorchRay, one call per neuron", draw_with_torchray(model, device))]
-    sides += [Side(engine.precision, draw_with_engine(engine, encoder)) for engine in engines]
+    sides = list_sides(model, engines, encoder, device)
 
     dataset = load_cub(DEMO_WORKSPACE / "birds")
     step = len(dataset.photos) // photos
@@ -165,10 +176,10 @@ def compare(photos: int, repeats: int, seed: int, device: torch.device) -> None:
                     side.time(image)
 
     base = statistics.median(sides[0].seconds)
-    print(f"\n{'':30}{'seconds':>9}{'ratio':>8}")
+    print(f"\n{'':32}{'seconds':>9}{'ratio':>8}")
     for side in sides:
         middle = statistics.median(side.seconds)
-        print(f"{side.name:30}{middle:9.3f}{base / middle:8.2f}")
+        print(f"{side.name:32}{middle:9.3f}{base / middle:8.2f}")
     for engine in engines:
         times = []
         for image in images * repeats:
@@ -178,13 +189,14 @@ def compare(photos: int, repeats: int, seed: int, device: torch.device) -> None:
             engine.draw(image[0].numpy(), encoder, STOP)
             times.append(time.perf_counter() - start)
         middle = statistics.median(times)
-        print(f"{engine.precision + ', another category':30}{middle:9.3f}{base / middle:8.2f}")
+        print(f"{engine.precision + ', another category':32}{middle:9.3f}{base / middle:8.2f}")
     image = images[0].to(device)
     floor = PASSES * statistics.median(time_convolutions(layers, image) for _ in range(3))
-    print(f"{f'floor: {PASSES} plain passes':30}{floor:9.3f}{base / floor:8.2f}")
+    print(f"{f'floor: {PASSES} plain passes':32}{floor:9.3f}{base / floor:8.2f}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory of the process, including TorchRay: {peak:.0f} MiB")
 
+    sides = [side for side in sides if side.is_contrastive]
     doubles = [copy.deepcopy(layer).cpu().double() for layer in model]
     below = make_rules(doubles[: len(backbone.trunk)], images[0].double())
     above = make_rules(doubles[len(backbone.trunk) :], images[0].double())
@@ -208,6 +220,7 @@ def compare(photos: int, repeats: int, seed: int, device: torch.device) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--network", choices=("vgg16", "vgg19"), default="vgg19")
     parser.add_argument("--photos", type=int, default=3, help="number of painted birds")
     parser.add_argument("--repeats", type=int, default=3, help="runs per photo and side")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
@@ -217,10 +230,14 @@ def main() -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     device = choose_device(options.device)
-    print(describe_machine("torch", "torchray"), f"{torch.get_num_threads()} thread(s),", end=" ")
+    print(
+        describe_machine("torch", "torchray", "zennit", "captum"),
+        f"{torch.get_num_threads()} thread(s),",
+        end=" ",
+    )
     print(describe_device(resolve_device(options.device)))
     print(f"Command: {' '.join(sys.argv)}; medians")
-    compare(options.photos, options.repeats, options.seed, device)
+    compare(options.network, options.photos, options.repeats, options.seed, device)
 
 
 if __name__ == "__main__":
