@@ -1,6 +1,7 @@
 """Reading the tables of a CUB folder, and checking them against each other."""
 
 import os
+import re
 import unicodedata
 from collections import defaultdict
 from dataclasses import replace
@@ -29,6 +30,7 @@ _MAX_NAME_BYTES = 200
 _MAX_MISSING_SHARE = 0.1
 _PART_PUNCTUATION = " -_'’().,/"
 _MAX_PART_NAME_LENGTH = 60
+_USUAL_PATH = re.compile(r"(?:[\w-][\w.-]*/)*[\w-][\w.-]*")  # relative, in normal form
 _MAX_PARTS = 2**26  # over all images; hundreds of times as many as in the full CUB
 
 
@@ -76,6 +78,9 @@ def read_images(root: Path) -> Names:
     images = read_names(root / "images.txt")
     paths = []
     for row, name in enumerate(images.names):
+        if _USUAL_PATH.fullmatch(name):  # faster, where there are a million
+            paths.append(name)
+            continue
         # Windows paths cover both kinds of slashes and drive letters.
         pure = PureWindowsPath(name)
         if pure.anchor or ".." in pure.parts:
