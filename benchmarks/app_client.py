@@ -22,6 +22,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.sync.client import connect
 
 _TIMEOUT_SECONDS = 180.0
+_TOKEN = "_streamlit_xsrf"
 _FINISHED = (ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
 _RESTARTED = ForwardMsg.FINISHED_EARLY_FOR_RERUN
 _TEXT_FIELDS = {"markdown": "body", "alert": "body", "heading": "body", "text": "body"}
@@ -76,12 +77,21 @@ class Session:
         self._states: dict[str, WidgetState] = {}
         self._name, self._script_hash, self._query = "", "", ""
         self._fetched: set[str] = set()
-        self._cookie = ""
+        self._cookies: dict[str, str] = {}
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
+        # A proxy's cookie names the process that the visitor stays with.
+        with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=_TIMEOUT_SECONDS) as page:
+            found = (one.partition(";")[0] for one in page.headers.get_all("Set-Cookie", []))
+            self._cookies = dict(one.split("=", 1) for one in found)
         address = self.url.replace("http", "ws", 1) + "/_stcore/stream"
-        stream = connect(address, subprotocols=["streamlit"], max_size=None)  # type: ignore[list-item]
+        stream = connect(
+            address,
+            subprotocols=["streamlit"],  # type: ignore[list-item]
+            additional_headers={"Cookie": self._write_cookies()},
+            max_size=None,
+        )
         self._socket = self._open.enter_context(stream)
         return self
 
@@ -137,10 +147,6 @@ class Session:
 
     def put(self, path: str, name: str, data: bytes) -> int:
         """Send a file to a path on the server, with its token; return the HTTP status."""
-        if not self._cookie:
-            health = f"{self.url}/_stcore/health"
-            with urllib.request.urlopen(health, timeout=_TIMEOUT_SECONDS) as answer:
-                self._cookie = answer.headers["Set-Cookie"].partition(";")[0]
         boundary = uuid.uuid4().hex
         disposition = f'form-data; name="file"; filename="{name}"'
         head = f"--{boundary}\r\nContent-Disposition: {disposition}\r\n\r\n"
@@ -149,8 +155,8 @@ class Session:
             head.encode() + data + f"\r\n--{boundary}--\r\n".encode(),
             {
                 "Content-Type": f"multipart/form-data; boundary={boundary}",
-                "Cookie": self._cookie,
-                "X-Xsrftoken": self._cookie.partition("=")[2],
+                "Cookie": self._write_cookies(),
+                "X-Xsrftoken": self._cookies[_TOKEN],
             },
             method="PUT",
         )
@@ -161,11 +167,15 @@ class Session:
     def fetch_pictures(self) -> None:
         """Fetch the pictures of the page that have not been fetched yet."""
         for path in self.page.pictures - self._fetched:
-            with urllib.request.urlopen(
-                self.url + quote(path), timeout=_TIMEOUT_SECONDS
-            ) as response:
+            request = urllib.request.Request(
+                self.url + quote(path), headers={"Cookie": self._write_cookies()}
+            )
+            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:
                 self.picture_bytes += len(response.read())
         self._fetched |= self.page.pictures
+
+    def _write_cookies(self) -> str:
+        return "; ".join(f"{name}={value}" for name, value in self._cookies.items())
 
     def _rerun(self, once: WidgetState | None = None) -> Page:
         """Run the page with the states of all widgets, and with `once` for this run only."""

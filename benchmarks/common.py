@@ -71,14 +71,16 @@ def serve_app(
     ):
         try:
             address = f"http://127.0.0.1:{port}"
-            _wait_for(f"{address}/_stcore/health", process, folder / "log.txt")
+            wait_for_app(address, process, folder / "log.txt")
             yield address, process
         finally:
             process.terminate()
             process.wait(20)
 
 
-def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def wait_for_app(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until the app answers; stop if its process ends before."""
+    url = f"{address}/_stcore/health"
     deadline = time.monotonic() + _TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:

@@ -5,7 +5,7 @@ import streamlit as st
 from explorer.config import ASSETS_DIR, PAGES_DIR
 from explorer.ui.shared import mirrored
 from explorer.ui.shared.errors import error_boundary
-from explorer.ui.shared.garbage import freeze_imported_modules
+from explorer.ui.shared.garbage import collect_garbage
 from explorer.ui.shared.origins import disable_external_ip_lookup
 from explorer.ui.shared.state import apply_address, open_notes, remember_address
 from explorer.ui.shared.styles import keep_one_entry_a_page, load_style
@@ -50,4 +50,4 @@ try:
         show_network(network_slot)
 finally:  # also where a click cuts the run short
     remember_address()
-    freeze_imported_modules()
+    collect_garbage()

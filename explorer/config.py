@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -101,8 +102,14 @@ def list_shipped_workspaces() -> tuple[Path, ...]:
 
     They are that of real birds, where it is there, and the demo of painted birds.
     """
-    found = tuple(path for path in (BIRDS_WORKSPACE, DEMO_WORKSPACE) if path.is_dir())
-    return tuple(path.resolve() for path in found or (DEMO_WORKSPACE,))
+    return _resolve_present(BIRDS_WORKSPACE, DEMO_WORKSPACE)
+
+
+@cache  # pages ask for them hundreds of times, and they do not come and go
+def _resolve_present(*shipped: Path) -> tuple[Path, ...]:
+    """Return the folders that exist, or else the last one."""
+    found = tuple(path for path in shipped if path.is_dir())
+    return tuple(path.resolve() for path in found or shipped[-1:])
 
 
 def list_workspaces() -> tuple[Path, ...]:
@@ -112,9 +119,14 @@ def list_workspaces() -> tuple[Path, ...]:
     server opens only the first.
     """
     named = os.environ.get(WORKSPACE_VARIABLE, "").split(os.pathsep)
-    paths = [Path(path).resolve() for path in named if path]
-    found = tuple(dict.fromkeys(paths)) or list_shipped_workspaces()
+    found = _resolve(tuple(filter(None, named)), os.getcwd()) or list_shipped_workspaces()  # noqa: PTH109
     return found[:1] if is_public() else found
+
+
+@lru_cache(16)
+def _resolve(names: tuple[str, ...], folder: str) -> tuple[Path, ...]:
+    """Return folders named relative to another one, each once."""
+    return tuple(dict.fromkeys((Path(folder) / name).resolve() for name in names))
 
 
 def is_public() -> bool:

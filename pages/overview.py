@@ -16,7 +16,8 @@ from explorer.workspace.workspace import Workspace
 def show_page() -> None:
     """Show what is quick first; the worked example is added when it is ready."""
     load_page_style("overview")
-    left, right = st.columns([7, 6], gap="large")
+    start = st.container(key="start")
+    left, right = start.columns([7, 6], gap="large")
     with left:
         example.show_introduction()
     workspace = open_workspace_or_say_why(below_title=True)
@@ -27,7 +28,7 @@ def show_page() -> None:
     with left:
         doors.show_workspaces()
     selection = state.get_selection()
-    place_of_example = st.container()
+    place_of_example = start.container(key="example")
     if selection is None:
         show_next_step(workspace, below_title=True)
     st.header("The birds", anchor=False)

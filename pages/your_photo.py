@@ -155,7 +155,7 @@ def show_scores(workspace: Workspace, photo: OwnPhoto, said: NetworkAnswer) -> N
     st.header("What the network says", anchor=False, help=HELP["y_hat"])
     left, right = st.columns(2, gap="large")
     with left:
-        verdict.show_scores(said)
+        verdict.show_scores(said, photo.draw)
         verdict.show_rule(said)
         if photo.source != SAMPLE:
             verdict.show_way_to_real_birds(workspace)

@@ -36,9 +36,8 @@ def test_real_birds_are_opened_first_where_they_are_there(
 ) -> None:
     monkeypatch.delenv(WORKSPACE_VARIABLE, raising=False)
     birds = tmp_path / "birds"
-    monkeypatch.setattr(config, "BIRDS_WORKSPACE", birds)
-    assert list_workspaces() == (DEMO_WORKSPACE.resolve(),)
     birds.mkdir()
+    monkeypatch.setattr(config, "BIRDS_WORKSPACE", birds)
     assert list_workspaces() == (birds, DEMO_WORKSPACE.resolve())
     monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path))
     assert list_workspaces() == (tmp_path,)

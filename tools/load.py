@@ -49,7 +49,6 @@ PAGES = ("", "category", "x_feature", "photo", "compare", "results", "quiz", "ab
 _PAUSES = 12  # in which memory is measured
 _QUIET_SECONDS = 3.0
 _TIMEOUT_SECONDS = 300.0
-_MEAN_THINK_SECONDS = 1.0  # that a visitor looks at a page
 _SCORE_TOLERANCE = 1e-3  # the app computes scores in other batches
 _CONTAINER_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
 _WARM_UP_SECONDS = 450.0  # until the caches of rendered pages are full, as observed
@@ -197,8 +196,11 @@ class MemoryMonitor:
 class Visitor:
     """A simulated visitor, with a session and a random sequence of actions."""
 
-    def __init__(self, url: str, workspace: Workspace, number: int, *, trains: bool) -> None:
-        self.workspace, self.number, self.trains = workspace, number, trains
+    def __init__(
+        self, url: str, workspace: Workspace, number: int, *, trains: bool, look: float
+    ) -> None:
+        self.workspace, self.number = workspace, number
+        self.trains, self.look = trains, look
         self.random = random.Random(number)
         self.session, self.activity = Session(url), Activity()
         self.own: OwnPhoto | None = None
@@ -226,7 +228,7 @@ class Visitor:
             self.session = stack.enter_context(Session(self.url))
             self.own = None
         self.activity.seconds.append(time.perf_counter() - start)
-        time.sleep(self.random.expovariate(1 / _MEAN_THINK_SECONDS))
+        time.sleep(self.random.expovariate(1 / self.look))
 
     def _act(self) -> None:
         chance = self.random.random()
@@ -316,13 +318,14 @@ def report(
     return failures
 
 
-def run(sessions: int, minutes: float, trainers: int, folder: Path) -> list[str]:
+def run(sessions: int, minutes: float, trainers: int, look: float, folder: Path) -> list[str]:
     """Run the visitors, and return the failures."""
     os.environ[STATE_VARIABLE] = str(folder / "state")
     workspace = Workspace(copy_demo(folder))
     with serve_app(folder, workspace.path, _CONTAINER_ENVIRONMENT) as (url, server):
         visitors = [
-            Visitor(url, workspace, number, trains=number < trainers) for number in range(sessions)
+            Visitor(url, workspace, number, trains=number < trainers, look=look)
+            for number in range(sessions)
         ]
         monitor = MemoryMonitor(server.pid, sessions)
         pauses = np.linspace(0, 60 * minutes, _PAUSES + 1)[1:].tolist()
@@ -347,13 +350,17 @@ def main() -> int:
     parser.add_argument("--sessions", type=int, default=25, help=f"at most {MAX_SESSIONS}")
     parser.add_argument("--minutes", type=float, default=20, help=f"at most {MAX_MINUTES:.0f}")
     parser.add_argument("--trainers", type=int, default=3, help="number of visitors who also train")
+    parser.add_argument(
+        "--look", type=float, default=1, help="mean seconds for which a visitor looks at a page"
+    )
     options = parser.parse_args()
     sessions = min(options.sessions, MAX_SESSIONS)
     minutes = min(options.minutes, MAX_MINUTES)
     print(describe_machine("streamlit", "torch", "websockets"))
-    print(f"{sessions} visitors for {minutes:g} minutes, from {time.strftime('%H:%M:%S')}")
+    began = time.strftime("%H:%M:%S")
+    print(f"{sessions} visitors for {minutes:g} minutes, {options.look:g} s a page, from {began}")
     with tempfile.TemporaryDirectory() as name:
-        failures = run(sessions, minutes, options.trainers, Path(name))
+        failures = run(sessions, minutes, options.trainers, options.look, Path(name))
     for line in failures:
         print(f"FAILED {line}")
     print(f"{len(failures)} failures")

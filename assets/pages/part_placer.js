@@ -1,9 +1,10 @@
-// The photo with its box and parts: a click places the chosen part, corners of the box are dragged.
+// The photo with its box and parts: a click places the chosen part; parts and corners are dragged.
 const SVG = "http://www.w3.org/2000/svg";
 const CORNERS = [[0, 0], [1, 0], [1, 1], [0, 1]];
 // In pixels of the screen: what is seen of a handle, and what a finger finds of it.
 const HANDLE = 16;
 const GRIP = 32;
+const LEAST_DRAG = 4;
 
 function draw(parent, tag, attributes, text) {
   const node = document.createElementNS(SVG, tag);
@@ -32,9 +33,38 @@ export default function (component) {
     return [x, y];
   };
 
+  let groups = [];
+  let hasMoved = false;
+  // The nearest part is dragged, and stays where it is dropped. Without a movement it is a click.
+  svg.onpointerdown = (down) => {
+    hasMoved = false;
+    const [x, y] = find(down);
+    const scale = unit();
+    const distance = ({ part }) => Math.hypot(part.x - x, part.y - y);
+    const [nearest] = groups.toSorted((one, other) => distance(one) - distance(other));
+    if (!nearest || distance(nearest) > (GRIP / 2) * scale) return;
+    const { part, group } = nearest;
+    svg.onpointermove = (move) => {
+      const [toX, toY] = find(move);
+      if (!hasMoved && Math.hypot(toX - x, toY - y) < LEAST_DRAG * scale) return;
+      if (!hasMoved) svg.setPointerCapture(down.pointerId);
+      hasMoved = true;
+      group.setAttribute("transform", `translate(${toX - x} ${toY - y})`);
+    };
+    svg.onpointerup = svg.onpointercancel = (up) => {
+      svg.onpointermove = svg.onpointerup = svg.onpointercancel = null;
+      const [toX, toY] = find(up);
+      if (!hasMoved) return;
+      if (up.type === "pointerup") {
+        setTriggerValue("move", [part.index, part.x + toX - x, part.y + toY - y]);
+      } else group.removeAttribute("transform");
+    };
+  };
+
   const paint = () => {
     const scale = unit();
     svg.replaceChildren();
+    groups = [];
     draw(svg, "image", { href: data.photo, width, height, preserveAspectRatio: "none" });
     const shade = draw(svg, "path", { class: "shade", "fill-rule": "evenodd" });
     const frame = draw(svg, "rect", {
@@ -81,6 +111,7 @@ export default function (component) {
       const [across, down] = CORNERS[index];
       handle.onpointerdown = (event) => {
         event.preventDefault();
+        event.stopPropagation();
         handle.setPointerCapture(event.pointerId);
         handle.onpointermove = (move) => {
           const [x, y] = find(move);
@@ -101,6 +132,7 @@ export default function (component) {
 
     for (const part of parts) {
       const group = draw(svg, "g", { class: part.found ? "part found" : "part" });
+      groups.push({ group, part });
       draw(group, "circle", {
         cx: part.x,
         cy: part.y,
@@ -124,7 +156,9 @@ export default function (component) {
       );
     }
   };
-  svg.onclick = (event) => setTriggerValue("click", find(event));
+  svg.onclick = (event) => {
+    if (!hasMoved) setTriggerValue("click", find(event));
+  };
   const observer = new ResizeObserver(paint);
   observer.observe(svg);
   return () => observer.disconnect();

@@ -253,10 +253,15 @@ def _format_cell(column: Column, estimate: Estimate | None, best: float | None) 
         return Cell("–")
     interval = ""
     if column.has_interval and estimate.count > 1:
-        interval = f"{estimate.low:{column.form}}–{estimate.high:{column.form}}"
-    return Cell(
-        format(estimate.mean, column.form), interval, estimate.mean, _is_best(estimate, best)
-    )
+        low, high = (_write(value, column.form) for value in (estimate.low, estimate.high))
+        interval = f"{low}–{high}"
+    mean = _write(estimate.mean, column.form)
+    return Cell(mean, interval, estimate.mean, _is_best(estimate, best))
+
+
+def _write(value: float, form: str) -> str:
+    """Write a number with a true minus sign, and a zero without one."""
+    return format(value, f"z{form}").replace("-", "−")
 
 
 def _is_best(estimate: Estimate, best: float | None) -> bool:

@@ -30,6 +30,6 @@ def join_words(words: Sequence[str]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def count_words(count: int, noun: str) -> str:
-    """Say how many there are: ``1 note``, ``2 notes``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def count_words(count: int, noun: str, nouns: str = "") -> str:
+    """Say how many there are: ``1 note``, ``2 notes``, or with the given plural."""
+    return f"{count:,} {noun if count == 1 else nouns or f'{noun}s'}"

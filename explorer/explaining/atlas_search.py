@@ -27,7 +27,7 @@ class Query:
     Attributes
     ----------
     words : str
-        All of them must occur in the names, the note or the category, in any order and case.
+        A word of the names, the note or the category must begin with each, in any order and case.
     looks_at : str
         A group of parts, or `BACKGROUND`; empty for any.
     colour : str
@@ -67,7 +67,7 @@ def find_features(atlas: Atlas, query: Query) -> list[Found]:
         if (not query.looks_at or query.looks_at in list_sights(one))
         and (not query.colour or query.colour in list_colours(one))
     ]
-    fitting = [one for one in found if all(word in _list_text(one) for word in words)]
+    fitting = [one for one in found if all(f" {word}" in _list_text(one) for word in words)]
     return sorted(fitting, key=lambda one: (key(one) is None, key(one) or 0))
 
 
@@ -75,7 +75,7 @@ def _list_text(found: Found) -> str:
     feature = found.feature
     words = feature.found.words if feature.found else None
     texts = (feature.name, words, feature.note, found.module.category_name)
-    return simplify_name("\n".join(filter(None, texts)))
+    return f" {simplify_name(' '.join(filter(None, texts)))}"
 
 
 def list_sights(feature: AtlasFeature) -> frozenset[str]:

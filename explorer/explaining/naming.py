@@ -64,7 +64,8 @@ def describe_reason(name: FeatureName) -> str:
         return "It fires on other birds, and on this one little."
     if name.kind == "background":
         return f"{name.heat:.0%} of its heat lies outside the bird's box, more than by area."
-    heat = f"{name.heat:.0%} of the heat on the bird lies on {join_words(name.parts)}"
+    places = join_words([f"the {part}" for part in name.parts])
+    heat = f"On training photos, {name.heat:.0%} of the heat on the bird lies on {places}"
     if name.correlation is None or name.low is None or name.high is None:
         return f"{heat}, but no known attribute of it predicts where the x-feature fires."
     elsewhere = "" if name.elsewhere is None else f"; {name.elsewhere:.2f} on other species alone"

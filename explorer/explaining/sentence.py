@@ -71,12 +71,12 @@ def describe_contributions(
         )
     remainder = write.describe_rest(rest)
     if y_hat <= 0:
-        clauses = _join_clauses([*takes, *adds, *start, *remainder])
+        clauses = _join_clauses([*takes, *adds, *remainder, *start])
         return f"The score is {write.number(y_hat)}.{clauses}"
     is_alone = len(adding) == 1 and not (adding_others or taking)
     whole = "the score rises by" if start else "the score is"
     first = write.describe_sum(adding, adding_others, gain, whole, is_alone=is_alone)
-    return "; ".join([first, *takes, *start, *remainder]) + "."
+    return "; ".join([first, *takes, *remainder, *start]) + "."
 
 
 def _select(values: NDArray[np.float64], names: Mapping[int, str]) -> tuple[list[_Term], float]:
@@ -152,7 +152,7 @@ class _Writer(NamedTuple):
         """Write where the score is counted from, as a list of none or one clause."""
         if self.is_nothing(base):
             return []
-        return [f"from a base of {self.number(base)}"]
+        return [f"without any x-feature, the score would be {self.number(base)}"]
 
     def describe_rest(self, rest: float) -> list[str]:
         """Write what the module leaves unexplained, as a list of none or one clause."""
@@ -160,4 +160,4 @@ class _Writer(NamedTuple):
             return []
         if rest > 0:
             return [f"the rest, {self.number(rest)}, is not explained"]
-        return [f"together {self.number(-rest)} more than the network says"]
+        return [f"that is {self.number(-rest)} more than the network says"]

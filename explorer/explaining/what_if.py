@@ -13,7 +13,6 @@ from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
 
 _SMALL = 0.1  # of the score before: a smaller change is called little
-_HALF = 0.5  # of the change: more than that is most of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,14 +74,16 @@ def describe_change(
     Returns
     -------
     str
-        Such as "Without it, the score of Cardinal falls from 9.1 to 4.2, most of it in red crown
-        (−3.9). The network now says Summer Tanager."
+        Such as "Without it, the score of Cardinal falls from 9.1 to 4.2. The x-feature
+        that falls most is red crown (−3.9). The network now says Summer Tanager."
     """
     name = categories[before.index]
     change = after.y_hat - before.y_hat
-    numbers = f"from {format_number(before.y_hat, 1)} to {format_number(after.y_hat, 1)}"
+    old, new = (format_number(one.y_hat, 1) for one in (before, after))
+    numbers = f"from {old} to {new}"
     if abs(change) < _SMALL * max(1.0, abs(before.y_hat)):
-        sentence = f"Without it, the score of {name} hardly changes ({numbers})"
+        change_words = f"is the same ({old})" if old == new else f"hardly changes ({numbers})"
+        sentence = f"Without it, the score of {name} {change_words}"
     else:
         verb = "falls" if change < 0 else "rises"
         sentence = (
@@ -94,12 +95,13 @@ def describe_change(
 
 
 def _name_most(before: Outcome, after: Outcome, names: Mapping[int, str]) -> str:
-    """Name the x-feature that changes most in the direction of the score."""
+    """Name the x-feature that changes most in the direction of the score, in a sentence."""
     change = after.y_hat - before.y_hat
     moved = np.sign(change) * (after.contributions - before.contributions)
     feature = int(moved.argmax())
     if moved[feature] < _SMALL * abs(change):
-        return ", which no x-feature shows"
+        return ". No x-feature shows it"
     own = float(after.contributions[feature] - before.contributions[feature])
-    share = "most of it" if moved[feature] > _HALF * abs(change) else "the largest share"
-    return f", {share} in {call_feature(feature, names)} ({format_signed(own, 1)})"
+    verb = "falls" if change < 0 else "rises"
+    words = f"{call_feature(feature, names)} ({format_signed(own, 1)})"
+    return f". The x-feature that {verb} most is {words}"

@@ -90,7 +90,8 @@ def describe_missed(
     here, usual : sequence of float
         (L,), contributions of its x-features on the photo, and their means on its own test photos.
     names : Mapping of int to str
-        Names of its x-features, counted from 0; the others are called by their number.
+        Names of its x-features, counted from 0; the others are called by their number. Those with
+        the same name are added up.
 
     Returns
     -------
@@ -110,6 +111,7 @@ def describe_missed(
             ]
         )
 
+    here, usual, names = _add_up(here, usual, names)
     missed, against = find_missed(here, usual), find_against(here, usual)
     if missed.size:
         sentence = f"What is missing for {rival}: {list_features(missed)}."
@@ -118,3 +120,16 @@ def describe_missed(
     if against.size:
         sentence += f" What speaks against it: {list_features(against)}."
     return sentence
+
+
+def _add_up(
+    here: Sequence[float], usual: Sequence[float], names: Mapping[int, str]
+) -> tuple[list[float], list[float], dict[int, str]]:
+    """Add up the x-features that have the same name, as one that is present is not missing."""
+    sums: dict[str, tuple[float, float]] = {}
+    for n, (now, before) in enumerate(zip(here, usual, strict=True)):
+        words = call_feature(n, names)
+        old = sums.get(words, (0.0, 0.0))
+        sums[words] = (old[0] + now, old[1] + before)
+    own, mean = ([pair[side] for pair in sums.values()] for side in (0, 1))
+    return own, mean, dict(enumerate(sums))

@@ -20,8 +20,8 @@ FORMAT = 1
 
 RIGHT, FOLLOWED_WRONG, FOLLOWED_RIGHT, SECONDS = (
     "Birds named",
-    "Followed the network when wrong",
-    "Followed the network when right",
+    "Agreed with the network when wrong",
+    "Agreed with the network when right",
     "Median time in seconds",
 )
 MEASURES: Mapping[str, Callable[[Summary], float | None]] = {

@@ -9,7 +9,11 @@ from numpy.typing import NDArray
 
 from explorer.render.style import LOWERING_COLOUR, RAISING_COLOUR, TEXT_COLOUR, style_figure
 
+EMPTY = -1
+"""What a click on an empty cell returns."""
+
 _ROW_HEIGHT, _MARGIN = 30, 210
+_REACH = 60  # pixels from the middle of a cell, however wide it is
 _LONGEST_NAME = 20  # so that a phone has room for cells
 _STRONGEST = 0.55  # opacity at which words on a cell can be read on both themes
 
@@ -37,7 +41,7 @@ def render_confusion(
     Returns
     -------
     Figure
-        A click on a cell that is not empty returns ``row * N + column`` as ``customdata``.
+        A click on a cell returns ``row * N + column`` as ``customdata``, or `EMPTY`.
 
     Raises
     ------
@@ -49,7 +53,8 @@ def render_confusion(
         raise ValueError(f"{count} names do not fit {table.shape} and {totals.shape}")
     shares = table / np.maximum(totals, 1)[:, np.newaxis]
     is_right = np.eye(count, dtype=bool)
-    rows, columns = np.nonzero(table)
+    rows, columns = (index.ravel() for index in np.indices(table.shape))
+    cells = np.where(table.ravel() > 0, rows * count + columns, EMPTY)
     figure = go.Figure(
         [
             _draw_cells(
@@ -62,13 +67,14 @@ def render_confusion(
                 LOWERING_COLOUR,
                 text_colour,
             ),
-            # Plotly tells of clicks on points, and not of those on the cells of a heat map.
+            # Plotly tells of clicks on points, and not of those on the cells of a heat map. Points
+            # are small and in every cell, or a neighbour's would be nearer where cells are narrow.
             go.Scatter(
                 x=columns,
                 y=rows,
                 mode="markers",
-                marker={"symbol": "square", "size": _ROW_HEIGHT, "opacity": 0},
-                customdata=(rows * count + columns).tolist(),
+                marker={"size": 2, "opacity": 0},
+                customdata=cells.tolist(),
                 text=[
                     _describe(names, table, totals, row, column)
                     for row, column in zip(rows.tolist(), columns.tolist(), strict=True)
@@ -79,7 +85,9 @@ def render_confusion(
     )
     style_figure(figure, "", _MARGIN + _ROW_HEIGHT * count, text_colour)
     labels = [html.escape(_shorten(name)) for name in names]
-    figure.update_layout(margin={"l": 8, "r": 8, "t": 8, "b": 8}, hovermode="closest")
+    figure.update_layout(
+        margin={"l": 8, "r": 8, "t": 8, "b": 8}, hovermode="closest", hoverdistance=_REACH
+    )
     ticks = {
         "tickvals": list(range(count)),
         "ticktext": labels,

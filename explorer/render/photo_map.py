@@ -121,7 +121,13 @@ def _list_markers(
     if len(colours.values) != count:
         raise ValueError("points and their numbers must be of one length")
     order = np.argsort(colours.values, kind="stable")  # the highest above the others
-    bar = {"title": {"text": colours.name}, "thickness": 12, "tickfont": {"color": text_colour}}
+    bar = {
+        # Above the points: beside them, it would take most of a phone's width.
+        "orientation": "h",
+        **{"x": 0, "xanchor": "left", "y": 1, "yanchor": "bottom", "len": 0.6, "thickness": 12},
+        "title": {"text": colours.name, "side": "top"},
+        "tickfont": {"color": text_colour},
+    }
     scale = {"color": colours.values[order], "colorscale": "Viridis", "colorbar": bar}
     return [(colours.name, order, scale)]
 

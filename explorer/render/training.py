@@ -12,7 +12,8 @@ _HEIGHT = 340
 _MOST_POINTS = 400
 # Distinguishable without colours, too.
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
-_LOOKS = tuple(zip(LINE_COLOURS, _DASHES, strict=True))
+_COUNT = len(_DASHES)
+_LOOKS = [(LINE_COLOURS[n % _COUNT], _DASHES[(n + n // _COUNT) % _COUNT]) for n in range(_COUNT**2)]
 
 
 def render_training(
@@ -29,7 +30,7 @@ def render_training(
     ----------
     curves : Mapping
         Name of each measure to its values at `epochs`, None if not measured. The first curve is
-        the widest. Colours and dashes repeat after five. Curves of more than 400 points are
+        the widest. Colours repeat after five, with other dashes. Curves of more than 400 points are
         reduced to evenly spaced points, including the last.
     epochs : sequence of int
         Increasing.

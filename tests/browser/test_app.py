@@ -168,12 +168,12 @@ def test_numbers_of_a_pixel_are_shown_on_hover(visit: Any) -> None:
     opened.check()
 
 
-def test_why_not_another_bird(visit: Any) -> None:
+def test_the_same_photo_explained_as_another_bird(visit: Any) -> None:
     opened = visit("/photo")
     opened.wait_until_done()
     picture = opened.page.get_by_text("Painted bird", exact=False).first.inner_text()
-    link = opened.page.get_by_role("link", name="Why not").first
-    other = link.inner_text().removeprefix("Why not a ").removesuffix("?")
+    link = opened.page.get_by_role("link", name="Explained as").first
+    other = link.inner_text().removeprefix("Explained as ")
     link.click()
     opened.page.get_by_role("heading", name=f"Why “{other}”?").wait_for()
     opened.wait_until_done()

@@ -1,4 +1,5 @@
 import io
+import math
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -194,6 +195,24 @@ def test_box_and_parts_are_placed_and_measured(
     wait_for_parts(opened, 5)
     page.get_by_role("button", name="Undo").press("Enter")
     wait_for_parts(opened, 4)
+
+    # A part is dragged to another place.
+    frame = get_placer(opened).bounding_box()
+    start, end = (
+        (frame["x"] + x * scale, frame["y"] + y * scale) for x, y in ((240, 220), (200, 260))
+    )
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(*end, steps=5)
+    page.mouse.up()
+    wait_for_parts(opened, 4)
+    points = (
+        get_placer(opened)
+        .locator("circle")
+        .evaluate_all("all => all.map(one => [+one.getAttribute('cx'), +one.getAttribute('cy')])")
+    )
+    assert any(math.dist(point, (200, 260)) < 3 for point in points)
+    assert all(math.dist(point, (240, 220)) > 3 for point in points)
 
     assert page.locator(".st-key-figure-partition .js-plotly-plot").is_visible()
     assert page.get_by_text("4 of 15 parts can be seen.").is_visible()

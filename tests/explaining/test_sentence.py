@@ -18,7 +18,7 @@ NAMES = {0: "red breast", 1: "blue crown", 2: "background"}
         (
             [0.0, 5.0],
             4.2,
-            "Only blue crown (5.0; the score is 4.2); together 0.8 more than the network says.",
+            "Only blue crown (5.0; the score is 4.2); that is 0.8 more than the network says.",
         ),
         (
             [2.0, 1.8, 1.5, 0.2],
@@ -32,7 +32,7 @@ NAMES = {0: "red breast", 1: "blue crown", 2: "background"}
             [-2.0, 0.5, -0.3],
             -1.9,
             "The score is −1.9. Against it: red breast (−2.0) and background (−0.3); for it: blue "
-            "crown (0.5); together 0.1 more than the network says.",
+            "crown (0.5); that is 0.1 more than the network says.",
         ),
         (
             [1.5, 0.5],
@@ -73,20 +73,20 @@ def test_every_case(contributions: list[float], y_hat: float, expected: str) -> 
         (
             [6.0, 5.5],
             4.2,
-            "Mostly red breast (6.0 of 11.7) and blue crown (5.5); from a base of −7.5; "
-            "the rest, 0.2, is not explained.",
+            "Mostly red breast (6.0 of 11.7) and blue crown (5.5); the rest, 0.2, is not "
+            "explained; without any x-feature, the score would be −7.5.",
         ),
         (
             [12.0, -2.0],
             2.5,
             "Mostly red breast (12.0; the score rises by 10.0); against it: blue crown (−2.0); "
-            "from a base of −7.5.",
+            "without any x-feature, the score would be −7.5.",
         ),
         (
             [1.0, 2.0],
             -4.5,
             "The score is −4.5. For it: blue crown (2.0) and red breast (1.0); "
-            "from a base of −7.5.",
+            "without any x-feature, the score would be −7.5.",
         ),
         (
             [1.0, 0.0],
@@ -98,8 +98,8 @@ def test_every_case(contributions: list[float], y_hat: float, expected: str) -> 
         (
             [4.0, 3.0],
             0.1,
-            "Mostly red breast (4.0 of 7.6) and blue crown (3.0); from a base of −7.5; "
-            "the rest, 0.6, is not explained.",
+            "Mostly red breast (4.0 of 7.6) and blue crown (3.0); the rest, 0.6, is not "
+            "explained; without any x-feature, the score would be −7.5.",
         ),
     ],
 )

@@ -60,3 +60,9 @@ def test_what_a_rival_misses_is_told(here: list[float], expected: str) -> None:
 )
 def test_what_speaks_against_a_rival_is_told(here: list[float], expected: str) -> None:
     assert describe_missed("Blue Jay", here, [3.1, -0.1], {1: "white wings"}) == expected
+
+
+def test_what_another_x_feature_of_the_same_name_finds_is_not_missing() -> None:
+    names = {0: "legs", 1: "legs", 2: "blue crest"}
+    found = describe_missed("Blue Jay", [0.1, 3.0, 0.2], [1.0, 2.0, 3.1], names)
+    assert found == "What is missing for Blue Jay: blue crest (0.2 here, usually 3.1)."

@@ -36,7 +36,7 @@ def _no_work_once_per_process() -> Iterator[None]:
     scan = functools.cache(manifest_scanner.scan_component_manifests)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", scan)
-        patch.setattr(garbage, "freeze_imported_modules", lambda: None)
+        patch.setattr(garbage, "collect_garbage", lambda: None)
         yield
 
 

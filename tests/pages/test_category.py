@@ -136,13 +136,13 @@ def test_sort_values_are_computed_as_named(tiny_workspace: Path) -> None:
     scores = subject.scores
     row = int(np.flatnonzero(~scores.is_positive)[0])
     others = [v for n, v in enumerate(scores.logits[row].tolist()) if n != 0]
-    assert compute_values(subject, "ŷ")[row] == pytest.approx(float(scores.logits[row, 0]))
-    assert compute_values(subject, "|ȳ − ŷ|")[row] == pytest.approx(
+    assert compute_values(subject, "score")[row] == pytest.approx(float(scores.logits[row, 0]))
+    assert compute_values(subject, "error")[row] == pytest.approx(
         abs(float(scores.y_bar[row]) - float(scores.y_hat[row])), abs=1e-6
     )
     assert compute_values(subject, "activation")[row] == scores.x_features[row, 1]
-    lead = compute_values(subject, "lead")[row]
-    assert lead == pytest.approx(float(scores.y_hat[row]) - max(others), abs=1e-5)
+    margin = compute_values(subject, "margin")[row]
+    assert margin == pytest.approx(float(scores.y_hat[row]) - max(others), abs=1e-5)
 
 
 @pytest.mark.parametrize(("side", "name"), [("test", "test"), ("training", "train")])
@@ -151,8 +151,8 @@ def test_photos_are_filtered_by_side_and_category(
 ) -> None:
     subject = make_subject(tiny_workspace)
     for whose in ("its own category", "all birds"):
-        choice = Choice("ŷ", "highest first", side, whose, "photo")
-        rows = sort_rows(subject, choice, compute_values(subject, "ŷ"))
+        choice = Choice("score", "highest first", side, whose, "photo")
+        rows = sort_rows(subject, choice, compute_values(subject, "score"))
         wanted = subject.sides == name
         if whose == "its own category":
             wanted = wanted & subject.scores.is_positive
@@ -174,7 +174,7 @@ def test_another_choice_starts_on_the_first_page(
 
 def test_the_link_restores_every_choice(tiny_workspace: Path, open_page: OpenApp) -> None:
     asked = {
-        "sort": "lead",
+        "sort": "margin",
         "first": "lowest first",
         "side": "all",
         "whose": "all birds",
@@ -210,7 +210,7 @@ def test_other_choices_run_no_network_again(
     app = open_page(tiny_workspace)
     before = len(calls)
     assert before == len(summary.find_own_test_rows(make_subject(tiny_workspace)))
-    for key, value in (("feature", 3), ("scale", "one for all"), ("sort", "lead")):
+    for key, value in (("feature", 3), ("scale", "one for all"), ("sort", "margin")):
         next(box for box in app.segmented_control if box.key == key).set_value(value).run()
     next(box for box in app.selectbox if box.key == "colours").set_value("viridis").run()
     app.slider[0].set_value(30).run()

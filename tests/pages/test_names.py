@@ -58,7 +58,9 @@ def test_a_found_name_is_shown_with_its_evidence(
     texts = read_texts(app)
     interval = "(95% interval 0.61 to 0.95; 0.72 on other species alone)"
     assert rf"It fires on species that have this\: correlation 0.87 {interval}" in texts
-    assert "31% of the heat on the bird lies on breast and belly" in texts
+    assert (
+        "On training photos, 31% of the heat on the bird lies on the breast and the belly" in texts
+    )
     assert "It also fires on Moonbar Warbler and Plainsong Warbler, which have it." in texts
     assert "Also named: x-feature 2 “crown”, x-feature 3 “background”" in texts
 
@@ -66,14 +68,14 @@ def test_a_found_name_is_shown_with_its_evidence(
 @pytest.mark.parametrize(
     ("feature", "words"),
     [
-        (2, "**crown**. 40% of the heat on the bird lies on crown, but no known attribute of"),
+        (2, "**crown**. On training photos, 40% of the heat on the bird lies on the crown, but no"),
         (
             3,
             "**background**. 80% of its heat lies outside the bird's box, more than by area. It "
             "also fires on Moonbar Warbler.",
         ),
         (4, "Found by its activations: no name. Its heat lies on no part in particular"),
-        (5, "**blue tail**, a mark of other birds. 50% of the heat"),
+        (5, "**blue tail**, a mark of other birds. On training photos, 50% of the heat"),
     ],
 )
 def test_every_kind_is_explained(

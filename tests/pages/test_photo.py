@@ -383,7 +383,7 @@ def test_choices_of_drawing_survive_links_other_pages_and_a_reload(
     assert list_looks(app) == LOOKS
     assert app.query_params == {key: str(value) for key, value in LOOKS.items()}
     # A link within the app.
-    link = next(item for item in app.get("page_link") if "Why not" in item.proto.label)
+    link = next(item for item in app.get("page_link") if "Explained as" in item.proto.label)
     params = {k: v[0] for k, v in parse_qs(link.proto.query_string).items()}
     assert list_looks(open_app(tiny_workspace, **params)) == LOOKS
     # One that does not mention them, opened in the same session, and pages with and without maps.
@@ -452,8 +452,8 @@ def test_leads_to_the_same_photo_under_another_category(
     tiny_workspace: Path, open_app: OpenApp
 ) -> None:
     app = open_app(tiny_workspace, photos_of="Lantern-bellied Shrike")
-    (link,) = (item for item in app.main.get("page_link") if "Why not" in item.proto.label)
-    assert link.proto.label == "Why not a Harebell-capped Finch?"
+    (link,) = (item for item in app.main.get("page_link") if "Explained as" in item.proto.label)
+    assert link.proto.label == "Explained as Harebell-capped Finch"
     params = {k: v[0] for k, v in parse_qs(link.proto.query_string).items()}
     other = open_app(tiny_workspace, **params)
     assert not other.warning

@@ -147,9 +147,9 @@ def test_a_whole_quiz_with_known_answers(
         assert metrics[4 * place : 4 * place + 4] == [
             ("Birds named", f"{named} of 4"),
             ("Median time", f"{median(row[3] for row in group):.1f} s"),
-            ("Followed the network when wrong", f"{followed} of {len(wrong)}"),
+            ("Agreed with the network when wrong", f"{followed} of {len(wrong)}"),
             (
-                "Followed the network when right",
+                "Agreed with the network when right",
                 f"{agreed} of {len(agreeing)}" if agreeing else "–",
             ),
         ]
@@ -410,14 +410,14 @@ def test_the_files_of_a_class_are_pooled(
     (warning,) = app.warning
     assert warning.value.startswith("notes.json is left out. It is not a file of quiz results.")
     texts = read_texts(app)
-    assert "**2** people, **12** answers. 1 of the files are copies" in texts
-    same = "**0** (0 to 0; 2)"
+    assert "2 people, 12 answers. 1 copy of a file left out." in texts
+    same = "**0** (no spread, 2 people)"
     assert f"| **photo + explanation** against photo + answer | {same} | {same} |" in texts
     assert "With fewer than 10 people" in texts
     (figure,) = app.get("plotly_chart")
     assert "Photo + answer" in figure.proto.spec
-    assert "photo + answer 0% (0% to 0%, 2 people)" in texts
+    assert "photo + answer 0% (no spread, 2 people)" in texts
     next(b for b in app.segmented_control if b.label == "Measure").set_value(
-        "Followed the network when wrong"
+        "Agreed with the network when wrong"
     ).run()
-    assert "photo + answer 100% (100% to 100%, 2 people)" in read_texts(app)
+    assert "photo + answer 100% (no spread, 2 people)" in read_texts(app)

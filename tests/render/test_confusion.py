@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from explorer.render.confusion import render_confusion
+from explorer.render.confusion import EMPTY, render_confusion
 
 TABLE = np.array([[3, 1, 0], [0, 2, 2], [0, 0, 0]])
 TOTALS = np.array([5, 4, 0])
@@ -20,8 +20,9 @@ def test_cells_hold_shares_and_numbers() -> None:
 
 def test_every_cell_with_photos_can_be_clicked() -> None:
     points = render_confusion(TABLE, TOTALS, NAMES).data[2]
-    assert points.customdata == (0, 1, 4, 5)
-    assert list(zip(points.y, points.x, strict=True)) == [(0, 0), (0, 1), (1, 1), (1, 2)]
+    assert points.customdata == (0, 1, EMPTY, EMPTY, 4, 5, EMPTY, EMPTY, EMPTY)
+    # One in the middle of every cell, so that none belongs to a neighbour.
+    assert list(zip(points.y, points.x, strict=True)) == [(n // 3, n % 3) for n in range(9)]
     assert points.text[0] == "Finch, named correctly: 3 of 5"
     assert points.text[1] == "Finch<br>taken for &lt;b&gt;Wren of a very long name: 1 of 5"
 

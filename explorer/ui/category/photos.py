@@ -23,7 +23,7 @@ from explorer.ui.shared.subject import Subject
 
 SORT, END, SIDE, WHOSE = "sort", "first", "side", "whose"
 PICTURES, PAGE = "pictures", state.PHOTO_PAGE
-Y_HAT, ERROR, ACTIVATION, MARGIN = "ŷ", "|ȳ − ŷ|", "activation", "lead"
+Y_HAT, ERROR, ACTIVATION, MARGIN = "score", "error", "activation", "margin"
 ORDERS = (Y_HAT, ERROR, ACTIVATION, MARGIN)
 HIGHEST, LOWEST = "highest first", "lowest first"
 TEST, TRAIN, ALL = "test", "training", "all"
@@ -34,7 +34,7 @@ PHOTOS_A_PAGE = 24
 _SIDES = {TEST: ("test",), TRAIN: ("train",), ALL: ("test", "train", "unused")}
 _SORT_HELP = (
     "By the network's score ŷ, by how far the module is off, by the activation of the x-feature "
-    "that is chosen above, or by the lead of the category's score over the next best one: where "
+    "that is chosen above, or by the margin of the category's score over the next best one: where "
     "it is negative, the network takes the bird for another."
 )
 
@@ -102,7 +102,7 @@ def compute_values(subject: Subject, sort: str) -> NDArray[np.float64]:
     if sort == MARGIN:
         index = subject.workspace.dataset.categories.index(subject.entry.category)
         others = np.delete(scores.logits, index, axis=1)
-        best = others.max(axis=1, initial=-np.inf)  # without other categories the lead is infinite
+        best = others.max(axis=1, initial=-np.inf)  # without other categories it is infinite
         margins: NDArray[np.float64] = (scores.y_hat - best).astype(np.float64)
         return margins
     return scores.y_hat.astype(np.float64)
@@ -184,6 +184,6 @@ def _describe_order(subject: Subject, row: int, choice: Choice, value: float) ->
     if choice.sort == ACTIVATION:
         return f"{side}, activation {value:.2f}"
     if choice.sort == MARGIN:
-        return f"{side}, lead {format_signed(value)}"
+        return f"{side}, margin {format_signed(value)}"
     error = abs(float(subject.scores.y_bar[row]) - float(subject.scores.y_hat[row]))
     return f"{side}, |ȳ − ŷ| {error:.2f}"

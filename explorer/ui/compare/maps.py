@@ -17,7 +17,7 @@ from explorer.ui.compare.pairs import Both, get_index, name_pair
 from explorer.ui.compare.sides import Side
 from explorer.ui.shared import choices, drawings, links, pictures, state, verdicts
 from explorer.ui.shared.drawings import Overlays
-from explorer.ui.shared.markdown import escape_markdown
+from explorer.ui.shared.markdown import escape_markdown, format_small
 from explorer.ui.shared.names import name_photo
 from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.ui.shared.splits import sort_photos
@@ -176,18 +176,17 @@ def _show_maps(
                     continue
                 title = (f"**{pair_name}** " if pair_name else "") + outputs.get_title(index)
                 words, shown = _describe_map(outputs, row, index)
-                heat = overlays.describe_heat(index)
+                heat, rest = overlays.describe_heat(index), overlays.describe_rest(index)
+                small = format_small(rest)
                 alt = f"Heatmap of {outputs.names[index]} over the photo, {words}{heat}"
                 st.image(overlays.images[index], width="stretch", alt=alt)
                 if side.entry is None:
-                    st.markdown(f"{title}  \n{shown}{heat}")
+                    st.markdown(f"{title}  \n{shown}{heat}{small}")
                 else:
                     links.show_photo_link(
                         workspace, side.entry, photo, title, feature=index, icon=None
                     )
-                    st.markdown(f"{shown}{heat}")
-                if rest := overlays.describe_rest(index):
-                    st.caption(f"{rest}.")
+                    st.markdown(f"{shown}{heat}{small}")
 
 
 def _describe_map(outputs: Outputs, row: int, index: int) -> tuple[str, str]:

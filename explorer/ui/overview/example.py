@@ -21,6 +21,7 @@ from explorer.ui.shared.map_controls import read_style
 from explorer.ui.shared.markdown import escape_markdown, format_contribution
 from explorer.ui.shared.names import name_photo
 from explorer.ui.shared.part_figures import list_mean_shares
+from explorer.ui.shared.places import find_places
 from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.ui.shared.splits import sort_photos
 from explorer.ui.shared.state import Selection
@@ -72,7 +73,9 @@ def show_example(workspace: Workspace, selection: Selection, photo: Photo) -> No
         has_box = not style.is_cropped
         picture = drawings.draw_photo(shown, window, has_box=has_box)
         tiles.show_photo_tile(picture, kind, has_box=has_box)
-        found = tiles.make_tiles(explanation, overlays, names)
+        found = tiles.make_tiles(
+            explanation, overlays, names, find_places(workspace, entry, shown, style)
+        )
         for feature in order:
             tiles.show_tile(found[feature], partial(_show_link, found[feature], params))
     st.caption(

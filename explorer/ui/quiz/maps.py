@@ -8,7 +8,7 @@ from explorer.nn.explanation import Explanation
 from explorer.render.numbers import format_signed
 from explorer.ui.quiz.attempt import QuizSession
 from explorer.ui.shared import cached, drawings
-from explorer.ui.shared.markdown import format_contribution
+from explorer.ui.shared.markdown import format_contribution, format_small
 from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.workspace.workspace import Workspace
 
@@ -43,7 +43,8 @@ def show_maps(workspace: Workspace, session: QuizSession, image_id: int, categor
                     f"{name_category(workspace, category)}, contribution "
                     f"{format_signed(contribution)}",
                 )
-                st.markdown(format_contribution(contribution, 1.0))
+                rest = format_small(overlays.describe_rest(feature))
+                st.markdown(f"{format_contribution(contribution, 1.0)}{rest}")
     st.caption(
         "Each picture shows where one x-feature looks. A blue number raises the score, an orange "
         "one lowers it."

@@ -8,6 +8,7 @@ import streamlit as st
 
 from explorer.analysis.estimates import compute_estimate
 from explorer.config import ExplorerError
+from explorer.data.names import count_words
 from explorer.quiz.pooling import (
     FOLLOWED_WRONG,
     MEASURES,
@@ -62,8 +63,8 @@ def _show_sheets(sheets: Sequence[Sheet]) -> None:
     networks = len({sheet.network for sheet in sheets})
     answers = sum(answer.chosen is not None for sheet in named.values() for answer in sheet.answers)
     st.markdown(
-        f"**{len(named)}** {'person' if len(named) == 1 else 'people'}, **{answers}** answers."
-        + (f" {copies} of the files are copies of others and left out." if copies else "")
+        f"{count_words(len(named), 'person', 'people')}, {count_words(answers, 'answer')}."
+        + (f" {count_words(copies, 'copy', 'copies')} of a file left out." if copies else "")
     )
     if networks > 1:
         st.warning(
@@ -92,13 +93,8 @@ def _show_findings(named: Mapping[str, Sheet]) -> None:
     ]
     st.markdown("\n".join([f"| Difference | {' | '.join(columns)} |", "|:--|--:|--:|", *rows]))
     st.caption(
-        "Mean differences within the same people, in percentage points, with 95% CI and number of "
-        "people."
-        + (
-            f" With fewer than {_FEW_PEOPLE} people, these intervals are too narrow."
-            if len(named) < _FEW_PEOPLE
-            else ""
-        )
+        "Mean differences within the same people, in percentage points, with 95% CI."
+        + _warn_of_few(len(named))
     )
 
 
@@ -109,8 +105,9 @@ def _estimate_differences(named: Mapping[str, Sheet], measure: str) -> dict[tupl
         estimate = compute_estimate(values)
         if estimate is not None and estimate.count > 1:
             low, high = map(_format_points, (estimate.low, estimate.high))
-            mean = _format_points(estimate.mean)
-            found[pair] = f"**{mean}** ({low} to {high}; {estimate.count})"
+            spread = "no spread" if low == high else f"{low} to {high}"
+            people = count_words(estimate.count, "person", "people")
+            found[pair] = f"**{_format_points(estimate.mean)}** ({spread}, {people})"
     return found
 
 
@@ -141,8 +138,8 @@ def _show_measure(named: Mapping[str, Sheet], measure: str) -> None:
     )
     figure.update_xaxes(tickformat=form)
     spoken = [
-        f"{name} {mean:{form}} ({low:{form}} to {high:{form}}, {len(values[name])} "
-        f"{'person' if len(values[name]) == 1 else 'people'})"
+        f"{name} {mean:{form}} ({_name_interval(low, high, form)}, "
+        f"{count_words(len(values[name]), 'person', 'people')})"
         for name, (mean, low, high) in means.items()
     ]
     show_figure(
@@ -153,4 +150,16 @@ def _show_measure(named: Mapping[str, Sheet], measure: str) -> None:
     st.caption(
         f"Means with 95% confidence intervals: {'; '.join(spoken)}. A point is a person. The "
         "intervals are bootstrapped over people, each of whom counts once."
+        + _warn_of_few(max(map(len, values.values())))
     )
+
+
+def _name_interval(low: float, high: float, form: str) -> str:
+    """Return the ends of an interval, which people who are all alike do not have."""
+    return "no spread" if low == high else f"{low:{form}} to {high:{form}}"
+
+
+def _warn_of_few(people: int) -> str:
+    if people >= _FEW_PEOPLE:
+        return ""
+    return f" With fewer than {_FEW_PEOPLE} people, these intervals are too narrow."

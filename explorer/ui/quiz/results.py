@@ -74,8 +74,10 @@ def _show_conditions(answers: list[Answer]) -> None:
                 "–" if seconds is None else f"{seconds:.1f} s",
                 help=_HELP["time"],
             )
-            _show_share("Followed the network when wrong", summary.followed_wrong, "wrong")
-            _show_share("Followed the network when right", summary.followed_right, "right_network")
+            _show_share("Agreed with the network when wrong", summary.followed_wrong, "wrong")
+            _show_share(
+                "Agreed with the network when right", summary.followed_right, "right_network"
+            )
 
 
 def _show_share(label: str, share: Share, help_name: str) -> None:

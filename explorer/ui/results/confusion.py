@@ -17,7 +17,7 @@ from explorer.analysis.confusion import (
 from explorer.config import ExplorerError
 from explorer.data.names import count_words, name_categories
 from explorer.methods.runs import get_default_module
-from explorer.render.confusion import render_confusion
+from explorer.render.confusion import EMPTY, render_confusion
 from explorer.ui.shared import cached, choices, scores, state
 from explorer.ui.shared.caching import cache_data
 from explorer.ui.shared.errors import error_boundary, explain_error
@@ -152,6 +152,8 @@ def _show_matrix(answers: Answers, names: Sequence[str]) -> None:
 
 
 def _choose_cell(chosen: Sequence[int], categories: int, cell: int) -> None:
+    if cell == EMPTY:
+        return
     row, column = divmod(int(cell), len(chosen))
     _choose(chosen[row] * categories + chosen[column])
 

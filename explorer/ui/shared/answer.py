@@ -12,6 +12,7 @@ from explorer.nn.explanation import Explanation
 from explorer.render.window import Window
 from explorer.ui.shared import cached, drawings, heatmaps, state, tiles, x_features
 from explorer.ui.shared.map_controls import read_crop, show_map_controls
+from explorer.ui.shared.places import find_places
 from explorer.ui.shared.shown_photo import ShownPhoto
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.windows import find_known_window, find_window
@@ -109,7 +110,8 @@ def show_answer(
         x_features.show_switched_off(explanation, choice.off)
     coarse.empty()
     with grid:
-        tiles.show_tiles(tiles.make_tiles(explanation, overlays, names), choice)
+        places = find_places(workspace, entry, photo, style)
+        tiles.show_tiles(tiles.make_tiles(explanation, overlays, names, places), choice)
     with right:
         st.caption(
             "A click shows an x-feature large. Its switch takes it out of the module's sum; the "

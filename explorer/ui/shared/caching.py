@@ -8,7 +8,7 @@ or the chosen x-feature, so their keys do not either.
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import streamlit as st
 
@@ -87,8 +87,12 @@ def cache_data(
     return cast("Callable[[F], F]", decorate)
 
 
-def cache_resource(entries: int, *, also: HashFuncs | None = None) -> Callable[[F], F]:
-    """Cache the results of a function; all callers share them, read-only."""
+def cache_resource(
+    entries: int, *, also: HashFuncs | None = None, scope: Literal["global", "session"] = "global"
+) -> Callable[[F], F]:
+    """Cache the results of a function; all callers share them, or those of a session, read-only."""
     hash_funcs: dict[Any, Callable[[Any], Any]] = {**HASH_FUNCS, **(also or {})}
-    decorate = st.cache_resource(show_spinner=False, max_entries=entries, hash_funcs=hash_funcs)
+    decorate = st.cache_resource(
+        show_spinner=False, max_entries=entries, hash_funcs=hash_funcs, scope=scope
+    )
     return cast("Callable[[F], F]", decorate)

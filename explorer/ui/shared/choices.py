@@ -65,10 +65,12 @@ def choose_page(key: str, count: int, most: int, what: str) -> range:
     pages = -(-count // most)
     page = 1
     state.check_param(key, map(str, range(1, max(pages, 1) + 1)), what)
+    # Always an element, or what follows would take the place of something else and look like it.
+    place = st.container()
     if pages > 1:
         if st.session_state.get(key, 1) > pages:
             st.session_state[key] = 1
-        page = st.pagination(pages, key=key, bind=state.BIND)
+        page = place.pagination(pages, key=key, bind=state.BIND)
     else:
         st.session_state.pop(key, None)  # else the next link would ask for it
         state.drop_param(key)

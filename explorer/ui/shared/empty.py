@@ -6,9 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from explorer.config import CUB_ROOT_VARIABLE, PAGES_DIR, is_public
+from explorer.config import CUB_ROOT_VARIABLE, DEMO_WORKSPACE, PAGES_DIR, is_public
 from explorer.data.photo_folders import remember_photo_folder
-from explorer.ui.shared import cached
+from explorer.ui.shared import cached, state
 from explorer.ui.shared.errors import explain_reason
 from explorer.ui.shared.fetching import show_ways_to_photos
 from explorer.ui.shared.links import name_workspace
@@ -38,10 +38,24 @@ def show_no_photos(workspace: Workspace) -> None:
         f"folder below or in `{CUB_ROOT_VARIABLE}`. The numbers are complete without them.",
         icon=":material/no_photography:",
     )
+    _show_painted_birds()
     show_ways_to_photos(partial(_remember_photos, workspace))
     show_command("python -m explorer fetch cub")
     for reason in cached.list_refused_photos(workspace).values():
         st.caption(explain_reason(reason))
+
+
+def _show_painted_birds() -> None:
+    """Offer the birds whose photos come with the explorer, where they are among the workspaces."""
+    for name, path in state.name_workspaces().items():
+        if path == DEMO_WORKSPACE.resolve():
+            st.button(
+                f"Show “{name}” instead",
+                icon=":material/palette:",
+                on_click=state.choose_workspace,
+                args=(name,),
+                key="painted-birds",
+            )
 
 
 def _remember_photos(workspace: Workspace, folder: Path) -> None:

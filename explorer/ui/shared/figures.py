@@ -5,6 +5,9 @@ from functools import partial
 from types import FunctionType
 from typing import Any
 
+# Plotly looks for pandas among the loaded modules, and fails on one that another visitor's page is
+# just loading. So it is loaded before any figure is built.
+import pandas as pd  # noqa: F401
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -15,7 +18,7 @@ from explorer.ui.shared.exports import Columns
 from explorer.ui.shared.state import get_text_colour
 
 Draw = Callable[..., go.Figure]
-"""`draw` or `draw_unshared`."""
+"""`draw` or `draw_own`."""
 
 
 def draw(render: Draw, *args: Any, **options: Any) -> go.Figure:
@@ -36,8 +39,19 @@ def draw(render: Draw, *args: Any, **options: Any) -> go.Figure:
 
 
 def draw_unshared(render: Draw, *args: Any, **options: Any) -> go.Figure:
-    """Draw a figure as `draw` does, of a visitor's own photo: nothing is kept of it."""
+    """Draw a figure that is too large to keep, such as one with a picture in it."""
     return render(*args, **options, text_colour=get_text_colour())
+
+
+def draw_own(render: Draw, *args: Any, **options: Any) -> go.Figure:
+    """Draw a figure of a visitor's own photo as `draw` does, but share it with no other session."""
+    figure: go.Figure = _draw_own(render, args, {**options, "text_colour": get_text_colour()})
+    return figure
+
+
+def forget_own() -> None:
+    """Forget all figures of this session's own photos."""
+    _draw_own.clear()  # type: ignore[attr-defined]
 
 
 def _name_function(function: FunctionType) -> str:
@@ -46,6 +60,11 @@ def _name_function(function: FunctionType) -> str:
 
 @cache_resource(160, also={FunctionType: _name_function})
 def _draw(render: Draw, args: tuple[Any, ...], options: dict[str, Any]) -> go.Figure:
+    return render(*args, **options)
+
+
+@cache_resource(24, also={FunctionType: _name_function}, scope="session")
+def _draw_own(render: Draw, args: tuple[Any, ...], options: dict[str, Any]) -> go.Figure:
     return render(*args, **options)
 
 

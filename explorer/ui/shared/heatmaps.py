@@ -10,7 +10,7 @@ from explorer.data.cub import format_category
 from explorer.data.names import join_words
 from explorer.nn.explanation import Explanation
 from explorer.render.colour_maps import render_colour_bar
-from explorer.render.numbers import format_number, format_short, format_signed
+from explorer.render.numbers import format_short, format_signed
 from explorer.render.pixels import render_pixels
 from explorer.render.views import CONTOUR_LEVELS, CONTOURS, SPOTLIGHT
 from explorer.render.window import Window
@@ -126,8 +126,7 @@ def show_large(
         else:
             st.image(picture, width="stretch", alt=f"{words}, large")
         show_scale(drawings.find_top(workspace, entry, photo, style, feature), style)
-    score = format_number(explanation.y_hat)
-    st.markdown(f"**{name_in_markdown(feature, names)}**: {contribution} of {score}")
+    st.markdown(f"**{name_in_markdown(feature, names)}**: {contribution}")
 
 
 def show_score_map(

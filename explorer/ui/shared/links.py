@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from explorer.config import PAGES_DIR
 from explorer.data.cub import format_category
-from explorer.data.names import add_article, name_categories
+from explorer.data.names import name_categories
 from explorer.data.photo import Photo
 from explorer.explaining.naming import name_feature
 from explorer.methods.runs import format_run, get_default_module
@@ -146,12 +146,12 @@ def show_other_categories(
         and (usual := get_default_module(entries, category)) is not None
     ]
     if others:
-        st.caption("The same photo, explained for another category:", help=HELP["other"])
+        st.caption("The same photo, explained as another bird:", help=HELP["other"])
     with st.container(horizontal=True, gap="small"):
         for other in others[:_OTHERS_SHOWN]:
             name = escape_markdown(format_category(other.category))
             params = make_photo_params(workspace, other, photo)
-            label = f"Why not {add_article(name)}?"
+            label = f"Explained as {name}"
             st.page_link(PAGES_DIR / "photo.py", label=label, query_params=params)
 
 

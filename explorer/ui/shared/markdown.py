@@ -36,6 +36,11 @@ def format_contribution(contribution: float, x_feature: float) -> str:
     return f":{colour}[**{format_signed(contribution)}**]"
 
 
+def format_small(words: str) -> str:
+    """Write words small and grey on a line of their own; nothing if there are none."""
+    return f"  \n:gray[:small[{words}]]" if words else ""
+
+
 def format_share(value: float | None) -> str:
     """Write a share in per cent, or a dash where it is undefined."""
     return "–" if value is None else f"{value:.1%}"

@@ -26,7 +26,7 @@ def show_module_measures(measures: ModuleMeasures, part_count: int) -> None:
         [
             ("Error, test", f"{test.f_reg:.3f}", "f_reg"),
             ("Error, training", f"{train.f_reg:.3f}", "f_reg"),
-            ("Error, % of range", format_share(test.relative_f_reg), "relative"),
+            ("Relative error", format_share(test.relative_f_reg), "relative"),
             ("R², test", format_share(test.r2), "r2"),
             ("Locality, test", "–" if locality is None else f"{locality:.2f}", "locality"),
             ("x-features live", f"{sum(live)} of {len(live)}", "live"),

@@ -34,6 +34,9 @@ def follow_address(stale: Collection[str]) -> None:
             st.session_state.pop(_PREFIX + key, None)
         if key in _OF_MODULE:
             st.session_state.pop(_OWNER, None)
+            for own in _OF_OWNER:
+                if own not in st.query_params:
+                    st.session_state.pop(_PREFIX + own, None)
     for key in _DRAWING:
         _write(key)
 

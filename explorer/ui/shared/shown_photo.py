@@ -39,12 +39,16 @@ class ShownPhoto(Protocol):
         """The photo with its box and parts, or None where no part has a place yet."""
 
     @property
+    def likely_parts(self) -> PhotoParts | None:
+        """The same, or else with the parts that the network finds; None where it finds none."""
+
+    @property
     def box(self) -> tuple[float, float, float, float] | None:
         """Box of the bird, (x, y, width, height) in pixels, or None where it is not known."""
 
     @property
     def draw(self) -> Draw:
-        """Draws figures of the photo, as `figures.draw` or `figures.draw_unshared`."""
+        """Draws figures of the photo, as `figures.draw` or `figures.draw_own`."""
 
     def explain(self, workspace: Workspace, entry: ModuleEntry, layer: str) -> Explanation:
         """Explain the photo by a module, with maps taken at a layer; computed once."""
@@ -75,6 +79,11 @@ class DatasetPhoto:
     def parts(self) -> PhotoParts:
         """The photo with its annotated box and parts."""
         return cached.load_parts(self.photo)
+
+    @property
+    def likely_parts(self) -> PhotoParts:
+        """The photo with its annotated box and parts."""
+        return self.parts
 
     @property
     def image(self) -> NDArray[np.uint8]:

@@ -14,7 +14,7 @@ from explorer.nn.explanation import Explanation
 from explorer.render.numbers import format_signed
 from explorer.ui.shared import x_features
 from explorer.ui.shared.drawings import Overlays
-from explorer.ui.shared.markdown import format_contribution
+from explorer.ui.shared.markdown import format_contribution, format_small
 from explorer.ui.shared.subject import name_in_markdown, name_in_text
 from explorer.ui.shared.x_features import Choice
 
@@ -51,7 +51,10 @@ class Tile:
 
 
 def make_tiles(
-    explanation: Explanation, overlays: Overlays, names: Mapping[int, str]
+    explanation: Explanation,
+    overlays: Overlays,
+    names: Mapping[int, str],
+    places: Mapping[int, str] | None = None,
 ) -> list[Tile]:
     """Say what every tile shows, in the order of the x-features.
 
@@ -63,11 +66,14 @@ def make_tiles(
         Pictures of its maps.
     names : Mapping of int to str
         Names of x-features; see `cached.load_names`.
+    places : Mapping of int to str, optional
+        Where they look, if that is not what their names say; see `places.find_places`.
     """
     (shares,) = compute_contribution_shares(explanation.contributions[np.newaxis])
+    seen = places or {}
     return [
-        _make_tile(explanation, overlays, names, feature, share)
-        for feature, share in enumerate(shares.tolist())
+        _make_tile(explanation, overlays, names, n, share=share, place=seen.get(n, ""))
+        for n, share in enumerate(shares.tolist())
     ]
 
 
@@ -76,12 +82,15 @@ def _make_tile(
     overlays: Overlays,
     names: Mapping[int, str],
     feature: int,
+    *,
     share: float,
+    place: str,
 ) -> Tile:
     activation = float(explanation.x_features[feature])
     contribution = float(explanation.contributions[feature])
     heat = overlays.describe_heat(feature)
-    rest = overlays.describe_rest(feature) if activation else ""
+    notes = [place, overlays.describe_rest(feature)] if activation else []
+    rest = "; ".join(filter(None, notes))
     part = f" · {format_percent(share)}" if activation else ""
     return Tile(
         feature,
@@ -90,8 +99,7 @@ def _make_tile(
         f"{format_signed(contribution)}{part and f', {format_percent(share)} of all'}{heat}"
         f"{rest and f'; {rest}'}",
         name_in_markdown(feature, names),
-        f"{format_contribution(contribution, activation)}{part}{heat}"
-        + (f"  \n:gray[:small[{rest}]]" if rest else ""),
+        f"{format_contribution(contribution, activation)}{part}{heat}{format_small(rest)}",
         share,
         activation > 0,
     )

@@ -8,7 +8,7 @@ import streamlit as st
 from numpy.typing import ArrayLike
 
 from explorer.data.names import join_words
-from explorer.explaining.naming import name_feature
+from explorer.explaining.naming import load_own_names, merge_names, name_feature
 from explorer.explaining.sentence import describe_contributions
 from explorer.measuring.records import ModuleMeasures
 from explorer.nn.explanation import Explanation
@@ -16,7 +16,7 @@ from explorer.render.figures import render_contributions
 from explorer.render.numbers import format_number
 from explorer.ui.shared import mirrored, state, verdicts
 from explorer.ui.shared.figures import Draw, show_figure
-from explorer.ui.shared.subject import escape_words, name_in_figure
+from explorer.ui.shared.subject import escape_words, name_in_figure, name_in_markdown
 from explorer.ui.shared.words import HELP
 from explorer.workspace.layout import ModuleEntry
 
@@ -51,13 +51,14 @@ def choose_feature(entry: ModuleEntry, count: int, measures: ModuleMeasures | No
     usual = 0
     if measures is not None and len(measures.test.mean_contribution) == count:
         usual = int(np.argmax(measures.test.mean_contribution))
+    names = merge_names(load_own_names(entry), measures)
     asked = _read(entry, state.FEATURE, count)
     st.session_state[state.FEATURE] = asked[-1] if asked else usual
     chosen = st.segmented_control(
         "x-feature",
         range(count),
         required=True,
-        format_func=name_feature,
+        format_func=lambda feature: name_in_markdown(feature, names),
         key=state.FEATURE,
         on_change=_follow_control,
         help=HELP["x-feature"],

@@ -160,7 +160,10 @@ def _show_tiles(
                     continue
                 picture = drawings.draw_tile(workspace, side.entry, photo, style, feature)
                 _show_tile(side, feature, picture, place)
-    st.caption("X-features that usually look at the same part of the bird stand together.")
+    st.caption(
+        "X-features are paired by where on the bird they usually look, as far as they can be. Each "
+        "map is drawn at full strength."
+    )
 
 
 def _show_tile(side: _Side, feature: int, picture: bytes, place: str) -> None:

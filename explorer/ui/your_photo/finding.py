@@ -10,6 +10,7 @@ from explorer.analysis.doubt import Level
 from explorer.config import ExplorerError
 from explorer.explaining.answer import Answer
 from explorer.explaining.words import format_percent
+from explorer.measuring.found_parts import make_found_parts
 from explorer.ui.shared import caching
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.your_photo import verdict
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 
 
 def find_box(workspace: Workspace, photo: OwnPhoto, said: Answer) -> None:
-    """Find the bird's box for the pictures of a photo, where the network can be trusted with it."""
-    photo.found_box = None
+    """Find the bird for the pictures of a photo, where the network can be trusted with it."""
+    photo.found = None
     if workspace.has_part_finder and not photo.marks.points and not _is_strange(said):
-        # Who asks for parts is told what is wrong; pictures do without a box.
+        # Who asks for parts is told what is wrong; pictures do without them.
         with contextlib.suppress(ExplorerError):
             found = _find(workspace, photo)
-            photo.found_box = None if found is None else found.box
+            photo.found = None if found is None else make_found_parts(photo.image, found)
 
 
 def _is_strange(said: Answer) -> bool:
@@ -113,7 +114,7 @@ def show_confidence(marks: Marks, names: Sequence[str]) -> None:
             f"{len(marks.found)} of them were found by the network, most surely the {surest}, "
             f"least surely the {doubtful}."
         )
-    st.caption(f"Dashed: {found} A click moves the part that is chosen above, and makes it yours.")
+    st.caption(f"Dashed: {found} Drag one to move it, which makes it yours.")
 
 
 def _count_found(marks: Marks) -> str:

@@ -82,8 +82,8 @@ class OwnPhoto:
         Category of a sample, as in ``classes.txt``; empty if unknown.
     notes : tuple of str
         What the photo may lack because of its file.
-    found_box : tuple of float or None
-        Box that the network finds, (x, y, width, height), as long as none is placed.
+    found : PhotoParts or None
+        Box and parts that the network finds, as long as none is placed.
     """
 
     image: NDArray[np.uint8]
@@ -93,7 +93,7 @@ class OwnPhoto:
     marks: Marks
     truth: str = ""
     notes: tuple[str, ...] = ()
-    found_box: tuple[float, float, float, float] | None = None
+    found: PhotoParts | None = None
     _computed: Memory = field(default_factory=partial(Memory, _MOST_COMPUTED))
     _drawn: Memory = field(default_factory=partial(Memory, _MOST_DRAWN))
 
@@ -113,14 +113,21 @@ class OwnPhoto:
         return PhotoParts(self.image, self.marks.box, points, np.isfinite(points).all(axis=1))
 
     @property
+    def likely_parts(self) -> PhotoParts | None:
+        """The photo with box and parts as they are placed now, or else as they were found."""
+        return self.parts or self.found
+
+    @property
     def box(self) -> tuple[float, float, float, float] | None:
         """Box of the bird as it is placed now, or else as it was found; None if it is unknown."""
-        return self.marks.box if self.marks.points else self.found_box
+        if self.marks.points:
+            return self.marks.box
+        return None if self.found is None else self.found.box
 
     @property
     def draw(self) -> Draw:
-        """Draws figures of the photo, of which nothing is kept."""
-        return figures.draw_unshared
+        """Draws figures of the photo, which this session alone keeps."""
+        return figures.draw_own
 
     def explain(self, workspace: Workspace, entry: ModuleEntry, layer: str) -> Explanation:
         """Explain the photo by a module; the network runs once for a module and a layer."""
@@ -186,6 +193,7 @@ def find(source: str) -> OwnPhoto | None:
 def forget(source: str) -> None:
     """Drop the photo of a source and everything computed of it."""
     _get_slots().pop(source, None)
+    figures.forget_own()
 
 
 def _get_slots() -> dict[str, OwnPhoto]:

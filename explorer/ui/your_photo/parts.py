@@ -73,7 +73,8 @@ def _show_placer(photo: OwnPhoto, names: tuple[str, ...]) -> None:
         "chosen": names[chosen],
         "parts": [
             {
-                **{"x": px, "y": py, "colour": colours[part], "name": names[part]},
+                **{"index": part, "name": names[part], "colour": colours[part]},
+                **{"x": px, "y": py},
                 "found": part in marks.found,
                 **shifts.get(part, {}),
             }
@@ -91,6 +92,7 @@ def _show_placer(photo: OwnPhoto, names: tuple[str, ...]) -> None:
         key=_PLACER,
         data=data,
         on_click_change=partial(_on_click, marks, len(names)),
+        on_move_change=partial(_on_move, marks, len(names)),
         on_box_change=partial(_on_box_change, marks),
     )
 
@@ -118,6 +120,17 @@ def _make_data_url(photo: OwnPhoto) -> str:
 
 def _on_click(marks: Marks, part_count: int) -> None:
     place_chosen(marks, st.session_state[_PLACER].get("click"), part_count)
+
+
+def _on_move(marks: Marks, part_count: int) -> None:
+    move_part(marks, st.session_state[_PLACER].get("move"), part_count)
+
+
+def move_part(marks: Marks, move: object, part_count: int) -> None:
+    """Place the part that was dragged, (index, x, y), where it was dropped."""
+    numbers = _read_numbers(move, 3)
+    if numbers is not None and int(numbers[0]) in range(part_count):
+        marks.place(int(numbers[0]), *numbers[1:])
 
 
 def place_chosen(marks: Marks, place: object, part_count: int) -> None:
@@ -150,7 +163,9 @@ def _show_controls(workspace: Workspace, photo: OwnPhoto) -> None:
     st.markdown("**1. Draw the box around the bird**: drag its corners, or move these.")
     _show_box_slider(marks, "Left to right", 0)
     _show_box_slider(marks, "Top to bottom", 1)
-    st.markdown("**2. Click the photo where each part is.** Skip what cannot be seen.")
+    st.markdown(
+        "**2. Click the photo where each part is**, or drag it there. Skip what cannot be seen."
+    )
     st.pills(
         "Part to place next",
         range(len(names)),

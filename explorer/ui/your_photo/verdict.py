@@ -18,7 +18,7 @@ from explorer.render.numbers import format_number
 from explorer.render.ranking import render_ranking
 from explorer.ui.shared import cached, caching, exports, gallery, scores
 from explorer.ui.shared.errors import error_boundary
-from explorer.ui.shared.figures import draw_unshared, show_figure
+from explorer.ui.shared.figures import Draw, show_figure
 from explorer.ui.shared.gallery import Tile
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.names import name_photo
@@ -79,12 +79,12 @@ def show_way_to_real_birds(workspace: Workspace) -> None:
         )
 
 
-def show_scores(answer: Answer) -> None:
+def show_scores(answer: Answer, draw: Draw) -> None:
     """Show the network's highest scores as bars, with all scores for download."""
     names, order = name_categories(answer.categories), list(answer.order)
     top = order[:_MOST_SHOWN]
     is_strange = answer.judgement is not None and answer.judgement.level is Level.STRANGE
-    figure = draw_unshared(
+    figure = draw(
         render_ranking,
         answer.logits[top],
         None if is_strange else answer.probabilities[top],

@@ -1,0 +1,69 @@
+"""Where x-features look on one photo, where that is not what their names say."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explorer.analysis.naming import Heat, find_part
+from explorer.measuring.name_records import FeatureName
+from explorer.measuring.namer import group_parts, group_regions
+from explorer.measuring.parts import PhotoParts
+
+_KEPT = 0.5  # of the heat that usually lies on the parts that the name is about
+
+
+def describe_places(
+    names: Sequence[FeatureName],
+    parts: PhotoParts,
+    maps: NDArray[np.float32],
+    part_names: Sequence[str],
+) -> dict[int, str]:
+    """Say where x-features look on a photo, where that is not what their names say.
+
+    Parameters
+    ----------
+    names : sequence of FeatureName
+        (K,), the names that were found; an "unclear" one says nothing, so that any place counts.
+    parts : PhotoParts
+        The photo.
+    maps : NDArray of float32
+        (K, h, w), >= 0.
+    part_names : sequence of str
+        (P,).
+
+    Returns
+    -------
+    dict of int to str
+        Such as "here on the nape" or "here beside the bird", by x-feature, counted from 0; without
+        those that look where they usually do, or nowhere in particular.
+    """
+    histogram, areas = parts.measure(maps), parts.compute_areas()
+    found = {}
+    for feature in np.flatnonzero(histogram.is_live).tolist():
+        on_bird = histogram.values[feature]
+        total = on_bird.sum()
+        shares = on_bird / total if total > 0 else on_bird
+        heat = Heat(shares, areas, float(histogram.outside[feature]), parts.outside_area)
+        words = _describe_place(names[feature], heat, part_names)
+        if words:
+            found[feature] = words
+    return found
+
+
+def _describe_place(name: FeatureName, heat: Heat, part_names: Sequence[str]) -> str:
+    if name.kind == "background":
+        is_kept = heat.outside >= _KEPT * (name.heat or 0.0)
+    elif heat.is_outside:
+        return "here beside the bird"
+    else:
+        own = np.isin(part_names, name.parts)
+        is_kept = bool(name.parts) and float(own @ heat.shares) >= _KEPT * (name.heat or 0.0)
+    if is_kept:
+        return ""
+    for group in (group_parts, group_regions):
+        words, groups = group(part_names)
+        place = find_part(heat, groups)
+        if place is not None:
+            return f"here on the {words[place]}"
+    return ""
