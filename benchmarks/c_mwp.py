@@ -144,7 +144,7 @@ def list_sides(
         for name, draw in peers.items()
     ]
     sides += [Side(engine.precision, draw_with_engine(engine, encoder)) for engine in engines]
-    sides.append(Side("the library, exact", draw_as_library(model, device)))
+    sides.append(Side("the library", draw_as_library(model, device)))
     return sides
 
 

@@ -3,9 +3,9 @@
     python benchmarks/workers.py
     python benchmarks/workers.py --workers 1,2,4 --sessions 10 --steps 12
 
-Ten visitors without pauses go through pages of the demo, once to warm all caches, and once more,
-measured. Memory is the processes' own: pages that they share, such as mapped files and the
-libraries, count for each in part (PSS). nginx must be installed.
+Ten visitors without pauses go through pages of the demo, several times to warm the caches of every
+process, and once more, measured. Memory is the processes' own: pages that they share, such as
+mapped files and the libraries, count for each in part (PSS). nginx must be installed.
 """
 
 import argparse
@@ -23,6 +23,8 @@ from common import copy_demo, describe_machine, wait_for_app
 
 from explorer.config import REPOSITORY_ROOT, STATE_VARIABLE
 from explorer.workspace.workspace import Workspace
+
+_WARM_UPS = 4  # a visitor may meet another process each time
 
 
 def find_port() -> int:
@@ -64,7 +66,8 @@ def measure(workers: int, sessions: int, steps: int) -> None:
                 url = f"http://localhost:{port}"
                 wait_for_app(url, server, folder / "log.txt")
                 plan = Load(url, server.pid, workspace, sessions, steps)
-                run_sessions(plan, sessions)
+                for _ in range(_WARM_UPS):
+                    run_sessions(plan, sessions)
                 start = time.perf_counter()
                 visits = run_sessions(plan, sessions)
                 report(f"{workers} process(es)", visits, time.perf_counter() - start)

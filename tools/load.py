@@ -193,14 +193,22 @@ class MemoryMonitor:
         return 60 * slope
 
 
+@dataclass(frozen=True)
+class Pace:
+    """For how many seconds a visitor looks at a page, on average, and when times begin to count."""
+
+    look: float
+    after: float
+
+
 class Visitor:
     """A simulated visitor, with a session and a random sequence of actions."""
 
     def __init__(
-        self, url: str, workspace: Workspace, number: int, *, trains: bool, look: float
+        self, url: str, workspace: Workspace, number: int, *, trains: bool, pace: Pace
     ) -> None:
         self.workspace, self.number = workspace, number
-        self.trains, self.look = trains, look
+        self.trains, self.pace = trains, pace
         self.random = random.Random(number)
         self.session, self.activity = Session(url), Activity()
         self.own: OwnPhoto | None = None
@@ -215,20 +223,21 @@ class Visitor:
             stack.enter_context(self.session)
             for pause in pauses:
                 while time.monotonic() < monitor.start + pause:
-                    self._act_and_think(stack)
+                    self._act_and_think(stack, monitor.start + self.pace.after)
                 monitor.pause()
         return self.activity
 
-    def _act_and_think(self, stack: ExitStack) -> None:
-        start = time.perf_counter()
+    def _act_and_think(self, stack: ExitStack, counted_from: float) -> None:
+        counts, start = time.monotonic() >= counted_from, time.perf_counter()
         try:
             self._act()
         except Exception as error:
             self.activity.problems.append(f"{type(error).__name__}: {error}")
             self.session = stack.enter_context(Session(self.url))
             self.own = None
-        self.activity.seconds.append(time.perf_counter() - start)
-        time.sleep(self.random.expovariate(1 / self.look))
+        if counts:
+            self.activity.seconds.append(time.perf_counter() - start)
+        time.sleep(self.random.expovariate(1 / self.pace.look))
 
     def _act(self) -> None:
         chance = self.random.random()
@@ -318,13 +327,13 @@ def report(
     return failures
 
 
-def run(sessions: int, minutes: float, trainers: int, look: float, folder: Path) -> list[str]:
+def run(sessions: int, minutes: float, trainers: int, pace: Pace, folder: Path) -> list[str]:
     """Run the visitors, and return the failures."""
     os.environ[STATE_VARIABLE] = str(folder / "state")
     workspace = Workspace(copy_demo(folder))
     with serve_app(folder, workspace.path, _CONTAINER_ENVIRONMENT) as (url, server):
         visitors = [
-            Visitor(url, workspace, number, trains=number < trainers, look=look)
+            Visitor(url, workspace, number, trains=number < trainers, pace=pace)
             for number in range(sessions)
         ]
         monitor = MemoryMonitor(server.pid, sessions)
@@ -353,6 +362,9 @@ def main() -> int:
     parser.add_argument(
         "--look", type=float, default=1, help="mean seconds for which a visitor looks at a page"
     )
+    parser.add_argument(
+        "--after", type=float, default=0, help="seconds whose actions do not count in the times"
+    )
     options = parser.parse_args()
     sessions = min(options.sessions, MAX_SESSIONS)
     minutes = min(options.minutes, MAX_MINUTES)
@@ -360,7 +372,9 @@ def main() -> int:
     began = time.strftime("%H:%M:%S")
     print(f"{sessions} visitors for {minutes:g} minutes, {options.look:g} s a page, from {began}")
     with tempfile.TemporaryDirectory() as name:
-        failures = run(sessions, minutes, options.trainers, options.look, Path(name))
+        failures = run(
+            sessions, minutes, options.trainers, Pace(options.look, options.after), Path(name)
+        )
     for line in failures:
         print(f"FAILED {line}")
     print(f"{len(failures)} failures")

@@ -229,7 +229,7 @@ def test_a_batch_is_split_by_memory(
     start_trace = tracing.start_trace
     monkeypatch.setattr(
         "explorer.attribution.excitation.start_trace",
-        lambda x: sizes.append(len(x)) or start_trace(x),
+        lambda x, exact: sizes.append(len(x)) or start_trace(x, exact=exact),
     )
     whole = contrastive_mwp(layers, images, stop=2)
     assert sizes == [1, 4]
@@ -299,7 +299,7 @@ def test_no_photo_gets_the_kept_outputs_of_another(
 def test_dimensions_of_z_are_drawn_from_the_same_trace(backbone: Backbone) -> None:
     images = torch.from_numpy(draw_pixels())[None]
     to_z = list(backbone.trunk)[:-1]
-    expected = contrastive_mwp(to_z, images, stop=2, neurons=[7, 3])[0].numpy()
+    expected = contrastive_mwp(to_z, images, stop=2, neurons=[7, 3], exact=True)[0].numpy()
     found = Engine(backbone, "exact").draw(draw_pixels(), (), "relu1", [7, 3])
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
@@ -340,13 +340,13 @@ def test_maps_are_those_of_the_right_neurons(small_backbone: Backbone) -> None:
     category = small_backbone.categories[1]
     engine = Engine(small_backbone, "exact")
     logit = engine.draw_logit(pixels, category, "pool3")
-    expected = contrastive_mwp(layers, images, stop=stop, neurons=[1])[0].numpy()
+    expected = contrastive_mwp(layers, images, stop=stop, neurons=[1], exact=True)[0].numpy()
     np.testing.assert_array_equal(logit, expected)
 
     z_maps = engine.draw(pixels, (), "pool3", [3, 0])
     to_z = list(small_backbone.trunk)[:-1]
     assert isinstance(to_z[-1], nn.Linear)
-    expected = contrastive_mwp(to_z, images, stop=stop, neurons=[3, 0])[0].numpy()
+    expected = contrastive_mwp(to_z, images, stop=stop, neurons=[3, 0], exact=True)[0].numpy()
     np.testing.assert_array_equal(z_maps, expected)
 
     top = [nn.Linear(small_backbone.z_size, 2)]

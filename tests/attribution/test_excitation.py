@@ -635,3 +635,18 @@ def test_images_that_do_not_fit_prepared_weights_are_refused() -> None:
         prepared.draw(build_images().float())
     with pytest.raises(AttributionError, match=r"must be a Linear"):
         ExcitationBackprop([nn.ReLU()])
+
+
+def test_the_forward_pass_is_in_double_precision_on_request() -> None:
+    """Two values that are equal in float32 only decide which pixel wins a pooling window."""
+    layers = [nn.Conv2d(2, 1, 1, bias=False), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(1, 1)]
+    with torch.no_grad():
+        layers[0].weight[:] = torch.tensor([1.0, 1.0])[:, None, None]
+        layers[3].weight[:] = 1
+    images = torch.ones(1, 2, 2, 2)
+    images[0, 1] = 2.0**-30
+    images[0, 1, 1, 1] = 2.0**-29  # the largest sum, by less than float32 can tell from 1
+    rough, exact = (mwp(layers, images, exact=exact)[0, 0] for exact in (False, True))
+    assert rough[0, 0] == 1, "the first of equal values wins"
+    assert exact[1, 1] == 1
+    assert rough.sum() == exact.sum() == 1
