@@ -20,7 +20,7 @@ def show_page() -> None:
     st.title("Which explanation is better?", anchor=False)
     found = loading.load_results(workspace)
     if found is not None and found.findings:
-        st.markdown("\n".join(f"- {sentence}" for sentence in found.findings))
+        _show_findings(found)
     st.markdown(
         "All methods explain the same scores of the same network on the same photos. A good "
         "explanation is **faithful** (low mean error, F_reg), **local** (low locality) and looks "
@@ -37,6 +37,18 @@ def show_page() -> None:
     tables.show_category(found, workspace)
     reliability.show_reliability(workspace)
     _show_cell_and_link(workspace, found)
+
+
+def _show_findings(found: Results) -> None:
+    """Say what came out: in two sentences, and in numbers beside the paper's."""
+    details = "\n".join(f"- {sentence}" for sentence in found.findings)
+    if not found.verdict:
+        st.markdown(details)
+        return
+    with st.container(key="answer"):
+        st.markdown(found.verdict)
+    with st.expander("In numbers, and against the paper"):
+        st.markdown(details)
 
 
 def _show_cell_and_link(workspace: Workspace, found: Results | None = None) -> None:

@@ -35,6 +35,39 @@ def list_findings(estimates: Estimates) -> tuple[str, ...]:
     return tuple(sentence for sentence in found if sentence)
 
 
+def describe_verdict(estimates: Estimates) -> str:
+    """Say in two plain sentences how the default method compares with the paper's own.
+
+    Parameters
+    ----------
+    estimates : Mapping
+        From `explorer.analysis.table.summarise`.
+
+    Returns
+    -------
+    str
+        In Markdown; empty if numbers are missing. One is called more local only if the intervals
+        of the weighted locality do not touch.
+    """
+    names = ("effective_number", "weighted_locality", "relative_f_reg_test")
+    if any((method, one) not in estimates for method in (DEFAULT.name, _SRAE) for one in names):
+        return ""
+    number, locality, error = (
+        (estimates[DEFAULT.name, one], estimates[_SRAE, one]) for one in names
+    )
+    if not _are_apart(*locality):
+        maps = "and its maps are about as local"
+    elif locality[0].mean < locality[1].mean:
+        maps = "and its maps are more local"
+    else:
+        maps = "but its maps are less local"
+    return (
+        f"**{DEFAULT.title}** shares the score among {number[0].mean:.1f} x-features, the paper's "
+        f"SRAE among {number[1].mean:.1f}, {maps}. Its score is off by {error[0].mean:.1%} of the "
+        f"range of scores, that of SRAE by {error[1].mean:.1%}."
+    )
+
+
 def _describe_locality(estimates: Estimates) -> str:
     """Compare the locality of SRAE with that of the paper's other methods that draw the score."""
     own = estimates.get((_SRAE, "locality"))
@@ -50,9 +83,9 @@ def _describe_locality(estimates: Estimates) -> str:
     is_lowest = own.mean < others[nearest].mean
     return (
         f"SRAE's maps are {'' if is_lowest else 'not '}the most local of the paper's methods"
-        f"{'' if is_whole else ' that were compared'}: "
+        f"{'' if is_whole else ' that were compared'}, apart from Z: "
         f"their locality is {own.mean:.3f}, that of {METHODS[nearest].title}"
-        f"{', the next,' if is_lowest else ''} {others[nearest].mean:.3f} (Z aside); "
+        f"{', the next,' if is_lowest else ''} {others[nearest].mean:.3f}; "
         f"{_describe_intervals(own, others)}, and {_describe_order(estimates, 'locality')}."
     )
 

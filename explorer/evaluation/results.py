@@ -23,7 +23,7 @@ from explorer.analysis.table import (
     summarise,
 )
 from explorer.config import ExplorerError
-from explorer.evaluation.findings import list_findings
+from explorer.evaluation.findings import describe_verdict, list_findings
 from explorer.evaluation.sections import SECTIONS
 from explorer.methods.registry import METHODS, list_paper_figures
 from explorer.storage.reading import explain_os_error, read_regular
@@ -96,6 +96,11 @@ class Results:
             titles=dict(titles),
             paper=paper,
         )
+
+    @property
+    def verdict(self) -> str:
+        """What came out, in two plain sentences; see `describe_verdict`."""
+        return describe_verdict(self.estimates)
 
     @property
     def markdown(self) -> str:

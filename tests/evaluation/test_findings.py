@@ -1,8 +1,9 @@
 import pytest
 
 from explorer.analysis.table import Row, average_seeds, summarise
-from explorer.evaluation.findings import list_findings
+from explorer.evaluation.findings import describe_verdict, list_findings
 
+METHODS = ("srae", "srae-concepts")
 PAPER = {"srae": 1.97, "sae": 2.15, "nn": 2.31, "excitation-bp": 2.49, "z": 1.96}
 
 
@@ -22,9 +23,9 @@ def say(rows: list[Row]) -> tuple[str, ...]:
 def test_the_papers_own_figures_are_in_its_order() -> None:
     (sentence,) = say(make_rows("locality", PAPER))
     assert sentence == (
-        "SRAE's maps are the most local of the paper's methods: their locality is 1.970, that of "
-        "SAE, the next, 2.150 (Z aside); its interval is apart from all others, and the paper's "
-        "order holds (SRAE < SAE < NN < ExcitationBP)."
+        "SRAE's maps are the most local of the paper's methods, apart from Z: their locality is "
+        "1.970, that of SAE, the next, 2.150; its interval is apart from all others, and the "
+        "paper's order holds (SRAE < SAE < NN < ExcitationBP)."
     )
 
 
@@ -32,7 +33,7 @@ def test_another_order_and_intervals_that_overlap_are_said() -> None:
     means = {"srae": 2.29, "sae": 2.27, "nn": 2.28, "excitation-bp": 2.31}
     (sentence,) = say(make_rows("locality", means, spread=0.1))
     assert "are not the most local" in sentence
-    assert "their locality is 2.290, that of SAE 2.270 (Z aside)" in sentence
+    assert "their locality is 2.290, that of SAE 2.270;" in sentence
     assert "its interval overlaps with all others" in sentence
     assert sentence.endswith(
         "the order is SAE < NN < SRAE < ExcitationBP, in the paper SRAE < SAE < NN < ExcitationBP."
@@ -41,7 +42,9 @@ def test_another_order_and_intervals_that_overlap_are_said() -> None:
 
 def test_methods_that_were_not_compared_are_not_claimed_to_be_beaten() -> None:
     (sentence,) = say(make_rows("locality", {"srae": 1.97, "excitation-bp": 2.49}))
-    assert "the most local of the paper's methods that were compared: their" in sentence
+    assert (
+        "the most local of the paper's methods that were compared, apart from Z: their" in sentence
+    )
 
 
 def test_the_default_is_compared_with_the_papers_own() -> None:
@@ -98,3 +101,26 @@ def test_both_sentences_come_in_order() -> None:
     first, second = say(rows)
     assert first.startswith("SRAE's maps")
     assert second.startswith("SRAE's score")
+
+
+@pytest.mark.parametrize(
+    ("locality", "spread", "words"),
+    [
+        ((2.37, 2.14), 0.01, "and its maps are more local"),
+        ((2.14, 2.37), 0.01, "but its maps are less local"),
+        ((2.37, 2.14), 0.2, "and its maps are about as local"),
+    ],
+)
+def test_the_verdict_is_two_plain_sentences(
+    locality: tuple[float, float], spread: float, words: str
+) -> None:
+    rows = make_rows("weighted_locality", dict(zip(METHODS, locality, strict=True)), spread)
+    rows += make_rows("effective_number", dict(zip(METHODS, (2.4, 4.4), strict=True)))
+    rows += make_rows("relative_f_reg_test", dict(zip(METHODS, (0.003, 0.01), strict=True)), 0.0)
+    estimates = summarise(average_seeds(rows))
+    assert describe_verdict(estimates) == (
+        "**SRAE with concepts** shares the score among 4.4 x-features, the paper's SRAE among 2.4, "
+        f"{words}. Its score is off by 1.0% of the range of scores, that of SRAE by 0.3%."
+    )
+    del estimates["srae", "effective_number"]
+    assert describe_verdict(estimates) == ""

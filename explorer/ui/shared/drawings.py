@@ -56,7 +56,7 @@ class Overlays:
     def describe_rest(self, index: int) -> str:
         """Say how much of a map's heat its picture lacks; nothing where that is little."""
         outside = self.outside[index]
-        return f"{outside:.0%} of its heat is outside this crop" if outside >= _MUCH_OUTSIDE else ""
+        return f"{outside:.0%} of heat outside this crop" if outside >= _MUCH_OUTSIDE else ""
 
 
 def draw_photo(

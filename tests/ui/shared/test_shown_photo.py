@@ -200,7 +200,7 @@ def test_a_crop_shows_the_bird_and_says_how_much_heat_it_lacks(
     assert overlays.outside == pytest.approx([compute_share_outside(m, window) for m in maps])
     assert drawings.draw_tiles(workspace, entry, of_dataset, whole).outside == (0.0,) * len(maps)
     told = drawings.Overlays((b"", b""), (1.0, 1.0), (0.5, 0.1))
-    assert told.describe_rest(0) == "50% of its heat is outside this crop"
+    assert told.describe_rest(0) == "50% of heat outside this crop"
     assert told.describe_rest(1) == ""
 
 
