@@ -14,7 +14,7 @@ from explorer.render.style import TEXT_COLOUR, add_words, get_part_colours, styl
 _LONGEST_SIDE_SENT = 1024
 _PHONE_WIDTH = 358
 # Share of the picture. Names inside of a smaller box would cover the bird.
-_SMALL_BOX = 0.3
+_SMALL_BOX = 0.5
 
 
 def render_partition(
