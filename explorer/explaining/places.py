@@ -1,16 +1,17 @@
 """Where x-features look on one photo, where that is not what their names say."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.analysis.naming import Heat, find_part
+from explorer.analysis.naming import MIN_PART_HEAT, Heat, find_part
 from explorer.measuring.name_records import FeatureName
 from explorer.measuring.namer import group_parts, group_regions
 from explorer.measuring.parts import PhotoParts
 
 _KEPT = 0.5  # of the heat that usually lies on the parts that the name is about
+_MOST = 0.5  # of the heat on the bird
 
 
 def describe_places(
@@ -36,7 +37,8 @@ def describe_places(
     -------
     dict of int to str
         Such as "here on the nape" or "here beside the bird", by x-feature, counted from 0; without
-        those that look where they usually do, or nowhere in particular.
+        those that look where their names say, or nowhere in particular. "Here mostly on the head"
+        is said of those that look where their names say, but more so at a region beside it.
     """
     histogram, areas = parts.measure(maps), parts.compute_areas()
     found = {}
@@ -53,17 +55,24 @@ def describe_places(
 
 def _describe_place(name: FeatureName, heat: Heat, part_names: Sequence[str]) -> str:
     if name.kind == "background":
-        is_kept = heat.outside >= _KEPT * (name.heat or 0.0)
+        if heat.outside >= _KEPT * (name.heat or 0.0):
+            return ""
     elif heat.is_outside:
         return "here beside the bird"
-    else:
-        own = np.isin(part_names, name.parts)
-        is_kept = bool(name.parts) and float(own @ heat.shares) >= _KEPT * (name.heat or 0.0)
-    if is_kept:
-        return ""
-    for group in (group_parts, group_regions):
-        words, groups = group(part_names)
-        place = find_part(heat, groups)
-        if place is not None:
-            return f"here on the {words[place]}"
-    return ""
+    own = np.isin(part_names, name.parts)
+    if own.any() and float(own @ heat.shares) >= _KEPT * (name.heat or 0.0):
+        region = _find(group_regions, heat, part_names, _MOST)
+        return f"here mostly on the {region[0]}" if region and not (region[1] & own).any() else ""
+    found = _find(group_parts, heat, part_names) or _find(group_regions, heat, part_names)
+    return f"here on the {found[0]}" if found else ""
+
+
+def _find(
+    group: Callable[[Sequence[str]], tuple[tuple[str, ...], NDArray[np.bool_]]],
+    heat: Heat,
+    part_names: Sequence[str],
+    least: float = MIN_PART_HEAT,
+) -> tuple[str, NDArray[np.bool_]] | None:
+    words, groups = group(part_names)
+    place = find_part(heat, groups, least)
+    return None if place is None else (words[place], groups[place])

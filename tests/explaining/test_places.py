@@ -46,3 +46,12 @@ def test_it_is_said_where_the_heat_is_not_where_the_name_says(
     name: FeatureName, heat: np.ndarray, expected: dict[int, str]
 ) -> None:
     assert describe_places([name], PARTS, heat, PART_NAMES) == expected
+
+
+def test_a_region_with_most_of_the_heat_is_named_beside_the_part() -> None:
+    names = ("crown", "forehead", "breast", "left wing")
+    breast = FeatureName("attribute", "lemon breast", parts=("breast",), heat=0.2)
+    heat = make_map(0.0, 0.4, 0.4, 0.2, 0.0)
+    assert describe_places([breast], PARTS, heat, names) == {0: "here mostly on the head"}
+    crown = FeatureName("part", "crown", parts=("crown",), heat=0.4)
+    assert describe_places([crown], PARTS, heat, names) == {}
