@@ -46,6 +46,13 @@ def copy_demo(folder: Path) -> Path:
     return Path(shutil.copytree(DEMO_WORKSPACE, folder / "demo", ignore=ignore))
 
 
+def find_port() -> int:
+    """Return a free port of the loopback interface."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @contextlib.contextmanager
 def serve_app(
     folder: Path, workspace: Path, environment: Mapping[str, str] | None = None
@@ -54,9 +61,7 @@ def serve_app(
 
     Its log is ``log.txt`` in `folder`, its events ``events.jsonl``; see `app_server.py`.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = find_port()
     own = {"SRAE_STATE": str(folder / "state"), "SRAE_WORKSPACE": str(workspace)}
     command = [sys.executable, str(_SERVER), str(folder / "events.jsonl"), str(port)]
     with (

@@ -11,7 +11,6 @@ mapped files and the libraries, count for each in part (PSS). nginx must be inst
 import argparse
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,18 +18,12 @@ import time
 from pathlib import Path
 
 from app_load import MAX_SESSIONS, MAX_STEPS, Load, report, run_sessions
-from common import copy_demo, describe_machine, wait_for_app
+from common import copy_demo, describe_machine, find_port, wait_for_app
 
 from explorer.config import REPOSITORY_ROOT, STATE_VARIABLE
 from explorer.workspace.workspace import Workspace
 
 _WARM_UPS = 4  # a visitor may meet another process each time
-
-
-def find_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def list_descendants(process: int) -> list[int]:

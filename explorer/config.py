@@ -119,14 +119,14 @@ def list_workspaces() -> tuple[Path, ...]:
     server opens only the first.
     """
     named = os.environ.get(WORKSPACE_VARIABLE, "").split(os.pathsep)
-    found = _resolve(tuple(filter(None, named)), os.getcwd()) or list_shipped_workspaces()  # noqa: PTH109
+    found = _resolve(tuple(filter(None, named)), Path.cwd()) or list_shipped_workspaces()
     return found[:1] if is_public() else found
 
 
 @lru_cache(16)
-def _resolve(names: tuple[str, ...], folder: str) -> tuple[Path, ...]:
+def _resolve(names: tuple[str, ...], folder: Path) -> tuple[Path, ...]:
     """Return folders named relative to another one, each once."""
-    return tuple(dict.fromkeys((Path(folder) / name).resolve() for name in names))
+    return tuple(dict.fromkeys((folder / name).resolve() for name in names))
 
 
 def is_public() -> bool:

@@ -73,9 +73,8 @@ def show_example(workspace: Workspace, selection: Selection, photo: Photo) -> No
         has_box = not style.is_cropped
         picture = drawings.draw_photo(shown, window, has_box=has_box)
         tiles.show_photo_tile(picture, kind, has_box=has_box)
-        found = tiles.make_tiles(
-            explanation, overlays, names, find_places(workspace, entry, shown, style)
-        )
+        places = find_places(workspace, entry, shown, style, names)
+        found = tiles.make_tiles(explanation, overlays, names, places)
         for feature in order:
             tiles.show_tile(found[feature], partial(_show_link, found[feature], params))
     st.caption(

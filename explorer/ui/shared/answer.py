@@ -110,7 +110,7 @@ def show_answer(
         x_features.show_switched_off(explanation, choice.off)
     coarse.empty()
     with grid:
-        places = find_places(workspace, entry, photo, style)
+        places = find_places(workspace, entry, photo, style, names)
         tiles.show_tiles(tiles.make_tiles(explanation, overlays, names, places), choice)
     with right:
         st.caption(

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from explorer.explaining.naming import load_own_names
 from explorer.explaining.places import describe_places
 from explorer.measuring.name_records import FeatureName
 from explorer.ui.shared import cached, caching
@@ -15,21 +14,29 @@ _UNNAMED = FeatureName("unclear", "unclear")
 
 
 def find_places(
-    workspace: Workspace, entry: ModuleEntry, photo: ShownPhoto, style: MapStyle
+    workspace: Workspace,
+    entry: ModuleEntry,
+    photo: ShownPhoto,
+    style: MapStyle,
+    names: Mapping[int, str],
 ) -> Mapping[int, str]:
-    """Say where x-features look on a photo; see `describe_places`. Nothing without parts."""
+    """Say where x-features look on a photo; see `describe_places`. Nothing without parts.
+
+    `names` are those of `cached.load_names`. What parts people's own names are about is unknown.
+    """
     parts, measures = photo.likely_parts, cached.load_measures_or_none(workspace, entry)
     if parts is None or measures is None or not measures.names:
         return {}
-    own = load_own_names(entry)  # nobody knows what parts they are about
-    names = [_UNNAMED if n in own else name for n, name in enumerate(measures.names)]
+    found = [
+        name if name.words == names.get(n) else _UNNAMED for n, name in enumerate(measures.names)
+    ]
 
     def find() -> dict[int, str]:
         maps = photo.explain(workspace, entry, style.layer).maps
-        if len(maps) != len(names):
+        if len(maps) != len(found):
             return {}
-        return describe_places(names, parts, maps, workspace.dataset.part_names)
+        return describe_places(found, parts, maps, workspace.dataset.part_names)
 
-    placed = (str(parts.box), parts.points.tobytes(), str(sorted(own)))
+    placed = (str(parts.box), parts.points.tobytes(), str([name.words for name in found]))
     key = ("places", *caching.make_module_key(workspace, entry), style.layer, *placed)
     return photo.remember_drawing(key, find)
