@@ -1,10 +1,12 @@
-"""What was computed of a photo as named arrays, for NPZ files."""
+"""What was computed of a photo as named arrays and as a table, for files to keep."""
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from explorer.analysis.calibration import compute_softmax
-from explorer.explaining.naming import load_names
+from explorer.explaining.naming import load_names, name_feature
 from explorer.nn.explanation import Explanation
 from explorer.workspace.files import WorkspaceFiles
 from explorer.workspace.layout import ModuleEntry
@@ -56,4 +58,44 @@ def list_arrays(
         "module_run": entry.run,
         "classifier_sha256": workspace.settings.classifier_sha256,
         "photo_size": size,
+    }
+
+
+def tabulate_sum(
+    explanation: Explanation,
+    names: Mapping[int, str],
+    order: Sequence[int] | None = None,
+    off: frozenset[int] = frozenset(),
+) -> dict[str, Sequence[object]]:
+    """Tabulate how the contributions of x-features add up to the module's score.
+
+    Parameters
+    ----------
+    explanation : Explanation
+        Of the photo, by K x-features.
+    names : Mapping of int to str
+        Names of x-features, counted from 0, where they have one.
+    order : sequence of int, optional
+        The x-features, counted from 0; as they are numbered, if not given.
+    off : frozenset of int
+        X-features that are switched off: they contribute 0.
+
+    Returns
+    -------
+    dict
+        Columns ``x-feature``, ``name``, ``activation`` and ``contribution``, a line per x-feature,
+        followed by ``base``, where there is one, ``y_bar`` and ``y_hat``.
+    """
+    rows = list(range(len(explanation.x_features))) if order is None else list(order)
+    contributions = explanation.contributions + 0.0  # turns −0.0 of inactive ones into 0.0
+    y_bar = explanation.y_bar - float(contributions[sorted(off)].sum())
+    contributions[sorted(off)] = 0
+    base = {"base": explanation.base} if explanation.base else {}
+    sums = {**base, "y_bar": y_bar, "y_hat": explanation.y_hat}
+    blank = [""] * len(sums)
+    return {
+        "x-feature": [*map(name_feature, rows), *sums],
+        "name": [*(names.get(n, "") for n in rows), *blank],
+        "activation": [*explanation.x_features[rows].tolist(), *blank],
+        "contribution": [*contributions[rows].tolist(), *sums.values()],
     }

@@ -1,5 +1,6 @@
 """Why not another category: what its x-features find on a photo, and what they miss."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -24,28 +25,48 @@ class Row:
     other: int | None
 
 
-def match_by_part(own: ArrayLike, other: ArrayLike, sizes: ArrayLike) -> tuple[Row, ...]:
-    """Match the x-features of two modules by the parts of the bird that they look at.
+def match_x_features(
+    own: ArrayLike,
+    other: ArrayLike,
+    own_names: Mapping[int, str],
+    other_names: Mapping[int, str],
+    sizes: ArrayLike,
+) -> tuple[Row, ...]:
+    """Match the x-features of two modules by where they look and by what they are called.
 
     Parameters
     ----------
     own, other : array_like, shapes (K, P) and (L, P), float
-        Part histograms S̄ of both modules; rows sum to at most 1.
+        Shares of their heat on each part of the bird; rows sum to at most 1.
+    own_names, other_names : Mapping of int to str
+        Names of x-features, counted from 0, where they have one.
     sizes : array_like, shape (K,), float
         Contributions of the first module on the photo; the largest come first.
 
     Returns
     -------
     tuple of Row
-        max(K, L) rows. The matching has the largest total overlap Σₚ min(S̄ₚ, S̄'ₚ) of pairs.
+        max(K, L) rows. The matching has the largest total of two likenesses of its pairs, each
+        from 0 to 1: their overlap Σₚ min(S̄ₚ, S̄'ₚ), and the share of the words of either name that
+        both have.
     """
     first, second = np.asarray(own, np.float64), np.asarray(other, np.float64)
     overlaps = np.minimum(first[:, np.newaxis], second[np.newaxis]).sum(axis=2)
-    partners = dict(zip(*map(np.ndarray.tolist, linear_sum_assignment(-overlaps)), strict=True))
+    words, other_words = (
+        [_split(names.get(n, "")) for n in range(count)]
+        for names, count in ((own_names, len(first)), (other_names, len(second)))
+    )
+    shared = [[len(a & b) / max(1, len(a | b)) for b in other_words] for a in words]
+    likeness = overlaps + np.asarray(shared, np.float64).reshape(overlaps.shape)
+    partners = dict(zip(*map(np.ndarray.tolist, linear_sum_assignment(-likeness)), strict=True))
     order = np.argsort(-np.asarray(sizes, np.float64), kind="stable").tolist()
     taken = set(partners.values())
     alone = [Row(None, n) for n in range(len(second)) if n not in taken]
     return (*(Row(n, partners.get(n)) for n in order), *alone)
+
+
+def _split(name: str) -> set[str]:
+    return set(re.findall(r"\w+", name.lower())) - {"and", "with", "or", "of", "the"}
 
 
 def find_missed(here: ArrayLike, usual: ArrayLike) -> NDArray[np.intp]:

@@ -201,7 +201,7 @@ def render_contributions(
         ),
     )
     difference = abs(y_bar - y_hat)
-    style_figure(figure, f"|ȳ − ŷ| = {difference:.2f}", 80 + 34 * len(labels), text_colour)
+    style_figure(figure, f"Error {difference:.2f}", 80 + 34 * len(labels), text_colour)
     low, high = min(0.0, (starts + lengths).min(), starts.min()), max(0.0, right.max())
     span = (high - low) or 1.0
     figure.update_xaxes(

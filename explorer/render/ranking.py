@@ -67,7 +67,7 @@ def render_ranking(
             text=list(names),
             textposition="none",
             customdata=100 * parts,
-            hovertemplate=f"%{{text}}: ŷ = %{{x:.4f}}{share}<extra></extra>",
+            hovertemplate=f"%{{text}}: score %{{x:.4f}}{share}<extra></extra>",
         )
     )
     words = []

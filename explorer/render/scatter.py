@@ -92,7 +92,7 @@ def render_scatter(
                         },
                         customdata=ids[rows].tolist(),
                         text=texts[rows],
-                        hovertemplate="%{text}<br>ŷ = %{x:.2f}, ȳ = %{y:.2f}<extra></extra>",
+                        hovertemplate="%{text}<br>network %{x:.2f}, module %{y:.2f}<extra></extra>",
                     )
                 )
     style_figure(figure, "", 460, text_colour)
@@ -102,10 +102,8 @@ def render_scatter(
         margin={"l": 8, "r": 8, "t": 72, "b": 16},
         hovermode="closest",
     )
-    figure.update_xaxes(title_text="ŷ, the network's score", gridcolor=_GRID_COLOUR, zeroline=False)
-    figure.update_yaxes(
-        title_text="ȳ, rebuilt by the module", gridcolor=_GRID_COLOUR, zeroline=False
-    )
+    figure.update_xaxes(title_text="Network's score", gridcolor=_GRID_COLOUR, zeroline=False)
+    figure.update_yaxes(title_text="Module's score", gridcolor=_GRID_COLOUR, zeroline=False)
     return figure
 
 

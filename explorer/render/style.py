@@ -86,7 +86,8 @@ def style_figure(figure: go.Figure, title: str, height: int, text_colour: str) -
     )
     # With fixed ranges, scrolling the page with a finger does not zoom the figure. Streamlit's
     # theme would draw labels in a pale grey.
-    axes = {"fixedrange": True, "automargin": True, "tickfont": {"color": text_colour}}
+    colour = {"color": text_colour}
+    axes = {"fixedrange": True, "automargin": True, "tickfont": colour, "title_font": colour}
     figure.update_xaxes(**axes)
     figure.update_yaxes(**axes)
 

@@ -94,7 +94,7 @@ def test_link_opens_the_same_view_elsewhere(visit: Any, artefacts: Path) -> None
     page.wait_for_url("**opacity=0**")
     page.keyboard.press("Escape")
     page.locator(".st-key-count-x-feature-2 label").click()
-    page.get_by_text("Without x-feature 2, the module's sum").wait_for()
+    page.get_by_text("Without x-feature 2, the module's score").wait_for()
     page.get_by_role("radio", name="pixel by pixel").click()
     page.wait_for_url("**look=pixel**")
     first.wait_until_done()
@@ -107,7 +107,7 @@ def test_link_opens_the_same_view_elsewhere(visit: Any, artefacts: Path) -> None
         title = re.compile(r"x-feature 4\b.*, part by part")
         assert second.page.get_by_role("heading", name=title).is_visible()
         assert second.page.get_by_text("one scale for all maps").is_visible()
-        assert second.page.get_by_text("Without x-feature 2, the module's sum").is_visible()
+        assert second.page.get_by_text("Without x-feature 2, the module's score").is_visible()
         second.page.get_by_role("button", name="Display").click()
         assert second.page.get_by_role("slider").input_value() == "0"
         assert second.get_link() == link
@@ -128,7 +128,7 @@ def test_numbers_can_be_downloaded(visit: Any, tmp_path: Path) -> None:
         assert (arrays["raw_maps"] >= 0).all()
         total = float(arrays["base"] + arrays["contributions"].sum())
         assert total == pytest.approx(float(arrays["y_bar"]), abs=1e-3)
-        shown = f"ȳ = {float(arrays['y_bar']):.2f}"
+        shown = f"module's {float(arrays['y_bar']):.2f}"
     assert opened.page.get_by_text(shown).count() == 1
 
     with opened.page.expect_download() as download:
@@ -195,7 +195,7 @@ def test_a_tile_is_chosen_and_switched_off_by_the_keyboard_and_as_a_whole(
     # The focus stays where it was, so that the next key reaches the switch of the same tile.
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
-    page.get_by_text("Without x-feature 1, the module's sum").wait_for()
+    page.get_by_text("Without x-feature 1, the module's score").wait_for()
     opened.wait_until_done()
     switch = page.get_by_role("switch", name="Count x-feature 1 in the sum")
     assert not switch.is_checked()

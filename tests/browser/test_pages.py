@@ -95,7 +95,7 @@ def test_a_point_of_the_scatter_opens_its_photo(visit: Any) -> None:
     opened.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     told = figure.locator(".hovertext")
     told.wait_for()
-    name = told.text_content().split(", ")[1].split("ŷ")[0].strip()
+    name = told.text_content().split(", ")[1].split("network")[0].strip()
     opened.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     opened.page.get_by_role("heading", name="Why “Citrine Moonbar Tanager”?").wait_for()
     opened.page.get_by_text(f"{name.capitalize()}:").wait_for()

@@ -285,10 +285,10 @@ def test_pictures_can_be_downloaded(visit: Any, tmp_path: Path) -> None:
     assert name.endswith("_relu1_inferno.png")
     with Image.open(io.BytesIO(content)) as picture:
         assert (picture.format, picture.size) == ("PNG", (WIDTH, HEIGHT))
-    name, content = download(opened, "All pictures (ZIP)")
+    name, content = download(opened, "All pictures and the sum (ZIP)")
     assert name.endswith("_relu1_inferno_pictures.zip")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        assert len(archive.namelist()) == 6
+        assert len(archive.namelist()) == 7
         assert archive.testzip() is None
     opened.check()
 

@@ -1,19 +1,31 @@
 import numpy as np
 import pytest
 
-from explorer.explaining.why_not import Row, describe_missed, find_missed, match_by_part
+from explorer.explaining.why_not import Row, describe_missed, find_missed, match_x_features
 
 CROWN, WING, TAIL = np.eye(3)
 
 
 def test_x_features_that_look_at_the_same_part_stand_side_by_side() -> None:
     own, other = [WING, CROWN, TAIL], [0.6 * TAIL + 0.4 * CROWN, WING, 0.9 * CROWN]
-    assert match_by_part(own, other, [0.5, 3.0, 1.0]) == (Row(1, 2), Row(2, 0), Row(0, 1))
+    assert match_x_features(own, other, {}, {}, [0.5, 3.0, 1.0]) == (
+        Row(1, 2),
+        Row(2, 0),
+        Row(0, 1),
+    )
+
+
+def test_x_features_of_one_name_stand_side_by_side_where_places_do_not_decide() -> None:
+    names, others = {0: "red crown", 1: "white wings"}, {0: "White wings", 1: "blue crown"}
+    here = [0.5 * CROWN + 0.5 * WING] * 2
+    assert match_x_features(here, here, names, others, [1.0, 2.0]) == (Row(1, 0), Row(0, 1))
+    far = [0.5 * CROWN + 0.5 * WING, TAIL]
+    assert match_x_features(far, far, names, others, [1.0, 2.0]) == (Row(1, 1), Row(0, 0))
 
 
 def test_x_features_without_a_partner_stand_alone() -> None:
-    assert match_by_part([CROWN], [WING, CROWN], [1.0]) == (Row(0, 1), Row(None, 0))
-    assert match_by_part([CROWN, WING], [WING], [1.0, 2.0]) == (Row(1, 0), Row(0, None))
+    assert match_x_features([CROWN], [WING, CROWN], {}, {}, [1.0]) == (Row(0, 1), Row(None, 0))
+    assert match_x_features([CROWN, WING], [WING], {}, {}, [1.0, 2.0]) == (Row(1, 0), Row(0, None))
 
 
 def test_only_what_usually_counts_is_missed() -> None:

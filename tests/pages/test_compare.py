@@ -185,9 +185,9 @@ def test_contributions_and_scores_are_below_the_maps(two_modules: Path, open_app
             explanation = workspace.networks.explain(entry, image)
             error = abs(explanation.y_bar - explanation.y_hat)
             assert (
-                f"ŷ = {format_number(explanation.y_hat)} · "
-                f"module ȳ = {format_number(explanation.y_bar)} · "
-                f"|ȳ − ŷ| = {error:.2f}" in texts
+                f"score {format_number(explanation.y_hat)} · "
+                f"module's {format_number(explanation.y_bar)} · "
+                f"error {error:.2f}" in texts
             )
             for value, active in zip(
                 explanation.contributions, explanation.x_features, strict=True

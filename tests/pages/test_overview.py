@@ -65,7 +65,7 @@ def test_example_categories_and_links_are_shown(tiny_workspace: Path, open_page:
 
 def test_the_example_adds_up(tiny_workspace: Path, open_page: OpenApp) -> None:
     app = open_page(tiny_workspace)
-    text = next(e.value for e in app.caption if "the module's sum ȳ" in e.value)
+    text = next(e.value for e in app.caption if "the module's score" in e.value)
     terms, total = text.split(" = ")
     values = [
         float(term) for term in terms.replace("− ", "-").replace("−", "-").replace("+ ", "").split()

@@ -200,7 +200,7 @@ def test_a_switch_takes_its_x_feature_out_and_back_in(
     switch(app, 3, is_on=False)
     assert find_off(app) == [1, 3]
     assert app.query_params["off"] == ["x-feature 2", "x-feature 4"]
-    assert "Without x-feature 2 and x-feature 4, the module's sum" in read_texts(app)
+    assert "Without x-feature 2 and x-feature 4, the module's score" in read_texts(app)
     switch(app, 1, is_on=True)
     assert find_off(app) == [3]
     switch(app, 3, is_on=True)
@@ -224,7 +224,7 @@ def test_excitation_bp_without_heat_says_so(
     app = open_app(tiny_workspace)
     (alt,) = (alt for alt in list_alts(app) if "ExcitationBP" in alt)
     assert alt.endswith("no heat")
-    assert "c-MWP of ŷ itself · no heat." in read_texts(app)
+    assert "c-MWP of the score itself · no heat." in read_texts(app)
 
 
 def test_excitation_bp_with_heat_does_not(tiny_workspace: Path, open_app: OpenApp) -> None:
@@ -270,7 +270,7 @@ def test_contributions_are_those_of_the_facade(tiny_workspace: Path, open_app: O
     for value, activation in zip(explanation.contributions, explanation.x_features, strict=True):
         assert (format_signed(value) if activation else "inactive on this photo") in texts
     difference = abs(explanation.y_bar - explanation.y_hat)
-    assert f"|ȳ − ŷ| = {difference:.2f}" in texts
+    assert f"error {difference:.2f}" in texts
 
 
 def test_nothing_but_photo_module_and_layer_runs_the_network_again(
@@ -335,18 +335,18 @@ def test_switching_off_changes_the_sum_everywhere_and_the_network_nowhere(
     error = format_number(abs(rest - explanation.y_hat))
     texts = read_texts(app)
     assert "switched off" in texts
-    assert f"the module's sum ȳ is **{format_number(rest)}**" in texts
+    assert f"the module's score is **{format_number(rest)}**" in texts
     assert f"instead of {format_number(explanation.y_bar)}. This changes the sum alone" in texts
-    assert f"its score ŷ stays {format_number(explanation.y_hat)}." in texts
+    assert f"its score stays {format_number(explanation.y_hat)}." in texts
     assert "off=x-feature+2" in app.code[-1].value
     # The title of the figure and the words below it speak of the same sum.
     titles = [json.loads(chart.proto.spec)["layout"]["title"] for chart in app.get("plotly_chart")]
-    assert f"|ȳ − ŷ| = {error}" in [title.get("text") for title in titles]
-    assert f"ȳ = {format_number(rest)} without x-feature 2 · |ȳ − ŷ| = {error}" in texts
+    assert f"Error {error}" in [title.get("text") for title in titles]
+    assert f"module's {format_number(rest)} without x-feature 2 · error {error}" in texts
 
     for feature in range(5):
         switch(app, feature, is_on=False)
-    assert "ȳ is **0.00**" in read_texts(app)
+    assert "score is **0.00**" in read_texts(app)
     assert not app.error
     select(app, "Category").set_value(OTHER).run()
     assert "Without x-feature" not in read_texts(app)
@@ -580,7 +580,7 @@ def test_arrays_for_download_say_what_they_are(tiny_workspace: Path, tmp_path: P
 
 def test_downloads_are_those_of_a_visitors_photo(tiny_workspace: Path, open_app: OpenApp) -> None:
     labels = [button.label for button in open_app(tiny_workspace).get("download_button")]
-    assert "All pictures (ZIP)" in labels
+    assert "All pictures and the sum (ZIP)" in labels
     assert "Raw maps and numbers (NPZ)" in labels
     assert any(label.startswith("Picture of x-feature") for label in labels)
 

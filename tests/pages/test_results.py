@@ -22,6 +22,7 @@ from explorer.evaluation.results import Results, load_results, write_results
 from explorer.evaluation.settings import EvaluationSettings
 from explorer.measuring.references import load_or_compute_references
 from explorer.methods.registry import METHODS, get_methods
+from explorer.ui.results.comparison_table import make_columns
 from explorer.workspace.layout import REFERENCES_FILE
 from explorer.workspace.workspace import Workspace
 
@@ -72,6 +73,18 @@ def test_page_and_file_show_the_same_numbers(open_app: OpenApp, compared: Path) 
     labels = re.findall("aria-label='([^']*)'", "".join(b.proto.body for b in app.get("html")))
     assert f"{tables[0].section.title}, {category.value}" in labels
     assert len(set(labels)) == len(labels)
+
+
+def test_a_table_can_be_downloaded_as_it_is_shown(compared: Path) -> None:
+    (table, *_) = load_results(compared).tables  # type: ignore[union-attr]
+    columns = make_columns(table)
+    assert columns["method"] == [line.title for line in table.lines]
+    for place, heading in enumerate(table.headings):
+        cells = [line.cells[place] for line in table.lines]
+        intervals = columns.get(f"{heading}, 95% CI", [""] * len(cells))
+        told = list(zip(columns[heading], intervals, strict=True))
+        assert told == [(cell.text, cell.interval) for cell in cells]
+    assert any(heading.endswith(", 95% CI") for heading in columns)
 
 
 def join_cell(cell: Cell) -> str:

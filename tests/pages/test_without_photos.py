@@ -92,7 +92,7 @@ def test_pages_that_are_empty_lead_to_ones_own_photo(
 def test_a_category_shows_all_its_numbers(finished: Path, shipped: Path, open_app: OpenApp) -> None:
     def read(path: Path) -> list[str]:
         app = open_app(path, "category")
-        return [text.value for text in app.markdown if text.value.startswith("ŷ ")]
+        return [text.value for text in app.markdown if text.value.startswith("network ")]
 
     with_pixels = Workspace(finished)
     own = with_pixels.dataset.photos_of(with_pixels.list_modules()[0].category)

@@ -228,7 +228,7 @@ def test_numbers_are_those_of_the_facade(tiny_workspace: Path, open_app: OpenApp
     for value, activation in zip(explanation.contributions, explanation.x_features, strict=True):
         assert (format_signed(value) if activation else "inactive on this photo") in texts
     y_hat, y_bar = format_number(explanation.y_hat), format_number(explanation.y_bar)
-    assert f"Network ŷ = {y_hat} · module ȳ = {y_bar}" in texts
+    assert f"Network's score {y_hat} · module's {y_bar}" in texts
     _, logits = workspace.networks.compute_scores(
         workspace.networks.prepare_image(image)[np.newaxis]
     )

@@ -1,3 +1,4 @@
+import csv
 import io
 import zipfile
 from pathlib import Path
@@ -103,9 +104,15 @@ def test_pictures_for_download(tiny_workspace: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         assert sorted(archive.namelist()) == [
             "excitation-bp-of-the-score.png",
+            "numbers.csv",
             *(f"x-feature-{feature}.png" for feature in range(1, 6)),
         ]
-        pictures = [Image.open(io.BytesIO(archive.read(name))) for name in archive.namelist()]
+        pictures = [
+            Image.open(io.BytesIO(archive.read(name)))
+            for name in archive.namelist()
+            if name.endswith(".png")
+        ]
+        rows = list(csv.DictReader(io.StringIO(archive.read("numbers.csv").decode())))
         # All show the same part of the photo.
         assert len({(picture.format, picture.size) for picture in pictures}) == 1
         first = archive.read("x-feature-1.png")
@@ -114,3 +121,6 @@ def test_pictures_for_download(tiny_workspace: Path) -> None:
     window = find_window(workspace, entry, photo, STYLE)
     assert score == drawings.draw_score_png(workspace, CATEGORY, photo, STYLE, window)
     assert score != first
+    *parts, total, _ = (float(row["contribution"]) for row in rows)
+    assert sum(parts) == pytest.approx(total, abs=1e-4)
+    assert [row["x-feature"] for row in rows[-2:]] == ["y_bar", "y_hat"]

@@ -104,7 +104,7 @@ def test_contributions_stack_up_to_the_module_score():
     assert bars.base[2] + bars.x[2] == bars.x[3]
     assert bars.marker.color[0] == bars.marker.color[2] != bars.marker.color[1]
     assert list_texts(figure) == ["+4.00", "−1.50", "0.00", "2.50", "3.00"]
-    assert figure.layout.title.text == "|ȳ − ŷ| = 0.50"
+    assert figure.layout.title.text == "Error 0.50"
 
 
 def test_contributions_start_from_the_base():

@@ -97,4 +97,4 @@ def test_shares_can_be_left_out() -> None:
     ]
     (bars,) = figure.data
     assert "%{customdata" not in bars.hovertemplate
-    assert "ŷ = %{x:.4f}" in bars.hovertemplate
+    assert "score %{x:.4f}" in bars.hovertemplate

@@ -33,7 +33,7 @@ PHOTOS_A_PAGE = 24
 
 _SIDES = {TEST: ("test",), TRAIN: ("train",), ALL: ("test", "train", "unused")}
 _SORT_HELP = (
-    "By the network's score ŷ, by how far the module is off, by the activation of the x-feature "
+    "By the network's score, by how far the module is off, by the activation of the x-feature "
     "that is chosen above, or by the margin of the category's score over the next best one: where "
     "it is negative, the network takes the bird for another."
 )
@@ -162,7 +162,7 @@ def _make_tile(subject: Subject, row: int, choice: Choice, style: MapStyle, valu
         picture, alt = cached.load_thumbnail_or_none(workspace, photo), f"{name}, {kind}"
     y_hat, y_bar = float(scores.y_hat[row]), float(scores.y_bar[row])
     lines = [
-        f"ŷ {format_number(y_hat)} · ȳ {format_number(y_bar)}",
+        f"network {format_number(y_hat)} · module {format_number(y_bar)}",
         f":gray[{_describe_order(subject, row, choice, value)}]",
     ]
     said = workspace.dataset.categories[int(scores.logits[row].argmax())]
@@ -186,4 +186,4 @@ def _describe_order(subject: Subject, row: int, choice: Choice, value: float) ->
     if choice.sort == MARGIN:
         return f"{side}, margin {format_signed(value)}"
     error = abs(float(subject.scores.y_bar[row]) - float(subject.scores.y_hat[row]))
-    return f"{side}, |ȳ − ŷ| {error:.2f}"
+    return f"{side}, error {error:.2f}"

@@ -89,7 +89,7 @@ def show_ranking(subject: Subject) -> None:
     start = f"From the base of {format_number(base)}, they" if base else "They"
     st.caption(
         f"Bars are means over the category's own {count_words(len(rows), 'test photo')}, each of "
-        f"them a thin line. {start} add up to {format_number(y_bar)}, the mean ȳ.",
+        f"them a thin line. {start} add up to {format_number(y_bar)}, the module's mean score.",
         help=HELP["contribution"],
     )
 
@@ -146,9 +146,7 @@ def _make_example(subject: Subject, row: int, style: MapStyle) -> Tile:
             f"{format_signed(contribution)}"
         ),
         text="",
-        above=f"vₙEₙ = {format_contribution(contribution, activation)}"
-        if activation
-        else format_contribution(contribution, activation),
+        above=format_contribution(contribution, activation),
         params={state.FEATURE: name},
     )
 

@@ -174,8 +174,11 @@ def show_score_distance(both: Both, image_ids: Sequence[int], name: str) -> None
         errors.append(f"and the two rebuilt scores differ by **{distance:.3f}**{ranks}")
     if errors:
         photos = count_words(int(mine.sum()), "photo")
+        held_out = left.split.test & right.split.test
+        tested = count_words(len(held_out.intersection(image_ids)), "test photo")
         st.markdown(
-            f"Over {photos} of {escape_markdown(name)}, the mean error is {', '.join(errors)}."
+            f"Over {photos} of {escape_markdown(name)}, {tested} among them, the mean error is "
+            f"{', '.join(errors)}."
         )
 
 

@@ -158,7 +158,7 @@ def _write_sum(explanation: Explanation, order: Sequence[int]) -> str:
     terms = [f"{'−' if value < 0 else '+'} {format_number(abs(value))}" for value in more]
     total = format_number(explanation.y_bar)
     start = "The base b and the contributions: " if base else ""
-    return f"{start}{' '.join([format_number(first), *terms])} = {total}, the module's sum ȳ"
+    return f"{start}{' '.join([format_number(first), *terms])} = {total}, the module's score"
 
 
 def show_next_pages(workspace: Workspace, selection: Selection, photo: Photo | None = None) -> None:

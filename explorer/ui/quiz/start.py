@@ -71,7 +71,7 @@ def show_start(workspace: Workspace) -> None:
         "the clock keeps running. Reloading the page ends the quiz."
     )
     pool.show_pool()
-    st.header("Share", anchor=False)
+    st.header("Download and share", anchor=False)
     st.markdown("Everybody who opens this link gets the same questions in the same order.")
     params = choosing.make_params(settings, has_feedback=has_feedback)
     style_params = links.make_style_params(style) if style else {}

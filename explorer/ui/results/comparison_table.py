@@ -6,7 +6,9 @@ from dataclasses import replace
 import streamlit as st
 
 from explorer.analysis.table import Line, Table
+from explorer.storage.packing import make_stem
 from explorer.ui.shared import state
+from explorer.ui.shared.exports import show_numbers
 
 ORDER = "order_of_methods"
 _AS_LISTED = "method"
@@ -25,8 +27,20 @@ def show_table(table: Table) -> None:
 
 
 def show_lines(table: Table, label: str) -> None:
-    """Show a table as it is; `label` names it for screen readers."""
+    """Show a table as it is, with a button to download it; `label` names it."""
     st.html(_render(table, label))
+    show_numbers(make_columns(table), make_stem(label), "This table (CSV)")
+
+
+def make_columns(table: Table) -> dict[str, list[str]]:
+    """Return the columns of a table as it is shown, with confidence intervals beside means."""
+    columns = {"method": [line.title for line in table.lines]}
+    for place, heading in enumerate(table.headings):
+        cells = [line.cells[place] for line in table.lines]
+        columns[heading] = [cell.text for cell in cells]
+        if any(cell.interval for cell in cells):
+            columns[f"{heading}, 95% CI"] = [cell.interval for cell in cells]
+    return columns
 
 
 def sort_lines(table: Table, heading: str) -> tuple[Line, ...]:

@@ -6,9 +6,9 @@ import streamlit as st
 from numpy.typing import ArrayLike
 
 from explorer.analysis.locality import PartHistogram, compute_locality
-from explorer.explaining.arrays import list_arrays
+from explorer.explaining.arrays import list_arrays, tabulate_sum
 from explorer.storage import packing
-from explorer.ui.shared import drawings
+from explorer.ui.shared import cached, drawings
 from explorer.ui.shared.shown_photo import ShownPhoto
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.windows import find_score_window, find_window
@@ -33,14 +33,14 @@ def show_downloads(
             key="download-png",
         )
         st.download_button(
-            "All pictures (ZIP)",
+            "All pictures and the sum (ZIP)",
             data=partial(make_pictures, workspace, entry, photo, style),
             file_name=f"{stem}_{drawn}_pictures.zip",
             mime="application/zip",
             icon=":material/photo_library:",
             on_click="ignore",
             key="download-zip",
-            help="Every x-feature and ExcitationBP of the score, each as a PNG.",
+            help="Maps of all x-features and of the score as PNGs, and the contributions as CSV.",
         )
         st.download_button(
             "Raw maps and numbers (NPZ)",
@@ -78,15 +78,22 @@ def _draw_score(workspace: Workspace, category: str, photo: ShownPhoto, style: M
 def make_pictures(
     workspace: Workspace, entry: ModuleEntry, photo: ShownPhoto, style: MapStyle
 ) -> bytes:
-    """Pack the maps of all x-features and of the score over the photo as PNGs in a ZIP."""
-    count = len(photo.explain(workspace, entry, style.layer).x_features)
+    """Pack the maps of all x-features and of the score over the photo, and the sum, in a ZIP.
+
+    Maps are PNGs; the sum is a table, ``numbers.csv``, of `tabulate_sum`.
+    """
+    explanation = photo.explain(workspace, entry, style.layer)
+    count = len(explanation.x_features)
     files = {
         f"x-feature-{n + 1}.png": drawings.draw_overlay_png(workspace, entry, photo, style, n)
         for n in range(count)
     }
     window = find_window(workspace, entry, photo, style)
     score = drawings.draw_score_png(workspace, entry.category, photo, style, window)
-    return packing.make_zip(files | {"excitation-bp-of-the-score.png": score})
+    numbers = packing.make_csv(tabulate_sum(explanation, cached.load_names(workspace, entry)))
+    return packing.make_zip(
+        files | {"excitation-bp-of-the-score.png": score, "numbers.csv": numbers}
+    )
 
 
 def make_arrays(workspace: Workspace, entry: ModuleEntry, photo: ShownPhoto, layer: str) -> bytes:

@@ -78,7 +78,7 @@ def show_command(command: str) -> None:
     if is_public():
         st.markdown("Whoever runs this server can do so.")
         return
-    st.code(command, language="bash", wrap_lines=True)
+    st.code(command, language=None, wrap_lines=True)
 
 
 def show_workspace_command(command: str, workspace: Workspace, *options: str) -> None:

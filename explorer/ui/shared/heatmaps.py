@@ -146,7 +146,7 @@ def show_score_map(
     show_scale(overlays.tops[0], style, "colour-bar-score")
     st.caption(
         f"Where the whole score of {escape_markdown(plain)} comes from: ExcitationBP, c-MWP of "
-        f"ŷ itself{heat}. {rest and f'{rest}.'}",
+        f"the score itself{heat}. {rest and f'{rest}.'}",
         help=HELP["c-MWP"],
     )
 

@@ -37,8 +37,8 @@ def show_module_measures(measures: ModuleMeasures, part_count: int) -> None:
     st.caption(
         f"Measured on {test.count:,} test and {train.count:,} training photos of all "
         "categories; locality, effective number, top share and overlap on the category's own test "
-        f"photos, locality at most {np.log(part_count):.2f} with {part_count} parts. Scores ŷ on "
-        f"the test photos span {test.y_hat_range:.2f}."
+        f"photos, locality at most {np.log(part_count):.2f} with {part_count} parts. The network's "
+        f"scores of the test photos span {test.y_hat_range:.2f}."
     )
     if concepts is not None and concepts.is_dominated and len(live) > 1:
         st.info(

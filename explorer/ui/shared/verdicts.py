@@ -24,8 +24,8 @@ def show_scores(y_hat: float, y_bar: float, without: str = "") -> None:
         What is left out of the module's; empty for nothing.
     """
     st.caption(
-        f"Network ŷ = {format_number(y_hat)} · module ȳ = {format_number(y_bar)}"
-        f"{without and f' without {without}'} · |ȳ − ŷ| = {format_number(abs(y_bar - y_hat))}",
+        f"Network's score {format_number(y_hat)} · module's {format_number(y_bar)}"
+        f"{without and f' without {without}'} · error {format_number(abs(y_bar - y_hat))}",
         help=f"{HELP['y_hat']}\n\n{HELP['y_bar']}\n\n{HELP['error']}",
     )
 
@@ -73,7 +73,7 @@ def show_top_scores(
         f"| {format_number(float(logits[index]))} |"
         for rank, index in enumerate(top, start=1)
     ]
-    st.markdown("\n".join(["| | The network's highest scores | ŷ |", "|--:|:--|--:|", *rows]))
+    st.markdown("\n".join(["| | The network's highest scores | Score |", "|--:|:--|--:|", *rows]))
 
 
 def _name_row(category: str, true_category: str, explained: str) -> str:

@@ -56,6 +56,10 @@ HELP = MappingProxyType(
             "tells the category without fail, 50% is a coin, and below that other birds activate "
             "it more. It is of this x-feature alone; the module adds up all of them."
         ),
+        "margin": (
+            "How far the score of the category is above the next best one on a photo. Where it is "
+            "negative, the network takes the bird for another."
+        ),
         "live": "An x-feature is dead if it is inactive on all photos, and live otherwise.",
         "c-MWP": (
             "Contrastive excitation backprop: a map of where in the photo an x-feature, or a "
@@ -85,7 +89,7 @@ HELP = MappingProxyType(
             "grid shows every value of the map as it is."
         ),
         "off": (
-            "Takes an x-feature's contribution out of the sum: ȳ shows what the module would say "
+            "Takes an x-feature's contribution out of the sum, to show what the module would say "
             "without it. The photo and the network stay as they are."
         ),
         "pixels": (
@@ -156,6 +160,9 @@ GLOSSARY = MappingProxyType(
         "Heatmap": HELP["c-MWP"],
         "Part": "A place on the bird that annotators marked, such as the beak; at most 15 of them.",
         "Locality": HELP["locality"],
+        "Weighted locality": HELP["weighted_locality"],
+        "AUC": HELP["auc"],
+        "Margin": HELP["margin"],
         "Live and dead": HELP["live"],
         "Effective number": HELP["effective_number"],
         "Top share": HELP["top_share"],

@@ -8,6 +8,7 @@ import streamlit as st
 from numpy.typing import ArrayLike
 
 from explorer.data.names import join_words
+from explorer.explaining.arrays import tabulate_sum
 from explorer.explaining.naming import load_own_names, merge_names, name_feature
 from explorer.explaining.sentence import describe_contributions
 from explorer.measuring.records import ModuleMeasures
@@ -142,7 +143,6 @@ def show_contributions(
     contributions[sorted(choice.off)] = 0
     y_bar, order = compute_y_bar(explanation, choice.off), list(choice.order)
     base = explanation.base
-    sums = ({"base": base} if base else {}) | {"y_bar": y_bar, "y_hat": explanation.y_hat}
     labels = [name_in_figure(n, found) + (" (off)" if n in choice.off else "") for n in order]
     figure = draw_of_photo(
         render_contributions, contributions[order], labels, y_bar, explanation.y_hat, base=base
@@ -154,12 +154,7 @@ def show_contributions(
         f"the network's score {format_number(explanation.y_hat)}; they differ by "
         f"{format_number(abs(y_bar - explanation.y_hat))}",
         key="figure-contributions",
-        numbers={
-            "x-feature": [*map(name_feature, order), *sums],
-            "name": [*(found.get(n, "") for n in order), *[""] * len(sums)],
-            "activation": [*explanation.x_features[order].tolist(), *[""] * len(sums)],
-            "contribution": [*contributions[order].tolist(), *sums.values()],
-        },
+        numbers=tabulate_sum(explanation, found, order, choice.off),
     )
 
 
@@ -168,9 +163,9 @@ def show_switched_off(explanation: Explanation, off: frozenset[int]) -> None:
     if off:
         y_bar, y_hat = compute_y_bar(explanation, off), explanation.y_hat
         st.markdown(
-            f"Without {name_features(off)}, the module's sum ȳ is **{format_number(y_bar)}** "
+            f"Without {name_features(off)}, the module's score is **{format_number(y_bar)}** "
             f"instead of {format_number(explanation.y_bar)}. This changes the sum alone: the "
-            f"network was not asked again, and its score ŷ stays {format_number(y_hat)}."
+            f"network was not asked again, and its score stays {format_number(y_hat)}."
         )
 
 

@@ -8,7 +8,9 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from explorer.data.cub import format_category
-from explorer.explaining.why_not import describe_missed, match_by_part
+from explorer.explaining.why_not import describe_missed, match_x_features
+from explorer.measuring.parts import PhotoParts
+from explorer.measuring.records import ModuleMeasures
 from explorer.methods.runs import get_default_module
 from explorer.nn.explanation import Explanation
 from explorer.render.numbers import format_number, format_signed
@@ -120,15 +122,16 @@ class _Side:
         Names of x-features, counted from 0.
     usual : sequence of float
         (K,), mean contributions on the category's own test photos; empty if not measured.
-    histogram : sequence
-        (K, P), mean share of the maps on each part; (K, 1) and zero if not measured.
+    heat : NDArray of float64
+        (K, P + 1), share of each map on each part and beside the bird, on the photo where its parts
+        are known, else the mean on the category's own test photos; zero if neither is known.
     """
 
     entry: ModuleEntry
     explanation: Explanation
     names: Mapping[int, str]
     usual: Sequence[float]
-    histogram: Sequence[Sequence[float]]
+    heat: NDArray[np.float64]
 
 
 def _load_side(
@@ -137,18 +140,33 @@ def _load_side(
     explanation = photo.explain(workspace, entry, style.layer)
     names = cached.load_names(workspace, entry)
     measures = cached.load_measures_or_none(workspace, entry)
-    count = len(explanation.x_features)
-    if measures is None or len(measures.test.mean_contribution) != count:
-        return _Side(entry, explanation, names, (), [[0.0]] * count)
-    usual, histogram = measures.test.mean_contribution, measures.locality.test.histogram
-    return _Side(entry, explanation, names, usual, histogram)
+    if measures is not None and len(measures.test.mean_contribution) != len(explanation.maps):
+        measures = None
+    usual = () if measures is None else measures.test.mean_contribution
+    heat = _find_heat(explanation, photo.likely_parts, measures)
+    if heat is None:
+        heat = np.zeros((len(explanation.maps), len(workspace.dataset.part_names) + 1))
+    return _Side(entry, explanation, names, usual, heat)
+
+
+def _find_heat(
+    explanation: Explanation, parts: PhotoParts | None, measures: ModuleMeasures | None
+) -> NDArray[np.float64] | None:
+    if parts is not None:
+        histogram = parts.measure(explanation.maps)
+        return np.column_stack((histogram.values, histogram.outside))
+    if measures is None:
+        return None
+    shares = np.asarray(measures.locality.test.histogram, np.float64)
+    return np.column_stack((shares, 1 - shares.sum(axis=1)))
 
 
 def _show_tiles(
     workspace: Workspace, sides: Sequence[_Side], photo: ShownPhoto, style: MapStyle
 ) -> None:
     own, other = sides
-    rows = match_by_part(own.histogram, other.histogram, own.explanation.contributions)
+    sizes = own.explanation.contributions
+    rows = match_x_features(own.heat, other.heat, own.names, other.names, sizes)
     with st.container(key="why-not-tiles"):
         for side in sides:
             st.markdown(f"**{escape_markdown(format_category(side.entry.category))}**")
@@ -161,8 +179,8 @@ def _show_tiles(
                 picture = drawings.draw_tile(workspace, side.entry, photo, style, feature)
                 _show_tile(side, feature, picture, place)
     st.caption(
-        "X-features are paired by where on the bird they usually look, as far as they can be. Each "
-        "map is drawn at full strength."
+        "X-features are paired by their names and by where on the bird they look, as far as they "
+        "can be. Each map is drawn at full strength."
     )
 
 

@@ -43,7 +43,7 @@ _ORDER_HELP = (
     "The best photos alone flatter an x-feature. Look at the lowest and at photos drawn by chance "
     "too, before you say what it stands for."
 )
-_SHARE_HELP = "|vₙEₙ| of this x-feature over the sum of it over all x-features of the module."
+_SHARE_HELP = "The size of this contribution as a share of all contributions to the photo."
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ _WEIGHT_HELP = (
     "speaks against the category: it fires on what other birds have."
 )
 _MEAN_HELP = (
-    "The mean of vₙEₙ over the category's own test photos, from which the module has not learnt."
+    "The mean contribution on the category's own test photos, from which the module has not learnt."
 )
 _INACTIVE_HELP = "Photos on which the activation is exactly 0, so that it adds nothing there."
 

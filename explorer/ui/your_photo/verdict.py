@@ -74,7 +74,7 @@ def show_way_to_real_birds(workspace: Workspace) -> None:
             "python -m explorer train my-birds --all\n"
             "python -m explorer evaluate my-birds\n"
             f"{WORKSPACE_VARIABLE}=my-birds streamlit run explorer/app.py",
-            language="bash",
+            language=None,
             wrap_lines=True,
         )
 
@@ -93,7 +93,7 @@ def show_scores(answer: Answer, draw: Draw) -> None:
     kind = "softmax" if answer.judgement is None else "probability"
     show_figure(
         figure,
-        f"The network's {len(top)} highest scores. Highest: {names[answer.first]}, ŷ = "
+        f"The network's {len(top)} highest scores. Highest: {names[answer.first]}, "
         f"{format_number(float(answer.logits[top[0]]))}"
         + ("" if is_strange else f", {kind} {answer.certainty:.0%}"),
         key="figure-your-photo-scores",
@@ -105,13 +105,13 @@ def show_scores(answer: Answer, draw: Draw) -> None:
     )
     if is_strange:
         st.caption(
-            "ŷ before softmax. Probabilities are left out: over all species they add up to 100%, "
-            "and this picture may show none of them."
+            "Scores before softmax. Probabilities are left out: over all species they add up to "
+            "100%, and this picture may show none of them."
         )
         return
     what = "softmax" if answer.judgement is None else "the calibrated probability"
     st.caption(
-        f"ŷ before softmax, and {what}. Over all {len(names)} species these shares add up to "
+        f"Scores before softmax, and {what}. Over all {len(names)} species these shares add up to "
         "100%, whatever the picture shows."
     )
 

@@ -108,7 +108,7 @@ def test_pictures_of_a_photo_of_the_data_set(
 ) -> None:
     packed = downloads.make_pictures(workspace, entry, of_dataset, STYLE)
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-        assert len(archive.namelist()) == 6
+        assert len(archive.namelist()) == 7
         first = archive.read("x-feature-1.png")
     assert first == drawings.draw_overlay_png(workspace, entry, of_dataset, STYLE, 0)
 
