@@ -222,6 +222,19 @@ class Networks:
         pixels = self.prepare_image(image)
         return compute_explanation(self.engine, module, record.category, pixels, stop)
 
+    def draw_map(
+        self, entry: ModuleEntry, image: NDArray[np.uint8], feature: int, stop: str = DEFAULT_STOP
+    ) -> NDArray[np.float32]:
+        """Draw c-MWP of one x-feature, counted from 0, for an RGB image: (h, w), >= 0.
+
+        It takes half the time of `explain`, or less, since no other map is drawn.
+        """
+        module, _ = self.load_module(entry)
+        layers = module.get_attribution_layers()
+        heat: NDArray[np.float32]
+        heat = self.engine.draw(self.prepare_image(image), layers, stop, [feature])[0]
+        return heat
+
     def explain_score(
         self, category: str, image: NDArray[np.uint8], stop: str = DEFAULT_STOP
     ) -> NDArray[np.float32]:

@@ -1,8 +1,9 @@
 import csv
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -12,6 +13,7 @@ from app_pages import read_texts
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from explorer.attribution.engine import Engine
 from explorer.config import run
 from explorer.measuring.parts import load_parts
 from explorer.measuring.records import load_module_measures
@@ -26,7 +28,6 @@ from explorer.ui.x_feature import photos as feature_photos
 from explorer.ui.x_feature import summary
 from explorer.ui.x_feature.photos import Choice, make_pack
 from explorer.ui.x_feature.summary import make_numbers
-from explorer.workspace import networks
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.notes import get_notes_path, load_notes, save_note
 from explorer.workspace.notes_file import Note
@@ -251,23 +252,26 @@ def test_orders_by_contribution_and_activation_are_compared(
 def test_the_network_runs_only_for_shown_photos(
     tiny_workspace: Path, open_page: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls: list[str] = []
-    compute = networks.compute_explanation
+    calls: list[Sequence[int] | None] = []
+    draw = Engine.draw
 
-    def count(*args: object) -> object:
-        calls.append(str(args[-1]))
-        return compute(*args)
+    def count(*args: Any) -> Any:
+        calls.append(args[-1])
+        return draw(*args)
 
-    monkeypatch.setattr(networks, "compute_explanation", count)
+    monkeypatch.setattr(Engine, "draw", count)
     app = open_page(tiny_workspace, photos_among="its own category", photos_side="both")
-    count_of_own = len(list_shown(app))
-    assert len(calls) == count_of_own == 4
     feature = segments(app, "feature")
-    feature.set_value(3 if feature.value != 3 else 4).run()
+    count_of_own = len(list_shown(app))
+    assert calls == [[feature.value]] * 4
+    assert count_of_own == 4
+    other = 3 if feature.value != 3 else 4
+    feature.set_value(other).run()
+    assert calls[4:] == [[other]] * 4
     app.slider[0].set_value(40).run()
     next(b for b in app.selectbox if b.label == "Colour map").set_value("viridis").run()
     segments(app, "drawing").set_value("raw grid").run()
-    assert len(calls) == count_of_own
+    assert len(calls) == 8
     assert not app.error
 
 

@@ -127,6 +127,17 @@ def test_explanation_adds_up(workspace: Workspace, entry: ModuleEntry) -> None:
     assert small.y_bar == pytest.approx(found.y_bar)
 
 
+@pytest.mark.parametrize("stop", ["relu1", "pool3"])
+def test_one_map_alone_is_that_of_the_explanation(
+    workspace: Workspace, entry: ModuleEntry, stop: str
+) -> None:
+    image = load_photo(workspace.dataset.get_photo(1))
+    maps = workspace.networks.explain(entry, image, stop).maps
+    for feature, expected in enumerate(maps):
+        alone = workspace.networks.draw_map(entry, image, feature, stop)
+        np.testing.assert_allclose(alone, expected, rtol=1e-4, atol=1e-5 * expected.max())
+
+
 def test_photos_of_any_size_can_be_explained(workspace: Workspace, entry: ModuleEntry) -> None:
     image = np.random.default_rng(0).integers(0, 255, (37, 301, 3), dtype=np.uint8)
     assert workspace.networks.explain(entry, image).maps.shape == (5, 128, 128)

@@ -101,6 +101,18 @@ def explain(workspace: Workspace, entry: ModuleEntry, photo: Photo, layer: str) 
 
 
 @cache_data(256)
+def draw_map(
+    workspace: Workspace, entry: ModuleEntry, photo: Photo, layer: str, feature: int
+) -> NDArray[np.float32]:
+    """Draw the map of one x-feature (counted from 0) alone, (h, w), >= 0; see `explain`."""
+    maps = load_maps(workspace, entry, photo, layer)
+    if maps is not None:
+        heat: NDArray[np.float32] = maps.unpack_explanation().maps[feature]
+        return heat
+    return workspace.networks.draw_map(entry, load_parts(photo).image, feature, layer)
+
+
+@cache_data(256)
 def explain_score(
     workspace: Workspace, category: str, photo: Photo, layer: str
 ) -> NDArray[np.float32]:

@@ -1,7 +1,7 @@
 """Maps drawn over photos, at the size they are shown at; drawings of a `ShownPhoto` are kept."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from explorer.render.colour_maps import encode_png
 from explorer.render.heatmap import compute_display_map, compute_shared_scale, render_overlay
 from explorer.render.views import compute_strengths
 from explorer.render.window import WHOLE, Window, compute_share_outside, crop_photo
-from explorer.ui.shared import caching, pictures
+from explorer.ui.shared import cached, caching, pictures
 from explorer.ui.shared.pictures import KEPT_SIDE, LARGE_SIDE, TILE_SIDE
 from explorer.ui.shared.shown_photo import DatasetPhoto, ShownPhoto
 from explorer.ui.shared.state import FADED, SHARED_SCALE, MapStyle
@@ -107,12 +107,33 @@ def draw_tile(
 
 
 def draw_photo_tile(
-    workspace: Workspace, entry: ModuleEntry, photo: Photo, style: MapStyle, feature: int
+    workspace: Workspace,
+    entry: ModuleEntry,
+    photo: Photo,
+    style: MapStyle,
+    feature: int,
+    *,
+    is_alone: bool = False,
 ) -> bytes | None:
-    """Draw the map of one x-feature over a photo of the data set; None if there are no photos."""
+    """Draw the map of one x-feature over a photo of the data set; None if there are no photos.
+
+    Maps of the other x-features are drawn with it, to be at hand when one of them is chosen. Where
+    that would show other photos, `is_alone` leaves them out, unless they share its scale.
+    """
     if not workspace.dataset.has_photos:
         return None
-    return draw_tile(workspace, entry, DatasetPhoto(photo), style, feature)
+    shown = DatasetPhoto(photo)
+    if not is_alone or style.scale == SHARED_SCALE:
+        return draw_tile(workspace, entry, shown, style, feature)
+
+    def draw_alone() -> tuple[NDArray[np.float32], float]:
+        heat = cached.draw_map(workspace, entry, photo, style.layer, feature)
+        (top,) = find_tops(shown.image, heat[np.newaxis], style)
+        return heat, top
+
+    return _draw_feature(
+        workspace, entry, shown, style, feature, side=TILE_SIDE, find_heat=draw_alone
+    )
 
 
 def draw_large(
@@ -131,12 +152,17 @@ def _draw_feature(
     *,
     side: int,
     strength: float = 1.0,
+    find_heat: Callable[[], tuple[NDArray[np.float32], float]] | None = None,
 ) -> bytes:
+    """Draw one map; `find_heat` returns it and its hottest value, by default as explained."""
     window = find_window(workspace, entry, photo, style)
 
-    def draw() -> bytes:
+    def explain() -> tuple[NDArray[np.float32], float]:
         heat = photo.explain(workspace, entry, style.layer).maps[feature]
-        top = find_top(workspace, entry, photo, style, feature)
+        return heat, find_top(workspace, entry, photo, style, feature)
+
+    def draw() -> bytes:
+        heat, top = (find_heat or explain)()
         return draw_map(Frame(photo.image, window), heat, style, top, side, strength=strength)
 
     module = caching.make_module_key(workspace, entry)

@@ -223,7 +223,7 @@ def _make_tile(subject: Subject, row: int, style: MapStyle, share: float) -> Til
     name = name_feature(subject.feature)
     return Tile(
         photo,
-        drawings.draw_photo_tile(workspace, entry, photo, style, subject.feature),
+        drawings.draw_photo_tile(workspace, entry, photo, style, subject.feature, is_alone=True),
         alt=(
             f"Heatmap of {name} over {name_photo(workspace, photo).lower()}, "
             f"{add_article(category)}; activation {activation:.2f}, "

@@ -113,6 +113,21 @@ def test_pictures_of_a_photo_of_the_data_set(
     assert first == drawings.draw_overlay_png(workspace, entry, of_dataset, STYLE, 0)
 
 
+@pytest.mark.parametrize("scale", [FADED, OWN_SCALE, SHARED_SCALE])
+def test_a_tile_of_a_gallery_is_the_same_without_the_other_maps(
+    workspace: Workspace, entry: ModuleEntry, scale: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo, style = workspace.dataset.get_photo(3), replace(STYLE, scale=scale, smooth=False)
+    expected = drawings.draw_tile(workspace, entry, DatasetPhoto(photo), style, 1)
+    st.cache_data.clear()
+    if scale != SHARED_SCALE:
+        monkeypatch.delattr(DatasetPhoto, "explain")
+    found = drawings.draw_photo_tile(workspace, entry, photo, style, 1, is_alone=True)
+    assert found is not None
+    pixels = [np.asarray(Image.open(io.BytesIO(data)), np.int16) for data in (expected, found)]
+    assert np.abs(pixels[0] - pixels[1]).max() <= 1
+
+
 @pytest.mark.parametrize("changed", OTHER_STYLES)
 def test_every_setting_of_the_drawing_is_in_its_key(
     workspace: Workspace, entry: ModuleEntry, photo: ShownPhoto, changed: str
