@@ -2,8 +2,8 @@
 //
 // Streamlit adds an entry whenever the program changes the address: while it leaves a page, while
 // it restores the choices of the next one, and for every choice that is made by a button. Back
-// would lead to addresses that nobody has seen. So only another page adds an entry; on the same
-// page, the address of the present entry changes.
+// would lead to addresses that nobody has seen. So only another page adds an entry, or a link to
+// another view of the same page; otherwise the address of the present entry changes.
 if (!window.hasOneEntryAPage) {
   window.hasOneEntryAPage = true;
   const push = history.pushState.bind(history);
@@ -11,17 +11,25 @@ if (!window.hasOneEntryAPage) {
   // Before a page is left, Streamlit drops the choices of the old page from its address: the entry
   // of that page keeps what it was when the visitor did something last.
   let seen = location.href;
+  let isLink = false; // whether the last click was on a link within the page
   const look = () => (seen = location.href);
   addEventListener("pointerdown", look, true);
   addEventListener("keydown", look, true);
   addEventListener("popstate", look, true);
+  const notice = (event) => {
+    isLink = Boolean(event.target.closest?.('[data-testid="stMain"] [data-testid^="stPageLink"] a'));
+  };
+  addEventListener("click", notice, true);
   history.pushState = (state, title, url) => {
-    if (new URL(url, location.href).pathname === location.pathname) {
+    const isSamePage = new URL(url, location.href).pathname === location.pathname;
+    const isSameView = !isLink || new URL(url, location.href).href === seen;
+    if (isSamePage && isSameView) {
       replace(state, title, url);
       return;
     }
     if (new URL(seen).pathname === location.pathname) replace(state, title, seen);
     push(state, title, url);
+    isLink = false;
     look();
   };
 }

@@ -158,6 +158,28 @@ def test_each_page_adds_one_entry_to_the_history(visit: Any) -> None:
     opened.check()
 
 
+def test_a_link_to_another_view_of_the_page_adds_one_entry(visit: Any) -> None:
+    opened = visit("/photo")
+    opened.wait_for_link()
+    page = opened.page
+    heading = page.get_by_role("heading", name=re.compile("^Why “"))
+    first, entries = heading.text_content(), page.evaluate("history.length")
+    page.get_by_role("link", name=re.compile("^Explained as ")).first.click()
+    page.wait_for_function(
+        "first => ![...document.querySelectorAll('h1, h2, h3')].some(h => h.textContent === first)",
+        arg=first,
+    )
+    opened.wait_until_idle()
+    assert page.evaluate("history.length") == entries + 1
+    second = heading.text_content()
+    page.go_back()
+    page.get_by_role("heading", name=first, exact=True).wait_for()
+    opened.wait_until_idle()
+    page.go_forward()
+    page.get_by_role("heading", name=second, exact=True).wait_for()
+    opened.check()
+
+
 def test_downloaded_tables_can_be_read(visit: Any, tmp_path: Path) -> None:
     opened = visit("/category")
     opened.wait_for_link()
