@@ -23,7 +23,7 @@ from common import describe_machine
 
 from explorer.config import DEMO_WORKSPACE, REPOSITORY_ROOT, WORKSPACE_VARIABLE
 
-_PAGES = (
+PAGES = (
     *("overview", "category", "x_feature", "photo", "compare", "results", "atlas", "photo_map"),
     *("quiz", "training", "your_photo", "about"),
 )
@@ -87,7 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("pages", nargs="*", default=list(_PAGES))
+    parser.add_argument("pages", nargs="*", default=list(PAGES))
     parser.add_argument("--other", type=Path, help="a clone of another version")
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()

@@ -9,7 +9,7 @@ from explorer.cli.options import Device, WorkspacePath, add_settings
 from explorer.cli.reporting import console, follow
 from explorer.config import ExplorerError
 from explorer.measuring.found_parts import PartAgreement, measure_agreement
-from explorer.methods.runs import get_default_module
+from explorer.methods.runs import get_default_modules
 from explorer.nn.part_finder_file import PartRecord
 from explorer.settings.declaring import list_settings
 from explorer.training.parts.settings import PartSettings
@@ -38,9 +38,8 @@ def parts(
         print_accuracy(_get_record(opened))
     else:
         print_accuracy(follow(train_part_finder(opened, PartSettings(**changes), force=force)))
-    modules = opened.list_modules()
-    found = (get_default_module(modules, category) for category in opened.dataset.categories)
-    if agreement := follow(measure_agreement(opened, [*filter(None, found)])):
+    usual = get_default_modules(opened.list_modules())
+    if agreement := follow(measure_agreement(opened, list(usual.values()))):
         print_agreement(agreement)
 
 

@@ -19,7 +19,7 @@ from explorer.analysis.doubt import (
 )
 from explorer.analysis.trust import Count, Trust, fit_trust
 from explorer.measuring.references import References
-from explorer.methods.runs import get_default_module
+from explorer.methods.runs import get_default_modules
 from explorer.workspace.layout import ModuleEntry
 
 
@@ -172,6 +172,5 @@ def choose_module(order: Sequence[str], entries: Iterable[ModuleEntry]) -> Modul
     ModuleEntry or None
         The default module of the first category that has one.
     """
-    modules = list(entries)
-    found = (get_default_module(modules, category) for category in order)
-    return next(filter(None, found), None)
+    usual = get_default_modules(entries)
+    return next((usual[category] for category in order if category in usual), None)

@@ -30,7 +30,17 @@ def sort_modules(entries: Iterable[ModuleEntry]) -> list[ModuleEntry]:
 
 def get_default_module(entries: Iterable[ModuleEntry], category: str) -> ModuleEntry | None:
     """Return the module of `category` that is shown by default, if there is any."""
-    return min((e for e in entries if e.category == category), key=_rank, default=None)
+    return get_default_modules(e for e in entries if e.category == category).get(category)
+
+
+def get_default_modules(entries: Iterable[ModuleEntry]) -> dict[str, ModuleEntry]:
+    """Return the module that is shown by default for each category that has any."""
+    found: dict[str, ModuleEntry] = {}
+    for entry in entries:
+        known = found.get(entry.category)
+        if known is None or _rank(entry) < _rank(known):
+            found[entry.category] = entry
+    return found
 
 
 def _rank(entry: ModuleEntry) -> int:

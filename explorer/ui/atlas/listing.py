@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from explorer.explaining.atlas import Atlas, describe_atlas
-from explorer.methods.runs import get_default_module
+from explorer.methods.runs import get_default_modules
 from explorer.ui.shared.caching import cache_resource, get_stamp, make_entry_key, make_workspace_key
 from explorer.workspace.notes import get_notes_path
 from explorer.workspace.workspace import Workspace
@@ -26,11 +26,6 @@ def load_atlas(workspace: Workspace) -> Atlas:
 
 def choose_usual(workspace: Workspace, atlas: Atlas) -> Atlas:
     """Return the atlas of the module that is shown by default for each category."""
-    entries = workspace.list_modules()
-    usual = (get_default_module(entries, module.category) for module in atlas.modules)
-    kept = tuple(
-        module
-        for module, entry in zip(atlas.modules, usual, strict=True)
-        if entry is not None and entry.run == module.run
-    )
+    usual = {(e.category, e.run) for e in get_default_modules(workspace.list_modules()).values()}
+    kept = tuple(module for module in atlas.modules if (module.category, module.run) in usual)
     return replace(atlas, modules=kept)

@@ -1,17 +1,19 @@
 """The key figures of all categories: collected, searched and ordered."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from explorer.config import ExplorerError
 from explorer.data.bird_names import simplify_name
 from explorer.data.names import name_categories
 from explorer.measuring.records import ModuleMeasures
-from explorer.methods.runs import get_default_module
-from explorer.ui.shared import cached, scores
+from explorer.methods.runs import get_default_modules
+from explorer.ui.shared import cached, caching, scores
 from explorer.ui.shared.part_figures import list_module_shares
 from explorer.workspace.layout import ModuleEntry
+from explorer.workspace.notes import get_notes_path
 from explorer.workspace.workspace import Workspace
 
 LIVE = "live x-features"
@@ -70,43 +72,49 @@ ORDERS: Mapping[str, Callable[[CategorySummary], Any]] = {
 
 def summarise(workspace: Workspace) -> list[CategorySummary]:
     """Collect the key figures of all categories, in the order of the data set."""
-    categories = workspace.dataset.categories
-    entries = workspace.list_modules()
+    usual = get_default_modules(workspace.list_modules())
     accuracies = scores.list_accuracies(workspace)
-    names = name_categories(categories)
-    return [
-        _summarise(
-            workspace, get_default_module(entries, category), category, names[category], accuracy
-        )
-        for category, accuracy in zip(categories, accuracies, strict=True)
-    ]
+    return _collect(workspace, tuple(usual.values()), accuracies)
 
 
-def _summarise(
+def _make_entry_key(entry: ModuleEntry) -> object:
+    files = (entry.metrics_path, get_notes_path(entry))
+    return caching.make_entry_key(entry), tuple(map(caching.get_stamp, files))
+
+
+# Hundreds of files are read once, and not in every run.
+@caching.cache_data(4, also={ModuleEntry: _make_entry_key})
+def _collect(
+    workspace: Workspace, usual: tuple[ModuleEntry, ...], accuracies: tuple[float | None, ...]
+) -> list[CategorySummary]:
+    categories = workspace.dataset.categories
+    names, problems = name_categories(categories), cached.list_damaged(workspace)
+    entries = {entry.category: entry for entry in usual}
+    found = []
+    for category, accuracy in zip(categories, accuracies, strict=True):
+        entry = entries.get(category)
+        plain = CategorySummary(category, names[category], entry, accuracy)
+        found.append(plain if entry is None else _add_measures(workspace, plain, entry, problems))
+    return found
+
+
+def _add_measures(
     workspace: Workspace,
-    entry: ModuleEntry | None,
-    category: str,
-    name: str,
-    accuracy: float | None,
+    plain: CategorySummary,
+    entry: ModuleEntry,
+    problems: Mapping[Path, str],
 ) -> CategorySummary:
-    plain = CategorySummary(category, name, entry, accuracy)
-    if entry is None:
-        return plain
-    problem = cached.list_damaged(workspace).get(entry.path, "")
-    if problem:
-        return CategorySummary(category, name, entry, accuracy, problem=problem)
+    if entry.path in problems:
+        return replace(plain, problem=problems[entry.path])
     try:
         measures = cached.load_measures(workspace, entry)
     except ExplorerError as error:
-        return CategorySummary(category, name, entry, accuracy, problem=str(error))
+        return replace(plain, problem=str(error))
     if measures is None:
         return plain
     faithfulness = measures.test.faithfulness
-    return CategorySummary(
-        category,
-        name,
-        entry,
-        accuracy,
+    return replace(
+        plain,
         f_reg=faithfulness.f_reg,
         relative_f_reg=faithfulness.relative_f_reg,
         locality=measures.locality.test.mean_locality,

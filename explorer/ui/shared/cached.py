@@ -101,7 +101,7 @@ def explain(workspace: Workspace, entry: ModuleEntry, photo: Photo, layer: str) 
 
 
 @cache_data(256)
-def draw_map(
+def draw_lone_map(
     workspace: Workspace, entry: ModuleEntry, photo: Photo, layer: str, feature: int
 ) -> NDArray[np.float32]:
     """Draw the map of one x-feature (counted from 0) alone, (h, w), >= 0; see `explain`."""

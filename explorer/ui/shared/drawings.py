@@ -127,7 +127,7 @@ def draw_photo_tile(
         return draw_tile(workspace, entry, shown, style, feature)
 
     def draw_alone() -> tuple[NDArray[np.float32], float]:
-        heat = cached.draw_map(workspace, entry, photo, style.layer, feature)
+        heat = cached.draw_lone_map(workspace, entry, photo, style.layer, feature)
         (top,) = find_tops(shown.image, heat[np.newaxis], style)
         return heat, top
 

@@ -14,7 +14,7 @@ from explorer.data.cub import format_category
 from explorer.data.names import name_categories
 from explorer.data.photo import Photo
 from explorer.explaining.naming import name_feature
-from explorer.methods.runs import format_run, get_default_module
+from explorer.methods.runs import format_run, get_default_modules
 from explorer.ui.shared import cached, mirrored, state
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.names import name_photos
@@ -138,13 +138,9 @@ def show_other_categories(
     logits : NDArray of float32
         (C,), signed: the classifier's scores of the photo.
     """
-    entries = workspace.list_modules()
-    others = [
-        usual
-        for index in np.argsort(-logits, kind="stable")
-        if (category := workspace.dataset.categories[int(index)]) != entry.category
-        and (usual := get_default_module(entries, category)) is not None
-    ]
+    usual = get_default_modules(workspace.list_modules())
+    ranked = (workspace.dataset.categories[n] for n in np.argsort(-logits, kind="stable").tolist())
+    others = [usual[name] for name in ranked if name != entry.category and name in usual]
     if others:
         st.caption("The same photo, explained as another bird:", help=HELP["other"])
     with st.container(horizontal=True, gap="small"):

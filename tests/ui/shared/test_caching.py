@@ -33,6 +33,7 @@ from explorer.ui.atlas import pictures as atlas_pictures
 from explorer.ui.category import summary as category_summary
 from explorer.ui.compare import measures, numbers, sources
 from explorer.ui.compare.sides import RIGHT, UNTRAINED, Side
+from explorer.ui.overview import summaries
 from explorer.ui.photo_map import choosing, figure
 from explorer.ui.quiz import questions as quiz_questions
 from explorer.ui.results import confusion, loading
@@ -123,10 +124,12 @@ FUNCTIONS: dict[str, Callable[[Asked], object]] = {
     "load_parts": lambda a: cached.load_parts(a.photo),
     "load_thumbnail": lambda a: cached.load_thumbnail(a.photo),
     "explain": lambda a: cached.explain(a.workspace, a.entry, a.photo, LAYER),
+    "draw_lone_map": lambda a: cached.draw_lone_map(a.workspace, a.entry, a.photo, LAYER, 0),
     "explain_score": lambda a: cached.explain_score(a.workspace, CATEGORY, a.photo, LAYER),
     "load_measures": lambda a: cached.load_measures(a.workspace, a.entry),
     "load_accuracy": lambda a: cached.load_accuracy(a.workspace),
     "list_damaged": lambda a: cached.list_damaged(a.workspace),
+    "_collect": lambda a: repr(summaries.summarise(a.workspace)),
     "list_refused_photos": lambda a: cached.list_refused_photos(a.workspace),
     "load_results": lambda a: loading.load_results(a.workspace),
     "load_sanity": lambda a: loading.load_sanity(a.workspace),
@@ -174,18 +177,18 @@ DRAWINGS = {
     "draw_photo",
 }  # all in the cache of `_remember_drawing`
 OF_PHOTO = {
-    *("load_parts", "load_thumbnail", "load_plain_photo", "explain"),
+    *("load_parts", "load_thumbnail", "load_plain_photo", "explain", "draw_lone_map"),
     *("explain_score", "_draw", "_measure_locality", "draw_strongest"),
     *DRAWINGS,
 }
 OF_MODULE = {
-    *("load_split", "explain", "load_measures", "draw_tile", "find_top"),
+    *("load_split", "explain", "load_measures", "draw_tile", "find_top", "draw_lone_map"),
     *("_score_module", "load_weights", "_rebuild", "_draw_scatter"),
-    *("load_atlas", "draw_map", "draw_strongest"),
+    *("load_atlas", "draw_map", "draw_strongest", "_collect"),
 }
 OF_CLASSIFIER = {
     *("_open_workspace", "explain_score", "load_accuracy", "list_damaged", "draw_score"),
-    *("_get_feature_holder", "_compute_standard", "find_standard"),
+    *("_get_feature_holder", "_compute_standard", "find_standard", "_collect"),
     *("_prepare", "_draw", "_compute_outputs", "_measure_locality", "collect_answers"),
 }
 
@@ -383,7 +386,8 @@ def test_nothing_is_computed_twice(folder: Path, monkeypatch: pytest.MonkeyPatch
         compute = getattr(owner, name)
 
         def count(*args: object, **options: object) -> object:
-            made[name] += 1
+            runs = [f"{one.category} {one.run}" for one in args if isinstance(one, ModuleEntry)]
+            made[" ".join([name, *runs])] += 1
             return compute(*args, **options)
 
         monkeypatch.setattr(owner, name, count)
@@ -401,7 +405,7 @@ def test_nothing_is_computed_twice(folder: Path, monkeypatch: pytest.MonkeyPatch
         for name in FUNCTIONS:
             answer(name, one)
     assert set(made.values()) == {1}, made  # the atlas draws at the same layer
-    assert len(made) == 7
+    assert len({name.split(" ")[0] for name in made}) == 7
 
 
 def test_callers_cannot_change_what_others_get(folder: Path) -> None:
