@@ -158,10 +158,18 @@ def test_each_page_adds_one_entry_to_the_history(visit: Any) -> None:
     opened.check()
 
 
-def test_a_link_to_another_view_of_the_page_adds_one_entry(visit: Any) -> None:
+@pytest.mark.parametrize("before", ["nothing", "a tile", "a section"])
+def test_a_link_to_another_view_of_the_page_adds_one_entry(visit: Any, before: str) -> None:
     opened = visit("/photo")
     opened.wait_for_link()
     page = opened.page
+    if before == "a tile":
+        page.locator(".st-key-show-x-feature-4 button").click()
+        page.get_by_role("heading", name=re.compile(r"x-feature 4\b.*, part by part")).wait_for()
+    elif before == "a section":
+        page.get_by_text("Why not another bird?").click()
+        page.get_by_text("X-features are paired").wait_for()
+    opened.wait_until_idle()
     heading = page.get_by_role("heading", name=re.compile("^Why “"))
     first, entries = heading.text_content(), page.evaluate("history.length")
     page.get_by_role("link", name=re.compile("^Explained as ")).first.click()

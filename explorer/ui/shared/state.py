@@ -138,11 +138,15 @@ def _has_chosen(before: Mapping[str, object]) -> bool:
 
 
 def remember_address() -> None:
-    """Store the address and the choices at the end of a run, complete or interrupted."""
+    """Store the address and the choices at the end of a run, complete or interrupted.
+
+    True is left out: it may be a button's, which is False again in the next run.
+    """
     chosen = {
         key: value
         for key, value in st.session_state.items()
         if isinstance(value, str | int | float | list | None)
+        and value is not True
         and not str(key).startswith(TRAINING_KEYS)
     }
     st.session_state[_ADDRESS] = (_read_address(), chosen)

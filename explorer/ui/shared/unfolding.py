@@ -5,6 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from explorer.ui.shared.errors import error_boundary
+from explorer.ui.shared.state import remember_address
 
 
 @st.fragment
@@ -21,6 +22,9 @@ def show_when_open(title: str, key: str, show: Callable[[], None]) -> None:
         Shows what is in it. Its controls rerun this section, and not the page.
     """
     section = st.expander(f"**{title}**", key=key, on_change="rerun")
-    if section.open:
-        with section, error_boundary():
-            show()
+    try:
+        if section.open:
+            with section, error_boundary():
+                show()
+    finally:
+        remember_address()
