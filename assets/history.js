@@ -11,13 +11,15 @@ if (!window.hasOneEntryAPage) {
   // Before a page is left, Streamlit drops the choices of the old page from its address: the entry
   // of that page keeps what it was when the visitor did something last.
   let seen = location.href;
-  let isLink = false; // whether the last click was on a link within the page
+  let isLink = false; // whether the last click was on a link to another view of the page
   const look = () => (seen = location.href);
   addEventListener("pointerdown", look, true);
   addEventListener("keydown", look, true);
   addEventListener("popstate", look, true);
   const notice = (event) => {
-    isLink = Boolean(event.target.closest?.('[data-testid="stMain"] [data-testid^="stPageLink"] a'));
+    look();
+    const link = event.target.closest?.('[data-testid="stMain"] [data-testid^="stPageLink"] a');
+    isLink = Boolean(link) && new URL(link.href).pathname === location.pathname;
   };
   addEventListener("click", notice, true);
   history.pushState = (state, title, url) => {
@@ -29,6 +31,8 @@ if (!window.hasOneEntryAPage) {
     }
     if (new URL(seen).pathname === location.pathname) replace(state, title, seen);
     push(state, title, url);
+    // A link to another page opens it at its beginning, and so does a link within the page.
+    if (isSamePage) document.querySelector('[data-testid="stMain"]')?.scrollTo(0, 0);
     isLink = false;
     look();
   };

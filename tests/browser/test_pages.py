@@ -158,6 +158,25 @@ def test_each_page_adds_one_entry_to_the_history(visit: Any) -> None:
     opened.check()
 
 
+def test_back_leads_to_the_page_of_a_list(visit: Any) -> None:
+    opened = visit("/atlas")
+    opened.wait_until_idle()
+    page = opened.page
+    entries = page.evaluate("history.length")
+    page.get_by_test_id("stMain").locator("button", has_text=re.compile("^2$")).click()
+    page.wait_for_url("**atlas_page=2")
+    opened.wait_until_idle()
+    page.locator(".st-key-gallery-atlas a").nth(1).click()
+    page.wait_for_url("**/x_feature*")
+    opened.wait_until_idle()
+    assert page.evaluate("history.length") == entries + 1
+    page.go_back()
+    page.wait_for_url("**atlas_page=2")
+    opened.wait_until_idle()
+    assert page.url.endswith("atlas_page=2")
+    opened.check()
+
+
 @pytest.mark.parametrize("before", ["nothing", "a tile", "a section"])
 def test_a_link_to_another_view_of_the_page_adds_one_entry(visit: Any, before: str) -> None:
     opened = visit("/photo")
@@ -179,6 +198,7 @@ def test_a_link_to_another_view_of_the_page_adds_one_entry(visit: Any, before: s
     )
     opened.wait_until_idle()
     assert page.evaluate("history.length") == entries + 1
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") == 0
     second = heading.text_content()
     page.go_back()
     page.get_by_role("heading", name=first, exact=True).wait_for()
