@@ -57,7 +57,10 @@ def _negate(value: float | None) -> float | None:
 
 
 def find_features(atlas: Atlas, query: Query) -> list[Found]:
-    """Return the x-features that fit a query, in its order; ties keep the order of the atlas."""
+    """Return the x-features that fit a query, in its order; ties keep the order of the atlas.
+
+    Those whose name alone has all the words come before the others.
+    """
     words = simplify_name(query.words).split()
     key = ORDERS[query.order]
     found = [
@@ -68,7 +71,13 @@ def find_features(atlas: Atlas, query: Query) -> list[Found]:
         and (not query.colour or query.colour in list_colours(one))
     ]
     fitting = [one for one in found if all(f" {word}" in _list_text(one) for word in words)]
-    return sorted(fitting, key=lambda one: (key(one) is None, key(one) or 0))
+
+    def rank(one: Found) -> tuple[bool, bool, Any]:
+        name = f" {simplify_name(one.feature.name or '')}"
+        is_named = all(f" {word}" in name for word in words)
+        return not is_named, key(one) is None, key(one) or 0
+
+    return sorted(fitting, key=rank)
 
 
 def _list_text(found: Found) -> str:
@@ -90,7 +99,12 @@ def list_sights(feature: AtlasFeature) -> frozenset[str]:
         for word, group in zip(*group_parts(tuple(feature.part_shares)), strict=True)
         if group @ [*feature.part_shares.values()] >= MIN_PART_HEAT
     }
-    return frozenset(sights | ({BACKGROUND} if feature.outside >= MIN_OUTSIDE else set()))
+    return frozenset(sights | ({BACKGROUND} if is_on_background(feature) else set()))
+
+
+def is_on_background(feature: AtlasFeature) -> bool:
+    """Return whether at least half of the heat lies beside the bird."""
+    return feature.outside is not None and feature.outside >= MIN_OUTSIDE
 
 
 def list_colours(feature: AtlasFeature) -> frozenset[str]:

@@ -159,8 +159,8 @@ def _list_notes(content: object, name: str) -> Iterator[tuple[tuple[str, int], N
 
 def _make_error(name: str, reason: str) -> ExplorerError:
     return ExplorerError(
-        f"{name} cannot be used: {reason.rstrip('.')}. Choose the JSON of an atlas, as the page "
-        "Atlas and `python -m explorer atlas WORKSPACE --json` write it."
+        f"{name} is not an atlas of the explorer: {reason.rstrip('.')}. Choose the JSON of an "
+        "atlas, as the page Atlas and `python -m explorer atlas WORKSPACE --json` write it."
     )
 
 

@@ -1,17 +1,21 @@
 """Where x-features look on one photo, where that is not what their names say."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from explorer.analysis.naming import MIN_PART_HEAT, Heat, find_part
+from explorer.data.names import join_words
+from explorer.explaining.naming import name_feature
 from explorer.measuring.name_records import FeatureName
 from explorer.measuring.namer import group_parts, group_regions
 from explorer.measuring.parts import PhotoParts
 
 _KEPT = 0.5  # of the heat that usually lies on the parts that the name is about
 _MOST = 0.5  # of the heat on the bird
+_MUCH_OUTSIDE = 1 / 3  # of all heat
+_LEAST = 0.1  # of all contributions: x-features below it are not worth a word
 
 
 def describe_places(
@@ -53,6 +57,40 @@ def describe_places(
     return found
 
 
+def describe_exceptions(
+    places: Mapping[int, str],
+    contributions: ArrayLike,
+    names: Mapping[int, str],
+    mark: Callable[[str], str] = str,
+) -> str:
+    """Say in a sentence which named x-features look elsewhere on a photo than their names say.
+
+    Parameters
+    ----------
+    places : Mapping of int to str
+        From `describe_places`.
+    contributions : array_like, shape (K,), float
+        Signed. X-features with less than a tenth of all contributions are left out.
+    names : Mapping of int to str
+        Names of x-features, counted from 0; those without a name are left out.
+    mark : callable
+        How a name is written, for example in italics.
+
+    Returns
+    -------
+    str
+        Such as "Not all look where their names say: wings (x-feature 2) here on the
+        underparts." Empty if there is nothing to say.
+    """
+    sizes = np.abs(np.asarray(contributions, np.float64))
+    told = [
+        f"{mark(names[n])} ({name_feature(n)}) {places[n]}"
+        for n in np.argsort(-sizes, kind="stable").tolist()
+        if n in places and n in names and sizes[n] >= _LEAST * sizes.sum() > 0
+    ]
+    return f"Not all look where their names say: {join_words(told)}." if told else ""
+
+
 def _describe_place(name: FeatureName, heat: Heat, part_names: Sequence[str]) -> str:
     if name.kind == "background":
         if heat.outside >= _KEPT * (name.heat or 0.0):
@@ -64,7 +102,10 @@ def _describe_place(name: FeatureName, heat: Heat, part_names: Sequence[str]) ->
         region = _find(group_regions, heat, part_names, _MOST)
         return f"here mostly on the {region[0]}" if region and not (region[1] & own).any() else ""
     found = _find(group_parts, heat, part_names) or _find(group_regions, heat, part_names)
-    return f"here on the {found[0]}" if found else ""
+    if not found or (found[1] & own).any():
+        return ""
+    outside = " and beside the bird" if heat.outside >= _MUCH_OUTSIDE else ""
+    return f"here on the {found[0]}{outside}"
 
 
 def _find(

@@ -12,6 +12,7 @@ from explorer.data.names import join_words
 from explorer.explaining.naming import call_feature
 from explorer.render.numbers import format_number
 
+_LEAST_LIKENESS = 0.5  # of x-features that are a pair
 _MOST_MISSED = 3
 _MISSED = 0.5  # of what an x-feature usually adds
 _WORTH = 0.1  # of what all of them usually add
@@ -46,9 +47,9 @@ def match_x_features(
     Returns
     -------
     tuple of Row
-        max(K, L) rows. The matching has the largest total of two likenesses of its pairs, each
+        At most K + L rows. The matching has the largest total of two likenesses of its pairs, each
         from 0 to 1: their overlap Σₚ min(S̄ₚ, S̄'ₚ), and the share of the words of either name that
-        both have.
+        both have. X-features with less than 0.5 in common are no pair, but stand alone.
     """
     first, second = np.asarray(own, np.float64), np.asarray(other, np.float64)
     overlaps = np.minimum(first[:, np.newaxis], second[np.newaxis]).sum(axis=2)
@@ -58,7 +59,9 @@ def match_x_features(
     )
     shared = [[len(a & b) / max(1, len(a | b)) for b in other_words] for a in words]
     likeness = overlaps + np.asarray(shared, np.float64).reshape(overlaps.shape)
-    partners = dict(zip(*map(np.ndarray.tolist, linear_sum_assignment(-likeness)), strict=True))
+    likeness[likeness < _LEAST_LIKENESS] = 0
+    pairs = zip(*map(np.ndarray.tolist, linear_sum_assignment(-likeness)), strict=True)
+    partners = {n: m for n, m in pairs if likeness[n, m] > 0}
     order = np.argsort(-np.asarray(sizes, np.float64), kind="stable").tolist()
     taken = set(partners.values())
     alone = [Row(None, n) for n in range(len(second)) if n not in taken]
@@ -137,7 +140,11 @@ def describe_missed(
     if missed.size:
         sentence = f"What is missing for {rival}: {list_features(missed)}."
     else:
-        sentence = f"Nothing that usually counts is missing for {rival}."
+        sums = [format_number(sum(values), 1) for values in (here, usual)]
+        sentence = (
+            f"Nothing that usually counts is missing for {rival}: its x-features add up to "
+            f"{sums[0]} here, usually to {sums[1]}."
+        )
     if against.size:
         sentence += f" What speaks against it: {list_features(against)}."
     return sentence

@@ -48,6 +48,10 @@ def test_words_are_found_in_names_notes_and_species(words: str, found: str) -> N
     assert search(words=words) == found.split()
 
 
+def test_names_that_have_all_words_come_before_species_that_do() -> None:
+    assert search(words="red", order="locality") == ["R1", "R3", "R2"]
+
+
 @pytest.mark.parametrize(
     ("order", "found"),
     [

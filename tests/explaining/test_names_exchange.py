@@ -146,7 +146,7 @@ def test_damaged_names_are_refused(
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"no JSON", "cannot be used"),
+        (b"no JSON", "not an atlas"),
         (b"[1]", "an object"),
         (b'{"schema_version": 0, "modules": []}', "no format 0"),
         (b'{"schema_version": 2, "modules": "of the future"}', "Update the explorer"),

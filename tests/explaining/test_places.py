@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from explorer.explaining.places import describe_places
+from explorer.explaining.places import describe_exceptions, describe_places
 from explorer.measuring.name_records import FeatureName
 from explorer.measuring.parts import PhotoParts
 
@@ -46,6 +46,31 @@ def test_it_is_said_where_the_heat_is_not_where_the_name_says(
     name: FeatureName, heat: np.ndarray, expected: dict[int, str]
 ) -> None:
     assert describe_places([name], PARTS, heat, PART_NAMES) == expected
+
+
+def test_a_region_around_the_named_part_is_not_elsewhere() -> None:
+    names = ("belly", "breast", "crown", "left wing")
+    belly = FeatureName("attribute", "blue belly", parts=("belly",), heat=0.6)
+    heat = make_map(0.0, 0.2, 0.25, 0.3, 0.25)
+    assert describe_places([belly], PARTS, heat, names) == {}
+
+
+def test_much_heat_beside_the_bird_is_told() -> None:
+    heat = make_map(0.4, 0.4, 0.1, 0.05, 0.05)
+    found = describe_places([BREAST], PARTS, heat, PART_NAMES)
+    assert found == {0: "here on the crown and beside the bird"}
+
+
+def test_a_sentence_names_what_looks_elsewhere_the_largest_first() -> None:
+    places = {0: "here on the crown", 1: "here on the legs", 2: "here beside the bird", 3: "here"}
+    names = {0: "wings", 1: "red tail", 3: "back"}
+    found = describe_exceptions(places, [1.0, -3.0, 2.0, 0.5], names, str.upper)
+    assert found == (
+        "Not all look where their names say: RED TAIL (x-feature 2) here on the legs and WINGS "
+        "(x-feature 1) here on the crown."
+    )
+    assert not describe_exceptions({}, [1.0], names)
+    assert not describe_exceptions(places, [0.0] * 4, names)
 
 
 def test_a_region_with_most_of_the_heat_is_named_beside_the_part() -> None:

@@ -23,6 +23,12 @@ def test_x_features_of_one_name_stand_side_by_side_where_places_do_not_decide() 
     assert match_x_features(far, far, names, others, [1.0, 2.0]) == (Row(1, 1), Row(0, 0))
 
 
+def test_x_features_with_little_in_common_stand_alone() -> None:
+    names, others = {0: "red belly"}, {0: "legs"}
+    both = [[0.4 * CROWN + 0.6 * WING], [0.4 * CROWN + 0.6 * TAIL]]
+    assert match_x_features(*both, names, others, [1.0]) == (Row(0, None), Row(None, 0))
+
+
 def test_x_features_without_a_partner_stand_alone() -> None:
     assert match_x_features([CROWN], [WING, CROWN], {}, {}, [1.0]) == (Row(0, 1), Row(None, 0))
     assert match_x_features([CROWN, WING], [WING], {}, {}, [1.0, 2.0]) == (Row(1, 0), Row(0, None))
@@ -37,7 +43,11 @@ def test_only_what_usually_counts_is_missed() -> None:
     ("here", "expected"),
     [
         ([0.0, 0.0], "No x-feature of Blue Jay adds anything here."),
-        ([3.0, 1.0], "Nothing that usually counts is missing for Blue Jay."),
+        (
+            [3.0, 1.0],
+            "Nothing that usually counts is missing for Blue Jay: its x-features add up to 4.0 "
+            "here, usually to 4.3.",
+        ),
         (
             [0.12, 1.0],
             "What is missing for Blue Jay: blue crest (0.1 here, usually 3.1).",
@@ -56,11 +66,15 @@ def test_what_a_rival_misses_is_told(here: list[float], expected: str) -> None:
 @pytest.mark.parametrize(
     ("here", "expected"),
     [
-        ([3.0, -0.2], "Nothing that usually counts is missing for Blue Jay."),
+        (
+            [3.0, -0.2],
+            "Nothing that usually counts is missing for Blue Jay: its x-features add up to 2.8 "
+            "here, usually to 3.0.",
+        ),
         (
             [3.0, -2.0],
-            "Nothing that usually counts is missing for Blue Jay. What speaks against it: white "
-            "wings (−2.0 here, usually −0.1).",
+            "Nothing that usually counts is missing for Blue Jay: its x-features add up to 1.0 "
+            "here, usually to 3.0. What speaks against it: white wings (−2.0 here, usually −0.1).",
         ),
         (
             [0.5, -1.0],

@@ -76,12 +76,22 @@ def test_every_x_feature_has_a_card_that_opens_its_page(
 
 
 def test_figures_on_a_card() -> None:
-    feature = make_feature(2, "red cap", mean_contribution=1.5, live=True, auc=0.9, locality=1.25)
+    feature = make_feature(
+        2,
+        "red cap",
+        mean_contribution=1.5,
+        live=True,
+        auc=0.9,
+        locality=0.61,
+        part_shares={"crown": 0.7, "tail": 0.3},
+    )
     assert describe_feature(feature) == (
-        ":gray[x-feature 2]  \nadds :blue[**+1.50**], AUC 90%  \nlocality 1.25"
+        ":gray[x-feature 2]  \nadds :blue[**+1.50**], AUC 90%  \nlocality 0.61 of 0.69"
     )
     feature = make_feature(2, mean_contribution=-0.5, live=True)
     assert describe_feature(feature) == "adds :orange[**−0.50**], AUC –  \nlocality –"
+    beside = make_feature(2, mean_contribution=1.0, live=True, locality=1.0, outside=0.62)
+    assert describe_feature(beside).endswith("62% of its heat beside the bird")
     assert "dead" in describe_feature(make_feature(2, mean_contribution=0.0, live=False))
     assert describe_feature(make_feature(1)) == ":gray[not measured yet]"
 

@@ -74,7 +74,7 @@ def test_accuracy_of_the_network_is_shown(tiny_workspace: Path, open_page: OpenA
         if image_id in held_out and subject.scores.is_positive[row]
     ]
     right = sum(int(subject.scores.logits[row].argmax()) == 0 for row in own)
-    text = f"4 painted birds. The network is right on {right} of {len(own)} held-out photos."
+    text = f"4 painted birds. The network is right on {right} of {len(own)} held-out photos,"
     assert text in read_texts(open_page(tiny_workspace))
 
 

@@ -62,7 +62,7 @@ def test_a_found_name_is_shown_with_its_evidence(
         "On training photos, 31% of the heat on the bird lies on the breast and the belly" in texts
     )
     assert "It also fires on Moonbar Warbler and Plainsong Warbler, which have it." in texts
-    assert "Also named: x-feature 2 “crown”, x-feature 3 “background”" in texts
+    assert "The others of this module: x-feature 2 “crown”, x-feature 3 “background”" in texts
 
 
 @pytest.mark.parametrize(

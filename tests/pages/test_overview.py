@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -66,7 +67,7 @@ def test_example_categories_and_links_are_shown(tiny_workspace: Path, open_page:
 def test_the_example_adds_up(tiny_workspace: Path, open_page: OpenApp) -> None:
     app = open_page(tiny_workspace)
     text = next(e.value for e in app.caption if "the module's score" in e.value)
-    terms, total = text.split(" = ")
+    terms, total = re.split(" [=≈] ", text)
     values = [
         float(term) for term in terms.replace("− ", "-").replace("−", "-").replace("+ ", "").split()
     ]
@@ -200,12 +201,12 @@ def test_unknown_figures_are_dashes_and_empty_cells() -> None:
         ":orange[measures cannot be read]"
     )
     known = make_summary("a", accuracy=1.0, f_reg=0.25, relative_f_reg=0.02, live=4, x_features=5)
-    assert describe_category(known) == ":gray[accuracy 100%]  \n:gray[error 2.0%]"
+    assert describe_category(known) == ":gray[accuracy 100%]  \n:gray[error 2.0% of range]"
     named = replace(known, concepts=("red *crown*", "tail"))
     assert describe_category(named, "locality").split("  \n") == [
         "red \\*crown\\*, tail",
         ":gray[accuracy 100%]",
-        ":gray[error 2.0%]",
+        ":gray[error 2.0% of range]",
         ":gray[locality –]",
     ]
     assert describe_category(known, LIVE).endswith(":gray[4 of 5 x-features live]")

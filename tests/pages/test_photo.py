@@ -74,7 +74,7 @@ def test_shows_the_whole_page_without_a_complaint(tiny_workspace: Path, open_app
     assert "48 painted birds of 12 invented categories" in texts
     assert "2 of 12 categories have a module." in texts
     assert "test accuracy not measured yet" in texts
-    assert "smoothed for the eye alone" in texts
+    assert "smoothed for viewing only" in texts
     assert [metric.label for metric in app.metric][:2] == [
         "Error, test",
         "Error, training",

@@ -340,7 +340,7 @@ def test_a_name_is_shown_everywhere(own_workspace: Path, open_page: OpenApp) -> 
     assert "feature=x-feature+2" in app.code[-1].value
     segments(app, "feature").set_value(0).run()
     assert app.title[0].value == "x-feature 1"
-    assert "Also named: x-feature 2 “red cap”" in read_texts(app)
+    assert "The others of this module: x-feature 2 “red cap”" in read_texts(app)
     press(open_page(own_workspace, feature="x-feature 2"), "Edit name and note")
 
 

@@ -1,12 +1,13 @@
 """X-features as cards: name and figures first, then pictures as they are drawn."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from explorer.explaining.atlas import AtlasFeature
-from explorer.explaining.atlas_search import Found
+from explorer.explaining.atlas_search import Found, is_on_background
 from explorer.explaining.naming import name_feature
 from explorer.ui.atlas.pictures import draw_strongest
 from explorer.ui.shared import links, state
@@ -71,8 +72,16 @@ def describe_feature(feature: AtlasFeature) -> str:
     else:
         auc = "–" if feature.auc is None else f"{feature.auc:.0%}"
         lines.append(f"adds {format_contribution(feature.mean_contribution, 1)}, AUC {auc}")
-        lines.append(f"locality {'–' if feature.locality is None else f'{feature.locality:.2f}'}")
+        lines.append(_describe_place(feature))
     return "  \n".join(filter(None, lines))
+
+
+def _describe_place(feature: AtlasFeature) -> str:
+    if is_on_background(feature):
+        return f"{feature.outside:.0%} of its heat beside the bird"
+    if feature.locality is None or not feature.part_shares:
+        return "locality –"
+    return f"locality {feature.locality:.2f} of {math.log(len(feature.part_shares)):.2f}"
 
 
 def _show_picture(workspace: Workspace, found: Found) -> None:
@@ -89,10 +98,11 @@ def _show_picture(workspace: Workspace, found: Found) -> None:
             alt=f"Close-ups of where {name} looks on {shown}",
         )
     elif feature.part_shares is not None and is_drawn(dataset.part_names):
-        shares = feature.part_shares
-        part = max(shares, key=lambda part: shares[part])
+        shares = None if is_on_background(feature) else feature.part_shares
+        part = max(shares, key=lambda part: shares[part]) if shares else ""
+        most = f"on the {part}" if part else "beside the bird"
         st.image(
             render_small_bird(shares, state.get_text_colour()),
             width="stretch",
-            alt=f"A drawn bird, coloured by the heat of {name}; most of it on the {part}",
+            alt=f"A drawn bird, coloured by the heat of {name}; most of it {most}",
         )

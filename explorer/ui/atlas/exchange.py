@@ -49,7 +49,7 @@ def show_downloads(atlas: Atlas) -> None:
         )
     st.caption(
         "Names, notes and numbers of all x-features. The JSON is for other programs, and for "
-        "others to take your names; docs/atlas.md describes it."
+        "others who want your names; docs/atlas.md describes it."
     )
 
 
@@ -81,6 +81,9 @@ def show_import(workspace: Workspace) -> None:
 
 
 def _show_names(names: OtherNames) -> None:
+    if not names.notes and not names.foreign:
+        st.info("This atlas has no names or notes of its own, so that there is nothing to store.")
+        return
     new, same, different = (names.select(kind) for kind in ("new", "same", "different"))
     st.markdown(
         f"**{len(new)}** new, **{len(same)}** that you have too, **{len(different)}** that differ "

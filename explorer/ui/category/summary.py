@@ -40,7 +40,8 @@ def show_introduction(subject: Subject) -> None:
     right = int((subject.scores.logits[is_test].argmax(axis=1) == category).sum())
     kind = "painted birds" if subject.workspace.is_painted else "photos"
     known = (
-        f"The network is right on {right} of {int(is_test.sum())} held-out photos."
+        f"The network is right on {right} of {int(is_test.sum())} held-out photos, which include "
+        "the module's test photos."
         if is_test.any()
         else "The network was trained on all of them."
     )

@@ -141,7 +141,7 @@ def describe_category(one: CategorySummary, order: str = "") -> str:
     lines = [
         escape_words(", ".join(one.concepts)),
         f":gray[{accuracy}]",
-        f":gray[error {format_share(one.relative_f_reg)}]",
+        f":gray[error {format_share(one.relative_f_reg)} of range]",
         f":gray[locality {locality}]" if order == "locality" else "",
         f":gray[{one.live} of {one.x_features} x-features live]" if order == LIVE else "",
     ]

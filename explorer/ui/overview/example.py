@@ -63,9 +63,10 @@ def show_example(workspace: Workspace, selection: Selection, photo: Photo) -> No
     order = sorted(
         range(len(overlays.images)), key=lambda n: -abs(float(explanation.contributions[n]))
     )
+    places = find_places(workspace, entry, shown, style, names)
     st.header(f"Why “{name}”?", anchor=False)
     with st.container(key="answer"):
-        x_features.show_sentence(explanation, names)
+        x_features.show_sentence(explanation, names, places=places)
     params = links.make_photo_params(workspace, entry, photo)
     window = find_known_window(shown, is_cropped=style.is_cropped)
     with st.container(key="worked-example"):
@@ -73,7 +74,6 @@ def show_example(workspace: Workspace, selection: Selection, photo: Photo) -> No
         has_box = not style.is_cropped
         picture = drawings.draw_photo(shown, window, has_box=has_box)
         tiles.show_photo_tile(picture, kind, has_box=has_box)
-        places = find_places(workspace, entry, shown, style, names)
         found = tiles.make_tiles(explanation, overlays, names, places)
         for feature in order:
             tiles.show_tile(found[feature], partial(_show_link, found[feature], params))
@@ -156,9 +156,13 @@ def _write_sum(explanation: Explanation, order: Sequence[int]) -> str:
     base = explanation.base
     first, *more = [base] * bool(base) + [float(explanation.contributions[n]) for n in active]
     terms = [f"{'−' if value < 0 else '+'} {format_number(abs(value))}" for value in more]
-    total = format_number(explanation.y_bar)
+    total = round(explanation.y_bar, 2)
+    is_exact = np.isclose(sum(round(value, 2) for value in (first, *more)), total, atol=1e-3)
     start = "The base b and the contributions: " if base else ""
-    return f"{start}{' '.join([format_number(first), *terms])} = {total}, the module's score"
+    return (
+        f"{start}{' '.join([format_number(first), *terms])} {'=' if is_exact else '≈'} "
+        f"{format_number(total)}, the module's score"
+    )
 
 
 def show_next_pages(workspace: Workspace, selection: Selection, photo: Photo | None = None) -> None:

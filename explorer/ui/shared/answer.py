@@ -105,12 +105,12 @@ def show_answer(
     if photo.box is None:
         show_photo(find_window(workspace, entry, photo, style))
     choice = x_features.read_choice(entry, explanation)
+    places = find_places(workspace, entry, photo, style, names)
     with words.container():
-        x_features.show_sentence(explanation, names, question)
+        x_features.show_sentence(explanation, names, question, places)
         x_features.show_switched_off(explanation, choice.off)
     coarse.empty()
     with grid:
-        places = find_places(workspace, entry, photo, style, names)
         tiles.show_tiles(tiles.make_tiles(explanation, overlays, names, places), choice)
     with right:
         st.caption(

@@ -43,10 +43,10 @@ def show_drawing_note(explanation: Explanation, style: MapStyle) -> None:
     """Say what the maps are and how they are drawn."""
     rows, columns = explanation.maps.shape[1:]
     layer = f"{explanation.stop}, a grid of {columns} × {rows}"
-    drawing = (
-        "smoothed for the eye alone" if style.smooth else "drawn as the raw grid, not smoothed"
+    drawing = "smoothed for viewing only" if style.smooth else "drawn as the raw grid, not smoothed"
+    st.caption(
+        f"Heatmaps by c-MWP at {layer}; {_SCALES[style.scale]}; {drawing}.", help=HELP["c-MWP"]
     )
-    st.caption(f"c-MWP at {layer}; {_SCALES[style.scale]}; {drawing}.", help=HELP["c-MWP"])
 
 
 def show_scale(top: float, style: MapStyle, key: str = "colour-bar") -> None:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from explorer.data.names import join_words
 from explorer.explaining.arrays import tabulate_sum
 from explorer.explaining.naming import load_own_names, merge_names, name_feature
+from explorer.explaining.places import describe_exceptions
 from explorer.explaining.sentence import describe_contributions
 from explorer.measuring.records import ModuleMeasures
 from explorer.nn.explanation import Explanation
@@ -103,19 +104,33 @@ def switch(feature: int, *, is_on: bool) -> None:
     mirrored.choose(state.OFF, sorted(off if is_on else [*off, name]))
 
 
-def show_sentence(explanation: Explanation, names: Mapping[int, str], question: str = "") -> None:
-    """Say in one sentence what the score is made of, after a question in Markdown, if any."""
+def show_sentence(
+    explanation: Explanation,
+    names: Mapping[int, str],
+    question: str = "",
+    places: Mapping[int, str] | None = None,
+) -> None:
+    """Say in one sentence what the score is made of, after a question in Markdown, if any.
+
+    `places` are those of `describe_places`: a second sentence tells what looks elsewhere than its
+    name says.
+    """
     sentence = write_sentence(explanation.contributions, explanation.y_hat, names, explanation.base)
     st.markdown(f"{question and f'**{question}** '}{sentence}")
+    others = describe_exceptions(places or {}, explanation.contributions, names, _mark)
+    if others:
+        st.caption(others)
 
 
 def write_sentence(
     contributions: ArrayLike, y_hat: float, names: Mapping[int, str], base: float
 ) -> str:
     """Return the sentence of `describe_contributions` in Markdown."""
-    return describe_contributions(
-        contributions, y_hat, names, lambda words: f"*{escape_words(words)}*", base=base
-    )
+    return describe_contributions(contributions, y_hat, names, _mark, base=base)
+
+
+def _mark(words: str) -> str:
+    return f"*{escape_words(words)}*"
 
 
 def compute_y_bar(explanation: Explanation, off: frozenset[int]) -> float:

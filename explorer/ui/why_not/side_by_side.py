@@ -15,7 +15,7 @@ from explorer.methods.runs import get_default_module
 from explorer.nn.explanation import Explanation
 from explorer.render.numbers import format_number, format_signed
 from explorer.ui.shared import cached, drawings, training_starter
-from explorer.ui.shared.markdown import escape_markdown, format_contribution
+from explorer.ui.shared.markdown import escape_markdown, format_contribution, format_small
 from explorer.ui.shared.shown_photo import ShownPhoto
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.styles import load_page_style
@@ -169,7 +169,8 @@ def _show_tiles(
     rows = match_x_features(own.heat, other.heat, own.names, other.names, sizes)
     with st.container(key="why-not-tiles"):
         for side in sides:
-            st.markdown(f"**{escape_markdown(format_category(side.entry.category))}**")
+            name = escape_markdown(format_category(side.entry.category))
+            st.markdown(f"**{name}**{format_small(_describe_sum(side.explanation))}")
         for number, row in enumerate(rows):
             for side, feature in ((own, row.own), (other, row.other)):
                 place = f"{number}-{'own' if side is own else 'other'}"
@@ -179,9 +180,17 @@ def _show_tiles(
                 picture = drawings.draw_tile(workspace, side.entry, photo, style, feature)
                 _show_tile(side, feature, picture, place)
     st.caption(
-        "X-features are paired by their names and by where on the bird they look, as far as they "
-        "can be. Each map is drawn at full strength."
+        "X-features are paired by their names and by where on the bird they look; what has no "
+        "counterpart stands alone. Each map is drawn at full strength."
     )
+
+
+def _describe_sum(explanation: Explanation) -> str:
+    total = f"module's score {format_number(explanation.y_bar, 1)}"
+    if not explanation.base:
+        return f"{total}, the sum of its x-features"
+    added = format_number(float(explanation.contributions.sum()), 1)
+    return f"{total}: {added} by its x-features, {format_number(explanation.base, 1)} without any"
 
 
 def _show_tile(side: _Side, feature: int, picture: bytes, place: str) -> None:

@@ -52,7 +52,7 @@ def show_others(names: Mapping[int, str], feature: int) -> None:
     """List the other x-features that have a name."""
     others = [name_in_markdown(n, names) for n in sorted(names) if n != feature]
     if others:
-        st.caption("Also named: " + ", ".join(others))
+        st.caption("The others of this module: " + ", ".join(others))
 
 
 @st.dialog("Name and note")

@@ -167,7 +167,7 @@ def show_photos(subject: Subject, choice: Choice, style: MapStyle) -> None:
     show_gallery(subject.workspace, subject.entry, tiles, "x-feature")
     if not subject.workspace.dataset.has_photos:
         return
-    drawing = "smoothed for the eye alone" if style.smooth else "drawn as the raw grid"
+    drawing = "smoothed for viewing only" if style.smooth else "drawn as the raw grid"
     st.caption(
         f"Maps of {subject.title}: c-MWP at {style.layer}, {drawing}. A map shows what speaks for "
         "the x-feature even on a photo on which it stays inactive, and adds nothing there."

@@ -58,7 +58,7 @@ def show_rebuilding(subject: Subject) -> None:
         },
     )
     st.caption(
-        "The coloured end of a bar is what hangs on this x-feature. "
+        "The coloured end of a bar is what would be lost without this x-feature. "
         f"Over the {_count_photos(subject):,} test photos {live:,} of {len(found.is_live):,} "
         f"dimensions of Z are live, and {rebuilt:,} of these are rebuilt better than by their "
         "mean. Dimensions are counted from 0.",

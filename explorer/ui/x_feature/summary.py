@@ -187,7 +187,7 @@ def _describe_locality(localities: list[float | None], feature: int, part_count:
     known = [value for value in localities if value is not None]
     rank = 1 + sum(value < own for value in known)
     place = "the most local" if rank == 1 else "the least local" if rank == len(known) else ""
-    among = place or f"number {rank} from the most local"
+    among = place or f"number {rank}, from local to spread,"
     parts = math.exp(own)
     first = f"It is {among} of {len(known)}. " if len(known) > 1 else ""
     return f"{first}Its heat is spread as if evenly over **{parts:.1f}** of {part_count} parts."

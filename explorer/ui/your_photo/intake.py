@@ -122,7 +122,7 @@ def _show_note(source: str) -> None:
 def _show_uploader() -> None:
     limit = min(get_limits().megabytes, int(st.get_option("server.maxUploadSize")))
     st.file_uploader(
-        "A photo of one bird, as large in the picture as can be",
+        "A photo of one bird that fills much of the picture",
         # With types, the browser refuses photos for their names, and does not say which it takes.
         # `read_upload` decides by the content, and gives the reason.
         type=None,
@@ -153,7 +153,7 @@ def _show_camera() -> None:
         )
         return
     st.camera_input(
-        "A photo of one bird, as large in the picture as can be",
+        "A photo of one bird that fills much of the picture",
         key=_make_widget_key(CAMERA),
         on_change=_on_upload,
         args=(CAMERA,),
