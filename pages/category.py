@@ -10,7 +10,7 @@ from explorer.storage import packing
 from explorer.ui.category import photos, summary
 from explorer.ui.shared import cached, empty, exports, links, scores, state
 from explorer.ui.shared.errors import REPAIR, error_boundary
-from explorer.ui.shared.map_controls import show_map_controls
+from explorer.ui.shared.map_controls import read_style, show_map_controls
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.measures import show_module_measures
 from explorer.ui.shared.notes import load_notes
@@ -32,7 +32,7 @@ def show_page() -> None:
     with st.spinner("Loading the network …"):
         layers = list(workspace.networks.backbone.stops)
     module_scores = scores.score_module(workspace, selection.entry)
-    style = show_map_controls(layers)
+    style = (show_map_controls if workspace.dataset.has_photos else read_style)(layers)
     metrics = cached.load_measures_or_none(workspace, selection.entry)
     st.header("What matters most", anchor=False)
     notes_place = st.container()

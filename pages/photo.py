@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from explorer.ui.overview import example
 from explorer.ui.photo import facts, picker
 from explorer.ui.shared import (
     cached,
@@ -19,6 +20,7 @@ from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.measures import show_module_measures
 from explorer.ui.shared.opening import open_selection_or_say_why
 from explorer.ui.shared.shown_photo import DatasetPhoto
+from explorer.ui.shared.state import Selection
 from explorer.ui.shared.subject import name_in_markdown
 from explorer.ui.shared.windows import find_known_window, find_window
 from explorer.ui.shared.words import HELP
@@ -38,7 +40,7 @@ def show_page() -> None:
 
     st.title(f"Why “{category}”?", anchor=False)
     if not workspace.dataset.has_photos:
-        show_without_photos(workspace, entry)
+        show_without_photos(workspace, selection)
         return
     categories = workspace.dataset.categories
     split = cached.load_split(workspace, entry)
@@ -69,11 +71,12 @@ def show_page() -> None:
     )
 
 
-def show_without_photos(workspace: Workspace, entry: ModuleEntry) -> None:
-    """Show how to get photos, a page that needs none, and what is known of the module."""
-    show_no_photos(workspace)
+def show_without_photos(workspace: Workspace, selection: Selection) -> None:
+    """Show the answer on average, how to get photos, and what is known of the module."""
+    example.show_mean_example(workspace, selection, has_heading=False)
+    show_no_photos(workspace, "Until then, this is the answer on average.")
     show_own_photo_link()
-    show_trust(workspace, entry)
+    show_trust(workspace, selection.entry)
 
 
 def show_parts(

@@ -6,7 +6,7 @@ from explorer.config import is_public
 from explorer.explaining.naming import merge_names, name_feature
 from explorer.ui.shared import cached, empty, links, scores, state
 from explorer.ui.shared.errors import REPAIR, error_boundary
-from explorer.ui.shared.map_controls import show_map_controls
+from explorer.ui.shared.map_controls import read_style, show_map_controls
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.notes import load_notes
 from explorer.ui.shared.opening import open_selection_or_say_why
@@ -32,7 +32,7 @@ def show_page() -> None:
     with st.spinner("Loading the network …"):
         layers = list(workspace.networks.backbone.stops)
     module_scores = scores.score_module(workspace, entry)
-    style = show_map_controls(layers)
+    style = (show_map_controls if workspace.dataset.has_photos else read_style)(layers)
     metrics = cached.load_measures_or_none(workspace, entry)
     sides = cached.load_split(workspace, entry).name_sides(module_scores.image_ids)
     feature = choose_feature(entry, module_scores.x_features.shape[1], metrics)

@@ -103,13 +103,18 @@ def show_examples(subject: Subject, style: MapStyle) -> None:
     among = "the only x-feature" if count == 1 else f"{place} of {count}"
     own = find_own_test_rows(subject)
     rows, mean = own[:_EXAMPLES], float(subject.contributions[own].mean())
+    has_photos = subject.workspace.dataset.has_photos
     st.markdown(
         f"**{subject.title}** is {among}: on average it adds {format_signed(mean)} to the score. "
-        f"The category's first {count_words(len(rows), 'test photo')}, as they come and not the "
-        "best ones:"
+        + (
+            f"The category's first {count_words(len(rows), 'test photo')}, as they come and not "
+            "the best ones:"
+            if has_photos
+            else ""
+        )
     )
     tiles = []
-    for row in track(rows.tolist(), "Drawing photo"):
+    for row in track(rows.tolist() if has_photos else [], "Drawing photo"):
         # If a photo cannot be read, the others are still shown.
         with error_boundary():
             tiles.append(_make_example(subject, row, style))

@@ -84,7 +84,9 @@ def show_example(workspace: Workspace, selection: Selection, photo: Photo) -> No
     )
 
 
-def show_mean_example(workspace: Workspace, selection: Selection) -> None:
+def show_mean_example(
+    workspace: Workspace, selection: Selection, *, has_heading: bool = True
+) -> None:
     """Say what a category's scores are made of on average, where there is no photo to show."""
     entry = selection.entry
     measures = cached.load_measures_or_none(workspace, entry)
@@ -95,7 +97,8 @@ def show_mean_example(workspace: Workspace, selection: Selection) -> None:
     names = cached.load_names(workspace, entry)
     means = np.array(measures.test.mean_contribution)
     (shares,) = compute_contribution_shares(means[np.newaxis])
-    st.header(f"Why “{escape_markdown(selection.category_name)}”?", anchor=False)
+    if has_heading:
+        st.header(f"Why “{escape_markdown(selection.category_name)}”?", anchor=False)
     with st.container(key="answer"):
         base = compute_base(y_bar, means)
         st.markdown(x_features.write_sentence(means, y_hat, names, base))

@@ -10,7 +10,7 @@ from explorer.config import CUB_ROOT_VARIABLE, DEMO_WORKSPACE, PAGES_DIR, is_pub
 from explorer.data.photo_folders import remember_photo_folder
 from explorer.ui.shared import cached, state
 from explorer.ui.shared.errors import explain_reason
-from explorer.ui.shared.fetching import show_ways_to_photos
+from explorer.ui.shared.fetching import is_fetching, show_ways_to_photos
 from explorer.ui.shared.links import name_workspace
 from explorer.workspace.photos import check_photos
 from explorer.workspace.workspace import Workspace
@@ -22,25 +22,31 @@ def show_no_metrics(workspace: Workspace) -> None:
     show_workspace_command("evaluate", workspace)
 
 
-def show_no_photos(workspace: Workspace) -> None:
-    """Say that the photos of a workspace are missing, and how to get them; nothing if they are."""
+_COMPLETE = "The numbers are complete without them."
+
+
+def show_no_photos(workspace: Workspace, without: str = _COMPLETE) -> None:
+    """Say that the photos of a workspace are missing, and how to get them; nothing if they are.
+
+    `without` says what a page is without photos.
+    """
     if workspace.dataset.has_photos:
         return
     if is_public():
         st.info(
-            "The photos of this workspace are not on this server. The numbers are complete "
-            "without them.",
+            f"The photos of this workspace are not on this server. {without}",
             icon=":material/no_photography:",
         )
         return
     st.info(
         "The photos of this workspace are not on this computer. Fetch them, or name your CUB "
-        f"folder below or in `{CUB_ROOT_VARIABLE}`. The numbers are complete without them.",
+        f"folder below or in `{CUB_ROOT_VARIABLE}`. {without}",
         icon=":material/no_photography:",
     )
     _show_painted_birds()
-    show_ways_to_photos(partial(_remember_photos, workspace))
-    show_command("python -m explorer fetch cub")
+    with st.expander("Get the photos", icon=":material/download:", expanded=is_fetching()):
+        show_ways_to_photos(partial(_remember_photos, workspace))
+        show_command("python -m explorer fetch cub")
     for reason in cached.list_refused_photos(workspace).values():
         st.caption(explain_reason(reason))
 

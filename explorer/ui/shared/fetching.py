@@ -34,8 +34,7 @@ def show_ways_to_photos(remember: Callable[[Path], object]) -> None:
     if is_public():
         return
     with st.container(key="ways-to-photos", border=True):
-        job = find_fetch()
-        is_live = job is not None and job.state.is_live
+        is_live = is_fetching()
         st.fragment(_show_fetch, run_every=_POLL_SECONDS if is_live else None)(is_live=is_live)
         if not is_live:
             _ask_for_folder(remember)
@@ -45,6 +44,12 @@ def find_fetch() -> Job | None:
     """Return the last job that fetches, or has fetched, photos."""
     jobs = [job for job in list_jobs() if job.request.fetches_to]
     return jobs[-1] if jobs else None
+
+
+def is_fetching() -> bool:
+    """Return whether a job is fetching photos now."""
+    job = find_fetch()
+    return job is not None and job.state.is_live
 
 
 def _show_fetch(*, is_live: bool) -> None:
