@@ -79,16 +79,18 @@ def describe_exceptions(
     Returns
     -------
     str
-        Such as "Not all look where their names say: wings (x-feature 2) here on the
+        Such as "On this photo, heat is not always where the names say: wings (x-feature 2) on the
         underparts." Empty if there is nothing to say.
     """
     sizes = np.abs(np.asarray(contributions, np.float64))
     told = [
-        f"{mark(names[n])} ({name_feature(n)}) {places[n]}"
+        f"{mark(names[n])} ({name_feature(n)}) {places[n].removeprefix('here ')}"
         for n in np.argsort(-sizes, kind="stable").tolist()
         if n in places and n in names and sizes[n] >= _LEAST * sizes.sum() > 0
     ]
-    return f"Not all look where their names say: {join_words(told)}." if told else ""
+    if not told:
+        return ""
+    return f"On this photo, heat is not always where the names say: {join_words(told)}."
 
 
 def _describe_place(name: FeatureName, heat: Heat, part_names: Sequence[str]) -> str:

@@ -66,8 +66,8 @@ def test_a_sentence_names_what_looks_elsewhere_the_largest_first() -> None:
     names = {0: "wings", 1: "red tail", 3: "back"}
     found = describe_exceptions(places, [1.0, -3.0, 2.0, 0.5], names, str.upper)
     assert found == (
-        "Not all look where their names say: RED TAIL (x-feature 2) here on the legs and WINGS "
-        "(x-feature 1) here on the crown."
+        "On this photo, heat is not always where the names say: RED TAIL (x-feature 2) on the legs "
+        "and WINGS (x-feature 1) on the crown."
     )
     assert not describe_exceptions({}, [1.0], names)
     assert not describe_exceptions(places, [0.0] * 4, names)
