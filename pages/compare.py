@@ -86,7 +86,7 @@ def show_comparison(workspace: Workspace, selection: Selection, sides: tuple[Sid
                 maps.show_row(workspace, photo, both, paired, style)
         maps.show_drawing_note(left, right, style)
     else:
-        show_no_photos(workspace)
+        show_no_photos(workspace, "Maps, and some of the numbers, need them.")
     pair = None if measured is None else show_parts(workspace, both, paired, measured)
 
     st.header("Download and share", anchor=False)

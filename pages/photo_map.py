@@ -13,6 +13,11 @@ from explorer.ui.shared.opening import open_selection_or_say_why
 from explorer.ui.shared.subject import Subject
 from explorer.ui.shared.x_features import choose_feature
 
+_OPENING = (
+    " A click on a point opens its photo. On a touch screen, the first tap shows its name, and the "
+    "second opens it."
+)
+
 
 def show_page() -> None:
     """Show the choices, then the map."""
@@ -26,7 +31,7 @@ def show_page() -> None:
     st.markdown(
         f"Every point is a photo. Photos that the module of **{category}** explains alike, or that "
         "the network scores alike, lie together."
-        + (" A click on a point opens its photo." if workspace.dataset.has_photos else "")
+        + (_OPENING if workspace.dataset.has_photos else "")
     )
     empty.show_no_photos(workspace)
     with st.spinner("Loading the network …"):

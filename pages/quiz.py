@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from explorer.ui.quiz import questions, results, start
+from explorer.ui.quiz import pool, questions, results, start
 from explorer.ui.quiz.attempt import QuizSession, get_session
 from explorer.ui.quiz.choosing import write_address
 from explorer.ui.shared.empty import show_no_photos, show_own_photo_link
@@ -13,7 +13,7 @@ from explorer.workspace.workspace import Workspace
 
 
 def show_page() -> None:
-    """Show the start, the current question, or the results."""
+    """Show the start, the current question, or the results; without photos, those of a class."""
     workspace = open_workspace_or_say_why()
     if workspace is None:
         return
@@ -23,8 +23,9 @@ def show_page() -> None:
     if not workspace.dataset.has_photos:
         st.title("What bird is it?", anchor=False)
         st.markdown("The quiz asks you to name birds on photos.")
-        show_no_photos(workspace)
+        show_no_photos(workspace, "Without them there is nothing to ask.")
         show_own_photo_link()
+        pool.show_pool()
         return
     load_page_style("quiz")
     session = get_session(workspace)

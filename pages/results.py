@@ -24,7 +24,11 @@ def show_page() -> None:
     st.markdown(
         "All methods explain the same scores of the same network on the same photos. A good "
         "explanation is **faithful** (low mean error, F_reg), **local** (low locality) and looks "
-        "at the bird. On painted birds, it looks at the parts that set a category apart."
+        + (
+            "at the parts that set a category apart, which are known of painted birds."
+            if workspace.is_painted
+            else "at the bird."
+        )
     )
     if found is None:
         tables.show_no_results(workspace)

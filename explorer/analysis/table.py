@@ -125,7 +125,8 @@ class Cell:
     value : float or None
         The mean as a number, to sort by.
     is_best : bool
-        Whether it is the best of its column, or its confidence interval reaches the best.
+        Whether it is the best of its column, is written like the best, or its confidence interval
+        reaches the best.
     """
 
     text: str
@@ -256,7 +257,8 @@ def _format_cell(column: Column, estimate: Estimate | None, best: float | None) 
         low, high = (_write(value, column.form) for value in (estimate.low, estimate.high))
         interval = f"{low}–{high}"
     mean = _write(estimate.mean, column.form)
-    return Cell(mean, interval, estimate.mean, _is_best(estimate, best))
+    is_best = best is not None and mean == _write(best, column.form)
+    return Cell(mean, interval, estimate.mean, is_best or _reaches(estimate, best))
 
 
 def _write(value: float, form: str) -> str:
@@ -264,10 +266,8 @@ def _write(value: float, form: str) -> str:
     return format(value, f"z{form}").replace("-", "−")
 
 
-def _is_best(estimate: Estimate, best: float | None) -> bool:
-    if best is None:
-        return False
-    return estimate.mean == best or estimate.low <= best <= estimate.high
+def _reaches(estimate: Estimate, best: float | None) -> bool:
+    return best is not None and estimate.low <= best <= estimate.high
 
 
 def _format_published(figure: float | None) -> Cell:

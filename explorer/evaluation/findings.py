@@ -63,8 +63,8 @@ def describe_verdict(estimates: Estimates) -> str:
         maps = "but its maps are less local"
     return (
         f"**{DEFAULT.title}** shares the score among {number[0].mean:.1f} x-features, the paper's "
-        f"SRAE among {number[1].mean:.1f}, {maps}. Its score is off by {error[0].mean:.1%} of the "
-        f"range of scores, that of SRAE by {error[1].mean:.1%}."
+        f"SRAE among {number[1].mean:.1f}, {maps}. The score that {DEFAULT.title} rebuilds is off "
+        f"by {error[0].mean:.1%} of the range of scores, that of SRAE by {error[1].mean:.1%}."
     )
 
 
@@ -82,8 +82,8 @@ def _describe_locality(estimates: Estimates) -> str:
     nearest = min(others, key=lambda method: others[method].mean)
     is_lowest = own.mean < others[nearest].mean
     return (
-        f"SRAE's maps are {'' if is_lowest else 'not '}the most local of the paper's methods"
-        f"{'' if is_whole else ' that were compared'}, apart from Z: "
+        f"Leaving Z aside, SRAE's maps are {'' if is_lowest else 'not '}the most local of the "
+        f"paper's methods{'' if is_whole else ' that were compared'}: "
         f"their locality is {own.mean:.3f}, that of {METHODS[nearest].title}"
         f"{', the next,' if is_lowest else ''} {others[nearest].mean:.3f}; "
         f"{_describe_intervals(own, others)}, and {_describe_order(estimates, 'locality')}."
@@ -95,10 +95,10 @@ def _describe_intervals(own: Estimate, others: Mapping[str, Estimate]) -> str:
         return "a single category has no interval"
     apart = [METHODS[name].title for name, other in others.items() if _are_apart(own, other)]
     if not apart:
-        return "its interval overlaps with all others"
+        return "SRAE's 95% interval overlaps with all others"
     if len(apart) == len(others):
-        return "its interval is apart from all others"
-    return f"its interval is apart from that of {join_words(apart)} only"
+        return "SRAE's 95% interval overlaps with no other"
+    return f"SRAE's 95% interval overlaps with all others but {join_words(apart)}'s"
 
 
 def _are_apart(one: Estimate, other: Estimate) -> bool:

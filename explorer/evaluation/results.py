@@ -24,7 +24,7 @@ from explorer.analysis.table import (
 )
 from explorer.config import ExplorerError
 from explorer.evaluation.findings import describe_verdict, list_findings
-from explorer.evaluation.sections import SECTIONS
+from explorer.evaluation.sections import list_sections
 from explorer.methods.registry import METHODS, list_paper_figures
 from explorer.storage.reading import explain_os_error, read_regular
 from explorer.storage.text import is_plain_line
@@ -72,10 +72,12 @@ class Results:
     def from_rows(
         cls,
         rows: Sequence[Row],
-        sections: Sequence[Section] = SECTIONS,
+        sections: Sequence[Section] | None = None,
         titles: Mapping[str, str] | None = None,
     ) -> "Results":
-        """Format `rows`; the default `titles` are those of `METHODS`."""
+        """Format `rows`; by default in the tables of `list_sections`, with titles of `METHODS`."""
+        if sections is None:
+            sections = list_sections({row.measure for row in rows})
         text = io.StringIO()
         writer = csv.DictWriter(text, [f.name for f in fields(Row)], lineterminator="\n")
         writer.writeheader()

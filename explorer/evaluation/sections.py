@@ -1,8 +1,10 @@
 """The tables of a comparison, made from the columns of all measures."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from explorer.analysis.table import Column, Section
+from explorer.evaluation.measures import titles
 from explorer.evaluation.measures.registry import MEASURES
 from explorer.evaluation.repeatability import REPEATABILITY
 
@@ -20,14 +22,38 @@ def merge_sections(sections: Iterable[Section]) -> tuple[Section, ...]:
     return tuple(merged.values())
 
 
-SECTIONS = merge_sections(
+_PIECES = tuple(
     section
     for sections in (*(one.sections for one in MEASURES), REPEATABILITY)
     for section in sections
 )
+
+SECTIONS = merge_sections(_PIECES)
 """The tables, in order. Measures without a column are only in the CSV file."""
 
 COLUMNS = tuple(column for section in SECTIONS for column in section.columns)
+
+
+def list_sections(measured: Collection[str]) -> tuple[Section, ...]:
+    """List the tables that have values; titles and captions leave out what was not measured.
+
+    Parameters
+    ----------
+    measured : collection of str
+        Names of measures.
+    """
+
+    def is_measured(piece: Section) -> bool:
+        return any(column.measure in measured for column in piece.columns)
+
+    sections = merge_sections(filter(is_measured, _PIECES))
+    if any(map(is_measured, REPEATABILITY)):
+        return sections
+    return tuple(
+        replace(one, title=titles.CURVES_ALONE) if one.title == titles.CURVES else one
+        for one in sections
+    )
+
 
 SANITY_SECTION = Section(
     "Sanity checks on randomised networks",

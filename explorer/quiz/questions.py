@@ -202,6 +202,11 @@ def draw_questions(
     )
 
 
+def is_ever_wrong(questions: Iterable[Question]) -> bool:
+    """Return whether the network misclassifies any photo of a quiz."""
+    return any(not question.network_is_right for question in questions)
+
+
 def compute_wrong_count(count: int, wrong_share: int) -> int:
     """Compute how many of `count` photos should be misclassified; halves are rounded up.
 

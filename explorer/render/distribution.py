@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from explorer.render.style import TEXT_COLOUR, style_figure
 
 _ROW_HEIGHT = 54
+_FEW, _SIZES = 20, (8, 5)  # diameter of up to so many points in a row, and of more
 
 
 def render_distribution(
@@ -51,7 +52,12 @@ def render_distribution(
                 boxpoints="all",
                 jitter=0.5,
                 pointpos=0,
-                marker={"color": colours[title], "size": 5, "opacity": 0.65},
+                marker={
+                    "color": colours[title],
+                    "size": _SIZES[len(points) > _FEW],
+                    "opacity": 0.65,
+                },
+                zorder=1,  # above the mean, whose ends would hide those who are there
                 line={"width": 0},
                 fillcolor="rgba(0,0,0,0)",
                 hovertemplate="%{text}: %{x:.3f}<extra></extra>",

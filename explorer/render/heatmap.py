@@ -15,7 +15,7 @@ from explorer.render.window import WHOLE, Window
 DEFAULT_OPACITY = 0.85
 DEFAULT_BLUR = 0.02
 # Longer side at which maps are smoothed. A wide Gaussian takes seconds on a full camera photo.
-_BLUR_SIDE = 512
+_BLUR_SIDE = 256
 
 
 def normalise_map(

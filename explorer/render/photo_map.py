@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
+from plotly.colors import sample_colorscale
 
 from explorer.render.style import TEXT_COLOUR, style_figure
 
@@ -15,6 +16,11 @@ _GRID_COLOUR = "rgba(128,128,128,0.25)"
 _HEIGHT = 600
 _ARROW = 0.42  # of the spread of the points
 _SHORTEST = 0.2  # of the longest arrow; shorter ones cannot be told apart
+_FEW, _SIZE, _OPACITY = 300, 8, 0.8  # up to so many points, how they are drawn
+_SMALLEST, _FAINTEST = 3.5, 0.55  # where there are thousands
+_PAPER, _SLATE = "rgba(252,251,248,0.7)", "rgba(20,24,29,0.7)"  # behind words, by theme
+_ON_PAPER, _ON_SLATE = (0.0, 0.85), (0.35, 1.0)  # of viridis, what can be seen there
+_STEPS = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +68,7 @@ def render_photo_map(
     arrows : Mapping
         Name in HTML to the direction (x, y) in which it moves a point; short ones are left out.
     text_colour : str
-        CSS colour of all words.
+        Colour of all words, ``#rrggbb``.
 
     Raises
     ------
@@ -76,7 +82,7 @@ def render_photo_map(
     if not np.isfinite(places).all():
         raise ValueError("points must be finite")
     draw = go.Scatter if len(ids) <= _MOST_SHAPES else go.Scattergl
-    figure = go.Figure()
+    figure, looks = go.Figure(), _choose_looks(len(ids))
     for place, (name, rows, marker) in enumerate(_list_markers(colours, len(ids), text_colour)):
         figure.add_trace(
             draw(
@@ -85,7 +91,7 @@ def render_photo_map(
                 mode="markers",
                 name=name,
                 legendrank=-place,  # what is drawn above the others is named first
-                marker={"size": 8, "opacity": 0.8, "line": {"width": 0}, **marker},
+                marker={**looks, "line": {"width": 0}, **marker},
                 customdata=ids[rows].tolist(),
                 text=texts[rows],
                 hovertemplate="%{text}<extra></extra>",
@@ -95,7 +101,10 @@ def render_photo_map(
     _draw_arrows(figure, places, arrows, text_colour)
     figure.update_layout(
         showlegend=not isinstance(colours, PointScale),
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        legend={
+            **{"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+            "itemsizing": "constant",
+        },
         margin={"l": 8, "r": 8, "t": 72, "b": 16},
         hovermode="closest",
     )
@@ -107,6 +116,15 @@ def render_photo_map(
             zeroline=False,
         )
     return figure
+
+
+def _choose_looks(count: int) -> dict[str, float]:
+    """Return size and opacity of points: where there are many, those below others show through."""
+    share = min(1.0, (_FEW / max(1, count)) ** 0.25)
+    return {
+        "size": round(max(_SMALLEST, _SIZE * share), 1),
+        "opacity": round(max(_FAINTEST, _OPACITY * share), 2),
+    }
 
 
 def _list_markers(
@@ -128,7 +146,11 @@ def _list_markers(
         "title": {"text": colours.name, "side": "top"},
         "tickfont": {"color": text_colour},
     }
-    scale = {"color": colours.values[order], "colorscale": "Viridis", "colorbar": bar}
+    scale = {
+        "color": colours.values[order],
+        "colorscale": _choose_scale(text_colour),
+        "colorbar": bar,
+    }
     return [(colours.name, order, scale)]
 
 
@@ -157,4 +179,22 @@ def _draw_arrows(
                 startarrowhead=2,
                 arrowwidth=1.5,
                 arrowcolor=text_colour,
+                bgcolor=_choose_backing(text_colour),
             )
+
+
+def _choose_backing(text_colour: str) -> str:
+    """Return the colour behind words."""
+    return _SLATE if _is_bright(text_colour) else _PAPER
+
+
+def _choose_scale(text_colour: str) -> list[str]:
+    """Return viridis without the end that is near the background."""
+    ends = _ON_SLATE if _is_bright(text_colour) else _ON_PAPER
+    scale: list[str] = sample_colorscale("Viridis", np.linspace(*ends, _STEPS).tolist())
+    return scale
+
+
+def _is_bright(text_colour: str) -> bool:
+    """Whether words are bright, and thus the page is dark."""
+    return min(int(text_colour[place : place + 2], 16) for place in (1, 3, 5)) > 160

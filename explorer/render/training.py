@@ -12,8 +12,14 @@ _HEIGHT = 340
 _MOST_POINTS = 400
 # Distinguishable without colours, too.
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+_SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up")
+_FEW_EPOCHS = 8  # up to which each has a tick; Plotly would add halves
 _COUNT = len(_DASHES)
-_LOOKS = [(LINE_COLOURS[n % _COUNT], _DASHES[(n + n // _COUNT) % _COUNT]) for n in range(_COUNT**2)]
+_LOOKS = [
+    (LINE_COLOURS[n % _COUNT], _DASHES[place], _SYMBOLS[place])
+    for n in range(_COUNT**2)
+    for place in ((n + n // _COUNT) % _COUNT,)
+]
 
 
 def render_training(
@@ -30,8 +36,8 @@ def render_training(
     ----------
     curves : Mapping
         Name of each measure to its values at `epochs`, None if not measured. The first curve is
-        the widest. Colours repeat after five, with other dashes. Curves of more than 400 points are
-        reduced to evenly spaced points, including the last.
+        the widest. Colours repeat after five, with other dashes and symbols. Curves of more than
+        400 points are reduced to evenly spaced points, including the last.
     epochs : sequence of int
         Increasing.
     title : str
@@ -49,7 +55,7 @@ def render_training(
     """
     figure = go.Figure()
     looks = islice(cycle(_LOOKS), len(curves))
-    for (name, values), (colour, dash) in zip(curves.items(), looks, strict=True):
+    for (name, values), (colour, dash, symbol) in zip(curves.items(), looks, strict=True):
         points = [
             (epoch, value)
             for epoch, value in zip(epochs, values, strict=True)
@@ -65,19 +71,27 @@ def render_training(
                 mode="lines" if len(points) > 1 else "markers",
                 # A term that makes up nearly all of the sum stays visible within its wider curve.
                 line={"color": colour, "dash": dash, "width": 5 if is_first else 2},
-                marker={"color": colour, "size": 6},
+                marker={"color": colour, "size": 9, "symbol": symbol},
                 hovertemplate=f"{name}, epoch %{{x}}: %{{y:.4g}}<extra></extra>",
             )
         )
     style_figure(figure, title, _HEIGHT, text_colour)
     figure.update_layout(
         showlegend=True,
-        legend={"orientation": "h", "y": -0.28, "font": {"color": text_colour}},
+        # At the bottom of the figure, however many lines it has: never upon the axis.
+        legend={
+            "orientation": "h",
+            **{"yref": "container", "y": 0, "yanchor": "bottom"},
+            "font": {"color": text_colour},
+        },
         # Keeps the reader's choices when the figure is redrawn every second.
         uirevision=title,
     )
     grid = "rgba(128,128,128,0.25)"
     figure.update_xaxes(title="epoch", gridcolor=grid, zeroline=False)
+    drawn = [epoch for trace in figure.data for epoch in trace.x]
+    if drawn and max(drawn) - min(drawn) <= _FEW_EPOCHS:
+        figure.update_xaxes(tick0=0, dtick=1)
     figure.update_yaxes(gridcolor=grid, zeroline=False)
     if log_scale:
         figure.update_yaxes(type="log", tickformat="~g", nticks=6)

@@ -22,6 +22,7 @@ from explorer.nn.part_finder_file import PartRecord, load_part_finder
 from explorer.nn.rebuilding import rebuild_z
 from explorer.nn.records import ModuleRecord
 from explorer.nn.srae import ExplanationModule, apply_module
+from explorer.nn.turns import TURNS, Turns
 from explorer.storage.reading import Stamp, read_stamp
 from explorer.workspace.feature_store import FeatureStore
 from explorer.workspace.features import Features
@@ -221,6 +222,11 @@ class Networks:
         module, record = self.load_module(entry)
         pixels = self.prepare_image(image)
         return compute_explanation(self.engine, module, record.category, pixels, stop)
+
+    @property
+    def turns(self) -> Turns:
+        """Turns of those who explain photos at the same time; no method here takes one."""
+        return TURNS
 
     def draw_map(
         self, entry: ModuleEntry, image: NDArray[np.uint8], feature: int, stop: str = DEFAULT_STOP

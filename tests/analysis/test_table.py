@@ -134,6 +134,16 @@ def test_the_best_are_those_whose_interval_reaches_the_best_mean(
     assert "".join(line.title for line in table.lines if line.cells[0].is_best) == best
 
 
+def test_what_is_written_like_the_best_is_bold_as_well() -> None:
+    # All are certain to the last digit, but only "a" and "b" look alike.
+    values = {"a": (0.9991,) * 3, "b": (0.9994,) * 3, "c": (0.9984,) * 3}
+    sections = [Section("one", (Column("m", "m", better="high"),), "")]
+    titles = {name: name for name in values}
+    (table,) = format_tables(summarise(average_seeds(make_rows("m", values))), titles, {}, sections)
+    told = [(line.cells[0].text, line.cells[0].is_best) for line in table.lines]
+    assert told == [("0.999", True), ("0.999", True), ("0.998", False)]
+
+
 def test_a_method_alone_is_not_the_best() -> None:
     sections = [Section("one", (Column("m", "m", better="low"),), "")]
     (table,) = format_tables(

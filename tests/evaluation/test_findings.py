@@ -23,8 +23,8 @@ def say(rows: list[Row]) -> tuple[str, ...]:
 def test_the_papers_own_figures_are_in_its_order() -> None:
     (sentence,) = say(make_rows("locality", PAPER))
     assert sentence == (
-        "SRAE's maps are the most local of the paper's methods, apart from Z: their locality is "
-        "1.970, that of SAE, the next, 2.150; its interval is apart from all others, and the "
+        "Leaving Z aside, SRAE's maps are the most local of the paper's methods: their locality is "
+        "1.970, that of SAE, the next, 2.150; SRAE's 95% interval overlaps with no other, and the "
         "paper's order holds (SRAE < SAE < NN < ExcitationBP)."
     )
 
@@ -34,7 +34,7 @@ def test_another_order_and_intervals_that_overlap_are_said() -> None:
     (sentence,) = say(make_rows("locality", means, spread=0.1))
     assert "are not the most local" in sentence
     assert "their locality is 2.290, that of SAE 2.270;" in sentence
-    assert "its interval overlaps with all others" in sentence
+    assert "SRAE's 95% interval overlaps with all others, and" in sentence
     assert sentence.endswith(
         "the order is SAE < NN < SRAE < ExcitationBP, in the paper SRAE < SAE < NN < ExcitationBP."
     )
@@ -42,9 +42,7 @@ def test_another_order_and_intervals_that_overlap_are_said() -> None:
 
 def test_methods_that_were_not_compared_are_not_claimed_to_be_beaten() -> None:
     (sentence,) = say(make_rows("locality", {"srae": 1.97, "excitation-bp": 2.49}))
-    assert (
-        "the most local of the paper's methods that were compared, apart from Z: their" in sentence
-    )
+    assert "the most local of the paper's methods that were compared: their" in sentence
 
 
 def test_the_default_is_compared_with_the_papers_own() -> None:
@@ -71,7 +69,7 @@ def test_the_default_is_compared_with_the_papers_own() -> None:
 def test_methods_whose_interval_is_apart_are_named() -> None:
     means = PAPER | {"sae": 1.98}
     (sentence,) = say(make_rows("locality", means, spread=0.05))
-    assert "apart from that of NN and ExcitationBP only" in sentence
+    assert "overlaps with all others but NN and ExcitationBP's" in sentence
     (sentence,) = say(make_rows("locality", {"srae": 1.0, "nn": 2.0})[::2])
     assert "a single category has no interval" in sentence
 
@@ -99,7 +97,7 @@ def test_without_srae_or_another_method_nothing_is_said(means: dict[str, float])
 def test_both_sentences_come_in_order() -> None:
     rows = make_rows("f_reg_test", {"srae": 0.1, "nn": 0.2}) + make_rows("locality", PAPER)
     first, second = say(rows)
-    assert first.startswith("SRAE's maps")
+    assert first.startswith("Leaving Z aside, SRAE's maps")
     assert second.startswith("SRAE's score")
 
 
@@ -120,7 +118,8 @@ def test_the_verdict_is_two_plain_sentences(
     estimates = summarise(average_seeds(rows))
     assert describe_verdict(estimates) == (
         "**SRAE with concepts** shares the score among 4.4 x-features, the paper's SRAE among 2.4, "
-        f"{words}. Its score is off by 1.0% of the range of scores, that of SRAE by 0.3%."
+        f"{words}. The score that SRAE with concepts rebuilds is off by 1.0% of the range of "
+        "scores, that of SRAE by 0.3%."
     )
     del estimates["srae", "effective_number"]
     assert describe_verdict(estimates) == ""

@@ -1,5 +1,5 @@
 from explorer.evaluation.measures.registry import MEASURES
-from explorer.evaluation.sections import COLUMNS, SECTIONS
+from explorer.evaluation.sections import COLUMNS, SECTIONS, list_sections
 
 
 def test_measures_and_titles_are_unique() -> None:
@@ -18,3 +18,16 @@ def test_measures_share_tables_in_the_order_of_their_columns() -> None:
     for one in MEASURES:
         own = [c.measure for section in one.sections for c in section.columns]
         assert [name for name in by_table if name in own] == own
+
+
+def test_tables_tell_of_what_was_measured_only() -> None:
+    everything = {column.measure for column in COLUMNS}
+    assert list_sections(everything) == SECTIONS
+    (table,) = list_sections({"gap_own"})
+    assert table.title == "Maps against scores"
+    assert "*Gap*" not in table.caption
+    assert "*Repeat*" not in table.caption
+    (table,) = list_sections({"gap_own", "repeat_map"})
+    assert table.title == "Maps against scores, and over seeds"
+    assert "*Repeat*" in table.caption
+    assert list_sections({"unheard"}) == ()

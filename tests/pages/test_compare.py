@@ -3,7 +3,7 @@ import io
 import re
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from workspaces import forget_names
 
 from explorer.analysis.pairing import Pair
+from explorer.data.names import count_words
 from explorer.evaluation.case import Case
 from explorer.measuring.module import measure_module
 from explorer.measuring.parts import load_parts
@@ -30,7 +31,7 @@ from explorer.render.numbers import format_number, format_signed
 from explorer.storage.packing import make_csv
 from explorer.training.modules.settings import TrainingSettings
 from explorer.training.modules.train import train_module
-from explorer.ui.compare import choosing, maps
+from explorer.ui.compare import choosing, maps, measures
 from explorer.ui.compare.difference import describe_difference
 from explorer.ui.compare.files import make_columns, make_pictures
 from explorer.ui.compare.numbers import SideNumbers, load_numbers
@@ -121,7 +122,43 @@ def test_numbers_are_those_of_the_modules(two_modules: Path, open_app: OpenApp) 
         k, m = (int(name.removeprefix("x-feature ")) - 1 for name in (one, other))
         a, b = activations[0][:, k], activations[1][:, m]
         expected = np.corrcoef(a, b)[0, 1] if a.std() > 0 and b.std() > 0 else 0.0
-        assert float(match.split("= ")[1].replace("−", "-")) == pytest.approx(expected, abs=0.006)
+        assert float(match.split("\u00a0")[-1].replace("−", "-")) == pytest.approx(
+            expected, abs=0.006
+        )
+
+
+def test_numbers_of_all_photos_and_of_one_category_are_told_apart(
+    two_modules: Path, open_app: OpenApp
+) -> None:
+    texts = read_texts(open_app(two_modules, "compare"))
+    assert "Mean errors and R² are over test or training photos of all categories." in texts
+    workspace = Workspace(two_modules)
+    first, second = (entry for entry in workspace.list_modules() if entry.category == CATEGORY)
+    left, right = (second, first) if second.run.startswith("srae") else (first, second)
+    own = {photo.image_id for photo in workspace.dataset.photos_of(CATEGORY)}
+    one, other = (own.intersection(workspace.load_record(e).split["test"]) for e in (left, right))
+    counts = f"Over the {len(own)} photos of {BIRD} alone, {count_words(len(one), 'test photo')}"
+    if one == other:
+        counts += " among them, the mean error"
+    else:
+        counts += f" of the left and {len(other)} of the right among them ({len(one & other)} of"
+    assert counts in texts
+
+
+def test_measuring_a_method_shows_how_far_it_is(
+    tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+
+    def watch(items: Collection[object], label: str) -> Iterator[object]:
+        told.append((label, len(items)))
+        yield from items
+
+    monkeypatch.setattr(measures, "track", watch)
+    app = open_app(tiny_workspace, "compare")
+    assert told == [("Measuring ExcitationBP part by part: photo", 1)]
+    app.run()
+    assert len(told) == 1, "it is known by then"
 
 
 def test_settings_that_only_one_method_has_are_not_compared(own_workspace: Path) -> None:

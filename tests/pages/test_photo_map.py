@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
-from app_pages import read_texts
+from app_pages import read_texts, select
 from streamlit.testing.v1 import AppTest
 
 from explorer.analysis.projection import project
@@ -69,10 +69,33 @@ def test_right_and_wrong_are_those_of_the_network(tiny_workspace: Path, open_pag
     is_right = scores.logits.argmax(axis=1) == labels
     found = {trace["name"]: set(list_ids(trace)) for trace in read_traces(app)}
     assert found == {
-        name: set(scores.image_ids[rows].tolist())
+        f"{name}: {rows.sum()}": set(scores.image_ids[rows].tolist())
         for name, rows in {"right": is_right, "wrong": ~is_right}.items()
         if rows.any()
     }
+
+
+def test_a_photo_can_be_opened_by_name(tiny_workspace: Path, open_page: OpenApp) -> None:
+    def get_link(app: AppTest) -> Any:
+        (link,) = [one.proto for one in app.main.get("page_link")]
+        return link
+
+    app = open_page(tiny_workspace)
+    box = select(app, "Open a photo")
+    photos = Workspace(tiny_workspace).dataset.photos_of("001.Ember_capped_Finch")
+    assert len(box.options) == len(photos)
+    box.set_value(photos[2].image_id).run()
+    assert get_link(app).page == "photo"
+    assert get_link(app).label == f"Open Painted bird {photos[2].image_id}"
+    segments(app, "map_of").set_value("all birds").run()
+    birds = select(app, "Of which bird")
+    assert birds.options[0] == CATEGORY
+    assert len(birds.options) == 12
+    birds.set_value("003.Moonbar_Warbler").run()
+    assert not app.exception
+    asked = parse_qs(get_link(app).query_string)
+    assert asked["photos_of"] == ["Moonbar Warbler"]
+    assert asked["category"] == [CATEGORY]
 
 
 def test_species_have_colours_and_the_explained_one_is_on_top(

@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from urllib.parse import parse_qs, urlsplit
@@ -14,11 +14,12 @@ from app_pages import read_texts
 from steps import run_steps
 from streamlit.testing.v1 import AppTest
 
+from explorer.data.cub import CubDataset
 from explorer.data.names import count_words
 from explorer.methods.srae import SraeSettings
 from explorer.quiz.answers import summarise
 from explorer.quiz.pooling import read_sheet
-from explorer.quiz.questions import CONDITIONS
+from explorer.quiz.questions import CONDITIONS, Question
 from explorer.training.modules.settings import TrainingSettings
 from explorer.training.modules.train import train_module
 from explorer.ui.quiz import attempt
@@ -157,6 +158,45 @@ def test_a_whole_quiz_with_known_answers(
     assert "1.0 s" in read_texts(app)
     assert "82.0 s" in read_texts(app)
     assert sum("photo" in link.proto.page for link in app.main.get("page_link")) >= 12
+
+
+def test_a_quiz_in_which_the_network_is_never_wrong_says_so(
+    quiz_workspace: Path, open_app: OpenApp
+) -> None:
+    asked = {"quiz_questions": "1", "quiz_wrong": "0", "quiz_condition": "photo + answer"}
+    app = open_app(quiz_workspace, "quiz", **asked)
+    texts = read_texts(app)
+    assert "**The network is right on all of them.**" in texts
+    assert "The network is right on **all**" in texts
+    assert "sometimes wrong" not in texts
+    texts = read_texts(begin(app))
+    assert "It is right on all photos of this quiz." in texts
+    assert "It may be wrong" not in texts
+
+
+def test_a_network_without_mistakes_is_told(
+    quiz_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = attempt.draw_quiz
+
+    def draw_right(*facts: object) -> tuple[Question, ...]:
+        return tuple(replace(one, network=one.truth) for one in draw(*facts))
+
+    monkeypatch.setattr(attempt, "draw_quiz", draw_right)
+    texts = read_texts(open_app(quiz_workspace, "quiz"))
+    assert "There is no photo to ask about that the network gets wrong." in texts
+    assert "no more than" not in texts
+
+
+def test_results_of_a_class_need_no_photos(
+    quiz_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CubDataset, "has_photos", False)
+    app = open_app(quiz_workspace, "quiz")
+    assert not app.exception
+    assert not [button for button in app.button if button.key == "quiz-start"]
+    assert "Results of a class" in [header.value for header in app.header]
+    assert [one.label for one in app.file_uploader] == ["Result files"]
 
 
 def play(app: AppTest, choose: Callable[[QuizSession], int]) -> AppTest:

@@ -129,6 +129,21 @@ def test_methods_can_be_ordered_by_a_column(open_app: OpenApp, own_workspace: Pa
     assert len(open_results(open_app, own_workspace, order_of_methods="beauty").warning) == 1
 
 
+def test_another_table_without_that_column_is_in_the_usual_order(
+    open_app: OpenApp, compared: Path
+) -> None:
+    def get_order(app: AppTest) -> Any:
+        return next(box for box in app.selectbox if box.key == "order_of_methods")
+
+    app = open_results(open_app, compared)
+    get_order(app).select("locality ↓").run()
+    get_segments(app, "table").set_value("Maps against scores").run()
+    assert get_order(app).value == "method"
+    assert get_order(app).proto.set_value, "or the browser keeps showing what is no longer offered"
+    assert "order_of_methods" not in app.query_params
+    assert not app.warning
+
+
 def test_the_methods_of_a_table_stand_on_the_background_of_the_theme() -> None:
     theme = tomllib.loads((REPOSITORY_ROOT / "streamlit_config.toml").read_text())["theme"]
     colours = [theme[name]["backgroundColor"] for name in ("light", "dark")]
@@ -141,7 +156,7 @@ def get_segments(app: AppTest, key: str) -> Any:
 
 
 def test_curves_and_their_link(open_app: OpenApp, compared: Path) -> None:
-    title, own = "Maps against scores, and over seeds", "the activation that a map explains"
+    title, own = "Maps against scores", "the activation that a map explains"
     app = open_results(open_app, compared, table=title)
     assert get_segments(app, "curves").value == "the network's score"
     get_segments(app, "curves").set_value(own).run()
@@ -152,6 +167,24 @@ def test_curves_and_their_link(open_app: OpenApp, compared: Path) -> None:
     assert get_segments(app, "curves").value == own
     assert not app.warning
     assert len(open_results(open_app, compared, table="Prices", measure="beauty").warning) == 2
+
+
+def test_a_table_tells_of_repeats_only_where_there_are_several_seeds(
+    open_app: OpenApp, own_workspace: Path
+) -> None:
+    category = Workspace(own_workspace).dataset.categories[0]
+    record = {"method": "srae", "category": category, "seed": 0, "measures": {"gap_own": 0.25}}
+    write_results(own_workspace, [record])
+    longer = "Maps against scores, and over seeds"
+    app = open_results(open_app, own_workspace, table=longer)  # an older link
+    assert not app.warning
+    assert get_segments(app, "table").value == "Maps against scores"
+    assert "*Repeat*" not in read_texts(app)
+    measures = {"gap_own": 0.25, "repeat_map": 0.5}
+    write_results(own_workspace, [record | {"measures": measures}])
+    app = open_results(open_app, own_workspace, table=longer)
+    assert get_segments(app, "table").value == longer
+    assert "*Repeat*" in read_texts(app)
 
 
 def read_figures(app: AppTest) -> list[dict[str, Any]]:
@@ -173,7 +206,7 @@ def test_every_method_is_in_tables_and_figures_with_a_colour_of_its_own(
         ],
     )
     colours = {method.title: method.colour for method in METHODS.values()}
-    app = open_results(open_app, own_workspace, table="Maps against scores, and over seeds")
+    app = open_results(open_app, own_workspace, table="Maps against scores")
     curves, distribution, _ = read_figures(app)  # and the confusion matrix
     drawn = {trace["name"]: trace["line"]["color"] for trace in curves["data"]}
     assert {title: drawn[title] for title in colours} == colours
@@ -187,7 +220,7 @@ def test_every_method_is_in_tables_and_figures_with_a_colour_of_its_own(
         if trace["type"] == "box"
     }
     assert points == drawn
-    for table in ("Faithfulness and locality", "Maps against scores, and over seeds"):
+    for table in ("Faithfulness and locality", "Maps against scores"):
         get_segments(app, "table").set_value(table).run()
         assert [line[0] for line in read_table(app)[1:]] == [*colours, variant]
         body = "".join(block.proto.body for block in app.get("html"))
@@ -242,6 +275,6 @@ def test_page_and_file_begin_with_what_came_out(open_app: OpenApp, own_workspace
     _, table = write_results(own_workspace, records)
     app = open_results(open_app, own_workspace)
     assert not app.exception
-    words = "SRAE's maps are not the most local of the paper's methods"
+    words = "Leaving Z aside, SRAE's maps are not the most local of the paper's methods"
     assert app.markdown[0].value.startswith(f"- {words}")
     assert table.read_text().startswith(words)

@@ -22,6 +22,13 @@ def test_every_category_is_a_point_of_its_method() -> None:
     assert figure.layout.title.text == "locality"
 
 
+def test_a_few_points_are_larger_and_above_the_mean() -> None:
+    values = {"SRAE": {"Red Bird": 1.0}, "NN": {f"Bird {n}": 3.0 for n in range(21)}}
+    few, many, means = render_distribution(values, "m", means=MEANS, colours=COLOURS).data
+    assert few.marker.size > many.marker.size
+    assert few.zorder > (means.zorder or 0)
+
+
 def test_no_diamonds_without_the_papers_figures() -> None:
     figure = render_distribution(
         {"NN": {"Red Bird": 3.0}}, "outside box", means=MEANS, colours=COLOURS

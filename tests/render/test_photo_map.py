@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import plotly.graph_objects as go
 import pytest
@@ -35,6 +37,36 @@ def test_numbers_are_colours_with_the_highest_on_top() -> None:
     assert trace.customdata == (44, 22, 33, 11)
     assert trace.marker.color.tolist() == [0, 1, 2, 3]
     assert trace.marker.colorbar.title.text == "activation"
+
+
+@pytest.mark.parametrize(("words", "page"), [("#3c424b", "fcfbf8"), ("#d5d2ca", "14181d")])
+def test_no_number_has_a_colour_near_the_background(words: str, page: str) -> None:
+    scale = PointScale("activation", np.array([3.0, 1.0, 2.0, 0.0]))
+    (trace,) = render_photo_map(POINTS, (1, 0), scale, **FACTS, text_colour=words).data
+    behind = np.array([int(page[place : place + 2], 16) for place in (0, 2, 4)])
+    for _, colour in trace.marker.colorscale:
+        channels = np.array([int(one) for one in re.findall(r"\d+", colour)[:3]])
+        assert np.abs(channels - behind).max() > 70, colour
+
+
+def test_where_there_are_thousands_points_are_smaller_and_fainter() -> None:
+    def draw(count: int) -> go.Figure:
+        facts = {"image_ids": np.arange(count), "labels": [""] * count}
+        groups = [PointGroup("right", np.arange(count), "blue")]
+        return render_photo_map(np.zeros((count, 2)), (0, 0), groups, **FACTS | facts)
+
+    few, many = (draw(count).data[0].marker for count in (60, 12_000))
+    assert (few.size, few.opacity) == (8, 0.8)
+    assert 3 < many.size < 5
+    assert 0.4 < many.opacity < 0.7
+
+
+@pytest.mark.parametrize(("words", "backing"), [("#3c424b", "252"), ("#d5d2ca", "20,24,29")])
+def test_names_of_arrows_can_be_read_above_points(words: str, backing: str) -> None:
+    facts = FACTS | {"arrows": {"one": (3.0, 4.0)}}
+    figure = render_photo_map(POINTS, (1, 0), GROUPS, **facts, text_colour=words)
+    (arrow,) = figure.layout.annotations
+    assert arrow.bgcolor.startswith(f"rgba({backing}")
 
 
 def test_arrows_point_where_numbers_rise_and_short_ones_are_left_out() -> None:

@@ -25,6 +25,20 @@ def test_curves_differ_in_more_than_colour() -> None:
     assert len({trace.line.color for trace in figure.data}) == len(names)
 
 
+def test_single_points_differ_in_more_than_colour() -> None:
+    names = ("Total", "Faithfulness", "Reconstruction", "Pull-away", "Pretraining")
+    figure = render_training({name: [1.0] for name in names}, [1], "")
+    assert {trace.mode for trace in figure.data} == {"markers"}
+    assert len({trace.marker.symbol for trace in figure.data}) == len(names)
+
+
+def test_few_epochs_have_a_tick_each() -> None:
+    figure = render_training({"Total": [None, None, 2.0, 1.0]}, [-29, 0, 1, 2], "")
+    assert (figure.layout.xaxis.tick0, figure.layout.xaxis.dtick) == (0, 1)
+    figure = render_training({"Total": [2.0, 1.0]}, [1, 60], "")
+    assert figure.layout.xaxis.dtick is None
+
+
 def test_every_curve_is_drawn_however_many_there_are() -> None:
     figure = render_training({f"Term {n}": [1.0, 2.0] for n in range(27)}, [1, 2], "")
     looks = [(trace.line.color, trace.line.dash) for trace in figure.data]

@@ -14,6 +14,7 @@ from explorer.analysis.faithfulness import (
     compute_faithfulness,
     compute_live_mask,
 )
+from explorer.analysis.locality import PartHistogram
 from explorer.analysis.pairing import Pair
 from explorer.data.names import count_words
 from explorer.data.photo import Photo
@@ -23,12 +24,16 @@ from explorer.render.figures import render_part_histogram
 from explorer.ui.compare import sources
 from explorer.ui.compare.numbers import SideNumbers
 from explorer.ui.compare.pairs import Both, get_index
+from explorer.ui.compare.sides import Side
 from explorer.ui.shared import cached, empty
-from explorer.ui.shared.caching import cache_data
+from explorer.ui.shared.caching import cache_data, make_workspace_key
 from explorer.ui.shared.figures import draw, show_figure
 from explorer.ui.shared.markdown import escape_markdown, format_share
+from explorer.ui.shared.progress import track
 from explorer.ui.shared.words import HELP
 from explorer.workspace.workspace import Workspace
+
+_MEASURED = "compare_measured"
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,8 @@ def measure_side(workspace: Workspace, numbers: SideNumbers) -> SideMeasures:
     photos = sources.make_case(workspace, side.category).test_photos
     live, locality = _find_live(numbers), None
     if workspace.dataset.has_photos:
-        with st.spinner(f"Measuring {side.title} part by part …"):
-            locality = _measure_locality(workspace, side.category, side.by, photos, live)
+        _measure_photos(workspace, side, photos)
+        locality = _measure_locality(workspace, side.category, side.by, photos, live)
     # Without contributions, an activation is neither live nor dead.
     has_contributions = numbers.outputs is not None and numbers.outputs.contributions is not None
     return SideMeasures(
@@ -104,15 +109,29 @@ def _measure_faithfulness(
     return compute_faithfulness(numbers.y_bar[rows], numbers.y_hat[rows])
 
 
+def _measure_photos(workspace: Workspace, side: Side, photos: Sequence[Photo]) -> None:
+    """Measure a side photo by photo, with a bar the first time that this visitor asks for it."""
+    seen = st.session_state.setdefault(_MEASURED, set())
+    one = (*make_workspace_key(workspace), side.category, side.by)
+    if one in seen:
+        return
+    for photo in track(photos, f"Measuring {side.title} part by part: photo"):
+        _measure_photo(workspace, side.category, side.by, photo)
+    seen.add(one)
+
+
+@cache_data(1024)
+def _measure_photo(workspace: Workspace, category: str, by: str, photo: Photo) -> PartHistogram:
+    layer = sources.get_first_layer(workspace)
+    maps = sources.draw_maps(workspace, category, by, photo, layer)
+    return cached.load_parts(photo).measure(maps)
+
+
 @cache_data(64)
 def _measure_locality(
     workspace: Workspace, category: str, by: str, photos: Sequence[Photo], live: tuple[bool, ...]
 ) -> LocalityMeasures:
-    layer = sources.get_first_layer(workspace)
-    histograms = [
-        cached.load_parts(photo).measure(sources.draw_maps(workspace, category, by, photo, layer))
-        for photo in photos
-    ]
+    histograms = [_measure_photo(workspace, category, by, photo) for photo in photos]
     return measure_locality(histograms, np.array(live))
 
 
@@ -130,9 +149,10 @@ def show_measures(workspace: Workspace, left: SideMeasures, right: SideMeasures)
     else:
         on = f"each category's own test photos ({left.photo_count} left, {right.photo_count} right)"
     st.caption(
-        f"Lower is better, except for R², live x-features and the effective number. Locality and "
-        f"the three rows below it are measured on {on}. An explanation that does not rebuild the "
-        "score has no error, and only a module has an effective number, a top share and an overlap."
+        "Lower is better, except for R², live x-features and the effective number. Mean errors and "
+        "R² are over test or training photos of all categories. Locality and the three rows below "
+        f"it are measured on {on}. An explanation that does not rebuild the score has no error, "
+        "and only a module has an effective number, a top share and an overlap."
     )
 
 
@@ -174,12 +194,26 @@ def show_score_distance(both: Both, image_ids: Sequence[int], name: str) -> None
         errors.append(f"and the two rebuilt scores differ by **{distance:.3f}**{ranks}")
     if errors:
         photos = count_words(int(mine.sum()), "photo")
-        held_out = left.split.test & right.split.test
-        tested = count_words(len(held_out.intersection(image_ids)), "test photo")
         st.markdown(
-            f"Over {photos} of {escape_markdown(name)}, {tested} among them, the mean error is "
-            f"{', '.join(errors)}."
+            f"Over the {photos} of {escape_markdown(name)} alone, "
+            f"{_count_test_photos(both, image_ids)}, the mean error is {', '.join(errors)}."
         )
+
+
+def _count_test_photos(both: Both, image_ids: Sequence[int]) -> str:
+    """Say how many of some photos are test photos of the sides that rebuild a score."""
+    tested = {
+        numbers.side.place: numbers.split.test.intersection(image_ids)
+        for numbers in both
+        if numbers.y_bar is not None
+    }
+    if len(set(tested.values())) == 1:
+        return f"{count_words(len(next(iter(tested.values()))), 'test photo')} among them"
+    left, right = tested.values()
+    return (
+        f"{count_words(len(left), 'test photo')} of the left and {len(right)} of the right among "
+        f"them ({len(left & right)} of both: each drew its own)"
+    )
 
 
 def show_histogram(

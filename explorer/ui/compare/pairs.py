@@ -10,7 +10,7 @@ from explorer.ui.compare.sides import LEFT
 from explorer.ui.shared import state
 
 PAIR = "pair"
-_WELL, _PARTLY = 0.8, 0.5
+_GOOD, _FAIR = 0.8, 0.5
 Both = tuple[SideNumbers, SideNumbers]
 
 
@@ -67,8 +67,8 @@ def _get_title(side: SideNumbers, index: int | None) -> str:
 def _describe_match(correlation: float | None) -> str:
     if correlation is None:
         return "no partner"
-    word = "well" if correlation >= _WELL else "partly" if correlation >= _PARTLY else "hardly"
-    return f"{word}, r = {correlation:.2f}".replace("-", "−")
+    word = "good" if correlation >= _GOOD else "fair" if correlation >= _FAIR else "poor"
+    return f"{word}, r\u00a0=\u00a0{correlation:.2f}".replace("-", "−")
 
 
 def choose_pair(pairs: Sequence[Pair], both: Both) -> Pair | None:

@@ -14,6 +14,7 @@ from explorer.ui.compare.sides import UNTRAINED, Side
 from explorer.ui.shared import cached, drawings, pictures, scores
 from explorer.ui.shared.caching import Key, cache_data, cache_resource, make_workspace_key
 from explorer.ui.shared.drawings import Overlays
+from explorer.ui.shared.scales import list_strengths
 from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.ui.shared.state import MapStyle
 from explorer.ui.shared.windows import find_known_window
@@ -111,7 +112,7 @@ def draw_tiles(
     if side.entry is not None:
         return drawings.draw_tiles(workspace, side.entry, shown, style)
 
-    strengths = [] if contributions is None else drawings.list_strengths(contributions, style)
+    strengths = [] if contributions is None else list_strengths(contributions, style)
 
     def draw() -> Overlays:
         maps = load_maps(workspace, side, photo, style.layer)

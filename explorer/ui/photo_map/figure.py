@@ -102,8 +102,11 @@ def _choose_colours(
     if choice.colours == RIGHT:
         is_right = said == labels
         return [
-            PointGroup("right", np.flatnonzero(is_right), RAISING_COLOUR),
-            PointGroup("wrong", np.flatnonzero(~is_right), LOWERING_COLOUR, "x"),
+            PointGroup(f"{word}: {len(own):,}", own, colour, symbol)
+            for word, own, colour, symbol in (
+                ("right", np.flatnonzero(is_right), RAISING_COLOUR, "circle"),
+                ("wrong", np.flatnonzero(~is_right), LOWERING_COLOUR, "x"),
+            )
         ]
     return _group_by_species(subject, labels)
 

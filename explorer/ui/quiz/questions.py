@@ -6,7 +6,7 @@ import streamlit as st
 
 from explorer.config import ExplorerError
 from explorer.data.photo import Photo
-from explorer.quiz.questions import Question, draw_references
+from explorer.quiz.questions import Question, draw_references, is_ever_wrong
 from explorer.ui.quiz import attempt
 from explorer.ui.quiz.attempt import QuizSession
 from explorer.ui.quiz.maps import name_category, show_maps
@@ -18,6 +18,7 @@ from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.workspace.workspace import Workspace
 
 REFERENCE_COUNT = 3
+_NEVER_WRONG = "It is right on all photos of this quiz."
 
 
 def show_question(workspace: Workspace, session: QuizSession) -> None:
@@ -30,7 +31,8 @@ def show_question(workspace: Workspace, session: QuizSession) -> None:
     except ExplorerError as error:
         _show_unanswerable(session, error)
         return
-    left, right = st.columns([5, 6], gap="large")
+    with st.container(key="quiz-question"):
+        left, right = st.columns([5, 6], gap="large")
     with left:
         photo = workspace.dataset.get_photo(question.image_id)
         _show_photo(photo, "The photo of the bird to name")
@@ -84,7 +86,8 @@ def _show_progress(session: QuizSession) -> None:
 def _show_answer(workspace: Workspace, session: QuizSession, question: Question) -> None:
     """Show the network's answer, and what it rests on if the question comes with it."""
     name = escape_markdown(name_category(workspace, question.network))
-    st.markdown(f"The network says **{name}**. It may be wrong.")
+    trust = "It may be wrong." if is_ever_wrong(session.run.questions) else _NEVER_WRONG
+    st.markdown(f"The network says **{name}**. {trust}")
     if question.is_explained:
         st.markdown(f"Its score for {name} rests on the bright places:")
         show_maps(workspace, session, question.image_id, question.network)
@@ -105,10 +108,9 @@ def _show_options(workspace: Workspace, session: QuizSession, question: Question
                     args=(session, position, category),
                 )
     kind = "paintings" if workspace.is_painted else "photos"
-    st.caption(
-        f"The small pictures are other {kind} of each bird. Choose an answer, or press its number, "
-        f"1 to {len(question.options)}. You cannot go back."
-    )
+    st.caption(f"The small pictures are other {kind} of each bird. You cannot go back.")
+    with st.container(key="quiz-numbers"):
+        st.caption(f"Choose an answer, or press its number, 1 to {len(question.options)}.")
 
 
 def _show_references(workspace: Workspace, category: int, seed: int) -> None:

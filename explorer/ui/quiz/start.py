@@ -12,6 +12,7 @@ from explorer.quiz.questions import (
     Question,
     QuizSettings,
     compute_wrong_count,
+    is_ever_wrong,
 )
 from explorer.ui.quiz import attempt, choosing, pool
 from explorer.ui.shared import links
@@ -25,17 +26,9 @@ from explorer.workspace.workspace import Workspace
 def show_start(workspace: Workspace) -> None:
     """Show what the quiz is, its settings, and the button that starts it."""
     st.title("What bird is it?", anchor=False)
-    birds = (
-        "The birds are invented, so small pictures show what each looks like."
-        if workspace.is_painted
-        else "Small pictures show what each bird looks like."
-    )
-    st.markdown(
-        "Name the bird in photos that are new to the network. With some you also see the "
-        "network's answer, or its answer and an explanation. **The network is sometimes wrong.** "
-        f"At the end you see whether the explanations helped you or misled you. {birds}"
-    )
+    introduction = st.empty()
     if len(workspace.dataset.categories) < 2:
+        introduction.markdown(_introduce(workspace, ()))
         st.info(
             "A quiz needs at least two categories, and this workspace has one. Make a workspace "
             "from a data set with more."
@@ -44,6 +37,7 @@ def show_start(workspace: Workspace) -> None:
     modules = attempt.list_explainers(workspace)
     settings, has_feedback, participant = choosing.choose_settings(has_modules=bool(modules))
     questions = attempt.draw_quiz(workspace, modules, settings)
+    introduction.markdown(_introduce(workspace, questions))
     if not questions:
         _show_no_questions(workspace)
         return
@@ -78,6 +72,31 @@ def show_start(workspace: Workspace) -> None:
     links.show_link(links.name_workspace() | params | style_params)
 
 
+def _introduce(workspace: Workspace, questions: tuple[Question, ...]) -> str:
+    """Say what the quiz is, and whether the network can be wrong in it."""
+    birds = (
+        "The birds are invented, so small pictures show what each looks like."
+        if workspace.is_painted
+        else "Small pictures show what each bird looks like."
+    )
+    if not questions:
+        trust = ""
+    elif is_ever_wrong(questions):
+        trust = (
+            "**The network is sometimes wrong.** At the end you see whether the explanations "
+            "helped you or misled you. "
+        )
+    else:
+        trust = (
+            "**The network is right on all of them.** At the end you see whether the explanations "
+            "helped you. "
+        )
+    return (
+        "Name the bird in photos that are new to the network. With some you also see the "
+        f"network's answer, or its answer and an explanation. {trust}{birds}"
+    )
+
+
 def _describe_questions(questions: tuple[Question, ...], settings: QuizSettings) -> None:
     """Describe the questions that were drawn, and any shortage."""
     count = len(questions)
@@ -85,11 +104,12 @@ def _describe_questions(questions: tuple[Question, ...], settings: QuizSettings)
     each = ", ".join(f"**{counts[name]}** {name}" for name in CONDITIONS if counts[name])
     wrong = sum(not question.network_is_right for question in questions)
     wanted = compute_wrong_count(count, settings.wrong_share)
-    st.markdown(
-        f"**{count_words(count, 'question')}**: {each}. The network is wrong on **{wrong}**."
-    )
+    outcome = f"wrong on **{wrong}**" if wrong else "right on **all**"
+    st.markdown(f"**{count_words(count, 'question')}**: {each}. The network is {outcome}.")
     if count < settings.questions:
         st.caption(f"Only {count_words(count, 'photo')} can be asked about.")
+    elif not wrong and wanted:
+        st.caption("There is no photo to ask about that the network gets wrong.")
     elif wrong < wanted:
         st.caption(f"The network gets no more than {count_words(wrong, 'photo')} wrong.")
     elif wrong > wanted:

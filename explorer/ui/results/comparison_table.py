@@ -17,7 +17,9 @@ _AS_LISTED = "method"
 def show_table(table: Table) -> None:
     """Show a table, and the choice of the column that its lines are ordered by."""
     options = (_AS_LISTED, *table.headings)
-    state.discard_unknown_choice(ORDER, options)
+    # Told to the browser: without a value, it would keep the word that is no longer offered.
+    if st.session_state.get(ORDER, _AS_LISTED) not in options:
+        st.session_state[ORDER] = _AS_LISTED
     state.check_param(ORDER, options, "order of methods")
     order = st.selectbox(
         "Order by", options, key=ORDER, bind=state.BIND, width=280, help="The best come first."

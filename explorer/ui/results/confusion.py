@@ -33,6 +33,7 @@ CELL, PAGE = "confusion", "confusion_page"
 PHOTOS_A_PAGE = 24
 _MOST_DRAWN = 24  # categories; in a larger matrix, numbers cannot be read
 _TABLE = "confusion-table"
+_SHARE = "share of its photos"
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,9 +180,9 @@ def _show_table(found: Sequence[Confusion], names: Sequence[str]) -> None:
             "shown": [names[one.truth] for one in found],
             "taken for": [names[one.said] for one in found],
             "photos": [one.count for one in found],
-            "share of its photos": [one.share for one in found],
+            _SHARE: [100 * one.share for one in found],
         },
-        column_config={"share of its photos": st.column_config.NumberColumn(format="percent")},
+        column_config={_SHARE: st.column_config.NumberColumn(format="%.0f%%")},
         hide_index=True,
         height=min(38 + 35 * len(found), 300),
         on_select=partial(_choose_row, found, len(names)),

@@ -51,14 +51,19 @@ def _show_trust(trust: Trust) -> None:
 
 def _describe(trust: Trust) -> str:
     tested, levels = trust.tested, trust.tested.levels
+    chance = f"{tested.after.chance:.3f}"
+    least = (
+        f" With so few photos, even a perfectly calibrated network would have {chance}."
+        if float(chance)
+        else ""
+    )
     return f"""
 Fitted to one half of the held-out photos and measured on the other {tested.photos:,}:
 
 - **Accuracy**: the first answer is right for {tested.top_1:.1%}, one of the first five for
   {tested.top_5:.1%}.
 - **Calibration error**: {tested.before.error:.3f} with plain softmax, {tested.after.error:.3f} with
-  temperature {trust.temperature:.2f}, in {len(tested.after.counts)} bins. With so few photos, even
-  a perfectly calibrated network would have {tested.after.chance:.3f}.
+  temperature {trust.temperature:.2f}, in {len(tested.after.counts)} bins.{least}
 - **Sets** meant to contain the right species for {COVERAGE:.0%} of photos: they have
   {tested.set_sizes.mean():.1f} species on average and contain it for {tested.coverage:.1%}.
 - **Doubt**: {levels[Level.STRANGE]:.1%} of these photos are judged strange, and

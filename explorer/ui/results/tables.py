@@ -1,7 +1,7 @@
 """The comparison of methods: its tables, each measure by category, and one category's numbers."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import streamlit as st
 
@@ -17,7 +17,7 @@ from explorer.config import PAGES_DIR
 from explorer.data.names import name_categories
 from explorer.evaluation.measures import titles
 from explorer.evaluation.results import Results
-from explorer.evaluation.sections import COLUMNS, SECTIONS
+from explorer.evaluation.sections import COLUMNS, list_sections
 from explorer.methods.registry import find_method
 from explorer.methods.runs import get_default_module
 from explorer.render.curves import render_curves
@@ -61,18 +61,27 @@ def show_tables(results: Results, sanity: Results | None, workspace: Workspace) 
         help=HELP["locality"],
     )
     tables = {t.section.title: t for t in (*results.tables, *(sanity.tables if sanity else ()))}
+    _follow_older_link(tables)
     table = tables[choose_one(TABLE, tuple(tables), "Table of", "table")]
     show_table(table)
     st.caption(
-        f"Bold: the best in a column, and all whose 95% CI includes it. {table.section.caption}"
+        "Bold: the best in a column, all written like it, and all whose 95% CI includes it. "
+        + table.section.caption
     )
-    if table.section.title == titles.CURVES:
+    if table.section.title in (titles.CURVES, titles.CURVES_ALONE):
         _show_curves(results)
     else:
         state.drop_param(CURVES)
     if sanity is None:
         st.caption("The sanity checks on randomised networks have not been run yet.")
         show_workspace_command("sanity", workspace)
+
+
+def _follow_older_link(tables: Collection[str]) -> None:
+    """Choose the table that a link asks for by the title that it has with several seeds."""
+    is_asked = TABLE not in st.session_state and st.query_params.get(TABLE) == titles.CURVES
+    if is_asked and titles.CURVES not in tables and titles.CURVES_ALONE in tables:
+        st.session_state[TABLE] = titles.CURVES_ALONE
 
 
 def _show_curves(results: Results) -> None:
@@ -181,7 +190,7 @@ def show_category(results: Results, workspace: Workspace) -> None:
     state.check_param(RESULT_CATEGORY, names, "category")
     name = st.selectbox("Category", sorted(names), key=RESULT_CATEGORY, bind=state.BIND, width=280)
     category = names[name]
-    for section in SECTIONS:
+    for section in list_sections({row.measure for row in results.rows}):
         table = _make_category_table(results, category, section)
         if table is not None:
             st.markdown(f"**{section.title}**")

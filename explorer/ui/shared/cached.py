@@ -97,7 +97,9 @@ def explain(workspace: Workspace, entry: ModuleEntry, photo: Photo, layer: str) 
     maps = load_maps(workspace, entry, photo, layer)
     if maps is not None:
         return maps.unpack_explanation()
-    return workspace.networks.explain(entry, load_parts(photo).image, layer)
+    image = load_parts(photo).image
+    with workspace.networks.turns.take():
+        return workspace.networks.explain(entry, image, layer)
 
 
 @cache_data(256)
@@ -109,7 +111,9 @@ def draw_lone_map(
     if maps is not None:
         heat: NDArray[np.float32] = maps.unpack_explanation().maps[feature]
         return heat
-    return workspace.networks.draw_map(entry, load_parts(photo).image, feature, layer)
+    image = load_parts(photo).image
+    with workspace.networks.turns.take():
+        return workspace.networks.draw_map(entry, image, feature, layer)
 
 
 @cache_data(256)
@@ -122,7 +126,9 @@ def explain_score(
             maps = load_maps(workspace, entry, photo, layer)
             if maps is not None:
                 return maps.unpack_score()
-    return workspace.networks.explain_score(category, load_parts(photo).image, layer)
+    image = load_parts(photo).image
+    with workspace.networks.turns.take():
+        return workspace.networks.explain_score(category, image, layer)
 
 
 def _make_measures_key(entry: ModuleEntry) -> object:

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from explorer.data.photo import Photo
 from explorer.render.colour_maps import encode_png
-from explorer.render.heatmap import compute_display_map, compute_shared_scale, render_overlay
-from explorer.render.views import compute_strengths
+from explorer.render.heatmap import render_overlay
 from explorer.render.window import WHOLE, Window, compute_share_outside, crop_photo
 from explorer.ui.shared import cached, caching, pictures
 from explorer.ui.shared.pictures import KEPT_SIDE, LARGE_SIDE, TILE_SIDE
+from explorer.ui.shared.scales import find_tops, list_strengths
 from explorer.ui.shared.shown_photo import DatasetPhoto, ShownPhoto
-from explorer.ui.shared.state import FADED, SHARED_SCALE, MapStyle
+from explorer.ui.shared.state import SHARED_SCALE, MapStyle
 from explorer.ui.shared.windows import find_window
 from explorer.workspace.layout import ModuleEntry
 from explorer.workspace.workspace import Workspace
@@ -89,14 +89,6 @@ def draw_tiles(
         tuple(find_top(workspace, entry, photo, style, n) for n in range(len(strengths))),
         tuple(compute_share_outside(heat, window) for heat in explanation.maps),
     )
-
-
-def list_strengths(contributions: NDArray[np.floating], style: MapStyle) -> list[float]:
-    """List how strongly the maps of x-features (K,) are drawn next to each other, in [0, 1]."""
-    if style.scale != FADED:
-        return [1.0] * len(contributions)
-    strengths: list[float] = compute_strengths(contributions).tolist()
-    return strengths
 
 
 def draw_tile(
@@ -252,21 +244,6 @@ def draw_maps(
         tops,
         tuple(compute_share_outside(heat, frame.window) for heat in maps),
     )
-
-
-def find_tops(
-    image: NDArray[np.uint8], maps: NDArray[np.float32], style: MapStyle
-) -> tuple[float, ...]:
-    """Find the value drawn as the hottest in each of the maps (K, h, w), 0 if it is all zero.
-
-    Smoothing depends slightly on the size of the picture. The value of the whole photo, drawn
-    large, is used for all sizes and windows.
-    """
-    size = pictures.compute_shown_size((image.shape[0], image.shape[1]))
-    if style.scale == SHARED_SCALE:
-        scale = compute_shared_scale(maps, size, smooth=style.smooth)
-        return tuple(scale if heat.any() else 0.0 for heat in maps)
-    return tuple(float(compute_display_map(m, size, smooth=style.smooth).max()) for m in maps)
 
 
 def draw_map(

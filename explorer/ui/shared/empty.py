@@ -44,7 +44,7 @@ def show_no_photos(workspace: Workspace, without: str = _COMPLETE) -> None:
         icon=":material/no_photography:",
     )
     _show_painted_birds()
-    with st.expander("Get the photos", icon=":material/download:", expanded=is_fetching()):
+    with st.expander(":material/download: Get the photos", expanded=is_fetching()):
         show_ways_to_photos(partial(_remember_photos, workspace))
         show_command("python -m explorer fetch cub")
     for reason in cached.list_refused_photos(workspace).values():

@@ -28,6 +28,8 @@ LOOKS = {
 }
 _POLL_SECONDS = {"sidebar": 1.0, "page": 2.0}
 _RECENT_SECONDS = 12 * 3600.0
+# Steps before the training itself: neither their share nor their time is that of the job.
+_BEFORE_TRAINING = ("Passing photos through the network", "Finding where Z comes from")
 _SEEN = f"{state.TRAINING_KEYS}seen"
 
 Show = Callable[[Workspace], None]
@@ -114,7 +116,9 @@ def show_last_failure(workspace: Path) -> None:
 
 def show_progress(job: Job) -> None:
     """Show the progress of a job as a bar and in words."""
-    st.progress(job.fraction_done)
+    is_before = job.status.stage in _BEFORE_TRAINING
+    finished = len(job.status.measured) / max(1, len(job.request.categories))
+    st.progress(finished if is_before else job.fraction_done)
     st.caption(escape_markdown(describe_progress(job)))
 
 
@@ -127,11 +131,14 @@ def describe_progress(job: Job) -> str:
         return _describe_wait(job)
     if not status.stage:
         return "Connecting …" if job.request.fetches_to else "Opening the workspace …"
+    is_before = status.stage in _BEFORE_TRAINING
     pieces = [f"{status.stage}: {status.detail or f'{status.done} of {status.total}'}"]
+    if is_before:
+        pieces.append("then training")
     if count > 1:
         number = min(len(status.measured) + 1, count)
         pieces.insert(0, f"{format_category(status.category)}, {number} of {count}")
-    if status.seconds_left is not None:
+    if status.seconds_left is not None and not is_before:
         pieces.append(f"about {format_seconds(status.seconds_left)} left")
     return " · ".join(pieces)
 

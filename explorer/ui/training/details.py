@@ -13,6 +13,7 @@ from explorer.jobs.control import remove
 from explorer.jobs.history import list_columns, load_history
 from explorer.jobs.store import list_damaged, list_jobs, read_log
 from explorer.jobs.types import Job, JobState
+from explorer.methods.registry import list_module_settings
 from explorer.methods.runs import format_run
 from explorer.render.training import render_training
 from explorer.storage.packing import make_stem
@@ -217,12 +218,13 @@ def _count_epochs(records: Sequence[Progress]) -> list[int]:
 def _list_losses(records: Sequence[Progress]) -> dict[str, list[float | None]]:
     """Return the loss and its terms by name, and the error of pretraining separately.
 
-    The terms depend on the method.
+    The terms depend on the method; those that a setting weights are named as it is in the form.
     """
     joint = [record.values if "total" in record.values else {} for record in records]
     terms = dict.fromkeys(name for values in joint for name in values if name not in _NO_LOSSES)
+    labels = {one.name: one.label for one in list_module_settings()}
     losses = {
-        name.replace("_", "-").capitalize(): [values.get(name) for values in joint]
+        labels.get(name, name.replace("_", " ").capitalize()): [v.get(name) for v in joint]
         for name in terms
     }
     losses["Pretraining"] = [

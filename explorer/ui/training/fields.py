@@ -5,11 +5,14 @@ from typing import Any
 
 import streamlit as st
 
+from explorer.config import ExplorerError
 from explorer.methods.base import TrainedMethod
 from explorer.methods.registry import DEFAULT, list_module_settings, list_trained
 from explorer.nn.devices import describe_device, list_devices, resolve_device
 from explorer.settings.declaring import Setting, list_settings
+from explorer.settings.parsing import parse_setting
 from explorer.training.modules.settings import TrainingSettings
+from explorer.ui.shared.errors import explain_error
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.shared.training_request import METHOD, list_method_settings, make_key
 from explorer.ui.shared.training_starter import select_device
@@ -19,8 +22,16 @@ _SMALLEST = 1e-9  # distance from a bound that is excluded
 _FIELD_WIDTH = 150
 
 
-def choose_settings() -> dict[str, Any]:
-    """Show the fields of all settings, and return the values of those that the method uses."""
+def choose_settings() -> tuple[dict[str, Any], list[str]]:
+    """Show the fields of all settings.
+
+    Returns
+    -------
+    dict
+        Values of the settings that the method uses, by name.
+    list of str
+        Labels of the fields whose text is no value, which say so themselves.
+    """
     methods = {method.name: method for method in list_trained()}
     with st.container(horizontal=True, vertical_alignment="bottom", key=make_key("method-row")):
         name = st.selectbox(
@@ -35,20 +46,36 @@ def choose_settings() -> dict[str, Any]:
         has_all = st.toggle("More settings", key=make_key("more"))
     method = methods[name]
     values: dict[str, Any] = {METHOD: name}
+    wrong: list[str] = []
     for title, settings in (
         ("The module", list_module_settings()),
         ("Its training", list_settings(TrainingSettings)),
     ):
         st.markdown(f"**{title}**")
         shown = [one for one in settings if has_all or not one.info.is_advanced]
-        values |= _show_fields(method, shown)
-    return values
+        found = _show_fields(method, shown)
+        values |= found
+        wrong += [one.label for one in shown if not _is_value(one, found.get(one.name))]
+    return values, wrong
+
+
+def _is_value(one: Setting, given: Any) -> bool:
+    return not isinstance(given, str) or not _explain(one, given)
+
+
+def _explain(one: Setting, text: str) -> str:
+    """Say why a text is no value of a setting; empty if it is one."""
+    try:
+        parse_setting(one, text)
+    except ExplorerError as error:
+        return explain_error(error)
+    return ""
 
 
 def _show_fields(method: TrainedMethod, settings: Sequence[Setting]) -> dict[str, Any]:
     own = {one.name: one for one in list_method_settings(method)}
     values = {}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="top"):
         for one in settings:
             if one.name in own:
                 values[one.name] = _show_field(method, own[one.name])
@@ -82,14 +109,7 @@ def _show_field(method: TrainedMethod, one: Setting) -> Any:
     is_own = general.get(one.name, one.default) != one.default
     key = make_key(f"{method.name}-{one.name}" if is_own else one.name)
     if not isinstance(one.default, int | float):
-        return st.text_input(
-            one.label,
-            placeholder=one.info.default_text,
-            max_chars=60,
-            key=key,
-            help=one.info.help,
-            width=_FIELD_WIDTH,
-        )
+        return _show_text(one, key)
     kind = type(one.default)
     low, high = _find_bounds(one)
     return st.number_input(
@@ -103,6 +123,21 @@ def _show_field(method: TrainedMethod, one: Setting) -> Any:
         help=one.info.help,
         width=_FIELD_WIDTH,
     )
+
+
+def _show_text(one: Setting, key: str) -> str:
+    """Show a field for text, and below it what is wrong with the text."""
+    with st.container(width=_FIELD_WIDTH, gap="xxsmall"):
+        text = st.text_input(
+            one.label,
+            placeholder=one.info.default_text,
+            max_chars=60,
+            key=key,
+            help=one.info.help,
+        )
+        if problem := _explain(one, text):
+            st.caption(f":red[{problem}]")
+    return text
 
 
 def _find_bounds(one: Setting) -> tuple[float, float]:

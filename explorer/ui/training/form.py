@@ -6,7 +6,7 @@ import streamlit as st
 
 from explorer.config import ExplorerError
 from explorer.data.cub import format_category
-from explorer.data.names import name_categories
+from explorer.data.names import join_words, name_categories
 from explorer.jobs.types import JobRequest
 from explorer.methods.base import TrainedMethod
 from explorer.methods.runs import format_run
@@ -30,6 +30,7 @@ from explorer.ui.shared.words import HELP
 from explorer.workspace.workspace import Workspace
 
 _AGREED = make_key("agreed")
+_MOST_NAMES = 3
 
 
 @st.fragment
@@ -54,17 +55,23 @@ def show_form(workspace: Workspace) -> None:
             categories = _choose_categories(workspace)
         with narrow:
             device = fields.choose_device()
+        told = st.container(gap="small")
+        values, wrong = fields.choose_settings()
         with last:
+            # Without a category it can be clicked: a quick click after choosing one counts.
             is_asked = st.button(
                 "Train",
                 type="primary",
                 icon=":material/model_training:",
                 width="stretch",
                 key=make_key("train"),
+                disabled=bool(wrong),
             )
-        told = st.container(gap="small")
-        values = fields.choose_settings()
         with told:
+            if wrong:
+                names = join_words([f"“{label}”" for label in wrong])
+                st.caption(f":red[Correct {names} below.]")
+                return
             try:
                 method = make_method(values)
                 request = make_request(workspace, categories, method, device)
@@ -74,7 +81,7 @@ def show_form(workspace: Workspace) -> None:
                 show = st.error if is_asked else st.caption
                 show(f":red[{explain_error(error)}]")
                 return
-            _show_queue(request)
+            _show_queue(workspace, request)
             if is_asked:
                 _start(workspace, request, method)
 
@@ -113,14 +120,25 @@ def _show_plan(workspace: Workspace, request: JobRequest, asked: TrainingSetting
     st.markdown(f"{words}.")
 
 
-def _show_queue(request: JobRequest) -> None:
+def _show_queue(workspace: Workspace, request: JobRequest) -> None:
+    """Say if such a module exists or is being trained, and if others are trained before."""
     twins, ahead = find_duplicates(request), count_ahead(request)
     if twins:
         st.caption(
             f"This very module of {escape_markdown(format_category(twins[0]))} is being trained. "
             "Change a setting, such as the seed, to train another beside it."
         )
-    elif ahead:
+        return
+    if there := _find_existing(workspace, request):
+        names = join_words([*map(format_category, there[:_MOST_NAMES])])
+        if len(there) > _MOST_NAMES:
+            names = f"{len(there)} of these categories"
+        st.caption(
+            f":material/info: **{escape_markdown(format_run(request.run))}** exists for "
+            f"{escape_markdown(names)}. “Train” first asks whether to replace it, or to train "
+            "another beside it with the next free seed."
+        )
+    if ahead:
         count = "1 training is" if ahead == 1 else f"{ahead} trainings are"
         st.caption(f"{count} ahead on this device. Yours starts when it is free.")
 
@@ -131,15 +149,20 @@ def _start(workspace: Workspace, request: JobRequest, method: TrainedMethod) -> 
     if twins:
         st.warning("This module is being trained already.", icon=":material/model_training:")
         return
-    entries = workspace.list_modules()
-    there = {entry.category for entry in entries if entry.run == request.run}
-    replaced = [name for name in request.categories if name in there]
+    replaced = _find_existing(workspace, request)
     if not replaced:
         start(request)
         return
+    entries = workspace.list_modules()
     seed = find_free_seed(workspace, entries, request.categories, method)
     beside = make_request(workspace, request.categories, change_seed(method, seed), request.device)
     _ask_to_replace(request, beside, replaced)
+
+
+def _find_existing(workspace: Workspace, request: JobRequest) -> list[str]:
+    """Return the categories that have a module of this method, these settings and this seed."""
+    there = {entry.category for entry in workspace.list_modules() if entry.run == request.run}
+    return [name for name in request.categories if name in there]
 
 
 @st.dialog("There is such a module")

@@ -131,8 +131,12 @@ class OwnPhoto:
 
     def explain(self, workspace: Workspace, entry: ModuleEntry, layer: str) -> Explanation:
         """Explain the photo by a module; the network runs once for a module and a layer."""
-        key = _make_explanation_key(workspace, entry, layer)
-        return self.remember(key, lambda: workspace.networks.explain(entry, self.image, layer))
+
+        def explain() -> Explanation:
+            with workspace.networks.turns.take():
+                return workspace.networks.explain(entry, self.image, layer)
+
+        return self.remember(_make_explanation_key(workspace, entry, layer), explain)
 
     def is_explained(self, workspace: Workspace, entry: ModuleEntry, layer: str) -> bool:
         """Whether `explain` has run for a module and a layer."""
@@ -140,10 +144,13 @@ class OwnPhoto:
 
     def explain_score(self, workspace: Workspace, category: str, layer: str) -> NDArray[np.float32]:
         """Compute ExcitationBP of the network's score of a category, (h, w), >= 0."""
+
+        def explain() -> NDArray[np.float32]:
+            with workspace.networks.turns.take():
+                return workspace.networks.explain_score(category, self.image, layer)
+
         key = ("score", *caching.make_workspace_key(workspace), category, layer)
-        return self.remember(
-            key, lambda: workspace.networks.explain_score(category, self.image, layer)
-        )
+        return self.remember(key, explain)
 
     def remember(self, key: Key, compute: Callable[[], T]) -> T:
         """Return what was computed of this photo under `key`, computing it the first time."""

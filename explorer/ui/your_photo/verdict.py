@@ -33,8 +33,12 @@ _MOST_SHOWN = 6
 
 def ask_plainly(workspace: Workspace, photo: OwnPhoto) -> Answer:
     """Let the network answer, once; the answer is not judged, which takes its network alone."""
-    key = ("plain answer", *caching.make_workspace_key(workspace))
-    return photo.remember(key, lambda: answer_photo(workspace, None, photo.image))
+
+    def answer() -> Answer:
+        with workspace.networks.turns.take():
+            return answer_photo(workspace, None, photo.image)
+
+    return photo.remember(("plain answer", *caching.make_workspace_key(workspace)), answer)
 
 
 def ask(workspace: Workspace, photo: OwnPhoto) -> Answer:

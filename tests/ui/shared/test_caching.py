@@ -145,11 +145,12 @@ FUNCTIONS: dict[str, Callable[[Asked], object]] = {
     "_rebuild": lambda a: feature_rebuilding._rebuild(
         a.workspace, a.entry, scores.load_features(a.workspace), 0
     ),
-    "_draw_scatter": lambda a: category_summary._draw_scatter(a.make_subject(), "#000"),
+    "_draw_scatter": lambda a: category_summary._draw_scatter(a.make_subject(), "#000000"),
     "load_plain_photo": lambda a: quiz_questions.load_plain_photo(a.photo),
     "_prepare": prepare_probe,
     "_draw": draw_probe,
     "_compute_outputs": lambda a: numbers.load_numbers(a.workspace, PROBE).outputs,
+    "_measure_photo": lambda a: measures._measure_photo(a.workspace, CATEGORY, PROBE.by, a.photo),
     "_measure_locality": lambda a: measures._measure_locality(
         a.workspace, CATEGORY, PROBE.by, (a.photo,), (True,) * 5
     ),
@@ -163,7 +164,7 @@ FUNCTIONS: dict[str, Callable[[Asked], object]] = {
     "draw_map": lambda a: figure.draw_map(
         a.make_subject(),
         choosing.Choice(choosing.OWN, choosing.X_FEATURES, choosing.ACTIVATION, choosing.ALL),
-        "#000",
+        "#000000",
     ),
     "collect_answers": lambda a: confusion.collect_answers(
         a.workspace, scores.load_features(a.workspace)
@@ -178,7 +179,7 @@ DRAWINGS = {
 }  # all in the cache of `_remember_drawing`
 OF_PHOTO = {
     *("load_parts", "load_thumbnail", "load_plain_photo", "explain", "draw_lone_map"),
-    *("explain_score", "_draw", "_measure_locality", "draw_strongest"),
+    *("explain_score", "_draw", "_measure_photo", "_measure_locality", "draw_strongest"),
     *DRAWINGS,
 }
 OF_MODULE = {
@@ -189,7 +190,14 @@ OF_MODULE = {
 OF_CLASSIFIER = {
     *("_open_workspace", "explain_score", "load_accuracy", "list_damaged", "draw_score"),
     *("_get_feature_holder", "_compute_standard", "find_standard", "_collect"),
-    *("_prepare", "_draw", "_compute_outputs", "_measure_locality", "collect_answers"),
+    *(
+        "_prepare",
+        "_draw",
+        "_compute_outputs",
+        "_measure_locality",
+        "_measure_photo",
+        "collect_answers",
+    ),
 }
 
 

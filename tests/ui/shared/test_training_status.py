@@ -35,6 +35,9 @@ def test_progress_in_words() -> None:
     early = replace(one, status=replace(STATUS, measured=(), seconds_left=None))
     assert describe_progress(early) == "Training: 3 of 9"
     assert describe_progress(replace(job, state=JobState.CANCELLING)) == "Stopping …"
+    stage = "Finding where Z comes from"
+    before = replace(one, status=replace(STATUS, stage=stage, measured=(), seconds_left=1.0))
+    assert describe_progress(before) == f"{stage}: 3 of 9 · then training"
     begun = replace(job, status=replace(STATUS, stage=""))
     assert describe_progress(begun) == "Opening the workspace …"
 
