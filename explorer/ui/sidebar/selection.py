@@ -65,17 +65,15 @@ def _choose_workspace() -> None:
     if len(names) == 1:
         state.drop_param(state.WORKSPACE)
         return
+    known = introduce(state.get_workspace_path())
     st.selectbox(
         "Workspace",
         names,
         key=state.WORKSPACE,
         bind=state.BIND,
-        help=HELP["workspace"],
+        help=HELP["workspace"] + (f"\n\n{known.name}: {known.sentence}" if known else ""),
         on_change=state.forget_choices,
     )
-    known = introduce(state.get_workspace_path())
-    if known is not None:
-        st.caption(known.sentence)
 
 
 def _show_workspace(workspace: Workspace) -> None:
