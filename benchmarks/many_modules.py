@@ -1,24 +1,47 @@
-"""What a run of each page costs as a workspace gets more modules for each category.
+"""What a run of each page costs as a workspace grows: more modules, categories and photos.
 
-    python benchmarks/many_modules.py --runs 1,5
+    python benchmarks/many_modules.py                                  # 1 and 5 modules a category
+    python benchmarks/many_modules.py --simulated 200x10000,2000x100000   # categories x photos
 
-Pages run without a browser, on copies of the real birds that come with the explorer, whose modules
-are repeated under as many seeds. *Cold* is the first run in a process, *new* the first one of
-another session, and *again* the same session's second run. Processor seconds do not depend on other
-work on the machine.
+Pages run without a browser, and without photos: on copies of the real birds that come with the
+explorer, whose modules are repeated under as many seeds; or on simulated data, whose Z is drawn by
+chance and whose categories all have the same module. *Cold* is the first run in a process, *new*
+the first one of another session, and *again* the same session's second run. Processor seconds do
+not depend on other work on the machine.
 """
 
 import argparse
+import json
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+import torch
 from common import describe_machine
 from page_cost import PAGES, measure_version
+from safetensors.torch import save_file
 
-from explorer.config import BIRDS_WORKSPACE, REPOSITORY_ROOT
-from explorer.workspace.layout import MODULES_FOLDER
+from explorer.config import BIRDS_WORKSPACE, DEMO_WORKSPACE, REPOSITORY_ROOT, run
+from explorer.data.cub import load_cub
+from explorer.methods.srae import SraeSettings
+from explorer.nn.backbones.build import build_network
+from explorer.nn.backbones.registry import get_architecture
+from explorer.nn.checkpoint import save_module
+from explorer.nn.foreign import load_foreign_backbone
+from explorer.training.modules.settings import TrainingSettings
+from explorer.training.modules.train import train_module
+from explorer.workspace.features import Features
+from explorer.workspace.layout import FEATURES_FOLDER, METRICS_FILE, MODULES_FOLDER
+from explorer.workspace.packed_features import PACKED_FILE, pack_features
+from explorer.workspace.settings import WorkspaceSettings, save_settings
+from explorer.workspace.workspace import Workspace
+
+TRAINING = TrainingSettings(epochs=2, pretrain_epochs=1)
 
 
 def grow_workspace(target: Path, runs: int) -> Path:
@@ -31,27 +54,100 @@ def grow_workspace(target: Path, runs: int) -> Path:
     return target
 
 
+def simulate_workspace(target: Path, categories: int, photos: int) -> Path:
+    """Make a workspace without photos: Z by chance, and the same module for each category."""
+    target.mkdir()
+    write_tables(target / "birds", categories, photos)
+    torch.manual_seed(0)
+    weights = target / "weights.safetensors"
+    network = build_network("vgg_small_gap", categories, batch_norm=False)
+    save_file(network.state_dict(), weights)
+    # Not `create_workspace`, which wants the photos.
+    settings = WorkspaceSettings(
+        dataset="birds", architecture="vgg_small_gap", z_layer="avgpool", held_out="last:2"
+    )
+    save_settings(target, settings)
+    workspace = Workspace(target)
+    classifier = load_foreign_backbone(
+        weights, get_architecture("vgg_small_gap"), workspace.dataset.categories, "avgpool"
+    )
+    workspace.networks.install_classifier(*classifier)
+    backbone, chosen = workspace.networks.backbone, workspace.dataset.photos
+    z = np.random.default_rng(0).gamma(0.5, size=(photos, backbone.z_size)).astype(np.float32)
+    ids = np.array([photo.image_id for photo in chosen])
+    features = Features(ids, z, np.empty((0, categories), np.float32))
+    (target / FEATURES_FOLDER).mkdir(exist_ok=True)
+    pack_features(target / FEATURES_FOLDER / PACKED_FILE, backbone, chosen, features)
+    first = workspace.dataset.categories[0]
+    entry = run(train_module(workspace, first, SraeSettings(), TRAINING))
+    module, record = workspace.networks.load_module(entry)
+    measures = next((BIRDS_WORKSPACE / MODULES_FOLDER).glob(f"*/*/{METRICS_FILE}"))
+    known = json.loads(measures.read_text(encoding="utf-8"))
+    known |= {"classifier_sha256": backbone.sha256, "weights_sha256": record.weights_sha256}
+    for category in workspace.dataset.categories:
+        path = target / MODULES_FOLDER / category / entry.run / entry.path.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_module(path, module, replace(record, category=category), is_compact=True)
+        path.with_name(METRICS_FILE).write_text(json.dumps(known), encoding="utf-8")
+    return target
+
+
+def write_tables(root: Path, categories: int, photos: int) -> None:
+    """Write the tables of a data set whose photos have the boxes and parts of painted birds."""
+    source = load_cub(DEMO_WORKSPACE / "birds")
+    names = [f"{n:04d}.Simulated_Bird_{n}" for n in range(1, categories + 1)]
+    tables: dict[str, list[str]] = {
+        "classes": [f"{n} {name}" for n, name in enumerate(names, start=1)],
+        "parts/parts": [f"{n} {name}" for n, name in enumerate(source.part_names, start=1)],
+    }
+    tables |= {name: [] for name in ("images", "image_class_labels", "bounding_boxes")}
+    tables |= {"train_test_split": [], "parts/part_locs": []}
+    for image_id in range(1, photos + 1):
+        number = (image_id - 1) * categories // photos
+        like = source.photos[image_id % len(source.photos)]
+        box = " ".join(f"{value:.1f}" for value in like.box)
+        tables["images"].append(f"{image_id} {names[number]}/{image_id:07d}.jpg")
+        tables["image_class_labels"].append(f"{image_id} {number + 1}")
+        tables["bounding_boxes"].append(f"{image_id} {box}")
+        tables["train_test_split"].append(f"{image_id} {int(image_id % 5 > 0)}")
+        tables["parts/part_locs"] += [
+            f"{image_id} {part} " + (f"{x:.1f} {y:.1f} 1" if seen else "0.0 0.0 0")
+            for part, ((x, y), seen) in enumerate(zip(like.parts, like.visible, strict=True), 1)
+        ]
+    (root / "parts").mkdir(parents=True)
+    for name, lines in tables.items():
+        (root / f"{name}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 def main() -> None:
-    """Measure pages at each number of modules."""
+    """Measure pages at each size."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("pages", nargs="*", default=list(PAGES))
     parser.add_argument("--runs", default="1,5", help="modules of a category")
+    parser.add_argument("--simulated", help="categories x photos of each size")
     options = parser.parse_args()
     print(describe_machine("streamlit", "plotly"))
-    counts = [int(word) for word in options.runs.split(",")]
+    sizes: dict[str, Callable[[Path], Path]] = {}
+    if options.simulated:
+        for word in options.simulated.split(","):
+            categories, photos = map(int, word.split("x"))
+            sizes[word] = partial(simulate_workspace, categories=categories, photos=photos)
+    else:
+        for word in options.runs.split(","):
+            sizes[f"{word} runs"] = partial(grow_workspace, runs=int(word))
     found = {}
-    for count in counts:
+    for name, make in sizes.items():
         with tempfile.TemporaryDirectory(dir=REPOSITORY_ROOT.parent) as folder:
-            workspace = grow_workspace(Path(folder) / "birds", count)
-            found[count] = measure_version(REPOSITORY_ROOT, workspace, options.pages)
-    print(f"{'page':10}  run    " + "".join(f"{count:>5} runs, s      kB" for count in counts))
+            workspace = make(Path(folder) / "birds")
+            found[name] = measure_version(REPOSITORY_ROOT, workspace, options.pages)
+    print(f"{'page':10}  run    " + "".join(f"{name:>12}, s      kB" for name in sizes))
     for page in options.pages:
-        for run in ("cold", "new", "again"):
-            figures = [found[count][page][run] for count in counts]
-            cells = "".join(f"{time:13.3f}{size / 1000:8.1f}" for time, _, size in figures)
-            print(f"{page:10}  {run:5}  {cells}   {figures[-1][0] / figures[0][0]:.2f} times")
+        for kind in ("cold", "new", "again"):
+            figures = [found[name][page][kind] for name in sizes]
+            cells = "".join(f"{time:14.3f}{size / 1000:8.1f}" for time, _, size in figures)
+            print(f"{page:10}  {kind:5}  {cells}   {figures[-1][0] / figures[0][0]:.2f} times")
 
 
 if __name__ == "__main__":

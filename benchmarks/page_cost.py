@@ -65,7 +65,7 @@ for page in pages:
     app, new = measure(lambda: open_page(page))
     _, again = measure(app.run)
     if app.exception or app.error:
-        raise SystemExit(f"{page} shows an error.")
+        raise SystemExit(f"{page}: {[one.value for one in (*app.exception, *app.error)]}")
     print(json.dumps({"page": page, "cold": cold, "new": new, "again": again}), flush=True)
 """
 
@@ -75,9 +75,10 @@ def measure_version(root: Path, workspace: Path, pages: list[str]) -> dict[str, 
     environment = {**os.environ, "PYTHONPATH": str(root), WORKSPACE_VARIABLE: str(workspace)}
     done = subprocess.run(
         [sys.executable, "-c", _SCRIPT, str(root), *pages],
-        cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        check=True, text=True,
+        cwd=root, env=environment, capture_output=True, check=False, text=True,
     )  # fmt: skip
+    if done.returncode:
+        raise SystemExit(done.stderr.strip().splitlines()[-1])
     found = map(json.loads, done.stdout.splitlines())
     return {one.pop("page"): one for one in found}
 

@@ -7,7 +7,7 @@ import streamlit as st
 from explorer.config import PAGES_DIR
 from explorer.explaining.naming import merge_names, name_feature
 from explorer.storage import packing
-from explorer.ui.category import photos, summary
+from explorer.ui.category import photos, scatter, summary
 from explorer.ui.shared import cached, empty, exports, links, scores, state
 from explorer.ui.shared.errors import REPAIR, error_boundary
 from explorer.ui.shared.map_controls import read_style, show_map_controls
@@ -65,7 +65,7 @@ def show_sections(
         summary.show_birds(subject, style.colours)
     st.header("How well the module copies the score", anchor=False)
     with error_boundary():
-        summary.show_scatter(subject)
+        scatter.show_scatter(subject)
     with error_boundary():
         metrics = cached.load_measures(workspace, subject.entry)
         if metrics is None:

@@ -162,3 +162,16 @@ def test_a_point_opens_its_photo(
     assert str(photo.image_id) in "".join(
         str(box.value) for box in app.selectbox if box.key == "photo"
     )
+
+
+def test_of_more_photos_than_points_the_own_are_kept(
+    tiny_workspace: Path, open_page: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photo_map, "MOST_POINTS", 6)
+    app = open_page(tiny_workspace, map_of="all birds")
+    assert not app.exception
+    found = score(tiny_workspace)
+    ids = [one for trace in read_traces(app) if "customdata" in trace for one in list_ids(trace)]
+    assert len(ids) == len(set(ids)) == 6
+    assert set(found.image_ids[found.is_positive].tolist()) <= set(ids)
+    assert f"6 photos drawn by chance from {len(found.image_ids)}" in read_texts(app)

@@ -15,7 +15,7 @@ from explorer.config import REPOSITORY_ROOT, WORKSPACE_VARIABLE, run
 from explorer.data.photo import Photo
 from explorer.measuring import parts
 from explorer.measuring.classifier import measure_classifier
-from explorer.ui.category import summary
+from explorer.ui.category import scatter, summary
 from explorer.ui.shared import cached, drawings, figures, pictures
 from explorer.ui.your_photo.own_photo import SAMPLE
 from explorer.workspace.networks import Networks
@@ -167,7 +167,7 @@ def test_the_scatter_and_its_numbers_are_computed_once(
 
         monkeypatch.setattr(owner, name, count)
 
-    watch(summary, "render_scatter")
+    watch(scatter, "render_scatter")
     watch(summary, "make_columns")
     watch(cached, "load_classifier_measures")
     app = open_app(tiny_workspace, "category")

@@ -1,27 +1,20 @@
 """A category as a whole: its most important x-features, and how well its score is copied."""
 
-import html
-from functools import partial
-
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
 from explorer.analysis.faithfulness import compute_base
-from explorer.data.cub import format_category
 from explorer.data.names import count_words
 from explorer.data.photo import Photo
 from explorer.explaining.naming import name_feature
 from explorer.render.numbers import format_number, format_signed
-from explorer.render.scatter import render_scatter
 from explorer.render.x_feature_bars import render_mean_contributions
-from explorer.ui.shared import birds, cached, caching, drawings, gallery, links, state
-from explorer.ui.shared.caching import cache_resource
+from explorer.ui.shared import birds, cached, drawings, gallery, links, state
 from explorer.ui.shared.errors import error_boundary
 from explorer.ui.shared.figures import draw, show_figure
 from explorer.ui.shared.gallery import Tile
-from explorer.ui.shared.markdown import escape_markdown, format_contribution
+from explorer.ui.shared.markdown import format_contribution
 from explorer.ui.shared.names import name_photo
 from explorer.ui.shared.progress import track
 from explorer.ui.shared.state import MapStyle
@@ -160,55 +153,6 @@ def _make_example(subject: Subject, row: int, style: MapStyle) -> Tile:
 def get_photo(subject: Subject, row: int) -> Photo:
     """Return the photo of a row of the module's scores."""
     return subject.workspace.dataset.get_photo(int(subject.scores.image_ids[row]))
-
-
-def show_scatter(subject: Subject) -> None:
-    """Show ȳ against ŷ for every photo; a click on a point opens it on the Photo page."""
-    scores, workspace = subject.scores, subject.workspace
-    figure = _draw_scatter(subject, state.get_text_colour())
-    error = np.abs(scores.y_bar - scores.y_hat)
-    clicked = show_figure(
-        figure,
-        f"The network's score of {subject.category} across and the module's up, a point a photo; "
-        f"on average they differ by {float(error.mean()):.2f}, at most by {float(error.max()):.2f}",
-        key="figure-scatter",
-        numbers=partial(make_columns, subject),
-        is_clickable=workspace.dataset.has_photos,
-    )
-    st.caption(
-        f"{len(scores.image_ids):,} points, those of {escape_markdown(subject.category)} larger. "
-        "On the dotted line the module copies the network exactly."
-        + (" A click on a point opens its photo." if workspace.dataset.has_photos else ""),
-        help=f"{HELP['y_hat']}\n\n{HELP['y_bar']}\n\n{HELP['error']}",
-    )
-    if clicked is not None:
-        links.switch_to_photo(workspace, subject.entry, workspace.dataset.get_photo(int(clicked)))
-
-
-def _make_subject_key(subject: Subject) -> caching.Key:
-    image_ids = subject.scores.image_ids.tobytes()
-    return (*caching.make_module_key(subject.workspace, subject.entry), image_ids)
-
-
-@cache_resource(16, also={Subject: _make_subject_key})
-def _draw_scatter(subject: Subject, text_colour: str) -> go.Figure:
-    """Draw a point for every photo of the data set."""
-    scores, workspace = subject.scores, subject.workspace
-    photos = [get_photo(subject, row) for row in range(len(scores.image_ids))]
-    return render_scatter(
-        scores.y_hat,
-        scores.y_bar,
-        is_positive=scores.is_positive,
-        sides=subject.sides.tolist(),
-        image_ids=scores.image_ids,
-        labels=[
-            f"{html.escape(format_category(photo.category))}, "
-            f"{name_photo(workspace, photo).lower()}"
-            for photo in photos
-        ],
-        category=html.escape(subject.category),
-        text_colour=text_colour,
-    )
 
 
 def make_columns(subject: Subject) -> dict[str, list[object]]:

@@ -23,19 +23,30 @@ from explorer.ui.shared.caching import Key, cache_resource, make_module_key
 from explorer.ui.shared.names import name_photo
 from explorer.ui.shared.subject import Subject, name_in_figure
 
+MOST_POINTS = 12_000  # a little more than CUB has photos
 _MOST_SPECIES = 8  # whose colours can be told apart
 
 
 def find_rows(subject: Subject, choice: Choice) -> NDArray[np.int64]:
-    """Return the rows of the module's scores whose photos are shown."""
+    """Return the rows of the module's scores whose photos are shown, ascending.
+
+    Of more than `MOST_POINTS`, the category's own are kept, and others drawn by chance.
+    """
     is_shown = np.ones(len(subject.scores.image_ids), dtype=bool)
     if choice.whose == OWN:
         is_shown &= subject.scores.is_positive
     if choice.side == HELD_OUT:
         held_out = [photo.image_id for photo in subject.workspace.held_out]
         is_shown &= np.isin(subject.scores.image_ids, held_out)
-    rows: NDArray[np.int64] = np.flatnonzero(is_shown)
-    return rows
+    rows = np.flatnonzero(is_shown)
+    own = rows[subject.scores.is_positive[rows]][:MOST_POINTS]
+    if len(rows) > MOST_POINTS:
+        others = rows[~subject.scores.is_positive[rows]]
+        chance = np.random.default_rng(0)
+        others = chance.choice(others, min(len(others), MOST_POINTS - len(own)), replace=False)
+        rows = np.sort(np.concatenate([own, others]))
+    found: NDArray[np.int64] = rows
+    return found
 
 
 def _make_subject_key(subject: Subject) -> Key:

@@ -9,7 +9,7 @@ import streamlit as st
 from explorer.data.names import count_words, name_categories
 from explorer.data.photo import Photo
 from explorer.ui.photo_map import figure
-from explorer.ui.photo_map.choosing import ACTIVATION, X_FEATURES, Choice
+from explorer.ui.photo_map.choosing import ACTIVATION, EVERY, X_FEATURES, Choice
 from explorer.ui.shared import links, state
 from explorer.ui.shared.figures import show_figure
 from explorer.ui.shared.markdown import escape_markdown
@@ -44,14 +44,20 @@ def show_map(subject: Subject, choice: Choice) -> None:
         else ""
     )
     st.caption(
-        f"{count}; the network is right on {right:,}. The plane shows the first two "
-        f"principal components, and thus not all differences.{arrows}"
+        f"{count}{_describe_rest(subject, choice, len(rows))}; the network is right on {right:,}. "
+        f"The plane shows the first two principal components, and thus not all differences.{arrows}"
     )
     if subject.workspace.dataset.has_photos:
         _offer_photos(subject, photos)
     if clicked is not None:
         photo = subject.workspace.dataset.get_photo(int(clicked))
         links.switch_to_photo(subject.workspace, subject.entry, photo)
+
+
+def _describe_rest(subject: Subject, choice: Choice, count: int) -> str:
+    is_cut = choice.whose == EVERY and count == figure.MOST_POINTS
+    everything = len(subject.scores.image_ids)
+    return f" drawn by chance from {everything:,}, with all of the category" if is_cut else ""
 
 
 def _offer_photos(subject: Subject, photos: Sequence[Photo]) -> None:

@@ -30,7 +30,7 @@ from explorer.training.modules.settings import TrainingSettings
 from explorer.training.modules.train import train_module
 from explorer.ui.atlas import listing as atlas_listing
 from explorer.ui.atlas import pictures as atlas_pictures
-from explorer.ui.category import summary as category_summary
+from explorer.ui.category import scatter as category_scatter
 from explorer.ui.compare import measures, numbers, sources
 from explorer.ui.compare.sides import RIGHT, UNTRAINED, Side
 from explorer.ui.overview import summaries
@@ -145,7 +145,7 @@ FUNCTIONS: dict[str, Callable[[Asked], object]] = {
     "_rebuild": lambda a: feature_rebuilding._rebuild(
         a.workspace, a.entry, scores.load_features(a.workspace), 0
     ),
-    "_draw_scatter": lambda a: category_summary._draw_scatter(a.make_subject(), "#000000"),
+    "_draw_scatter": lambda a: category_scatter._draw_scatter(a.make_subject(), "#000000"),
     "load_plain_photo": lambda a: quiz_questions.load_plain_photo(a.photo),
     "_prepare": prepare_probe,
     "_draw": draw_probe,
