@@ -8,7 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.config import ExplorerError
-from explorer.storage.reading import explain_os_error, name_packed, read_plain_or_packed
+from explorer.storage.reading import (
+    MAX_TEXT_BYTES,
+    explain_os_error,
+    name_packed,
+    read_plain_or_packed,
+)
 from explorer.storage.text import is_plain_line
 
 TABLES = (
@@ -34,6 +39,7 @@ MAX_ID_DIGITS = 15
 """Digits of an id, so that it is exact in every table."""
 
 _MAX_QUOTE = 80
+_MAX_BYTES = 2**29  # of a table; a million photos with fifteen parts have 315 MB of them
 
 CURE = "Correct it, or unpack the data set again."
 
@@ -108,7 +114,8 @@ def _find_cure(root: Path, *, is_other_folder: bool) -> str:
 def _read_texts(path: Path) -> tuple[Rows, list[str]]:
     """Return the non-empty lines of a file, and their line numbers."""
     try:
-        data = read_plain_or_packed(path)
+        # A packed table may be a stranger's, and unpack to anything.
+        data = read_plain_or_packed(path, _MAX_BYTES if path.exists() else MAX_TEXT_BYTES)
         text = data.decode("utf-8-sig")
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {explain_os_error(error)}. {CURE}") from error

@@ -1,7 +1,9 @@
 """Names under which categories are shown."""
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from explorer.data.cub import format_category
 
@@ -11,9 +13,16 @@ _NO_VOWEL = re.compile(r"(?i)eu|uni|one\b")
 
 def name_categories(categories: Sequence[str]) -> dict[str, str]:
     """Return the name under which each category is shown; all names differ."""
+    return dict(_name_categories(tuple(categories)))
+
+
+# A page asks for them dozens of times.
+@lru_cache(16)
+def _name_categories(categories: tuple[str, ...]) -> Mapping[str, str]:
     plain = [format_category(category) for category in categories]
+    counts = Counter(plain)
     return {
-        category: name if plain.count(name) == 1 else category
+        category: name if counts[name] == 1 else category
         for category, name in zip(categories, plain, strict=True)
     }
 

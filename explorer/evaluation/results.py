@@ -6,7 +6,8 @@ import math
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 
 from explorer.analysis.estimates import Estimate
@@ -43,8 +44,6 @@ class Results:
     ----------
     rows : tuple of Row
         All values.
-    tidy : str
-        The rows as CSV.
     averages : Mapping
         Means over seeds by category, by (method, measure).
     estimates : Mapping
@@ -60,7 +59,6 @@ class Results:
     """
 
     rows: tuple[Row, ...]
-    tidy: str
     averages: Mapping[Measured, Mapping[str, float]]
     estimates: Mapping[Measured, Estimate]
     findings: tuple[str, ...]
@@ -78,10 +76,6 @@ class Results:
         """Format `rows`; by default in the tables of `list_sections`, with titles of `METHODS`."""
         if sections is None:
             sections = list_sections({row.measure for row in rows})
-        text = io.StringIO()
-        writer = csv.DictWriter(text, [f.name for f in fields(Row)], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
         if titles is None:
             titles = {method.name: method.title for method in METHODS.values()}
             titles |= {row.method: row.method for row in rows if row.method not in titles}
@@ -90,7 +84,6 @@ class Results:
         estimates = summarise(averages)
         return cls(
             rows=tuple(rows),
-            tidy=text.getvalue(),
             averages=averages,
             estimates=estimates,
             findings=list_findings(estimates),
@@ -98,6 +91,15 @@ class Results:
             titles=dict(titles),
             paper=paper,
         )
+
+    @property
+    def tidy(self) -> str:
+        """The rows as CSV."""
+        text, columns = io.StringIO(), [field.name for field in fields(Row)]
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(map(attrgetter(*columns), self.rows))
+        return text.getvalue()
 
     @property
     def verdict(self) -> str:

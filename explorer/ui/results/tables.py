@@ -232,7 +232,7 @@ def show_downloads(results: Results) -> None:
     with st.container(horizontal=True):
         st.download_button(
             "All numbers (CSV)",
-            results.tidy,
+            lambda: results.tidy,
             "srae-comparison.csv",
             "text/csv",
             icon=":material/table:",
@@ -240,7 +240,7 @@ def show_downloads(results: Results) -> None:
         )
         st.download_button(
             "Tables (Markdown)",
-            results.markdown,
+            lambda: results.markdown,
             "srae-comparison.md",
             "text/markdown",
             icon=":material/description:",
