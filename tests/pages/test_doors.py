@@ -64,7 +64,7 @@ def test_real_birds_come_first_and_both_are_offered(open_shipped: OpenApp) -> No
     assert list_ways(app) == [PAINTED]
     texts = read_texts(app)
     assert f"{REAL}, shown here" in texts
-    assert texts.count("A network that tells 200 species of birds apart") == 2  # sidebar and page
+    assert texts.count("A network that tells 200 species of birds apart") == 1
     assert "Birds painted by a program." in texts
 
 

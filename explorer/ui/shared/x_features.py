@@ -116,10 +116,10 @@ def show_sentence(
     name says.
     """
     sentence = write_sentence(explanation.contributions, explanation.y_hat, names, explanation.base)
-    st.markdown(f"{question and f'**{question}** '}{sentence}")
     others = describe_exceptions(places or {}, explanation.contributions, names, _mark)
-    if others:
-        st.caption(others)
+    st.markdown(
+        f"{question and f'**{question}** '}{sentence}{others and f' :gray[:small[{others}]]'}"
+    )
 
 
 def write_sentence(

@@ -56,7 +56,12 @@ def choose_region(
         return _draw_freely(image)
     if way == PART and seen and parts is not None:
         part = st.selectbox(
-            "Part", seen, format_func=lambda index: part_names[index], key=f"{PREFIX}part"
+            "Part",
+            seen,
+            format_func=lambda index: part_names[index],
+            key=f"{PREFIX}part",
+            help="All of the bird's box that is nearer to this part than to others, and so some of "
+            "the background too.",
         )
         chosen_part: NDArray[np.bool_] = parts.label() == (seen[0] if part is None else part)
         return chosen_part

@@ -147,6 +147,10 @@ def show_parts(subject: Subject, colours: str) -> None:
         value if is_defined else None
         for value, is_defined in zip(measured.locality, measured.is_defined, strict=True)
     ]
+    st.caption(
+        "On the category's own test photos. Its name was found on training photos, where the shares "
+        "may differ."
+    )
     left, right = st.columns(2, gap="large")
     with left:
         show_bird(measures, subject, colours)
