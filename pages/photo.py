@@ -21,6 +21,7 @@ from explorer.ui.shared.measures import show_module_measures
 from explorer.ui.shared.opening import open_selection_or_say_why
 from explorer.ui.shared.shown_photo import DatasetPhoto
 from explorer.ui.shared.state import Selection
+from explorer.ui.shared.styles import load_page_style
 from explorer.ui.shared.subject import name_in_markdown
 from explorer.ui.shared.windows import find_known_window, find_window
 from explorer.ui.shared.words import HELP
@@ -73,6 +74,7 @@ def show_page() -> None:
 
 def show_without_photos(workspace: Workspace, selection: Selection) -> None:
     """Show the answer on average, how to get photos, and what is known of the module."""
+    load_page_style("overview")
     example.show_mean_example(workspace, selection, has_heading=False)
     show_no_photos(workspace, "Until then, this is the answer on average.")
     show_own_photo_link()

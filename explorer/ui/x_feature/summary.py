@@ -148,7 +148,7 @@ def show_parts(subject: Subject, colours: str) -> None:
         for value, is_defined in zip(measured.locality, measured.is_defined, strict=True)
     ]
     st.caption(
-        "On the category's own test photos. Its name was found on training photos, where the shares "
+        "On the category's own test photos. Its name was found on training photos, where shares "
         "may differ."
     )
     left, right = st.columns(2, gap="large")
