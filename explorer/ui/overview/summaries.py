@@ -8,7 +8,8 @@ from typing import Any
 from explorer.config import ExplorerError
 from explorer.data.bird_names import simplify_name
 from explorer.data.names import name_categories
-from explorer.measuring.records import ModuleMeasures
+from explorer.explaining.naming import load_own_names, merge_names
+from explorer.measuring.records import ModuleMeasures, load_module_measures
 from explorer.methods.runs import get_default_modules
 from explorer.ui.shared import cached, caching, scores
 from explorer.ui.shared.part_figures import list_module_shares
@@ -74,25 +75,29 @@ def summarise(workspace: Workspace) -> list[CategorySummary]:
     """Collect the key figures of all categories, in the order of the data set."""
     usual = get_default_modules(workspace.list_modules())
     accuracies = scores.list_accuracies(workspace)
-    return _collect(workspace, tuple(usual.values()), accuracies)
+    # As text, which Streamlit reads a hundred times as fast as tuples.
+    key = str((accuracies, *map(_make_key, usual.values())))
+    return _collect(workspace, key, usual, accuracies)
 
 
-def _make_entry_key(entry: ModuleEntry) -> object:
+def _make_key(entry: ModuleEntry) -> tuple[object, ...]:
     files = (entry.metrics_path, get_notes_path(entry))
-    return caching.make_entry_key(entry), tuple(map(caching.get_stamp, files))
+    return (*caching.make_entry_key(entry), *map(caching.get_stamp, files))
 
 
 # Hundreds of files are read once, and not in every run.
-@caching.cache_data(4, also={ModuleEntry: _make_entry_key})
+@caching.cache_data(4)
 def _collect(
-    workspace: Workspace, usual: tuple[ModuleEntry, ...], accuracies: tuple[float | None, ...]
+    workspace: Workspace,
+    key: str,  # noqa: ARG001
+    _usual: Mapping[str, ModuleEntry],
+    _accuracies: Sequence[float | None],
 ) -> list[CategorySummary]:
     categories = workspace.dataset.categories
     names, problems = name_categories(categories), cached.list_damaged(workspace)
-    entries = {entry.category: entry for entry in usual}
     found = []
-    for category, accuracy in zip(categories, accuracies, strict=True):
-        entry = entries.get(category)
+    for category, accuracy in zip(categories, _accuracies, strict=True):
+        entry = _usual.get(category)
         plain = CategorySummary(category, names[category], entry, accuracy)
         found.append(plain if entry is None else _add_measures(workspace, plain, entry, problems))
     return found
@@ -107,7 +112,7 @@ def _add_measures(
     if entry.path in problems:
         return replace(plain, problem=problems[entry.path])
     try:
-        measures = cached.load_measures(workspace, entry)
+        measures = load_module_measures(workspace, entry)
     except ExplorerError as error:
         return replace(plain, problem=str(error))
     if measures is None:
@@ -121,7 +126,7 @@ def _add_measures(
         live=sum(measures.live),
         x_features=len(measures.live),
         shares=list_module_shares(measures, workspace.dataset.part_names),
-        concepts=_list_concepts(measures, cached.load_names(workspace, entry)),
+        concepts=_list_concepts(measures, merge_names(load_own_names(entry), measures)),
     )
 
 

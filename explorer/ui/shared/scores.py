@@ -69,6 +69,12 @@ def list_accuracies(workspace: Workspace) -> tuple[float | None, ...]:
     features = _get_feature_holder(workspace).features
     if features is None:
         return (None,) * len(workspace.dataset.categories)
+    return _compute_accuracies(workspace, features)
+
+
+@cache_resource(4)
+def _compute_accuracies(workspace: Workspace, features: Features) -> tuple[float | None, ...]:
+    """Compute the accuracies from all scores of all photos, which takes seconds for many."""
     return compute_category_accuracies(workspace, features)
 
 

@@ -140,6 +140,9 @@ FUNCTIONS: dict[str, Callable[[Asked], object]] = {
     "draw_photo": lambda a: drawings.draw_photo(a.shown),
     "draw_score": lambda a: drawings.draw_score(a.workspace, CATEGORY, a.shown, STYLE),
     "_get_feature_holder": lambda a: scores.load_features(a.workspace),
+    "_compute_accuracies": lambda a: scores._compute_accuracies(
+        a.workspace, scores.load_features(a.workspace)
+    ),
     "_score_module": lambda a: scores.score_module(a.workspace, a.entry),
     "load_weights": lambda a: feature_summary.load_weights(a.workspace, a.entry),
     "_rebuild": lambda a: feature_rebuilding._rebuild(
@@ -190,6 +193,7 @@ OF_MODULE = {
 OF_CLASSIFIER = {
     *("_open_workspace", "explain_score", "load_accuracy", "list_damaged", "draw_score"),
     *("_get_feature_holder", "_compute_standard", "find_standard", "_collect"),
+    "_compute_accuracies",
     *(
         "_prepare",
         "_draw",
