@@ -61,6 +61,11 @@ def list_arrays(
     }
 
 
+def compute_y_bar(explanation: Explanation, off: frozenset[int]) -> float:
+    """Compute ȳ without the x-features that are switched off."""
+    return explanation.y_bar - float(explanation.contributions[sorted(off)].sum())
+
+
 def tabulate_sum(
     explanation: Explanation,
     names: Mapping[int, str],
@@ -88,10 +93,9 @@ def tabulate_sum(
     """
     rows = list(range(len(explanation.x_features))) if order is None else list(order)
     contributions = explanation.contributions + 0.0  # turns −0.0 of inactive ones into 0.0
-    y_bar = explanation.y_bar - float(contributions[sorted(off)].sum())
     contributions[sorted(off)] = 0
     base = {"base": explanation.base} if explanation.base else {}
-    sums = {**base, "y_bar": y_bar, "y_hat": explanation.y_hat}
+    sums = {**base, "y_bar": compute_y_bar(explanation, off), "y_hat": explanation.y_hat}
     blank = [""] * len(sums)
     return {
         "x-feature": [*map(name_feature, rows), *sums],

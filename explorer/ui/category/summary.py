@@ -96,22 +96,15 @@ def show_examples(subject: Subject, style: MapStyle) -> None:
     among = "the only x-feature" if count == 1 else f"{place} of {count}"
     own = find_own_test_rows(subject)
     rows, mean = own[:_EXAMPLES], float(subject.contributions[own].mean())
-    has_photos = subject.workspace.dataset.has_photos
-    st.markdown(
-        f"**{subject.title}** is {among}: on average it adds {format_signed(mean)} to the score. "
-        + (
-            f"The category's first {count_words(len(rows), 'test photo')}, as they come and not "
-            "the best ones:"
-            if has_photos
-            else ""
-        )
+    words = (
+        f"**{subject.title}** is {among}: on average it adds {format_signed(mean)} to the score."
     )
-    tiles = []
-    for row in track(rows.tolist() if has_photos else [], "Drawing photo"):
-        # If a photo cannot be read, the others are still shown.
-        with error_boundary():
-            tiles.append(_make_example(subject, row, style))
-    gallery.show_gallery(subject.workspace, subject.entry, tiles, "examples")
+    if subject.workspace.dataset.has_photos:
+        photos = count_words(len(rows), "test photo")
+        st.markdown(f"{words} The category's first {photos}, as they come and not the best ones:")
+        _show_gallery(subject, rows, style)
+    else:
+        st.markdown(words)
     links.show_feature_link(
         subject.workspace,
         subject.entry,
@@ -119,6 +112,15 @@ def show_examples(subject: Subject, style: MapStyle) -> None:
         f"All about {name_feature(subject.feature)}",
         icon=":material/search:",
     )
+
+
+def _show_gallery(subject: Subject, rows: NDArray[np.int64], style: MapStyle) -> None:
+    tiles = []
+    for row in track(rows.tolist(), "Drawing photo"):
+        # If a photo cannot be read, the others are still shown.
+        with error_boundary():
+            tiles.append(_make_example(subject, row, style))
+    gallery.show_gallery(subject.workspace, subject.entry, tiles, "examples")
 
 
 def show_birds(subject: Subject, colours: str) -> None:

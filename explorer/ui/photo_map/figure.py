@@ -38,15 +38,13 @@ def find_rows(subject: Subject, choice: Choice) -> NDArray[np.int64]:
     if choice.side == HELD_OUT:
         held_out = [photo.image_id for photo in subject.workspace.held_out]
         is_shown &= np.isin(subject.scores.image_ids, held_out)
-    rows = np.flatnonzero(is_shown)
-    own = rows[subject.scores.is_positive[rows]][:MOST_POINTS]
-    if len(rows) > MOST_POINTS:
-        others = rows[~subject.scores.is_positive[rows]]
-        chance = np.random.default_rng(0)
-        others = chance.choice(others, min(len(others), MOST_POINTS - len(own)), replace=False)
-        rows = np.sort(np.concatenate([own, others]))
-    found: NDArray[np.int64] = rows
-    return found
+    rows: NDArray[np.int64] = np.flatnonzero(is_shown)
+    if len(rows) <= MOST_POINTS:
+        return rows
+    is_own = subject.scores.is_positive[rows]
+    own = rows[is_own][:MOST_POINTS]
+    others = np.random.default_rng(0).choice(rows[~is_own], MOST_POINTS - len(own), replace=False)
+    return np.sort(np.concatenate([own, others]))
 
 
 def _make_subject_key(subject: Subject) -> Key:

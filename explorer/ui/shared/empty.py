@@ -15,14 +15,13 @@ from explorer.ui.shared.links import name_workspace
 from explorer.workspace.photos import check_photos
 from explorer.workspace.workspace import Workspace
 
+_COMPLETE = "The numbers are complete without them."
+
 
 def show_no_metrics(workspace: Workspace) -> None:
     """Say that a module has not been measured, and show the command that measures it."""
     st.info("This module has not been measured yet. Measure all modules, then reload this page:")
     show_workspace_command("evaluate", workspace)
-
-
-_COMPLETE = "The numbers are complete without them."
 
 
 def show_no_photos(workspace: Workspace, without: str = _COMPLETE) -> None:

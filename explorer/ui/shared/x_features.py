@@ -8,7 +8,7 @@ import streamlit as st
 from numpy.typing import ArrayLike
 
 from explorer.data.names import join_words
-from explorer.explaining.arrays import tabulate_sum
+from explorer.explaining.arrays import compute_y_bar, tabulate_sum
 from explorer.explaining.naming import load_own_names, merge_names, name_feature
 from explorer.explaining.places import describe_exceptions
 from explorer.explaining.sentence import describe_contributions
@@ -131,11 +131,6 @@ def write_sentence(
 
 def _mark(words: str) -> str:
     return f"*{escape_words(words)}*"
-
-
-def compute_y_bar(explanation: Explanation, off: frozenset[int]) -> float:
-    """Compute ȳ without the x-features that are switched off."""
-    return explanation.y_bar - float(explanation.contributions[sorted(off)].sum())
 
 
 def show_contributions(
