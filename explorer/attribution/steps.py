@@ -14,7 +14,7 @@ from torch import Tensor
 
 _MAX_FLOAT64_WEIGHTS = 2**25  # a larger fully-connected layer is summed in its own precision
 # Weights that are clamped and multiplied at once, so that they stay in the cache.
-_CHUNK_WEIGHTS = 2**21
+_CHUNK_WEIGHTS = 2**19
 
 
 def invert(normaliser: Tensor) -> Tensor:

@@ -128,11 +128,13 @@ class FastConvolution:
     def _get_flipped(self, dtype: torch.dtype) -> Tensor:
         return self._get("flipped W⁺", dtype, lambda: _convert(self._flip().to(dtype)))
 
-    def _get_filters(self, dtype: torch.dtype) -> Tensor:
-        return self._get("filters of W", dtype, lambda: _transform(self._detached, dtype))
+    def _get_filters(self, dtype: torch.dtype) -> winograd.Filters:
+        return self._get("filters of W", dtype, lambda: winograd.Filters(self._detached, dtype))
 
-    def _get_flipped_filters(self, dtype: torch.dtype) -> Tensor:
-        return self._get("filters of flipped W⁺", dtype, lambda: _transform(self._flip(), dtype))
+    def _get_flipped_filters(self, dtype: torch.dtype) -> winograd.Filters:
+        return self._get(
+            "filters of flipped W⁺", dtype, lambda: winograd.Filters(self._flip(), dtype)
+        )
 
     @property
     def _detached(self) -> Tensor:
@@ -155,10 +157,6 @@ class FastConvolution:
 def as_pair(value: int | Sequence[int]) -> tuple[int, int]:
     """Return the value for rows and the value for columns."""
     return (value, value) if isinstance(value, int) else (value[0], value[1])
-
-
-def _transform(weight: Tensor, dtype: torch.dtype) -> Tensor:
-    return winograd.transform_weight(weight.double()).to(dtype)
 
 
 def _convert(weight: Tensor) -> Tensor:

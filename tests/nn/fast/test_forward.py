@@ -17,9 +17,9 @@ class Double(nn.Module):
 def make_layers() -> list[nn.Module]:
     torch.manual_seed(0)
     layers = [
-        nn.Conv2d(3, 64, 3, padding=1),
+        nn.Conv2d(3, 128, 3, padding=1),
         nn.ReLU(),
-        nn.Conv2d(64, 128, 3, padding=1),  # wide enough for Winograd's algorithm
+        nn.Conv2d(128, 128, 3, padding=1),  # wide enough for Winograd's algorithm
         nn.ReLU(),
         nn.MaxPool2d(2),
         nn.Conv2d(128, 8, 3, padding="same", padding_mode="reflect"),
@@ -43,7 +43,7 @@ def draw_images(count: int) -> Tensor:
 def test_equals_a_plain_pass(monkeypatch: pytest.MonkeyPatch, count: int, cache: int) -> None:
     monkeypatch.setattr(forward, "_CACHE_BYTES", cache)
     layers = make_layers()
-    assert winograd.is_faster(layers[2].weight, torch.empty(1, 64, 24, 20))
+    assert winograd.is_faster(layers[2].weight, torch.empty(1, 128, 24, 20))
     fast, images = FastForward(layers, SHAPE), draw_images(count)
     before = images.clone()
     for start, stop in ((0, 13), (0, 1), (0, 5), (0, 0)):
