@@ -2,10 +2,13 @@
 
     python benchmarks/many_modules.py                                  # 1 and 5 modules a category
     python benchmarks/many_modules.py --simulated 200x10000,2000x100000   # categories x photos
+    python benchmarks/many_modules.py --simulated 2000x1000000 --photos   # 12 GB on the disk
 
 Pages run without a browser, and without photos: on copies of the real birds that come with the
 explorer, whose modules are repeated under as many seeds; or on simulated data, whose Z is drawn by
-chance and whose categories all have the same module. *Cold* is the first run in a process, *new*
+chance and whose categories all have the same module. With ``--photos``, simulated data has photos,
+each one of the same few painted birds, and its features are those of a workspace that has computed
+them: scores by chance as well, mapped from the disk. *Cold* is the first run in a process, *new*
 the first one of another session, and *again* the same session's second run. Processor seconds do
 not depend on other work on the machine.
 """
@@ -15,26 +18,31 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import torch
 from common import describe_machine
+from numpy.typing import NDArray
 from page_cost import PAGES, measure_version
 from safetensors.torch import save_file
 
 from explorer.config import BIRDS_WORKSPACE, DEMO_WORKSPACE, REPOSITORY_ROOT, run
 from explorer.data.cub import load_cub
+from explorer.data.photo import Photo
 from explorer.methods.srae import SraeSettings
+from explorer.nn.backbones.backbone import Backbone
 from explorer.nn.backbones.build import build_network
 from explorer.nn.backbones.registry import get_architecture
 from explorer.nn.checkpoint import save_module
 from explorer.nn.foreign import load_foreign_backbone
 from explorer.training.modules.settings import TrainingSettings
 from explorer.training.modules.train import train_module
+from explorer.workspace import features_cache
 from explorer.workspace.features import Features
 from explorer.workspace.layout import FEATURES_FOLDER, METRICS_FILE, MODULES_FOLDER
 from explorer.workspace.packed_features import PACKED_FILE, pack_features
@@ -42,6 +50,8 @@ from explorer.workspace.settings import WorkspaceSettings, save_settings
 from explorer.workspace.workspace import Workspace
 
 TRAINING = TrainingSettings(epochs=2, pretrain_epochs=1)
+MAX_LINKS = 60_000  # of one file; ext4 allows 65,000
+BATCH = 2048
 
 
 def grow_workspace(target: Path, runs: int) -> Path:
@@ -54,10 +64,12 @@ def grow_workspace(target: Path, runs: int) -> Path:
     return target
 
 
-def simulate_workspace(target: Path, categories: int, photos: int) -> Path:
-    """Make a workspace without photos: Z by chance, and the same module for each category."""
+def simulate_workspace(target: Path, categories: int, photos: int, *, has_photos: bool) -> Path:
+    """Make a workspace: Z by chance, and the same module for each category."""
     target.mkdir()
     write_tables(target / "birds", categories, photos)
+    if has_photos:
+        link_photos(target / "birds")
     torch.manual_seed(0)
     weights = target / "weights.safetensors"
     network = build_network("vgg_small_gap", categories, batch_norm=False)
@@ -72,12 +84,12 @@ def simulate_workspace(target: Path, categories: int, photos: int) -> Path:
         weights, get_architecture("vgg_small_gap"), workspace.dataset.categories, "avgpool"
     )
     workspace.networks.install_classifier(*classifier)
-    backbone, chosen = workspace.networks.backbone, workspace.dataset.photos
-    z = np.random.default_rng(0).gamma(0.5, size=(photos, backbone.z_size)).astype(np.float32)
-    ids = np.array([photo.image_id for photo in chosen])
-    features = Features(ids, z, np.empty((0, categories), np.float32))
-    (target / FEATURES_FOLDER).mkdir(exist_ok=True)
-    pack_features(target / FEATURES_FOLDER / PACKED_FILE, backbone, chosen, features)
+    backbone, folder = workspace.networks.backbone, target / FEATURES_FOLDER
+    folder.mkdir(exist_ok=True)
+    if has_photos:
+        write_features(folder, backbone, workspace.dataset.present)
+    else:
+        write_packed_features(folder / PACKED_FILE, backbone, workspace.dataset.photos)
     first = workspace.dataset.categories[0]
     entry = run(train_module(workspace, first, SraeSettings(), TRAINING))
     module, record = workspace.networks.load_module(entry)
@@ -90,6 +102,51 @@ def simulate_workspace(target: Path, categories: int, photos: int) -> Path:
         save_module(path, module, replace(record, category=category), is_compact=True)
         path.with_name(METRICS_FILE).write_text(json.dumps(known), encoding="utf-8")
     return target
+
+
+def link_photos(root: Path) -> None:
+    """Let all photos that the tables list be hard links to a few painted birds."""
+    source = load_cub(DEMO_WORKSPACE / "birds")
+    for number, line in enumerate((root / "images.txt").read_text().splitlines()):
+        path = root / "images" / line.split()[1]
+        copy, is_first = divmod(number, MAX_LINKS)[0], number % MAX_LINKS == 0
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if is_first:
+            shutil.copy(source.photos[copy].path, path)
+            first = path
+        else:
+            path.hardlink_to(first)
+
+
+def draw_batches(count: int, *widths: int) -> Iterator[tuple[NDArray[np.float32], ...]]:
+    """Draw rows of arrays with these widths by chance."""
+    random = np.random.default_rng(0)
+    for start in range(0, count, BATCH):
+        rows = min(BATCH, count - start)
+        yield tuple(
+            random.gamma(0.5, size=(rows, width)).astype(np.float32)
+            if number == 0
+            else random.standard_normal((rows, width), np.float32)
+            for number, width in enumerate(widths)
+        )
+
+
+def write_packed_features(file: Path, backbone: Backbone, photos: Sequence[Photo]) -> None:
+    """Write Z of photos that are not there."""
+    z = np.concatenate([batch for (batch,) in draw_batches(len(photos), backbone.z_size)])
+    ids = np.array([photo.image_id for photo in photos])
+    features = Features(ids, z, np.empty((0, len(backbone.categories)), np.float32))
+    pack_features(file, backbone, photos, features)
+
+
+def write_features(folder: Path, backbone: Backbone, photos: Sequence[Photo]) -> None:
+    """Write Z and logits of photos as the explorer does when it has computed them."""
+
+    def draw(*_: object) -> Iterator[tuple[NDArray[np.float32], ...]]:
+        return draw_batches(len(photos), backbone.z_size, len(backbone.categories))
+
+    with patch.object(features_cache, "read_or_compute_batches", draw):
+        run(features_cache.load_or_compute_features(folder, backbone, photos))
 
 
 def write_tables(root: Path, categories: int, photos: int) -> None:
@@ -127,13 +184,19 @@ def main() -> None:
     parser.add_argument("pages", nargs="*", default=list(PAGES))
     parser.add_argument("--runs", default="1,5", help="modules of a category")
     parser.add_argument("--simulated", help="categories x photos of each size")
+    parser.add_argument("--photos", action="store_true", help="simulated data has photos")
     options = parser.parse_args()
     print(describe_machine("streamlit", "plotly"))
     sizes: dict[str, Callable[[Path], Path]] = {}
     if options.simulated:
         for word in options.simulated.split(","):
             categories, photos = map(int, word.split("x"))
-            sizes[word] = partial(simulate_workspace, categories=categories, photos=photos)
+            sizes[word] = partial(
+                simulate_workspace,
+                categories=categories,
+                photos=photos,
+                has_photos=options.photos,
+            )
     else:
         for word in options.runs.split(","):
             sizes[f"{word} runs"] = partial(grow_workspace, runs=int(word))

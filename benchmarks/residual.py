@@ -1,11 +1,13 @@
-"""Compares maps and times of MWP for the additions in ResNets with TorchRay's `EltwiseSum`.
+"""Compares maps and times of MWP for the additions in ResNets with TorchRay and zennit.
 
-With positive weights, both rules are equivalent and give the same maps. With weights of both signs,
-a branch with a negative output gets a negative share in TorchRay. Install TorchRay with
-``pip install -r benchmarks/requirements.txt``; see docs/performance.md.
+With positive weights, the rules for additions are equivalent and give the same maps. With weights
+of both signs, a branch with a negative output gets a negative share in TorchRay's `EltwiseSum` and
+in zennit's `Norm`. captum's LRP refuses these networks, which use one ReLU for several layers.
+Install the others with ``pip install -r benchmarks/requirements.txt``; see docs/performance.md.
 """
 
 import argparse
+import copy
 import statistics
 import sys
 import time
@@ -33,7 +35,7 @@ def build_network(name: str, *, is_positive: bool) -> nn.Module:
             module.running_var.fill_(1000)
         if isinstance(module, nn.Linear):
             module.bias.data.zero_()
-    return network.eval().requires_grad_(False).double()
+    return network.eval().requires_grad_(False)
 
 
 def draw_with_torchray(network: nn.Module, images: Tensor) -> Tensor:
@@ -45,6 +47,30 @@ def draw_with_torchray(network: nn.Module, images: Tensor) -> Tensor:
         for neuron in range(NEURONS)
     ]
     return torch.cat(maps, 1)[0]
+
+
+def draw_with_zennit(network: nn.Module, images: Tensor) -> Tensor:
+    """zennit's rules of excitation backprop: one forward pass, and a backward pass per neuron."""
+    from zennit.composites import ExcitationBackprop  # noqa: PLC0415
+    from zennit.torchvision import ResNetCanonizer  # noqa: PLC0415
+
+    kept: list[Tensor] = []
+    relu = network.get_submodule(LAYER)
+    handle = relu.register_forward_hook(lambda *call: kept.append(call[-1]))
+    composite = ExcitationBackprop(
+        stabilizer=1e-30, zero_params=["bias"], canonizers=[ResNetCanonizer()]
+    )
+    try:
+        with composite.context(network) as hooked:
+            output = hooked(images.clone().requires_grad_())
+            neurons = torch.eye(NEURONS, output.shape[1], dtype=output.dtype)
+            maps = [
+                torch.autograd.grad(output, kept[0], neuron[None], retain_graph=True)[0]
+                for neuron in neurons
+            ]
+    finally:
+        handle.remove()
+    return torch.cat(maps).sum(1).detach()
 
 
 def draw_with_rules(network: nn.Module, images: Tensor) -> Tensor:
@@ -65,30 +91,45 @@ def main() -> None:
     parser.add_argument("--networks", default="resnet18,resnet50", help="separated by commas")
     parser.add_argument("--side", type=int, default=224, help="side of the image, in pixels")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--dtype", choices=("float64", "float32"), default="float64")
     options = parser.parse_args()
-    print(describe_machine("torch", "torchray"), f"{torch.get_num_threads()} thread(s), float64")
-    print(f"Command: {' '.join(sys.argv)}; {NEURONS} plain MWP maps")
     print(
-        f"{'network':10}{'weights':>10}{'difference':>12}{'correlation':>13}",
-        end="",
+        describe_machine("torch", "torchray", "zennit"),
+        f"{torch.get_num_threads()} thread(s), {options.dtype}",
     )
-    print(f"{'TorchRay, s':>13}{'ours, s':>10}{'ratio':>8}")
+    print(f"Command: {' '.join(sys.argv)}; {NEURONS} plain MWP maps; ratios to TorchRay")
+    print(f"{'network':10}{'weights':>10}{'':>12}{'difference':>12}{'correlation':>13}", end="")
+    print(f"{'seconds':>10}{'ratio':>8}")
+    dtype = getattr(torch, options.dtype)
     for name in options.networks.split(","):
         for is_positive in (True, False):
             torch.manual_seed(0)
-            network = build_network(name, is_positive=is_positive)
-            images = torch.rand(1, 3, options.side, options.side, dtype=torch.float64)
-            ours, fast = time_draw(
-                lambda n=network, x=images: draw_with_rules(n, x), options.repeats
-            )
-            theirs, slow = time_draw(
-                lambda n=network, x=images: draw_with_torchray(n, x), options.repeats
-            )
-            difference = float((ours - theirs).norm() / theirs.norm())
-            correlation = np.corrcoef(ours.flatten(), theirs.flatten())[0, 1]
-            weights = "positive" if is_positive else "both"
-            print(f"{name:10}{weights:>10}{difference:12.1e}", end="")
-            print(f"{correlation:13.6f}{slow:13.3f}{fast:10.3f}{slow / fast:8.2f}")
+            network = build_network(name, is_positive=is_positive).to(dtype)
+            compare(name, network, is_positive=is_positive, options=options)
+
+
+def compare(
+    name: str, network: nn.Module, *, is_positive: bool, options: argparse.Namespace
+) -> None:
+    """Print how maps and times of all sides compare with TorchRay's."""
+    dtype = next(network.parameters()).dtype
+    images = torch.rand(1, 3, options.side, options.side, dtype=dtype)
+    sides = {
+        "TorchRay": (draw_with_torchray, copy.deepcopy(network)),
+        "zennit": (draw_with_zennit, copy.deepcopy(network)),
+        "ours": (draw_with_rules, network),
+    }
+    drawn = {
+        side: time_draw(lambda d=draw, n=own: d(n, images), options.repeats)
+        for side, (draw, own) in sides.items()
+    }
+    theirs, slow = drawn["TorchRay"]
+    for side, (maps, seconds) in drawn.items():
+        difference = float((maps - theirs).norm() / theirs.norm())
+        correlation = np.corrcoef(maps.flatten(), theirs.flatten())[0, 1]
+        weights = "positive" if is_positive else "both"
+        print(f"{name:10}{weights:>10}{side:>12}{difference:12.1e}{correlation:13.6f}", end="")
+        print(f"{seconds:10.3f}{slow / seconds:8.2f}")
 
 
 if __name__ == "__main__":

@@ -37,10 +37,10 @@ def compute_category_accuracies(
 ) -> tuple[float | None, ...]:
     """Compute the accuracy on the held-out photos of each category; None where there are none."""
     is_right, is_test, labels = _judge(workspace, features)
-    return tuple(
-        _compute_mean(is_right[is_test & (labels == index)])
-        for index in range(len(workspace.dataset.categories))
-    )
+    count = len(workspace.dataset.categories)
+    known = np.bincount(labels[is_test], minlength=count).tolist()
+    right = np.bincount(labels[is_test & is_right], minlength=count).tolist()
+    return tuple(one / of if of else None for one, of in zip(right, known, strict=True))
 
 
 def _judge(

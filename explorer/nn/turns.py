@@ -30,11 +30,16 @@ class Turns:
         self._own = local()
 
     @contextlib.contextmanager
-    def take(self) -> Iterator[int]:
+    def take(self, most: int | None = None) -> Iterator[int]:
         """Wait for a turn, compute in it with a share of the threads, and yield their number.
 
         What begins while others compute leaves them their threads. A turn within a turn of the same
         thread of Python is a part of it.
+
+        Parameters
+        ----------
+        most : int, optional
+            Take at most so many threads.
         """
         if known := getattr(self._own, "count", 0):
             yield known
@@ -45,7 +50,8 @@ class Turns:
                 # A new thread of Python begins with the number that was set last anywhere, which
                 # may be the share of another one.
                 self._threads = max(self._threads, torch.get_num_threads())
-                count = max(1, self._threads // self._active)
+                share = max(1, self._threads // self._active)
+                count = share if most is None else min(share, most)
             self._own.count = count
             torch.set_num_threads(count)  # of this thread of Python
             try:

@@ -25,6 +25,14 @@ def test_a_computation_alone_has_all_threads() -> None:
             assert count == torch.get_num_threads() == 4
 
 
+def test_a_small_computation_takes_no_more_than_it_wants() -> None:
+    turns = Turns(4)
+    with turns.take(1) as count:
+        assert count == torch.get_num_threads() == 1
+    with turns.take(8) as count:
+        assert count == torch.get_num_threads() == 4
+
+
 def test_a_turn_within_a_turn_is_part_of_it() -> None:
     turns = Turns(1)
     with turns.take() as outer, turns.take() as inner:

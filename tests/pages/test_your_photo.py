@@ -28,6 +28,7 @@ from explorer.explaining.sentence import describe_contributions
 from explorer.explaining.words import describe_answer
 from explorer.measuring.parts import load_parts
 from explorer.measuring.references import load_or_compute_references
+from explorer.nn.backbones.backbone import Backbone
 from explorer.render.numbers import format_number, format_signed
 from explorer.ui.shared.markdown import escape_markdown
 from explorer.ui.your_photo import verdict
@@ -179,7 +180,7 @@ def test_a_sample_is_shown_in_full_without_errors(
     assert len(samples.options) == 6
     assert samples.value == samples.options[0]
     assert "Ember-capped Finch" in samples.value
-    assert calls == ["scores", "x-features, pool3", "x-features, relu1", "score, relu1"]
+    assert calls == ["scores", "x-features, relu1", "score, relu1"]
     texts = read_texts(app)
     assert "What the sample shows: Ember-capped Finch. The first guess is" in texts
     assert "knows painted birds only" not in texts
@@ -192,6 +193,7 @@ def test_sentence_and_coarse_maps_are_there_before_the_fine_ones(
     tiny_workspace: Path, open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     explain = Networks.explain
+    monkeypatch.setattr(Backbone, "is_quick", False)
 
     def fail_at_fine(*args: object) -> object:
         if args[-1] == "relu1":
@@ -205,7 +207,7 @@ def test_sentence_and_coarse_maps_are_there_before_the_fine_ones(
     pictures = [picture.proto.imgs[0].alt for picture in app.image]
     assert sum("Heatmap of" in alt for alt in pictures) == 5
 
-    monkeypatch.undo()
+    monkeypatch.setattr(Networks, "explain", explain)
     app.run()
     assert not app.error
     pictures = [picture.proto.imgs[0].alt for picture in app.image]

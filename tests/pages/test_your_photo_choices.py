@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from explorer.data.cub import format_category
 from explorer.measuring.parts import load_parts
+from explorer.nn.backbones.backbone import Backbone
 from explorer.ui.your_photo.own_photo import SAMPLE
 from explorer.workspace.workspace import Workspace
 
@@ -22,8 +23,9 @@ CATEGORY, OTHER = "001.Ember_capped_Finch", "002.Harebell_capped_Finch"
 
 
 def test_nothing_but_photo_module_and_layer_runs_the_network_again(
-    tiny_workspace: Path, open_app: OpenApp, calls: list[str]
+    tiny_workspace: Path, open_app: OpenApp, calls: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(Backbone, "is_quick", False)
     app = upload(open_app(tiny_workspace, "your_photo"), make_jpeg())
     first = ["scores", "x-features, pool3", "x-features, relu1", "score, relu1"]
     assert calls == first
@@ -75,11 +77,11 @@ def test_a_category_is_explained_once_and_remembered(
     one, other = box.value, OTHER if box.value == CATEGORY else CATEGORY
     calls.clear()
     box.set_value(other).run()
-    assert calls == ["x-features, pool3", "x-features, relu1", "score, relu1"]
+    assert calls == ["x-features, relu1", "score, relu1"]
     name = format_category(other)
     assert f"What adds up to the score of {name}" in read_texts(app)
     find(app.selectbox, "Explain the score of").set_value(one).run()
-    assert len(calls) == 3
+    assert len(calls) == 2
 
 
 def test_the_sidebars_category_is_one_click_away(tiny_workspace: Path, open_app: OpenApp) -> None:
@@ -200,22 +202,22 @@ def test_another_workspace_judges_the_same_photo_again(
     Image.fromarray(make_pixels(70, 64)).save(photo.path)
     paths = Path(f"{tiny_workspace}{os.pathsep}{own_workspace}")
     app = upload(open_app(paths, "your_photo"), make_jpeg())
-    assert len(calls) == 4
+    assert len(calls) == 3
     names = find(app.selectbox, "Workspace").options
     find(app.selectbox, "Workspace").set_value(names[1]).run()
     assert not app.exception
     assert not app.error
     assert "robin.jpg, 90 × 60 pixels" in list_captions(app)
-    assert len(calls) == 8
+    assert len(calls) == 6
     # A sample of the same name is the other workspace's own.
     find(app.segmented_control, "Take the photo from").set_value(SAMPLE).run()
     name = find(app.selectbox, "Sample").value
     assert f"{name}, 64 × 70 pixels" in list_captions(app)
-    assert len(calls) == 12
+    assert len(calls) == 9
     find(app.selectbox, "Workspace").set_value(names[0]).run()
     assert not app.error
     assert f"{name}, 64 × 64 pixels" in list_captions(app)
-    assert len(calls) == 16
+    assert len(calls) == 12
 
 
 # --- Box and parts --------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ def test_every_format_is_explained(
     assert not app.error
     assert not app.warning
     assert f"{name}, 90 × 60 pixels" in [text.replace("\\", "") for text in list_captions(app)]
-    assert calls == ["scores", "x-features, pool3", "x-features, relu1", "score, relu1"]
+    assert calls == ["scores", "x-features, relu1", "score, relu1"]
     assert "X-features, the largest contribution first" in read_texts(app)
     assert not app.file_uploader
 
@@ -154,7 +154,7 @@ def test_a_camera_waits_until_it_is_opened(
     assert not app.exception
     assert not app.error
     assert "From the camera, 90 × 60 pixels" in list_captions(app)
-    assert len(calls) == 4
+    assert len(calls) == 3
     app.button(key="forget").click().run()
     assert not app.camera_input
     assert app.button(key="open-camera")
@@ -175,7 +175,7 @@ def test_sessions_do_not_see_each_others_photos(
     tiny_workspace: Path, open_app: OpenApp, calls: list[str]
 ) -> None:
     one = upload(open_app(tiny_workspace, "your_photo"), make_jpeg())
-    assert calls == ["scores", "x-features, pool3", "x-features, relu1", "score, relu1"]
+    assert calls == ["scores", "x-features, relu1", "score, relu1"]
     calls.clear()
     other = open_app(tiny_workspace, "your_photo")
     assert other.file_uploader
@@ -183,7 +183,7 @@ def test_sessions_do_not_see_each_others_photos(
     assert "robin" not in read_texts(other)
     # Even the same file is computed again: the sessions share no cache for it.
     other = upload(other, make_jpeg(), "heron.jpg")
-    assert calls == ["scores", "x-features, pool3", "x-features, relu1", "score, relu1"]
+    assert calls == ["scores", "x-features, relu1", "score, relu1"]
     assert "heron.jpg, 90 × 60 pixels" in list_captions(other)
     assert "robin.jpg, 90 × 60 pixels" in list_captions(one.run())
 

@@ -28,6 +28,7 @@ from explorer.nn.shapes import list_output_shapes
 
 _MAX_Z_SIZE = 2**17
 _COARSE_CELLS = 12
+_QUICK_VALUES = 2**22  # of all layers, for one photo
 
 
 def compute_sha256(weights: Mapping[str, Tensor]) -> str:
@@ -199,6 +200,15 @@ class Backbone:
         """
         fine = [one for one in self.stops if min(self.get_grid(one)[1:]) >= _COARSE_CELLS]
         return fine[-1] if fine else None
+
+    @cached_property
+    def is_quick(self) -> bool:
+        """Whether fine maps of a photo take so little time that coarse ones need not come first.
+
+        That is so for networks of painted birds, AlexNet and ResNet18.
+        """
+        shapes = list_output_shapes(list(self.layers), (3, *self.architecture.input_size))
+        return sum(map(math.prod, shapes)) <= _QUICK_VALUES
 
     @cached_property
     def highest_map(self) -> int:

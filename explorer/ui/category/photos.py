@@ -30,6 +30,7 @@ TEST, TRAIN, ALL = "test", "training", "all"
 OWN, EVERY = "its own category", "all birds"
 PLAIN, HEATMAP = "photo", "heatmap"
 PHOTOS_A_PAGE = 24
+_ROWS_AT_ONCE = 4096
 
 _SIDES = {TEST: ("test",), TRAIN: ("train",), ALL: ("test", "train", "unused")}
 _SORT_HELP = (
@@ -101,11 +102,21 @@ def compute_values(subject: Subject, sort: str) -> NDArray[np.float64]:
         return subject.activations.astype(np.float64)
     if sort == MARGIN:
         index = subject.workspace.dataset.categories.index(subject.entry.category)
-        others = np.delete(scores.logits, index, axis=1)
-        best = others.max(axis=1, initial=-np.inf)  # without other categories it is infinite
-        margins: NDArray[np.float64] = (scores.y_hat - best).astype(np.float64)
+        margins: NDArray[np.float64] = scores.y_hat - _find_best_others(scores.logits, index)
         return margins
     return scores.y_hat.astype(np.float64)
+
+
+def _find_best_others(logits: NDArray[np.float32], index: int) -> NDArray[np.float64]:
+    """Return the highest score of another category for each photo; -inf if there is no other.
+
+    The scores of many photos may be larger than the memory, so they are read a few at a time.
+    """
+    best = np.empty(len(logits))
+    for start in range(0, len(logits), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        best[rows] = np.delete(logits[rows], index, axis=1).max(axis=1, initial=-np.inf)
+    return best
 
 
 def sort_rows(subject: Subject, choice: Choice, values: NDArray[np.float64]) -> NDArray[np.int64]:

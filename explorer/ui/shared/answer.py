@@ -138,7 +138,7 @@ def _show_coarsely(
 ) -> None:
     """Show coarse maps, and the sentence, which is final, as long as the maps are computed."""
     backbone = workspace.networks.backbone
-    layer = backbone.coarse_stop
+    layer = None if backbone.is_quick else backbone.coarse_stop
     if layer is None or backbone.get_stop(layer) <= backbone.get_stop(style.layer):
         return
     style = replace(style, layer=layer)

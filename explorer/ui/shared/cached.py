@@ -98,7 +98,7 @@ def explain(workspace: Workspace, entry: ModuleEntry, photo: Photo, layer: str) 
     if maps is not None:
         return maps.unpack_explanation()
     image = load_parts(photo).image
-    with workspace.networks.turns.take():
+    with workspace.networks.take_turn():
         return workspace.networks.explain(entry, image, layer)
 
 
@@ -112,7 +112,7 @@ def draw_lone_map(
         heat: NDArray[np.float32] = maps.unpack_explanation().maps[feature]
         return heat
     image = load_parts(photo).image
-    with workspace.networks.turns.take():
+    with workspace.networks.take_turn():
         return workspace.networks.draw_map(entry, image, feature, layer)
 
 
@@ -127,7 +127,7 @@ def explain_score(
             if maps is not None:
                 return maps.unpack_score()
     image = load_parts(photo).image
-    with workspace.networks.turns.take():
+    with workspace.networks.take_turn():
         return workspace.networks.explain_score(category, image, layer)
 
 

@@ -133,7 +133,7 @@ class OwnPhoto:
         """Explain the photo by a module; the network runs once for a module and a layer."""
 
         def explain() -> Explanation:
-            with workspace.networks.turns.take():
+            with workspace.networks.take_turn():
                 return workspace.networks.explain(entry, self.image, layer)
 
         return self.remember(_make_explanation_key(workspace, entry, layer), explain)
@@ -146,7 +146,7 @@ class OwnPhoto:
         """Compute ExcitationBP of the network's score of a category, (h, w), >= 0."""
 
         def explain() -> NDArray[np.float32]:
-            with workspace.networks.turns.take():
+            with workspace.networks.take_turn():
                 return workspace.networks.explain_score(category, self.image, layer)
 
         key = ("score", *caching.make_workspace_key(workspace), category, layer)

@@ -35,7 +35,7 @@ def ask_plainly(workspace: Workspace, photo: OwnPhoto) -> Answer:
     """Let the network answer, once; the answer is not judged, which takes its network alone."""
 
     def answer() -> Answer:
-        with workspace.networks.turns.take():
+        with workspace.networks.take_turn():
             return answer_photo(workspace, None, photo.image)
 
     return photo.remember(("plain answer", *caching.make_workspace_key(workspace)), answer)

@@ -239,3 +239,9 @@ def test_weights_that_a_hook_makes_are_refused(small_backbone: Backbone) -> None
     prune.random_unstructured(layers[0], "weight", 0.5)
     with pytest.raises(ExplorerError, match=r"Layer 0, Conv2d.*made by a hook"):
         replace(small_backbone, layers=layers)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("vgg_small", True), ("vgg16", False)])
+def test_maps_of_small_networks_are_quick(name: str, expected: bool) -> None:
+    layers = flatten_network(build_network(name, 2, batch_norm=False))
+    assert Backbone(get_architecture(name), layers, ("a", "b")).is_quick is expected
