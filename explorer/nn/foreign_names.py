@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from explorer.config import ExplorerError
-from explorer.nn.backbones.build import build_network, find_head
+from explorer.nn.backbones.build import build_without_weights, find_head
 
 # Parts that wrappers such as DataParallel, torch.compile and FSDP add to names, at any place.
 _WRAPPERS = frozenset(("module", "model", "network", "net", "_orig_mod", "_fsdp_wrapped_module"))
@@ -92,8 +92,7 @@ def find_network(architecture: str, tensors: Mapping[str, Tensor]) -> NetworkTen
 
 def list_shapes(architecture: str, *, batch_norm: bool) -> dict[str, torch.Size]:
     """List the names and shapes of a network's tensors, for a single category."""
-    with torch.device("meta"):
-        network = build_network(architecture, 1, batch_norm=batch_norm)
+    network = build_without_weights(architecture, 1, batch_norm=batch_norm)
     return {name: tensor.shape for name, tensor in network.state_dict().items()}
 
 
@@ -143,8 +142,7 @@ def _recognise_connected(
 
     A convolution over a whole map is a fully-connected layer too.
     """
-    with torch.device("meta"):
-        head = find_head(build_network(architecture, 1, batch_norm=False)).name
+    head = find_head(build_without_weights(architecture, 1, batch_norm=False)).name
     missing = {
         _get_layer(name): shape
         for name, shape in expected.items()

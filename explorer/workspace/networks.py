@@ -107,10 +107,10 @@ class Networks:
                 f"`python -m explorer finetune {files.path}`."
             )
         try:
-            check_z_layer(settings.architecture, settings.z_layer)
-        except ExplorerError as error:
-            raise WorkspaceError(f"{files.path / SETTINGS_FILE}: {error}") from error
-        backbone, report = load_backbone(path, z_layer=settings.z_layer)
+            backbone, report = load_backbone(path, z_layer=settings.z_layer)
+        except ExplorerError:
+            self._check_settings()  # which may be what is wrong
+            raise
         if backbone.sha256 != settings.classifier_sha256:
             raise WorkspaceError(
                 f"{path} is not the classifier that {SETTINGS_FILE} names. Restore the right "
@@ -123,6 +123,13 @@ class Networks:
             )
         backbone.layers.to(self.device)
         return Engine(backbone, self.precision), report
+
+    def _check_settings(self) -> None:
+        settings = self._files.settings
+        try:
+            check_z_layer(settings.architecture, settings.z_layer)
+        except ExplorerError as error:
+            raise WorkspaceError(f"{self._files.path / SETTINGS_FILE}: {error}") from error
 
     def install_classifier(self, backbone: Backbone, report: Mapping[str, Any]) -> None:
         """Store a classifier and its report, replacing the previous ones."""

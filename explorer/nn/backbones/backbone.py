@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from explorer.config import ExplorerError
 from explorer.nn.arithmetic import fixed_arithmetic
 from explorer.nn.backbones.architecture import Architecture
-from explorer.nn.backbones.build import build_network, flatten_network
+from explorer.nn.backbones.build import build_without_weights, flatten_network
 from explorer.nn.backbones.layer_names import (
     MEAN_SUFFIX,
     count_spatial_layers,
@@ -50,8 +50,7 @@ def compute_output_shape(
 
 def check_z_layer(architecture: str, name: str) -> None:
     """Raise `ExplorerError` unless `name` is a layer of `architecture` that can be Z."""
-    with torch.device("meta"):
-        layers = flatten_network(build_network(architecture, 1, batch_norm=False))
+    layers = flatten_network(build_without_weights(architecture, 1, batch_norm=False))
     Backbone(get_architecture(architecture), layers, ("any category",), name)
 
 

@@ -2,17 +2,24 @@
 
 import copy
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.overrides import TorchFunctionMode
 
 from explorer.config import ExplorerError
 from explorer.nn.backbones.registry import ARCHITECTURES, get_family
 from explorer.nn.backbones.residual import Residual, list_layers
 from explorer.nn.own_weights import check_own_weights
+
+_RANDOM = (
+    *(nn.init.normal_, nn.init.uniform_, nn.init.kaiming_normal_, nn.init.kaiming_uniform_),
+    *(Tensor.normal_, Tensor.uniform_),
+)
 
 
 def build_network(architecture: str, category_count: int, *, batch_norm: bool) -> nn.Module:
@@ -28,6 +35,31 @@ def build_network(architecture: str, category_count: int, *, batch_norm: bool) -
         Whether it has batch norm. Families without any ignore this.
     """
     return get_family(architecture).build(architecture, category_count, batch_norm).float()
+
+
+def build_without_weights(architecture: str, category_count: int, *, batch_norm: bool) -> nn.Module:
+    """Build a network whose weights have shapes but no memory; see `build_network`."""
+    with torch.device("meta"), _KeepUninitialised():
+        return build_network(architecture, category_count, batch_norm=batch_norm)
+
+
+class _KeepUninitialised(TorchFunctionMode):
+    """Skips the drawing of random weights: without memory, it imports the compiler, for 0.8 s."""
+
+    def __torch_function__(
+        self,
+        function: Callable[..., Any],
+        _types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Return the tensor itself instead of filling it by chance."""
+        named = kwargs or {}
+        return (
+            next(iter((*args, *named.values())))
+            if function in _RANDOM
+            else function(*args, **named)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +89,7 @@ def build_network_from_weights(architecture: str, weights: Mapping[str, Tensor])
     """
     batch_norm = any(name.endswith("running_mean") for name in weights)
     category_count = _count_categories(architecture, weights)
-    with torch.device("meta"):  # no need to draw random weights that are replaced at once
-        network = build_network(architecture, category_count, batch_norm=batch_norm)
+    network = build_without_weights(architecture, category_count, batch_norm=batch_norm)
     problem = _find_problem(network.state_dict(), weights)
     if problem:
         raise ExplorerError(
@@ -109,8 +140,7 @@ def add_fresh_layers(
 
 
 def _count_categories(architecture: str, weights: Mapping[str, Tensor]) -> int:
-    with torch.device("meta"):
-        network = build_network(architecture, 1, batch_norm=False)
+    network = build_without_weights(architecture, 1, batch_norm=False)
     name = find_head(network).name
     weight = weights.get(f"{name}.weight")
     if weight is None or not weight.numel():
@@ -159,8 +189,7 @@ def _suggest_architectures(
     """Return a sentence that names the architectures with the same convolutions as `weights`."""
     found, fitting = _list_convolutions(weights), []
     for name in ARCHITECTURES:
-        with torch.device("meta"):
-            network = build_network(name, 2, batch_norm=batch_norm)
+        network = build_without_weights(name, 2, batch_norm=batch_norm)
         if _list_convolutions(network.state_dict()) == found:
             fitting.append(name)
     if architecture in fitting:
@@ -227,8 +256,7 @@ def _fold(convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
 
 def name_tensors(architecture: str, layers: nn.Sequential) -> dict[str, Tensor]:
     """Name the tensors of flattened layers as in the training form without batch norm."""
-    with torch.device("meta"):
-        network = build_network(architecture, 1, batch_norm=False)
+    network = build_without_weights(architecture, 1, batch_norm=False)
     names = {layer: name for name, layer in network.named_modules()}
     flat = dict(_simplify(list_layers(network)).named_modules())  # the same objects as in `names`
     named = {}

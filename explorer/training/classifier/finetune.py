@@ -17,7 +17,10 @@ from explorer.data.cub import CubDataset
 from explorer.data.photo import Photo
 from explorer.nn.arithmetic import train_in_fixed_arithmetic
 from explorer.nn.backbones.backbone import Backbone
-from explorer.nn.backbones.build import build_network, flatten_network
+from explorer.nn.backbones.build import (
+    build_without_weights,
+    flatten_network,
+)
 from explorer.nn.backbones.imagenet import fetch_imagenet_weights
 from explorer.nn.backbones.registry import get_architecture, get_family
 from explorer.nn.backbones.residual import list_layers
@@ -144,8 +147,7 @@ def finetune(
 
 def _list_untrained_layers(settings: FinetuneSettings) -> list[nn.Module]:
     """List the layers of a network without weights, from pixels to logits."""
-    with torch.device("meta"):
-        return list(list_layers(build_network(settings.architecture, 1, batch_norm=False)))
+    return list(list_layers(build_without_weights(settings.architecture, 1, batch_norm=False)))
 
 
 def _prepare_for_fresh_layers(
