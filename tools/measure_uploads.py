@@ -1,4 +1,4 @@
-"""Reads each hostile file as the app does, in a new process, and measures time and memory.
+"""Reads each hostile file as the app does, in a process of its own, and measures time and memory.
 
 The columns are the size of the file, the increase in peak memory over a process that has imported
 everything it needs, the time, and the message to the visitor. The exit status is 1 if the result
@@ -52,7 +52,7 @@ class Reading:
     megabytes : float
         Increase in peak memory, MiB; NaN if the process was killed.
     seconds : float
-        Total time, including the start of the process.
+        Total time, including that of the process.
     """
 
     message: str
@@ -82,7 +82,7 @@ def measure_growth(data: bytes, limits: UploadLimits) -> float:
     except UploadError:
         return 0.0
     done = subprocess.run(
-        [sys.executable, "-c", _CHILD, str(limits.megabytes), str(limits.megapixels)],
+        [sys.executable, "-c", _CHILD, f"{limits.megabytes},{limits.megapixels}"],
         input=data,
         capture_output=True,
         cwd=REPOSITORY_ROOT,

@@ -1,7 +1,9 @@
+import os
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,8 @@ import pytest
 from hostile_files import MAKERS, encode, make_file, make_photo, make_short_scans
 from PIL import Image
 
-from explorer.data.uploads import process
+from explorer.config import REPOSITORY_ROOT
+from explorer.data.uploads import forks, process
 from explorer.data.uploads.decoding import (
     OWN_LIMITS,
     PUBLIC_LIMITS,
@@ -66,6 +69,29 @@ def test_only_the_scans_of_a_jpeg_are_counted() -> None:
     assert read_upload(photo).pixels.shape == (240, 320, 3)
 
 
+@pytest.fixture(params=["fork", "new process"])
+def run_another(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[[str], None]:
+    """Return what replaces the decoder by another program, where it is forked and elsewhere."""
+    run = subprocess.run
+
+    def replace(program: str) -> None:
+        if request.param == "new process":
+            monkeypatch.setattr(forks, "is_available", lambda: False)
+            command = [sys.executable, "-c", program]
+            monkeypatch.setattr(process.subprocess, "run", lambda _, **o: run(command, **o))
+            return
+        code = f"from explorer.data.uploads.forks import serve\ndef work(*_):\n {program}\n"
+        command = [sys.executable, "-c", f"{code}serve(work, 60)"]
+        other = forks.Forks(command, REPOSITORY_ROOT, {**os.environ, "TMPDIR": str(tmp_path)})
+        monkeypatch.setattr(process, "_FORKS", other)
+
+    if request.param == "fork" and not forks.is_available():
+        pytest.skip("decoders are forked on Linux alone")
+    return replace
+
+
 @pytest.mark.parametrize(
     "program",
     [
@@ -76,28 +102,29 @@ def test_only_the_scans_of_a_jpeg_are_counted() -> None:
     ],
 )
 def test_a_crash_of_the_decoder_is_an_error_of_the_photo(
-    program: str, monkeypatch: pytest.MonkeyPatch
+    program: str, run_another: Callable[[str], None]
 ) -> None:
-    run = subprocess.run
-
-    def run_another(command: list[str], **options: object) -> object:
-        return run([sys.executable, "-c", program], **options)
-
-    monkeypatch.setattr(process.subprocess, "run", run_another)
-    with pytest.raises(UploadError, match="its decoder failed"):
-        read_upload_in_subprocess(encode(make_photo(), "JPEG"))
+    run_another(program)
+    for _ in range(2):
+        with pytest.raises(UploadError, match="its decoder failed"):
+            read_upload_in_subprocess(encode(make_photo(), "JPEG"))
 
 
-def test_a_decoder_that_hangs_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = subprocess.run
-
-    def run_another(command: list[str], **options: object) -> object:
-        return run([sys.executable, "-c", "import time; time.sleep(600)"], **options)
-
-    monkeypatch.setattr(process.subprocess, "run", run_another)
+def test_a_decoder_that_hangs_is_stopped(
+    run_another: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_another("import time; time.sleep(600)")
     monkeypatch.setattr(process, "_TIMEOUT", 0.5)
     with pytest.raises(UploadError, match="takes too long"):
         read_upload_in_subprocess(encode(make_photo(), "JPEG"))
+
+
+def test_a_new_process_decodes_where_none_is_forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forks, "is_available", lambda: False)
+    data = encode(make_photo(), "PNG")
+    np.testing.assert_array_equal(read_upload_in_subprocess(data).pixels, read_upload(data).pixels)
+    with pytest.raises(UploadError, match="not a complete"):
+        read_upload_in_subprocess(b"no picture")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limits are those of Linux")
@@ -139,9 +166,7 @@ def test_too_much_memory_is_an_error_of_the_photo(monkeypatch: pytest.MonkeyPatc
 
 def test_few_files_are_decoded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     lock, now, most = threading.Lock(), 0, 0
-    answer = subprocess.CompletedProcess(
-        [], 0, b'{"size": [32, 32], "notes": []}\n' + bytes(32 * 32 * 3), b""
-    )
+    answer = b'{"size": [32, 32], "notes": []}\n' + bytes(32 * 32 * 3)
 
     def count(*_: object, **__: object) -> object:
         nonlocal now, most
@@ -153,7 +178,8 @@ def test_few_files_are_decoded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
             now -= 1
         return answer
 
-    monkeypatch.setattr(process.subprocess, "run", count)
+    monkeypatch.setattr(process, "_decode_in_fork", count)
+    monkeypatch.setattr(process, "_decode_in_new_process", count)
     threads = [threading.Thread(target=read_upload_in_subprocess, args=(b"x",)) for _ in range(8)]
     for thread in threads:
         thread.start()
@@ -163,6 +189,9 @@ def test_few_files_are_decoded_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_file_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    own = forks.Forks(process._COMMAND, REPOSITORY_ROOT, environment)
+    monkeypatch.setattr(process, "_FORKS", own)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     for name in ("cut.png", "photo.jpg, a TIFF", "300 pages.tif", "photo.avif", "cut.heic"):
         file = make_file(name)

@@ -13,6 +13,7 @@ from explorer.nn.backbones.build import (
     add_fresh_layers,
     build_network,
     build_network_from_weights,
+    build_without_weights,
     find_head,
     flatten_network,
     name_tensors,
@@ -382,3 +383,28 @@ def test_a_layer_that_is_missing_further_down_is_named() -> None:
     known = {n: tensor for n, tensor in state.items() if not n.startswith("classifier.3")}
     with pytest.raises(ExplorerError, match=r"no layer 'classifier\.3', but layers above it"):
         add_fresh_layers("vgg_small", known, len(state["classifier.6.bias"]))
+
+
+@pytest.mark.parametrize("name", ["vgg_small", "vgg16", "resnet18", "alexnet"])
+def test_a_network_without_weights_has_its_shapes(name: str) -> None:
+    shapes = {n: t.shape for n, t in build_network(name, 3, batch_norm=True).state_dict().items()}
+    before = torch.random.get_rng_state()
+    network = build_without_weights(name, 3, batch_norm=True)
+    assert {n: t.shape for n, t in network.state_dict().items()} == shapes
+    assert all(tensor.is_meta for tensor in network.parameters())
+    assert before.equal(torch.random.get_rng_state())
+
+
+def test_a_network_of_painted_birds_is_loaded_without_the_compiler() -> None:
+    # Importing it takes longer than anything else at the first photo.
+    code = (
+        "import sys, numpy as np\n"
+        "from explorer.config import DEMO_WORKSPACE\n"
+        "from explorer.workspace.workspace import Workspace\n"
+        "workspace = Workspace(DEMO_WORKSPACE)\n"
+        "image = np.zeros((9, 9, 3), np.uint8)\n"
+        "workspace.networks.explain(workspace.list_modules()[0], image)\n"
+        "print('torch' in sys.modules, 'torch._dynamo' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout.split() == ["True", "False"]
