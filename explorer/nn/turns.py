@@ -6,15 +6,21 @@ processor time than one after the other.
 """
 
 import contextlib
+import heapq
+import itertools
 import os
 from collections.abc import Iterator
-from threading import Lock, Semaphore, local
+from threading import Event, Lock, local
 
 import torch
 
 
 class Turns:
     """So many computations at once, which divide PyTorch's threads among themselves.
+
+    Whoever asked first is served first, also with what comes later: a thread of Python keeps its
+    place. A page needs several computations. If each of them waited behind those of all others, all
+    pages would be ready at the end, and none before.
 
     Parameters
     ----------
@@ -23,8 +29,10 @@ class Turns:
     """
 
     def __init__(self, slots: int) -> None:
-        self._free = Semaphore(slots)
+        self._free = slots
         self._lock = Lock()
+        self._places = itertools.count()
+        self._waiting: list[tuple[int, Event]] = []  # a heap
         self._active = 0
         self._threads = 1  # of a computation alone
         self._own = local()
@@ -44,7 +52,8 @@ class Turns:
         if known := getattr(self._own, "count", 0):
             yield known
             return
-        with self._free:
+        self._wait()
+        try:
             with self._lock:
                 self._active += 1
                 # A new thread of Python begins with the number that was set last anywhere, which
@@ -61,6 +70,28 @@ class Turns:
                 torch.set_num_threads(self._threads)
                 with self._lock:
                     self._active -= 1
+        finally:
+            self._pass_on()
+
+    def _wait(self) -> None:
+        """Wait until a slot is this thread's."""
+        with self._lock:
+            if not hasattr(self._own, "place"):
+                self._own.place = next(self._places)
+            if self._free:
+                self._free -= 1
+                return
+            is_next = Event()
+            heapq.heappush(self._waiting, (self._own.place, is_next))
+        is_next.wait()
+
+    def _pass_on(self) -> None:
+        """Give the slot to the first of those who wait."""
+        with self._lock:
+            if self._waiting:
+                heapq.heappop(self._waiting)[1].set()
+            else:
+                self._free += 1
 
 
 TURNS = Turns(os.cpu_count() or 1)

@@ -101,3 +101,26 @@ def test_threads_begin_with_all_again_whatever_others_had_when_they_were_made() 
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(take_within).result(30) == 4
         assert pool.submit(torch.get_num_threads).result(30) == 4
+
+
+def test_who_asked_first_is_served_first_with_what_comes_later() -> None:
+    turns, order = Turns(1), list[str]()
+    begun = {name: Event() for name in "abc"}
+
+    def compute_twice(name: str) -> None:
+        for part in (1, 2):
+            begun[name].set()
+            with turns.take():
+                order.append(f"{name}{part}")
+                time.sleep(0.3)
+
+    with ThreadPoolExecutor(3) as pool:
+        futures = []
+        for name in "abc":
+            futures.append(pool.submit(compute_twice, name))
+            begun[name].wait(30)
+            time.sleep(0.05)
+        for future in futures:
+            future.result(30)
+    # While b computes, a asks again, and is served before c.
+    assert order == ["a1", "b1", "a2", "b2", "c1", "c2"]
