@@ -38,6 +38,7 @@ from explorer.workspace.feature_batches import load_input
 
 STOP = "relu1"
 WIDTHS = (4096, 800, 100, 5)
+BATCH = 4
 PASSES = 7  # forward, normalisers, and five backward
 
 
@@ -100,6 +101,21 @@ def time_convolutions(layers: Sequence[nn.Module], images: Tensor) -> float:
         elif isinstance(layer, nn.ReLU | nn.MaxPool2d) and x.ndim == 4:
             x = layer(x)
     return seconds
+
+
+def time_batches(
+    model: nn.Sequential, images: Sequence[Tensor], count: int, repeats: int, device: torch.device
+) -> float:
+    """Return the seconds per photo that the library takes for batches of `count` photos."""
+    network = ExcitationBackprop(model)
+    photos = torch.cat([images[number % len(images)] for number in range(BATCH)]).to(device)
+    times = []
+    for _ in range(repeats + 1):  # the first run prepares weights
+        start = time.perf_counter()
+        for batch in photos.split(count):
+            network.draw(batch, stop=2).cpu()
+        times.append((time.perf_counter() - start) / BATCH)
+    return statistics.median(times[1:])
 
 
 def compute_error(maps: Tensor, exact: Tensor) -> float:
@@ -190,6 +206,9 @@ def compare(network: str, photos: int, repeats: int, seed: int, device: torch.de
             times.append(time.perf_counter() - start)
         middle = statistics.median(times)
         print(f"{engine.precision + ', another category':32}{middle:9.3f}{base / middle:8.2f}")
+    for name, count in (("the library, photos alone", 1), (f"the library, {BATCH} at once", BATCH)):
+        middle = time_batches(model, images, count, repeats, device)
+        print(f"{name:32}{middle:9.3f}{base / middle:8.2f}")
     image = images[0].to(device)
     floor = PASSES * statistics.median(time_convolutions(layers, image) for _ in range(3))
     print(f"{f'floor: {PASSES} plain passes':32}{floor:9.3f}{base / floor:8.2f}")

@@ -12,21 +12,28 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+# Inductor's own operations: the public ones would convert the matrices with every call.
+_NEEDED = (
+    *("_convolution_pointwise", "_reorder_convolution_weight"),
+    "_get_mkldnn_serialized_md",
+)
 _SINGLE_PIXEL = ([0, 0], [1, 1], [1, 1])  # padding, stride and dilation
 _LAYOUTS = 256  # shapes of products that are remembered
 
 
 def is_available(dtype: torch.dtype, device: torch.device) -> bool:
     """Return whether oneDNN computes products in this dtype on this device."""
-    return dtype == torch.float32 and device.type == "cpu" and torch.backends.mkldnn.is_available()
+    is_supported = dtype == torch.float32 and device.type == "cpu"
+    has_onednn = torch.backends.mkldnn.is_available()
+    return is_supported and has_onednn and all(hasattr(torch.ops.mkldnn, one) for one in _NEEDED)
 
 
 class PackedMatrices:
     """G matrices W, kept in the layouts in which oneDNN computes x Wᵀ.
 
     Which layout that is depends on the number of rows of the other matrices and on the number of
-    threads. A wrong one would be converted with every call, which takes twenty times as long as the
-    product. Thread-safe.
+    threads. A wrong one would be converted with every call, which takes more than ten times as long
+    as the product. Thread-safe.
 
     Parameters
     ----------
@@ -44,7 +51,6 @@ class PackedMatrices:
         """Return the products of `rows`, (T, G, I) float32, with each matrix: (T, G, O)."""
         count, inputs, outputs = self._shape
         maps = rows.reshape(1, len(rows), 1, count * inputs).permute(0, 3, 1, 2)
-        # Inductor's own operation: the public one would convert the matrices with every call.
         products: Tensor = torch.ops.mkldnn._convolution_pointwise(
             maps, self._get_packed(len(rows)), None, *_SINGLE_PIXEL, count, "none", [], ""
         )
