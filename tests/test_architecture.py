@@ -66,6 +66,7 @@ WRITING_METHODS = {
 }
 MAY_WRITE = {"storage"}
 STARTS_PROCESSES = {
+    "explorer/data/uploads/forks.py",  # to decode what visitors bring
     "explorer/jobs/control.py",  # after it has written down what they do
     "explorer/serving/workers.py",  # of the app itself, and the proxy before them
 }

@@ -145,13 +145,17 @@ def test_each_page_adds_one_entry_to_the_history(visit: Any) -> None:
     opened.wait_for_link()
     on_photo = page.url
     assert page.evaluate("history.length") == entries
+    titles = []
     for number, name in enumerate(("Category", "About", "X-feature"), start=1):
+        titles.append(page.title())
         page.get_by_role("link", name=name, exact=True).click()
         page.wait_for_url(f"**/{name.lower().replace('-', '_')}*")
         opened.wait_until_idle()
         assert page.evaluate("history.length") == entries + number
-    for _ in range(3):
+    for title in reversed(titles):
         page.go_back()
+        # Only when the page is there does Streamlit know where it is.
+        page.wait_for_function("title => document.title === title", arg=title)
         opened.wait_until_idle()
     assert page.url == on_photo
     page.get_by_role("heading", name=re.compile(r"x-feature 4\b.*, part by part")).wait_for()
