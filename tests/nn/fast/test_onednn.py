@@ -58,3 +58,19 @@ def test_only_float32_on_the_processor() -> None:
     assert not onednn.is_available(torch.float64, cpu)
     assert not onednn.is_available(torch.bfloat16, cpu)
     assert not onednn.is_available(torch.float32, torch.device("meta"))
+
+
+@pytest.mark.parametrize("rows", [16, 80, 196])
+def test_products_do_not_depend_on_the_number_of_threads(rows: int) -> None:
+    # Else features would differ between machines that share the work.
+    matrices, x = draw(36, 128, 256), draw(rows, 36, 256, seed=1)
+    packed = onednn.PackedMatrices(lambda: matrices, 36, 256, 128)
+    threads, found = torch.get_num_threads(), []
+    try:
+        for count in (1, 2, 4):
+            torch.set_num_threads(count)
+            found.append(packed.multiply(x))
+    finally:
+        torch.set_num_threads(threads)
+    assert found[0].equal(found[1])
+    assert found[0].equal(found[2])
