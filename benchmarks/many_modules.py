@@ -109,31 +109,29 @@ def link_photos(root: Path) -> None:
     source = load_cub(DEMO_WORKSPACE / "birds")
     for number, line in enumerate((root / "images.txt").read_text().splitlines()):
         path = root / "images" / line.split()[1]
-        copy, is_first = divmod(number, MAX_LINKS)[0], number % MAX_LINKS == 0
+        copy, links = divmod(number, MAX_LINKS)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if is_first:
+        if not links:
             shutil.copy(source.photos[copy].path, path)
             first = path
         else:
             path.hardlink_to(first)
 
 
-def draw_batches(count: int, *widths: int) -> Iterator[tuple[NDArray[np.float32], ...]]:
-    """Draw rows of arrays with these widths by chance."""
+def draw_batches(
+    count: int, z_size: int, categories: int
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Draw Z and scores of photos by chance."""
     random = np.random.default_rng(0)
     for start in range(0, count, BATCH):
         rows = min(BATCH, count - start)
-        yield tuple(
-            random.gamma(0.5, size=(rows, width)).astype(np.float32)
-            if number == 0
-            else random.standard_normal((rows, width), np.float32)
-            for number, width in enumerate(widths)
-        )
+        z = random.gamma(0.5, size=(rows, z_size)).astype(np.float32)
+        yield z, random.standard_normal((rows, categories), np.float32)
 
 
 def write_packed_features(file: Path, backbone: Backbone, photos: Sequence[Photo]) -> None:
     """Write Z of photos that are not there."""
-    z = np.concatenate([batch for (batch,) in draw_batches(len(photos), backbone.z_size)])
+    z = np.concatenate([batch for batch, _ in draw_batches(len(photos), backbone.z_size, 0)])
     ids = np.array([photo.image_id for photo in photos])
     features = Features(ids, z, np.empty((0, len(backbone.categories)), np.float32))
     pack_features(file, backbone, photos, features)
@@ -142,7 +140,7 @@ def write_packed_features(file: Path, backbone: Backbone, photos: Sequence[Photo
 def write_features(folder: Path, backbone: Backbone, photos: Sequence[Photo]) -> None:
     """Write Z and logits of photos as the explorer does when it has computed them."""
 
-    def draw(*_: object) -> Iterator[tuple[NDArray[np.float32], ...]]:
+    def draw(*_: object) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         return draw_batches(len(photos), backbone.z_size, len(backbone.categories))
 
     with patch.object(features_cache, "read_or_compute_batches", draw):

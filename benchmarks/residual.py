@@ -2,9 +2,9 @@
 
 With positive weights, the rules for additions are equivalent and give the same maps. With weights
 of both signs, a branch with a negative output gets a negative share in TorchRay's `EltwiseSum` and
-in zennit's `Norm`. captum's LRP has no rule for additions: each branch gets all of the
-relevance, whose sum doubles with every block, so that it draws something else.
-Install the others with ``pip install -r benchmarks/requirements.txt``; see docs/performance.md.
+in zennit's `Norm`. captum's LRP has no rule for additions: each branch gets all of the relevance,
+whose sum doubles with every block, so that it draws something else. Install the others with
+``pip install -r benchmarks/requirements.txt``; see docs/performance.md.
 """
 
 import argparse

@@ -29,11 +29,10 @@ class Turns:
     """
 
     def __init__(self, slots: int) -> None:
-        self._free = slots
+        self._slots = self._free = slots
         self._lock = Lock()
         self._places = itertools.count()
         self._waiting: list[tuple[int, Event]] = []  # a heap
-        self._active = 0
         self._threads = 1  # of a computation alone
         self._own = local()
 
@@ -53,24 +52,14 @@ class Turns:
             yield known
             return
         self._wait()
+        share = self._compute_share()
+        self._own.count = count = share if most is None else min(share, most)
+        torch.set_num_threads(count)  # of this thread of Python
         try:
-            with self._lock:
-                self._active += 1
-                # A new thread of Python begins with the number that was set last anywhere, which
-                # may be the share of another one.
-                self._threads = max(self._threads, torch.get_num_threads())
-                share = max(1, self._threads // self._active)
-                count = share if most is None else min(share, most)
-            self._own.count = count
-            torch.set_num_threads(count)  # of this thread of Python
-            try:
-                yield count
-            finally:
-                self._own.count = 0
-                torch.set_num_threads(self._threads)
-                with self._lock:
-                    self._active -= 1
+            yield count
         finally:
+            self._own.count = 0
+            torch.set_num_threads(self._threads)
             self._pass_on()
 
     def _wait(self) -> None:
@@ -84,6 +73,14 @@ class Turns:
             is_next = Event()
             heapq.heappush(self._waiting, (self._own.place, is_next))
         is_next.wait()
+
+    def _compute_share(self) -> int:
+        """Return the threads for each of those who have a slot."""
+        with self._lock:
+            # A new thread of Python begins with the number that was set last anywhere, which may be
+            # the share of another one.
+            self._threads = max(self._threads, torch.get_num_threads())
+            return max(1, self._threads // (self._slots - self._free))
 
     def _pass_on(self) -> None:
         """Give the slot to the first of those who wait."""

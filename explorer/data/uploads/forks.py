@@ -62,17 +62,16 @@ class Forks:
             When no process can be started.
         """
         ours, theirs = socket.socketpair()
-        with theirs, self._lock:
-            try:
-                self._send(request, theirs)
-            except OSError:  # it has ended, or has never been started
-                self._stop()
+        try:
+            with theirs, self._lock:
                 try:
-                    self._start()
                     self._send(request, theirs)
-                except OSError:
-                    ours.close()
-                    raise
+                except OSError:  # it has ended, or has never been started
+                    self._restart()
+                    self._send(request, theirs)
+        except OSError:
+            ours.close()
+            raise
         return ours
 
     def _send(self, request: bytes, connection: socket.socket) -> None:
@@ -80,7 +79,8 @@ class Forks:
             raise OSError("not started")
         socket.send_fds(self._control, [request], [connection.fileno()])
 
-    def _start(self) -> None:
+    def _restart(self) -> None:
+        self._stop()
         control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             with theirs:

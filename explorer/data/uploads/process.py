@@ -73,34 +73,36 @@ def read_upload_in_subprocess(data: bytes, limits: UploadLimits = OWN_LIMITS) ->
             raise UploadError(
                 "Reading the photo takes too long. Save it again as JPEG or PNG."
             ) from error
-    head, _, pixels = output.partition(b"\n")
-    if not head:
-        raise UploadError(
-            "The photo cannot be read: its decoder failed. Save it again as JPEG or PNG."
-        )
+    failure = UploadError(
+        "The photo cannot be read: its decoder failed. Save it again as JPEG or PNG."
+    )
+    head, end, pixels = output.partition(b"\n")
+    if not end:
+        raise failure
     result = json.loads(head)
     if "error" in result:
         raise UploadError(str(result["error"]))
     height, width = (min(int(side), MAX_SIDE) for side in result["size"])
+    if len(pixels) != 3 * height * width:  # the process was ended while it wrote them
+        raise failure
     notes = tuple(map(str, result["notes"]))
     return Upload(np.frombuffer(pixels, np.uint8).reshape(height, width, 3), notes)
 
 
 def _decode_in_fork(data: bytes, limits: UploadLimits) -> bytes:
     """Return what the decoder writes; empty if it crashed, and its error is in the log."""
-    output = b""
     try:
         with _FORKS.start(_write_limits(limits)) as connection:
             connection.settimeout(_TIMEOUT)
             connection.sendall(data)
             connection.shutdown(socket.SHUT_WR)
             with connection.makefile("rb") as file:
-                output = file.read()
+                return file.read()
     except TimeoutError:
         raise
     except OSError as error:
         _LOG.warning("A decoder failed: %s", error)
-    return output
+        return b""
 
 
 def _decode_in_new_process(data: bytes, limits: UploadLimits) -> bytes:

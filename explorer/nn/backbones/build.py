@@ -16,10 +16,8 @@ from explorer.nn.backbones.registry import ARCHITECTURES, get_family
 from explorer.nn.backbones.residual import Residual, list_layers
 from explorer.nn.own_weights import check_own_weights
 
-_RANDOM = (
-    *(nn.init.normal_, nn.init.uniform_, nn.init.kaiming_normal_, nn.init.kaiming_uniform_),
-    *(Tensor.normal_, Tensor.uniform_),
-)
+# As a mode sees them: `kaiming_normal_` is seen by what it calls.
+_RANDOM = (nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_, Tensor.normal_)
 
 
 def build_network(architecture: str, category_count: int, *, batch_norm: bool) -> nn.Module:
@@ -53,13 +51,8 @@ class _KeepUninitialised(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Return the tensor itself instead of filling it by chance."""
-        named = kwargs or {}
-        return (
-            next(iter((*args, *named.values())))
-            if function in _RANDOM
-            else function(*args, **named)
-        )
+        """Leave a tensor as it is instead of filling it by chance."""
+        return None if function in _RANDOM else function(*args, **(kwargs or {}))
 
 
 @dataclass(frozen=True, eq=False)

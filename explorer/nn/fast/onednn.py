@@ -14,7 +14,8 @@ from torch import Tensor
 
 # Inductor's own operations: the public ones would convert the matrices with every call.
 _NEEDED = (
-    *("_convolution_pointwise", "_reorder_convolution_weight"),
+    "_convolution_pointwise",
+    "_reorder_convolution_weight",
     "_get_mkldnn_serialized_md",
 )
 _SINGLE_PIXEL = ([0, 0], [1, 1], [1, 1])  # padding, stride and dilation

@@ -110,6 +110,18 @@ def test_a_crash_of_the_decoder_is_an_error_of_the_photo(
             read_upload_in_subprocess(encode(make_photo(), "JPEG"))
 
 
+@pytest.mark.parametrize(
+    "output", [b'{"size": [32', b'{"size": [32, 32], "notes": []}\n' + bytes(9)]
+)
+def test_output_that_ends_too_early_is_an_error_of_the_photo(
+    output: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "_decode_in_fork", lambda *_: output)
+    monkeypatch.setattr(process, "_decode_in_new_process", lambda *_: output)
+    with pytest.raises(UploadError, match="its decoder failed"):
+        read_upload_in_subprocess(b"x")
+
+
 def test_a_decoder_that_hangs_is_stopped(
     run_another: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
